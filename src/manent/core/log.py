@@ -1,0 +1,134 @@
+"""A conversation as a log: what a store keeps and hands out.
+
+Events of one `sender_id` are numbered 1, 2, 3… (`seq`); the number of the newest is the log's `version`. An append
+names the epoch and the version that it builds on. All else is a reader of the log.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from manent.core.events import Event
+
+Divider = Literal["restart", "session"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How an event shows to the visitor. Events without one are internal.
+
+    Attributes:
+        prev: `seq` of the visible event before it, 0 for the first.
+        divider: a line to draw before it: the conversation was restarted, or a new session began after expiry.
+        title: what the visitor clicked, on user events.
+    """
+
+    prev: int
+    divider: Divider | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One numbered event."""
+
+    seq: int
+    event: Event
+    view: View | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A message that was accepted: its id is used up within the conversation.
+
+    Attributes:
+        seq: number of its user event.
+        digest: SHA-256 of its text, so that the same id with another text is recognised.
+    """
+
+    message_id: str
+    seq: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who is at work on an unfinished turn, until when (seconds since the epoch) unless renewed.
+
+    Attributes:
+        owner: `host:pid:nonce` of the server process.
+    """
+
+    owner: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The newest facts of a conversation, read and written with every append.
+
+    Attributes:
+        epoch: random, made with the conversation; another one after an erase or replacement of the log.
+        version: `seq` of the newest event, 0 for none.
+        visible: `seq` of the newest visible event, 0 for none.
+        divider: to be drawn before the next visible event.
+        session_seq: `seq` of the newest `session_started` event, 0 for none.
+        plain_seq: bot events up to here were sent to a plain socket that answered a ping since.
+        open_turn: the log does not end in a finished turn; somebody has to go on with it.
+        lease: who is at work on the open turn.
+        owner: the subject that owns the conversation (`jwt` mode), None for nobody in particular.
+        started: seconds since the epoch.
+        updated: seconds since the epoch.
+    """
+
+    sender_id: str
+    epoch: str
+    version: int = 0
+    visible: int = 0
+    divider: Divider | None = None
+    session_seq: int = 0
+    plain_seq: int = 0
+    open_turn: bool = False
+    lease: Lease | None = None
+    owner: str | None = None
+    started: float = 0.0
+    updated: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The tracker as of `version`, so that a turn need not replay the whole log. `data` is `Tracker.dump()`."""
+
+    version: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """One atomic addition to a log.
+
+    Attributes:
+        head: the head *after* the append; its `version` equals the last entry's `seq`.
+        expected_version: the version that it builds on; the head's `epoch` must be the log's too.
+        entries: numbered `expected_version + 1` … `head.version`; may be empty (a lease taken, `plain_seq` moved).
+        accepted: message ids used up by it.
+        snapshot: to be kept with it.
+    """
+
+    head: Head
+    expected_version: int
+    entries: tuple[LogEntry, ...] = ()
+    accepted: tuple[Accepted, ...] = ()
+    snapshot: Snapshot | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Visible entries in log order, and the head from the same read.
+
+    Attributes:
+        has_more: visible entries exist before the first of `entries`.
+    """
+
+    head: Head
+    entries: tuple[LogEntry, ...]
+    has_more: bool

@@ -1,0 +1,374 @@
+"""The tracker: what a conversation's log adds up to.
+
+`State` is the fold (slots, loop, latest message, flags). `Tracker` is a state plus the recent *applied* events (what
+is left of the session when rewinds, undos and repeated form turns are taken out), which the policies look at and
+which a rewind replays. The applied events are kept in a window, so that neither memory nor time grows with the age of
+a conversation; `base` is the state before the window. A rewind that reaches beyond the window raises
+`WindowExceeded`, and the caller loads a deeper one.
+
+Nothing here does I/O or knows of time. Peer: Rasa 3.6.21's DialogueStateTracker, as the contract (§5.3, §6) states it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from manent.core.domain import REQUESTED_SLOT, Domain
+from manent.core.errors import InternalError
+from manent.core.events import (
+    ActionExecuted,
+    ActionExecutionRejected,
+    ActionReverted,
+    ActiveLoop,
+    AllSlotsReset,
+    BotUttered,
+    ConversationPaused,
+    ConversationResumed,
+    DefinePrevUserUtteredFeaturization,
+    EntitiesAdded,
+    Event,
+    FollowupAction,
+    Json,
+    LoopInterrupted,
+    Restarted,
+    SessionStarted,
+    SlotSet,
+    UserUttered,
+    UserUtteranceReverted,
+)
+
+
+class WindowExceeded(InternalError):
+    """A rewind or undo reached beyond the applied events at hand; load the tracker from an older snapshot."""
+
+    def __init__(self) -> None:
+        super().__init__("window_exceeded", "a rewind reached beyond the tracker's window")
+
+
+class LoopState(msgspec.Struct, kw_only=True):
+    """The active loop, and how its last run went. `trigger_message` is the parse data that activated it."""
+
+    name: str
+    is_interrupted: bool = False
+    rejected: bool = False
+    trigger_message: Json | None = None
+
+
+class State(msgspec.Struct, kw_only=True):
+    """The fold over applied events.
+
+    Attributes:
+        values: only slots that were set; the others have the domain's initial value.
+    """
+
+    values: dict[str, Any] = {}
+    active_loop: LoopState | None = None
+    latest_message: UserUttered | None = None
+    latest_action: ActionExecuted | None = None
+    latest_bot: BotUttered | None = None
+    followup_action: str | None = None
+    paused: bool = False
+
+    def copy(self) -> "State":
+        """Return an independent copy (values themselves are never changed in place)."""
+        loop = self.active_loop
+        return State(
+            values=dict(self.values),
+            active_loop=loop and msgspec.structs.replace(loop),
+            latest_message=self.latest_message,
+            latest_action=self.latest_action,
+            latest_bot=self.latest_bot,
+            followup_action=self.followup_action,
+            paused=self.paused,
+        )
+
+    def clear(self) -> None:
+        """Back to the state before any event."""
+        self.values = {}
+        self.active_loop = None
+        self.latest_message = None
+        self.latest_action = None
+        self.latest_bot = None
+        self.followup_action = None
+        self.paused = False
+
+    def apply(self, event: Event) -> None:
+        """Take one event in. Reverting and wiping events are the tracker's; they are no-ops here."""
+        match event:
+            case SlotSet():
+                self.values[event.name] = event.value
+            case ActionExecuted():
+                self.latest_action = event
+                self.followup_action = None
+                if self.active_loop is not None:
+                    self.active_loop.is_interrupted = False
+                    self.active_loop.rejected = False
+            case BotUttered():
+                self.latest_bot = event
+            case UserUttered():
+                self.latest_message = event
+                self.followup_action = None
+            case ActiveLoop():
+                self._set_loop(event.name)
+            case LoopInterrupted():
+                if self.active_loop is not None:
+                    self.active_loop.is_interrupted = event.is_loop_interrupted
+            case ActionExecutionRejected():
+                if self.active_loop is not None and self.active_loop.name == event.name:
+                    self.active_loop.rejected = True
+            case EntitiesAdded():
+                self._add_entities(event.entities)
+            case FollowupAction():
+                self.followup_action = event.name
+            case AllSlotsReset():
+                self.values = {}
+            case ConversationPaused():
+                self.paused = True
+            case ConversationResumed():
+                self.paused = False
+            case _:
+                pass
+
+    def _set_loop(self, name: str | None) -> None:
+        if name is None:
+            self.active_loop = None
+        elif self.active_loop is None or self.active_loop.name != name:
+            trigger = self.latest_message.parse_data if self.latest_message is not None else None
+            self.active_loop = LoopState(name=name, trigger_message=trigger)
+
+    def _add_entities(self, entities: list[Json]) -> None:
+        if self.latest_message is not None:
+            parse_data = dict(self.latest_message.parse_data)
+            parse_data["entities"] = [*(parse_data.get("entities") or []), *entities]
+            self.latest_message = msgspec.structs.replace(self.latest_message, parse_data=parse_data)
+
+
+class _Dump(msgspec.Struct, kw_only=True):
+    """A tracker as bytes; see `Tracker.dump`."""
+
+    format: int = 1
+    version: int
+    base: State
+    applied: list[Event]
+    truncated: bool
+    latest_event_time: float | None
+    latest_input_channel: str | None
+    last_user_time: float | None
+    session_started: bool
+    loops: list[str]
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(_Dump)
+
+
+@dataclass(slots=True, eq=False)
+class Tracker:
+    """One conversation, as the dialogue sees it.
+
+    Attributes:
+        sender_id: key of the conversation.
+        domain: whose slots it has; a slot event for another slot changes nothing.
+        version: number of events taken in, so the `seq` of the newest.
+        state: the fold over `applied` on top of `base`.
+        base: the state before the first of `applied`.
+        applied: recent applied events, oldest first.
+        truncated: applied events of this session exist before the first of `applied`.
+        generation: counts the times that `applied` was changed other than by appending, so that whoever
+            derives something from it knows when to start over.
+        latest_event_time: timestamp of the newest event.
+        last_user_time: timestamp of the newest user event, on which session expiry depends.
+        latest_input_channel: of the newest user event.
+        session_started: a session was ever started.
+        loops: names of loops that were ever active here (their repeated runs are collapsed in `applied`).
+    """
+
+    sender_id: str
+    domain: Domain
+    version: int = 0
+    state: State = field(default_factory=State)
+    base: State = field(default_factory=State)
+    applied: list[Event] = field(default_factory=list)
+    truncated: bool = False
+    generation: int = 0
+    latest_event_time: float | None = None
+    last_user_time: float | None = None
+    latest_input_channel: str | None = None
+    session_started: bool = False
+    loops: set[str] = field(default_factory=set)
+
+    # reading ------------------------------------------------------------------------------------------------------
+
+    def get_slot(self, name: str) -> Any:
+        """Value of a slot: what was set, else its initial value; None for a slot that the domain lacks."""
+        slot = self.domain.slots.get(name)
+        if slot is None:
+            return None
+        return self.state.values.get(name, slot.initial_value)
+
+    def slots(self) -> Json:
+        """Every slot of the domain with its value."""
+        values = self.state.values
+        return {name: values.get(name, initial) for name, initial in self.domain.initial_slots.items()}
+
+    @property
+    def requested_slot(self) -> str | None:
+        """The slot that the active form asks for."""
+        name: str | None = self.state.values.get(REQUESTED_SLOT)
+        return name
+
+    @property
+    def active_loop_name(self) -> str | None:
+        """Name of the active loop."""
+        loop = self.state.active_loop
+        return loop.name if loop is not None else None
+
+    @property
+    def latest_action_name(self) -> str | None:
+        """Name (or end-to-end text) of the newest action."""
+        action = self.state.latest_action
+        return (action.name or action.action_text) if action is not None else None
+
+    # writing ------------------------------------------------------------------------------------------------------
+
+    def update(self, event: Event) -> None:
+        """Take one event in.
+
+        Raises:
+            WindowExceeded: the event reverts more than the window holds.
+        """
+        match event:
+            case SlotSet() if event.name not in self.domain.slots:
+                pass
+            case Restarted():
+                self._wipe()
+                self.state.followup_action = "action_session_start"
+            case SessionStarted():
+                self._wipe()
+                self.session_started = True
+            case UserUtteranceReverted():
+                self._undo_through(UserUttered)
+                self._undo_through(ActionExecuted)
+                self._replay()
+            case ActionReverted():
+                self._undo_through(ActionExecuted)
+                self._replay()
+            case ActionExecuted():
+                self.state.apply(event)
+                if event.name in self.loops and self._is_repeated_run(event.name):
+                    self._collapse(event.name)
+                self.applied.append(event)
+            case _:
+                self.state.apply(event)
+                self.applied.append(event)
+        if isinstance(event, ActiveLoop) and event.name is not None:
+            self.loops.add(event.name)
+        elif isinstance(event, UserUttered):
+            self.last_user_time = event.timestamp
+            self.latest_input_channel = event.input_channel
+        if event.timestamp is not None:
+            self.latest_event_time = event.timestamp
+        self.version += 1
+
+    def trim(self, keep: int) -> None:
+        """Let go of the oldest applied events beyond the newest `keep`, folding them into `base`."""
+        excess = len(self.applied) - keep
+        if excess > 0:
+            for event in self.applied[:excess]:
+                self.base.apply(event)
+            del self.applied[:excess]
+            self.truncated = True
+            self.generation += 1
+
+    def _wipe(self) -> None:
+        self.state.clear()
+        self.base = State()
+        self.applied.clear()
+        self.truncated = False
+        self.generation += 1
+
+    def _replay(self) -> None:
+        self.state = self.base.copy()
+        for event in self.applied:
+            self.state.apply(event)
+        self.generation += 1
+
+    def _undo_through(self, kind: type[UserUttered] | type[ActionExecuted]) -> None:
+        """Drop the newest applied events, back through the newest of this kind."""
+        while self.applied:
+            if isinstance(self.applied.pop(), kind):
+                return
+        if self.truncated:
+            raise WindowExceeded
+
+    def _is_repeated_run(self, loop: str) -> bool:
+        """Whether the loop ran before in the same activation, and only listened since."""
+        for event in reversed(self.applied):
+            match event:
+                case ActiveLoop(name=None) | LoopInterrupted(is_loop_interrupted=True) | ActionExecutionRejected():
+                    return False
+                case ActionExecuted() if event.name == loop:
+                    return True
+                case ActionExecuted() if event.name != "action_listen":
+                    return False
+                case _:
+                    pass
+        return False
+
+    def _collapse(self, loop: str) -> None:
+        """Take the user turn between two runs of the loop out of the applied events; slots and the rest stay."""
+        kept: list[Event] = []
+        while self.applied:
+            event = self.applied.pop()
+            if isinstance(event, ActionExecuted) and event.name == loop:
+                self.applied.append(event)
+                break
+            if not isinstance(event, ActionExecuted | UserUttered | DefinePrevUserUtteredFeaturization):
+                kept.append(event)
+        self.applied.extend(reversed(kept))
+        self.generation += 1
+
+    # snapshots ----------------------------------------------------------------------------------------------------
+
+    def dump(self) -> bytes:
+        """Return the tracker as bytes, for a snapshot."""
+        return _encoder.encode(
+            _Dump(
+                version=self.version,
+                base=self.base,
+                applied=self.applied,
+                truncated=self.truncated,
+                latest_event_time=self.latest_event_time,
+                latest_input_channel=self.latest_input_channel,
+                last_user_time=self.last_user_time,
+                session_started=self.session_started,
+                loops=sorted(self.loops),
+            )
+        )
+
+    @classmethod
+    def load(cls, sender_id: str, domain: Domain, data: bytes) -> "Tracker":
+        """Read what `dump` wrote.
+
+        Raises:
+            msgspec.ValidationError: the bytes are no dump of this version.
+        """
+        dump = _decoder.decode(data)
+        tracker = cls(
+            sender_id=sender_id,
+            domain=domain,
+            version=dump.version,
+            base=dump.base,
+            applied=dump.applied,
+            truncated=dump.truncated,
+            latest_event_time=dump.latest_event_time,
+            last_user_time=dump.last_user_time,
+            latest_input_channel=dump.latest_input_channel,
+            session_started=dump.session_started,
+            loops=set(dump.loops),
+        )
+        tracker.state = tracker.base.copy()
+        for event in tracker.applied:
+            tracker.state.apply(event)
+        return tracker

@@ -1,0 +1,176 @@
+"""What a project teaches: NLU examples, stories and rules, the pipeline's configuration. Plain data, no files.
+
+`project/` makes it from YAML; `nlu/` and `dialogue/` train on it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from manent.core.events import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """A place in a project's files, for messages: `file` as the user would type it, 1-based `line`."""
+
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityMention:
+    """An annotated span: `text[start:end]` in characters. `value` differs from the text when a synonym is meant."""
+
+    start: int
+    end: int
+    entity: str
+    value: Any
+    role: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One training message. `intent` may be a full retrieval intent (`faq/ask_name`)."""
+
+    text: str
+    intent: str
+    entities: tuple[EntityMention, ...] = ()
+    metadata: Json | None = None
+    where: Where = Where()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NluData:
+    """All NLU training data of a project.
+
+    Attributes:
+        synonyms: lower-cased spelling → value.
+        regexes: (name, pattern) pairs.
+        lookups: name → entries.
+        responses: retrieval responses, `utter_faq/ask_name` → list of raw variations (as in the domain).
+    """
+
+    examples: tuple[Example, ...] = ()
+    synonyms: dict[str, str] = field(default_factory=dict)
+    regexes: tuple[tuple[str, str], ...] = ()
+    lookups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    responses: dict[str, list[Json]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityStep:
+    """An entity listed in a story's user turn; `value` None = any value."""
+
+    entity: str
+    value: Any = None
+    role: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserStep:
+    """A user turn: an intent (with entities), or, end to end, a text. Test stories have both."""
+
+    intent: str | None = None
+    text: str | None = None
+    entities: tuple[EntityStep, ...] = ()
+    mentions: tuple[EntityMention, ...] = ()
+    where: Where = Where()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionStep:
+    """The bot acts: by name, or end to end with a text."""
+
+    name: str | None = None
+    text: str | None = None
+    where: Where = Where()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotStep:
+    """A slot was set. `has_value` False: a bare name, meaning some value."""
+
+    name: str
+    value: Any = None
+    has_value: bool = True
+    where: Where = Where()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopStep:
+    """A loop became active, or (None) no loop is."""
+
+    name: str | None
+    where: Where = Where()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointStep:
+    """Joins stories. At a story's start, `slots` filters by equal value."""
+
+    name: str
+    slots: tuple[SlotStep, ...] = ()
+    where: Where = Where()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrStep:
+    """Alternatives, each a user turn or a tuple of slot steps."""
+
+    alternatives: tuple["UserStep | tuple[SlotStep, ...]", ...]
+    where: Where = Where()
+
+
+Step = UserStep | ActionStep | SlotStep | LoopStep | CheckpointStep | OrStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """One story as written."""
+
+    name: str
+    steps: tuple[Step, ...]
+    metadata: Any = None
+    where: Where = Where()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule as written. `conditions` are the steps under `condition:`."""
+
+    name: str
+    steps: tuple[Step, ...]
+    conditions: tuple[SlotStep | LoopStep, ...] = ()
+    conversation_start: bool = False
+    wait_for_user_input: bool = True
+    where: Where = Where()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentConfig:
+    """One entry of `pipeline:` or `policies:`: its name (module paths of Rasa's built-ins resolved) and options."""
+
+    name: str
+    options: Json = field(default_factory=dict)
+    where: Where = Where()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssistantConfig:
+    """`config.yml`, with defaults filled in (the file itself is never touched)."""
+
+    language: str | None = None
+    pipeline: tuple[ComponentConfig, ...] = ()
+    policies: tuple[ComponentConfig, ...] = ()
+    assistant_id: str | None = None
+    recipe: str = "default.v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stories:
+    """All stories and rules of a project."""
+
+    stories: tuple[Story, ...] = ()
+    rules: tuple[Rule, ...] = ()

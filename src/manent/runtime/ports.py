@@ -1,0 +1,159 @@
+"""What the runtime asks of the outside: a store, custom actions, text generation. Protocols, no code.
+
+The Protocols belong to their consumer (this package); `stores/` and `actions/` implement them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from manent.core.errors import ManentError
+from manent.core.events import Json
+from manent.core.log import Accepted, Append, Head, LogEntry, Page, Snapshot
+
+
+class VersionConflict(ManentError):
+    """The log is not at the epoch and version that an append (or another conditional write) builds on."""
+
+    def __init__(self, sender_id: str) -> None:
+        super().__init__("version_conflict", f"the log of {sender_id!r} has moved on")
+
+
+class DuplicateMessage(ManentError):
+    """An append accepts a message id that the conversation has used up already. Nothing was written."""
+
+    def __init__(self, accepted: Accepted) -> None:
+        super().__init__("duplicate_message", f"message {accepted.message_id!r} was accepted before")
+        self.accepted = accepted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What is needed to rebuild a tracker.
+
+    Attributes:
+        snapshot: the newest (or, when asked, an older) one; None to replay from the first event.
+        entries: all entries after the snapshot.
+    """
+
+    head: Head
+    snapshot: Snapshot | None
+    entries: tuple[LogEntry, ...]
+
+
+class ConversationStore(Protocol):
+    """Keeps the logs. All methods raise StoreError when the store cannot serve.
+
+    One contract suite (`tests/contract/`) holds for every implementation. A conversation is known by `sender_id`;
+    it exists from `create` (or `create` inside `append`) on.
+    """
+
+    async def open(self) -> None:
+        """Connect and make the schema ready."""
+
+    async def close(self) -> None:
+        """Finish what is queued, then let go of every resource."""
+
+    async def head(self, sender_id: str) -> Head | None:
+        """Return the head, or None for an unknown conversation."""
+
+    async def create(self, head: Head) -> Head:
+        """Make an empty conversation (`version` 0) durable; if it exists, return the existing head unchanged."""
+
+    async def append(self, append: Append) -> None:
+        """Add to a log, atomically and durably: on return the events survive a crash (of power, too).
+
+        Creates the conversation when it does not exist and `expected_version` is 0.
+
+        Raises:
+            VersionConflict: the log's epoch or version is another.
+            DuplicateMessage: an accepted id was used before in this conversation.
+        """
+
+    async def load(self, sender_id: str, *, before: int | None = None) -> Loaded | None:
+        """Return the newest snapshot (`before`: the newest with a version below it) and all entries after it."""
+
+    async def page(self, sender_id: str, *, limit: int, before: int | None = None) -> Page | None:
+        """Return the newest `limit` visible entries, or those with `seq` below `before`; in log order."""
+
+    async def after(self, sender_id: str, seq: int, *, limit: int) -> Page | None:
+        """Return the first `limit` visible entries with a `seq` above `seq`; `has_more`: there are still newer."""
+
+    async def entries(self, sender_id: str, *, after: int = 0, limit: int | None = None) -> list[LogEntry]:
+        """Return all entries (visible or not) above `after`, oldest first."""
+
+    async def tail(self, sender_id: str, *, after: int, limit: int) -> list[bytes]:
+        """Return the newest `limit` events above `after` as JSON, oldest first (what action servers are sent)."""
+
+    async def accepted(self, sender_id: str, message_id: str) -> Accepted | None:
+        """Return the accepted message of this id."""
+
+    async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
+        """Remove the conversation with all that is kept of it; with `new_epoch` leave an empty one. Was there one?"""
+
+    async def replace(self, append: Append, *, expected_epoch: str) -> None:
+        """Put another log (under another epoch: `append.head.epoch`) in the place of this one."""
+
+    async def conversations(
+        self, *, owner: str | None = None, after: str | None = None, limit: int = 100
+    ) -> Sequence[Head]:
+        """Return heads: those of one owner newest first, or all in order of `sender_id` above `after`."""
+
+    async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
+        """Return heads whose turn is open and whose lease (if any) has run out at `now`."""
+
+    async def get_meta(self, key: str) -> bytes | None:
+        """Return a value kept for the whole store (a secret made once, the schema's version)."""
+
+    async def put_meta(self, key: str, value: bytes) -> bytes:
+        """Keep a value under a key unless there is one; return the one that is there now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionCall:
+    """One call of a custom action.
+
+    Attributes:
+        name: the action.
+        tracker: the tracker as JSON (contract: "Tracker JSON") with `events` cut to the current session.
+        idempotency_key: `epoch:seq:action`; the same when the call is made again after a crash.
+    """
+
+    name: str
+    sender_id: str
+    tracker: Json
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionResult:
+    """What a custom action answered, as JSON (contract §9). `rejected`: it declined to run (status 400)."""
+
+    events: tuple[Json, ...] = ()
+    responses: tuple[Json, ...] = ()
+    rejected: bool = False
+
+
+class ActionRunner(Protocol):
+    """Runs custom actions: on an action server, or in this process."""
+
+    async def run(self, call: ActionCall) -> ActionResult:
+        """Run an action.
+
+        Raises:
+            ActionError: it could not be run (`protocol.md`: "When an action can't be run").
+        """
+
+    async def close(self) -> None:
+        """Let go of connections and threads."""
+
+
+class Generator(Protocol):
+    """Makes response texts outside (`nlg:` in `endpoints.yml`)."""
+
+    async def generate(self, response: str, arguments: Json, tracker: Json, channel: str) -> Json:
+        """Return a message as JSON (`text, buttons, image, …`).
+
+        Raises:
+            ActionError: the server could not be reached or answered garbage.
+        """
