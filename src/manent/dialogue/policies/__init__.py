@@ -1,0 +1,1 @@
+"""The policies: from the recent turns of a conversation to the next action."""
