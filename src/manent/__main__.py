@@ -1,0 +1,8 @@
+"""`python -m manent` is `manent`."""
+
+import sys
+
+from manent.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

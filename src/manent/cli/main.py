@@ -1,0 +1,120 @@
+"""The entry point: finds the command that was called, runs it, and tells the user what went wrong.
+
+Owns the table of commands and nothing of what they do. A command's module is imported when the command is called, so
+that `manent --help` and a mistyped command answer at once; neither Typer nor any heavy library is imported here.
+"""
+
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from manent import __version__
+from manent.core.errors import ManentError, ProjectError
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: its words, the module and function that it calls (`module:function`), and what it is for."""
+
+    name: str
+    target: str
+    summary: str
+
+
+COMMANDS = (
+    Command("init", "manent.cli.init:init", "Start a new project from a small assistant that works."),
+    Command("train", "manent.cli.train:train", "Train a model from the project's files."),
+    Command("train nlu", "manent.cli.train:train_nlu", "Train only the understanding of messages."),
+    Command("train core", "manent.cli.train:train_core", "Train only the dialogue."),
+)
+"""Every command there is, in the order of the help."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status: 0, 1 for its failure, 2 for a mistake in the call, 130 for Ctrl-C."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in {"-h", "--help", "help"}:
+        print(overview())
+        return 0
+    if words[0] in {"--version", "version"}:
+        print(f"Manent {__version__}")
+        return 0
+    command, rest = find(words)
+    if command is None:
+        print(unknown(words), file=sys.stderr)
+        return 2
+    try:
+        return call(command, rest)
+    except ProjectError as error:
+        print(complain(error), file=sys.stderr)
+    except ManentError as error:
+        print(f"Error: {error.message}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    return 1
+
+
+def find(words: Sequence[str]) -> tuple[Command | None, list[str]]:
+    """Return the command with the most words that the call begins with, and the rest of the call."""
+    for length in (2, 1):
+        name = " ".join(words[:length])
+        for command in COMMANDS:
+            if command.name == name and len(words) >= length:
+                return command, list(words[length:])
+    return None, list(words)
+
+
+def call(command: Command, arguments: Sequence[str]) -> int:
+    """Import the command's function and let Typer hand the arguments to it."""
+    module_name, _, function_name = command.target.partition(":")
+    function = getattr(importlib.import_module(module_name), function_name)
+
+    import typer
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(context_settings={"help_option_names": ["-h", "--help"]})(function)
+    try:
+        result = app(args=list(arguments), prog_name=f"manent {command.name}")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+    return result if isinstance(result, int) else 0
+
+
+def overview() -> str:
+    """Return what `manent --help` prints."""
+    width = max(len(command.name) for command in COMMANDS)
+    lines = [f"  {command.name:<{width}}  {command.summary}" for command in COMMANDS]
+    return "\n".join(
+        [
+            "Manent: a chatbot server whose conversations last.",
+            "",
+            "Usage: manent COMMAND [OPTIONS]",
+            "",
+            *lines,
+            "",
+            "`manent COMMAND --help` tells more about one.",
+        ]
+    )
+
+
+def unknown(words: Sequence[str]) -> str:
+    """Return what is said about a command that there is none of."""
+    within = [command.name for command in COMMANDS if command.name.startswith(f"{words[0]} ")]
+    if within:
+        return f"`manent {words[0]}` needs one more word: " + ", ".join(f"`manent {name}`" for name in within)
+    near = difflib.get_close_matches(words[0], [command.name.split()[0] for command in COMMANDS], n=1)
+    hint = f" Did you mean `manent {near[0]}`?" if near else ""
+    return f"There is no command `manent {words[0]}`.{hint}\n`manent --help` lists what there is."
+
+
+def complain(error: ProjectError) -> str:
+    """Return all problems of a project, and how many there are."""
+    count = len(error.problems)
+    return f"{error.message}\n\n{count} problem{'s' if count != 1 else ''} in the project's files."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
