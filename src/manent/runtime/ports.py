@@ -102,6 +102,9 @@ class ConversationStore(Protocol):
     async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
         """Return heads whose turn is open and whose lease (if any) has run out at `now`."""
 
+    async def purge(self, *, older_than: float) -> int:
+        """Remove conversations whose newest change is before that time (seconds since the epoch); return how many."""
+
     async def get_meta(self, key: str) -> bytes | None:
         """Return a value kept for the whole store (a secret made once, the schema's version)."""
 

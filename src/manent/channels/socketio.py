@@ -1,0 +1,586 @@
+"""The Socket.IO channel: plain Rasa clients and protocol 1 on one server.
+
+python-socketio speaks the transport; what comes after it is ours: each socket has a `Connection` with a bounded queue,
+whose requests are served strictly in order (python-socketio would run each in a task of its own), and packets are
+put straight into the socket's outgoing queue, acknowledgements included, so that what a client receives has the order
+in which we decided it. Rooms are not used: a conversation knows its subscribers (a client-chosen string is never a
+room's name, and a session id may equal a socket id).
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import engineio.packet
+import jwt
+import msgspec
+import socketio
+
+from manent.core.errors import InternalError, ManentError, ProjectError, Problem, RequestError
+from manent.core.events import BotUttered, Json
+from manent.core.log import Head, LogEntry
+from manent.core.messages import UserMessage
+from manent.runtime import view
+from manent.runtime.conversation import Conversation
+from manent.runtime.conversations import Conversations
+from manent.runtime.identity import Admission, Identity
+from manent.runtime.sessions import (
+    Joined,
+    Sessions,
+    checked_message_id,
+    checked_metadata,
+    checked_text,
+    refusal,
+)
+
+log = logging.getLogger("manent.socketio")
+
+MAX_PACKET = 2_000_000
+"""Bytes of one incoming packet; a larger one closes its socket. Up to here everything is answered."""
+
+PING_AFTER_S = 1.0
+"""How long after a reply a plain socket is asked whether it is still there (see `Connection.confirm_soon`)."""
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketIoOptions:
+    """The `socketio:` section of `credentials.yml`."""
+
+    user_message_evt: str = "user_uttered"
+    bot_message_evt: str = "bot_uttered"
+    namespace: str = "/"
+    session_persistence: bool = False
+    socketio_path: str = "/socket.io"
+    jwt_key: str | None = None
+    jwt_method: str = "HS256"
+    metadata_key: str = "metadata"
+    session_identity: Literal["open", "minted"] = "open"
+    session_secret: str | None = None
+
+
+def read_options(section: Json, file: str = "credentials.yml") -> SocketIoOptions:
+    """Read the section; unknown keys are left alone, as Rasa does.
+
+    Raises:
+        ProjectError: a value of the wrong type.
+    """
+    known = {key: value for key, value in section.items() if key in SocketIoOptions.__slots__ and value is not None}
+    try:
+        return msgspec.convert(known, SocketIoOptions)
+    except msgspec.ValidationError as error:
+        problem = Problem(
+            file=file,
+            line=0,
+            path="socketio",
+            code="credentials.socketio",
+            found=str(error),
+            expected="the options of docs/protocol.md",
+        )
+        raise ProjectError([problem]) from error
+
+
+class SocketIoChannel:
+    """The channel of one server process. `app` wraps another ASGI application."""
+
+    name = "socketio"
+
+    def __init__(
+        self, options: SocketIoOptions, conversations: Conversations, identity: Identity, *, cors: Sequence[str] = ()
+    ) -> None:
+        self.options = options
+        self.conversations = conversations
+        self.identity = identity
+        self.sessions = Sessions(conversations, identity)
+        self.cors = tuple(cors)
+        self.connections: dict[str, Connection] = {}
+        self.server = _Server(self)
+        self._refused: set[str] = set()
+
+    def app(self, other: Any) -> Any:
+        """Return an ASGI application that serves the socket path itself and hands the rest on."""
+        return socketio.ASGIApp(self.server, other, socketio_path=self.options.socketio_path)
+
+    def may_connect(self, auth: Any) -> bool:
+        """Check the token that `jwt_key` asks for (Rasa's mode; claims other than the registered ones don't matter)."""
+        key = self.options.jwt_key
+        if not key:
+            return True
+        token = auth.get("token") if isinstance(auth, dict) else None
+        if not isinstance(token, str):
+            return False
+        try:
+            jwt.decode(
+                token.removeprefix("Bearer "), key, algorithms=[self.options.jwt_method], options={"verify_aud": False}
+            )
+        except jwt.InvalidTokenError:
+            return False
+        return True
+
+    def accepts_origin(self, origin: str, environ: Json) -> bool:
+        """Whether a page of this origin may connect: the same host's, or one that `--cors` names."""
+        if "*" in self.cors or origin in self.cors:
+            return True
+        host = environ.get("HTTP_X_FORWARDED_HOST") or environ.get("HTTP_HOST")
+        if host and urlsplit(origin).netloc == host:
+            return True
+        if origin not in self._refused and len(self._refused) < 1000:  # noqa: PLR2004  # bounded: origins are client input
+            self._refused.add(origin)
+            log.warning("refused a page of another origin; to allow it: --cors %s", origin)
+        return False
+
+
+class _Server(socketio.AsyncServer):
+    """python-socketio's server, with events going to our connections instead of tasks of their own."""
+
+    def __init__(self, channel: SocketIoChannel) -> None:
+        super().__init__(
+            async_mode="asgi",
+            cors_allowed_origins=channel.accepts_origin,
+            max_http_buffer_size=MAX_PACKET,
+            json=_Json,
+            logger=False,
+            engineio_logger=False,
+        )
+        self.channel = channel
+        namespace = channel.options.namespace
+        self.on("connect", self._connected, namespace=namespace)
+        self.on("disconnect", self._disconnected, namespace=namespace)
+
+    async def _connected(self, sid: str, environ: Json, auth: Any = None) -> bool:
+        del environ
+        if not self.channel.may_connect(auth):
+            log.info("refused a connection: its token is missing or not valid")
+            return False
+        eio_sid = self.manager.eio_sid_from_sid(sid, self.channel.options.namespace)
+        self.channel.connections[eio_sid] = Connection(self.channel, sid, self.eio.sockets[eio_sid])
+        return True
+
+    async def _disconnected(self, sid: str, reason: object = None) -> None:
+        del reason
+        eio_sid = self.manager.eio_sid_from_sid(sid, self.channel.options.namespace)
+        connection = self.channel.connections.pop(eio_sid, None)
+        if connection is not None:
+            connection.leave()
+
+    async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002
+        connection = self.channel.connections.get(eio_sid)
+        if connection is not None and (namespace or "/") == self.channel.options.namespace and data:
+            connection.receive(data[0], data[1] if len(data) > 1 else None, id)
+
+
+class _Json:
+    """The codec that python-socketio is given: several times faster than the standard library's."""
+
+    @staticmethod
+    def dumps(value: Any, **_: Any) -> str:
+        return _encode(value).decode()
+
+    @staticmethod
+    def loads(text: str, **_: Any) -> Any:
+        try:
+            return msgspec.json.decode(text)
+        except RecursionError as error:
+            raise ValueError("JSON nested too deeply") from error
+
+
+class Connection:
+    """One socket: its queue of requests, the conversation that it follows, and its cursor.
+
+    It is the conversation's `Subscriber`. `cursor` is the newest `seq` that was sent; nothing at or below it is sent
+    again.
+    """
+
+    __slots__ = (
+        "_held",
+        "_queue",
+        "_worker",
+        "admission",
+        "channel",
+        "confirmable",
+        "conversation",
+        "cursor",
+        "joined_at",
+        "pings",
+        "protocol",
+        "sid",
+        "socket",
+    )
+
+    def __init__(self, channel: SocketIoChannel, sid: str, socket: Any) -> None:
+        self.channel = channel
+        self.sid = sid
+        self.socket = socket
+        self.protocol = 0
+        self.conversation: Conversation | None = None
+        self.admission: Admission | None = None
+        self.cursor = 0
+        self.joined_at = 0
+        self.confirmable = 0
+        self.pings = 0
+        self._held: list[LogEntry] | None = None
+        self._queue: deque[tuple[str, Any, int | None]] = deque()
+        self._worker: asyncio.Task[None] | None = None
+
+    # requests -------------------------------------------------------------------------------------------------------
+
+    def receive(self, event: Any, payload: Any, ack: int | None) -> None:
+        """Take a request into the queue."""
+        if len(self._queue) >= self.channel.conversations.limits.waiting_per_socket:
+            error = RequestError("busy", "too many requests of this socket are waiting", status=429, retry_after=1.0)
+            self._refuse(error, payload, ack)
+            return
+        self._queue.append((event, payload, ack))
+        if self._worker is None:
+            self._worker = asyncio.get_running_loop().create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while self._queue:
+                event, payload, ack = self._queue.popleft()
+                try:
+                    await self._serve(event, payload, ack)
+                except ManentError as error:
+                    self._refuse(error, payload, ack)
+                except Exception:
+                    log.exception("request failed", extra={"event_name": str(event)[:64]})
+                    self._refuse(InternalError("internal_error", "the request could not be served"), payload, ack)
+        finally:
+            self._worker = None
+
+    async def _serve(self, event: Any, payload: Any, ack: int | None) -> None:
+        speaks_protocol = isinstance(payload, dict) and "protocol" in payload
+        if event == "session_request" and not speaks_protocol:
+            await self._plain_session_request(payload, ack)
+        elif event == "session_request" or self.protocol:
+            await self._protocol_request(event, payload, ack)
+        elif event == self.channel.options.user_message_evt:
+            await self._plain_message(payload, ack)
+        elif ack is not None:
+            raise RequestError("unknown_request", f"there is no request {str(event)[:64]!r}")
+
+    def _refuse(self, error: ManentError, payload: Any, ack: int | None) -> None:
+        """Say what went wrong: in the acknowledgement when one was asked for, and to plain pages as an event."""
+        answer = refusal(error)
+        if ack is not None:
+            self.acknowledge(ack, answer)
+        if ack is None or not self.protocol:
+            told = dict(answer["error"])
+            if isinstance(payload, dict) and isinstance(payload.get("message_id"), str):
+                told["message_id"] = payload["message_id"]
+            self.emit("error", told)
+
+    # protocol 1 -----------------------------------------------------------------------------------------------------
+
+    async def _protocol_request(self, event: Any, payload: Any, ack: int | None) -> None:
+        if not isinstance(payload, dict):
+            raise RequestError("bad_request", f"a request is an object; found {type(payload).__name__}")
+        sessions, member = self.channel.sessions, self.admission
+        match event:
+            case "session_request":
+                self._joined(await sessions.join(payload, self._follow, member), ack)
+            case "user_uttered":
+                ticket = sessions.submit(payload, input_channel=self.channel.name, member=member)
+                receipt = await ticket.accepted
+                self.acknowledge(ack, {"ok": True, "seq": receipt.seq, "duplicate": receipt.duplicate})
+            case "history_request":
+                self.acknowledge(ack, await sessions.history(payload, member))
+            case "session_reset":
+                await self._reset(payload, ack)
+            case "session_erase":
+                await self._erase(payload, ack)
+            case "session_list" | "token_refresh":
+                raise RequestError("not_available", f"{event} needs session_identity: jwt", status=403)
+            case _:
+                raise RequestError("unknown_request", f"there is no request {str(event)[:64]!r}")
+
+    def _follow(self, conversation: Conversation, admission: Admission) -> None:
+        """Begin to collect what is committed from now on; it is sent after the answer."""
+        self.protocol = 1
+        self._switch(conversation, admission)
+        self._held = []
+
+    def _joined(self, joined: Joined, ack: int | None) -> None:
+        """Answer, then send what was committed while the answer was read."""
+        self.acknowledge(ack, joined.answer)
+        self.cursor = joined.version
+        held, self._held = self._held or [], None
+        self.deliver(held)
+
+    async def _reset(self, payload: Json, ack: int | None) -> None:
+        old = self.conversation
+        joined = await self.channel.sessions.reset(payload, self._follow, self.admission)
+        self._joined(joined, ack)
+        _tell(old, "reset", joined, but=self)
+
+    async def _erase(self, payload: Json, ack: int | None) -> None:
+        old, joined = await self.channel.sessions.erase(payload, self._follow, self.admission)
+        self._joined(joined, ack)
+        _tell(self.channel.conversations.get(old.sender_id), "erased", joined, but=self)
+
+    # plain clients --------------------------------------------------------------------------------------------------
+
+    async def _plain_session_request(self, payload: Any, ack: int | None) -> None:
+        if payload is not None and not isinstance(payload, dict):
+            raise RequestError("bad_request", f"session_request takes an object; found {type(payload).__name__}")
+        session_id = payload.get("session_id") if payload else None
+        admission = self.channel.identity.admit(session_id, payload.get("session_token") if payload else None)
+        self.protocol = 0
+        if not self.channel.options.session_persistence:
+            self.emit("session_confirm", admission.sender_id)
+            self.acknowledge_plainly(ack)
+            return
+        conversation = self.channel.conversations.get(admission.sender_id)
+        already = self.joined_at if conversation is self.conversation else None
+        if already is None:
+            self._switch(conversation, admission)
+        self._held = []
+        head = await self.channel.conversations.store.head(admission.sender_id)
+        self.emit("session_confirm", self.channel.identity.confirmation(admission))
+        if head is not None:
+            until = head.version if already is None else already
+            await self._replay_plainly(conversation, head.plain_seq, until)
+            self.cursor = max(self.cursor, until)
+        self.confirmable = 1
+        held, self._held = self._held or [], None
+        self.deliver(held)
+        self.acknowledge_plainly(ack)
+
+    async def _replay_plainly(self, conversation: Conversation, after: int, until: int) -> None:
+        """Send the bot events that no plain socket is known to have received."""
+        page_size = self.channel.conversations.limits.page
+        while after < until:
+            page = await self.channel.conversations.store.after(conversation.sender_id, after, limit=page_size)
+            if page is None or not page.entries:
+                return
+            for entry in page.entries:
+                if entry.seq <= until:
+                    self._emit_plainly(entry)
+            after = page.entries[-1].seq
+            if not page.has_more:
+                return
+
+    async def _plain_message(self, payload: Any, ack: int | None) -> None:
+        options = self.channel.options
+        if not isinstance(payload, dict):
+            raise RequestError(
+                "bad_request", f"{options.user_message_evt} takes an object; found {type(payload).__name__}"
+            )
+        text = payload.get("message", "")
+        if text is None:
+            text = ""
+        if not isinstance(text, str):
+            raise RequestError("bad_request", f"message must be a string; found {type(text).__name__}")
+        metadata = payload.get(options.metadata_key)
+        if isinstance(metadata, str):
+            metadata = _json_object(metadata)
+        message_id = checked_message_id(payload.get("message_id"))
+        if options.session_persistence:
+            if payload.get("session_id") is None:
+                raise RequestError("bad_session_id", "session_id is missing: this server keeps sessions")
+            admission = self.channel.identity.admit(payload["session_id"], payload.get("session_token"))
+        else:
+            admission = Admission(sender_id=self.sid)
+        conversation = self.channel.conversations.get(admission.sender_id)
+        message = UserMessage(
+            sender_id=admission.sender_id,
+            text=checked_text(text, self.channel.conversations.limits.text),
+            message_id=message_id,
+            input_channel=self.channel.name,
+            output_channel=self.channel.name,
+            metadata=checked_metadata(metadata),
+        )
+        if conversation is not self.conversation:
+            await self._join_by_speaking(conversation, admission)
+        ticket = conversation.submit(message)
+        await ticket.accepted
+        if ack is not None:
+            await ticket.finished
+            self.acknowledge_plainly(ack)
+
+    async def _join_by_speaking(self, conversation: Conversation, admission: Admission) -> None:
+        """Follow a conversation because of a message in it: what is committed from now on is for this socket, too.
+
+        socket.io-client sends what was typed during an outage before it runs the page's `connect` handler, so that the
+        message may come before `session_request` (which then sends what had been missed up to here).
+        """
+        self._switch(conversation, admission)
+        self._held = []
+        head = await self.channel.conversations.store.head(conversation.sender_id)
+        self.joined_at = self.cursor = head.version if head is not None else 0
+        held, self._held = self._held, None
+        self.deliver(held)
+
+    # following ------------------------------------------------------------------------------------------------------
+
+    def _switch(self, conversation: Conversation, admission: Admission) -> None:
+        if self.conversation is not conversation:
+            self.leave()
+            self.conversation = conversation
+            conversation.subscribers.append(self)
+            self.cursor = self.joined_at = self.confirmable = 0
+        self.admission = admission
+
+    def leave(self) -> None:
+        """Stop following."""
+        conversation, self.conversation = self.conversation, None
+        self.admission = None
+        if conversation is not None:
+            if self in conversation.subscribers:
+                conversation.subscribers.remove(self)
+            self.channel.conversations.release(conversation)
+
+    def deliver(self, entries: Sequence[LogEntry]) -> None:
+        """Send committed entries, in order, none twice."""
+        if self._held is not None:
+            self._held += entries
+            return
+        sent = False
+        for entry in entries:
+            if entry.seq <= self.cursor:
+                continue
+            self.cursor = entry.seq
+            if self.protocol:
+                self._emit_messages(entry)
+            else:
+                sent = self._emit_plainly(entry) or sent
+        if sent:
+            self._confirm_soon()
+
+    def _emit_messages(self, entry: LogEntry) -> None:
+        for message in view.messages_of(entry):
+            event = "bot_uttered" if message.pop("role") == "bot" else "user_uttered"
+            self.emit(event, message)
+
+    def _emit_plainly(self, entry: LogEntry) -> bool:
+        if not isinstance(entry.event, BotUttered):
+            return False
+        for part in view.bot_parts(entry.event):
+            self.emit(self.channel.options.bot_message_evt, view.plain_payload(part))
+        return True
+
+    def typing(self, *, on: bool) -> None:
+        """Show or hide the typing indicator."""
+        if self.protocol:
+            self.emit("bot_typing", {"on": on})
+
+    def changed(self, reason: str, head: Head | None) -> None:
+        """Tell that the log was replaced."""
+        self.cursor = 0
+        if self.protocol:
+            self.emit("session_changed", {"reason": reason, **({"epoch": head.epoch} if head else {})})
+
+    def failed(self, error: ManentError, *, message_id: str | None, seq: int | None) -> None:
+        """Tell of an error after acceptance."""
+        if self.protocol:
+            told = dict(refusal(error)["error"])
+            if message_id is not None:
+                told["message_id"] = message_id
+            if seq is not None:
+                told["seq"] = seq
+            self.emit("error", told)
+
+    # what plain sockets have received -------------------------------------------------------------------------------
+
+    def _confirm_soon(self) -> None:
+        """Ask a plain socket, a moment after a reply, whether it is still there; its pong confirms the reply.
+
+        Plain clients acknowledge nothing, but every Engine.IO client answers a ping, in order: a pong that answers a
+        ping sent after a reply proves that the reply arrived. The regular ping comes every 25 s only; until then a
+        reload would repeat the reply.
+        """
+        if not self.confirmable or self.pings or not self.channel.options.session_persistence:
+            return
+        self.pings = -1  # asked, not yet sent
+        asyncio.get_running_loop().call_later(PING_AFTER_S, self._ping)
+
+    def _ping(self) -> None:
+        if self.socket.closed or self.conversation is None:
+            return
+        self.pings = 2 if self.socket.last_ping else 1  # a regular ping that is on its way is answered first
+        _watch_pongs(self.socket, _Confirmation(self, self.conversation, self.cursor).pong)
+        self.socket.queue.put_nowait(engineio.packet.Packet(engineio.packet.PING))
+
+    # sending --------------------------------------------------------------------------------------------------------
+
+    def emit(self, event: str, payload: Any) -> None:
+        """Send an event."""
+        self._send("2", b"[" + _encode(event) + b"," + _encode(payload) + b"]")
+
+    def acknowledge(self, ack: int | None, answer: Json) -> None:
+        """Send the acknowledgement, if one was asked for."""
+        if ack is not None:
+            self._send(f"3{self._prefix()}{ack}", b"[" + _encode(answer) + b"]", prefixed=True)
+
+    def acknowledge_plainly(self, ack: int | None) -> None:
+        """Send Rasa's empty acknowledgement, if one was asked for."""
+        if ack is not None:
+            self._send(f"3{self._prefix()}{ack}", b"[]", prefixed=True)
+
+    def _prefix(self) -> str:
+        namespace = self.channel.options.namespace
+        return "" if namespace == "/" else f"{namespace},"
+
+    def _send(self, kind: str, body: bytes, *, prefixed: bool = False) -> None:
+        if not self.socket.closed:
+            head = kind if prefixed else kind + self._prefix()
+            packet = engineio.packet.Packet(engineio.packet.MESSAGE, head + body.decode())
+            self.socket.queue.put_nowait(packet)
+
+
+class _Confirmation:
+    """Waits for the pong that answers our ping, then records what the socket had been sent before it."""
+
+    __slots__ = ("connection", "conversation", "seq")
+
+    def __init__(self, connection: Connection, conversation: Conversation, seq: int) -> None:
+        self.connection = connection
+        self.conversation = conversation
+        self.seq = seq
+
+    def pong(self) -> bool:
+        """Take a pong; True when it was the one."""
+        connection = self.connection
+        connection.pings -= 1
+        if connection.pings > 0:
+            return False
+        connection.pings = 0
+        self.conversation.confirm_plain(self.seq)
+        if connection.conversation is self.conversation and connection.cursor > self.seq:
+            connection._confirm_soon()  # noqa: SLF001  # more was sent meanwhile
+        return True
+
+
+def _watch_pongs(socket: Any, pong: Callable[[], bool]) -> None:
+    """Call `pong` for each pong of an Engine.IO socket until it returns True."""
+    receive = type(socket).receive
+
+    async def watching(packet: Any) -> None:
+        if packet.packet_type == engineio.packet.PONG and pong():
+            del socket.receive
+        await receive(socket, packet)
+
+    socket.receive = watching
+
+
+def _tell(conversation: Conversation | None, reason: str, joined: Joined, *, but: Connection) -> None:
+    """Tell the other protocol-1 sockets of a conversation where it went on."""
+    told: Json = {"reason": reason, "session_id": joined.answer["session_id"], "epoch": joined.answer["epoch"]}
+    if "session_token" in joined.answer:
+        told["session_token"] = joined.answer["session_token"]
+    for other in tuple(conversation.subscribers) if conversation is not None else ():
+        if isinstance(other, Connection) and other is not but and other.protocol:
+            other.cursor = 0
+            other.emit("session_changed", told)
+
+
+def _json_object(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise RequestError("bad_request", f"metadata is not JSON: {error}") from error

@@ -1,0 +1,231 @@
+"""All conversations of this process, and what they share: store, assistant, actions, limits.
+
+Channels ask it for a `Conversation` by `sender_id`. It keeps those that somebody follows or works on, and some more
+with their trackers at hand, least recently used out first. It recovers unfinished turns at start, and ends in order:
+new messages are refused, turns and deliveries finish, within a bound.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import secrets
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from manent.core.errors import ActionError, ManentError
+from manent.core.events import Json
+from manent.core.log import Lease, LogEntry
+from manent.dialogue.turn import CallAction, Env, Generate
+from manent.runtime.assistant import Assistant
+from manent.runtime.conversation import Conversation
+from manent.runtime.ports import ActionCall, ActionResult, ActionRunner, ConversationStore, Generator
+from manent.runtime.tracker_json import tracker_to_wire
+
+log = logging.getLogger("manent.conversations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds that keep one sender from harming the others.
+
+    Attributes:
+        waiting_per_conversation: messages that may wait for their turn; one more is `busy`.
+        text: characters of one message.
+        page: visible events in one answer, at most.
+        cached_trackers: trackers kept at hand of conversations that nobody is working on; some 50 kB each.
+        waiting_per_socket: requests of one socket that may wait.
+    """
+
+    waiting_per_conversation: int = 64
+    text: int = 64_000
+    page: int = 200
+    cached_trackers: int = 1_000
+    waiting_per_socket: int = 256
+
+
+RECOVER_EVERY_S = 5.0
+
+
+class Conversations:
+    """See the module. Open it before use, close it at the end.
+
+    Attributes:
+        assistant: of the next turn; assigning another one swaps the model between two turns.
+        owner: this process among all that ever work on the store: `host:pid:start:nonce`.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ConversationStore,
+        assistant: Assistant,
+        actions: ActionRunner | None = None,
+        generator: Generator | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.store = store
+        self.assistant = assistant
+        self.actions = actions
+        self.generator = generator
+        self.limits = limits or Limits()
+        self.closing = False
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}:{secrets.token_hex(4)}"
+        self.readers: list[Callable[[str, Sequence[LogEntry]], None]] = []
+        self._all: OrderedDict[str, Conversation] = OrderedDict()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._rng = random.Random()  # noqa: S311  # picks response variations
+        self._watch: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect the store and begin to finish what an earlier process left open."""
+        await self.store.open()
+        self._watch = asyncio.create_task(self._recover_forever())
+
+    async def close(self, *, within_s: float = 10.0) -> None:
+        """Refuse what is new, let turns finish within a bound, then close actions and store."""
+        self.closing = True
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        if self._workers:
+            _, unfinished = await asyncio.wait(set(self._workers), timeout=within_s)
+            for worker in unfinished:
+                log.warning("a turn did not finish in time; it goes on at the next start")
+                worker.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
+        if self.actions is not None:
+            await self.actions.close()
+        await self.store.close()
+
+    # the registry ---------------------------------------------------------------------------------------------------
+
+    def get(self, sender_id: str) -> Conversation:
+        """Return the conversation of this id, known to the store or not."""
+        conversation = self._all.get(sender_id)
+        if conversation is None:
+            conversation = self._all[sender_id] = Conversation(sender_id, self)
+        else:
+            self._all.move_to_end(sender_id)
+        return conversation
+
+    def working(self, worker: asyncio.Task[None]) -> None:
+        """Keep a reference to a task until it is done."""
+        self._workers.add(worker)
+        worker.add_done_callback(self._workers.discard)
+
+    def release(self, conversation: Conversation) -> None:
+        """Let go of conversations that nobody needs, oldest first, beyond the bound."""
+        if conversation.idle and conversation.tracker is None:
+            self._all.pop(conversation.sender_id, None)
+        excess = len(self._all) - self.limits.cached_trackers
+        if excess <= 0:
+            return
+        # Those with sockets stay; the scan is bounded so that ten thousand idle sockets cost nothing here.
+        for sender_id in [key for key, _ in zip(self._all, range(excess + 16), strict=False)]:
+            candidate = self._all[sender_id]
+            if candidate.idle:
+                del self._all[sender_id]
+            else:
+                self._all.move_to_end(sender_id)
+                if candidate._worker is None:  # noqa: SLF001  # the registry's own part of the bargain
+                    candidate.forget()
+
+    @property
+    def count(self) -> int:
+        """Conversations at hand."""
+        return len(self._all)
+
+    def committed(self, sender_id: str, entries: Sequence[LogEntry]) -> None:
+        """Tell the readers of the log (event broker, reminders, metrics) what was appended."""
+        for reader in self.readers:
+            reader(sender_id, entries)
+
+    # what a turn needs ----------------------------------------------------------------------------------------------
+
+    def env(self) -> Env:
+        """Return clock, ids and randomness for one turn."""
+        return Env(now=time.time, new_id=_new_id, rng=self._rng, stamp=self.assistant.stamp)
+
+    async def understand(self, assistant: Assistant, text: str) -> Json:
+        """Run the NLU."""
+        return assistant.pipeline.parse(text)
+
+    async def ask(self, conversation: Conversation, step: CallAction | Generate) -> ActionResult | Json:
+        """Run a custom action or have a response made.
+
+        Raises:
+            ActionError: it could not be done.
+        """
+        assert conversation.head is not None  # noqa: S101  # a turn is running
+        assert conversation.tracker is not None  # noqa: S101
+        head = conversation.head
+        name = step.name if isinstance(step, CallAction) else step.response
+        key = f"{head.epoch}:{head.version}:{name}"
+        events = await self.store.tail(
+            head.sender_id, after=max(0, head.session_seq - 2), limit=SESSION_EVENTS_FOR_ACTIONS
+        )
+        tracker = tracker_to_wire(conversation.tracker, events, trailing=step.trailing, idempotency_key=key)
+        if isinstance(step, Generate):
+            if self.generator is None:
+                raise ActionError("nlg_missing", "no nlg endpoint is configured")
+            return await self.generator.generate(step.response, step.arguments, tracker, step.channel)
+        if self.actions is None:
+            raise ActionError(
+                "action_endpoint_missing",
+                f"the custom action {name!r} cannot run: endpoints.yml has no action_endpoint",
+            )
+        return await self.actions.run(
+            ActionCall(name=name, sender_id=head.sender_id, tracker=tracker, idempotency_key=key)
+        )
+
+    # unfinished turns -----------------------------------------------------------------------------------------------
+
+    def may_take_over(self, lease: Lease) -> bool:
+        """Whether a turn under this lease is ours to finish: it has run out, or its process on this host is dead."""
+        if lease.until <= time.time():
+            return True
+        host, pid, started, _ = lease.owner.rsplit(":", 3)
+        return host == socket.gethostname() and _started(int(pid)) != started
+
+    async def _recover_forever(self) -> None:
+        while True:
+            try:
+                for head in await self.store.unfinished(now=float("inf")):
+                    if head.lease is None or (head.lease.owner != self.owner and self.may_take_over(head.lease)):
+                        await self._recover(head.sender_id)
+            except ManentError as error:
+                log.warning("could not look for unfinished turns", extra={"code": error.code, "error": error.message})
+            await asyncio.sleep(RECOVER_EVERY_S)
+
+    async def _recover(self, sender_id: str) -> None:
+        try:
+            await self.get(sender_id).recover()
+        except ManentError as error:
+            log.warning(
+                "an unfinished turn could not be finished",
+                extra={"sender_id": sender_id, "code": error.code, "error": error.message},
+            )
+
+
+SESSION_EVENTS_FOR_ACTIONS = 500
+"""Custom actions get the newest events of the session up to this number."""
+
+
+def _new_id() -> str:
+    return secrets.token_hex(16)
+
+
+def _started(pid: int) -> str:
+    """Return when a process of this host started (clock ticks since boot), "" when there is none or nobody can tell."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]

@@ -1,0 +1,274 @@
+"""The requests of protocol 1, without a transport: Socket.IO and HTTP both come here.
+
+A request is a JSON object, an answer is a JSON object; errors are RequestErrors, which `refusal` turns into the
+answer's form. Who may ask is `identity.py`'s to decide; what is shown is `view.py`'s.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from manent.core.errors import ManentError, RequestError
+from manent.core.events import Json
+from manent.core.log import Head, Page
+from manent.core.messages import UserMessage
+from manent.runtime.conversation import Conversation, Ticket
+from manent.runtime.conversations import Conversations
+from manent.runtime.identity import Admission, Identity
+from manent.runtime.view import messages_of
+
+PROTOCOLS = [1]
+DEFAULT_LIMIT = 50
+MAX_MESSAGE_ID = 128
+
+Follow = Callable[[Conversation, Admission], None]
+"""Called with the conversation just before it is read, so that a socket misses nothing that is committed meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """A session was joined. `version`: of the log in the same read as the answer's messages."""
+
+    answer: Json
+    admission: Admission
+    version: int
+
+
+class Sessions:
+    """Protocol 1's requests over all conversations, under one identity mode."""
+
+    def __init__(self, conversations: Conversations, identity: Identity) -> None:
+        self.conversations = conversations
+        self.identity = identity
+
+    # who ------------------------------------------------------------------------------------------------------------
+
+    def admit(self, request: Json, member: Admission | None = None) -> Admission:
+        """Decide who asks: the member of the session it has joined, else whoever can name and prove one.
+
+        Raises:
+            RequestError: `bad_session_id` or `forbidden`.
+        """
+        session_id = request.get("session_id")
+        if member is not None and session_id == member.sender_id:
+            return member
+        return self.identity.admit(session_id, request.get("session_token"))
+
+    def admit_named(self, request: Json, member: Admission | None = None) -> Admission:
+        """As `admit`, for requests that must name a session.
+
+        Raises:
+            RequestError: `bad_session_id` or `forbidden`.
+        """
+        if request.get("session_id") is None:
+            raise RequestError("bad_session_id", "session_id is missing", status=400)
+        return self.admit(request, member)
+
+    # requests -------------------------------------------------------------------------------------------------------
+
+    async def join(self, request: Json, follow: Follow, member: Admission | None = None) -> Joined:
+        """`session_request`: a page of the conversation, and everything after it live.
+
+        Raises:
+            RequestError: `unsupported_protocol`, `bad_request`, or an identity error.
+        """
+        if request.get("protocol") not in PROTOCOLS or isinstance(request.get("protocol"), bool):
+            raise UnsupportedProtocol
+        limit = self._limit(request)
+        cursor = _cursor(request)
+        admission = self.admit(request, member)
+        return await self._join(admission, follow, cursor, limit)
+
+    async def reset(self, request: Json, follow: Follow, member: Admission | None = None) -> Joined:
+        """`session_reset`: leave this conversation as it is and begin a new one.
+
+        Raises:
+            RequestError: an identity error.
+        """
+        self.admit_named(request, member)
+        return await self._join(self.identity.new(), follow, None, DEFAULT_LIMIT)
+
+    async def erase(self, request: Json, follow: Follow, member: Admission | None = None) -> tuple[Admission, Joined]:
+        """`session_erase`: remove the conversation with all that is kept of it; go on in an empty one.
+
+        Returns:
+            The erased conversation's admission, and the new one joined (in open mode: the same id, another epoch).
+
+        Raises:
+            RequestError: an identity error.
+        """
+        old = self.admit_named(request, member)
+        same_id = self.identity.mode == "open"
+
+        async def work(conversation: Conversation) -> None:
+            epoch = secrets.token_hex(8) if same_id else None
+            await self.conversations.store.erase(conversation.sender_id, new_epoch=epoch)
+            conversation.forget()
+
+        await self.conversations.get(old.sender_id).perform(work)
+        new = old if same_id else self.identity.new()
+        return old, await self._join(new, follow, None, DEFAULT_LIMIT)
+
+    async def history(self, request: Json, member: Admission | None = None) -> Json:
+        """`history_request`: the page before a `seq`.
+
+        Raises:
+            RequestError: `bad_request` or an identity error.
+        """
+        admission = self.admit_named(request, member)
+        before = request.get("before")
+        if not isinstance(before, int) or isinstance(before, bool) or before < 0:
+            raise RequestError("bad_request", "before must be the seq of a message")
+        page = await self.conversations.store.page(admission.sender_id, limit=self._limit(request), before=before)
+        if page is None:
+            return {"ok": True, "messages": [], "has_more": False}
+        return {"ok": True, "messages": _messages(page), "has_more": page.has_more}
+
+    def submit(self, request: Json, *, input_channel: str, member: Admission | None = None) -> Ticket:
+        """`user_uttered`: put a message in its conversation's mailbox.
+
+        Raises:
+            RequestError: `bad_request`, `too_long`, `busy`, `server_closing`, `message_id_conflict`, or an identity error.
+        """
+        admission = self.admit_named(request, member)
+        text = request.get("message")
+        if not isinstance(text, str):
+            raise RequestError("bad_request", "message must be a string")
+        message_id = checked_message_id(request.get("message_id"))
+        if message_id is None:
+            raise RequestError("bad_request", "message_id is missing")
+        title = request.get("title")
+        if title is not None and not isinstance(title, str):
+            raise RequestError("bad_request", "title must be a string")
+        epoch = request.get("epoch")
+        if epoch is not None and not isinstance(epoch, str):
+            raise RequestError("bad_request", "epoch must be a string")
+        message = UserMessage(
+            sender_id=admission.sender_id,
+            text=checked_text(text, self.conversations.limits.text),
+            message_id=message_id,
+            input_channel=input_channel,
+            output_channel=input_channel,
+            title=title,
+            metadata=checked_metadata(request.get("metadata")),
+        )
+        return self.conversations.get(admission.sender_id).submit(message, epoch=epoch)
+
+    # parts ----------------------------------------------------------------------------------------------------------
+
+    async def _join(self, admission: Admission, follow: Follow, cursor: tuple[str, int] | None, limit: int) -> Joined:
+        store = self.conversations.store
+        conversation = self.conversations.get(admission.sender_id)
+        follow(conversation, admission)
+        page, gap = await self._read(admission.sender_id, cursor, limit)
+        if page is None:
+            now = time.time()
+            await store.create(
+                Head(sender_id=admission.sender_id, epoch=secrets.token_hex(8), started=now, updated=now)
+            )
+            page, gap = await self._read(admission.sender_id, cursor, limit)
+            assert page is not None  # noqa: S101  # it was just created
+        head = page.head
+        answer: Json = {"ok": True, "session_id": admission.sender_id}
+        if admission.token is not None:
+            answer["session_token"] = admission.token
+        first = page.entries[0].view if page.entries else None
+        answer |= {
+            "epoch": head.epoch,
+            "seq": head.version,
+            "resumed": head.visible > 0,
+            "messages": _messages(page),
+            "has_more": first.prev > 0 if first is not None else head.visible > 0,
+            "gap": gap,
+            "typing": head.open_turn,
+        }
+        return Joined(answer=answer, admission=admission, version=head.version)
+
+    async def _read(self, sender_id: str, cursor: tuple[str, int] | None, limit: int) -> tuple[Page | None, bool]:
+        """Return the events after the cursor, or the newest page when there is none or it leaves a gap."""
+        store = self.conversations.store
+        if cursor is None:
+            return await store.page(sender_id, limit=limit), False
+        epoch, seq = cursor
+        page = await store.after(sender_id, seq, limit=limit)
+        if page is None:
+            return None, False
+        if page.head.epoch == epoch and seq <= page.head.version and not page.has_more:
+            return page, False
+        return await store.page(sender_id, limit=limit), True
+
+    def _limit(self, request: Json) -> int:
+        limit = request.get("limit", DEFAULT_LIMIT)
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+            raise RequestError("bad_request", "limit must be a number of events, 1 or more")
+        return min(limit, self.conversations.limits.page)
+
+
+class UnsupportedProtocol(RequestError):
+    """A client speaks a protocol that we don't."""
+
+    def __init__(self) -> None:
+        super().__init__("unsupported_protocol", f"this server speaks protocol {PROTOCOLS}")
+
+
+def refusal(error: ManentError) -> Json:
+    """Return the answer to a request that failed."""
+    shown: Json = {"code": error.code, "message": error.message}
+    if isinstance(error, RequestError) and error.retry_after is not None:
+        shown["retry_after"] = error.retry_after
+    if isinstance(error, UnsupportedProtocol):
+        shown["supported"] = PROTOCOLS
+    return {"ok": False, "error": shown}
+
+
+def checked_message_id(message_id: Any) -> str | None:
+    """Return the message id, None when there is none.
+
+    Raises:
+        RequestError: `bad_request`.
+    """
+    if message_id is None:
+        return None
+    if not isinstance(message_id, str) or not 1 <= len(message_id) <= MAX_MESSAGE_ID:
+        raise RequestError("bad_request", f"message_id must be a string of 1 to {MAX_MESSAGE_ID} characters")
+    return message_id
+
+
+def checked_text(text: str, limit: int) -> str:
+    """Return the text, stripped, as it goes into the log.
+
+    Raises:
+        RequestError: `too_long`.
+    """
+    if len(text) > limit:
+        raise RequestError("too_long", f"a message may have {limit} characters; found {len(text)}", status=413)
+    return text.encode("utf-8", "replace").decode().strip()  # lone surrogates cannot be stored
+
+
+def checked_metadata(metadata: Any) -> Json:
+    """Return the metadata, {} when there is none.
+
+    Raises:
+        RequestError: `bad_request`; it is not an object.
+    """
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, dict):
+        raise RequestError("bad_request", f"metadata must be an object; found {type(metadata).__name__}")
+    return metadata
+
+
+def _cursor(request: Json) -> tuple[str, int] | None:
+    cursor = request.get("cursor")
+    if cursor is None:
+        return None
+    match cursor:
+        case {"epoch": str(epoch), "seq": int(seq)} if not isinstance(seq, bool) and seq >= 0:
+            return epoch, seq
+    raise RequestError("bad_request", "cursor must be {epoch, seq}, as an answer gave it")
+
+
+def _messages(page: Page) -> list[Json]:
+    return [message for entry in page.entries for message in messages_of(entry)]

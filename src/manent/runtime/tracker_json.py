@@ -1,0 +1,93 @@
+"""The tracker as JSON, as Rasa shows it (contract §6): to action servers, and over the HTTP API."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from manent.core.events import Event, Json, event_to_wire
+from manent.core.tracker import State, Tracker
+
+NO_MESSAGE: Json = {"intent": {}, "entities": [], "text": None, "message_id": None, "metadata": {}}
+
+
+def tracker_to_wire(
+    tracker: Tracker,
+    events: Sequence[bytes] | None,
+    *,
+    trailing: Sequence[Event] = (),
+    idempotency_key: str | None = None,
+) -> Json:
+    """Return the tracker as a JSON object.
+
+    Args:
+        events: the log's events as JSON, oldest first; None leaves the key null.
+        trailing: events that are not in the log (candidate slots), shown after the others and reflected in the state.
+        idempotency_key: put into the latest message's metadata, for actions that must not act twice.
+    """
+    state = tracker.state
+    slots = tracker.slots()
+    if trailing:
+        state = _with(state, trailing)
+        slots |= {name: value for name, value in state.values.items() if name in slots}
+    wire_events: list[Json] | None = None
+    if events is not None:
+        wire_events = [msgspec.json.decode(event) for event in events]
+        wire_events += [event_to_wire(event) for event in trailing]
+    action = state.latest_action
+    return {
+        "sender_id": tracker.sender_id,
+        "slots": slots,
+        "latest_message": _latest_message(state, idempotency_key),
+        "latest_event_time": tracker.latest_event_time,
+        "followup_action": state.followup_action,
+        "paused": state.paused,
+        "events": wire_events,
+        "latest_input_channel": tracker.latest_input_channel,
+        "active_loop": _active_loop(state),
+        "latest_action": _latest_action(state),
+        "latest_action_name": (action.name or action.action_text) if action is not None else None,
+    }
+
+
+def _with(state: State, trailing: Sequence[Event]) -> State:
+    changed = state.copy()
+    for event in trailing:
+        changed.apply(event)
+    return changed
+
+
+def _latest_message(state: State, idempotency_key: str | None) -> Json:
+    message = state.latest_message
+    if message is None:
+        shown: Json = dict(NO_MESSAGE)
+    else:
+        shown = dict(message.parse_data)
+        shown.setdefault("intent", {})
+        shown.setdefault("entities", [])
+        shown["text"] = message.text
+        shown["message_id"] = message.message_id
+        shown["metadata"] = message.metadata
+    if idempotency_key is not None:
+        shown["metadata"] = {**shown["metadata"], "idempotency_key": idempotency_key}
+    return shown
+
+
+def _active_loop(state: State) -> Json:
+    loop = state.active_loop
+    if loop is None:
+        return {}
+    return {
+        "name": loop.name,
+        "is_interrupted": loop.is_interrupted,
+        "rejected": loop.rejected,
+        "trigger_message": loop.trigger_message,
+    }
+
+
+def _latest_action(state: State) -> Json | None:
+    action = state.latest_action
+    if action is None:
+        return None
+    if action.action_text is not None:
+        return {"action_text": action.action_text}
+    return {"action_name": action.name}
