@@ -20,7 +20,7 @@ import jwt
 import msgspec
 import socketio
 
-from manent.core.errors import InternalError, ManentError, ProjectError, Problem, RequestError
+from manent.core.errors import InternalError, ManentError, Problem, ProjectError, RequestError
 from manent.core.events import BotUttered, Json
 from manent.core.log import Head, LogEntry
 from manent.core.messages import UserMessage
@@ -135,7 +135,7 @@ class SocketIoChannel:
         return False
 
 
-class _Server(socketio.AsyncServer):
+class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no types
     """python-socketio's server, with events going to our connections instead of tasks of their own."""
 
     def __init__(self, channel: SocketIoChannel) -> None:

@@ -89,20 +89,24 @@ class Conversations:
 
     async def close(self, *, within_s: float = 10.0) -> None:
         """Refuse what is new, let turns finish within a bound, then close actions and store."""
-        self.closing = True
         if self._watch is not None:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
+        await self.drain(within_s=within_s)
+        if self.actions is not None:
+            await self.actions.close()
+        await self.store.close()
+
+    async def drain(self, *, within_s: float) -> None:
+        """Refuse new messages (`server_closing`) and let turns finish; what takes longer goes on at the next start."""
+        self.closing = True
         if self._workers:
             _, unfinished = await asyncio.wait(set(self._workers), timeout=within_s)
             for worker in unfinished:
                 log.warning("a turn did not finish in time; it goes on at the next start")
                 worker.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
-        if self.actions is not None:
-            await self.actions.close()
-        await self.store.close()
 
     # the registry ---------------------------------------------------------------------------------------------------
 
@@ -155,7 +159,8 @@ class Conversations:
 
     async def understand(self, assistant: Assistant, text: str) -> Json:
         """Run the NLU."""
-        return assistant.pipeline.parse(text)
+        parse: Json = assistant.pipeline.parse(text)
+        return parse
 
     async def ask(self, conversation: Conversation, step: CallAction | Generate) -> ActionResult | Json:
         """Run a custom action or have a response made.

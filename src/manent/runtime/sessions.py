@@ -130,7 +130,8 @@ class Sessions:
         """`user_uttered`: put a message in its conversation's mailbox.
 
         Raises:
-            RequestError: `bad_request`, `too_long`, `busy`, `server_closing`, `message_id_conflict`, or an identity error.
+            RequestError: `bad_request`, `too_long`, `busy`, `server_closing`, `message_id_conflict`, or an identity
+                error.
         """
         admission = self.admit_named(request, member)
         text = request.get("message")

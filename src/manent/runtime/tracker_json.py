@@ -20,6 +20,7 @@ def tracker_to_wire(
     """Return the tracker as a JSON object.
 
     Args:
+        tracker: whose state is shown.
         events: the log's events as JSON, oldest first; None leaves the key null.
         trailing: events that are not in the log (candidate slots), shown after the others and reflected in the state.
         idempotency_key: put into the latest message's metadata, for actions that must not act twice.

@@ -1,0 +1,192 @@
+"""The composition root: reads what the project configures, builds every part, and serves until told to stop.
+
+This is the only place that knows of all parts. `build` makes the application without serving it (tests use it);
+`serve` runs it in uvicorn.
+"""
+
+import asyncio
+import contextlib
+import logging
+import resource
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+
+from manent.actions.opening import open_actions, open_generator
+from manent.channels.rest import RestChannel
+from manent.channels.socketio import SocketIoChannel, SocketIoOptions, read_options
+from manent.core.errors import ManentError
+from manent.project.credentials import read_credentials
+from manent.project.endpoints import Endpoints, read_endpoints
+from manent.runtime.conversations import Conversations
+from manent.runtime.identity import Identity
+from manent.runtime.ports import ConversationStore
+from manent.runtime.sessions import Sessions
+from manent.server import errors, health, page
+from manent.server.loading import load_assistant
+from manent.server.options import ServeOptions
+from manent.stores.opening import open_store
+
+log = logging.getLogger("manent.server")
+
+DRAIN_S = 10.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Application:
+    """A server's parts, built and not yet opened."""
+
+    asgi: Any
+    conversations: Conversations
+    sessions: Sessions
+    notes: tuple[str, ...]
+
+
+def build(options: ServeOptions) -> Application:
+    """Build the application.
+
+    Raises:
+        ProjectError: `credentials.yml` or `endpoints.yml` has mistakes.
+        ModelError: there is no model that can be loaded.
+        StoreError: the configured store is not supported.
+    """
+    credentials = read_credentials(_configured(options, options.credentials, "credentials.yml"))
+    endpoints = read_endpoints(_configured(options, options.endpoints, "endpoints.yml"))
+    assistant = load_assistant(options.root / options.model, external_nlg=endpoints.nlg is not None)
+    store = open_store(endpoints.tracker_store, root=options.root, durability=endpoints.durability)
+    conversations = Conversations(
+        store=store,
+        assistant=assistant,
+        actions=open_actions(endpoints.action_endpoint, assistant.domain, root=options.root),
+        generator=open_generator(endpoints.nlg),
+    )
+    socketio_options = read_options(credentials.get("socketio") or {})
+    identity = Identity(mode=socketio_options.session_identity, secret=_secret(socketio_options))
+    channel = SocketIoChannel(socketio_options, conversations, identity, cors=options.cors)
+    routes = [*RestChannel(conversations).routes(), *health.routes(conversations), *page.routes(socketio_options)]
+    notes = _notes(credentials, endpoints, socketio_options)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await conversations.open()
+        channel.identity = channel.sessions.identity = await _with_kept_secret(identity, store)
+        try:
+            yield
+        finally:
+            await conversations.close(within_s=DRAIN_S)
+
+    starlette = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={ManentError: errors.answer, Exception: errors.answer_unexpected},
+    )
+    return Application(asgi=channel.app(starlette), conversations=conversations, sessions=channel.sessions, notes=notes)
+
+
+def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        options: what was asked for.
+        ready: called with the page's address once the server accepts connections.
+    """
+    _raise_file_limit()
+    application = build(options)
+    for note in application.notes:
+        log.warning(note)
+    config = uvicorn.Config(
+        application.asgi,
+        host=options.host,
+        port=options.port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=int(DRAIN_S),
+        forwarded_allow_ips=options.forwarded_allow_ips,
+        server_header=False,
+        ssl_certfile=options.ssl_certfile,
+        ssl_keyfile=options.ssl_keyfile,
+        ssl_keyfile_password=options.ssl_password,
+    )
+    scheme = "https" if options.ssl_certfile else "http"
+    _Server(config, application, lambda: ready(f"{scheme}://localhost:{options.port}/") if ready else None).run()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, drained before it closes connections: turns finish and their replies are delivered first."""
+
+    def __init__(self, config: uvicorn.Config, application: Application, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.application = application
+        self.ready = ready
+        self._draining: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self.ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain at the first signal; leave at once at the second."""
+        if self._draining is None and sig in (signal.SIGINT, signal.SIGTERM):
+            self._draining = asyncio.get_running_loop().create_task(self._drain(sig, frame))
+        else:
+            super().handle_exit(sig, frame)
+
+    async def _drain(self, sig: int, frame: FrameType | None) -> None:
+        await self.application.conversations.drain(within_s=DRAIN_S)
+        super().handle_exit(sig, frame)
+
+
+def _configured(options: ServeOptions, given: Any, default: str) -> Any:
+    if given is not None:
+        return options.root / given
+    path = options.root / default
+    return path if path.exists() else None
+
+
+def _secret(options: SocketIoOptions) -> bytes:
+    return options.session_secret.encode() if options.session_secret else b""
+
+
+async def _with_kept_secret(identity: Identity, store: ConversationStore) -> Identity:
+    """Return the identity with a key: the configured one, else one made once and kept in the store."""
+    if identity.secret or identity.mode == "open":
+        return identity
+    return Identity(mode=identity.mode, secret=await store.put_meta("session_secret", secrets.token_bytes(32)))
+
+
+def _notes(credentials: dict[str, Any], endpoints: Endpoints, socketio_options: SocketIoOptions) -> tuple[str, ...]:
+    notes = [
+        f"credentials.yml: the channel {name!r} is not supported yet and is left out"
+        for name in credentials
+        if name not in ("socketio", "rest", "cmdline")
+    ]
+    if "socketio" in credentials and socketio_options.session_identity == "open":
+        notes.append(
+            "session_identity is open: whoever knows a session id reads and speaks in its conversation."
+            " `session_identity: minted` under socketio: in credentials.yml binds a conversation to the browser that"
+            " began it"
+        )
+    if endpoints.durability == "process":
+        notes.append(
+            "durability: process: a power cut may lose messages of the last moments; a crash of the server won't"
+        )
+    return tuple(notes)
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open sockets as the system lets us: each browser is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,57 @@
+"""From a model file to an assistant that can answer."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from manent.core.domain import Domain
+from manent.core.errors import ModelError
+from manent.dialogue.model import load_dialogue
+from manent.models.archive import find_model, read_model
+from manent.nlu.pipeline import load_pipeline
+from manent.runtime.assistant import Assistant
+
+MODEL_FORMAT = 1
+"""Of the files in an archive; a model of another format is refused with the request to train again."""
+
+
+class Metadata(msgspec.Struct, kw_only=True):
+    """`metadata.json` of a model."""
+
+    format: int
+    model_id: str
+    assistant_id: str
+    trained_at: float
+    manent_version: str = ""
+
+
+def load_assistant(path: Path, *, external_nlg: bool = False) -> Assistant:
+    """Load the model at `path`, or the newest of a directory.
+
+    Raises:
+        ModelError: there is none, it is damaged, or of another format.
+    """
+    file = find_model(path)
+    files = read_model(file)
+    try:
+        metadata = msgspec.json.decode(files["metadata.json"], type=Metadata)
+        if metadata.format != MODEL_FORMAT:
+            raise ModelError(
+                "model_format", f"{file} has format {metadata.format}, this version reads {MODEL_FORMAT}: train again"
+            )
+        domain = msgspec.json.decode(files["domain.json"], type=Domain)
+    except KeyError as error:
+        raise ModelError("model_incomplete", f"{file} lacks {error}: train again") from error
+    except msgspec.ValidationError as error:
+        raise ModelError("model_unreadable", f"{file} cannot be read: {error}; train again") from error
+    limit = int(os.environ.get("MAX_NUMBER_OF_PREDICTIONS", "10"))
+    return Assistant(
+        domain=domain,
+        pipeline=load_pipeline(files, domain),
+        dialogue=load_dialogue(files, domain, max_predictions=limit, external_nlg=external_nlg),
+        model_id=metadata.model_id,
+        assistant_id=metadata.assistant_id,
+        file=file.name,
+        stamp={"model_id": metadata.model_id, "assistant_id": metadata.assistant_id},
+    )

@@ -1,0 +1,71 @@
+"""The hosted web chat at `/`, with its assets; one line of text for clients that are no browsers."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from manent import __version__
+from manent.channels.socketio import SocketIoOptions
+from manent.web import STATIC
+
+CSP = (
+    "default-src 'self'; img-src 'self' https: data:; media-src 'self' https:; connect-src 'self' ws: wss:;"
+    " style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors *; form-action 'none'"
+)
+"""For the hosted page. Bots show pictures from anywhere on https; Lit puts styles into its shadow roots."""
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def routes(socketio: SocketIoOptions, static: Path = STATIC) -> list[BaseRoute]:
+    """Return `/`, `/webchat/config.json` and the files of the bundle.
+
+    Args:
+        socketio: where the page finds its server.
+        static: directory of the built bundle; without it `/` says how to build one.
+    """
+    index = static / "index.html"
+    config = msgspec.json.encode(
+        {"socketPath": socketio.socketio_path, "namespace": socketio.namespace, "protocol": 1, "version": __version__}
+    )
+
+    async def root(request: Request) -> Response:
+        if "text/html" not in request.headers.get("accept", ""):
+            return PlainTextResponse(f"Hello from Manent: {__version__}")
+        if not index.exists():
+            return PlainTextResponse("The web chat was not built: run `npm ci && npm run build` in web/.", 503)
+        return FileResponse(index, headers={**SECURITY_HEADERS, "Cache-Control": "no-cache"})
+
+    async def webchat_config(_: Request) -> Response:
+        return Response(config, media_type="application/json", headers={"Cache-Control": "no-cache"})
+
+    found: list[BaseRoute] = [Route("/", root), Route("/webchat/config.json", webchat_config)]
+    if static.is_dir():
+        found.append(Mount("/", _Assets(directory=static)))
+    return found
+
+
+class _Assets(StaticFiles):
+    """The bundle's files, embeddable from other origins, with the headers that keep browsers from guessing."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] += [
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"access-control-allow-origin", b"*"),
+                    (b"cross-origin-resource-policy", b"cross-origin"),
+                ]
+            await send(message)
+
+        await super().__call__(scope, receive, with_headers)
