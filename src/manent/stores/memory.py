@@ -1,0 +1,192 @@
+"""The store that forgets at exit: conversations in a dictionary.
+
+For `tracker_store: {type: InMemory}`, for tests, and as the plainest statement of what a `ConversationStore` does. It
+keeps what the other stores keep and honours the same conditions; nothing survives the process.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from manent.core.errors import StoreError
+from manent.core.events import encode_event
+from manent.core.log import Accepted, Append, Head, LogEntry, Page, Snapshot
+from manent.runtime.ports import DuplicateMessage, Loaded, VersionConflict
+from manent.stores.codec import check_append
+
+
+@dataclass(slots=True)
+class _Conversation:
+    head: Head
+    entries: list[LogEntry] = field(default_factory=list)
+    accepted: dict[str, Accepted] = field(default_factory=dict)
+    snapshots: dict[int, Snapshot] = field(default_factory=dict)
+
+    def take(self, append: Append) -> None:
+        self.entries.extend(append.entries)
+        self.accepted.update((accepted.message_id, accepted) for accepted in append.accepted)
+        if append.snapshot is not None:
+            self.snapshots[append.snapshot.version] = append.snapshot
+        self.head = append.head
+
+
+class MemoryStore:
+    """Implements `ConversationStore` without durability."""
+
+    def __init__(self) -> None:
+        self._conversations: dict[str, _Conversation] = {}
+        self._meta: dict[str, bytes] = {}
+        self._closed = False
+
+    async def open(self) -> None:
+        """Be ready; also after `close`, with everything still there."""
+        self._closed = False
+
+    async def close(self) -> None:
+        """Refuse further work."""
+        self._closed = True
+
+    def _find(self, sender_id: str) -> _Conversation | None:
+        if self._closed:
+            raise StoreError("store_closed", "the store has been closed")
+        return self._conversations.get(sender_id)
+
+    async def head(self, sender_id: str) -> Head | None:
+        """See `ConversationStore.head`."""
+        found = self._find(sender_id)
+        return found.head if found else None
+
+    async def create(self, head: Head) -> Head:
+        """See `ConversationStore.create`."""
+        found = self._find(head.sender_id)
+        if found is None:
+            found = self._conversations[head.sender_id] = _Conversation(replace(head, version=0))
+        return found.head
+
+    async def append(self, append: Append) -> None:
+        """See `ConversationStore.append`."""
+        check_append(append)
+        sender_id = append.head.sender_id
+        found = self._find(sender_id)
+        if found is None:
+            if append.expected_version != 0:
+                raise VersionConflict(sender_id)
+            found = _Conversation(replace(append.head, version=0))
+        elif (found.head.epoch, found.head.version) != (append.head.epoch, append.expected_version):
+            raise VersionConflict(sender_id)
+        for accepted in append.accepted:
+            if accepted.message_id in found.accepted:
+                raise DuplicateMessage(found.accepted[accepted.message_id])
+        self._conversations[sender_id] = found
+        found.take(append)
+
+    async def load(self, sender_id: str, *, before: int | None = None) -> Loaded | None:
+        """See `ConversationStore.load`."""
+        found = self._find(sender_id)
+        if found is None:
+            return None
+        versions = [version for version in found.snapshots if before is None or version < before]
+        snapshot = found.snapshots[max(versions)] if versions else None
+        start = snapshot.version if snapshot else 0
+        return Loaded(head=found.head, snapshot=snapshot, entries=tuple(found.entries[start:]))
+
+    async def page(self, sender_id: str, *, limit: int, before: int | None = None) -> Page | None:
+        """See `ConversationStore.page`."""
+        found = self._find(sender_id)
+        if found is None:
+            return None
+        older = found.entries if before is None else found.entries[: max(before - 1, 0)]
+        newest = _visible(reversed(older), limit + 1)
+        return Page(head=found.head, entries=tuple(reversed(newest[:limit])), has_more=len(newest) > limit)
+
+    async def after(self, sender_id: str, seq: int, *, limit: int) -> Page | None:
+        """See `ConversationStore.after`."""
+        found = self._find(sender_id)
+        if found is None:
+            return None
+        oldest = _visible(found.entries[max(seq, 0) :], limit + 1)
+        return Page(head=found.head, entries=tuple(oldest[:limit]), has_more=len(oldest) > limit)
+
+    async def entries(self, sender_id: str, *, after: int = 0, limit: int | None = None) -> list[LogEntry]:
+        """See `ConversationStore.entries`."""
+        found = self._find(sender_id)
+        return found.entries[max(after, 0) :][:limit] if found else []
+
+    async def tail(self, sender_id: str, *, after: int, limit: int) -> list[bytes]:
+        """See `ConversationStore.tail`."""
+        found = self._find(sender_id)
+        if found is None:
+            return []
+        start = max(after, found.head.version - limit, 0)
+        return [encode_event(entry.event) for entry in found.entries[start:]]
+
+    async def accepted(self, sender_id: str, message_id: str) -> Accepted | None:
+        """See `ConversationStore.accepted`."""
+        found = self._find(sender_id)
+        return found.accepted.get(message_id) if found else None
+
+    async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
+        """See `ConversationStore.erase`."""
+        found = self._find(sender_id)
+        self._conversations.pop(sender_id, None)
+        if new_epoch is not None:
+            head = empty_head(sender_id, new_epoch, owner=found.head.owner if found else None)
+            self._conversations[sender_id] = _Conversation(head)
+        return found is not None
+
+    async def replace(self, append: Append, *, expected_epoch: str) -> None:
+        """See `ConversationStore.replace`."""
+        check_append(append)
+        found = self._find(append.head.sender_id)
+        if found is None or found.head.epoch != expected_epoch:
+            raise VersionConflict(append.head.sender_id)
+        fresh = self._conversations[append.head.sender_id] = _Conversation(append.head)
+        fresh.take(append)
+
+    async def conversations(
+        self, *, owner: str | None = None, after: str | None = None, limit: int = 100
+    ) -> Sequence[Head]:
+        """See `ConversationStore.conversations`."""
+        self._find("")
+        heads = [found.head for found in self._conversations.values()]
+        if owner is not None:
+            own = [head for head in heads if head.owner == owner]
+            return sorted(own, key=lambda head: (-head.updated, head.sender_id))[:limit]
+        rest = [head for head in heads if after is None or head.sender_id > after]
+        return sorted(rest, key=lambda head: head.sender_id)[:limit]
+
+    async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
+        """See `ConversationStore.unfinished`."""
+        self._find("")
+        heads = [found.head for found in self._conversations.values() if found.head.open_turn]
+        free = [head for head in heads if head.lease is None or head.lease.until <= now]
+        return sorted(free, key=lambda head: (head.updated, head.sender_id))[:limit]
+
+    async def purge(self, *, older_than: float) -> int:
+        """See `ConversationStore.purge`."""
+        self._find("")
+        old = [key for key, found in self._conversations.items() if found.head.updated < older_than]
+        for sender_id in old:
+            del self._conversations[sender_id]
+        return len(old)
+
+    async def get_meta(self, key: str) -> bytes | None:
+        """See `ConversationStore.get_meta`."""
+        self._find("")
+        return self._meta.get(key)
+
+    async def put_meta(self, key: str, value: bytes) -> bytes:
+        """See `ConversationStore.put_meta`."""
+        self._find("")
+        return self._meta.setdefault(key, value)
+
+
+def empty_head(sender_id: str, epoch: str, *, owner: str | None) -> Head:
+    """Return the head that an erased conversation is left with: nothing of the old one but whose it is."""
+    now = time.time()
+    return Head(sender_id=sender_id, epoch=epoch, owner=owner, started=now, updated=now)
+
+
+def _visible(entries: Iterable[LogEntry], limit: int) -> list[LogEntry]:
+    return list(islice((entry for entry in entries if entry.view is not None), limit))

@@ -1,0 +1,364 @@
+"""The one thread that writes to a SQLite store: it drains a queue, commits once, and tells everybody who waited.
+
+`sqlite.py` hands in work and futures. A batch is one `BEGIN IMMEDIATE … COMMIT`. Appends to known conversations are
+written together with a handful of statements whatever their number (`sqlite_rows.py` says why); when one of them
+meets another version, a used message id or anything else that does not fit, the batch is taken back and done
+again one by one, so that each fails alone. Checkpoints are made by a second thread beside the commits.
+"""
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, cast
+
+from manent.core.errors import InternalError, ManentError, StoreError
+from manent.core.log import Accepted, Append, Head
+from manent.runtime.ports import DuplicateMessage, VersionConflict
+from manent.stores import sqlite_rows as rows
+from manent.stores.sqlite_schema import connect
+
+BATCH_LIMIT: Final = 256
+"""Most pieces of work in one commit; bounds how long the first of them waits for the last."""
+
+CHECKPOINT_AFTER_BYTES: Final = 4 << 20
+"""Size of the write-ahead log above which its pages are copied into the database, beside the commits."""
+
+TRUNCATE_AFTER_BYTES: Final = 64 << 20
+"""Size above which writers are held up, briefly, to start the write-ahead log anew."""
+
+TRUNCATE_WAIT_MS: Final = 200
+"""How long emptying the write-ahead log may wait for readers, while it holds up writers."""
+
+_KNOWN_LIMIT: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class AppendWork:
+    """An append with its events as rows without their conversation's id."""
+
+    append: Append
+    events: tuple[rows.Row, ...]
+
+
+Work = AppendWork | Callable[[sqlite3.Cursor], Any]
+"""What the writer does: an append, or a function that runs inside the transaction and returns the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    work: Work
+    future: asyncio.Future[Any]
+
+
+class BulkFailed(Exception):
+    """Something in the batch does not fit; do it again one by one."""
+
+
+class Writer:
+    """Owns the writing connection and its thread.
+
+    Args:
+        observe: told of each commit: pieces of work in it, seconds from its start to its end.
+    """
+
+    def __init__(self, path: Path, *, durability: str, observe: Callable[[int, float], None] | None = None) -> None:
+        self._path = path
+        self._durability = durability
+        self._observe = observe
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._known: dict[str, int] = {}
+        self._connection: sqlite3.Connection | None = None
+        self._loop = asyncio.get_running_loop()
+        self._closing = False
+        self._checkpointer = Checkpointer(path, durability=durability)
+        self._thread = threading.Thread(target=self._run, name="manent-store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Work) -> asyncio.Future[Any]:
+        """Queue work; the future holds its answer once it is durable.
+
+        Raises:
+            StoreError: `store_closed`.
+        """
+        if self._closing:
+            raise StoreError("store_closed", "the store has been closed")
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._queue.put(_Waiting(work, future))
+        return future
+
+    async def close(self) -> None:
+        """Finish the queue, then let the connection go."""
+        if not self._closing:
+            self._closing = True
+            self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._checkpointer.close)
+
+    async def scrub(self) -> None:
+        """Bring everything into the database file and empty the write-ahead log, so that erased bytes are gone."""
+        await asyncio.to_thread(self._checkpointer.truncate)
+
+    def _run(self) -> None:
+        open_for_work = True
+        while open_for_work:
+            batch = [self._queue.get()]
+            with contextlib.suppress(queue.Empty):
+                while len(batch) < BATCH_LIMIT and batch[-1] is not None:
+                    batch.append(self._queue.get_nowait())
+            open_for_work = batch[-1] is not None
+            waiting = [item for item in batch if item is not None]
+            if waiting:
+                self._serve(waiting)
+        if self._connection is not None:
+            self._connection.close()
+
+    def _serve(self, batch: list[_Waiting]) -> None:
+        """Do a batch and resolve its futures, whatever happens."""
+        started = time.perf_counter()
+        try:
+            answers = self._commit([item.work for item in batch])
+        except sqlite3.Error as error:
+            answers = [store_error(error)] * len(batch)
+            self._let_go()
+        except Exception as error:  # noqa: BLE001 - handed to everybody who waits; the thread must live on
+            answers = [error] * len(batch)
+            self._let_go()
+        if self._observe is not None:
+            self._observe(len(batch), time.perf_counter() - started)
+        futures = [item.future for item in batch]
+        with contextlib.suppress(RuntimeError):  # the event loop is gone: nobody waits any more
+            self._loop.call_soon_threadsafe(_resolve, futures, answers)
+        self._checkpointer.note_commit()
+
+    def _let_go(self) -> None:
+        """Drop the connection after an error of unknown extent; the next batch opens another."""
+        self._known.clear()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def _commit(self, works: list[Work]) -> list[Any]:
+        if self._connection is None:
+            self._connection = connect(self._path, durability=self._durability)
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+            answers = self._in_bulk(cursor, works)
+            cursor.execute("COMMIT")
+        except (BulkFailed, *_OWN_FAULT):
+            cursor.execute("ROLLBACK")
+            self._known.clear()
+        else:
+            return answers
+        cursor.execute("BEGIN IMMEDIATE")
+        answers = [self._apart(cursor, work) for work in works]
+        cursor.execute("COMMIT")
+        return answers
+
+    def _in_bulk(self, cursor: sqlite3.Cursor, works: list[Work]) -> list[Any]:
+        """Do the work in order, runs of appends to different known conversations together."""
+        answers: list[Any] = [None] * len(works)
+        run: dict[str, AppendWork] = {}
+        for index, work in enumerate(works):
+            sender_id = work.append.head.sender_id if isinstance(work, AppendWork) else None
+            if not isinstance(work, AppendWork) or sender_id not in self._known or sender_id in run:
+                self._append_known(cursor, run.values())
+                run.clear()
+            if not isinstance(work, AppendWork) or sender_id not in self._known:
+                answers[index] = self._apart(cursor, work)
+            else:
+                run[work.append.head.sender_id] = work
+        self._append_known(cursor, run.values())
+        return answers
+
+    def _append_known(self, cursor: sqlite3.Cursor, works: Iterable[AppendWork]) -> None:
+        append_together(cursor, [(self._known[work.append.head.sender_id], work) for work in works])
+
+    def _apart(self, cursor: sqlite3.Cursor, work: Work) -> Any:
+        """Do one piece of work so that its failure takes back nothing else; return its answer or its error."""
+        cursor.execute("SAVEPOINT apart")
+        try:
+            answer: Any = None
+            if isinstance(work, AppendWork):
+                self._append_alone(cursor, work)
+            else:
+                answer = work(cursor)
+        except (ManentError, *_OWN_FAULT) as error:
+            cursor.execute("ROLLBACK TO apart")
+            answer = error if isinstance(error, ManentError) else store_error(error)
+        cursor.execute("RELEASE apart")
+        return answer
+
+    def _append_alone(self, cursor: sqlite3.Cursor, work: AppendWork) -> None:
+        append = work.append
+        sender_id = append.head.sender_id
+        ids = [one.message_id for one in append.accepted]
+        if len(set(ids)) < len(ids):
+            raise InternalError("bad_append", "one append accepts one message id twice")
+        self._known.pop(sender_id, None)
+        found = cursor.execute("SELECT id, epoch, version FROM conversations WHERE sender_id = ?", (sender_id,))
+        row = found.fetchone()
+        if row is None:
+            if append.expected_version != 0:
+                raise VersionConflict(sender_id)
+            conversation_id = append_to_new(cursor, work)
+        else:
+            conversation_id, *place = row
+            if place != [append.head.epoch, append.expected_version]:
+                raise VersionConflict(sender_id)
+            for message_id in ids:
+                before = find_accepted(cursor, sender_id, message_id)
+                if before is not None:
+                    raise DuplicateMessage(before)
+            append_together(cursor, [(conversation_id, work)])
+        if len(self._known) >= _KNOWN_LIMIT:
+            self._known.clear()
+        self._known[sender_id] = conversation_id
+
+
+class Checkpointer:
+    """A thread that copies committed pages from the write-ahead log into the database, beside the commits."""
+
+    def __init__(self, path: Path, *, durability: str) -> None:
+        self._path = path
+        self._durability = durability
+        self._wal = Path(f"{path}-wal")
+        self._wake = threading.Event()
+        self._closing = False
+        self._busy = threading.Lock()
+        self._unchecked = 0
+        self._thread = threading.Thread(target=self._run, name="manent-store-checkpoint", daemon=True)
+        self._thread.start()
+
+    def note_commit(self) -> None:
+        """Look at the log's size now and then (called after each commit)."""
+        self._unchecked += 1
+        if self._unchecked >= 64:  # noqa: PLR2004 - a stat costs 2 µs, a commit makes some 20 KiB
+            self._unchecked = 0
+            self._wake.set()
+
+    def truncate(self) -> bool:
+        """Copy everything and empty the log; gives up, returning False, when readers or writers stay in the way."""
+        with self._busy, contextlib.closing(connect(self._path, durability=self._durability)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # most of the work, holding up nobody
+            connection.execute(f"PRAGMA busy_timeout = {TRUNCATE_WAIT_MS}")
+            (blocked, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not blocked
+
+    def close(self) -> None:
+        """Make a last checkpoint, so that the file can be copied on its own, and stop."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+        with contextlib.suppress(sqlite3.Error):
+            self.truncate()
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._wake.wait()
+            self._wake.clear()
+            with contextlib.suppress(sqlite3.Error, OSError):  # nothing is lost: the log just stays longer
+                size = self._wal.stat().st_size
+                if size > TRUNCATE_AFTER_BYTES:
+                    self.truncate()
+                elif size > CHECKPOINT_AFTER_BYTES:
+                    self._copy()
+
+    def _copy(self) -> None:
+        with self._busy, contextlib.closing(connect(self._path, durability=self._durability)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+_OWN_FAULT: Final = (
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    sqlite3.DataError,
+    UnicodeError,
+    OverflowError,
+)
+"""Errors that blame the values of one piece of work, not the file or the disk."""
+
+_CODES: Final = {
+    sqlite3.SQLITE_FULL: ("store_full", "the disk or the database is full"),
+    sqlite3.SQLITE_BUSY: ("store_locked", "another process holds the database"),
+    sqlite3.SQLITE_LOCKED: ("store_locked", "the database is locked"),
+    sqlite3.SQLITE_READONLY: ("store_readonly", "the database cannot be written to"),
+    sqlite3.SQLITE_PERM: ("store_readonly", "the database cannot be written to"),
+    sqlite3.SQLITE_IOERR: ("store_io", "the disk failed"),
+    sqlite3.SQLITE_CANTOPEN: ("store_unreachable", "the database file cannot be opened"),
+    sqlite3.SQLITE_CORRUPT: ("store_corrupt", "the database file is damaged"),
+    sqlite3.SQLITE_NOTADB: ("store_corrupt", "the file is no database"),
+}
+
+
+def store_error(error: Exception) -> StoreError:
+    """Say what an error of SQLite means to whoever asked the store."""
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code, message = _CODES.get(primary, ("store_failed", "the database refused"))
+    return StoreError(code, f"{message} ({error})")
+
+
+def append_together(cursor: sqlite3.Cursor, works: Sequence[tuple[int, AppendWork]]) -> None:
+    """Write appends to different conversations, given by their ids.
+
+    Raises:
+        BulkFailed: one of them does not fit; the transaction is of no use any more.
+    """
+    heads: list[rows.Row] = []
+    events: list[rows.Row] = []
+    accepted: list[rows.Row] = []
+    snapshots: list[rows.Row] = []
+    for conversation_id, work in works:
+        append = work.append
+        heads.append((conversation_id, append.expected_version, *rows.head_values(append.head)))
+        events += [(conversation_id, *row) for row in work.events]
+        accepted += [(conversation_id, one.message_id, one.seq, one.digest) for one in append.accepted]
+        if append.snapshot is not None:
+            snapshots.append((conversation_id, append.snapshot.version, append.snapshot.data))
+    if rows.update_heads(cursor, heads) != len(heads):
+        raise BulkFailed
+    rows.insert_rows(cursor, rows.INSERT_EVENTS, events)
+    if rows.insert_rows(cursor, rows.INSERT_ACCEPTED, accepted) != len(accepted):
+        raise BulkFailed
+    rows.insert_rows(cursor, rows.INSERT_SNAPSHOTS, snapshots)
+
+
+def append_to_new(cursor: sqlite3.Cursor, work: AppendWork) -> int:
+    """Make a conversation and write its first append; return its id."""
+    conversation_id = insert_head(cursor, replace(work.append.head, version=work.append.expected_version))
+    append_together(cursor, [(conversation_id, work)])
+    return conversation_id
+
+
+def insert_head(cursor: sqlite3.Cursor, head: Head) -> int:
+    """Add a conversation; return its id."""
+    rows.insert_rows(cursor, rows.INSERT_CONVERSATIONS, [(None, *rows.head_values(head))])
+    return cast("int", cursor.lastrowid)
+
+
+def find_accepted(cursor: sqlite3.Cursor, sender_id: str, message_id: str) -> Accepted | None:
+    """Return the message that used up an id."""
+    found = cursor.execute(
+        "SELECT a.message_id, a.seq, a.digest FROM accepted AS a JOIN conversations AS c ON c.id = a.conversation_id "
+        "WHERE c.sender_id = ? AND a.message_id = ?",
+        (sender_id, message_id),
+    ).fetchone()
+    return found and Accepted(message_id=found[0], seq=found[1], digest=found[2])
+
+
+def _resolve(futures: list[asyncio.Future[Any]], answers: list[Any]) -> None:
+    for future, answer in zip(futures, answers, strict=True):
+        if future.done():  # whoever waited has been cancelled
+            continue
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

@@ -1,0 +1,518 @@
+"""What every conversation store does, whatever it keeps the logs in."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from logs import MakeStore, accept, empty, talk, turn
+from manent.core.errors import InternalError, StoreError
+from manent.core.events import UserUttered, decode_event
+from manent.core.log import Append, Head, Lease, Snapshot
+from manent.runtime.ports import ConversationStore, DuplicateMessage, VersionConflict
+
+
+async def test_append_creates_and_keeps_everything(store: ConversationStore) -> None:
+    """An append to an unknown conversation makes it, and every field of head, entries and ids comes back."""
+    append = turn(
+        empty(), "héllo \U0001f600 \x00 'quoted'", message_id="m1", snapshot=b"\x00\xffstate", divider="session"
+    )
+    full = replace(
+        append.head,
+        divider="restart",
+        session_seq=2,
+        plain_seq=3,
+        open_turn=True,
+        lease=Lease(owner="host:1:abc", until=123.456),
+        owner="subject",
+        started=99.25,
+    )
+    append = replace(append, head=full)
+    await store.append(append)
+
+    assert await store.head("ada") == full
+    assert tuple(await store.entries("ada")) == append.entries
+    assert await store.accepted("ada", "m1") == append.accepted[0]
+    loaded = await store.load("ada")
+    assert loaded is not None
+    assert (loaded.head, loaded.snapshot, loaded.entries) == (full, append.snapshot, ())
+
+
+async def test_unknown_conversation_reads_as_nothing(store: ConversationStore) -> None:
+    """Reading a conversation that nobody has made gives None or nothing, not an error."""
+    assert await store.head("nobody") is None
+    assert await store.load("nobody") is None
+    assert await store.page("nobody", limit=10) is None
+    assert await store.after("nobody", 0, limit=10) is None
+    assert await store.entries("nobody") == []
+    assert await store.tail("nobody", after=0, limit=10) == []
+    assert await store.accepted("nobody", "m1") is None
+    assert await store.erase("nobody", new_epoch=None) is False
+
+
+async def test_create_is_idempotent(store: ConversationStore) -> None:
+    """The second creation returns the first one's head and changes nothing."""
+    assert await store.create(empty(epoch="first")) == empty(epoch="first")
+    assert await store.create(empty(epoch="second")) == empty(epoch="first")
+    assert await store.head("ada") == empty(epoch="first")
+
+
+async def test_create_at_once_makes_one(store: ConversationStore) -> None:
+    """Of many creations at the same time one wins, and all are told the winner."""
+    heads = await asyncio.gather(*(store.create(empty(epoch=f"e{n}")) for n in range(20)))
+
+    assert set(heads) == {await store.head("ada")}
+
+
+async def test_append_to_created_conversation(store: ConversationStore) -> None:
+    """A conversation made empty takes its first append under its own epoch only."""
+    head = await store.create(empty())
+    with pytest.raises(VersionConflict):
+        await store.append(turn(replace(head, epoch="other")))
+    await store.append(turn(head))
+
+    assert (await store.head("ada")) == turn(head).head
+
+
+@pytest.mark.parametrize("version", [0, 3, 5, 8])
+async def test_append_at_another_version_conflicts(store: ConversationStore, version: int) -> None:
+    """An append that builds on a version other than the log's writes nothing."""
+    head = await talk(store, empty(), 1)
+    stale = turn(replace(head, version=version), "late", message_id="late", snapshot=b"late")
+    with pytest.raises(VersionConflict):
+        await store.append(stale)
+
+    assert await store.head("ada") == head
+    assert len(await store.entries("ada")) == 4
+    assert await store.accepted("ada", "late") is None
+    loaded = await store.load("ada")
+    assert loaded is not None
+    assert loaded.snapshot is None
+
+
+async def test_append_to_missing_log_beyond_its_start_conflicts(store: ConversationStore) -> None:
+    """An append to an erased conversation does not bring it back in the middle."""
+    with pytest.raises(VersionConflict):
+        await store.append(turn(replace(empty(), version=4)))
+
+    assert await store.head("ada") is None
+
+
+async def test_append_under_another_epoch_conflicts(store: ConversationStore) -> None:
+    """The right version of the wrong epoch is a conflict."""
+    head = await talk(store, empty(), 1)
+    with pytest.raises(VersionConflict):
+        await store.append(turn(replace(head, epoch="e2")))
+
+    assert await store.head("ada") == head
+
+
+async def test_used_message_id_is_refused(store: ConversationStore) -> None:
+    """A message id is used up once per conversation; the refusal names the first use and writes nothing."""
+    first = turn(empty(), "one", message_id="m1")
+    await store.append(first)
+    with pytest.raises(DuplicateMessage) as refused:
+        await store.append(turn(first.head, "two", message_id="m1"))
+
+    assert refused.value.accepted == first.accepted[0]
+    assert await store.head("ada") == first.head
+    await store.append(turn(first.head, "three", message_id="m2"))
+    await store.append(turn(empty("bob"), "four", message_id="m1"))
+
+
+async def test_contradictory_append_is_a_fault_of_ours(store: ConversationStore) -> None:
+    """Entries that do not lead from the expected version to the head's are refused before they reach the log."""
+    append = turn(empty())
+    with pytest.raises(InternalError):
+        await store.append(replace(append, entries=append.entries[1:]))
+
+    assert await store.head("ada") is None
+
+
+async def test_append_without_entries_moves_the_head(store: ConversationStore) -> None:
+    """A lease or `plain_seq` is written under the same conditions as events."""
+    head = await talk(store, empty(), 1)
+    moved = replace(head, plain_seq=3, lease=Lease(owner="host:1:x", until=9.0), open_turn=True)
+    await store.append(Append(head=moved, expected_version=head.version))
+
+    assert await store.head("ada") == moved
+    with pytest.raises(VersionConflict):
+        await store.append(Append(head=replace(moved, epoch="e2"), expected_version=head.version))
+
+
+async def test_order_and_ranges_of_entries(store: ConversationStore) -> None:
+    """Entries come in log order, after a number and up to a limit."""
+    await talk(store, empty(), 30)
+
+    assert [entry.seq for entry in await store.entries("ada")] == list(range(1, 121))
+    assert [entry.seq for entry in await store.entries("ada", after=117)] == [118, 119, 120]
+    assert [entry.seq for entry in await store.entries("ada", after=7, limit=2)] == [8, 9]
+    assert await store.entries("ada", after=120) == []
+
+
+async def test_tail_is_the_newest_as_json(store: ConversationStore) -> None:
+    """The tail holds the newest events above a number, oldest first, in wire form."""
+    await talk(store, empty(), 5)
+    newest = [entry.event for entry in await store.entries("ada", after=17)]
+
+    assert [decode_event(data) for data in await store.tail("ada", after=0, limit=3)] == newest
+    assert [decode_event(data) for data in await store.tail("ada", after=18, limit=100)] == newest[1:]
+    assert await store.tail("ada", after=20, limit=100) == []
+
+
+async def test_load_gives_newest_snapshot_and_the_rest(store: ConversationStore) -> None:
+    """Loading takes the newest snapshot, or an older one on request, with every entry after it."""
+    head = await talk(store, empty(), 5, snapshot_every=2)
+    newest = await store.load("ada")
+    assert newest is not None
+    assert newest.head == head
+    assert newest.snapshot == Snapshot(version=16, data=b"state 4")
+    assert [entry.seq for entry in newest.entries] == [17, 18, 19, 20]
+
+    older = await store.load("ada", before=16)
+    assert older is not None
+    assert older.snapshot == Snapshot(version=8, data=b"state 2")
+    assert [entry.seq for entry in older.entries] == list(range(9, 21))
+
+    first = await store.load("ada", before=8)
+    assert first is not None
+    assert first.snapshot is None
+    assert len(first.entries) == 20
+
+
+async def test_snapshot_of_same_version_is_replaced(store: ConversationStore) -> None:
+    """A head-only append may bring another snapshot of the version that is there."""
+    append = turn(empty(), snapshot=b"old")
+    await store.append(append)
+    again = Append(head=append.head, expected_version=4, snapshot=Snapshot(version=4, data=b"new"))
+    await store.append(again)
+    loaded = await store.load("ada")
+
+    assert loaded is not None
+    assert loaded.snapshot == again.snapshot
+
+
+async def test_page_back_through_visible_entries(store: ConversationStore) -> None:
+    """Paging back from the end meets each visible entry once, in log order, and says when there are no more."""
+    head = await talk(store, empty(), 4)
+    visible = [1, 3, 5, 7, 9, 11, 13, 15]
+    last = await store.page("ada", limit=3)
+    assert last is not None
+    assert last.head == head
+    assert [entry.seq for entry in last.entries] == visible[5:]
+    assert last.has_more
+
+    middle = await store.page("ada", limit=3, before=11)
+    assert middle is not None
+    assert [entry.seq for entry in middle.entries] == visible[2:5]
+    assert middle.has_more
+    first = await store.page("ada", limit=3, before=5)
+    assert first is not None
+    assert [entry.seq for entry in first.entries] == visible[:2]
+    assert not first.has_more
+    exact = await store.page("ada", limit=8)
+    assert exact is not None
+    assert not exact.has_more
+    assert all(entry.view is not None for entry in exact.entries)
+
+
+async def test_after_reads_on_from_a_cursor(store: ConversationStore) -> None:
+    """Reading on from a cursor gives the visible entries above it, and says when there are newer ones still."""
+    head = await talk(store, empty(), 3)
+    some = await store.after("ada", 3, limit=2)
+    assert some is not None
+    assert some.head == head
+    assert [entry.seq for entry in some.entries] == [5, 7]
+    assert some.has_more
+
+    rest = await store.after("ada", 7, limit=2)
+    assert rest is not None
+    assert [entry.seq for entry in rest.entries] == [9, 11]
+    assert not rest.has_more
+    beyond = await store.after("ada", 1000, limit=2)
+    assert beyond is not None
+    assert beyond.entries == ()
+
+
+async def test_reopened_store_has_it_all(make_store: MakeStore) -> None:
+    """After closing, another instance over the same data goes on where the first one ended."""
+    first = make_store()
+    await first.open()
+    head = await talk(first, empty(), 3, snapshot_every=1)
+    await first.put_meta("secret", b"s")
+    await first.close()
+    second = make_store()
+    await second.open()
+
+    loaded = await second.load("ada")
+    assert loaded is not None
+    assert loaded.head == head
+    assert loaded.snapshot == Snapshot(version=12, data=b"state 3")
+    assert await second.get_meta("secret") == b"s"
+    await talk(second, head, 1)
+    assert len(await second.entries("ada")) == 16
+    await second.close()
+
+
+async def test_erase_leaves_nothing(store: ConversationStore) -> None:
+    """An erased conversation is gone with events, ids and snapshots, and can begin anew."""
+    first = turn(empty(), message_id="m1", snapshot=b"state")
+    await store.append(first)
+    other = await talk(store, empty("bob"), 1)
+    assert await store.erase("ada", new_epoch=None) is True
+
+    assert await store.head("ada") is None
+    assert await store.entries("ada") == []
+    assert await store.accepted("ada", "m1") is None
+    assert [head.sender_id for head in await store.conversations()] == ["bob"]
+    assert await store.head("bob") == other
+    with pytest.raises(VersionConflict):
+        await store.append(turn(first.head))
+    again = turn(empty(epoch="e2"), message_id="m1")
+    await store.append(again)
+    loaded = await store.load("ada")
+    assert loaded is not None
+    assert loaded.snapshot is None
+    assert loaded.entries == again.entries
+
+
+async def test_erase_with_new_epoch_leaves_an_empty_one(store: ConversationStore) -> None:
+    """Erasing in place keeps the id and the owner under another epoch; the old epoch can't come back."""
+    append = turn(replace(empty(), owner="subject", session_seq=1, plain_seq=1, divider="session"))
+    await store.append(append)
+    assert await store.erase("ada", new_epoch="e2") is True
+    head = await store.head("ada")
+
+    assert head is not None
+    expected = Head(sender_id="ada", epoch="e2", owner="subject", started=head.started, updated=head.updated)
+    assert head == expected
+    assert await store.entries("ada") == []
+    for stale in (append.head, empty()):
+        with pytest.raises(VersionConflict):
+            await store.append(turn(stale))
+    await store.append(turn(head))
+
+
+async def test_replace_puts_another_log_in_place(store: ConversationStore) -> None:
+    """A replacement leaves the new log only, and holds against the epoch that it was made for."""
+    old = turn(empty(), "old words", message_id="m1", snapshot=b"old")
+    await store.append(old)
+    new = turn(empty(epoch="e2"), "new words", message_id="m2")
+    await store.replace(new, expected_epoch="e1")
+
+    assert await store.head("ada") == new.head
+    assert tuple(await store.entries("ada")) == new.entries
+    assert await store.accepted("ada", "m1") is None
+    assert await store.accepted("ada", "m2") == new.accepted[0]
+    loaded = await store.load("ada")
+    assert loaded is not None
+    assert loaded.snapshot is None
+    with pytest.raises(VersionConflict):
+        await store.replace(turn(empty(epoch="e3")), expected_epoch="e1")
+    with pytest.raises(VersionConflict):
+        await store.replace(turn(empty("nobody")), expected_epoch="e1")
+    with pytest.raises(VersionConflict):
+        await store.append(turn(old.head))
+    assert await store.head("ada") == new.head
+
+
+async def test_conversations_in_order(store: ConversationStore) -> None:
+    """All heads come in order of their ids, page by page."""
+    for name in ("c", "a", "é", "b", "B"):
+        await store.create(empty(name))
+    assert [head.sender_id for head in await store.conversations()] == ["B", "a", "b", "c", "é"]
+
+    assert [head.sender_id for head in await store.conversations(limit=2)] == ["B", "a"]
+    assert [head.sender_id for head in await store.conversations(after="a", limit=2)] == ["b", "c"]
+
+
+async def test_conversations_of_an_owner(store: ConversationStore) -> None:
+    """One owner's heads come newest first, and nobody else's."""
+    for name, owner, updated in (("a", "o", 1.0), ("b", "o", 3.0), ("c", "p", 9.0), ("d", None, 9.0), ("e", "o", 2.0)):
+        await store.create(replace(empty(name), owner=owner, updated=updated))
+
+    assert [head.sender_id for head in await store.conversations(owner="o")] == ["b", "e", "a"]
+    assert [head.sender_id for head in await store.conversations(owner="o", limit=1)] == ["b"]
+    assert await store.conversations(owner="nobody") == []
+
+
+async def test_unfinished_turns_are_found(store: ConversationStore) -> None:
+    """Open turns without a lease or with one that has run out are found; finished and leased ones are not."""
+    cases: list[tuple[str, bool, float | None]] = [
+        ("done", False, None),
+        ("free", True, None),
+        ("held", True, 200.0),
+        ("over", True, 100.0),
+    ]
+    for number, (name, is_open, until) in enumerate(cases):
+        lease = None if until is None else Lease(owner="host:1:x", until=until)
+        await store.create(replace(empty(name), open_turn=is_open, lease=lease, updated=float(number)))
+
+    assert [head.sender_id for head in await store.unfinished(now=150.0)] == ["free", "over"]
+    assert [head.sender_id for head in await store.unfinished(now=250.0)] == ["free", "held", "over"]
+    assert [head.sender_id for head in await store.unfinished(now=250.0, limit=1)] == ["free"]
+
+
+async def test_meta_is_put_once(store: ConversationStore) -> None:
+    """The first value under a key stays; everybody is told it."""
+    assert await store.get_meta("secret") is None
+    values = await asyncio.gather(*(store.put_meta("secret", b"%d" % n) for n in range(10)))
+
+    assert len(set(values)) == 1
+    assert await store.put_meta("secret", b"late") == values[0]
+    assert await store.get_meta("secret") == values[0]
+    assert await store.put_meta("empty", b"") == b""
+    assert await store.get_meta("empty") == b""
+
+
+async def test_many_appenders_at_once(store: ConversationStore) -> None:
+    """Appends of many conversations at the same time all arrive, each log in order."""
+
+    async def chat(name: str) -> Head:
+        return await talk(store, empty(name), 10)
+
+    heads = await asyncio.gather(*(chat(f"visitor {n}") for n in range(40)))
+    for head in heads:
+        assert await store.head(head.sender_id) == head
+        entries = await store.entries(head.sender_id)
+        assert [entry.seq for entry in entries] == list(range(1, 41))
+        assert [e.event.text for e in entries if isinstance(e.event, UserUttered)] == [
+            f"message {n}" for n in range(1, 11)
+        ]
+
+
+async def test_one_conflict_fails_alone(store: ConversationStore) -> None:
+    """Of appends that are made together, those that don't fit fail, and only they."""
+    heads = [await talk(store, empty(f"visitor {n}"), 1) for n in range(30)]
+    appends = [turn(head, "again", message_id="m") for head in heads]
+    appends[7] = turn(replace(heads[7], version=0), "stale")
+    appends[21] = turn(replace(heads[21], epoch="other"), "stale")
+    appends[22] = replace(appends[22], accepted=(*appends[22].accepted, accept("n", 5, "x")))
+    results = await asyncio.gather(*(store.append(append) for append in appends), return_exceptions=True)
+
+    assert [n for n, result in enumerate(results) if result is not None] == [7, 21]
+    assert isinstance(results[7], VersionConflict)
+    assert isinstance(results[21], VersionConflict)
+    for n, append in enumerate(appends):
+        assert await store.head(append.head.sender_id) == (heads[n] if n in (7, 21) else append.head)
+    second = await asyncio.gather(
+        *(store.append(turn(append.head, "more", message_id="m")) for append in (appends[3], appends[4])),
+        store.append(turn(appends[5].head, "more", message_id="other")),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in second] == [DuplicateMessage, DuplicateMessage, type(None)]
+
+
+async def test_race_for_one_version_has_one_winner(store: ConversationStore) -> None:
+    """Of many appends on the same version exactly one is written."""
+    head = await talk(store, empty(), 1)
+    appends = [turn(head, f"claim {n}") for n in range(20)]
+    results = await asyncio.gather(*(store.append(append) for append in appends), return_exceptions=True)
+
+    assert sorted(type(result).__name__ for result in results) == ["NoneType"] + ["VersionConflict"] * 19
+    winner = next(append for append, result in zip(appends, results, strict=True) if result is None)
+    assert tuple(await store.entries("ada", after=4)) == winner.entries
+
+
+async def test_appends_in_a_row_without_waiting(store: ConversationStore) -> None:
+    """Appends of one conversation handed in one after the other are written in that order."""
+    head = empty()
+    appends = []
+    for number in range(10):
+        appends.append(turn(head, f"message {number}"))
+        head = appends[-1].head
+    await asyncio.gather(*(store.append(append) for append in appends))
+
+    assert await store.head("ada") == head
+    assert tuple(await store.entries("ada")) == tuple(entry for append in appends for entry in append.entries)
+
+
+async def test_unusable_text_fails_alone(store: ConversationStore) -> None:
+    """What no database can keep is an error to its sender or is kept; others are not harmed."""
+    odd = replace(empty(), sender_id="odd \ud800")
+    results = await asyncio.gather(
+        store.append(turn(odd)), store.append(turn(empty("bob"))), store.create(odd), return_exceptions=True
+    )
+    assert results[1] is None
+    assert all(result is None or isinstance(result, StoreError | Head) for result in results)
+
+    assert await store.head("bob") is not None
+
+
+async def test_acknowledged_is_seen_by_the_next_read(store: ConversationStore) -> None:
+    """A read that begins after an append has returned sees it."""
+    head = await store.create(empty())
+    for number in range(50):
+        append = turn(head, f"message {number}")
+        await store.append(append)
+        head = append.head
+        assert await store.head("ada") == head
+        page = await store.after("ada", append.expected_version, limit=10)
+        assert page is not None
+        assert len(page.entries) == 2
+
+
+async def test_head_and_entries_of_a_page_belong_together(store: ConversationStore) -> None:
+    """While somebody writes, a page's newest entry is the newest of its own head."""
+    done = asyncio.Event()
+
+    async def read() -> int:
+        reads = 0
+        while not done.is_set():
+            page = await store.page("ada", limit=2)
+            loaded = await store.load("ada")
+            await asyncio.sleep(0)
+            if page is not None and loaded is not None:
+                reads += 1
+                assert page.entries[-1].seq == page.head.visible
+                assert loaded.entries[-1].seq == loaded.head.version
+        return reads
+
+    reader = asyncio.create_task(read())
+    await talk(store, empty(), 60)
+    await asyncio.sleep(0.01)
+    done.set()
+    assert await reader > 0
+
+
+async def test_purge_removes_what_is_old(store: ConversationStore) -> None:
+    """Conversations without a change since a time go, with everything; the others stay."""
+    for number in range(250):
+        await store.create(replace(empty(f"old {number}"), updated=1.0))
+    await talk(store, replace(empty("old"), updated=10.0), 2)
+    head = await talk(store, empty("young"), 2)
+
+    assert await store.purge(older_than=50.0) == 251
+    assert await store.conversations() == [head]
+    assert await store.entries("old") == []
+    assert await store.purge(older_than=50.0) == 0
+
+
+async def test_close_finishes_queued_work(make_store: MakeStore) -> None:
+    """What was handed in before closing is written; what comes after is refused with a code."""
+    store = make_store()
+    await store.open()
+    appends = [asyncio.ensure_future(store.append(turn(empty(f"visitor {n}")))) for n in range(50)]
+    await asyncio.sleep(0)
+    await store.close()
+    await asyncio.gather(*appends)
+    for refused in (store.append(turn(empty("late"))), store.head("late")):
+        with pytest.raises(StoreError) as error:
+            await refused
+        assert error.value.code == "store_closed"
+    await store.close()
+
+    again = make_store()
+    await again.open()
+    assert len(await again.conversations()) == 50
+    await again.close()
+
+
+async def test_cancelled_append_harms_nobody(store: ConversationStore) -> None:
+    """A caller that goes away while its append is queued leaves the store working."""
+    first = asyncio.ensure_future(store.append(turn(empty())))
+    await asyncio.sleep(0)
+    first.cancel()
+    await store.append(turn(empty("bob")))
+
+    assert await store.head("bob") is not None

@@ -1,0 +1,59 @@
+"""Builders of logs for tests: turns, heads, accepted messages."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+
+from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
+from manent.core.log import Accepted, Append, Divider, Head, LogEntry, Snapshot, View
+from manent.runtime.ports import ConversationStore
+
+MakeStore = Callable[[], ConversationStore]
+"""Returns a store over one test's data; a second call returns another instance over the same data."""
+
+
+def turn(
+    head: Head,
+    text: str = "hello",
+    *,
+    message_id: str | None = None,
+    snapshot: bytes | None = None,
+    divider: Divider | None = None,
+) -> Append:
+    """One turn on top of `head`: what the user said, a slot, what the bot said, listen."""
+    first = head.version + 1
+    now = head.updated + 1.0
+    entries = (
+        LogEntry(
+            seq=first,
+            event=UserUttered(timestamp=now, text=text, parse_data={"intent": {"name": "greet"}}),
+            view=View(prev=head.visible, divider=divider, title="Hello!"),
+        ),
+        LogEntry(seq=first + 1, event=SlotSet(timestamp=now, name="mood", value={"of": ["joy", None, 1.5]})),
+        LogEntry(seq=first + 2, event=BotUttered(timestamp=now, text=f"re: {text}"), view=View(prev=first)),
+        LogEntry(seq=first + 3, event=ActionExecuted(timestamp=now, name="action_listen")),
+    )
+    accepted = () if message_id is None else (accept(message_id, first, text),)
+    after = replace(head, version=first + 3, visible=first + 2, updated=now)
+    kept = None if snapshot is None else Snapshot(version=after.version, data=snapshot)
+    return Append(head=after, expected_version=head.version, entries=entries, accepted=accepted, snapshot=kept)
+
+
+def accept(message_id: str, seq: int, text: str) -> Accepted:
+    """An accepted message."""
+    return Accepted(message_id=message_id, seq=seq, digest=hashlib.sha256(text.encode()).digest())
+
+
+def empty(sender_id: str = "ada", epoch: str = "e1") -> Head:
+    """A head of a conversation without events."""
+    return Head(sender_id=sender_id, epoch=epoch, started=100.0, updated=100.0)
+
+
+async def talk(store: ConversationStore, head: Head, turns: int, *, snapshot_every: int = 0) -> Head:
+    """Append turns; return the head after them."""
+    for number in range(1, turns + 1):
+        wanted = snapshot_every and number % snapshot_every == 0
+        append = turn(head, f"message {number}", snapshot=b"state %d" % number if wanted else None)
+        await store.append(append)
+        head = append.head
+    return head
