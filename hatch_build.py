@@ -1,7 +1,8 @@
 """Build hook of the package: no wheel, sdist or editable install without its web chat.
 
-Hatchling calls it before it collects the files. It builds the page of `web/` when the bundle in `src/manent/web/static`
-is missing or older than its sources, and does nothing else. `MANENT_SKIP_WEB=1` turns it off, for work on the Python side.
+Hatchling calls it before it collects the files. It builds the page of `web/` when the bundle in
+`src/manent/web/static` is missing or older than its sources, and does nothing else. `MANENT_SKIP_WEB=1` turns it off,
+for work on the Python side.
 """
 
 import os
@@ -59,7 +60,7 @@ def build(web: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         sys.exit(
-            "Manent's web chat has to be built, and that needs Node.js 20 or newer with npm, which is not on the PATH.\n"
+            "Manent's web chat has to be built. That needs Node.js 20 or newer with npm, which is not on the PATH.\n"
             "Install Node.js, or set MANENT_SKIP_WEB=1 to install Manent without its page."
         )
     for step in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):

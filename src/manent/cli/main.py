@@ -16,7 +16,13 @@ from manent.core.errors import ManentError, ProjectError
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: its words, the module and function that it calls (`module:function`), and what it is for."""
+    """One command.
+
+    Attributes:
+        name: its words.
+        target: what it calls, as `module:function`.
+        summary: what it is for, in one sentence.
+    """
 
     name: str
     target: str
@@ -28,8 +34,12 @@ COMMANDS = (
     Command("train", "manent.cli.train:train", "Train a model from the project's files."),
     Command("train nlu", "manent.cli.train:train_nlu", "Train only the understanding of messages."),
     Command("train core", "manent.cli.train:train_core", "Train only the dialogue."),
+    Command("run actions", "manent.cli.run_actions:run_actions", "Serve the project's custom actions."),
 )
 """Every command there is, in the order of the help."""
+
+MANY_VALUES = frozenset({"--cors", "--data", "--nlu", "--stories", "-s", "-u"})
+"""Options that take all values up to the next option, as in `--data one two`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,10 +87,26 @@ def call(command: Command, arguments: Sequence[str]) -> int:
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(context_settings={"help_option_names": ["-h", "--help"]})(function)
     try:
-        result = app(args=list(arguments), prog_name=f"manent {command.name}")
+        result = app(args=spread(arguments), prog_name=f"manent {command.name}")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
     return result if isinstance(result, int) else 0
+
+
+def spread(arguments: Sequence[str]) -> list[str]:
+    """Repeat an option before each of its values: `--data one two` is `--data one --data two`, as Rasa reads it."""
+    result: list[str] = []
+    option = ""
+    values = 0
+    for argument in arguments:
+        if argument.startswith("-") and argument != "-":
+            option, values = (argument if argument in MANY_VALUES else ""), 0
+        elif option:
+            values += 1
+            if values > 1:
+                result.append(option)
+        result.append(argument)
+    return result
 
 
 def overview() -> str:

@@ -1,4 +1,4 @@
-"""The built web chat. `npm run build` in `web/` writes it to `static/` beside this file; the server serves it from there.
+"""The built web chat: `npm run build` in `web/` writes it to `static/` beside this file, the server serves it.
 
 `static/` is missing in a checkout until it is built (`make web`), and never missing in a wheel (`hatch_build.py`).
 """

@@ -1,0 +1,41 @@
+"""Options that several commands share: what they are called, what they mean, what they default to."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Config = Annotated[Path | None, typer.Option("-c", "--config", metavar="FILE", help="Pipeline and policies.")]
+Domain = Annotated[Path | None, typer.Option("-d", "--domain", metavar="PATH", help="Domain file or folder.")]
+Data = Annotated[
+    list[Path] | None, typer.Option("--data", metavar="PATH...", help="Files or folders with training data.")
+]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to put the result.")]
+Model = Annotated[Path, typer.Option("-m", "--model", metavar="PATH", help="Model file, or folder with the newest.")]
+Credentials = Annotated[Path | None, typer.Option("--credentials", metavar="FILE", help="Channels to serve.")]
+Endpoints = Annotated[Path | None, typer.Option("--endpoints", metavar="FILE", help="Servers and stores to use.")]
+
+Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Log more; -vv logs everything.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Log everything.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Log warnings and errors only.")]
+
+MODELS = Path("models")
+
+
+def log_level(*, verbose: int = 0, debug: bool = False, quiet: bool = False) -> int:
+    """Return the level that the flags ask for; without any, the environment's `LOG_LEVEL`, else INFO."""
+    if quiet:
+        return logging.WARNING
+    if debug or verbose > 1:
+        return logging.DEBUG
+    if verbose == 1:
+        return logging.INFO
+    named = logging.getLevelNamesMapping().get(os.environ.get("LOG_LEVEL", "").upper())
+    return named if named is not None else logging.INFO
+
+
+def set_up_logging(level: int) -> None:
+    """Log to standard error, one line an event, for the commands that are not the server."""
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")

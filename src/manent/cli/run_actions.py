@@ -1,0 +1,40 @@
+"""`manent run actions`: serve the project's custom actions, with rasa-sdk."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from manent.cli.options import Debug, Quiet, Verbose, log_level, set_up_logging
+
+
+def run_actions(
+    *,
+    actions: Annotated[str, typer.Option("--actions", metavar="MODULE", help="Package with the actions.")] = "actions",
+    host: Annotated[str, typer.Option("-i", "--interface", help="Address to listen on.")] = "0.0.0.0",  # noqa: S104
+    port: Annotated[int, typer.Option("-p", "--port", help="Port to listen on.")] = 5055,
+    cors: Annotated[list[str] | None, typer.Option("--cors", metavar="ORIGIN...", help="Origins to allow.")] = None,
+    auto_reload: Annotated[bool, typer.Option("--auto-reload", help="Reload changed actions.")] = False,
+    ssl_certificate: Annotated[Path | None, typer.Option("--ssl-certificate", metavar="FILE")] = None,
+    ssl_keyfile: Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="FILE")] = None,
+    ssl_password: Annotated[str | None, typer.Option("--ssl-password")] = None,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Serve the project's custom actions to the assistant (and to anyone else who speaks Rasa's protocol)."""
+    set_up_logging(log_level(verbose=verbose, debug=debug, quiet=quiet))
+
+    from manent.actions.server import serve
+
+    serve(
+        actions,
+        host=host,
+        port=port,
+        cors=cors,
+        auto_reload=auto_reload,
+        ssl_certificate=str(ssl_certificate) if ssl_certificate else None,
+        ssl_keyfile=str(ssl_keyfile) if ssl_keyfile else None,
+        ssl_password=ssl_password,
+        root=Path.cwd(),
+    )

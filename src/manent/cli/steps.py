@@ -1,0 +1,51 @@
+"""Shows what a long command is doing: a line with a spinner on a terminal, one line a step elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+
+class Steps:
+    """The steps of one command, on standard error. A context: leaving it ends the last step."""
+
+    def __init__(self) -> None:
+        self._step = ""
+        self._began = 0.0
+        self._on_terminal = sys.stderr.isatty()
+
+    def __enter__(self) -> Self:
+        if self._on_terminal:
+            from rich.console import Console
+            from rich.status import Status
+
+            self._console = Console(stderr=True, highlight=False)
+            self._status = Status("", console=self._console)
+        return self
+
+    def show(self, step: str) -> None:
+        """Begin a step, and thereby end the one before."""
+        self._finish()
+        self._step, self._began = step, time.monotonic()
+        if self._on_terminal:
+            self._status.update(f"{step} …")
+            self._status.start()
+
+    def _finish(self) -> None:
+        if not self._step:
+            return
+        line = f"{self._step} ({time.monotonic() - self._began:.1f} s)"
+        if self._on_terminal:
+            self._status.stop()
+            self._console.print(f"[green]✓[/green] {line}")
+        else:
+            print(line, file=sys.stderr, flush=True)
+        self._step = ""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._finish()
+        elif self._on_terminal:
+            self._status.stop()

@@ -1,0 +1,158 @@
+"""`manent train [nlu|core]`: make a model of the project's files."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from manent.cli.options import MODELS, Config, Data, Domain, Out
+from manent.cli.steps import Steps
+from manent.core.errors import Problem
+from manent.training import Trained, TrainingOptions
+from manent.training import train as train_model
+
+FixedName = Annotated[str | None, typer.Option("--fixed-model-name", metavar="NAME", help="Name of the model file.")]
+Force = Annotated[bool, typer.Option("--force", help="Train also what has not changed.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say whether there is something to train.")]
+
+NEEDS_TRAINING = 1
+FORCED_TRAINING = 8
+"""Exit statuses of a dry run, which scripts written for Rasa look at."""
+
+Ignored = Annotated[str | None, typer.Option(hidden=True)]
+IgnoredFlag = Annotated[bool, typer.Option(hidden=True)]
+
+
+def train(
+    *,
+    domain: Domain = None,
+    data: Data = None,
+    config: Config = None,
+    out: Out = MODELS,
+    fixed_model_name: FixedName = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    skip_validation: Annotated[bool, typer.Option("--skip-validation", help="Don't show what is suspicious.")] = False,
+    fail_on_validation_warnings: Annotated[
+        bool, typer.Option("--fail-on-validation-warnings", help="Treat what is suspicious as an error.")
+    ] = False,
+    augmentation: Ignored = None,
+    num_threads: Ignored = None,
+    validation_max_history: Ignored = None,
+    epoch_fraction: Ignored = None,
+    debug_plots: IgnoredFlag = False,
+    persist_nlu_data: IgnoredFlag = False,
+) -> None:
+    """Train a model from the project's files.
+
+    Only what has changed since the newest model is trained. The new model is put beside the old ones.
+    """
+    _mention_ignored(
+        augmentation=augmentation,
+        num_threads=num_threads,
+        validation_max_history=validation_max_history,
+        epoch_fraction=epoch_fraction,
+        debug_plots=debug_plots,
+        persist_nlu_data=persist_nlu_data,
+    )
+    run_training(
+        TrainingOptions(
+            domain=domain,
+            data=tuple(data) if data else None,
+            config=config,
+            out=out,
+            fixed_name=fixed_model_name,
+            force=force,
+            dry_run=dry_run,
+            fail_on_warnings=fail_on_validation_warnings,
+        ),
+        show_warnings=not skip_validation,
+    )
+
+
+def train_nlu(
+    *,
+    nlu: Annotated[list[Path] | None, typer.Option("-u", "--nlu", metavar="PATH...", help="NLU data.")] = None,
+    domain: Domain = None,
+    config: Config = None,
+    out: Out = MODELS,
+    fixed_model_name: FixedName = None,
+    force: Force = False,
+) -> None:
+    """Train only the understanding of messages; the model can be used with `manent shell nlu` and `/model/parse`."""
+    run_training(
+        TrainingOptions(
+            domain=domain,
+            data=tuple(nlu) if nlu else None,
+            config=config,
+            out=out,
+            fixed_name=fixed_model_name,
+            force=force,
+            parts=("nlu",),
+        )
+    )
+
+
+def train_core(
+    *,
+    stories: Annotated[
+        list[Path] | None, typer.Option("-s", "--stories", metavar="PATH...", help="Stories and rules.")
+    ] = None,
+    domain: Domain = None,
+    config: Config = None,
+    out: Out = MODELS,
+    fixed_model_name: FixedName = None,
+    force: Force = False,
+) -> None:
+    """Train only the dialogue; messages must then name their intent (`/greet`)."""
+    run_training(
+        TrainingOptions(
+            domain=domain,
+            data=tuple(stories) if stories else None,
+            config=config,
+            out=out,
+            fixed_name=fixed_model_name,
+            force=force,
+            parts=("core",),
+        )
+    )
+
+
+def run_training(options: TrainingOptions, *, show_warnings: bool = True) -> None:
+    """Train, show the progress, and say where the model is.
+
+    Raises:
+        ProjectError: the project's files cannot be trained as they are.
+        typer.Exit: a dry run found something to train.
+    """
+    with Steps() as steps:
+        trained = train_model(options, steps.show)
+    if show_warnings:
+        _print_warnings(trained.warnings)
+    if options.dry_run:
+        _report_dry_run(trained, forced=options.force)
+    elif not trained.changed:
+        print(f"Nothing has changed; the model is still {trained.path}")
+    else:
+        print(f"Trained in {trained.seconds:.1f} s. The model is {trained.path}")
+
+
+def _report_dry_run(trained: Trained, *, forced: bool) -> None:
+    if not trained.changed:
+        print("Nothing has changed; there is nothing to train.")
+        return
+    print(f"To be trained: {', '.join(trained.changed)}.")
+    raise typer.Exit(FORCED_TRAINING if forced else NEEDS_TRAINING)
+
+
+def _print_warnings(warnings: tuple[Problem, ...]) -> None:
+    for warning in warnings:
+        print(f"Warning: {warning}", file=sys.stderr)
+
+
+def _mention_ignored(**options: str | bool | None) -> None:
+    """Say which options of `rasa train` were given that have no meaning here."""
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
+    if given:
+        print(f"Note: {', '.join(given)} has no effect in Manent.", file=sys.stderr)

@@ -1,0 +1,249 @@
+"""Training: from a project's files to a model file. Called by the command line and by the server's `POST /model/train`.
+
+Reads the project, finds out what changed since the model that is there, trains only that, and writes a new model
+beside the old ones. The old model stays in place until the new one is complete. Knows the order of the steps and
+nothing of how any of them is done; prints nothing.
+"""
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from manent import __version__
+from manent.core.domain import Domain
+from manent.core.errors import ModelError, Problem, ProjectError
+from manent.core.training_data import AssistantConfig, NluData, Stories
+from manent.models.archive import find_model, model_name, read_model, write_model
+from manent.project.reading import Project, read_project
+
+Part = Literal["nlu", "core"]
+Progress = Callable[[str], None]
+
+MODEL_FORMAT = 1
+"""Goes up when an older Manent could not read what a newer one writes."""
+
+_deterministic = msgspec.json.Encoder(order="deterministic")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingOptions:
+    """What to train, from which files, into which.
+
+    Attributes:
+        root: folder of the project; the other paths are relative to it.
+        domain: file or folder; None for `domain.yml`.
+        data: files and folders; None for `data`.
+        config: None for `config.yml`.
+        out: folder for the model.
+        parts: what to train.
+        fixed_name: name of the model file (with or without `.tar.gz`) instead of time and two words.
+        force: train also what has not changed.
+        dry_run: only find out what would be trained.
+        fail_on_warnings: treat what is suspicious in the project as an error.
+    """
+
+    root: Path = Path()
+    domain: Path | None = None
+    data: tuple[Path, ...] | None = None
+    config: Path | None = None
+    out: Path = Path("models")
+    parts: tuple[Part, ...] = ("nlu", "core")
+    fixed_name: str | None = None
+    force: bool = False
+    dry_run: bool = False
+    fail_on_warnings: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What came of a training.
+
+    Attributes:
+        path: the model file; None after a dry run that found something to train.
+        changed: what was (or would be) trained: `nlu`, `core`, `domain`. Empty: `path` is the model that was there.
+        warnings: what looks wrong in the project without being an error.
+        seconds: how long it took.
+    """
+
+    path: Path | None
+    changed: tuple[str, ...]
+    warnings: tuple[Problem, ...] = ()
+    seconds: float = 0.0
+
+
+class _Metadata(msgspec.Struct, kw_only=True):
+    """`metadata.json` in a model.
+
+    Attributes:
+        format: `MODEL_FORMAT` of the Manent that wrote it.
+        trained_at: seconds since the epoch.
+        fingerprints: what each of its parts was made of.
+    """
+
+    format: int
+    manent_version: str
+    model_id: str
+    assistant_id: str
+    trained_at: float
+    fingerprints: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OldModel:
+    path: Path
+    metadata: _Metadata
+    files: dict[str, bytes]
+
+    def part(self, part: Part) -> dict[str, bytes]:
+        return {name: content for name, content in self.files.items() if name.startswith(_FOLDERS[part])}
+
+
+_FOLDERS = {"nlu": "nlu/", "core": "dialogue/"}
+"""Where in a model the files of a part are."""
+
+
+def train(options: TrainingOptions, progress: Progress | None = None) -> Trained:
+    """Train what has changed and write a model.
+
+    Args:
+        options: what, from where, to where.
+        progress: is told, in a few words, what is being done.
+
+    Raises:
+        ProjectError: the files cannot be trained as they are; nothing was written.
+    """
+    began = time.monotonic()
+    say = progress or _say_nothing
+    say("Reading the project")
+    project = read_project(options.root, domain=options.domain, data=options.data, config=options.config)
+    if options.fail_on_warnings and project.warnings:
+        raise ProjectError([replace(warning, warning=False) for warning in project.warnings])
+
+    wanted = fingerprints(project.config, project.domain, project.nlu, project.stories)
+    old = _find_old_model(options)
+    changed = _find_changes(options, wanted, old)
+    if old is not None and not changed:
+        return Trained(path=old.path, changed=(), warnings=project.warnings, seconds=time.monotonic() - began)
+    if options.dry_run:
+        return Trained(path=None, changed=changed, warnings=project.warnings, seconds=time.monotonic() - began)
+
+    files: dict[str, bytes] = {}
+    for part in options.parts:
+        files |= old.part(part) if old is not None and part not in changed else _train_part(part, project, say)
+    say("Writing the model")
+    path = _write(options, project, wanted, old, files)
+    return Trained(path=path, changed=changed, warnings=project.warnings, seconds=time.monotonic() - began)
+
+
+def _say_nothing(_: str) -> None:
+    pass
+
+
+def _find_old_model(options: TrainingOptions) -> _OldModel | None:
+    """Return the newest model with the wanted parts, if this version can go on from it."""
+    folder = options.root / options.out
+    try:
+        path = find_model(folder / _file_name(options.fixed_name) if options.fixed_name else folder)
+        files = read_model(path)
+        metadata = msgspec.json.decode(files["metadata.json"], type=_Metadata)
+    except (ModelError, KeyError, msgspec.DecodeError):
+        return None  # none, or none of ours: everything is trained anew
+    old = _OldModel(path=path, metadata=metadata, files=files)
+    return old if all(old.part(part) for part in options.parts) else None
+
+
+def _find_changes(options: TrainingOptions, wanted: dict[str, str], old: _OldModel | None) -> tuple[str, ...]:
+    """Return which parts the old model has otherwise, in the order of training."""
+    names = (*options.parts, "domain")
+    if old is None or options.force:
+        return names
+    return tuple(name for name in names if old.metadata.fingerprints.get(name) != wanted[name])
+
+
+def _train_part(part: Part, project: Project, say: Progress) -> dict[str, bytes]:
+    """Train one part; its libraries are imported here, so that an unchanged project needs none of them."""
+    if part == "nlu":
+        from manent.nlu.training import train_pipeline
+
+        say("Learning to understand messages")
+        return train_pipeline(project.config, project.nlu, project.domain, progress=say)
+
+    from manent.dialogue.model import train_dialogue
+
+    say("Learning the dialogue")
+    return train_dialogue(project.config, project.domain, project.stories, progress=say)
+
+
+def _write(
+    options: TrainingOptions, project: Project, wanted: dict[str, str], old: _OldModel | None, files: dict[str, bytes]
+) -> Path:
+    metadata = _Metadata(
+        format=MODEL_FORMAT,
+        manent_version=__version__,
+        model_id=uuid.uuid4().hex,
+        assistant_id=_assistant_id(project, old),
+        trained_at=time.time(),
+        fingerprints=wanted,
+    )
+    files = files | {
+        "metadata.json": msgspec.json.encode(metadata),
+        "domain.json": msgspec.json.encode(project.domain),
+        "config.json": msgspec.json.encode(project.config),
+    }
+    prefix = "" if len(options.parts) > 1 else f"{options.parts[0]}-"
+    name = _file_name(options.fixed_name) if options.fixed_name else model_name(prefix)
+    path = options.out / name
+    write_model(options.root / path, files)
+    return options.root / path
+
+
+def _assistant_id(project: Project, old: _OldModel | None) -> str:
+    """Return the configured id, else the old model's, else a new one (the configuration is never rewritten)."""
+    if project.config.assistant_id:
+        return project.config.assistant_id
+    return old.metadata.assistant_id if old is not None else uuid.uuid4().hex
+
+
+def _file_name(name: str) -> str:
+    return name if name.endswith(".tar.gz") else f"{name}.tar.gz"
+
+
+def fingerprints(config: AssistantConfig, domain: Domain, nlu: NluData, stories: Stories) -> dict[str, str]:
+    """Return what each part of a model depends on, as one hash each (`nlu`, `core`, `domain`)."""
+    names = {"intents": domain.intents, "entities": domain.entities}
+    shape = {
+        **names,
+        "slots": domain.slots,
+        "forms": domain.forms,
+        "actions": domain.action_names,
+        "is_legacy": domain.is_legacy,
+    }
+    return {
+        "nlu": _digest([config.language, config.pipeline, names, nlu]),
+        "core": _digest([config.policies, shape, stories]),
+        "domain": _digest([domain, list(domain.action_names)]),
+    }
+
+
+def _digest(value: Any) -> str:
+    """Return a hash of plain data; where in the files it stands does not count."""
+    plain = _without_places(msgspec.to_builtins(value))
+    return hashlib.sha256(_deterministic.encode([MODEL_FORMAT, __version__, plain])).hexdigest()
+
+
+def _without_places(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _without_places(item)
+            for key, item in value.items()
+            if not (key == "where" and isinstance(item, dict) and item.keys() == {"file", "line"})
+        }
+    if isinstance(value, list | tuple):
+        return [_without_places(item) for item in value]
+    return value
