@@ -1,0 +1,453 @@
+"""YAML text as data that knows its lines: the one place of the product where YAML is parsed.
+
+The readers of this package call `read_document`; nobody else parses YAML. It works on libyaml's events, so that no
+Python object is ever constructed from a tag, and reads scalars by the rules of YAML 1.2 (`yes` is a string, `010` is
+ten). It knows nothing of domains or stories.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from manent.project.problems import Report, quoted
+
+MAX_DEPTH = 100
+"""Nesting beyond this is an accident or an attack; real projects stay below 12."""
+
+MAX_NODES = 2_000_000
+"""Nodes after aliases are expanded: a few lines of nested aliases can stand for billions."""
+
+
+class Map(dict[Any, Any]):
+    """A YAML mapping: `line` where it begins, `key_lines` and `lines` of its keys and values (1-based)."""
+
+    __slots__ = ("key_lines", "line", "lines")
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+        self.key_lines: dict[Any, int] = {}
+        self.lines: dict[Any, int] = {}
+
+
+class Seq(list[Any]):
+    """A YAML sequence: `line` where it begins, `lines` of its items (1-based)."""
+
+    __slots__ = ("line", "lines")
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+        self.lines: list[int] = []
+
+
+class Broken(Exception):
+    """A document that cannot be read; the reason is in the report already."""
+
+
+def plain(value: Any) -> Any:
+    """Return a deep copy made of plain dicts and lists, with string keys: JSON as Python has it."""
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else scalar_text(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
+
+
+def scalar_text(value: Any) -> str:
+    """Return a scalar as YAML writes it (`true`, `null`, `1.5`)."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def read_document(path: Path, report: Report) -> Any:
+    """Parse one file.
+
+    Args:
+        path: an existing file.
+        report: takes the problems; names the file as the user would type it.
+
+    Returns:
+        Maps, Seqs and scalars; None for an empty file.
+
+    Raises:
+        Broken: the file is no YAML (the report says where).
+    """
+    return parse_document(read_text(path, report), report.name_of(path), report)
+
+
+def read_text(path: Path, report: Report) -> str:
+    """Return a file's text (UTF-8, with or without byte order mark).
+
+    Raises:
+        Broken: unreadable or not UTF-8.
+    """
+    file = report.name_of(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        report.error(
+            file, 0, "", "file.unreadable", found=error.strerror or str(error), expected="a file that can be read"
+        )
+        raise Broken from error
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        report.error(
+            file,
+            line,
+            "",
+            "file.encoding",
+            found=f"the byte 0x{content[error.start]:02x}, which is not UTF-8",
+            expected="a text file in UTF-8",
+            suggestion="Save the file as UTF-8",
+        )
+        raise Broken from error
+
+
+def parse_document(text: str, file: str, report: Report) -> Any:
+    """Parse YAML text; see `read_document`."""
+    builder = _Builder(file, report)
+    try:
+        for event in yaml.parse(_decode_escapes(text), Loader=yaml.CSafeLoader):
+            builder.take(event)
+    except yaml.YAMLError as error:
+        _report_syntax(error, text, file, report)
+        raise Broken from error
+    return builder.root
+
+
+# --- building -------------------------------------------------------------------------------------------------------
+
+
+class _Builder:
+    """Turns parser events into data, one event at a time."""
+
+    def __init__(self, file: str, report: Report) -> None:
+        self.root: Any = None
+        self._file = file
+        self._report = report
+        self._stack: list[_Open] = []
+        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._nodes = 0
+        self._documents = 0
+
+    def take(self, event: Any) -> None:
+        """Take the next event in."""
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            self._scalar(event)
+        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+            self._open(event, is_map=kind is yaml.MappingStartEvent)
+        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+            self._close()
+        elif kind is yaml.AliasEvent:
+            self._alias(event)
+        elif kind is yaml.DocumentStartEvent:
+            self._documents += 1
+            if self._documents > 1:
+                self._fail(_line(event), "yaml.several-documents", "a second document (`---`)", "one document a file")
+
+    def _scalar(self, event: Any) -> None:
+        line = _line(event)
+        style = event.style
+        value: Any = event.value
+        if event.tag is not None and event.tag != "!":
+            value = self._tagged(event, line)
+        elif not style:
+            value = self._expand(value, line) if "${" in value else read_scalar(value)
+        elif style in "|>":
+            line += 1
+        self._nodes += 1
+        if event.anchor:
+            self._anchors[event.anchor] = (value, 1)
+        self._add(value, line, is_merge=not style and value == "<<")
+
+    def _tagged(self, event: Any, line: int) -> Any:
+        kind = event.tag.removeprefix("tag:yaml.org,2002:")
+        value = read_scalar(event.value)
+        if kind == "str":
+            return str(event.value)
+        if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        if kind in _SCALAR_TAGS and isinstance(value, _SCALAR_TAGS[kind]):
+            return value
+        self._report.error(
+            self._file,
+            line,
+            "",
+            "yaml.tag",
+            found=f"the tag {quoted(event.tag)}",
+            expected="plain YAML values",
+            suggestion="Remove the tag",
+        )
+        return event.value
+
+    def _open(self, event: Any, *, is_map: bool) -> None:
+        line = _line(event)
+        if event.tag is not None and event.tag not in _COLLECTION_TAGS[is_map]:
+            found = f"the tag {quoted(event.tag)}"
+            self._report.error(
+                self._file, line, "", "yaml.tag", found=found, expected="plain YAML values", suggestion="Remove the tag"
+            )
+        if len(self._stack) >= MAX_DEPTH:
+            self._fail(line, "yaml.too-deep", f"more than {MAX_DEPTH} levels", "a file nested less deeply")
+        value: Map | Seq = Map(line) if is_map else Seq(line)
+        self._stack.append(_Open(value, event.anchor, self._nodes))
+
+    def _close(self) -> None:
+        frame = self._stack.pop()
+        value = frame.value
+        if frame.merges and isinstance(value, Map):
+            _merge(value, frame.merges)
+        self._nodes += 1
+        if frame.anchor:
+            self._anchors[frame.anchor] = (value, self._nodes - frame.nodes_before)
+        self._add(value, value.line)
+
+    def _alias(self, event: Any) -> None:
+        line = _line(event)
+        if event.anchor not in self._anchors:
+            found = f"the alias {quoted('*' + event.anchor)}"
+            self._fail(line, "yaml.alias", found, f"an anchor `&{event.anchor}` that ends before it")
+        value, size = self._anchors[event.anchor]
+        self._nodes += size
+        if self._nodes > MAX_NODES:
+            self._fail(line, "yaml.too-large", "aliases that stand for millions of values", "a smaller file")
+        self._add(value, line)
+
+    def _expand(self, text: str, line: int) -> str:
+        unset = []
+
+        def value_of(match: re.Match[str]) -> str:
+            found = os.environ.get(match[1])
+            if found is None:
+                unset.append(match)
+                return match[0]
+            return found
+
+        expanded = _VARIABLE.sub(value_of, text)
+        for match in unset:
+            if match.start() == 0 or text[match.start() - 1].isspace():
+                self._report.error(
+                    self._file,
+                    line,
+                    "",
+                    "yaml.unset-variable",
+                    found=f'"{match[0]}", but the environment has no variable {match[1]}',
+                    expected="a variable that is set",
+                    suggestion=f"Set {match[1]}, or put the value in quotes to keep it as it is",
+                )
+        return expanded
+
+    def _add(self, value: Any, line: int, *, is_merge: bool = False) -> None:
+        if not self._stack:
+            self.root = value
+            return
+        frame = self._stack[-1]
+        target = frame.value
+        if isinstance(target, Seq):
+            target.append(value)
+            target.lines.append(line)
+        elif not frame.has_key:
+            if isinstance(value, (dict, list)):
+                self._fail(line, "yaml.key", "a list or mapping as a key", "a name as key")
+            frame.key, frame.key_line, frame.has_key, frame.is_merge = value, line, True, is_merge
+        else:
+            frame.has_key = False
+            if frame.is_merge:
+                frame.merges.append(value)
+            elif frame.key in target:
+                first = target.key_lines[frame.key]
+                self._report.error(
+                    self._file,
+                    frame.key_line,
+                    scalar_text(frame.key),
+                    "yaml.duplicate-key",
+                    found=f'the key "{scalar_text(frame.key)}" a second time (first on line {first})',
+                    expected="each key once",
+                    suggestion="Remove or rename one of them",
+                )
+            else:
+                target[frame.key] = value
+                target.key_lines[frame.key] = frame.key_line
+                target.lines[frame.key] = line
+
+    def _fail(self, line: int, code: str, found: str, expected: str) -> None:
+        self._report.error(self._file, line, "", code, found=found, expected=expected)
+        raise Broken
+
+
+class _Open:
+    """A collection that has begun and not ended."""
+
+    __slots__ = ("anchor", "has_key", "is_merge", "key", "key_line", "merges", "nodes_before", "value")
+
+    def __init__(self, value: Map | Seq, anchor: str | None, nodes_before: int) -> None:
+        self.value = value
+        self.anchor = anchor
+        self.nodes_before = nodes_before
+        self.has_key = False
+        self.is_merge = False
+        self.key: Any = None
+        self.key_line = 0
+        self.merges: list[Any] = []
+
+
+def _merge(target: Map, merges: list[Any]) -> None:
+    """Apply `<<: *anchor`: keys that the mapping has itself win, then earlier anchors."""
+    for merge in merges:
+        for source in merge if isinstance(merge, list) else [merge]:
+            if isinstance(source, Map):
+                for key, value in source.items():
+                    if key not in target:
+                        target[key] = value
+                        target.key_lines[key] = source.key_lines[key]
+                        target.lines[key] = source.lines[key]
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
+_VARIABLE = re.compile(r"\$\{([^{}$]+)\}")
+_COLLECTION_TAGS = {True: ("!", "tag:yaml.org,2002:map"), False: ("!", "tag:yaml.org,2002:seq")}
+_SCALAR_TAGS: dict[str, type | tuple[type, ...]] = {"int": int, "float": float, "bool": bool, "null": type(None)}
+
+
+# --- scalars --------------------------------------------------------------------------------------------------------
+
+_WORDS: dict[str, Any] = {
+    "": None,
+    "~": None,
+    "null": None,
+    "Null": None,
+    "NULL": None,
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
+_NUMBER_START = frozenset("0123456789+-.")
+_INT = re.compile(r"[-+]?[0-9]+")
+_RADIX = re.compile(r"0o([0-7]+)|0x([0-9a-fA-F]+)")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
+
+
+def read_scalar(text: str) -> Any:
+    """Read a plain scalar by YAML 1.2's core schema: null, bool, int, float, otherwise a string.
+
+    Integers beyond 64 bits become floats, since JSON libraries refuse them.
+
+    Source: YAML 1.2.2, §10.3.2.
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in _NUMBER_START:
+        return text
+    if _INT.fullmatch(text):
+        return int(text) if len(text) < 19 else float(text)  # noqa: PLR2004 - 18 digits and a sign fit in 64 bits
+    if match := _RADIX.fullmatch(text):
+        number = int(match[1], 8) if match[1] else int(match[2], 16)
+        return number if number < 1 << 63 else float(min(number, 1 << 1000))
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if match := _INFINITE.fullmatch(text):
+        return float(f"{match[1]}inf")
+    return float("nan") if text in (".nan", ".NaN", ".NAN") else text
+
+
+def _decode_escapes(text: str) -> str:
+    r"""Decode `\uXXXX` in a file that is all ASCII, also outside of quotes (contract §1)."""
+    if ("\\u" not in text and "\\U" not in text) or not text.isascii():
+        return text
+    try:
+        decoded = text.encode("ascii").decode("raw_unicode_escape")
+        return decoded.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        return text  # an escape that is none: YAML's own rules say what it means, or where it is wrong
+
+
+# --- syntax errors --------------------------------------------------------------------------------------------------
+
+
+def _report_syntax(error: yaml.YAMLError, text: str, file: str, report: Report) -> None:
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        found = f"the character {error.character!r}"
+        report.error(file, line, "", "yaml.character", found=found, expected="printable text")
+        return
+    if not isinstance(error, yaml.MarkedYAMLError) or (mark := error.problem_mark or error.context_mark) is None:
+        report.error(file, 0, "", "yaml.syntax", found=str(error), expected="YAML")
+        return
+    lines = text.split("\n")
+    line = mark.line + 1
+    tab_line = next(_tab_lines(lines, mark.line), None)
+    if tab_line is not None:
+        report.error(
+            file,
+            tab_line,
+            "",
+            "yaml.tab",
+            found="a tab in the indentation",
+            expected="spaces",
+            suggestion="Replace the tab by spaces (the lines around it show how many)",
+        )
+        return
+    problem = (error.problem or "broken YAML").strip()
+    code, expected, suggestion = _explain(problem, error)
+    shown = lines[mark.line].strip() if mark.line < len(lines) else ""
+    found = f"{quoted(shown)} ({problem})" if shown else problem
+    report.error(file, line, "", code, found=found, expected=expected, suggestion=suggestion)
+
+
+def _tab_lines(lines: list[str], around: int) -> Iterator[int]:
+    """Yield 1-based numbers of lines near the error whose indentation has a tab: the error's line first."""
+    for index in (around, around - 1, around + 1):
+        if 0 <= index < len(lines):
+            line = lines[index]
+            if "\t" in line[: len(line) - len(line.lstrip())] and line.strip():
+                yield index + 1
+
+
+def _explain(problem: str, error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
+    """Return code, expected, suggestion for one of libyaml's complaints."""
+    context = error.context or ""
+    begins = error.context_mark.line + 1 if error.context_mark else 0
+    if "did not find expected key" in problem or "did not find expected '-' indicator" in problem:
+        what = "item" if "'-'" in problem else "key"
+        return (
+            "yaml.indentation",
+            f"a {what} in the same column as its block, which begins on line {begins}",
+            "Check the indentation of this line and of those above it",
+        )
+    if "mapping values are not allowed" in problem:
+        return (
+            "yaml.indentation",
+            "one `key: value` a line, keys of one block in one column",
+            "Check the indentation; put a text that has a colon in quotes",
+        )
+    if "block sequence entries are not allowed" in problem or "could not find expected ':'" in problem:
+        return (
+            "yaml.indentation",
+            "a line that continues the block above it, or a `key:`",
+            "Check the indentation; a text that spans lines needs `|` or quotes",
+        )
+    if "quoted scalar" in context:
+        return "yaml.quote", f"the closing quote of the text that begins on line {begins}", "Close the quote"
+    if "flow" in context:
+        return "yaml.bracket", f"the closing bracket of what begins on line {begins}", "Close the bracket"
+    if "cannot start any token" in problem:
+        return "yaml.syntax", "a value", "Put a text that begins with a special character in quotes"
+    return "yaml.syntax", "YAML", "Put texts with special characters in quotes"

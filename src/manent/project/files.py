@@ -1,0 +1,68 @@
+"""Finds a project's files and tells what each is for.
+
+Called by `reading` and the commands that take paths. Decides by a look at the lines, as Rasa does, so that a broken
+file is still known for what it was meant to be.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+YAML_SUFFIXES = (".yml", ".yaml")
+DOMAIN_KEYS = ("slots", "forms", "actions", "entities", "intents", "responses", "e2e_actions", "session_config")
+"""A YAML file with one of these at its top is (also) a domain file."""
+
+_NLU_KEYS = ("nlu:", "responses:")
+_STORY_KEYS = ("stories:", "rules:")
+
+
+def find_files(paths: Iterable[Path], suffixes: Sequence[str] = YAML_SUFFIXES) -> list[Path]:
+    """Return the files below some paths, in order of their names.
+
+    Directories are walked into, links are followed, hidden files are left out; a file that is given itself is
+    taken whatever its name. No file comes twice.
+    """
+    found: dict[Path, None] = {}
+    seen: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            for file in _walk(path, seen):
+                if file.suffix in suffixes:
+                    found[file] = None
+        elif path.exists():
+            found[path] = None
+    return list(found)
+
+
+def _walk(directory: Path, seen: set[Path]) -> Iterable[Path]:
+    real = directory.resolve()
+    if real in seen:
+        return
+    seen.add(real)
+    for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+        if entry.name.startswith("."):
+            continue
+        path = Path(entry.path)
+        if entry.is_dir():
+            yield from _walk(path, seen)
+        elif entry.is_file():
+            yield path
+
+
+def is_nlu(text: str) -> bool:
+    """Does a file hold NLU data? Some line begins, after blanks, with `nlu:` or `responses:`."""
+    return _has_line(text, _NLU_KEYS)
+
+
+def is_stories(text: str) -> bool:
+    """Does a file hold stories or rules?"""
+    return _has_line(text, _STORY_KEYS)
+
+
+def is_test_file(path: Path) -> bool:
+    """Is this a file of test stories, by its name?"""
+    return path.name.startswith("test_") and path.suffix in YAML_SUFFIXES
+
+
+def _has_line(text: str, keys: tuple[str, ...]) -> bool:
+    return any(key in text for key in keys) and any(line.lstrip().startswith(keys) for line in text.split("\n"))

@@ -1,0 +1,245 @@
+"""Collects the mistakes in a project's files, and knows how to say them.
+
+Every reader of this package gets a `Report` and goes on after each mistake, so that one run names all of them. `Spot`
+is a value with its place: readers walk a document through it and it words the complaints that all of them share.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from manent.core.errors import Problem, ProjectError
+from manent.core.training_data import Where
+
+_SHOWN = 60
+"""Characters of a found value that a message shows."""
+
+
+class Report:
+    """All problems of one reading.
+
+    Attributes:
+        broken: files (as named in messages) that could not be parsed; cross-checks that would need them are noise.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._problems: dict[Problem, None] = {}
+        self.broken: set[str] = set()
+
+    def name_of(self, path: Path) -> str:
+        """Return a path as the user would type it: relative to the project when it lies inside."""
+        try:
+            return path.relative_to(self.root).as_posix()
+        except ValueError:
+            return path.as_posix()
+
+    def error(
+        self, file: str, line: int, path: str, code: str, *, found: str, expected: str, suggestion: str = ""
+    ) -> None:
+        """Add a mistake that keeps the project from being trained."""
+        self.add(
+            Problem(file=file, line=line, path=path, code=code, found=found, expected=expected, suggestion=suggestion)
+        )
+
+    def warn(
+        self, file: str, line: int, path: str, code: str, *, found: str, expected: str, suggestion: str = ""
+    ) -> None:
+        """Add something suspicious."""
+        self.add(
+            Problem(
+                file=file,
+                line=line,
+                path=path,
+                code=code,
+                found=found,
+                expected=expected,
+                suggestion=suggestion,
+                warning=True,
+            )
+        )
+
+    def add(self, problem: Problem) -> None:
+        """Add a problem, once."""
+        self._problems[problem] = None
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that are no warnings, by file and line."""
+        return sorted((p for p in self._problems if not p.warning), key=_place)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """The warnings, by file and line."""
+        return tuple(sorted((p for p in self._problems if p.warning), key=_place))
+
+    def raise_errors(self) -> None:
+        """Raise a ProjectError with all errors, if there is one."""
+        if self.errors:
+            raise ProjectError(self.errors)
+
+
+def _place(problem: Problem) -> tuple[str, int]:
+    return problem.file, problem.line
+
+
+def quoted(value: Any) -> str:
+    """Return a value as messages show it: short, strings in double quotes."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, dict):
+        return "a mapping" if value else "an empty mapping"
+    elif isinstance(value, list):
+        return "a list" if value else "an empty list"
+    else:
+        text = str(value)
+    if len(text) > _SHOWN:
+        text = text[: _SHOWN - 1] + "…"
+    return f'"{text}"'
+
+
+def did_you_mean(word: Any, known: Iterable[str]) -> str:
+    """Return `Did you mean "x"?` for the known word that is nearest, or `""` when none is near."""
+    options = list(known)
+    text = str(word)
+    for option in options:
+        if option.casefold() == text.casefold() and option != text:
+            return f'Did you mean "{option}"?'
+    near = difflib.get_close_matches(text, options, n=1, cutoff=0.6)
+    return f'Did you mean "{near[0]}"?' if near and near[0] != text else ""
+
+
+def one_of(known: Iterable[str], limit: int = 12) -> str:
+    """Return `one of: a, b, c`, cut when the list is long."""
+    names = list(known)
+    shown = ", ".join(names[:limit])
+    return f"one of: {shown}, …" if len(names) > limit else f"one of: {shown}"
+
+
+@dataclass(slots=True)
+class Spot:
+    """A value of a document and where it stands.
+
+    Attributes:
+        value: Map, Seq or scalar.
+        path: inside the document, for example `slots.party_size.type`.
+    """
+
+    value: Any
+    file: str
+    line: int
+    path: str
+    report: Report
+
+    @property
+    def where(self) -> Where:
+        """The place, for the data made from it."""
+        return Where(file=self.file, line=self.line)
+
+    def error(self, code: str, expected: str, suggestion: str = "", *, found: str | None = None) -> None:
+        """Report a mistake at this place; `found` defaults to the value."""
+        shown = quoted(self.value) if found is None else found
+        self.report.error(self.file, self.line, self.path, code, found=shown, expected=expected, suggestion=suggestion)
+
+    def warn(self, code: str, expected: str, suggestion: str = "", *, found: str | None = None) -> None:
+        """Report something suspicious at this place."""
+        shown = quoted(self.value) if found is None else found
+        self.report.warn(self.file, self.line, self.path, code, found=shown, expected=expected, suggestion=suggestion)
+
+    def at(self, value: Any, line: int, step: str) -> "Spot":
+        """Return a spot below this one."""
+        path = f"{self.path}.{step}" if self.path else step
+        return Spot(value, self.file, line, path, self.report)
+
+    def get(self, key: str) -> "Spot | None":
+        """Return the value under a key of a mapping, or None when there is no such key."""
+        if not isinstance(self.value, dict) or key not in self.value:
+            return None
+        lines = getattr(self.value, "lines", {})
+        return self.at(self.value[key], lines.get(key, self.line), key)
+
+    def entries(self) -> Iterator[tuple[str, "Spot"]]:
+        """Yield the keys (as text) and values of a mapping; a value that is none is reported."""
+        if self.value is None:
+            return
+        if not isinstance(self.value, dict):
+            self.error("yaml.type", "a mapping (`name: …`)")
+            return
+        lines = getattr(self.value, "key_lines", {})
+        for key, value in self.value.items():
+            name = key if isinstance(key, str) else quoted(key).strip('"')
+            yield name, self.at(value, lines.get(key, self.line), name)
+
+    def items(self, expected: str = "a list (lines beginning with `- `)") -> Iterator["Spot"]:
+        """Yield the items of a list; a value that is none is reported."""
+        if self.value is None:
+            return
+        if not isinstance(self.value, list):
+            self.error("yaml.type", expected)
+            return
+        lines = getattr(self.value, "lines", ())
+        for index, value in enumerate(self.value):
+            path = f"{self.path}[{index}]"
+            yield Spot(value, self.file, lines[index] if index < len(lines) else self.line, path, self.report)
+
+    def name(self, what: str = "a name") -> str | None:
+        """Return a text that is not empty; anything else is reported."""
+        if isinstance(self.value, str) and self.value.strip():
+            return self.value.strip()
+        if isinstance(self.value, (bool, int, float)):
+            self.error(
+                "yaml.type", what, f"Put it in quotes: {quoted(self.value)}", found=f"{quoted(self.value)} (no text)"
+            )
+        else:
+            self.error("yaml.type", what)
+        return None
+
+    def text(self) -> str | None:
+        """Return a text; numbers and booleans are taken as they are written."""
+        if isinstance(self.value, str):
+            return self.value
+        if isinstance(self.value, (bool, int, float)):
+            return quoted(self.value).strip('"')
+        self.error("yaml.type", "a text")
+        return None
+
+    def flag(self) -> bool | None:
+        """Return true or false; anything else is reported."""
+        if isinstance(self.value, bool):
+            return self.value
+        self.error("yaml.type", "true or false", _flag_hint(self.value))
+        return None
+
+    def number(self) -> float | int | None:
+        """Return a number; anything else is reported."""
+        if isinstance(self.value, (int, float)) and not isinstance(self.value, bool):
+            return self.value
+        self.error("yaml.type", "a number")
+        return None
+
+    def names(self, what: str) -> tuple[str, ...]:
+        """Return a list of names, or a single one as a list of one."""
+        if isinstance(self.value, str):
+            return (self.value,)
+        return tuple(name for item in self.items(f"{what}, or a list of them") if (name := item.name(what)) is not None)
+
+    def only(self, known: Iterable[str], code: str, what: str) -> None:
+        """Report the keys of a mapping that are not known."""
+        options = tuple(known)
+        for key, spot in self.entries():
+            if key not in options:
+                found = f'the key "{key}"'
+                spot.error(code, f"{what}: {one_of(options, 20)}", did_you_mean(key, options), found=found)
+
+
+def _flag_hint(value: Any) -> str:
+    if isinstance(value, str):
+        if value.lower() in ("yes", "on", "true", "y"):
+            return "Write true"
+        if value.lower() in ("no", "off", "false", "n"):
+            return "Write false"
+    return ""

@@ -1,0 +1,229 @@
+"""Reads a whole project. Called by training and by the commands; the only way from a project's files to its data.
+
+All files are read before anything is complained of, so that one `ProjectError` names every mistake. Nothing is
+written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from manent.core.domain import Domain, Intent
+from manent.core.errors import Problem
+from manent.core.events import Json
+from manent.core.training_data import ActionStep, AssistantConfig, NluData, Stories
+from manent.project.checks import Parsed, check_project
+from manent.project.config_file import read_config
+from manent.project.documents import Broken, parse_document, plain, read_document, read_text
+from manent.project.domain import build_domain
+from manent.project.domain_files import RawDomain, read_domain_files
+from manent.project.files import find_files, is_nlu, is_stories
+from manent.project.nlu_files import NluFiles, add_nlu_document
+from manent.project.problems import Report
+from manent.project.stories_files import StoryFiles, add_stories_document
+from manent.project.versions import is_readable, read_version
+
+DOMAIN_NAMES = ("domain.yml", "domain.yaml", "domain")
+CONFIG_NAMES = ("config.yml", "config.yaml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A project as read: complete, checked, and free of errors.
+
+    Attributes:
+        root: its folder.
+        warnings: what is suspicious, by file and line.
+    """
+
+    root: Path
+    domain: Domain
+    nlu: NluData
+    stories: Stories
+    config: AssistantConfig
+    warnings: tuple[Problem, ...] = ()
+
+
+def read_project(
+    root: Path,
+    *,
+    domain: Path | Sequence[Path] | None = None,
+    data: Sequence[Path] | None = None,
+    config: Path | None = None,
+) -> Project:
+    """Read and check a project.
+
+    Args:
+        root: the project's folder; paths in messages are relative to it.
+        domain: domain file(s), or directories that are read recursively. Default: `domain.yml`.
+        data: files and directories of training data. Default: `data`.
+        config: default: `config.yml`.
+
+    Relative paths are relative to `root`.
+
+    Raises:
+        ProjectError: with all problems of all files.
+    """
+    root = Path(root)
+    report = Report(root)
+    raw_domain = _read_domain(root, domain, report)
+    nlu, stories = _read_data(root, data, report)
+    config_document, config_file, has_config = _read_config(root, config, report)
+    assistant_config = read_config(config_document, config_file, root, report)
+    for name, spot in nlu.responses.items():
+        raw_domain.responses.setdefault(name, spot)
+    built = _with_training_data(build_domain(raw_domain), nlu, stories)
+    project = Project(
+        root=root,
+        domain=built,
+        nlu=nlu.data(_retrieval_responses(raw_domain)),
+        stories=Stories(stories=tuple(stories.stories), rules=tuple(stories.rules)),
+        config=assistant_config,
+    )
+    parsed = Parsed(
+        domain=project.domain,
+        nlu=project.nlu,
+        stories=project.stories,
+        config=project.config,
+        raw=raw_domain,
+        is_nlu_broken=nlu.is_broken,
+        are_stories_broken=stories.is_broken,
+        is_config_broken=not has_config,
+    )
+    check_project(parsed, report)
+    report.raise_errors()
+    return replace(project, warnings=report.warnings)
+
+
+def _paths(root: Path, given: Path | Sequence[Path]) -> list[Path]:
+    return [root / path for path in ([given] if isinstance(given, Path | str) else given)]
+
+
+def _read_domain(root: Path, given: Path | Sequence[Path] | None, report: Report) -> RawDomain:
+    if given is None:
+        found = next((root / name for name in DOMAIN_NAMES if (root / name).exists()), root / DOMAIN_NAMES[0])
+        paths = [found]
+    else:
+        paths = _paths(root, given)
+    for path in paths:
+        if not path.exists():
+            report.error(
+                report.name_of(path),
+                0,
+                "",
+                "domain.missing",
+                found="no such file",
+                expected="the domain",
+                suggestion="Name it with --domain",
+            )
+    raw = read_domain_files(find_files(paths), report)
+    raw.is_broken = raw.is_broken or not all(path.exists() for path in paths)
+    return raw
+
+
+def _read_data(root: Path, given: Sequence[Path] | None, report: Report) -> tuple[NluFiles, StoryFiles]:
+    nlu, stories = NluFiles(), StoryFiles()
+    paths = _paths(root, given if given is not None else ["data"])  # type: ignore[list-item]
+    for path in paths:
+        if not path.exists():
+            report.error(
+                report.name_of(path),
+                0,
+                "",
+                "data.missing",
+                found="no such file or folder",
+                expected="training data",
+                suggestion="Name it with --data",
+            )
+            nlu.is_broken = stories.is_broken = True
+    for path in find_files(paths):
+        _read_data_file(path, nlu, stories, report)
+    return nlu, stories
+
+
+def _read_data_file(path: Path, nlu: NluFiles, stories: StoryFiles, report: Report) -> None:
+    file = report.name_of(path)
+    holds_nlu = holds_stories = True
+    try:
+        text = read_text(path, report)
+        holds_nlu, holds_stories = is_nlu(text), is_stories(text)
+        if not (holds_nlu or holds_stories):
+            return
+        document = parse_document(text, file, report)
+    except Broken:
+        report.broken.add(file)
+        nlu.is_broken = nlu.is_broken or holds_nlu
+        stories.is_broken = stories.is_broken or holds_stories
+        return
+    if not is_readable(read_version(document, file, report), file, 1, report):
+        return
+    if holds_nlu:
+        add_nlu_document(nlu, document, file, report)
+    if holds_stories:
+        add_stories_document(stories, document, file, report)
+
+
+def _read_config(root: Path, given: Path | None, report: Report) -> tuple[Any, str, bool]:
+    """Return the parsed file, its name, and whether there was one that could be read."""
+    if given is None:
+        path = next((root / name for name in CONFIG_NAMES if (root / name).exists()), root / CONFIG_NAMES[0])
+    else:
+        path = root / given
+    file = report.name_of(path)
+    if not path.exists():
+        if given is not None:
+            report.error(
+                file,
+                0,
+                "",
+                "config.missing",
+                found="no such file",
+                expected="the configuration",
+                suggestion="Name it with --config",
+            )
+            return None, file, False
+        report.warn(
+            file, 0, "", "config.missing", found="no such file", expected="a configuration; the defaults are used"
+        )
+        return None, file, True
+    try:
+        return read_document(path, report), file, True
+    except Broken:
+        report.broken.add(file)
+        return None, file, False
+
+
+def _retrieval_responses(raw: RawDomain) -> dict[str, list[Json]]:
+    """Return the responses of retrieval intents (`utter_faq/ask_name`), raw."""
+    return {
+        name: [plain(item) for item in spot.value if isinstance(item, dict)]
+        for name, spot in raw.responses.items()
+        if "/" in name and isinstance(spot.value, list)
+    }
+
+
+def _with_training_data(domain: Domain, nlu: NluFiles, stories: StoryFiles) -> Domain:
+    """Add to the domain what only training data say: retrieval intents, and bot texts of end-to-end stories."""
+    retrieval = dict.fromkeys(intent.partition("/")[0] for intent in nlu.intents if "/" in intent)
+    intents = dict(domain.intents)
+    for name in retrieval:
+        if name in intents:
+            intents[name] = replace(intents[name], is_retrieval=True)
+    texts = set(domain.e2e_actions)
+    for story in stories.stories:
+        texts |= {step.text for step in story.steps if isinstance(step, ActionStep) and step.text}
+    original = dict(domain.original)
+    if retrieval:
+        original["intents"] = [_marked(item, intents) for item in original.get("intents", [])]
+    if texts:
+        original["e2e_actions"] = sorted(texts)
+    return replace(domain, intents=intents, e2e_actions=tuple(sorted(texts)), original=original)
+
+
+def _marked(item: Any, intents: dict[str, Intent]) -> Any:
+    name = next(iter(item)) if isinstance(item, dict) else item
+    if name not in intents or not intents[name].is_retrieval:
+        return item
+    options = item[name] if isinstance(item, dict) and isinstance(item[name], dict) else {}
+    return {name: {**options, "is_retrieval_intent": True}}

@@ -1,0 +1,43 @@
+"""The `version:` of a file: which files are read, and as which format.
+
+Called by the readers of domains and of training data.
+"""
+
+import re
+
+from manent.project.problems import Report, Spot
+
+NEWEST = (3, 1)
+
+
+def read_version(document: object, file: str, report: Report) -> tuple[int, int] | None:
+    """Return the format version that a file declares (None: it says nothing).
+
+    A version that is no text is an error; an unknown spelling is warned of.
+    """
+    spot = Spot(document, file, 1, "", report).get("version")
+    if spot is None:
+        return None
+    if not isinstance(spot.value, str):
+        spot.error("file.version", "the version as a text", f'Write version: "{spot.value}"')
+        return None
+    match = re.fullmatch(r"\s*(\d{1,4})\.(\d{1,4})(?:\.\d+)*\s*", spot.value)
+    if match is None:
+        spot.warn("file.version", 'a version such as "3.1"; the file is read as "3.1"')
+        return None
+    return int(match[1]), int(match[2])
+
+
+def is_readable(version: tuple[int, int] | None, file: str, line: int, report: Report) -> bool:
+    """Can we read this version? A file of a newer format is skipped with a warning, as Rasa does."""
+    if version is None or version <= NEWEST:
+        return True
+    report.warn(
+        file,
+        line,
+        "version",
+        "file.newer-version",
+        found=f'"{version[0]}.{version[1]}"',
+        expected='at most "3.1"; the whole file is skipped',
+    )
+    return False
