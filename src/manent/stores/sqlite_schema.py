@@ -54,7 +54,7 @@ CREATE TABLE events (
     title TEXT,
     data TEXT NOT NULL,
     CONSTRAINT pk_events PRIMARY KEY (conversation_id, seq)
-) WITHOUT ROWID;
+);
 CREATE TABLE accepted (
     conversation_id INTEGER NOT NULL,
     message_id VARCHAR(128) NOT NULL,
@@ -67,7 +67,7 @@ CREATE TABLE snapshots (
     version BIGINT NOT NULL,
     data BLOB NOT NULL,
     CONSTRAINT pk_snapshots PRIMARY KEY (conversation_id, version)
-) WITHOUT ROWID;
+);
 CREATE TABLE meta (
     name VARCHAR(64) NOT NULL,
     value BLOB NOT NULL,
