@@ -3,6 +3,7 @@
 from typing import cast, get_args
 
 from manent.core.domain import Condition, MappingType, Slot, SlotMapping, SlotType
+from manent.project.documents import plain
 from manent.project.problems import Spot, did_you_mean, one_of
 
 SLOT_TYPES: tuple[str, ...] = ("any", "bool", "categorical", "float", "list", "text")
@@ -48,7 +49,7 @@ def read_slot(name: str, spot: Spot) -> Slot | None:
     return Slot(
         name=name,
         type=slot_type,
-        initial_value=initial.value if initial is not None else None,
+        initial_value=plain(initial.value) if initial is not None else None,
         influence_conversation=influence,
         mappings=_mappings(spot),
         values=_values(spot) if slot_type == "categorical" else (),
@@ -172,7 +173,7 @@ def read_mapping(spot: Spot) -> SlotMapping | None:
         group=_optional_name(spot, "group", "the name of a group"),
         intents=_intents(spot, "intent"),
         not_intents=_intents(spot, "not_intent"),
-        value=value.value if value is not None else None,
+        value=plain(value.value) if value is not None else None,
         action=_optional_name(spot, "action", "the name of an action"),
         conditions=_conditions(spot),
         any_label=spot.value.get(ANY_LABEL) is True,
