@@ -34,7 +34,11 @@ COMMANDS = (
     Command("train", "manent.cli.train:train", "Train a model from the project's files."),
     Command("train nlu", "manent.cli.train:train_nlu", "Train only the understanding of messages."),
     Command("train core", "manent.cli.train:train_core", "Train only the dialogue."),
+    Command("run", "manent.cli.run:run", "Serve the assistant: web chat, channels, management API."),
     Command("run actions", "manent.cli.run_actions:run_actions", "Serve the project's custom actions."),
+    Command("shell", "manent.cli.shell:shell", "Talk to the assistant on the terminal."),
+    Command("shell nlu", "manent.cli.shell:shell_nlu", "See what it understands of what you type."),
+    Command("data validate", "manent.cli.data_validate:data_validate", "Check the project's files."),
 )
 """Every command there is, in the order of the help."""
 

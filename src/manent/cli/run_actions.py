@@ -1,5 +1,9 @@
 """`manent run actions`: serve the project's custom actions, with rasa-sdk."""
 
+import os
+import signal
+import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -18,12 +22,15 @@ def run_actions(
     ssl_certificate: Annotated[Path | None, typer.Option("--ssl-certificate", metavar="FILE")] = None,
     ssl_keyfile: Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="FILE")] = None,
     ssl_password: Annotated[str | None, typer.Option("--ssl-password")] = None,
+    stop_with_stdin: Annotated[bool, typer.Option("--stop-with-stdin", hidden=True)] = False,
     verbose: Verbose = 0,
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
     """Serve the project's custom actions to the assistant (and to anyone else who speaks Rasa's protocol)."""
     set_up_logging(log_level(verbose=verbose, debug=debug, quiet=quiet))
+    if stop_with_stdin:
+        threading.Thread(target=_stop_when_stdin_ends, daemon=True).start()
 
     from manent.actions.server import serve
 
@@ -38,3 +45,9 @@ def run_actions(
         ssl_password=ssl_password,
         root=Path.cwd(),
     )
+
+
+def _stop_when_stdin_ends() -> None:
+    """End this process when the one that started it, and holds the other end of the pipe, is gone, however it went."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)

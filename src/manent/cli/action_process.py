@@ -1,0 +1,88 @@
+"""The action server as a companion of `manent run --with-actions`: a child process that lives as long as the server."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from manent.core.errors import ActionError
+from manent.project.endpoints import read_endpoints
+
+START_WITHIN_S = 60.0
+"""rasa-sdk imports in one to three seconds; the rest is for slow machines and actions that load something big."""
+
+STOP_WITHIN_S = 5.0
+
+LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104  # recognised, not bound
+
+
+@contextlib.contextmanager
+def action_server(endpoints: Path) -> Iterator[None]:
+    """Run the action server that `endpoints.yml` expects on this machine, while the context lasts.
+
+    Where none is expected (no `action_endpoint`, or actions in the server's own process), none is started.
+
+    Raises:
+        ActionError: it is expected on another machine, or it did not start.
+    """
+    wanted = read_endpoints(endpoints if endpoints.exists() else None).action_endpoint or {}
+    if "url" not in wanted:
+        yield
+        return
+    url = urlsplit(str(wanted["url"]))
+    port = url.port or 80
+    if url.hostname not in LOCAL:
+        raise ActionError(
+            "action_server_elsewhere",
+            f"--with-actions starts an action server here, but {endpoints} expects one on {url.hostname}",
+        )
+    if _answers(port):
+        print(f"An action server is running on port {port} already.", flush=True)
+        yield
+        return
+    child = start(port)
+    try:
+        _wait_until_up(child, port)
+        yield
+    finally:
+        stop(child)
+
+
+def start(port: int) -> subprocess.Popen[bytes]:
+    """Start the action server. It ends when its standard input does, so that it never outlives this process."""
+    command = [sys.executable, "-m", "manent", "run", "actions", "--port", str(port), "--stop-with-stdin"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  # our own command
+
+
+def stop(child: subprocess.Popen[bytes]) -> None:
+    """End it, politely first."""
+    child.terminate()
+    try:
+        child.wait(STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    if child.stdin is not None:
+        child.stdin.close()
+
+
+def _wait_until_up(child: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + START_WITHIN_S
+    while not _answers(port):
+        if child.poll() is not None:
+            raise ActionError("action_server_ended", "the action server did not start; what it said is above")
+        if time.monotonic() > deadline:
+            raise ActionError("action_server_slow", f"the action server did not start within {START_WITHIN_S:.0f} s")
+        time.sleep(0.05)
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True

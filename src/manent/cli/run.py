@@ -1,0 +1,90 @@
+"""`manent run`: serve the assistant, until told to stop."""
+
+import contextlib
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from manent.cli.action_process import action_server
+from manent.cli.options import MODELS, Credentials, Debug, Endpoints, Model, Quiet, Verbose, log_level
+from manent.server.app import serve
+from manent.server.options import ServeOptions
+
+Interface = Annotated[str, typer.Option("-i", "--interface", metavar="ADDRESS", help="Address to listen on.")]
+Port = Annotated[int, typer.Option("-p", "--port", help="Port to listen on.")]
+Cors = Annotated[
+    list[str] | None,
+    typer.Option("--cors", metavar="ORIGIN...", help="Other origins whose pages may connect; * = all."),
+]
+EnableApi = Annotated[bool, typer.Option("--enable-api", help="Serve the management API.")]
+Token = Annotated[
+    str | None, typer.Option("-t", "--auth-token", metavar="TOKEN", help="Token that the management API asks for.")
+]
+JwtSecret = Annotated[
+    str | None, typer.Option("--jwt-secret", metavar="KEY", help="Key of the JSON web tokens for the management API.")
+]
+JwtMethod = Annotated[str, typer.Option("--jwt-method", metavar="NAME", help="How those tokens are signed.")]
+Connector = Annotated[
+    str | None, typer.Option("--connector", metavar="CHANNEL", help="Serve this channel only.", show_default=False)
+]
+LogFile = Annotated[Path | None, typer.Option("--log-file", metavar="FILE", help="Log into a file as well.")]
+WithActions = Annotated[
+    bool, typer.Option("--with-actions", help="Start the action server, too, and stop it at the end.")
+]
+Certificate = Annotated[Path | None, typer.Option("--ssl-certificate", metavar="FILE", help="Serve HTTPS.")]
+Keyfile = Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="Key of the certificate.")]
+Password = Annotated[str | None, typer.Option("--ssl-password", metavar="TEXT", help="Password of the key.")]
+PositionalModel = Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="The same as --model.")]
+
+
+def run(
+    *,
+    model_path: PositionalModel = None,
+    model: Model = MODELS,
+    interface: Interface = "0.0.0.0",  # noqa: S104  # a server is for others, as Rasa's is
+    port: Port = 5005,
+    cors: Cors = None,
+    enable_api: EnableApi = False,
+    auth_token: Token = None,
+    jwt_secret: JwtSecret = None,
+    jwt_method: JwtMethod = "HS256",
+    credentials: Credentials = None,
+    endpoints: Endpoints = None,
+    connector: Connector = None,
+    with_actions: WithActions = False,
+    log_file: LogFile = None,
+    ssl_certificate: Certificate = None,
+    ssl_keyfile: Keyfile = None,
+    ssl_password: Password = None,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Serve the assistant: its web chat, its channels and, with --enable-api, its management API."""
+    options = ServeOptions(
+        root=Path(),
+        model=model_path or model,
+        host=interface,
+        port=port,
+        cors=tuple(cors or ()),
+        enable_api=enable_api,
+        auth_token=auth_token,
+        jwt_secret=jwt_secret,
+        jwt_method=jwt_method,
+        credentials=credentials,
+        endpoints=endpoints,
+        connector=connector,
+        log_file=log_file,
+        log_level=logging.getLevelName(log_level(verbose=verbose, debug=debug, quiet=quiet)),
+        ssl_certfile=ssl_certificate,
+        ssl_keyfile=ssl_keyfile,
+        ssl_password=ssl_password,
+    )
+    with action_server(endpoints or Path("endpoints.yml")) if with_actions else contextlib.nullcontext():
+        serve(options, ready=_announce)
+
+
+def _announce(address: str) -> None:
+    print(f"Manent is up at {address} (Ctrl-C stops it)", flush=True)

@@ -1,0 +1,130 @@
+"""`manent shell [nlu]`: talk to the assistant on the terminal, without a server."""
+
+import asyncio
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from manent.cli.options import MODELS, Credentials, Debug, Endpoints, Model, Quiet, Verbose, log_level, set_up_logging
+from manent.core.errors import ManentError
+from manent.core.events import BotUttered, Json
+from manent.core.messages import UserMessage
+from manent.runtime.conversations import Conversations
+
+STOP = "/stop"
+PROMPT = "Your input -> "
+
+ConversationId = Annotated[
+    str | None,
+    typer.Option("--conversation-id", metavar="ID", help="Go on with this conversation.", show_default=False),
+]
+PositionalModel = Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="The same as --model.")]
+
+
+def shell(
+    *,
+    model_path: PositionalModel = None,
+    model: Model = MODELS,
+    conversation_id: ConversationId = None,
+    credentials: Credentials = None,
+    endpoints: Endpoints = None,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Talk to the assistant on the terminal. Its conversations are kept where the server keeps them, too."""
+    _log(verbose, debug=debug, quiet=quiet)
+
+    from manent.server.app import build
+    from manent.server.options import ServeOptions
+
+    options = ServeOptions(model=model_path or model, credentials=credentials, endpoints=endpoints)
+    conversations = build(options).conversations
+    sender_id = conversation_id or secrets.token_hex(16)
+    with asyncio.Runner() as runner:
+        # The loop runs while the bot is at work; while a person types, `input` has the thread (and Ctrl-C) to itself.
+        runner.run(conversations.open())
+        try:
+            print(f"Talking as {sender_id}. {STOP} ends it.")
+            buttons: list[Json] = []
+            while (text := _ask()) is not None:
+                buttons = runner.run(_talk(conversations, sender_id, _chosen(text, buttons)))
+        finally:
+            runner.run(conversations.close())
+
+
+def shell_nlu(
+    *,
+    model_path: PositionalModel = None,
+    model: Model = MODELS,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """See what the assistant understands of what you type."""
+    _log(verbose, debug=debug, quiet=quiet)
+
+    from manent.server.loading import load_assistant
+
+    assistant = load_assistant(model_path or model)
+    print(f"Type a message. {STOP} ends it.")
+    while (text := _ask()) is not None:
+        print(msgspec.json.format(msgspec.json.encode(assistant.pipeline.parse(text)), indent=2).decode())
+
+
+def _log(verbose: int, *, debug: bool, quiet: bool) -> None:
+    """Log warnings only unless asked for more: this terminal is for talking."""
+    asked = verbose or debug or quiet
+    set_up_logging(log_level(verbose=verbose, debug=debug, quiet=quiet) if asked else log_level(quiet=True))
+
+
+def _ask() -> str | None:
+    """Return what is typed, None at the end."""
+    try:
+        text = input(PROMPT).strip()
+    except (EOFError, KeyboardInterrupt):
+        print()
+        return None
+    return None if text == STOP else text
+
+
+def _chosen(text: str, buttons: list[Json]) -> str:
+    """Return the payload of the button that a number stands for, or the text itself."""
+    if text.isdecimal() and 1 <= int(text) <= len(buttons):
+        button = buttons[int(text) - 1]
+        return str(button.get("payload") or button.get("title") or text)
+    return text
+
+
+async def _talk(conversations: Conversations, sender_id: str, text: str) -> list[Json]:
+    """Hand in one message, print what the bot says to it, and return the buttons that it offers."""
+    message = UserMessage(sender_id=sender_id, text=text, input_channel="cmdline", output_channel="cmdline")
+    try:
+        ticket = conversations.get(sender_id).submit(message)
+        await ticket.accepted
+    except ManentError as error:
+        print(f"Error: {error.message}")
+        return []
+    buttons: list[Json] = []
+    for entry in await ticket.finished:
+        if isinstance(entry.event, BotUttered):
+            buttons = _show(entry.event)
+    return buttons
+
+
+def _show(event: BotUttered) -> list[Json]:
+    """Print one message of the bot, and return its buttons."""
+    if event.text:
+        print(event.text)
+    for kind in ("image", "attachment", "custom"):
+        if value := event.data.get(kind):
+            print(f"{kind}: {value if isinstance(value, str) else msgspec.json.encode(value).decode()}")
+    for element in event.data.get("elements") or ():
+        print(f"element: {msgspec.json.encode(element).decode()}")
+    buttons: list[Json] = event.data.get("quick_replies") or event.data.get("buttons") or []
+    for number, button in enumerate(buttons, start=1):
+        print(f"  {number}: {button.get('title')} ({button.get('payload')})")
+    return buttons
