@@ -36,10 +36,10 @@ CREATE TABLE conversations (
     plain_seq BIGINT NOT NULL,
     open_turn BOOLEAN NOT NULL,
     lease_owner TEXT,
-    lease_until DOUBLE PRECISION,
+    lease_until DOUBLE,
     owner VARCHAR(255),
-    started DOUBLE PRECISION NOT NULL,
-    updated DOUBLE PRECISION NOT NULL,
+    started DOUBLE NOT NULL,
+    updated DOUBLE NOT NULL,
     CONSTRAINT pk_conversations PRIMARY KEY (id),
     CONSTRAINT uq_conversations_sender_id UNIQUE (sender_id)
 );

@@ -1,0 +1,132 @@
+"""The schema: migrations, the start's own DDL and the tables lead to the same, and old stores are told what to do."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from logs import empty, talk
+from manent.core.errors import StoreError
+from manent.stores import sqlite_schema
+from manent.stores.migrations import newest_revision, upgrade_sqlite
+from manent.stores.sqlite import SqliteStore
+from manent.stores.sqlite_schema import prepare_file
+from manent.stores.tables import metadata
+
+
+def shape(path: Path) -> dict[str, object]:
+    """Everything that SQLite says about the tables and indexes of a file."""
+    with closing(sqlite3.connect(path)) as connection:
+
+        def rows(statement: str) -> list[tuple[object, ...]]:
+            return connection.execute(statement).fetchall()
+
+        tables = [row for row in rows("PRAGMA table_list") if not str(row[1]).startswith("sqlite_")]
+        found: dict[str, object] = {"application": rows("PRAGMA application_id")}
+        for row in tables:
+            found[f"table {row[1]}"] = (row[3:], rows(f"PRAGMA table_xinfo({row[1]})"))
+            for index in rows(f"PRAGMA index_list({row[1]})"):
+                found[f"index {index[1]}"] = (index[2:], rows(f"PRAGMA index_xinfo({index[1]})"))
+        found["conditions"] = sorted(rows("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql NOT NULL"))
+        return found
+
+
+def test_new_file_equals_migrated_file(tmp_path: Path) -> None:
+    """A file laid out at the start has what the migrations make, to the column and index."""
+    prepare_file(tmp_path / "laid_out.db", durability="disk")
+    assert upgrade_sqlite(tmp_path / "migrated.db") == (None, newest_revision())
+
+    assert shape(tmp_path / "laid_out.db") == shape(tmp_path / "migrated.db")
+    assert "index ix_conversations_open" in shape(tmp_path / "laid_out.db")
+
+
+def test_migrations_lead_to_the_tables(tmp_path: Path) -> None:
+    """What Alembic would still generate to reach the tables' metadata is nothing."""
+    upgrade_sqlite(tmp_path / "store.db")
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'store.db'}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_newest_migration_is_what_the_start_expects() -> None:
+    """The revision that the start checks is the last migration's."""
+    assert newest_revision() == sqlite_schema.REVISION
+
+
+async def test_upgrade_of_current_store_changes_nothing(tmp_path: Path) -> None:
+    """Upgrading twice is harmless, and conversations stay."""
+    store = SqliteStore(tmp_path / "store.db")
+    await store.open()
+    head = await talk(store, empty(), 2)
+    await store.close()
+    assert upgrade_sqlite(tmp_path / "store.db") == (newest_revision(), newest_revision())
+
+    await store.open()
+    assert await store.head("ada") == head
+    await store.close()
+
+
+@pytest.mark.parametrize(("revision", "code"), [("0000", "store_schema_old"), ("9999", "store_schema_new")])
+async def test_other_revisions_are_not_opened(tmp_path: Path, revision: str, code: str) -> None:
+    """A store of another version is refused with the way on."""
+    path = tmp_path / "store.db"
+    prepare_file(path, durability="disk")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+    with pytest.raises(StoreError) as refused:
+        await SqliteStore(path).open()
+
+    assert refused.value.code == code
+
+
+async def test_foreign_files_are_left_alone(tmp_path: Path) -> None:
+    """Another program's database is neither opened nor upgraded."""
+    path = tmp_path / "rasa.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, sender_id VARCHAR(255))")
+        connection.commit()
+    before = path.read_bytes()
+    with pytest.raises(StoreError) as opening:
+        await SqliteStore(path).open()
+    with pytest.raises(StoreError) as upgrading:
+        upgrade_sqlite(path)
+
+    assert opening.value.code == upgrading.value.code == "store_foreign_file"
+    assert path.read_bytes() == before
+
+
+async def test_text_file_is_no_database(tmp_path: Path) -> None:
+    """A file that is no database at all gives a clear code."""
+    path = tmp_path / "notes.db"
+    path.write_text("just some notes, longer than a header of a database would be\n" * 20)
+    with pytest.raises(StoreError) as refused:
+        await SqliteStore(path).open()
+
+    assert refused.value.code == "store_corrupt"
+
+
+def test_start_path_is_light() -> None:
+    """Opening a SQLite store imports neither SQLAlchemy nor Alembic."""
+    script = (
+        "import asyncio, sys, tempfile, pathlib\n"
+        "from manent.stores.opening import open_store\n"
+        "async def main():\n"
+        "    store = open_store(None, root=pathlib.Path(tempfile.mkdtemp()))\n"
+        "    await store.open(); await store.close()\n"
+        "asyncio.run(main())\n"
+        "print([name for name in ('sqlalchemy', 'alembic') if name in sys.modules])\n"
+    )
+    printed = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert printed.stdout.strip() == "[]"

@@ -1,0 +1,95 @@
+"""From `tracker_store` in endpoints.yml to a store."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from manent.core.errors import StoreError
+from manent.core.events import Json
+from manent.stores.memory import MemoryStore
+from manent.stores.opening import open_store, sqlite_path
+from manent.stores.sqlite import SqliteStore
+
+
+@pytest.mark.parametrize(
+    ("section", "file"),
+    [
+        (None, "conversations.db"),
+        ({}, "conversations.db"),
+        ({"type": "SQL"}, "rasa.db"),
+        ({"type": "SQL", "dialect": "sqlite", "db": "chats/mine.db"}, "chats/mine.db"),
+        ({"store_type": "sql", "db": "mine.db"}, "mine.db"),
+        ({"type": "SQL", "url": "sqlite:///chats.db"}, "chats.db"),
+        ({"type": "SQL", "url": "sqlite+pysqlite:///chats.db?timeout=3"}, "chats.db"),
+    ],
+)
+def test_sqlite_files(section: Json | None, file: str, tmp_path: Path) -> None:
+    """Without a section the file is beside the project; `SQL` with `sqlite` names its own, relative to the project."""
+    store = open_store(section, root=tmp_path, durability="disk")
+
+    assert isinstance(store, SqliteStore)
+    assert store.path == tmp_path / file
+
+
+def test_absolute_files_stay_absolute(tmp_path: Path) -> None:
+    """An absolute path is not bent to the project's folder."""
+    path = tmp_path / "elsewhere.db"
+
+    assert sqlite_path({"type": "SQL", "db": str(path)}, root=Path("project")) == path
+    assert sqlite_path({"type": "SQL", "url": f"sqlite:///{path}"}, root=Path("project")) == path
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"type": "InMemory"},
+        {"type": "in_memory"},
+        {"store_type": "inmemory"},
+        {"type": "SQL", "dialect": "sqlite", "db": ":memory:"},
+        {"type": "SQL", "url": "sqlite://"},
+    ],
+)
+def test_memory(section: Json, tmp_path: Path) -> None:
+    """The names that mean memory."""
+    assert isinstance(open_store(section, root=tmp_path), MemoryStore)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [{"type": "redis", "url": "localhost"}, {"type": "SQL", "dialect": "oracle"}, {"type": "my_module.MyStore"}],
+)
+def test_unsupported_stores_are_named(section: Json, tmp_path: Path) -> None:
+    """What is not supported is refused by name, with what is; conversations never go elsewhere in silence."""
+    with pytest.raises(StoreError) as refused:
+        open_store(section, root=tmp_path)
+
+    assert refused.value.code == "store_unsupported"
+    assert str(section["type"]) in refused.value.message
+    assert "InMemory" in refused.value.message
+
+
+def test_unknown_durability_is_refused(tmp_path: Path) -> None:
+    """A misspelt durability is not taken for the weaker one."""
+    with pytest.raises(StoreError):
+        open_store(None, root=tmp_path, durability="proces")
+
+
+async def test_rasa_file_is_left_alone(tmp_path: Path) -> None:
+    """A project that names its Rasa tracker store runs; the old file stays as it is and ours lies beside it."""
+    path = tmp_path / "rasa.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, sender_id VARCHAR(255))")
+        connection.commit()
+    before = path.read_bytes()
+    section = {"type": "SQL", "dialect": "sqlite", "db": "rasa.db"}
+    store = open_store(section, root=tmp_path)
+    await store.open()
+    await store.close()
+
+    assert isinstance(store, SqliteStore)
+    assert store.path == tmp_path / "rasa.manent.db"
+    assert path.read_bytes() == before
+    path.unlink()
+    assert sqlite_path(section, root=tmp_path) == store.path
