@@ -65,7 +65,6 @@ bench: .venv/develops ## measure speed and memory beside the bare transport
 
 .PHONY: dist
 dist: .venv/develops ## build the sdist and the wheel
-	$(PIP) install build
 	$(BIN)/python -m build
 
 .PHONY: clean

@@ -22,7 +22,8 @@ def data_validate(
     project = read_project(Path(), domain=domain, data=data, config=config)
     for warning in project.warnings:
         print(f"Warning: {warning}")
-    found = f"{len(project.nlu.examples)} examples of {len(project.domain.intents)} intents"
+    intents = {example.intent for example in project.nlu.examples}
+    found = f"{len(project.nlu.examples)} examples of {len(intents)} intents"
     told = f"{len(project.stories.stories)} stories, {len(project.stories.rules)} rules"
     print(f"No mistakes, {len(project.warnings)} warnings: {found}, {told}.")
     if fail_on_warnings and project.warnings:

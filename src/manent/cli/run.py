@@ -9,8 +9,6 @@ import typer
 
 from manent.cli.action_process import action_server
 from manent.cli.options import MODELS, Credentials, Debug, Endpoints, Model, Quiet, Verbose, log_level
-from manent.server.app import serve
-from manent.server.options import ServeOptions
 
 Interface = Annotated[str, typer.Option("-i", "--interface", metavar="ADDRESS", help="Address to listen on.")]
 Port = Annotated[int, typer.Option("-p", "--port", help="Port to listen on.")]
@@ -63,6 +61,9 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Serve the assistant: its web chat, its channels and, with --enable-api, its management API."""
+    from manent.server.app import serve
+    from manent.server.options import ServeOptions
+
     options = ServeOptions(
         root=Path(),
         model=model_path or model,

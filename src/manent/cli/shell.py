@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -12,7 +12,9 @@ from manent.cli.options import MODELS, Credentials, Debug, Endpoints, Model, Qui
 from manent.core.errors import ManentError
 from manent.core.events import BotUttered, Json
 from manent.core.messages import UserMessage
-from manent.runtime.conversations import Conversations
+
+if TYPE_CHECKING:
+    from manent.runtime.conversations import Conversations
 
 STOP = "/stop"
 PROMPT = "Your input -> "
@@ -99,7 +101,7 @@ def _chosen(text: str, buttons: list[Json]) -> str:
     return text
 
 
-async def _talk(conversations: Conversations, sender_id: str, text: str) -> list[Json]:
+async def _talk(conversations: "Conversations", sender_id: str, text: str) -> list[Json]:
     """Hand in one message, print what the bot says to it, and return the buttons that it offers."""
     message = UserMessage(sender_id=sender_id, text=text, input_channel="cmdline", output_channel="cmdline")
     try:

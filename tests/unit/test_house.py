@@ -1,0 +1,128 @@
+"""The house itself: what is built, what is imported when, and whether the documents hold together."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+HEAVY = ("typer", "rich", "numpy", "sklearn", "scipy", "starlette", "socketio", "sqlalchemy", "yaml", "wordllama")
+
+
+@pytest.fixture(scope="module")
+def hook() -> ModuleType:
+    """The build hook, which is no part of the package."""
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Path:
+    """A web folder with one source, one test and one installed package, all of the year 2001."""
+    for name in ("web/src/page.ts", "web/package.json", "web/tests/page.test.ts", "web/node_modules/lit/lit.js"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (1e9, 1e9))
+    return tmp_path / "web"
+
+
+def modules_after(statement: str) -> set[str]:
+    """Return the modules that a fresh interpreter has after a statement."""
+    program = f"import sys\n{statement}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("statement", ["import manent", "from manent.cli.main import main; main(['--help'])"])
+def test_light_imports(statement: str) -> None:
+    """Importing the package and asking for help import no heavy library."""
+    found = modules_after(statement)
+
+    assert "manent" in found
+    assert found.isdisjoint(HEAVY)
+
+
+def test_bundle_missing(hook: ModuleType, web: Path) -> None:
+    """A page that was never built has to be."""
+    assert hook.is_stale(web.parent / "index.html", web)
+
+
+@pytest.mark.parametrize(
+    ("changed", "stale"),
+    [
+        (None, False),
+        ("src/page.ts", True),
+        ("package.json", True),
+        ("tests/page.test.ts", False),
+        ("node_modules/lit/lit.js", False),
+    ],
+)
+def test_bundle_age(hook: ModuleType, web: Path, changed: str | None, *, stale: bool) -> None:
+    """A page is built again when something it is made of is newer, and only then."""
+    bundle = web.parent / "index.html"
+    bundle.touch()
+    os.utime(bundle, (1.1e9, 1.1e9))
+    if changed:
+        (web / changed).touch()
+
+    assert hook.is_stale(bundle, web) is stale
+
+
+def test_build_without_node(hook: ModuleType, web: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Node.js the build fails with a sentence that names the way around it."""
+    monkeypatch.setenv("PATH", str(web))
+
+    with pytest.raises(SystemExit, match="MANENT_SKIP_WEB=1"):
+        hook.build(web)
+
+
+def test_build_failure(hook: ModuleType, web: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that does not build fails the package."""
+    npm = web / "npm"
+    npm.write_text("#!/bin/sh\nexit 3\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{web}:{os.environ['PATH']}")
+
+    with pytest.raises(SystemExit, match="exit status 3"):
+        hook.build(web)
+
+
+def test_decisions_are_numbered_once() -> None:
+    """No two decisions have the same number, and each begins with its own."""
+    decisions = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
+    numbers = [path.name[:3] for path in decisions]
+
+    assert len(set(numbers)) == len(numbers)
+    assert [path.name for path in decisions if not path.read_text().startswith(f"# {path.name[:3]}")] == []
+
+
+def documents() -> list[Path]:
+    """Return all documents of the repository."""
+    return [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    """A relative link in a document names a file that is there."""
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text())
+    targets = [link for link in links if not re.match(r"[a-z]+:", link)]
+
+    assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+def test_glossary_is_in_order() -> None:
+    """The glossary is alphabetical, so that a word is found or known to be missing."""
+    rows = re.findall(r"^\| `?([^|`]+?)`? \|", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)[1:]
+
+    assert rows == sorted(rows, key=lambda word: word.lower().replace("_", " "))
