@@ -22,9 +22,10 @@ from manent.project.documents import plain
 from manent.project.domain_files import RawDomain, item_options
 from manent.project.problems import Spot, did_you_mean
 from manent.project.responses import read_response
-from manent.project.slots import read_slot
+from manent.project.slots import ANY_LABEL, read_slot
 
 INTENT_KEYS = ("use_entities", "ignore_entities", "is_retrieval_intent", "triggers")
+"""`triggers` is of 2.x; `legacy_policies` makes a rule of it."""
 ENTITY_KEYS = ("roles", "groups", "influence_conversation")
 FORM_KEYS = ("required_slots", "ignored_intents")
 SESSION_KEYS = ("session_expiration_time", "carry_over_slots_to_new_session")
@@ -205,6 +206,10 @@ def _original(raw: RawDomain) -> Json:
         section: {name: plain(spot.value) for name, spot in getattr(raw, section).items()}
         for section in ("slots", "responses", "forms")
     }
+    for slot in maps["slots"].values():
+        for mapping in slot.get("mappings") or [] if isinstance(slot, dict) else []:
+            if isinstance(mapping, dict):
+                mapping.pop(ANY_LABEL, None)
     actions = [plain(item.value) for name, item in raw.actions.items() if name not in raw.forms]
     actions += [name for name in raw.listed_forms if name not in raw.actions]
     sections: Json = {**lists, "slots": maps["slots"], "responses": maps["responses"], "actions": actions}

@@ -78,7 +78,7 @@ def read_sections(root: Spot) -> Endpoints:
     for name, spot in root.entries():
         if name not in KEYS:
             spot.warn("endpoints.unknown-key", one_of(KEYS), did_you_mean(name, KEYS), found=f'the key "{name}"')
-    sections = {name: _section(name, spot) for name in SECTIONS if (spot := root.get(name)) is not None}
+    sections = {name: _section(name, found) for name in SECTIONS if (found := root.get(name)) is not None}
     return Endpoints(
         **sections,
         durability=_durability(root),

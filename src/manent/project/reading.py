@@ -19,6 +19,8 @@ from manent.project.documents import Broken, parse_document, plain, read_documen
 from manent.project.domain import build_domain
 from manent.project.domain_files import RawDomain, read_domain_files
 from manent.project.files import find_files, is_nlu, is_stories
+from manent.project.legacy_domain import convert_domain
+from manent.project.legacy_policies import convert_policies
 from manent.project.nlu_files import NluFiles, add_nlu_document
 from manent.project.problems import Report
 from manent.project.stories_files import StoryFiles, add_stories_document
@@ -73,12 +75,20 @@ def read_project(
     assistant_config = read_config(config_document, config_file, root, report)
     for name, spot in nlu.responses.items():
         raw_domain.responses.setdefault(name, spot)
-    built = _with_training_data(build_domain(raw_domain), nlu, stories)
+    conversion = convert_domain(raw_domain)
+    built = build_domain(raw_domain, is_legacy=conversion.is_legacy, legacy_forms=conversion.forms)
+    assistant_config, all_stories = convert_policies(
+        assistant_config,
+        Stories(stories=tuple(stories.stories), rules=tuple(stories.rules)),
+        conversion.triggers,
+        report,
+        needs_rules=bool(built.forms),
+    )
     project = Project(
         root=root,
-        domain=built,
+        domain=_with_training_data(built, nlu, stories),
         nlu=nlu.data(_retrieval_responses(raw_domain)),
-        stories=Stories(stories=tuple(stories.stories), rules=tuple(stories.rules)),
+        stories=all_stories,
         config=assistant_config,
     )
     parsed = Parsed(
