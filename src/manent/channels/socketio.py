@@ -22,7 +22,7 @@ import socketio
 
 from manent.core.errors import InternalError, ManentError, Problem, ProjectError, RequestError
 from manent.core.events import BotUttered, Json
-from manent.core.log import Head, LogEntry
+from manent.core.log import LogEntry
 from manent.core.messages import UserMessage
 from manent.runtime import view
 from manent.runtime.conversation import Conversation
@@ -35,6 +35,7 @@ from manent.runtime.sessions import (
     checked_metadata,
     checked_text,
     refusal,
+    tell_changed,
 )
 
 log = logging.getLogger("manent.socketio")
@@ -316,12 +317,12 @@ class Connection:
         old = self.conversation
         joined = await self.channel.sessions.reset(payload, self._follow, self.admission)
         self._joined(joined, ack)
-        _tell(old, "reset", joined, but=self)
+        tell_changed(old, "reset", joined, but=self)
 
     async def _erase(self, payload: Json, ack: int | None) -> None:
         old, joined = await self.channel.sessions.erase(payload, self._follow, self.admission)
         self._joined(joined, ack)
-        _tell(self.channel.conversations.get(old.sender_id), "erased", joined, but=self)
+        tell_changed(self.channel.conversations.get(old.sender_id), "erased", joined, but=self)
 
     # plain clients --------------------------------------------------------------------------------------------------
 
@@ -469,11 +470,11 @@ class Connection:
         if self.protocol:
             self.emit("bot_typing", {"on": on})
 
-    def changed(self, reason: str, head: Head | None) -> None:
-        """Tell that the log was replaced."""
+    def changed(self, told: Json) -> None:
+        """Tell where the conversation went on."""
         self.cursor = 0
         if self.protocol:
-            self.emit("session_changed", {"reason": reason, **({"epoch": head.epoch} if head else {})})
+            self.emit("session_changed", told)
 
     def failed(self, error: ManentError, *, message_id: str | None, seq: int | None) -> None:
         """Tell of an error after acceptance."""
@@ -566,17 +567,6 @@ def _watch_pongs(socket: Any, pong: Callable[[], bool]) -> None:
         await receive(socket, packet)
 
     socket.receive = watching
-
-
-def _tell(conversation: Conversation | None, reason: str, joined: Joined, *, but: Connection) -> None:
-    """Tell the other protocol-1 sockets of a conversation where it went on."""
-    told: Json = {"reason": reason, "session_id": joined.answer["session_id"], "epoch": joined.answer["epoch"]}
-    if "session_token" in joined.answer:
-        told["session_token"] = joined.answer["session_token"]
-    for other in tuple(conversation.subscribers) if conversation is not None else ():
-        if isinstance(other, Connection) and other is not but and other.protocol:
-            other.cursor = 0
-            other.emit("session_changed", told)
 
 
 def _json_object(text: str) -> Any:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from manent.core.errors import ActionError, InternalError, ManentError, RequestError
-from manent.core.events import Event, Restarted, SessionStarted, UserUttered
+from manent.core.events import Event, Json, Restarted, SessionStarted, UserUttered
 from manent.core.log import Accepted, Append, Divider, Head, Lease, LogEntry, Snapshot, View
 from manent.core.messages import UserMessage
 from manent.core.tracker import Tracker, WindowExceeded
@@ -59,8 +59,8 @@ class Subscriber(Protocol):
     def typing(self, *, on: bool) -> None:
         """Learn that the bot is (no longer) at work on something slow."""
 
-    def changed(self, reason: str, head: Head | None) -> None:
-        """Learn that the log was erased or replaced; `head` is the new one."""
+    def changed(self, told: Json) -> None:
+        """Learn that the conversation goes on elsewhere; `told` is `session_changed`'s payload."""
 
     def failed(self, error: ManentError, *, message_id: str | None, seq: int | None) -> None:
         """Learn of something that went wrong with a message after it was accepted."""

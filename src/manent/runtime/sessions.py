@@ -14,7 +14,7 @@ from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
 from manent.core.log import Head, Page
 from manent.core.messages import UserMessage
-from manent.runtime.conversation import Conversation, Ticket
+from manent.runtime.conversation import Conversation, Subscriber, Ticket
 from manent.runtime.conversations import Conversations
 from manent.runtime.identity import Admission, Identity
 from manent.runtime.view import messages_of
@@ -212,6 +212,18 @@ class UnsupportedProtocol(RequestError):
 
     def __init__(self) -> None:
         super().__init__("unsupported_protocol", f"this server speaks protocol {PROTOCOLS}")
+
+
+def tell_changed(
+    conversation: Conversation | None, reason: str, joined: Joined, *, but: Subscriber | None = None
+) -> None:
+    """Tell everybody who follows a conversation, but the one who asked for it, where it went on."""
+    told: Json = {"reason": reason, "session_id": joined.answer["session_id"], "epoch": joined.answer["epoch"]}
+    if "session_token" in joined.answer:
+        told["session_token"] = joined.answer["session_token"]
+    for subscriber in tuple(conversation.subscribers) if conversation is not None else ():
+        if subscriber is not but:
+            subscriber.changed(told)
 
 
 def refusal(error: ManentError) -> Json:
