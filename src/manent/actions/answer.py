@@ -1,0 +1,56 @@
+"""What a custom action answered: from JSON to `ActionResult`, and no further with anything else.
+
+`remote.py` and `in_process.py` call it. It checks shapes, so that an answer which could not be applied to a
+conversation is an error of the action, found before anything is recorded.
+"""
+
+from typing import Any
+
+import msgspec
+
+from manent.core.errors import ActionError, RequestError
+from manent.core.events import Json, event_from_wire
+from manent.runtime.ports import ActionResult
+
+
+class _Response(msgspec.Struct):
+    """The keys of a response that the dialogue reads; any others are arguments of a template."""
+
+    response: str | None = None
+    text: str | int | float | None = None
+    image: str | None = None
+    buttons: list[Json] | None = None
+    quick_replies: list[Json] | None = None
+    elements: list[Any] | None = None
+
+
+class _Answer(msgspec.Struct):
+    events: list[Json] = []
+    responses: list[Json] = []
+
+
+_decoder = msgspec.json.Decoder(_Answer)
+
+
+def decode_answer(action: str, body: bytes) -> ActionResult:
+    """Read an action's answer: `{events: [event…], responses: [response…]}` (contract §9).
+
+    Raises:
+        ActionError: `action_garbage`; it is not JSON, not of that shape, or holds something that is no event.
+    """
+    try:
+        answer = _decoder.decode(body)
+        for event in answer.events:
+            event_from_wire(event)
+        responses = tuple(_checked(response) for response in answer.responses)
+    except (msgspec.MsgspecError, RequestError, UnicodeDecodeError) as error:
+        raise ActionError("action_garbage", f"{action} answered something unreadable: {error}") from error
+    return ActionResult(events=tuple(answer.events), responses=responses)
+
+
+def _checked(response: Json) -> Json:
+    """Return the response with its text as text: actions say numbers, too."""
+    checked = msgspec.convert(response, _Response)
+    if isinstance(checked.text, int | float):
+        return response | {"text": str(response["text"])}
+    return response

@@ -1,0 +1,217 @@
+"""One HTTP server of the project's (`endpoints.yml`), and how to POST to it.
+
+Owns the connections: one client session each, made at the first request, kept alive and shared by all
+conversations. `remote.py` and `nlg.py` post through it; what the bytes mean is theirs. Must not read an answer's
+body.
+"""
+
+import asyncio
+import importlib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from manent import __version__
+from manent.core.errors import ActionError, Problem, ProjectError
+from manent.core.events import Json
+
+if TYPE_CHECKING:
+    import aiohttp
+
+DEFAULT_TIMEOUT_S = 300.0
+"""How long Rasa waits for an action server, too."""
+
+CONNECT_TIMEOUT_S = 10.0
+"""A host that does not even take the connection in this time counts as unreachable."""
+
+KEEP_ALIVE_S = 60.0
+"""Idle connections are kept this long. Longer than an old SDK server keeps them (5 s): it says goodbye, which is
+seen before the next request, or, when the two cross, answered by sending once more (`Endpoint.post`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointConfig:
+    """How to reach a server, and how to introduce ourselves to it.
+
+    Attributes:
+        section: where in `endpoints.yml` this stands; also the prefix of error codes (`action`, `nlg`).
+        params: added to the query, the token too (`token_name=token`).
+        cafile: certificate authorities to trust, instead of the system's.
+        timeout_s: for a whole answer, in (0, inf).
+    """
+
+    section: str
+    url: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    username: str | None = None
+    password: str = ""
+    cafile: str | None = None
+    timeout_s: float = DEFAULT_TIMEOUT_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An HTTP answer: its status and its whole body."""
+
+    status: int
+    body: bytes
+
+
+def read_endpoint(section: str, options: Json) -> EndpointConfig:
+    """Read one section of `endpoints.yml`.
+
+    Args:
+        section: its name, for example `action_endpoint`.
+        options: what stands there, with `url`.
+
+    Raises:
+        ProjectError: an option has a wrong type, or the URL is not one of HTTP.
+    """
+    problems: list[Problem] = []
+
+    def refuse(key: str, expected: str) -> None:
+        problems.append(endpoint_problem(f"{section}.{key}", options.get(key), expected))
+
+    url = options.get("url")
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        refuse("url", "a URL that begins with http:// or https://")
+    params, headers = options.get("params") or {}, options.get("headers") or {}
+    if not isinstance(params, dict):
+        refuse("params", "a mapping of names to values")
+        params = {}
+    if not isinstance(headers, dict):
+        refuse("headers", "a mapping of names to values")
+        headers = {}
+    auth = options.get("basic_auth") or {}
+    if not isinstance(auth, dict) or (auth and not auth.get("username")):
+        refuse("basic_auth", "a mapping with `username` and `password`")
+        auth = {}
+    timeout_s = options.get("timeout", DEFAULT_TIMEOUT_S)
+    if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or timeout_s <= 0:
+        refuse("timeout", "a number of seconds above 0")
+        timeout_s = DEFAULT_TIMEOUT_S
+    if problems:
+        raise ProjectError(problems)
+    token = options.get("token")
+    if token:
+        params = params | {options.get("token_name") or "token": token}
+    return EndpointConfig(
+        section=section,
+        url=str(url),
+        params={str(name): str(value) for name, value in params.items()},
+        headers={str(name): str(value) for name, value in headers.items()},
+        username=auth.get("username"),
+        password=str(auth.get("password") or ""),
+        cafile=options.get("cafile"),
+        timeout_s=float(timeout_s),
+    )
+
+
+def endpoint_problem(path: str, found: object, expected: str, *, suggestion: str = "") -> Problem:
+    """Describe a mistake in `endpoints.yml` (whose line numbers are long gone here)."""
+    shown = "nothing" if found is None else repr(found)
+    return Problem(
+        file="endpoints.yml",
+        line=0,
+        path=path,
+        code="endpoint.invalid",
+        found=shown,
+        expected=expected,
+        suggestion=suggestion,
+    )
+
+
+class Endpoint:
+    """A server to POST JSON to, and its pooled connections."""
+
+    def __init__(self, config: EndpointConfig) -> None:
+        self.config = config
+        self._prefix = config.section.removesuffix("_endpoint")
+        self._session: aiohttp.ClientSession | None = None
+        self._opening = asyncio.Lock()
+
+    async def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """POST a JSON body and read the whole answer, whatever its status.
+
+        A request is sent a second time only when its connection had been used before and was closed without one
+        byte of an answer: the server had let go of the idle connection just then.
+
+        Raises:
+            ActionError: `…_unreachable`, `…_timeout` or, when the answer is no HTTP or breaks off, `…_garbage`.
+        """
+        import aiohttp
+
+        session = self._session or await self._open()
+        config = self.config
+        sent = SimpleNamespace(reused=False)
+        try:
+            try:
+                return await self._exchange(session, body, headers, sent)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                if not sent.reused:
+                    raise
+                return await self._exchange(session, body, headers, SimpleNamespace())
+        except aiohttp.ConnectionTimeoutError as error:
+            raise self._error("unreachable", f"takes no connection within {CONNECT_TIMEOUT_S:g} s") from error
+        except TimeoutError as error:
+            raise self._error("timeout", f"did not answer within {config.timeout_s:g} s") from error
+        except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as error:
+            raise self._error("garbage", f"broke off or sent no HTTP: {error}") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise self._error("unreachable", f"could not be reached: {error or type(error).__name__}") from error
+
+    async def _exchange(
+        self,
+        session: "aiohttp.ClientSession",
+        body: bytes,
+        headers: Mapping[str, str] | None,
+        sent: SimpleNamespace,
+    ) -> Answer:
+        request = session.post(
+            self.config.url, params=self.config.params, data=body, headers=headers, trace_request_ctx=sent
+        )
+        async with request as response:
+            return Answer(status=response.status, body=await response.read())
+
+    async def close(self) -> None:
+        """Close all connections; a later `post` opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _error(self, kind: str, what: str) -> ActionError:
+        return ActionError(f"{self._prefix}_{kind}", f"the server of {self.config.section} ({self.config.url}) {what}")
+
+    async def _open(self) -> "aiohttp.ClientSession":
+        # aiohttp costs 0.2 s to import, which a server whose conversations need no action does not pay.
+        await asyncio.to_thread(importlib.import_module, "aiohttp")
+        async with self._opening:
+            if self._session is None:
+                self._session = _make_session(self.config)
+            return self._session
+
+
+def _make_session(config: EndpointConfig) -> "aiohttp.ClientSession":
+    import aiohttp
+
+    async def note_reuse(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
+        sent = context.trace_request_ctx
+        if sent is not None:
+            sent.reused = True
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_reuseconn.append(note_reuse)
+    context = ssl.create_default_context(cafile=config.cafile) if config.cafile else True
+    return aiohttp.ClientSession(
+        # No limit: one conversation's slow action must not make another's wait for a connection.
+        connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=KEEP_ALIVE_S),
+        auth=aiohttp.BasicAuth(config.username, config.password) if config.username else None,
+        headers={"User-Agent": f"manent/{__version__}", "Content-Type": "application/json"} | dict(config.headers),
+        timeout=aiohttp.ClientTimeout(total=config.timeout_s, sock_connect=CONNECT_TIMEOUT_S),
+        # One conversation's cookies are no business of another's.
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[trace],
+    )

@@ -1,0 +1,101 @@
+"""Custom actions in this process, without an action server: `action_endpoint: {actions_module: actions}`.
+
+The runtime calls it after a commit. Each call runs in a pool thread with an event loop of its own, so that an action
+that sleeps or computes, also inside `async def`, delays no other conversation. It hands out copies only: no action
+can reach into the assistant or the conversation. An interpreter crash in an action is a crash of the server.
+"""
+
+import asyncio
+import copy
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+
+from manent.actions.answer import decode_answer
+from manent.actions.remote import PROTOCOL_VERSION, encode_domain
+from manent.core.domain import Domain
+from manent.core.errors import ActionError
+from manent.runtime.ports import ActionCall, ActionResult
+
+if TYPE_CHECKING:
+    from rasa_sdk.executor import ActionExecutor
+
+DEFAULT_THREADS = 32
+"""Actions that may run at the same time; the next ones wait. A waiting thread costs some 10 kB."""
+
+log = structlog.get_logger(__name__)
+
+
+class InProcessActions:
+    """Runs actions in threads of this process; an `ActionRunner`.
+
+    Args:
+        executor: the SDK's, with the project's actions registered (`sdk.load_executor`).
+        threads: how many may run at the same time, at least 1.
+        timeout_s: after this time the conversation goes on without the action. Its thread cannot be stopped, and
+            stays taken until the action returns.
+    """
+
+    def __init__(
+        self,
+        executor: "ActionExecutor",
+        domain: Domain,
+        *,
+        threads: int = DEFAULT_THREADS,
+        timeout_s: float,
+    ) -> None:
+        self._executor = executor
+        self._domain = encode_domain(domain)
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="action")
+        self._timeout_s = timeout_s
+
+    async def run(self, call: ActionCall) -> ActionResult:
+        """Run an action; see `ActionRunner.run`.
+
+        Raises:
+            ActionError: `action_unknown`, `action_timeout`, `action_failed` (it raised), or `action_garbage`.
+        """
+        if call.name not in self._executor.actions:
+            raise ActionError("action_unknown", f"the project's actions have no {call.name}")
+        # Encoded here, where nobody else changes it; decoded over there, where the action may do as it likes.
+        tracker = msgspec.json.encode(call.tracker)
+        running = asyncio.get_running_loop().run_in_executor(self._pool, self._run_in_thread, call, tracker)
+        try:
+            return await asyncio.wait_for(running, self._timeout_s)
+        except TimeoutError as error:
+            raise ActionError("action_timeout", f"{call.name} did not end within {self._timeout_s:g} s") from error
+
+    async def close(self) -> None:
+        """Start no more actions; those that run are left to themselves."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run_in_thread(self, call: ActionCall, tracker: bytes) -> ActionResult:
+        from rasa_sdk.interfaces import ActionExecutionRejection
+
+        request = {
+            "next_action": call.name,
+            "sender_id": call.sender_id,
+            "tracker": msgspec.json.decode(tracker),
+            "domain": msgspec.json.decode(self._domain),
+            "version": PROTOCOL_VERSION,
+        }
+        # The SDK's executor keeps the newest domain for itself: one executor a call, or two actions share it.
+        executor = copy.copy(self._executor)
+        try:
+            result = asyncio.run(executor.run(request))
+        except ActionExecutionRejection:
+            return ActionResult(rejected=True)
+        except BaseException as error:  # also sys.exit() in an action, which would end the server
+            log.exception("action failed", action=call.name, sender_id=call.sender_id)
+            raise ActionError("action_failed", f"{call.name} raised {type(error).__name__}: {error}") from error
+        return decode_answer(call.name, _encode(call.name, result))
+
+
+def _encode(action: str, result: Any) -> bytes:
+    answer = {"events": result.events, "responses": result.responses}
+    try:
+        return msgspec.json.encode(answer)
+    except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as error:
+        raise ActionError("action_garbage", f"{action} answered what JSON can't say: {error}") from error

@@ -1,0 +1,61 @@
+"""Response texts from a server of the project's: `nlg: {url: …}` in `endpoints.yml` (contract §10).
+
+The runtime calls it after a commit. It must not choose among the domain's own variations.
+"""
+
+from typing import Any
+
+import msgspec
+
+from manent.actions.endpoint import Endpoint
+from manent.core.errors import ActionError
+from manent.core.events import Json
+
+_OK = 200
+
+
+class _Message(msgspec.Struct):
+    """The keys of a message that the dialogue reads; others are passed on."""
+
+    text: str | None = None
+    id: str | None = None
+    image: str | None = None
+    buttons: list[Json] | None = None
+    quick_replies: list[Json] | None = None
+    elements: list[Any] | None = None
+    attachment: Any = None
+    custom: Any = None
+
+
+class RemoteGenerator:
+    """Asks an NLG server for each response; a `Generator`."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    async def generate(self, response: str, arguments: Json, tracker: Json, channel: str) -> Json:
+        """Return the message for a response; see `Generator.generate`.
+
+        Raises:
+            ActionError: `nlg_unreachable`, `nlg_timeout`, `nlg_failed` (a status other than 200), or `nlg_garbage`.
+        """
+        request = {
+            "response": response,
+            "id": None,
+            "arguments": arguments,
+            "tracker": tracker,
+            "channel": {"name": channel},
+        }
+        answer = await self._endpoint.post(msgspec.json.encode(request))
+        if answer.status != _OK:
+            raise ActionError("nlg_failed", f"the NLG server answered {response} with status {answer.status}")
+        try:
+            message: Json = msgspec.json.decode(answer.body, type=Json)
+            msgspec.convert(message, _Message)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ActionError("nlg_garbage", f"the NLG server answered {response} unreadably: {error}") from error
+        return {key: value for key, value in message.items() if value is not None}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._endpoint.close()

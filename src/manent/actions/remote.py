@@ -1,0 +1,121 @@
+"""Custom actions on an action server, over HTTP (contract §9): `action_endpoint: {url: …}`.
+
+The runtime calls it after a commit. It must not decide what a failure means for the conversation: it answers with
+events, a rejection, or an `ActionError`.
+"""
+
+import asyncio
+import zlib
+
+import msgspec
+
+from manent.actions.answer import decode_answer
+from manent.actions.endpoint import Answer, Endpoint
+from manent.core.domain import Domain
+from manent.core.errors import ActionError
+from manent.core.events import Json
+from manent.runtime.ports import ActionCall, ActionResult
+
+PROTOCOL_VERSION = "3.6.21"
+"""The Rasa release whose action protocol this is; SDKs compare it with their own and may print a warning."""
+
+_OK, _REJECTED, _UNKNOWN, _NEEDS_DOMAIN = 200, 400, 404, 449
+
+
+class _Body(msgspec.Struct, kw_only=True):
+    """The request; `domain` is JSON already."""
+
+    next_action: str
+    sender_id: str
+    tracker: Json
+    domain: msgspec.Raw | msgspec.UnsetType
+    version: str = PROTOCOL_VERSION
+
+
+class RemoteActions:
+    """Runs actions on the project's action server; an `ActionRunner`.
+
+    Args:
+        endpoint: where it is.
+        selective_domain: send the domain only to actions that ask for it (`send_domain: true`, or a plainly
+            declared `validate_…`).
+        compress: deflate the request's body.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, domain: Domain, *, selective_domain: bool = False, compress: bool = False
+    ) -> None:
+        self._endpoint = endpoint
+        # A domain has up to some 100 kB: encoded once, copied into each request as bytes.
+        self._domain = msgspec.Raw(encode_domain(domain))
+        self._wants_domain = _names_with_domain(domain) if selective_domain else None
+        self._compress = compress
+
+    async def run(self, call: ActionCall) -> ActionResult:
+        """Run an action; see `ActionRunner.run`.
+
+        Raises:
+            ActionError: `action_unreachable`, `action_timeout`, `action_unknown` (404), `action_failed` (any other
+                status but 400, which is a rejection), or `action_garbage`.
+        """
+        with_domain = self._wants_domain is None or call.name in self._wants_domain
+        answer = await self._post(call, with_domain=with_domain)
+        if answer.status == _NEEDS_DOMAIN and not with_domain:
+            answer = await self._post(call, with_domain=True)
+        if answer.status == _OK:
+            return decode_answer(call.name, answer.body)
+        if answer.status == _REJECTED:
+            return ActionResult(rejected=True)
+        if answer.status == _UNKNOWN:
+            raise ActionError("action_unknown", f"the action server knows no {call.name} (status 404)")
+        raise ActionError("action_failed", f"{call.name} failed with status {answer.status}: {_reason(answer.body)}")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._endpoint.close()
+
+    async def _post(self, call: ActionCall, *, with_domain: bool) -> Answer:
+        body = msgspec.json.encode(
+            _Body(
+                next_action=call.name,
+                sender_id=call.sender_id,
+                tracker=call.tracker,
+                domain=self._domain if with_domain else msgspec.UNSET,
+            )
+        )
+        headers = {"Idempotency-Key": _header_value(call.idempotency_key)}
+        if self._compress:
+            body = await asyncio.to_thread(zlib.compress, body)
+            headers["Content-Encoding"] = "deflate"
+        return await self._endpoint.post(body, headers)
+
+
+def encode_domain(domain: Domain) -> bytes:
+    """Return the domain as action servers get it: in 3.1 form, but `forms` as a 2.0 domain has them.
+
+    Validators of rasa-sdk 2.x read the slot mappings there.
+    """
+    original = domain.original
+    if domain.legacy_forms is not None:
+        original = original | {"forms": domain.legacy_forms}
+    return msgspec.json.encode(original)
+
+
+def _names_with_domain(domain: Domain) -> frozenset[str]:
+    declared = domain.original.get("actions") or domain.actions
+    plain = {name for name in declared if isinstance(name, str) and name.startswith("validate_")}
+    return domain.send_domain | plain
+
+
+def _header_value(key: str) -> str:
+    """Keep a header a header: an action's name may be any text, a header's value is printable ASCII."""
+    return key.encode("ascii", "backslashreplace").decode("ascii").replace("\r", "").replace("\n", "")
+
+
+def _reason(body: bytes) -> str:
+    """Return what an SDK server says went wrong, without the request that it repeats."""
+    try:
+        error = msgspec.json.decode(body)["error"]
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, IndexError):
+        return "no reason given"
+    return str(error)[:500]
