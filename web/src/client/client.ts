@@ -1,0 +1,769 @@
+/**
+ * One visitor's conversation over protocol 1: joins, catches up, sends, resends, and tells listeners what happened.
+ *
+ * Owns the connection's life, the cursor, the outbox and the stored session. Called by the chat's controller and by
+ * anybody who writes a chat of their own. Knows no DOM, no wall clock and no socket: see `ports.ts`. Keeps no list of
+ * messages; the state does.
+ */
+
+import { advance, after, at, type Position } from "./cursor";
+import type { ClientEvent, Notice } from "./events";
+import { Outbox, type OutboxEntry } from "./outbox";
+import { confirmedId, PlainLog } from "./plain";
+import type { Chance, Clock, KeyValueStore, Network, Timer, Transport } from "./ports";
+import { SessionMemory } from "./session";
+import {
+  isAnswer,
+  isObject,
+  PAGE_LIMIT,
+  PROTOCOL,
+  readError,
+  readMessage,
+  readPage,
+  readSessionAnswer,
+  readSessions,
+  type JsonObject,
+  type Message,
+  type PageAnswer,
+  type SessionAnswer,
+  type SessionSummary,
+  type WireError,
+} from "./wire";
+
+export interface ClientPorts {
+  transport: Transport;
+  clock: Clock;
+  store: KeyValueStore;
+  network: Network;
+  chance: Chance;
+}
+
+export interface ClientOptions {
+  /** Prefix of every stored key: one per server, so that two chats on one site stay apart. */
+  scope: string;
+  /** Use this conversation instead of the stored one. */
+  session_id?: string;
+  session_token?: string;
+  /** Gives the JWT, freshly each time one is needed. */
+  token?: () => Promise<string | null | undefined> | string | null | undefined;
+  /** Said on the visitor's behalf when a conversation is new; a bare payload (`/greet`) is not drawn. */
+  initial_payload?: string;
+  /** Sent along with every message. */
+  metadata?: JsonObject;
+  /** The key that plain servers expect metadata under. */
+  plain_metadata_key?: string;
+  /** Names of the two message events on plain servers. */
+  user_message_event?: string;
+  bot_message_event?: string;
+  limit?: number;
+}
+
+/** First pause before another try; doubles up to the longest. */
+export const RETRY_FIRST_MS = 300;
+export const RETRY_LONGEST_MS = 10_000;
+/** An answer that takes longer is asked for again; asking twice is harmless. */
+export const ANSWER_TIMEOUT_MS = 15_000;
+/** After a sleep the connection may be dead without knowing it. */
+export const WAKE_TIMEOUT_MS = 4_000;
+export const TYPING_TIMEOUT_MS = 10_000;
+/** An acknowledged message that is not seen in the log for so long means that something was missed. */
+export const ECHO_TIMEOUT_MS = 5_000;
+/** Filling a gap reads at most this many events back; beyond, the list starts afresh. */
+export const LARGEST_GAP = 2_000;
+const PAGE_LARGEST = 200;
+
+/** The ways in which a session can be refused although another one would be welcome. */
+const SESSION_REFUSED = new Set(["not_allowed", "forbidden", "unknown_session", "session_refused", "bad_session", "invalid_token"]);
+
+export class RequestRefused extends Error {
+  constructor(readonly error: WireError) {
+    super(error.message);
+  }
+}
+
+export class ConversationClient {
+  private readonly outbox: Outbox;
+  private readonly memory: SessionMemory;
+  private readonly plainLog: PlainLog;
+  private readonly listeners = new Set<(event: ClientEvent) => void>();
+  private readonly endings: (() => void)[] = [];
+
+  private phase: "closed" | "waiting" | "connecting" | "joining" | "ready" = "closed";
+  private plain = false;
+  private session: { session_id: string; session_token?: string; epoch: string } | null = null;
+  private position: Position = at("", 0);
+  private joins = 0; // each join outdates the ones before
+  private failures = 0;
+  private sending: string | null = null;
+  private readonly sendFailures = new Map<string, number>();
+  private resyncing: Promise<void> | null = null;
+  private retryTimer: Timer | null = null;
+  private sendTimer: Timer | null = null;
+  private typingTimer: Timer | null = null;
+  private echoTimer: Timer | null = null;
+
+  constructor(
+    private readonly ports: ClientPorts,
+    private readonly options: ClientOptions,
+  ) {
+    this.outbox = new Outbox(ports.store, options.scope);
+    this.memory = new SessionMemory(ports.store, options.scope);
+    this.plainLog = new PlainLog(ports.store, options.scope);
+    if (options.session_id !== undefined && this.memory.get()?.session_id !== options.session_id) {
+      const session_token = options.session_token;
+      this.memory.set({ session_id: options.session_id, ...(session_token === undefined ? {} : { session_token }) });
+    }
+    ports.transport.listen({
+      connected: () => this.join(),
+      disconnected: (reason, refused) => this.lost(reason, refused),
+      received: (event, payload) => this.receive(event, payload),
+    });
+  }
+
+  /** Be told of everything from now on; returns a function that ends it. */
+  subscribe(listener: (event: ClientEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** The conversation's id, once there is one. */
+  get sessionId(): string | null {
+    return this.session?.session_id ?? null;
+  }
+
+  start(): void {
+    if (this.phase !== "closed") return;
+    this.endings.push(
+      this.ports.network.watch((happened) => this.networkChanged(happened)),
+      this.ports.store.watch((key) => this.storeChanged(key)),
+    );
+    this.tellOutbox();
+    this.connect();
+  }
+
+  stop(): void {
+    this.phase = "closed";
+    for (const end of this.endings.splice(0)) end();
+    for (const timer of [this.retryTimer, this.sendTimer, this.typingTimer, this.echoTimer]) {
+      this.ports.clock.stop(timer);
+    }
+    this.ports.transport.close();
+  }
+
+  // -- what a visitor does ------------------------------------------------------------------------------------
+
+  /** Say something. It is written down first, and sent as soon as possible, until answered. Returns its id. */
+  send(message: string, extra: { title?: string; metadata?: JsonObject; message_id?: string } = {}): string {
+    const message_id = extra.message_id ?? this.ports.chance.id();
+    const known = this.session ?? this.memory.get();
+    const metadata = { ...this.options.metadata, ...extra.metadata };
+    const last = this.outbox.list().at(-1)?.written ?? 0;
+    this.outbox.put({
+      message_id,
+      session_id: known?.session_id ?? null,
+      epoch: known?.epoch ?? null,
+      message,
+      ...(extra.title === undefined ? {} : { title: extra.title }),
+      ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+      written: Math.max(this.ports.clock.now(), last + 1),
+      state: "sending",
+    });
+    this.tellOutbox();
+    this.flush();
+    return message_id;
+  }
+
+  /** Try a failed message once more. */
+  retry(message_id: string): void {
+    const entry = this.outbox.get(message_id);
+    if (entry === undefined || entry.state !== "failed") return;
+    const { error: _, ...rest } = entry;
+    this.sendFailures.delete(message_id);
+    this.outbox.put({ ...rest, state: "sending" });
+    this.tellOutbox();
+    this.flush();
+  }
+
+  /** Give a message up that was not sent. */
+  discard(message_id: string): void {
+    if (this.outbox.remove(message_id)) this.tellOutbox();
+  }
+
+  /** Ask for the page before `before`; the messages come as an `older` event. */
+  async loadOlder(before: number): Promise<void> {
+    if (this.plain || this.session === null) return;
+    try {
+      const page = await this.page(before, this.options.limit ?? PAGE_LIMIT);
+      this.tell({ type: "older", messages: page.messages, has_more: page.has_more });
+    } catch {
+      this.tell({ type: "older_failed" });
+    }
+  }
+
+  /** Leave this conversation and begin a new one. The old one stays in the log. */
+  async reset(): Promise<void> {
+    await this.begin("session_reset");
+  }
+
+  /** Have this conversation erased. */
+  async erase(): Promise<void> {
+    await this.begin("session_erase");
+  }
+
+  /** The visitor's own conversations, newest first as the server gives them. */
+  async list(): Promise<SessionSummary[]> {
+    return readSessions(await this.ask("session_list", {}));
+  }
+
+  /** Go over to another of one's own conversations. */
+  open(session_id: string, session_token?: string): void {
+    this.memory.set({ session_id, ...(session_token === undefined ? {} : { session_token }) });
+    this.leave();
+    this.join();
+  }
+
+  /** Forget the session in this browser without touching the log, and begin afresh (log-out). */
+  forget(): void {
+    this.memory.forget();
+    this.plainLog.clear();
+    for (const entry of this.outbox.list()) this.outbox.remove(entry.message_id);
+    this.leave();
+    this.tellOutbox();
+    if (this.phase === "joining" || this.phase === "ready") this.join();
+  }
+
+  /** Present a new token in band. */
+  async refreshToken(): Promise<void> {
+    const token = await this.options.token?.();
+    if (typeof token === "string" && this.phase === "ready") await this.ask("token_refresh", { token });
+  }
+
+  /** Drop the connection and make a new one, with a new token if one is configured. */
+  reconnect(): void {
+    if (this.phase === "closed") return;
+    this.ports.transport.close();
+    this.connect();
+  }
+
+  // -- connection ---------------------------------------------------------------------------------------------
+
+  private connect(): void {
+    this.ports.clock.stop(this.retryTimer);
+    this.retryTimer = null;
+    if (!this.ports.network.online()) {
+      this.phase = "waiting";
+      this.tell({ type: "connection", status: "offline" });
+      return;
+    }
+    this.phase = "connecting";
+    this.tell({ type: "connection", status: "connecting" });
+    void this.openTransport();
+  }
+
+  private async openTransport(): Promise<void> {
+    const auth: JsonObject = {};
+    try {
+      const token = await this.options.token?.();
+      if (typeof token === "string") auth["token"] = token;
+    } catch (error) {
+      this.lost("token", { code: "token_unavailable", message: String(error) });
+      return;
+    }
+    if (this.phase === "connecting") this.ports.transport.open(auth);
+  }
+
+  private lost(_reason: string, refused?: { code: string; message: string }): void {
+    if (this.phase === "closed") return;
+    this.phase = "waiting";
+    this.joins += 1;
+    this.sending = null;
+    this.resyncing = null;
+    this.setTyping(false);
+    const pause = this.pause(this.failures);
+    this.failures += 1;
+    if (refused) this.tell({ type: "connection", status: "refused", retry_in_ms: pause, error: refused });
+    else this.tell({ type: "connection", status: "offline", retry_in_ms: pause });
+    this.ports.clock.stop(this.retryTimer);
+    this.retryTimer = this.ports.clock.start(pause, () => this.connect());
+  }
+
+  private pause(failures: number): number {
+    const longest = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(failures, 10));
+    return Math.round(longest * (0.5 + this.ports.chance.random() / 2));
+  }
+
+  private networkChanged(happened: "online" | "offline" | "wake"): void {
+    if (this.phase === "closed") return;
+    if (happened === "offline") {
+      this.ports.transport.close();
+      this.lost("offline");
+      this.ports.clock.stop(this.retryTimer); // "online" will come
+    } else if (this.phase === "waiting") {
+      this.failures = 0;
+      this.connect();
+    } else if (this.phase === "ready" && !this.plain) {
+      void this.resync(WAKE_TIMEOUT_MS);
+    }
+  }
+
+  private storeChanged(key: string): void {
+    if (this.outbox.owns(key) && this.outbox.reload()) {
+      this.tellOutbox();
+    } else if (this.memory.owns(key) && this.phase === "ready" && !this.plain) {
+      // Another tab began a conversation, or two tabs began one at once: all follow what is stored.
+      const stored = this.memory.get();
+      if (stored !== null && stored.session_id !== this.session?.session_id) {
+        this.leave();
+        this.join();
+      }
+    }
+  }
+
+  // -- joining ------------------------------------------------------------------------------------------------
+
+  private join(): void {
+    if (this.phase === "closed" || this.phase === "waiting") return;
+    this.phase = "joining";
+    this.joins += 1;
+    void this.joinOnce(this.joins);
+  }
+
+  private sessionRequest(): JsonObject {
+    const stored = this.memory.get();
+    const session_id = this.session?.session_id ?? stored?.session_id;
+    const token = this.session?.session_token ?? stored?.session_token;
+    return {
+      protocol: PROTOCOL,
+      ...(session_id === undefined ? {} : { session_id }),
+      ...(token === undefined ? {} : { session_token: token }),
+      ...(this.session === null ? {} : { cursor: { ...this.position.cursor } }),
+      limit: this.options.limit ?? PAGE_LIMIT,
+    };
+  }
+
+  private async joinOnce(join: number): Promise<void> {
+    let answer: unknown;
+    try {
+      answer = await this.ports.transport.request("session_request", this.sessionRequest(), ANSWER_TIMEOUT_MS);
+    } catch {
+      if (join === this.joins && this.phase === "joining") this.retryConnection();
+      return;
+    }
+    if (join !== this.joins || this.phase !== "joining") return;
+    if (!isAnswer(answer)) return; // a plain server acknowledges with nothing; its session_confirm says the rest
+    const error = readError(answer);
+    if (error !== null) {
+      this.joinRefused(error);
+      return;
+    }
+    await this.joined(answer, join);
+  }
+
+  private retryConnection(): void {
+    this.ports.transport.close();
+    this.lost("no answer");
+  }
+
+  private joinRefused(error: WireError): void {
+    const stored = this.memory.get();
+    if (error.retry_after === undefined && SESSION_REFUSED.has(error.code) && stored !== null) {
+      // The stored session is not ours (any more). A new one is better than none, and is said aloud.
+      this.memory.forget();
+      this.leave();
+      this.tell({ type: "notice", notice: { code: "session_lost", message: error.message } });
+      this.join();
+      return;
+    }
+    const notice: Notice = { code: error.code, message: error.message };
+    this.ports.transport.close();
+    this.lost("refused", notice);
+    if (error.retry_after !== undefined) {
+      this.ports.clock.stop(this.retryTimer);
+      this.retryTimer = this.ports.clock.start(error.retry_after * 1000, () => this.connect());
+    }
+  }
+
+  private async joined(answer: unknown, join: number): Promise<void> {
+    const session = readSessionAnswer(answer);
+    if (session === null) {
+      this.joinRefused({ code: "unreadable_answer", message: "The server's answer could not be read." });
+      return;
+    }
+    let { messages, has_more } = session;
+    const before = this.position;
+    const sameLog = this.session?.session_id === session.session_id && before.cursor.epoch === session.epoch;
+    let continues = sameLog && !session.gap;
+    // From here on live events count against the new position, also while a gap is being filled.
+    this.enter(session);
+    if (sameLog && session.gap && before.cursor.seq > 0) {
+      const filled = await this.fillGap(before.cursor.seq, messages, has_more);
+      if (join !== this.joins) return;
+      ({ messages, has_more, continues } = filled);
+    }
+    this.plain = false;
+    this.tell({
+      type: "joined",
+      session_id: session.session_id,
+      epoch: session.epoch,
+      resumed: session.resumed,
+      messages,
+      has_more,
+      continues,
+      typing: session.typing,
+      plain: false,
+    });
+    this.online(session.resumed || messages.length > 0, session.epoch, session.typing);
+  }
+
+  /** Take over an answer's session, token, epoch and cursor. */
+  private enter(session: SessionAnswer): void {
+    const token = session.session_token ?? this.session?.session_token ?? this.memory.get()?.session_token;
+    const own = {
+      session_id: session.session_id,
+      epoch: session.epoch,
+      ...(token === undefined ? {} : { session_token: token }),
+    };
+    const kept = this.session?.session_id === session.session_id && !session.gap;
+    this.position = after(kept ? this.position : at(session.epoch, 0), session.epoch, session.messages);
+    this.session = own;
+    this.memory.set(own);
+    this.outbox.adopt(own.session_id, own.epoch);
+    const said = session.messages.flatMap((message) => (message.role === "user" ? [message.message_id] : []));
+    this.outbox.settle(said, this.position.cursor.seq);
+    this.dropForeign();
+  }
+
+  private online(resumed: boolean, epoch: string, typing: boolean): void {
+    this.phase = "ready";
+    this.failures = 0;
+    this.tell({ type: "connection", status: "online" });
+    this.setTyping(typing);
+    if (this.outbox.reload()) this.tellOutbox();
+    const initial = this.options.initial_payload;
+    if (!resumed && initial !== undefined && initial !== "" && this.outbox.list().length === 0) {
+      // One id per log: two tabs that open at once greet once.
+      this.send(initial, { message_id: `initial:${epoch}` });
+    }
+    this.flush();
+  }
+
+  /** Page back from `messages` until `known` is met. */
+  private async fillGap(known: number, messages: Message[], has_more: boolean) {
+    const all = [...messages];
+    let more = has_more;
+    try {
+      while (more && all.length < LARGEST_GAP) {
+        const oldest = all.reduce((seq, message) => Math.min(seq, message.seq), Infinity);
+        if (oldest <= known) return { messages: all, has_more: more, continues: true };
+        const page = await this.page(oldest, PAGE_LARGEST);
+        if (page.messages.some((message) => message.seq <= known)) {
+          return { messages: [...page.messages, ...all], has_more: page.has_more, continues: true };
+        }
+        all.unshift(...page.messages);
+        more = page.has_more && page.messages.length > 0;
+      }
+    } catch {
+      // The list starts afresh from the newest page; paging up reads the rest.
+      return { messages, has_more, continues: false };
+    }
+    return { messages: all, has_more: more, continues: false };
+  }
+
+  /** Ask for everything after the cursor; one at a time. */
+  private resync(timeout_ms = ANSWER_TIMEOUT_MS): Promise<void> {
+    this.resyncing ??= this.resyncOnce(timeout_ms).finally(() => (this.resyncing = null));
+    return this.resyncing;
+  }
+
+  private async resyncOnce(timeout_ms: number): Promise<void> {
+    const join = this.joins;
+    try {
+      const answer = await this.ports.transport.request("session_request", this.sessionRequest(), timeout_ms);
+      if (join !== this.joins || this.phase !== "ready") return;
+      const error = readError(answer);
+      if (error === null) await this.joined(answer, join);
+      else this.joinRefused(error);
+    } catch {
+      if (join === this.joins && this.phase === "ready") this.retryConnection();
+    }
+  }
+
+  /** No longer belong to any session; the next join starts from nothing. */
+  private leave(): void {
+    this.session = null;
+    this.position = at("", 0);
+    this.sending = null;
+    this.setTyping(false);
+  }
+
+  private async begin(event: "session_reset" | "session_erase"): Promise<void> {
+    if (this.plain) {
+      this.beginPlain();
+      return;
+    }
+    const session_id = this.session?.session_id;
+    if (session_id === undefined) throw new Error("no session yet");
+    const answer = await this.ask(event, { session_id });
+    const session = readSessionAnswer(answer);
+    if (session === null) throw new Error("unreadable answer");
+    this.startOver(session);
+  }
+
+  private startOver(session: SessionAnswer): void {
+    this.leave();
+    this.memory.forget(); // its token belongs to the old session
+    this.joins += 1;
+    void this.joined({ ok: true, ...session }, this.joins);
+  }
+
+  // -- plain servers ------------------------------------------------------------------------------------------
+
+  private joinedPlain(payload: unknown): void {
+    const session_id = confirmedId(payload) ?? this.memory.get()?.session_id ?? this.ports.chance.id();
+    const first = !this.plain || this.session?.session_id !== session_id;
+    this.plain = true;
+    this.joins += 1; // outdates the request that will never be answered
+    this.session = { session_id, epoch: "" };
+    this.memory.set(this.session);
+    this.outbox.adopt(session_id, "");
+    this.dropForeign();
+    const messages = this.plainLog.load(session_id);
+    this.tell({
+      type: "joined",
+      session_id,
+      epoch: "",
+      resumed: messages.length > 0,
+      messages,
+      has_more: false,
+      continues: !first,
+      typing: false,
+      plain: true,
+    });
+    this.online(messages.length > 0, session_id, false);
+  }
+
+  private beginPlain(): void {
+    this.plainLog.clear();
+    this.memory.forget();
+    this.leave();
+    this.reconnect();
+  }
+
+  private sendPlain(entry: OutboxEntry): void {
+    const metadata = entry.metadata ?? {};
+    this.ports.transport.emit(this.options.user_message_event ?? "user_uttered", {
+      message: entry.message,
+      session_id: entry.session_id,
+      ...(entry.metadata === undefined ? {} : { [this.options.plain_metadata_key ?? "metadata"]: metadata }),
+    });
+    this.outbox.remove(entry.message_id);
+    this.tell({ type: "message", message: this.plainLog.user(entry, this.ports.clock.now()) });
+    this.tellOutbox();
+    this.setTyping(true);
+  }
+
+  // -- what the server says -----------------------------------------------------------------------------------
+
+  private receive(event: string, payload: unknown): void {
+    if (event === "session_confirm") {
+      if (this.phase === "joining") this.joinedPlain(payload);
+      return;
+    }
+    if (this.plain) {
+      if (event === (this.options.bot_message_event ?? "bot_uttered")) {
+        this.setTyping(false);
+        this.tell({ type: "message", message: this.plainLog.bot(payload, this.ports.clock.now()) });
+      }
+      return;
+    }
+    if (event === "bot_uttered") this.live(readMessage(payload, "bot"));
+    else if (event === "user_uttered") this.live(readMessage(payload, "user"));
+    else if (event === "bot_typing") this.setTyping(isObject(payload) && payload["on"] === true);
+    else if (event === "session_changed") this.sessionChanged(payload);
+    else if (event === "token_expiring") this.tokenExpiring();
+    else if (event === "error") this.errorEvent(payload);
+  }
+
+  private live(message: Message | null): void {
+    // The answer to session_request is the first thing a socket receives; anything before is not ours.
+    if (message === null || this.session === null) return;
+    const { position, outcome } = advance(this.position, message);
+    this.position = position;
+    if (message.role === "bot") this.setTyping(false);
+    if (outcome !== "known") this.tell({ type: "message", message });
+    if (message.role === "user" && this.outbox.remove(message.message_id)) {
+      this.tellOutbox();
+      this.flush();
+    }
+    if (outcome === "gap" && this.phase === "ready") void this.resync();
+  }
+
+  private setTyping(on: boolean): void {
+    const was = this.typingTimer !== null;
+    this.ports.clock.stop(this.typingTimer);
+    this.typingTimer = null;
+    if (on) this.typingTimer = this.ports.clock.start(TYPING_TIMEOUT_MS, () => this.setTyping(false));
+    if (on !== was) this.tell({ type: "typing", on });
+  }
+
+  private sessionChanged(payload: unknown): void {
+    if (!isObject(payload)) return;
+    const { reason, session_id, session_token, epoch } = payload;
+    if (reason === "expired" || reason === "revoked") {
+      this.tell({ type: "notice", notice: { code: `token_${reason}`, message: "" } });
+      this.reconnect(); // with a new token, if the page has one
+      return;
+    }
+    if (typeof session_id !== "string") return;
+    if (session_id === this.session?.session_id && epoch === this.session.epoch) return; // it was us
+    this.tell({ type: "notice", notice: { code: `session_${String(reason)}`, message: "" } });
+    this.memory.set({
+      session_id,
+      ...(typeof session_token === "string" ? { session_token } : {}),
+      ...(typeof epoch === "string" ? { epoch } : {}),
+    });
+    this.leave();
+    this.join();
+  }
+
+  private tokenExpiring(): void {
+    this.refreshToken().catch(() => {
+      this.tell({ type: "notice", notice: { code: "token_refresh_failed", message: "" } });
+    });
+  }
+
+  private errorEvent(payload: unknown): void {
+    const error = readError({ error: payload });
+    if (error === null) return;
+    const about = isObject(payload) && typeof payload["message_id"] === "string" ? payload["message_id"] : undefined;
+    this.setTyping(false);
+    this.tell({
+      type: "notice",
+      notice: { code: error.code, message: error.message, ...(about === undefined ? {} : { message_id: about }) },
+    });
+  }
+
+  // -- the outbox ---------------------------------------------------------------------------------------------
+
+  /** Send the next message, if it is time: one in flight, in the order of writing. */
+  private flush(): void {
+    if (this.phase !== "ready" || this.session === null) return;
+    for (const entry of this.outbox.list()) {
+      if (entry.state !== "sending") continue;
+      if (this.plain) {
+        this.sendPlain(entry);
+        continue;
+      }
+      if (this.sending !== null || this.sendTimer !== null) return;
+      void this.deliver(entry);
+      return;
+    }
+  }
+
+  private async deliver(entry: OutboxEntry): Promise<void> {
+    const join = this.joins;
+    this.sending = entry.message_id;
+    let answer: unknown;
+    try {
+      answer = await this.ports.transport.request(
+        "user_uttered",
+        {
+          session_id: entry.session_id,
+          ...(entry.epoch === null ? {} : { epoch: entry.epoch }),
+          message: entry.message,
+          ...(entry.title === undefined ? {} : { title: entry.title }),
+          message_id: entry.message_id,
+          ...(entry.metadata === undefined ? {} : { metadata: entry.metadata }),
+        },
+        ANSWER_TIMEOUT_MS,
+      );
+    } catch {
+      // Not answered: the same id again, on this connection or the next.
+      if (join === this.joins && this.sending === entry.message_id) this.again(entry, undefined);
+      return;
+    }
+    if (this.sending === entry.message_id) this.sending = null;
+    const error = readError(answer);
+    if (error === null) this.acknowledged(entry, answer);
+    else this.refused(entry, error);
+    this.flush();
+  }
+
+  private again(entry: OutboxEntry, wait_s: number | undefined): void {
+    this.sending = null;
+    const failures = this.sendFailures.get(entry.message_id) ?? 0;
+    this.sendFailures.set(entry.message_id, failures + 1);
+    const pause = wait_s === undefined ? this.pause(failures) : wait_s * 1000;
+    this.ports.clock.stop(this.sendTimer);
+    this.sendTimer = this.ports.clock.start(pause, () => {
+      this.sendTimer = null;
+      this.flush();
+    });
+  }
+
+  private acknowledged(entry: OutboxEntry, answer: unknown): void {
+    this.sendFailures.delete(entry.message_id);
+    if (this.outbox.get(entry.message_id) === undefined) return; // its echo was faster
+    const seq = isObject(answer) && typeof answer["seq"] === "number" ? answer["seq"] : 0;
+    this.outbox.put({ ...entry, state: "sent", seq });
+    this.outbox.settle([], this.position.cursor.seq);
+    this.tellOutbox();
+    this.awaitEcho();
+  }
+
+  private awaitEcho(): void {
+    this.ports.clock.stop(this.echoTimer);
+    this.echoTimer = this.ports.clock.start(ECHO_TIMEOUT_MS, () => {
+      const missing = this.outbox.list().some((entry) => entry.state === "sent");
+      if (missing && this.phase === "ready") void this.resync();
+    });
+  }
+
+  private refused(entry: OutboxEntry, error: WireError): void {
+    if (error.code === "conversation_changed") {
+      this.outbox.remove(entry.message_id);
+      this.tellDropped([entry]);
+      this.tellOutbox();
+      void this.resync();
+    } else if (error.retry_after !== undefined) {
+      this.again(entry, error.retry_after);
+    } else {
+      this.outbox.put({ ...entry, state: "failed", error: { code: error.code, message: error.message } });
+      this.tellOutbox();
+    }
+  }
+
+  private dropForeign(): void {
+    if (this.session === null) return;
+    const dropped = this.outbox.dropOthers(this.session.session_id, this.session.epoch);
+    if (dropped.length > 0) this.tellDropped(dropped);
+    this.tellOutbox();
+  }
+
+  /** What was written for a conversation that is gone is shown once, and never sent. */
+  private tellDropped(entries: readonly OutboxEntry[]): void {
+    const words = entries.map((entry) => entry.title ?? entry.message).join("\n");
+    this.tell({ type: "notice", notice: { code: "conversation_changed", message: words } });
+  }
+
+  // -- odds and ends ------------------------------------------------------------------------------------------
+
+  private async page(before: number, limit: number): Promise<PageAnswer> {
+    return readPage(await this.ask("history_request", { session_id: this.sessionId, before, limit }));
+  }
+
+  private async ask(event: string, payload: JsonObject): Promise<unknown> {
+    const answer = await this.ports.transport.request(event, payload, ANSWER_TIMEOUT_MS);
+    const error = readError(answer);
+    if (error !== null) throw new RequestRefused(error);
+    return answer;
+  }
+
+  private tellOutbox(): void {
+    this.tell({ type: "outbox", entries: this.outbox.list() });
+  }
+
+  private tell(event: ClientEvent): void {
+    for (const listener of [...this.listeners]) listener(event);
+  }
+}

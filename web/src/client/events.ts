@@ -1,0 +1,35 @@
+/** What the client tells its listeners, in the order in which it happened. The state is a fold over these. */
+
+import type { OutboxEntry } from "./outbox";
+import type { Message } from "./wire";
+
+export type ConnectionStatus = "connecting" | "online" | "offline" | "refused";
+
+/** Something the visitor should read. `code` chooses the words; `message` is the server's own sentence. */
+export interface Notice {
+  readonly code: string;
+  readonly message: string;
+  readonly message_id?: string;
+}
+
+export type ClientEvent =
+  | { type: "connection"; status: ConnectionStatus; retry_in_ms?: number; error?: Notice }
+  | {
+      type: "joined";
+      session_id: string;
+      epoch: string;
+      resumed: boolean;
+      messages: readonly Message[];
+      has_more: boolean;
+      /** True when `messages` continue the list at hand; false when they replace it. */
+      continues: boolean;
+      typing: boolean;
+      /** The server speaks Rasa's protocol only: no history, no acknowledgements. */
+      plain: boolean;
+    }
+  | { type: "message"; message: Message }
+  | { type: "older"; messages: readonly Message[]; has_more: boolean }
+  | { type: "older_failed" }
+  | { type: "outbox"; entries: readonly OutboxEntry[] }
+  | { type: "typing"; on: boolean }
+  | { type: "notice"; notice: Notice };

@@ -1,0 +1,70 @@
+/** The Socket.IO wire: WebSocket first, long polling where that is blocked. Reconnecting is the client's business. */
+
+import { io, type Socket } from "socket.io-client";
+
+import type { Transport, TransportListener } from "./ports";
+import type { JsonObject } from "./wire";
+
+export interface SocketIoOptions {
+  /** Where the server is; its path, if any, is not the Socket.IO path. */
+  url: string;
+  /** Default `/socket.io`. */
+  path?: string;
+  /** Default `/`. */
+  namespace?: string;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export function socketIoTransport(options: SocketIoOptions): Transport {
+  let socket: Socket | null = null;
+  let listener: TransportListener | null = null;
+
+  function drop(): void {
+    socket?.removeAllListeners();
+    socket?.offAny();
+    socket?.io.removeAllListeners();
+    socket?.disconnect();
+    socket = null;
+  }
+
+  return {
+    listen(next) {
+      listener = next;
+    },
+    open(auth) {
+      drop();
+      const namespace = options.namespace ?? "/";
+      const own = io(new URL(options.url).origin + (namespace.startsWith("/") ? namespace : `/${namespace}`), {
+        path: options.path ?? "/socket.io",
+        auth,
+        transports: ["websocket", "polling"],
+        tryAllTransports: true,
+        reconnection: false,
+        forceNew: true,
+        timeout: CONNECT_TIMEOUT_MS,
+      });
+      socket = own;
+      own.on("connect", () => listener?.connected());
+      own.on("disconnect", (reason) => {
+        if (socket === own) listener?.disconnected(reason);
+      });
+      own.on("connect_error", (error: Error & { data?: unknown; type?: string }) => {
+        if (socket !== own) return;
+        // An error of the transport has a type; a refusal by the server has the server's words.
+        const refused = error.type === undefined && error.message !== "timeout";
+        const words = refused ? { code: "connection_refused", message: error.message } : undefined;
+        listener?.disconnected(error.message, words);
+      });
+      own.onAny((event: string, payload: unknown) => listener?.received(event, payload));
+    },
+    close: drop,
+    emit(event: string, payload: JsonObject) {
+      if (socket?.connected === true) socket.emit(event, payload);
+    },
+    request(event, payload, timeout_ms) {
+      if (socket?.connected !== true) return Promise.reject(new Error("not connected"));
+      return socket.timeout(timeout_ms).emitWithAck(event, payload);
+    },
+  };
+}

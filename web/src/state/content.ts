@@ -1,0 +1,200 @@
+/**
+ * What a bot message shows, as typed pieces: Rasa's own keys, and the shapes that rasa-webchat and RasaHQ's
+ * chat-widget made common.
+ *
+ * Pure and tolerant: unknown keys are ignored, half-filled pieces are shown as far as they go, what nobody knows
+ * becomes `custom` for the registry of renderers. No piece ever holds markup.
+ */
+
+import { isObject, type Json, type JsonObject } from "../client/wire";
+
+export interface Button {
+  title: string;
+  /** What is sent; null for a button that only opens `url`. */
+  payload: string | null;
+  url: string | null;
+}
+
+export interface Card {
+  title: string;
+  subtitle: string;
+  image: string | null;
+  link: string | null;
+  buttons: Button[];
+}
+
+export type Content =
+  | { kind: "text"; text: string }
+  | { kind: "image"; src: string; alt: string }
+  | { kind: "video"; src: string; title: string }
+  | { kind: "audio"; src: string; title: string }
+  | { kind: "file"; url: string; name: string; text: string }
+  | { kind: "cards"; cards: Card[] }
+  | { kind: "accordion"; sections: { title: string; text: string; link: string | null }[] }
+  | { kind: "rating"; text: string; options: Button[]; thanks: string }
+  | { kind: "buttons"; buttons: Button[] }
+  | { kind: "custom"; type: string; value: Json };
+
+function text(value: unknown): string {
+  if (typeof value === "string") return value;
+  return typeof value === "number" ? String(value) : "";
+}
+
+function firstText(...values: unknown[]): string {
+  return values.map(text).find((value) => value !== "") ?? "";
+}
+
+/** One object or a list of them: Rasa sends one, other servers a list. */
+function list(value: unknown): Record<string, unknown>[] {
+  if (Array.isArray(value)) return value.filter(isObject);
+  return isObject(value) ? [value] : [];
+}
+
+function readButtons(value: unknown): Button[] {
+  return list(value).map((item) => {
+    const url = firstText(item["url"]) || null;
+    const payload = item["payload"];
+    const said = text(payload) || (payload === undefined || payload === null ? "" : JSON.stringify(payload));
+    const title = firstText(item["title"], item["text"], item["label"], payload, url);
+    return { title, payload: said !== "" ? said : url === null ? title : null, url };
+  });
+}
+
+function readCards(value: unknown): Card[] {
+  return list(value).map((item) => {
+    const action = isObject(item["default_action"]) ? item["default_action"] : {};
+    return {
+      title: firstText(item["title"], item["text"]),
+      subtitle: text(item["subtitle"]),
+      image: firstText(item["image_url"], item["image"]) || null,
+      link: firstText(action["url"], item["link"], item["item_url"]) || null,
+      buttons: readButtons(item["buttons"]),
+    };
+  });
+}
+
+/** One of the well-known types, from an attachment or from custom JSON; null when it is none. */
+function readTyped(type: string, value: Record<string, unknown>): Content | null {
+  const src = firstText(value["src"], value["url"], value["image_url"], value["video_url"], value["audio_url"]);
+  const name = firstText(value["alt"], value["title"], value["name"]);
+  switch (type) {
+    case "image":
+      return src === "" ? null : { kind: "image", src, alt: name };
+    case "video":
+      return src === "" ? null : { kind: "video", src, title: name };
+    case "audio":
+      return src === "" ? null : { kind: "audio", src, title: name };
+    case "file":
+    case "file_download": {
+      const url = firstText(value["file_url"], src);
+      if (url === "") return null;
+      const file = firstText(value["file_name"], name) || url.split(/[?#]/)[0]!.split("/").at(-1)!;
+      return { kind: "file", url, name: file, text: text(value["text"]) };
+    }
+    case "template":
+    case "carousel":
+      return { kind: "cards", cards: readCards(value["elements"]) };
+    case "accordion":
+      return {
+        kind: "accordion",
+        sections: list(value["elements"]).map((item) => ({
+          title: text(item["title"]),
+          text: text(item["text"]),
+          link: text(item["link"]) || null,
+        })),
+      };
+    case "rating":
+    case "csat":
+      return {
+        kind: "rating",
+        text: firstText(value["text"], value["question"]),
+        options: readButtons(
+          list(value["options"]).map((option) => ({
+            title: firstText(option["title"], option["text"], option["value"]),
+            payload: firstText(option["payload"], option["value"]),
+          })),
+        ),
+        thanks: firstText(value["message"], value["thank_you"]),
+      };
+    default:
+      return null;
+  }
+}
+
+function readAttachment(value: unknown): Content[] {
+  return list(value).flatMap((item) => {
+    const type = text(item["type"]);
+    const payload = isObject(item["payload"]) ? item["payload"] : item;
+    const known = readTyped(type, payload);
+    return known !== null ? [known] : [{ kind: "custom" as const, type, value: item as Json }];
+  });
+}
+
+function readCustom(value: Json): Content[] {
+  if (isObject(value)) {
+    const type = text(value["type"]);
+    const payload = isObject(value["payload"]) ? value["payload"] : value;
+    const known = readTyped(type, payload);
+    if (known !== null) return [known];
+    if (isObject(value["attachment"])) return readAttachment(value["attachment"]);
+    return [{ kind: "custom", type, value: value as JsonObject }];
+  }
+  return [{ kind: "custom", type: "", value }];
+}
+
+const KNOWN_KEYS = new Set([
+  "text", "quick_replies", "buttons", "attachment", "image", "custom", "elements", "metadata", "recipient_id",
+]);
+
+/** The pieces of one bot message, in the order in which they are read. */
+export function contents(body: JsonObject): Content[] {
+  const found: Content[] = [];
+  const said = text(body["text"]);
+  if (said !== "") found.push({ kind: "text", text: said });
+  if (typeof body["image"] === "string" && body["image"] !== "") {
+    found.push({ kind: "image", src: body["image"], alt: "" });
+  }
+  if (typeof body["attachment"] === "string") {
+    found.push({ kind: "file", url: body["attachment"], name: body["attachment"], text: "" });
+  } else {
+    found.push(...readAttachment(body["attachment"]));
+  }
+  if (body["elements"] !== undefined) found.push({ kind: "cards", cards: readCards(body["elements"]) });
+  if (body["custom"] !== undefined && body["custom"] !== null) found.push(...readCustom(body["custom"]));
+  const buttons = [...readButtons(body["quick_replies"]), ...readButtons(body["buttons"])];
+  if (buttons.length > 0) found.push({ kind: "buttons", buttons });
+  if (found.length === 0) {
+    // A plain server spreads custom JSON over the message itself.
+    const rest = Object.fromEntries(Object.entries(body).filter(([key]) => !KNOWN_KEYS.has(key)));
+    if (Object.keys(rest).length > 0) found.push(...readCustom(rest));
+  }
+  return found;
+}
+
+/** The words of a message without its form: for the announcer, notifications, speech and the transcript file. */
+export function plainWords(pieces: readonly Content[]): string {
+  const words = pieces.map((piece) => {
+    switch (piece.kind) {
+      case "text":
+        return piece.text;
+      case "image":
+        return piece.alt;
+      case "video":
+      case "audio":
+        return piece.title;
+      case "file":
+        return firstText(piece.text, piece.name);
+      case "cards":
+        return piece.cards.map((card) => [card.title, card.subtitle].filter(Boolean).join(": ")).join("; ");
+      case "accordion":
+        return piece.sections.map((section) => section.title).join("; ");
+      case "rating":
+        return piece.text;
+      case "buttons":
+        return piece.buttons.map((button) => button.title).join(", ");
+      case "custom":
+        return "";
+    }
+  });
+  return words.filter((word) => word !== "").join("\n");
+}

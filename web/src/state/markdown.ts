@@ -1,0 +1,255 @@
+/**
+ * The part of Markdown that assistants use, read into a tree that the views turn into nodes.
+ *
+ * Never produces markup, so there is nothing to sanitise: HTML in a message is text. Reads in one pass over each
+ * line; nesting is bounded. Supported: paragraphs, line breaks, headings, lists (nested by indentation), quotes,
+ * fenced code, rules, **strong**, *emphasis*, ~~strike~~, `code`, [links](…), <https://…> and bare addresses.
+ */
+
+export type Inline =
+  | { kind: "text"; text: string }
+  | { kind: "break" }
+  | { kind: "code"; text: string }
+  | { kind: "strong" | "em" | "strike"; inlines: Inline[] }
+  | { kind: "link"; href: string; inlines: Inline[] };
+
+export type Block =
+  | { kind: "paragraph"; inlines: Inline[] }
+  | { kind: "heading"; inlines: Inline[] }
+  | { kind: "list"; ordered: boolean; start: number; items: Block[][] }
+  | { kind: "quote"; blocks: Block[] }
+  | { kind: "code"; text: string }
+  | { kind: "rule" };
+
+/** Deeper nesting is shown flat. */
+const DEEPEST = 6;
+
+const FENCE = /^ {0,3}(`{3,}|~{3,})/;
+const HEADING = /^ {0,3}#{1,6}\s+(.*?)\s*#*\s*$/;
+const RULE = /^ {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$/;
+const QUOTE = /^ {0,3}> ?/;
+const BULLET = /^( *)([-*+]|\d{1,9}[.)])( +)(?=\S)/;
+
+export function parseMarkdown(text: string): Block[] {
+  return blocks(text.replace(/\r\n?/g, "\n").split("\n"), 0);
+}
+
+function blocks(lines: readonly string[], depth: number): Block[] {
+  const found: Block[] = [];
+  let paragraph: string[] = [];
+  const flush = (): void => {
+    if (paragraph.length > 0) found.push({ kind: "paragraph", inlines: lineInlines(paragraph) });
+    paragraph = [];
+  };
+  let at = 0;
+  while (at < lines.length) {
+    const line = lines[at]!;
+    const fence = FENCE.exec(line)?.[1];
+    const heading = HEADING.exec(line);
+    if (fence !== undefined) {
+      flush();
+      const end = lines.findIndex((other, i) => i > at && other.trim().startsWith(fence));
+      const until = end === -1 ? lines.length : end;
+      found.push({ kind: "code", text: lines.slice(at + 1, until).join("\n") });
+      at = until + 1;
+    } else if (line.trim() === "") {
+      flush();
+      at += 1;
+    } else if (heading !== null) {
+      flush();
+      found.push({ kind: "heading", inlines: inlines(heading[1]!) });
+      at += 1;
+    } else if (RULE.test(line)) {
+      flush();
+      found.push({ kind: "rule" });
+      at += 1;
+    } else if (depth < DEEPEST && QUOTE.test(line)) {
+      flush();
+      const quoted: string[] = [];
+      while (at < lines.length && QUOTE.test(lines[at]!)) quoted.push(lines[at++]!.replace(QUOTE, ""));
+      found.push({ kind: "quote", blocks: blocks(quoted, depth + 1) });
+    } else if (depth < DEEPEST && BULLET.test(line)) {
+      flush();
+      at = list(lines, at, depth, found);
+    } else {
+      paragraph.push(line);
+      at += 1;
+    }
+  }
+  flush();
+  return found;
+}
+
+/** Read one list from line `at`; returns the line after it. */
+function list(lines: readonly string[], at: number, depth: number, found: Block[]): number {
+  const [, indent, marker] = BULLET.exec(lines[at]!)!;
+  const ordered = /\d/.test(marker!);
+  const items: Block[][] = [];
+  while (at < lines.length) {
+    const bullet = BULLET.exec(lines[at]!);
+    if (bullet === null || bullet[1]!.length > indent!.length + 1 || bullet[1]!.length < indent!.length) break;
+    if (/\d/.test(bullet[2]!) !== ordered) break;
+    const width = bullet[0].length;
+    const item = [lines[at]!.slice(width)];
+    at += 1;
+    while (at < lines.length && belongs(lines, at, width, indent!.length)) {
+      item.push(lines[at]!.slice(Math.min(width, lines[at]!.search(/\S|$/))));
+      at += 1;
+    }
+    items.push(blocks(item, depth + 1));
+  }
+  found.push({ kind: "list", ordered, start: ordered ? Number.parseInt(marker!, 10) : 1, items });
+  return at;
+}
+
+/** Whether a line continues the item before it: indented under it, or plain text right after it. */
+function belongs(lines: readonly string[], at: number, width: number, indent: number): boolean {
+  const line = lines[at]!;
+  const own = line.search(/\S|$/);
+  if (line.trim() === "") return at + 1 < lines.length && lines[at + 1]!.search(/\S|$/) >= width && lines[at + 1]!.trim() !== "";
+  if (own >= width || own > indent + 1) return true;
+  return !BULLET.test(line) && lines[at - 1]!.trim() !== "" && !HEADING.test(line) && !FENCE.test(line) && !QUOTE.test(line) && !RULE.test(line);
+}
+
+function lineInlines(lines: readonly string[]): Inline[] {
+  // A line break stays one: chats are written with the return key.
+  return lines.flatMap((line, index) => [
+    ...(index > 0 ? [{ kind: "break" as const }] : []),
+    ...inlines(line.trim()),
+  ]);
+}
+
+const URL_AHEAD = /^(?:https?:\/\/|mailto:|www\.)[^\s<>]+/i;
+const MARKS: readonly [string, "strong" | "em" | "strike"][] = [
+  ["**", "strong"],
+  ["__", "strong"],
+  ["~~", "strike"],
+  ["*", "em"],
+  ["_", "em"],
+];
+
+/** Read the marks inside one line. */
+export function inlines(text: string, depth = 0): Inline[] {
+  const found: Inline[] = [];
+  let plain = "";
+  const push = (inline: Inline): void => {
+    if (plain !== "") found.push({ kind: "text", text: plain });
+    plain = "";
+    found.push(inline);
+  };
+  let at = 0;
+  while (at < text.length) {
+    const taken = depth < DEEPEST ? special(text, at, depth) : null;
+    if (taken === null) {
+      plain += text[at]!;
+      at += 1;
+    } else if (typeof taken.inline === "string") {
+      plain += taken.inline;
+      at = taken.end;
+    } else {
+      push(taken.inline);
+      at = taken.end;
+    }
+  }
+  if (plain !== "") found.push({ kind: "text", text: plain });
+  return found;
+}
+
+interface Taken {
+  inline: Inline | string;
+  end: number;
+}
+
+function special(text: string, at: number, depth: number): Taken | null {
+  switch (text[at]) {
+    case "\\":
+      return /[!-/:-@[-`{-~]/.test(text[at + 1] ?? "") ? { inline: text[at + 1]!, end: at + 2 } : null;
+    case "`":
+      return code(text, at);
+    case "[":
+      return link(text, at, depth);
+    case "<": {
+      const end = text.indexOf(">", at);
+      const href = end === -1 ? "" : text.slice(at + 1, end);
+      return URL_AHEAD.test(href) ? { inline: autolink(href), end: end + 1 } : null;
+    }
+    case "*":
+    case "_":
+    case "~":
+      return marked(text, at, depth);
+    case "h":
+    case "H":
+    case "w":
+    case "W":
+    case "m":
+    case "M":
+      return bareAddress(text, at);
+    default:
+      return null;
+  }
+}
+
+function code(text: string, at: number): Taken | null {
+  const ticks = /^`+/.exec(text.slice(at, at + 8))![0];
+  const end = text.indexOf(ticks, at + ticks.length);
+  return end === -1 ? null : { inline: { kind: "code", text: text.slice(at + ticks.length, end).trim() }, end: end + ticks.length };
+}
+
+function link(text: string, at: number, depth: number): Taken | null {
+  const middle = text.indexOf("](", at);
+  if (middle === -1 || text.slice(at + 1, middle).includes("[")) return null;
+  // Parentheses inside an address may be balanced one deep.
+  let open = 1;
+  let end = middle + 2;
+  while (end < text.length && text[end] !== " " && open > 0) {
+    if (text[end] === "(") open += 1;
+    if (text[end] === ")") open -= 1;
+    end += 1;
+  }
+  const title = /^\s+"[^"]*"\)/.exec(text.slice(end, end + 300));
+  if (open > 0 && title === null) return null;
+  const href = text.slice(middle + 2, open > 0 ? end : end - 1);
+  const label = text.slice(at + 1, middle);
+  return {
+    inline: { kind: "link", href, inlines: inlines(label === "" ? href : label, depth + 3) },
+    end: open > 0 ? end + title![0].length : end,
+  };
+}
+
+function autolink(href: string): Inline {
+  return { kind: "link", href: /^www\./i.test(href) ? `https://${href}` : href, inlines: [{ kind: "text", text: href }] };
+}
+
+function bareAddress(text: string, at: number): Taken | null {
+  if (at > 0 && /[\w@/.]/.test(text[at - 1]!)) return null;
+  const ahead = URL_AHEAD.exec(text.slice(at, at + 2048));
+  if (ahead === null) return null;
+  let href = ahead[0].replace(/[.,;:!?'"*_~]+$/, "");
+  while (href.endsWith(")") && href.split("(").length < href.split(")").length) href = href.slice(0, -1);
+  return href.length < 8 ? null : { inline: autolink(href), end: at + href.length };
+}
+
+function marked(text: string, at: number, depth: number): Taken | null {
+  for (const [mark, kind] of MARKS) {
+    if (!text.startsWith(mark, at)) continue;
+    const inside = at + mark.length;
+    if (/\s|^$/.test(text[inside] ?? "")) continue;
+    // snake_case is a word, not emphasis
+    if (mark[0] === "_" && at > 0 && /[\p{L}\p{N}]/u.test(text[at - 1]!)) continue;
+    const end = closing(text, inside, mark);
+    if (end !== -1) {
+      return { inline: { kind, inlines: inlines(text.slice(inside, end), depth + 1) }, end: end + mark.length };
+    }
+  }
+  return null;
+}
+
+function closing(text: string, from: number, mark: string): number {
+  for (let end = text.indexOf(mark, from + 1); end !== -1; end = text.indexOf(mark, end + 1)) {
+    if (/[\s\\]/.test(text[end - 1]!)) continue;
+    if (mark.length === 1 && (text[end + 1] === mark || text[end - 1] === mark)) continue;
+    if (mark[0] === "_" && /[\p{L}\p{N}]/u.test(text[end + mark.length] ?? "")) continue;
+    return end;
+  }
+  return -1;
+}

@@ -1,0 +1,155 @@
+/**
+ * Everything a chat shows, as one value, and the pure function that folds events into it.
+ *
+ * `reduce` is the only place where the state changes. No DOM, no clock, no randomness: the same events always give
+ * the same state. Messages are kept sorted by `seq` and part, each `id` once, whatever the order of arrival.
+ */
+
+import type { ClientEvent, ConnectionStatus, Notice } from "../client/events";
+import type { OutboxEntry } from "../client/outbox";
+import type { Message } from "../client/wire";
+
+export interface ChatState {
+  readonly connection: ConnectionStatus;
+  readonly refusal: Notice | null;
+  readonly session_id: string | null;
+  readonly epoch: string | null;
+  readonly plain: boolean;
+  /** The log as far as it is loaded, oldest first. */
+  readonly messages: readonly Message[];
+  readonly has_more: boolean;
+  readonly older: "idle" | "loading" | "failed";
+  readonly outbox: readonly OutboxEntry[];
+  readonly typing: boolean;
+  readonly notices: readonly Notice[];
+  /** Errors that belong to one of the visitor's messages, by `message_id`. */
+  readonly troubles: Readonly<Record<string, Notice>>;
+  /** The `seq` up to which the visitor has seen the conversation. */
+  readonly read: number;
+}
+
+/** What the page itself tells, beside the client's events. */
+export type PageEvent =
+  | { type: "loading_older" }
+  | { type: "dismissed"; notice: Notice }
+  | { type: "noticed"; notice: Notice }
+  | { type: "read" };
+
+export type ChatEvent = ClientEvent | PageEvent;
+
+export const EMPTY: ChatState = {
+  connection: "connecting",
+  refusal: null,
+  session_id: null,
+  epoch: null,
+  plain: false,
+  messages: [],
+  has_more: false,
+  older: "idle",
+  outbox: [],
+  typing: false,
+  notices: [],
+  troubles: {},
+  read: 0,
+};
+
+function part(message: Message): number {
+  return Number(message.id.slice(message.id.indexOf(".") + 1)) || 0;
+}
+
+function inOrder(a: Message, b: Message): number {
+  return a.seq - b.seq || part(a) - part(b);
+}
+
+/** Both lists as one: sorted, each id once. Cheap when `added` simply continues or precedes `known`. */
+export function merge(known: readonly Message[], added: readonly Message[]): readonly Message[] {
+  if (added.length === 0) return known;
+  const ids = new Set(known.map((message) => message.id));
+  const fresh: Message[] = [];
+  for (const message of added) {
+    if (ids.has(message.id)) continue;
+    ids.add(message.id);
+    fresh.push(message);
+  }
+  if (fresh.length === 0) return known;
+  fresh.sort(inOrder);
+  const last = known.at(-1);
+  if (last === undefined || inOrder(last, fresh[0]!) < 0) return [...known, ...fresh];
+  if (inOrder(fresh.at(-1)!, known[0]!) < 0) return [...fresh, ...known];
+  return [...known, ...fresh].sort(inOrder);
+}
+
+/** The newest number on the page. */
+export function head(state: ChatState): number {
+  return state.messages.at(-1)?.seq ?? 0;
+}
+
+/** How many of the assistant's messages the visitor has not seen. */
+export function unread(state: ChatState): number {
+  let count = 0;
+  for (let i = state.messages.length - 1; i >= 0; i -= 1) {
+    const message = state.messages[i]!;
+    if (message.seq <= state.read) break;
+    if (message.role === "bot") count += 1;
+  }
+  return count;
+}
+
+function joined(state: ChatState, event: Extract<ClientEvent, { type: "joined" }>): ChatState {
+  const same = state.session_id === event.session_id && state.epoch === event.epoch;
+  const continues = event.continues && same;
+  return {
+    ...state,
+    session_id: event.session_id,
+    epoch: event.epoch,
+    plain: event.plain,
+    messages: merge(continues ? state.messages : [], event.messages),
+    // When the answer continues the list, it says nothing about what stands before the list.
+    has_more: continues && state.messages.length > 0 ? state.has_more : event.has_more,
+    older: "idle",
+    refusal: null,
+    troubles: same ? state.troubles : {},
+    read: same ? state.read : 0,
+  };
+}
+
+function noticed(state: ChatState, notice: Notice): ChatState {
+  if (notice.message_id !== undefined) {
+    return { ...state, troubles: { ...state.troubles, [notice.message_id]: notice } };
+  }
+  const others = state.notices.filter((known) => known.code !== notice.code);
+  return { ...state, notices: [...others, notice] };
+}
+
+export function reduce(state: ChatState, event: ChatEvent): ChatState {
+  switch (event.type) {
+    case "connection":
+      return { ...state, connection: event.status, refusal: event.error ?? null };
+    case "joined":
+      return joined(state, event);
+    case "message":
+      return { ...state, messages: merge(state.messages, [event.message]) };
+    case "loading_older":
+      return { ...state, older: "loading" };
+    case "older":
+      return {
+        ...state,
+        messages: merge(state.messages, event.messages),
+        has_more: event.has_more,
+        older: "idle",
+      };
+    case "older_failed":
+      return { ...state, older: "failed" };
+    case "outbox":
+      return { ...state, outbox: event.entries };
+    case "typing":
+      return { ...state, typing: event.on };
+    case "notice":
+    case "noticed":
+      return noticed(state, event.notice);
+    case "dismissed":
+      return { ...state, notices: state.notices.filter((notice) => notice !== event.notice) };
+    case "read":
+      return { ...state, read: head(state) };
+  }
+}

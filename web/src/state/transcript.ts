@@ -1,0 +1,123 @@
+/**
+ * The state as a visitor reads it: messages with their dividers, and what is still on its way at the end.
+ *
+ * Pure. Decides what is drawn and what is consumed; the views only draw.
+ */
+
+import type { OutboxEntry } from "../client/outbox";
+import type { BotMessage, Message, UserMessage } from "../client/wire";
+import { contents, type Content } from "./content";
+import type { ChatState } from "./state";
+
+export type Item =
+  | { kind: "day"; key: string; timestamp: number }
+  | { kind: "divider"; key: string; reason: "restart" | "session" }
+  | { kind: "bot"; key: string; message: BotMessage; contents: readonly Content[]; starts: boolean; choice: Choice }
+  | { kind: "user"; key: string; text: string; timestamp: number; starts: boolean; message: UserMessage }
+  | { kind: "pending"; key: string; text: string; starts: boolean; entry: OutboxEntry };
+
+/** Whether the buttons of a message can still be used, and which of them was. */
+export interface Choice {
+  readonly open: boolean;
+  /** Payload of what the visitor said next. */
+  readonly chosen: string | null;
+}
+
+const OPEN: Choice = { open: true, chosen: null };
+
+/** Bare payloads (`/greet`) are part of the log, not of what one reads. */
+function isDrawn(message: Message): boolean {
+  return message.role === "bot" || message.payload !== true;
+}
+
+function isEntryDrawn(entry: OutboxEntry): boolean {
+  return entry.title !== undefined || !entry.message.startsWith("/");
+}
+
+function day(timestamp: number): string {
+  return new Date(timestamp * 1000).toDateString();
+}
+
+// Contents are derived once a message; messages are never changed in place.
+const derived = new WeakMap<BotMessage, readonly Content[]>();
+
+function contentsOf(message: BotMessage): readonly Content[] {
+  let found = derived.get(message);
+  if (found === undefined) derived.set(message, (found = contents(message.body)));
+  return found;
+}
+
+/** The entries of the outbox that the log does not show yet. */
+export function pendingEntries(state: ChatState): OutboxEntry[] {
+  if (state.outbox.length === 0) return [];
+  const said = new Set<string>();
+  for (const message of state.messages) if (message.role === "user") said.add(message.message_id);
+  return state.outbox.filter((entry) => !said.has(entry.message_id));
+}
+
+/**
+ * The items of messages `start` up to `end` (exclusive), and of what is pending when `end` is the end.
+ *
+ * A window is enough: what stands before it matters only for its first divider and group.
+ */
+export function transcript(state: ChatState, start = 0, end = state.messages.length): Item[] {
+  const { messages } = state;
+  const pending = pendingEntries(state);
+  const items: Item[] = [];
+  let choice = choiceAfter(messages, end, pending);
+  // From the end, so that each message knows what was said after it.
+  const choices = new Map<number, Choice>();
+  for (let i = end - 1; i >= start; i -= 1) {
+    const message = messages[i]!;
+    if (message.role === "user") choice = { open: false, chosen: message.message };
+    else choices.set(i, choice);
+  }
+  let before: Message | undefined = messages[start - 1];
+  for (let i = start; i < end; i += 1) {
+    const message = messages[i]!;
+    let starts = before?.role !== message.role;
+    // A payload that is not drawn keeps its divider.
+    if (before === undefined || day(before.timestamp) !== day(message.timestamp)) {
+      if (isDrawn(message)) items.push({ kind: "day", key: `day ${message.id}`, timestamp: message.timestamp });
+      starts = true;
+    }
+    if (message.divider !== undefined) {
+      items.push({ kind: "divider", key: `divider ${message.id}`, reason: message.divider });
+      starts = true;
+    }
+    if (isDrawn(message)) items.push(item(message, starts, choices.get(i) ?? OPEN));
+    if (isDrawn(message)) before = message;
+  }
+  if (end === messages.length) items.push(...pendingItems(pending, before));
+  return items;
+}
+
+function item(message: Message, starts: boolean, choice: Choice): Item {
+  if (message.role === "bot") {
+    return { kind: "bot", key: message.id, message, contents: contentsOf(message), starts, choice };
+  }
+  const text = message.title ?? message.message;
+  // The key is the message's own, so that a pending bubble becomes the accepted one in place.
+  const key = message.message_id === "" ? message.id : message.message_id;
+  return { kind: "user", key, text, timestamp: message.timestamp, starts, message };
+}
+
+function pendingItems(entries: readonly OutboxEntry[], before: Message | undefined): Item[] {
+  return entries.filter(isEntryDrawn).map((entry, index) => ({
+    kind: "pending",
+    key: entry.message_id,
+    text: entry.title ?? entry.message,
+    starts: index === 0 && before?.role !== "user",
+    entry,
+  }));
+}
+
+/** What became of the buttons that stand before position `end`. */
+function choiceAfter(messages: readonly Message[], end: number, pending: readonly OutboxEntry[]): Choice {
+  for (let i = end; i < messages.length; i += 1) {
+    const message = messages[i]!;
+    if (message.role === "user") return { open: false, chosen: message.message };
+  }
+  const first = pending.find((entry) => entry.state !== "failed");
+  return first === undefined ? OPEN : { open: false, chosen: first.message };
+}

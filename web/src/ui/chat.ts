@@ -1,0 +1,443 @@
+/**
+ * The chat itself: puts client, state and views together inside one element.
+ *
+ * Loaded when a visitor needs it (the launcher does without). Owns the state and the drawing loop; the views only
+ * draw, the client only talks. Everything that happens goes through `reduce`, then the panel is drawn once.
+ */
+
+import { html, nothing, render } from "lit-html";
+
+import { ConversationClient } from "../client/client";
+import type { ClientEvent } from "../client/events";
+import { socketIoTransport } from "../client/socketio";
+import type { KeyValueStore } from "../client/ports";
+import type { SessionSummary } from "../client/wire";
+import { contents, plainWords } from "../state/content";
+import { EMPTY, reduce, unread, type ChatEvent, type ChatState } from "../state/state";
+import { pendingEntries, transcript, type Item } from "../state/transcript";
+import { browserChance, browserNetwork, browserStore, systemClock } from "./browser";
+import { storageScope, type ChatConfig } from "./config";
+import { downloadTranscript } from "./download";
+import { chooseLanguage, direction, en, fill, loadWords, type Words } from "./i18n";
+import { downIcon } from "./icons";
+import { noticeText } from "./notices";
+import { styles } from "./styles";
+import type { CustomRenderer } from "./views/content";
+import {
+  composerView,
+  emptyView,
+  headerView,
+  noticesView,
+  questionView,
+  sessionsView,
+  typingView,
+  type MenuEntry,
+  type Question,
+} from "./views/shell";
+import { transcriptView } from "./views/transcript";
+import { Viewport } from "./viewport";
+
+/** What the element around the chat provides. */
+export interface ChatHost {
+  readonly root: ShadowRoot;
+  readonly panel: HTMLElement;
+  readonly renderers: ReadonlyMap<string, CustomRenderer>;
+  token(): Promise<string | null | undefined>;
+  /** Tell the page. */
+  tell(name: string, detail: unknown): void;
+  close(): void;
+  isOpen(): boolean;
+  unread(count: number): void;
+}
+
+export class Chat {
+  state: ChatState = EMPTY;
+  readonly client: ConversationClient;
+  private readonly store: KeyValueStore;
+  private readonly viewport = new Viewport(() => this.schedule());
+  private words: Words = en;
+  private language = "en";
+  private draft = "";
+  private announced = "";
+  private menuOpen = false;
+  private question: Question | null = null;
+  private sessions: readonly SessionSummary[] | null = null;
+  private scheduled = false;
+  private stopped = false;
+  private returnFocus: HTMLElement | null = null;
+
+  constructor(
+    private readonly host: ChatHost,
+    private config: ChatConfig,
+  ) {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(styles);
+    host.root.adoptedStyleSheets = [...host.root.adoptedStyleSheets, sheet];
+    this.store = browserStore(config.storage);
+    this.client = new ConversationClient(
+      {
+        transport: socketIoTransport({
+          url: config.server_url,
+          path: config.socket_path,
+          namespace: config.namespace,
+        }),
+        clock: systemClock,
+        store: this.store,
+        network: browserNetwork,
+        chance: browserChance,
+      },
+      {
+        scope: storageScope(config),
+        token: () => host.token(),
+        metadata: config.metadata,
+        plain_metadata_key: config.plain_metadata_key,
+        user_message_event: config.user_message_event,
+        bot_message_event: config.bot_message_event,
+        ...(config.initial_payload === "" ? {} : { initial_payload: config.initial_payload }),
+        ...(config.session_id === "" ? {} : { session_id: config.session_id }),
+      },
+    );
+    this.client.subscribe((event) => this.happened(event));
+    host.panel.addEventListener("keydown", (event) => this.pressed(event));
+  }
+
+  async start(): Promise<void> {
+    await this.configure(this.config);
+    if (!this.store.persistent && this.config.storage !== "none") {
+      this.dispatch({ type: "noticed", notice: { code: "no_storage", message: "" } });
+    }
+    this.client.start();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.client.stop();
+    render(nothing, this.host.panel);
+  }
+
+  async configure(config: ChatConfig): Promise<void> {
+    this.config = config;
+    const page = document.documentElement.lang;
+    this.language = chooseLanguage([config.language, page, ...navigator.languages].filter((tag) => tag !== ""));
+    this.words = await loadWords(this.language);
+    this.host.panel.lang = this.language;
+    this.host.panel.dir = direction(this.language);
+    this.draw();
+  }
+
+  /** Say something for the visitor. */
+  send(text: string, title?: string): string | null {
+    const message = text.trim();
+    if (message === "") return null;
+    this.viewport.toEnd();
+    const message_id = this.client.send(message, title === undefined ? {} : { title });
+    this.host.tell("sent", { message, title, message_id });
+    return message_id;
+  }
+
+  /** The panel was opened: read, and put the cursor where one writes. */
+  opened(): void {
+    this.viewport.toEnd();
+    this.dispatch({ type: "read" });
+    this.draw();
+    this.host.panel.querySelector("textarea")?.focus({ preventScroll: true });
+  }
+
+  async reset(): Promise<void> {
+    await this.attempt(() => this.client.reset());
+  }
+
+  async erase(): Promise<void> {
+    await this.attempt(() => this.client.erase());
+  }
+
+  // -- what happens -------------------------------------------------------------------------------------------
+
+  private happened(event: ClientEvent): void {
+    const before = this.state;
+    this.dispatch(event);
+    if (event.type === "message") {
+      this.host.tell("message", event.message);
+      if (event.message.role === "bot" && this.state.messages !== before.messages) {
+        this.announced = `${fill(this.words.said, this.config.heading)}: ${plainWords(contents(event.message.body))}`;
+      }
+    } else if (event.type === "joined") {
+      this.host.tell("session", { session_id: event.session_id, resumed: event.resumed, plain: event.plain });
+      // What was there before the visitor looked is history, not news.
+      if (before.session_id !== event.session_id) this.dispatch({ type: "read" });
+    } else if (event.type === "connection") {
+      this.host.tell("status", { status: event.status });
+    } else if (event.type === "notice") {
+      this.host.tell("notice", event.notice);
+    }
+  }
+
+  private dispatch(event: ChatEvent): void {
+    this.state = reduce(this.state, event);
+    if (this.isWatched() && this.state.read !== (this.state.messages.at(-1)?.seq ?? 0)) {
+      this.state = reduce(this.state, { type: "read" });
+    }
+    this.host.unread(unread(this.state));
+    this.schedule();
+  }
+
+  private isWatched(): boolean {
+    return this.host.isOpen() && document.visibilityState === "visible" && this.viewport.following;
+  }
+
+  private async attempt(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.dispatch({ type: "noticed", notice: { code: "failed_request", message } });
+    }
+  }
+
+  private async loadOlder(): Promise<void> {
+    const first = this.state.messages[0];
+    if (first === undefined || this.state.older === "loading") return;
+    this.dispatch({ type: "loading_older" });
+    await this.client.loadOlder(first.seq);
+  }
+
+  // -- drawing ------------------------------------------------------------------------------------------------
+
+  /** Draw soon, once for everything that happens until then. */
+  private schedule(): void {
+    if (this.scheduled || this.stopped) return;
+    this.scheduled = true;
+    queueMicrotask(() => {
+      this.scheduled = false;
+      if (!this.stopped) this.draw();
+    });
+  }
+
+  private draw(): void {
+    const { state, viewport, words } = this;
+    viewport.update(state.messages);
+    const items = transcript(state, viewport.span.start, viewport.span.end);
+    render(this.view(items), this.host.panel);
+    const log = this.host.panel.querySelector<HTMLElement>('[role="log"]');
+    if (log !== null) viewport.attach(log);
+    viewport.settle();
+    this.grow();
+    if (viewport.atBeginning && !viewport.following && state.has_more && state.older === "idle") void this.loadOlder();
+    this.host.panel.toggleAttribute("data-ready", state.connection === "online");
+    this.host.panel.dataset["connection"] = state.connection;
+    void words;
+  }
+
+  private view(items: readonly Item[]) {
+    const { state, words, viewport } = this;
+    const isEmpty = items.length === 0 && state.session_id !== null && !state.typing;
+    const news = unread(state);
+    return html`
+      ${headerView({
+        words,
+        heading: this.config.heading,
+        subheading: this.config.subheading,
+        status: this.status(),
+        online: state.connection === "online",
+        menu: this.menu(),
+        menuOpen: this.menuOpen,
+        toggleMenu: (open) => this.toggleMenu(open),
+        close: this.config.layout === "fill" ? null : () => this.host.close(),
+      })}
+      ${noticesView(
+        state.notices.map((notice) => ({ notice, text: noticeText(notice, words) })),
+        words,
+        (notice) => this.dispatch({ type: "dismissed", notice }),
+      )}
+      <div class="scroll">
+        <div
+          part="log"
+          role="log"
+          class="log"
+          tabindex="0"
+          aria-live="off"
+          aria-label=${words.conversation}
+          aria-busy=${state.session_id === null}
+        >
+          <div class="column">
+            ${this.older()} ${transcriptView(items, this.transcriptContext())}
+            ${isEmpty ? emptyView(words) : nothing}
+            ${state.typing ? typingView(words, this.config.heading) : nothing}
+          </div>
+        </div>
+        ${viewport.following
+          ? nothing
+          : html`<button type="button" class="jump" part="jump" aria-label=${words.newest} @click=${() => this.toEnd()}>
+              ${news > 0 ? html`<span>${news === 1 ? words.unread_one : fill(words.unread_many, news)}</span>` : nothing}
+              ${downIcon()}
+            </button>`}
+      </div>
+      ${composerView({
+        words,
+        placeholder: this.config.placeholder,
+        draft: this.draft,
+        write: (text) => {
+          this.draft = text;
+          this.schedule();
+        },
+        send: () => this.submit(),
+        dictate: null,
+        listening: false,
+      })}
+      <div class="sr" aria-live="polite">${this.announced}</div>
+      ${this.question === null ? nothing : questionView(this.question, words, (yes) => this.answer(yes))}
+      ${this.sessions === null ? nothing : sessionsView(this.sessions, words, this.language, (id) => this.openSession(id))}
+    `;
+  }
+
+  private older() {
+    const { state, words } = this;
+    if (this.viewport.span.start > 0) return nothing;
+    if (state.older === "loading") return html`<p class="older" role="status">${words.loading}</p>`;
+    if (!state.has_more) return nothing;
+    return html`<button type="button" class="older quiet" @click=${() => void this.loadOlder()}>${words.older}</button>`;
+  }
+
+  private transcriptContext() {
+    const { state } = this;
+    const pending = pendingEntries(state);
+    let newest: string | null = null;
+    for (let i = state.messages.length - 1; i >= 0 && pending.length === 0; i -= 1) {
+      const message = state.messages[i]!;
+      if (message.role !== "user") continue;
+      newest = message.message_id || message.id;
+      break;
+    }
+    return {
+      words: this.words,
+      language: this.language,
+      base: `${this.config.server_url}/`,
+      name: this.config.heading,
+      now: new Date(),
+      troubles: state.troubles,
+      renderers: this.host.renderers,
+      newest,
+      choose: (payload: string, title: string) => {
+        this.send(payload, title);
+        this.host.panel.querySelector("textarea")?.focus({ preventScroll: true });
+      },
+      retry: (message_id: string) => this.client.retry(message_id),
+      discard: (message_id: string) => this.client.discard(message_id),
+    };
+  }
+
+  private status(): string {
+    const { connection, session_id, refusal } = this.state;
+    if (connection === "online") return "";
+    if (connection === "refused") return refusal?.message || this.words.refused;
+    return connection === "offline" && session_id !== null ? this.words.offline : this.words.connecting;
+  }
+
+  /** The text field grows with what is written, up to the limit in the styles. */
+  private grow(): void {
+    const field = this.host.panel.querySelector("textarea");
+    if (field === null || CSS.supports("field-sizing", "content")) return;
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight}px`;
+  }
+
+  // -- what the visitor does ----------------------------------------------------------------------------------
+
+  private submit(): void {
+    if (this.send(this.draft) === null) return;
+    this.draft = "";
+    this.schedule();
+  }
+
+  private toEnd(): void {
+    this.viewport.toEnd();
+    this.dispatch({ type: "read" });
+    this.host.panel.querySelector<HTMLElement>('[role="log"]')?.focus({ preventScroll: true });
+  }
+
+  private menu(): MenuEntry[] {
+    const { words } = this;
+    const entries: (MenuEntry & { name: string })[] = [
+      {
+        name: "new",
+        label: words.fresh,
+        act: () =>
+          this.ask({ ask: words.fresh_ask, note: words.fresh_note, yes: words.confirm_fresh, act: () => void this.reset() }),
+      },
+      {
+        name: "download",
+        label: words.download,
+        act: () => downloadTranscript(this.state.messages, this.config.heading, this.words.you, this.language),
+      },
+      {
+        name: "erase",
+        label: words.erase,
+        act: () =>
+          this.ask({ ask: words.erase_ask, note: words.erase_note, yes: words.confirm_erase, act: () => void this.erase() }),
+      },
+    ];
+    if (this.config.conversations) {
+      entries.unshift({ name: "past", label: words.past, act: () => void this.listSessions() });
+    }
+    return entries.filter((entry) => !this.config.hide.includes(entry.name));
+  }
+
+  private toggleMenu(open: boolean): void {
+    this.menuOpen = open;
+    this.draw();
+    if (open) this.host.panel.querySelector<HTMLElement>("#menu button")?.focus();
+    else this.host.panel.querySelector<HTMLElement>(".menu-button")?.focus();
+  }
+
+  private ask(question: Question): void {
+    this.returnFocus = this.host.panel.querySelector(".menu-button");
+    this.question = question;
+    this.draw();
+    this.host.panel.querySelector<HTMLElement>(".question .cancel")?.focus();
+  }
+
+  private answer(yes: boolean): void {
+    const question = this.question;
+    this.question = null;
+    this.draw();
+    this.returnFocus?.focus();
+    if (yes) question?.act();
+  }
+
+  private async listSessions(): Promise<void> {
+    await this.attempt(async () => {
+      this.returnFocus = this.host.panel.querySelector(".menu-button");
+      this.sessions = await this.client.list();
+      this.draw();
+      this.host.panel.querySelector<HTMLElement>(".sessions button, .question .cancel")?.focus();
+    });
+  }
+
+  private openSession(session_id: string | null): void {
+    this.sessions = null;
+    this.draw();
+    this.returnFocus?.focus();
+    if (session_id !== null) this.client.open(session_id);
+  }
+
+  private pressed(event: KeyboardEvent): void {
+    const dialog = this.host.panel.querySelector(".question");
+    if (event.key === "Escape") {
+      if (this.question !== null) this.answer(false);
+      else if (this.sessions !== null) this.openSession(null);
+      else if (this.menuOpen) this.toggleMenu(false);
+      else if (this.config.layout !== "fill") this.host.close();
+      else return;
+      event.stopPropagation();
+    } else if (event.key === "Tab" && dialog !== null) {
+      // A dialog keeps the focus inside.
+      const stops = [...dialog.querySelectorAll<HTMLElement>("button")];
+      const active = this.host.root.activeElement;
+      const edge = event.shiftKey ? stops[0] : stops.at(-1);
+      if (active === edge) {
+        event.preventDefault();
+        (event.shiftKey ? stops.at(-1) : stops[0])?.focus();
+      }
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/** What a site owner can set, and how attributes become it. */
+
+import type { JsonObject } from "../client/wire";
+import type { StorageKind } from "./browser";
+
+export type Theme = "auto" | "light" | "dark";
+
+export interface ChatConfig {
+  /** Where the server is, for example `https://bot.example`. */
+  server_url: string;
+  socket_path: string;
+  namespace: string;
+  heading: string;
+  subheading: string;
+  placeholder: string;
+  /** Two-letter code; `""` follows the page, then the browser. */
+  language: string;
+  theme: Theme;
+  /** `launcher`: a floating button that opens the chat; `fill`: the chat fills its container. */
+  layout: "launcher" | "fill";
+  storage: StorageKind;
+  initial_payload: string;
+  session_id: string;
+  metadata: JsonObject;
+  /** Pause between the messages of one answer, in milliseconds. */
+  message_delay_ms: number;
+  /** List the visitor's earlier conversations in the menu (servers in `jwt` mode). */
+  conversations: boolean;
+  /** Buttons for dictating and for hearing replies, where the browser can. */
+  voice: boolean;
+  /** Entries of the menu that the site does not want: `new`, `download`, `erase`, `sound`, `notifications`. */
+  hide: string[];
+  plain_metadata_key: string;
+  user_message_event: string;
+  bot_message_event: string;
+}
+
+export const ATTRIBUTES = [
+  "server-url", "socket-path", "namespace", "heading", "subheading", "placeholder", "lang", "theme", "layout",
+  "storage", "initial-payload", "session-id", "metadata", "message-delay", "conversations", "voice", "hide",
+  "metadata-key", "user-message-event", "bot-message-event",
+] as const;
+
+function oneOf<T extends string>(value: string | null, allowed: readonly T[], otherwise: T): T {
+  return allowed.find((item) => item === value) ?? otherwise;
+}
+
+function json(value: string | null): JsonObject {
+  if (value === null || value === "") return {};
+  try {
+    return JSON.parse(value) as JsonObject;
+  } catch {
+    console.warn("manent-chat: the metadata attribute is not JSON and is ignored:", value);
+    return {};
+  }
+}
+
+function flag(value: string | null): boolean {
+  return value !== null && value !== "false";
+}
+
+/** Read the attributes of an element; `script_url` says where the bundle came from, and so where the server is. */
+export function readConfig(element: Element, script_url: string): ChatConfig {
+  const attribute = (name: (typeof ATTRIBUTES)[number]): string | null => element.getAttribute(name);
+  const page = document.baseURI;
+  const server = attribute("server-url");
+  return {
+    server_url: server === null || server === "" ? new URL(script_url).origin : new URL(server, page).href.replace(/\/$/, ""),
+    socket_path: attribute("socket-path") ?? "/socket.io",
+    namespace: attribute("namespace") ?? "/",
+    heading: attribute("heading") ?? "Manent",
+    subheading: attribute("subheading") ?? "",
+    placeholder: attribute("placeholder") ?? "",
+    language: attribute("lang") ?? "",
+    theme: oneOf(attribute("theme"), ["auto", "light", "dark"], "auto"),
+    layout: oneOf(attribute("layout"), ["launcher", "fill"], "launcher"),
+    storage: oneOf(attribute("storage"), ["local", "session", "none"], "local"),
+    initial_payload: attribute("initial-payload") ?? "",
+    session_id: attribute("session-id") ?? "",
+    metadata: json(attribute("metadata")),
+    message_delay_ms: Math.max(0, Number(attribute("message-delay") ?? 0) || 0),
+    conversations: flag(attribute("conversations")),
+    voice: flag(attribute("voice")),
+    hide: (attribute("hide") ?? "").split(/[\s,]+/).filter((item) => item !== ""),
+    plain_metadata_key: attribute("metadata-key") ?? "metadata",
+    user_message_event: attribute("user-message-event") ?? "user_uttered",
+    bot_message_event: attribute("bot-message-event") ?? "bot_uttered",
+  };
+}
+
+/** Prefix of every stored key: one per server, so that two chats on one site stay apart. */
+export function storageScope(config: ChatConfig): string {
+  return `manent:${config.server_url}${config.socket_path}${config.namespace}`;
+}

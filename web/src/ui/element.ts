@@ -1,0 +1,257 @@
+/**
+ * `<manent-chat>`: a chat as a floating button or filling its container.
+ *
+ * This file is what a page loads at once; it draws the button and fetches the chat itself when somebody opens it, or
+ * in an idle moment when this browser already has a conversation. Owns the element's attributes, methods and events
+ * (documented in `docs/web-chat.md`); everything inside the panel belongs to `chat.ts`.
+ *
+ * @csspart launcher badge panel header log message bot user bubble text buttons button card image input send composer
+ * @fires manent-ready manent-open manent-close manent-message manent-sent manent-status manent-session manent-notice
+ * @fires manent-unread
+ */
+
+import type { Message } from "../client/wire";
+import type { Chat } from "./chat";
+import { ATTRIBUTES, readConfig, storageScope, type ChatConfig } from "./config";
+import { launcherMark, launcherStyles } from "./launcher";
+import type { CustomRenderer } from "./views/content";
+
+export type { ChatConfig } from "./config";
+export type { CustomRenderer } from "./views/content";
+export type { BotMessage, Message, UserMessage } from "../client/wire";
+
+export type TokenSource = string | null | (() => Promise<string | null | undefined> | string | null | undefined);
+
+const SCRIPT_URL = import.meta.url;
+
+export class ManentChat extends HTMLElement {
+  static readonly observedAttributes = [...ATTRIBUTES, "open"];
+
+  private readonly panel = document.createElement("section");
+  private readonly launcher = document.createElement("button");
+  private readonly badge = document.createElement("span");
+  private readonly renderers = new Map<string, CustomRenderer>();
+  private tokenSource: TokenSource = null;
+  private loading: Promise<Chat> | null = null;
+  private chat: Chat | null = null;
+  private known = "";
+  private root: ShadowRoot;
+
+  constructor() {
+    super();
+    this.root = this.attachShadow({ mode: "open" });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(launcherStyles);
+    this.root.adoptedStyleSheets = [sheet];
+    this.panel.className = "panel";
+    this.panel.id = "panel";
+    this.panel.setAttribute("part", "panel");
+    this.panel.hidden = true;
+    this.launcher.className = "launcher";
+    this.launcher.type = "button";
+    this.launcher.setAttribute("part", "launcher");
+    this.launcher.setAttribute("aria-controls", "panel");
+    this.badge.className = "badge";
+    this.badge.setAttribute("part", "badge");
+    this.badge.hidden = true;
+    this.launcher.append(launcherMark(), this.badge);
+    this.launcher.addEventListener("click", () => this.toggle());
+    // The chat is on its way before the click is finished.
+    this.launcher.addEventListener("pointerenter", () => void this.load(), { once: true });
+  }
+
+  connectedCallback(): void {
+    const config = this.config();
+    const floats = config.layout !== "fill";
+    this.root.replaceChildren(this.panel, ...(floats ? [this.launcher] : []));
+    this.panel.setAttribute("role", floats ? "dialog" : "region");
+    this.panel.setAttribute("aria-label", config.heading);
+    this.showState();
+    if (!floats || this.hasAttribute("open")) void this.load();
+    else if (this.hasConversation(config)) whenIdle(() => this.isConnected && void this.load());
+  }
+
+  disconnectedCallback(): void {
+    this.chat?.stop();
+    this.chat = null;
+    this.loading = null;
+  }
+
+  attributeChangedCallback(name: string, before: string | null, after: string | null): void {
+    if (!this.isConnected || before === after) return;
+    if (name === "open") {
+      this.showState();
+      if (after === null) {
+        this.fire("close", null);
+      } else {
+        this.fire("open", null);
+        void this.load().then((chat) => chat.opened());
+      }
+      return;
+    }
+    this.panel.setAttribute("aria-label", this.config().heading);
+    void this.chat?.configure(this.config());
+  }
+
+  // -- for the page -------------------------------------------------------------------------------------------
+
+  /** Whether the panel is to be seen. */
+  get isOpen(): boolean {
+    return this.getAttribute("layout") === "fill" || this.hasAttribute("open");
+  }
+
+  open(): void {
+    this.setAttribute("open", "");
+  }
+
+  close(): void {
+    const inside = this.root.activeElement !== null;
+    this.removeAttribute("open");
+    if (inside) this.launcher.focus();
+  }
+
+  toggle(): void {
+    if (this.isOpen) this.close();
+    else this.open();
+  }
+
+  /** Say something for the visitor; `title` is what they read, when `text` is a payload. Resolves with its id. */
+  async send(text: string, options: { title?: string } = {}): Promise<string | null> {
+    return (await this.load()).send(text, options.title);
+  }
+
+  /** The JWT of the signed-in visitor, or a function that fetches one whenever one is needed. */
+  setToken(token: TokenSource): void {
+    this.tokenSource = token;
+    this.chat?.client.reconnect();
+  }
+
+  /** Sent along with every message from now on. */
+  setMetadata(metadata: object): void {
+    this.setAttribute("metadata", JSON.stringify(metadata));
+  }
+
+  /** Begin a new conversation; the old one stays in the log. */
+  async reset(): Promise<void> {
+    await (await this.load()).reset();
+  }
+
+  /** Have the conversation erased, on the server as well. */
+  async erase(): Promise<void> {
+    await (await this.load()).erase();
+  }
+
+  /** Forget the conversation in this browser only: for log-out and shared computers. */
+  async forget(): Promise<void> {
+    (await this.load()).client.forget();
+  }
+
+  /** Draw custom JSON whose `type` is `type` (`"*"`: all that nobody else draws). Returns this element. */
+  registerRenderer(type: string, renderer: CustomRenderer): this {
+    this.renderers.set(type, renderer);
+    void this.chat?.configure(this.config());
+    return this;
+  }
+
+  /** What has been said, oldest first, as far as it is loaded. */
+  get messages(): readonly Message[] {
+    return this.chat?.state.messages ?? [];
+  }
+
+  get sessionId(): string | null {
+    return this.chat?.client.sessionId ?? null;
+  }
+
+  // -- inside -------------------------------------------------------------------------------------------------
+
+  private config(): ChatConfig {
+    return readConfig(this, SCRIPT_URL);
+  }
+
+  private load(): Promise<Chat> {
+    this.loading ??= this.loadChat();
+    return this.loading;
+  }
+
+  private async loadChat(): Promise<Chat> {
+    const { Chat } = await import("./chat");
+    const chat = new Chat(
+      {
+        root: this.root,
+        panel: this.panel,
+        renderers: this.renderers,
+        token: async () => (typeof this.tokenSource === "function" ? this.tokenSource() : this.tokenSource),
+        tell: (name, detail) => this.fire(name, detail),
+        close: () => this.close(),
+        isOpen: () => this.isOpen,
+        unread: (count) => this.showUnread(count),
+      },
+      this.config(),
+    );
+    this.chat = chat;
+    await chat.start();
+    this.fire("ready", null);
+    return chat;
+  }
+
+  private hasConversation(config: ChatConfig): boolean {
+    try {
+      return localStorage.getItem(`${storageScope(config)}:session`) !== null;
+    } catch {
+      return false; // blocked storage: nothing to come back to
+    }
+  }
+
+  private showState(): void {
+    const open = this.isOpen;
+    this.panel.hidden = !open;
+    this.launcher.setAttribute("aria-expanded", String(open));
+    this.launcher.setAttribute("aria-label", this.launcherLabel());
+  }
+
+  private launcherLabel(): string {
+    const heading = this.config().heading;
+    return this.badge.hidden ? heading : `${heading} (${this.badge.textContent})`;
+  }
+
+  private showUnread(count: number): void {
+    const text = count > 99 ? "99+" : String(count);
+    if (count === 0 ? this.known === "" : this.known === text) return;
+    this.known = count === 0 ? "" : text;
+    this.badge.textContent = text;
+    this.badge.hidden = count === 0;
+    this.launcher.setAttribute("aria-label", this.launcherLabel());
+    this.fire("unread", { count });
+  }
+
+  private fire(name: string, detail: unknown): void {
+    this.dispatchEvent(new CustomEvent(`manent-${name}`, { detail, bubbles: true, composed: true }));
+  }
+}
+
+function whenIdle(callback: () => void): void {
+  if ("requestIdleCallback" in window) requestIdleCallback(callback, { timeout: 4000 });
+  else setTimeout(callback, 1000);
+}
+
+if (customElements.get("manent-chat") === undefined) customElements.define("manent-chat", ManentChat);
+
+// `<script type="module" src="…/manent-chat.js" data-chat …>` is enough: its data attributes become the element's.
+const script = [...document.scripts].find((candidate) => candidate.src === SCRIPT_URL);
+if (script !== undefined && "chat" in script.dataset) {
+  const place = (): void => {
+    const element = document.createElement("manent-chat");
+    for (const { name, value } of script.attributes) {
+      if (name.startsWith("data-") && name !== "data-chat") element.setAttribute(name.slice(5), value);
+    }
+    document.body.append(element);
+  };
+  if (document.body === null) addEventListener("DOMContentLoaded", place);
+  else place();
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "manent-chat": ManentChat;
+  }
+}

@@ -1,0 +1,34 @@
+/** Chooses the language of the interface. English is at hand; the others are loaded when they are needed. */
+
+import { en, type Words } from "./en";
+
+export type { Words } from "./en";
+export { en } from "./en";
+
+const LOADERS: Record<string, () => Promise<Words>> = {};
+
+export const LANGUAGES = ["en", ...Object.keys(LOADERS)];
+
+const RIGHT_TO_LEFT = new Set(["ar", "he", "fa", "ur"]);
+
+/** The first language of `wanted` that we have; `"pt-BR"` is met by `"pt"`. */
+export function chooseLanguage(wanted: readonly string[]): string {
+  for (const tag of wanted) {
+    const language = tag.toLowerCase().split(/[-_]/)[0]!;
+    if (LANGUAGES.includes(language)) return language;
+  }
+  return "en";
+}
+
+export async function loadWords(language: string): Promise<Words> {
+  const loader = LOADERS[language];
+  return loader === undefined ? en : loader();
+}
+
+export function direction(language: string): "ltr" | "rtl" {
+  return RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
+}
+
+export function fill(template: string, value: string | number): string {
+  return template.replace("{}", () => String(value));
+}

@@ -1,0 +1,52 @@
+/** What the page pays for before anybody chats: the floating button and its frame. No libraries. */
+
+import { theme } from "./theme";
+
+export const launcherStyles = `
+${theme}
+:host { display: block; container: chat / inline-size; }
+:host([hidden]) { display: none; }
+:host([layout="fill"]) { width: 100%; height: 100%; min-height: 12rem; }
+.panel { display: flex; flex-direction: column; background: var(--paper); overflow: hidden; position: relative; }
+:host([layout="fill"]) .panel { height: 100%; }
+:host(:not([layout="fill"])) { position: fixed; z-index: var(--manent-z-index, 2147483000); inset-block-end: 0; inset-inline-end: 0; width: min(27rem, 100%); height: 0; }
+:host(:not([layout="fill"])) .panel { position: absolute; inset-block-end: calc(5.25rem + env(safe-area-inset-bottom)); inset-inline: 0.75rem 1.25rem; height: min(44rem, 100vh - 7rem); height: min(44rem, 100dvh - 7rem); border: 1px solid var(--line); border-radius: calc(var(--radius) + 6px); box-shadow: 0 24px 64px var(--shade), 0 2px 8px var(--shade); }
+:host([position="left"]:not([layout="fill"])) { inset-inline: 0 auto; }
+:host([position="left"]:not([layout="fill"])) .panel { inset-inline: 1.25rem 0.75rem; }
+.panel[hidden] { display: none !important; }
+.launcher { position: absolute; inset-block-end: calc(1.25rem + env(safe-area-inset-bottom)); inset-inline-end: 1.25rem; display: grid; place-items: center; width: 3.5rem; height: 3.5rem; padding: 0; border: 0; border-radius: 1.125rem 1.125rem 0.375rem 1.125rem; background: var(--launcher-ground, var(--accent)); color: var(--on-accent); box-shadow: 0 8px 24px var(--shade); cursor: pointer; transition: transform 0.15s; }
+:host([position="left"]) .launcher { inset-inline: 1.25rem auto; border-radius: 1.125rem 1.125rem 1.125rem 0.375rem; }
+.launcher:hover { transform: translateY(-2px); }
+.launcher:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
+.launcher svg { width: 1.875rem; height: 1.875rem; }
+.badge { position: absolute; inset-block-start: -0.375rem; inset-inline-end: -0.375rem; min-width: 1.375rem; height: 1.375rem; padding-inline: 0.375rem; border-radius: 0.6875rem; background: #b4321f; color: #fff; font: 600 0.8125rem/1.375rem var(--sans); text-align: center; box-sizing: border-box; }
+.badge[hidden] { display: none; }
+@media (max-width: 30rem) {
+  :host([open]:not([layout="fill"])) { inset: 0; width: 100%; height: 100%; }
+  :host([open]:not([layout="fill"])) .panel { position: absolute; inset: 0; height: 100%; border: 0; border-radius: 0; }
+  :host([open]) .launcher { display: none; }
+}
+@media (prefers-reduced-motion: reduce) { .launcher { transition: none; } .launcher:hover { transform: none; } }
+@media print { .launcher { display: none; } :host(:not([layout="fill"])) { position: static; height: auto; width: auto; } }
+`;
+
+const NS = "http://www.w3.org/2000/svg";
+
+/** The mark, built by hand: the launcher is there before the library is. */
+export function launcherMark(): SVGSVGElement {
+  const drawing = document.createElementNS(NS, "svg");
+  const set = (element: Element, attributes: Record<string, string>): Element => {
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    return element;
+  };
+  set(drawing, { viewBox: "0 0 24 24", fill: "none", stroke: "currentColor", "stroke-width": "2", "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true", focusable: "false" });
+  drawing.append(
+    set(document.createElementNS(NS, "path"), {
+      d: "M5 14.5V6.2M5 8.6c.7-1.6 1.9-2.5 3.4-2.5 2 0 3.1 1.3 3.1 3.4v5M11.5 9c.6-1.8 1.9-2.9 3.6-2.9 2 0 3.2 1.3 3.2 3.5v4.9",
+    }),
+  );
+  for (const cx of ["5", "11.6", "18.2"]) {
+    drawing.append(set(document.createElementNS(NS, "circle"), { cx, cy: "19", r: "1.35", fill: "currentColor", stroke: "none" }));
+  }
+  return drawing;
+}

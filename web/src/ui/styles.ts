@@ -1,0 +1,186 @@
+/** The look of the open chat. Measures are in rem and em, so that a visitor's text size counts. */
+
+export const styles = `
+.panel, .panel * { box-sizing: border-box; }
+.panel { font: 400 1rem/1.5 var(--sans); color: var(--ink); text-align: start; -webkit-text-size-adjust: 100%; }
+.panel button, .panel textarea { font: inherit; color: inherit; }
+.panel button { cursor: pointer; touch-action: manipulation; }
+.panel button:disabled { cursor: default; }
+.panel :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.panel h2, .panel h3, .panel p, .panel ul, .panel ol { margin: 0; }
+.panel a { color: var(--accent); text-decoration-thickness: 1px; text-underline-offset: 0.18em; }
+.sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.mark { width: 1.5rem; height: 1.5rem; flex: none; }
+.mark .stet { fill: var(--rubric); }
+
+/* header */
+.panel > header { position: relative; display: flex; align-items: center; gap: 0.75rem; padding: 0.75rem 1rem; border-block-end: 1px solid var(--line); background: var(--paper); z-index: 3; }
+.brand { display: grid; place-items: center; color: var(--ink); }
+.brand .mark { width: 1.75rem; height: 1.75rem; }
+.titles { flex: 1; min-width: 0; }
+.titles h2 { font: 600 1.1875rem/1.25 var(--serif); letter-spacing: 0.002em; overflow-wrap: anywhere; }
+.status { font-size: 0.8125rem; line-height: 1.35; color: var(--soft); }
+.status.away::before { content: ""; display: inline-block; width: 0.5em; height: 0.5em; margin-inline-end: 0.45em; border-radius: 50%; background: var(--rubric); vertical-align: 0.08em; }
+button.icon { display: grid; place-items: center; flex: none; width: 2.5rem; height: 2.5rem; padding: 0; border: 0; border-radius: 10px; background: none; color: var(--soft); }
+button.icon:hover { background: var(--wash); color: var(--ink); }
+#menu { position: absolute; inset-block-start: calc(100% - 0.25rem); inset-inline-end: 0.75rem; min-width: 13rem; max-width: calc(100% - 1.5rem); padding: 0.375rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); box-shadow: 0 12px 32px var(--shade); }
+#menu button { display: flex; width: 100%; padding: 0.55rem 0.75rem; border: 0; border-radius: 9px; background: none; text-align: start; align-items: center; gap: 0.75rem; }
+#menu button:hover, #menu button:focus-visible { background: var(--wash); }
+#menu [role="menuitemcheckbox"]::after { content: ""; margin-inline-start: auto; width: 2rem; height: 1.15rem; border-radius: 1rem; border: 1.5px solid var(--edge); background: radial-gradient(circle at 0.5rem 50%, var(--edge) 0.32rem, transparent 0.36rem); }
+#menu [aria-checked="true"]::after { border-color: var(--accent); background: radial-gradient(circle at calc(100% - 0.5rem) 50%, var(--on-accent) 0.32rem, transparent 0.36rem) var(--accent); }
+
+/* notices */
+.notices { display: grid; background: var(--wash); }
+.notice { display: flex; align-items: flex-start; gap: 0.5rem; padding: 0.5rem 0.5rem 0.5rem 1rem; border-block-end: 1px solid var(--line); font-size: 0.875rem; }
+.notice:dir(rtl) { padding: 0.5rem 1rem 0.5rem 0.5rem; }
+.notice p { flex: 1; padding-block: 0.4rem; white-space: pre-line; overflow-wrap: anywhere; }
+.notice button.icon { width: 2rem; height: 2rem; }
+.notice svg { width: 16px; height: 16px; }
+
+/* conversation */
+.scroll { position: relative; flex: 1; min-height: 0; }
+.log { height: 100%; overflow-y: auto; overflow-x: hidden; overflow-anchor: none; overscroll-behavior: contain; scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
+.panel .log:focus-visible { outline-offset: -3px; }
+.column { display: flex; flex-direction: column; min-height: 100%; max-width: 44rem; margin-inline: auto; padding: 1rem 1rem 1.25rem; }
+.column > :first-child { margin-block-start: auto; }
+.older { align-self: center; margin-block: 0.25rem 0.75rem; font-size: 0.875rem; color: var(--soft); }
+
+.divider { display: flex; align-items: center; gap: 0.875rem; margin-block: 1.5rem 0.75rem; color: var(--soft); font: italic 400 0.875rem/1.3 var(--serif); }
+.divider::before, .divider::after { content: ""; flex: 1; height: 3px; background: radial-gradient(circle, var(--line) 1.25px, transparent 1.5px) center / 9px 3px repeat-x; }
+.divider.rubric { color: var(--rubric); }
+.divider.rubric::before, .divider.rubric::after { background-image: radial-gradient(circle, var(--rubric) 1.25px, transparent 1.5px); opacity: 0.55; }
+
+.bot, .user { margin-block-start: 0.375rem; max-width: 100%; overflow-wrap: anywhere; }
+.bot { padding-inline-start: 2.5rem; display: flex; flex-direction: column; align-items: flex-start; gap: 0.5rem; }
+.bot.starts { margin-block-start: 1.125rem; }
+.bot > header { position: relative; display: flex; align-items: baseline; gap: 0.5rem; margin-block-end: -0.25rem; font-size: 0.8125rem; color: var(--soft); }
+.bot .name { font-weight: 600; color: var(--ink); }
+.avatar { position: absolute; inset-inline-start: -2.5rem; inset-block-start: -0.2rem; display: grid; place-items: center; width: 1.75rem; height: 1.75rem; border-radius: 9px; background: var(--wash); color: var(--ink); }
+.avatar .mark { width: 1.125rem; height: 1.125rem; }
+time { font-variant-numeric: tabular-nums; }
+
+.text { max-width: 100%; }
+.text > :not(:last-child) { margin-block-end: 0.5rem; }
+.text .heading, .card .heading { font-weight: 600; }
+.text ul, .text ol { padding-inline-start: 1.4em; }
+.text li > p { margin: 0; }
+.text li + li { margin-block-start: 0.2rem; }
+.text blockquote { margin: 0; padding-inline-start: 0.875rem; border-inline-start: 3px solid var(--line); color: var(--soft); }
+.text code, .custom code { font: 0.875em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; background: var(--wash); padding: 0.1em 0.3em; border-radius: 5px; }
+.text pre, .custom pre { max-width: 100%; margin: 0; padding: 0.75rem 0.875rem; overflow-x: auto; background: var(--wash); border-radius: 10px; overflow-wrap: normal; direction: ltr; text-align: left; }
+.text pre code, .custom pre code { background: none; padding: 0; }
+.text hr { border: 0; border-block-start: 1px solid var(--line); margin-block: 0.75rem; }
+
+.user { align-self: flex-end; display: flex; flex-direction: column; align-items: flex-end; max-width: min(85%, 34rem); }
+.user.starts { margin-block-start: 1.125rem; }
+.bubble { padding: 0.55rem 0.95rem; border-radius: 18px 18px 5px 18px; background: var(--bubble); color: var(--on-bubble); white-space: pre-wrap; }
+.panel:dir(rtl) .bubble { border-radius: 18px 18px 18px 5px; }
+.user.failed .bubble { background: none; color: var(--ink); box-shadow: inset 0 0 0 1.5px var(--rubric); }
+.state { display: flex; flex-wrap: wrap; justify-content: flex-end; align-items: center; gap: 0.25rem 0.625rem; min-height: 1.375rem; padding-inline: 0.25rem; font-size: 0.8125rem; color: var(--soft); }
+.state.failed { color: var(--rubric); }
+.stet { display: inline-flex; gap: 4px; }
+.stet i, .typing i { width: 5px; height: 5px; border-radius: 50%; background: var(--rubric); }
+.state.sending .stet i { background: var(--edge); animation: beat 1.2s infinite ease-in-out; }
+.state .stet i:nth-child(2), .typing i:nth-of-type(2) { animation-delay: 0.16s; }
+.state .stet i:nth-child(3), .typing i:nth-of-type(3) { animation-delay: 0.32s; }
+.trouble { margin-block-start: 0.25rem; font-size: 0.875rem; color: var(--rubric); text-align: end; }
+
+.typing { display: flex; align-items: center; gap: 6px; height: 1.5rem; margin-block-start: 0.875rem; padding-inline-start: 2.5rem; }
+.typing i { width: 7px; height: 7px; animation: beat 1.2s infinite ease-in-out; }
+@keyframes beat { 0%, 60%, 100% { opacity: 0.35; transform: none; } 30% { opacity: 1; transform: translateY(-3px); } }
+
+.empty { margin-block: auto; padding: 2rem 1rem; display: grid; justify-items: center; gap: 1rem; text-align: center; color: var(--soft); }
+.empty .mark { width: 3.5rem; height: 3.5rem; color: var(--ink); }
+.empty p { max-width: 24rem; font: italic 400 1.0625rem/1.5 var(--serif); text-wrap: balance; }
+
+/* what an assistant can show */
+.buttons, .rating { display: flex; flex-wrap: wrap; gap: 0.5rem; margin-block: 0.125rem; max-width: 100%; }
+.buttons > *, .rating > * { display: inline-flex; align-items: center; gap: 0.4rem; min-height: 2.5rem; padding: 0.4rem 1rem; border: 1.5px solid var(--accent); border-radius: 1.25rem; background: var(--raised); color: var(--accent); font-weight: 500; line-height: 1.3; text-align: start; text-decoration: none; transition: background 0.12s, color 0.12s; }
+.panel .buttons > button, .panel .rating > button { color: var(--accent); }
+.panel .buttons > :not(:disabled):hover, .panel .rating > :not(:disabled):hover { background: var(--tint); }
+.panel .buttons > :not(:disabled):active { background: var(--accent); color: var(--on-accent); }
+.panel .buttons > :disabled, .panel .rating > :disabled { border-color: var(--line); background: none; color: var(--soft); font-weight: 400; }
+.panel .buttons > .chosen:disabled, .panel .rating > .chosen:disabled { border-color: var(--accent); background: var(--tint); color: var(--ink); font-weight: 500; }
+.buttons svg, .rating svg { width: 16px; height: 16px; flex: none; color: var(--accent); }
+.picture { display: block; border-radius: var(--radius); max-width: 100%; }
+.media { display: block; max-width: min(100%, 26rem); max-height: 24rem; height: auto; border-radius: var(--radius); background: var(--wash); }
+img.media { min-height: 3rem; min-width: 3rem; object-fit: contain; }
+audio { width: min(100%, 22rem); }
+.panel a.file { display: inline-flex; align-items: center; gap: 0.6rem; padding: 0.6rem 1rem; border: 1px solid var(--line); border-radius: 12px; background: var(--raised); text-decoration: none; font-weight: 500; }
+.file:hover { background: var(--tint); }
+.cards { display: flex; gap: 0.75rem; max-width: 100%; overflow-x: auto; scroll-snap-type: x proximity; padding: 2px 2px 0.5rem; scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
+.card { flex: none; width: min(15rem, 80%); display: flex; flex-direction: column; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); overflow: hidden; scroll-snap-align: start; }
+.card:only-child { width: min(20rem, 100%); }
+.card > img { display: block; width: 100%; aspect-ratio: 16 / 10; object-fit: cover; background: var(--wash); }
+.card-words { padding: 0.75rem 0.875rem; flex: 1; }
+.card-words p:last-child:not(.heading) { font-size: 0.875rem; color: var(--soft); }
+.card .buttons { padding: 0 0.875rem 0.875rem; }
+.accordion { width: 100%; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); overflow: hidden; }
+.accordion details + details { border-block-start: 1px solid var(--line); }
+.accordion summary, .custom summary { cursor: pointer; padding: 0.65rem 0.95rem; font-weight: 500; }
+.panel .accordion summary:focus-visible { outline-offset: -3px; border-radius: var(--radius); }
+.accordion .text { padding: 0 0.95rem 0.8rem; }
+.custom { max-width: 100%; }
+details.custom { width: 100%; border: 1px dashed var(--line); border-radius: var(--radius); color: var(--soft); font-size: 0.875rem; }
+details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
+
+/* composer */
+.composer { padding: 0.5rem 1rem max(0.875rem, env(safe-area-inset-bottom)); background: var(--paper); }
+.field { display: flex; align-items: flex-end; gap: 0.25rem; max-width: 42rem; margin-inline: auto; padding: 0.3125rem; border: 1.5px solid var(--edge); border-radius: 1.5rem; background: var(--raised); }
+.field:focus-within { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }
+.field textarea { flex: 1; min-width: 0; min-height: 2.375rem; max-height: 9rem; padding: 0.44rem 0.5rem 0.44rem 0.8rem; border: 0; background: none; resize: none; outline: none; line-height: 1.5; field-sizing: content; }
+.field textarea:dir(rtl) { padding: 0.44rem 0.8rem 0.44rem 0.5rem; }
+.panel .field textarea:focus-visible { outline: none; }
+.field textarea::placeholder { color: var(--soft); opacity: 1; }
+.panel .send { display: grid; place-items: center; flex: none; width: 2.375rem; height: 2.375rem; padding: 0; border: 0; border-radius: 50%; background: var(--accent); color: var(--on-accent); }
+.panel .send:disabled { background: var(--wash); color: var(--edge); }
+.field .icon { width: 2.375rem; height: 2.375rem; border-radius: 50%; }
+.dictate.on { color: var(--rubric); }
+.jump { position: absolute; inset-block-end: 0.5rem; inset-inline: 0; width: fit-content; margin-inline: auto; display: flex; align-items: center; gap: 0.4rem; min-height: 2.5rem; min-width: 2.5rem; justify-content: center; padding: 0.25rem 0.6rem; border: 1px solid var(--line); border-radius: 1.25rem; background: var(--raised); box-shadow: 0 4px 16px var(--shade); font-size: 0.875rem; }
+.jump span { padding-inline-start: 0.4rem; }
+.panel button.quiet { padding: 0.25rem 0.5rem; min-height: 1.75rem; border: 0; border-radius: 8px; background: none; color: var(--accent); font-weight: 500; text-decoration: underline; text-underline-offset: 0.2em; text-decoration-thickness: 1px; }
+.panel button.quiet:hover { background: var(--wash); }
+
+/* questions */
+.veil { position: absolute; inset: 0; z-index: 5; display: grid; place-items: center; padding: 1rem; background: color-mix(in srgb, var(--paper) 78%, transparent); }
+.question { width: min(22rem, 100%); max-height: 100%; overflow: auto; padding: 1.25rem; border: 1px solid var(--line); border-radius: calc(var(--radius) + 4px); background: var(--raised); box-shadow: 0 16px 48px var(--shade); }
+.question h3 { font: 600 1.125rem/1.3 var(--serif); margin-block-end: 0.375rem; }
+.question p { color: var(--soft); }
+.answers { display: flex; justify-content: flex-end; gap: 0.5rem; margin-block-start: 1.125rem; }
+.panel .answers button { min-height: 2.5rem; padding: 0.375rem 1rem; border-radius: 1.25rem; text-decoration: none; }
+.panel .solid { border: 0; background: var(--accent); color: var(--on-accent); font-weight: 500; }
+.panel ul.sessions { list-style: none; padding: 0; margin-block-start: 0.5rem; }
+.sessions button { display: grid; width: 100%; padding: 0.6rem 0.75rem; border: 0; border-radius: 10px; background: none; text-align: start; }
+.sessions button:hover { background: var(--wash); }
+.sessions time { font-size: 0.8125rem; color: var(--soft); }
+.preview { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+
+/* Arriving is shown, staying is not. */
+@media (prefers-reduced-motion: no-preference) {
+  .bot, .user { animation: arrive 0.22s ease-out; }
+  @keyframes arrive { from { opacity: 0; transform: translateY(4px); } }
+}
+@media (prefers-reduced-motion: reduce) {
+  .panel *, .panel *::before { animation: none !important; transition: none !important; }
+}
+@media (forced-colors: active) {
+  .bubble, .buttons > *, .field, .send { border: 1px solid; }
+  .stet i, .typing i { background: CanvasText; }
+}
+@container chat (max-width: 26rem) {
+  .column { padding-inline: 0.875rem; }
+  .bot, .typing { padding-inline-start: 0; }
+  .bot > header { align-items: center; }
+  .avatar { position: static; width: 1.5rem; height: 1.5rem; }
+  .composer { padding-inline: 0.625rem; }
+}
+@container chat (min-width: 60rem) {
+  .panel > header { padding-inline: 1.5rem; }
+  .column { padding-block-start: 2rem; }
+}
+@media print {
+  .panel > header button, .composer, .jump, .notices, .state { display: none !important; }
+  .scroll, .log { overflow: visible; height: auto; }
+  .bubble { border: 1px solid; background: none; color: #000; }
+}
+`;

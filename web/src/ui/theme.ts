@@ -1,0 +1,52 @@
+/**
+ * Colours and measures, as custom properties. A site sets `--manent-…` on the element; what it leaves out comes from
+ * here. Ink on paper, and the red of old rubrics for what stands between the lines. Every pair of text and ground
+ * has a contrast of at least 4.5:1 in both schemes.
+ */
+
+const LIGHT = `
+  --ink: var(--manent-text, #1b2033);
+  --soft: var(--manent-text-soft, #5a6072);
+  --paper: var(--manent-background, #fcfcfa);
+  --raised: var(--manent-surface, #ffffff);
+  --wash: var(--manent-wash, #f1f2f0);
+  --line: var(--manent-line, #dfe1de);
+  --edge: var(--manent-edge, #7d8394);
+  --accent: var(--manent-accent, #2c3e91);
+  --on-accent: var(--manent-on-accent, #ffffff);
+  --tint: color-mix(in srgb, var(--accent) 8%, var(--raised));
+  --rubric: var(--manent-rubric, #b4321f);
+  --bubble: var(--manent-user-background, var(--accent));
+  --on-bubble: var(--manent-user-text, var(--on-accent));
+  --shade: rgb(22 27 48 / 16%);
+  color-scheme: light;
+`;
+
+const DARK = `
+  --ink: var(--manent-text, #e9e8e3);
+  --soft: var(--manent-text-soft, #a5aabb);
+  --paper: var(--manent-background, #14161e);
+  --raised: var(--manent-surface, #1c1f2a);
+  --wash: var(--manent-wash, #20232e);
+  --line: var(--manent-line, #2e3240);
+  --edge: var(--manent-edge, #7f869b);
+  --accent: var(--manent-accent, #a9b6ff);
+  --on-accent: var(--manent-on-accent, #14182c);
+  --tint: color-mix(in srgb, var(--accent) 12%, var(--raised));
+  --rubric: var(--manent-rubric, #ff8d78);
+  --bubble: var(--manent-user-background, #3a4990);
+  --on-bubble: var(--manent-user-text, #ffffff);
+  --shade: rgb(0 0 0 / 50%);
+  color-scheme: dark;
+`;
+
+export const theme = `
+:host {
+  ${LIGHT}
+  --sans: var(--manent-font, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", Arial, sans-serif);
+  --serif: var(--manent-heading-font, "Iowan Old Style", "Palatino Linotype", Palatino, "URW Palladio L", P052, "Noto Serif", Georgia, serif);
+  --radius: var(--manent-radius, 14px);
+}
+@media (prefers-color-scheme: dark) { :host(:not([theme="light"])) { ${DARK} } }
+:host([theme="dark"]) { ${DARK} }
+`;

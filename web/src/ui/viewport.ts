@@ -1,0 +1,108 @@
+/**
+ * Keeps a reader where they are while the conversation changes around them.
+ *
+ * Owns the window of drawn messages and the scroll position. At the end of the conversation it follows what arrives;
+ * anywhere else the message under the reader's eyes stays where it is, whatever is added or removed.
+ */
+
+import type { Message } from "../client/wire";
+import { earlier, follow, later, newest, type Span } from "./window";
+
+/** How near to an edge, in pixels, the window moves on. */
+const NEAR = 600;
+/** Within so many pixels of the end one reads the end. */
+const AT_END = 48;
+
+export class Viewport {
+  span: Span = { start: 0, end: 0 };
+  /** Whether the reader follows the end. */
+  following = true;
+  private messages: readonly Message[] = [];
+  private log: HTMLElement | null = null;
+  private anchor: { key: string; top: number } | null = null;
+
+  constructor(private readonly moved: () => void) {}
+
+  attach(log: HTMLElement): void {
+    if (this.log === log) return;
+    this.log = log;
+    log.addEventListener("scroll", () => this.scrolled(), { passive: true });
+  }
+
+  /** Adjust the window to a changed list; call before drawing. */
+  update(messages: readonly Message[]): void {
+    const known = this.messages;
+    if (messages !== known) {
+      const first = known[this.span.start];
+      const at = first === undefined ? -1 : messages.indexOf(first);
+      if (at === -1) {
+        this.span = newest(messages.length);
+        this.following = true;
+      } else {
+        const atEnd = this.span.end === known.length;
+        this.span = follow(this.span, at - this.span.start, messages.length, atEnd);
+        if (this.following && atEnd && this.span.end - this.span.start > 120) this.span = newest(messages.length);
+      }
+      this.messages = messages;
+    }
+    this.anchor = this.following ? null : this.findAnchor();
+  }
+
+  /** Put the reader back where they were; call after drawing. */
+  settle(): void {
+    if (this.log === null) return;
+    if (this.following) {
+      this.log.scrollTop = this.log.scrollHeight;
+    } else if (this.anchor !== null) {
+      const element = this.log.querySelector(`[data-key="${CSS.escape(this.anchor.key)}"]`);
+      if (element !== null) {
+        const drift = element.getBoundingClientRect().top - this.anchor.top;
+        if (Math.abs(drift) > 0.5) this.log.scrollTop += drift;
+      }
+    }
+  }
+
+  /** Whether newer messages exist than are drawn. */
+  get behind(): boolean {
+    return this.span.end < this.messages.length;
+  }
+
+  toEnd(): void {
+    this.span = newest(this.messages.length);
+    this.following = true;
+    this.moved();
+  }
+
+  private findAnchor(): { key: string; top: number } | null {
+    if (this.log === null) return null;
+    const edge = this.log.getBoundingClientRect().top;
+    for (const element of this.log.querySelectorAll<HTMLElement>("[data-key]")) {
+      const box = element.getBoundingClientRect();
+      if (box.bottom > edge) return { key: element.dataset["key"]!, top: box.top };
+    }
+    return null;
+  }
+
+  private scrolled(): void {
+    const log = this.log;
+    if (log === null) return;
+    const below = log.scrollHeight - log.scrollTop - log.clientHeight;
+    const was = this.following;
+    this.following = below < AT_END && !this.behind;
+    if (log.scrollTop < NEAR && this.span.start > 0) {
+      this.following = false;
+      this.span = earlier(this.span);
+      this.moved();
+    } else if (below < NEAR && this.behind) {
+      this.span = later(this.span, this.messages.length);
+      this.moved();
+    } else if (was !== this.following || log.scrollTop < NEAR) {
+      this.moved();
+    }
+  }
+
+  /** Whether the reader is near the first drawn message, and everything loaded is drawn up to it. */
+  get atBeginning(): boolean {
+    return this.log !== null && this.span.start === 0 && this.log.scrollTop < NEAR;
+  }
+}

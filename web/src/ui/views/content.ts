@@ -1,0 +1,153 @@
+/** The pieces of a bot message: one small view a kind. */
+
+import { html, nothing, type TemplateResult } from "lit-html";
+
+import type { Json } from "../../client/wire";
+import type { Button, Card, Content } from "../../state/content";
+import { safeLink, safeSource } from "../../state/links";
+import type { Choice } from "../../state/transcript";
+import { checkIcon, fileIcon } from "../icons";
+import { fill, type Words } from "../i18n";
+import { link, markdown } from "./markdown";
+
+/** Draws custom JSON of one `type`; returns a node or text, never markup. */
+export type CustomRenderer = (value: Json, context: { send: (payload: string, title?: string) => void }) => Node | string;
+
+export interface ContentContext {
+  words: Words;
+  /** Addresses are relative to the server. */
+  base: string;
+  choice: Choice;
+  choose(payload: string, title: string): void;
+  renderers: ReadonlyMap<string, CustomRenderer>;
+}
+
+type Drawn = TemplateResult | typeof nothing;
+
+export function content(piece: Content, context: ContentContext): Drawn {
+  switch (piece.kind) {
+    case "text":
+      return html`<div class="text" part="text" dir="auto">${markdown(piece.text, context.base)}</div>`;
+    case "image":
+      return image(piece.src, piece.alt, context);
+    case "video":
+      return media(piece.src, context, (src) => html`<video part="video" class="media" controls preload="metadata" src=${src} aria-label=${piece.title || nothing}></video>`);
+    case "audio":
+      return media(piece.src, context, (src) => html`<audio part="audio" controls preload="metadata" src=${src} aria-label=${piece.title || nothing}></audio>`);
+    case "file":
+      return file(piece, context);
+    case "cards":
+      return cards(piece.cards, context);
+    case "accordion":
+      return html`<div class="accordion" part="accordion">
+        ${piece.sections.map(
+          (section) =>
+            html`<details>
+              <summary dir="auto">${section.title}</summary>
+              <div class="text" dir="auto">
+                ${markdown(section.text, context.base)} ${section.link === null ? nothing : address(section.link, section.link, context)}
+              </div>
+            </details>`,
+        )}
+      </div>`;
+    case "rating":
+      return html`${piece.text === "" ? nothing : html`<div class="text" dir="auto">${markdown(piece.text, context.base)}</div>`}
+      ${buttons(piece.options, context, "rating")}
+      ${!context.choice.open && piece.options.some((option) => option.payload === context.choice.chosen) && piece.thanks !== ""
+        ? html`<div class="text" dir="auto">${piece.thanks}</div>`
+        : nothing}`;
+    case "buttons":
+      return buttons(piece.buttons, context, "buttons");
+    case "custom":
+      return custom(piece.type, piece.value, context);
+  }
+}
+
+function media(src: string, context: ContentContext, draw: (src: string) => TemplateResult): Drawn {
+  const safe = safeSource(src, context.base);
+  return safe === null ? html`<div class="text" dir="auto">${src}</div>` : draw(safe);
+}
+
+function image(src: string, alt: string, context: ContentContext): Drawn {
+  return media(src, context, (safe) => {
+    const picture = html`<img part="image" class="media" src=${safe} alt=${alt} loading="lazy" decoding="async" />`;
+    // A picture opens in full; one without a description needs a name for its link.
+    return safe.startsWith("data:")
+      ? picture
+      : html`<a class="picture" href=${safe} target="_blank" rel="noopener noreferrer" aria-label=${alt === "" ? safe.split("/").at(-1)! : nothing}>${picture}</a>`;
+  });
+}
+
+function address(href: string, label: string, context: ContentContext): Drawn {
+  const safe = safeLink(href, context.base);
+  return safe === null ? html`${label}` : link(safe, label);
+}
+
+function file(piece: Extract<Content, { kind: "file" }>, context: ContentContext): Drawn {
+  const href = safeLink(piece.url, context.base);
+  if (href === null) return html`<div class="text" dir="auto">${piece.name}</div>`;
+  return html`${piece.text === "" ? nothing : html`<div class="text" dir="auto">${markdown(piece.text, context.base)}</div>`}
+    <a class="file" part="file" href=${href} download target="_blank" rel="noopener noreferrer" aria-label=${fill(context.words.download_file, piece.name)}
+      >${fileIcon()}<span dir="auto">${piece.name}</span></a
+    >`;
+}
+
+function buttons(list: readonly Button[], context: ContentContext, kind: "buttons" | "rating"): Drawn {
+  if (list.length === 0) return nothing;
+  const { choice } = context;
+  return html`<div class=${kind} part=${kind} role="group">
+    ${list.map((button) => {
+      const href = button.url === null ? null : safeLink(button.url, context.base);
+      if (href !== null && button.payload === null) return link(href, button.title, "button link-button");
+      if (button.payload === null) return nothing;
+      const payload = button.payload;
+      const chosen = !choice.open && choice.chosen === payload;
+      return html`<button
+        type="button"
+        part="button"
+        class=${chosen ? "chosen" : ""}
+        dir="auto"
+        ?disabled=${!choice.open}
+        aria-pressed=${choice.open ? nothing : String(chosen)}
+        @click=${() => {
+          context.choose(payload, button.title);
+          if (href !== null) open(href, "_blank", "noopener,noreferrer");
+        }}
+      >
+        ${chosen ? checkIcon() : nothing}<span>${button.title}</span>
+      </button>`;
+    })}
+  </div>`;
+}
+
+function cards(list: readonly Card[], context: ContentContext): Drawn {
+  if (list.length === 0) return nothing;
+  return html`<div class="cards" part="cards" role="group" tabindex=${list.length > 1 ? 0 : nothing} aria-label=${list.map((card) => card.title).join(", ")}>
+    ${list.map((card) => {
+      const src = card.image === null ? null : safeSource(card.image, context.base);
+      return html`<article class="card" part="card">
+        ${src === null ? nothing : html`<img src=${src} alt="" loading="lazy" decoding="async" />`}
+        <div class="card-words">
+          <p class="heading" dir="auto">${card.link === null ? card.title : address(card.link, card.title, context)}</p>
+          ${card.subtitle === "" ? nothing : html`<p dir="auto">${card.subtitle}</p>`}
+        </div>
+        ${buttons(card.buttons, context, "buttons")}
+      </article>`;
+    })}
+  </div>`;
+}
+
+function custom(type: string, value: Json, context: ContentContext): Drawn {
+  const renderer = context.renderers.get(type) ?? context.renderers.get("*");
+  if (renderer !== undefined) {
+    try {
+      return html`<div class="custom" part="custom">${renderer(value, { send: (payload, title) => context.choose(payload, title ?? payload) })}</div>`;
+    } catch (error) {
+      console.error(`manent-chat: the renderer for custom messages of type "${type}" failed`, error);
+    }
+  }
+  return html`<details class="custom" part="custom">
+    <summary>${context.words.unknown}${type === "" ? nothing : html` (${type})`}</summary>
+    <pre tabindex="0"><code>${JSON.stringify(value, null, 2)}</code></pre>
+  </details>`;
+}

@@ -1,0 +1,201 @@
+/** What stands around the conversation: header with menu, notices, composer. */
+
+import { html, nothing, type TemplateResult } from "lit-html";
+
+import type { Notice } from "../../client/events";
+import type { SessionSummary } from "../../client/wire";
+import { closeIcon, mark, menuIcon, microphoneIcon, sendIcon } from "../icons";
+import { fill, type Words } from "../i18n";
+
+export interface MenuEntry {
+  label: string;
+  /** For entries that are on or off. */
+  checked?: boolean;
+  act(): void;
+}
+
+export function headerView(options: {
+  words: Words;
+  heading: string;
+  subheading: string;
+  status: string;
+  online: boolean;
+  menu: readonly MenuEntry[];
+  menuOpen: boolean;
+  toggleMenu(open: boolean): void;
+  /** Null where the chat cannot be closed. */
+  close: (() => void) | null;
+}): TemplateResult {
+  const { words } = options;
+  return html`<header part="header">
+    <span class="brand" part="brand">${mark()}</span>
+    <div class="titles">
+      <h2 id="heading" dir="auto">${options.heading}</h2>
+      ${options.subheading === "" && options.status === ""
+        ? nothing
+        : html`<p class="status ${options.online ? "" : "away"}" dir="auto">${options.status === "" ? options.subheading : options.status}</p>`}
+    </div>
+    ${options.menu.length === 0
+      ? nothing
+      : html`<button
+          type="button"
+          class="icon menu-button"
+          aria-haspopup="menu"
+          aria-expanded=${options.menuOpen}
+          aria-controls="menu"
+          aria-label=${words.menu}
+          @click=${() => options.toggleMenu(!options.menuOpen)}
+        >
+          ${menuIcon()}
+        </button>`}
+    ${options.close === null
+      ? nothing
+      : html`<button type="button" class="icon" aria-label=${words.close} @click=${options.close}>${closeIcon()}</button>`}
+    ${options.menuOpen ? menuView(options.menu, words, () => options.toggleMenu(false)) : nothing}
+  </header>`;
+}
+
+function menuView(entries: readonly MenuEntry[], words: Words, close: () => void): TemplateResult {
+  const move = (event: KeyboardEvent): void => {
+    const items = [...(event.currentTarget as Element).querySelectorAll("button")];
+    const at = items.indexOf(event.target as HTMLButtonElement);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
+    if (event.key === "Tab") close();
+    if (to === undefined) return;
+    event.preventDefault();
+    items[(to + items.length) % items.length]?.focus();
+  };
+  return html`<div id="menu" role="menu" part="menu" aria-label=${words.menu} @keydown=${move}>
+    ${entries.map(
+      (entry) =>
+        html`<button
+          type="button"
+          role=${entry.checked === undefined ? "menuitem" : "menuitemcheckbox"}
+          aria-checked=${entry.checked === undefined ? nothing : entry.checked}
+          tabindex="-1"
+          @click=${() => {
+            close();
+            entry.act();
+          }}
+        >
+          <span>${entry.label}</span>
+        </button>`,
+    )}
+  </div>`;
+}
+
+export function noticesView(notices: readonly { notice: Notice; text: string }[], words: Words, dismiss: (notice: Notice) => void): TemplateResult {
+  return html`<div class="notices" role="status">
+    ${notices.map(
+      ({ notice, text }) =>
+        html`<div class="notice" part="notice">
+          <p dir="auto">${text}</p>
+          <button type="button" class="icon" aria-label=${words.dismiss} @click=${() => dismiss(notice)}>${closeIcon()}</button>
+        </div>`,
+    )}
+  </div>`;
+}
+
+export interface Question {
+  ask: string;
+  note: string;
+  yes: string;
+  act(): void;
+}
+
+export function questionView(question: Question, words: Words, answer: (yes: boolean) => void): TemplateResult {
+  return html`<div class="veil" @click=${(event: Event) => event.target === event.currentTarget && answer(false)}>
+    <div class="question" part="question" role="alertdialog" aria-modal="true" aria-labelledby="ask" aria-describedby="note">
+      <h3 id="ask">${question.ask}</h3>
+      <p id="note">${question.note}</p>
+      <div class="answers">
+        <button type="button" class="quiet cancel" @click=${() => answer(false)}>${words.cancel}</button>
+        <button type="button" class="solid" @click=${() => answer(true)}>${question.yes}</button>
+      </div>
+    </div>
+  </div>`;
+}
+
+export function sessionsView(
+  sessions: readonly SessionSummary[],
+  words: Words,
+  language: string,
+  open: (session_id: string | null) => void,
+): TemplateResult {
+  const day = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+  return html`<div class="veil" @click=${(event: Event) => event.target === event.currentTarget && open(null)}>
+    <div class="question" part="question" role="dialog" aria-modal="true" aria-labelledby="ask">
+      <h3 id="ask">${words.past}</h3>
+      ${sessions.length === 0 ? html`<p>${words.none}</p>` : nothing}
+      <ul class="sessions">
+        ${sessions.map(
+          (session) =>
+            html`<li>
+              <button type="button" @click=${() => open(session.session_id)}>
+                <span class="preview" dir="auto">${session.preview}</span
+                ><time datetime=${new Date(session.last * 1000).toISOString()}>${day.format(new Date(session.last * 1000))}</time>
+              </button>
+            </li>`,
+        )}
+      </ul>
+      <div class="answers"><button type="button" class="quiet cancel" @click=${() => open(null)}>${words.cancel}</button></div>
+    </div>
+  </div>`;
+}
+
+export function composerView(options: {
+  words: Words;
+  placeholder: string;
+  draft: string;
+  write(text: string): void;
+  send(): void;
+  /** Null where the browser cannot listen. */
+  dictate: (() => void) | null;
+  listening: boolean;
+}): TemplateResult {
+  const { words } = options;
+  const pressed = (event: KeyboardEvent): void => {
+    // While an input method composes, Enter chooses a character.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    options.send();
+  };
+  return html`<form
+    part="composer"
+    class="composer"
+    @submit=${(event: Event) => {
+      event.preventDefault();
+      options.send();
+    }}
+  >
+    <div class="field">
+      <textarea
+        part="input"
+        rows="1"
+        dir="auto"
+        enterkeyhint="send"
+        autocomplete="off"
+        maxlength="10000"
+        aria-label=${words.write}
+        placeholder=${options.placeholder === "" ? words.write : options.placeholder}
+        .value=${options.draft}
+        @input=${(event: Event) => options.write((event.target as HTMLTextAreaElement).value)}
+        @keydown=${pressed}
+      ></textarea>
+      ${options.dictate === null
+        ? nothing
+        : html`<button type="button" class="icon dictate ${options.listening ? "on" : ""}" aria-pressed=${options.listening} aria-label=${options.listening ? words.listening : words.dictate} @click=${options.dictate}>
+            ${microphoneIcon()}
+          </button>`}
+      <button type="submit" part="send" class="send" aria-label=${words.send} ?disabled=${options.draft.trim() === ""}>${sendIcon()}</button>
+    </div>
+  </form>`;
+}
+
+export function typingView(words: Words, name: string): TemplateResult {
+  return html`<div class="typing" part="typing"><span class="sr">${fill(words.typing, name)}</span><i></i><i></i><i></i></div>`;
+}
+
+export function emptyView(words: Words): TemplateResult {
+  return html`<div class="empty" part="empty">${mark()}<p>${words.empty}</p></div>`;
+}
