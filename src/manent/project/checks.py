@@ -1,14 +1,24 @@
 """Checks that need more than one file: names that are used and defined nowhere, and the other way round.
 
-Called by `reading` once all files are read. What a broken file would have defined is not called unknown.
+Called by `reading` once all files are read. What would stop Rasa's training is an error, the rest of what its
+validator finds a warning. A file that could not be parsed makes no noise here: what it would have defined is not
+called unknown. Contradictions between rules and stories are found by the dialogue's training, not here.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from manent.core.domain import Domain
-from manent.core.training_data import AssistantConfig, NluData, Stories
-from manent.project.domain_files import RawDomain
-from manent.project.problems import Report
+from manent.core.domain import DEFAULT_ACTIONS, DEFAULT_INTENTS, Domain
+from manent.core.training_data import AssistantConfig, ComponentConfig, NluData, Stories, Where
+from manent.project.domain_files import RawDomain, item_options
+from manent.project.problems import Report, Spot, did_you_mean
+from manent.project.story_checks import StoryNames, check_stories
+
+DEFAULT_RESPONSES = ("utter_default", "utter_restart", "utter_back", "utter_ask_rephrase")
+"""Responses that default actions use."""
+
+_SINGLY = 5
+_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,3 +37,295 @@ class Parsed:
 
 def check_project(parsed: Parsed, report: Report) -> None:
     """Report what does not fit together."""
+    rule_policy = next((policy for policy in parsed.config.policies if policy.name == "RulePolicy"), None)
+    if not parsed.raw.is_broken:
+        used = check_stories(
+            parsed.stories,
+            _story_names(parsed),
+            report,
+            are_rules_restricted=rule_policy is not None and rule_policy.options.get("restrict_rules") is not False,
+        )
+        _check_mappings(parsed)
+        _check_intent_options(parsed)
+        _check_responses(parsed)
+        _check_examples_against_domain(parsed, report)
+        if not (parsed.are_stories_broken or parsed.is_nlu_broken):
+            _check_unused(parsed, used)
+        if not parsed.is_config_broken:
+            _check_policies(parsed, rule_policy, report)
+        _check_forms(parsed)
+    _check_examples(parsed, report)
+
+
+def _story_names(parsed: Parsed) -> StoryNames:
+    raw = parsed.raw
+    responses = [name for name in raw.responses if "/" not in name]
+    retrieval = [f"utter_{intent.name}" for intent in parsed.domain.intents.values() if intent.is_retrieval]
+    return StoryNames(
+        intents=(*raw.intents, *DEFAULT_INTENTS),
+        entities=tuple(raw.entities),
+        slots=(*raw.slots, *parsed.domain.slots),
+        actions=(*raw.actions, *DEFAULT_ACTIONS, *responses, *retrieval, *raw.forms, *raw.listed_forms),
+        responses=(*responses, *retrieval),
+        loops=(*raw.forms, *raw.listed_forms, *raw.actions, "action_two_stage_fallback"),
+        categories={slot.name: slot.values for slot in parsed.domain.slots.values() if slot.type == "categorical"},
+    )
+
+
+# --- the domain itself ----------------------------------------------------------------------------------------------
+
+
+def _warn_unknown(spot: Spot | None, name: str, known: Iterable[str], code: str, expected: str) -> None:
+    options = tuple(known)
+    if spot is not None and name not in options:
+        spot.warn(code, expected, did_you_mean(name, options), found=f'"{name}"')
+
+
+def _mapping_spots(slot: Spot) -> Iterator[Spot]:
+    mappings = slot.get("mappings")
+    if mappings is not None and isinstance(mappings.value, list):
+        yield from (item for item in mappings.items() if isinstance(item.value, dict))
+
+
+def _texts(spot: Spot | None) -> Iterator[tuple[str, Spot]]:
+    """Yield the names of a single name or a list of them."""
+    if spot is None:
+        return
+    if isinstance(spot.value, str):
+        yield spot.value, spot
+    elif isinstance(spot.value, list):
+        yield from ((item.value, item) for item in spot.items() if isinstance(item.value, str))
+
+
+def _check_mappings(parsed: Parsed) -> None:
+    raw = parsed.raw
+    intents = (*raw.intents, *DEFAULT_INTENTS)
+    actions = (*raw.actions, *DEFAULT_ACTIONS)
+    for name, slot in raw.slots.items():
+        for mapping in _mapping_spots(slot):
+            for entity, spot in _texts(mapping.get("entity")):
+                _warn_unknown(spot, entity, raw.entities, "slots.unknown-entity", "an entity of the domain")
+            for key in ("intent", "not_intent"):
+                for intent, spot in _texts(mapping.get(key)):
+                    _warn_unknown(spot, intent, intents, "slots.unknown-intent", "an intent of the domain")
+            for action, spot in _texts(mapping.get("action")):
+                _warn_unknown(spot, action, actions, "slots.unknown-action", "an action under `actions:`")
+            _check_conditions(name, mapping, parsed)
+
+
+def _check_conditions(slot: str, mapping: Spot, parsed: Parsed) -> None:
+    conditions = mapping.get("conditions")
+    if conditions is None or not isinstance(conditions.value, list):
+        return
+    forms = parsed.raw.forms
+    for condition in conditions.items():
+        for loop, spot in _texts(condition.get("active_loop")):
+            if loop not in (*forms, *parsed.raw.listed_forms, *parsed.raw.actions):
+                spot.error("slots.unknown-form", "a form of the domain, or null", did_you_mean(loop, forms))
+            elif loop in forms and not parsed.domain.is_legacy:
+                required = parsed.domain.forms[loop].required_slots
+                if required and slot not in required:
+                    spot.warn("slots.not-in-form", f"a form that requires {slot}", f"Add {slot} to its required_slots")
+
+
+def _check_intent_options(parsed: Parsed) -> None:
+    for item in parsed.raw.intents.values():
+        options = item_options(item)
+        if options is None:
+            continue
+        used = dict(_texts(options.get("use_entities")))
+        ignored = dict(_texts(options.get("ignore_entities")))
+        for entity, spot in {**used, **ignored}.items():
+            _warn_unknown(spot, entity, parsed.raw.entities, "intents.unknown-entity", "an entity of the domain")
+        for entity in used.keys() & ignored.keys():
+            ignored[entity].warn(
+                "intents.used-and-ignored",
+                "an entity either used or ignored; it is ignored",
+                found=f'"{entity}" in both',
+            )
+
+
+def _check_forms(parsed: Parsed) -> None:
+    raw = parsed.raw
+    known = {*raw.actions, *raw.responses}
+    for name, form in parsed.domain.forms.items():
+        spot = raw.forms[name]
+        for intent, place in _texts(spot.get("ignored_intents")):
+            _warn_unknown(
+                place, intent, (*raw.intents, *DEFAULT_INTENTS), "forms.unknown-intent", "an intent of the domain"
+            )
+        for slot in form.required_slots:
+            asks = (f"action_ask_{name}_{slot}", f"utter_ask_{name}_{slot}", f"action_ask_{slot}", f"utter_ask_{slot}")
+            if slot in raw.slots and known.isdisjoint(asks):
+                (spot.get("required_slots") or spot).warn(
+                    "forms.no-question",
+                    f"utter_ask_{name}_{slot}, utter_ask_{slot} or an action action_ask_{slot}",
+                    "Without one the form waits for the slot and asks nothing",
+                    found=f'the slot "{slot}" without a question',
+                )
+
+
+def _check_responses(parsed: Parsed) -> None:
+    intents = (*parsed.raw.intents, *DEFAULT_INTENTS)
+    for spot in parsed.raw.responses.values():
+        if not isinstance(spot.value, list):
+            continue
+        for variation in spot.items():
+            _check_condition_slots(variation, parsed)
+            buttons = variation.get("buttons")
+            if buttons is not None and isinstance(buttons.value, list):
+                for button in buttons.items():
+                    _check_payload(button.get("payload"), intents)
+
+
+def _check_condition_slots(variation: Spot, parsed: Parsed) -> None:
+    conditions = variation.get("condition")
+    if conditions is not None and isinstance(conditions.value, list):
+        known = (*parsed.raw.slots, *parsed.domain.slots)
+        for condition in conditions.items():
+            for name, place in _texts(condition.get("name")):
+                _warn_unknown(place, name, known, "responses.unknown-slot", "a slot of the domain")
+
+
+def _check_payload(payload: Spot | None, intents: tuple[str, ...]) -> None:
+    """A button that sends `/name…` should name an intent."""
+    if payload is None or not isinstance(payload.value, str) or not payload.value.startswith("/"):
+        return
+    name = payload.value[1:].partition("{")[0].partition("@")[0].strip()
+    if name and name.partition("/")[0] not in intents and name not in intents:
+        payload.warn("responses.unknown-intent", "an intent of the domain", did_you_mean(name, intents))
+
+
+def _check_policies(parsed: Parsed, rule_policy: ComponentConfig | None, report: Report) -> None:
+    if rule_policy is None:
+        for name, form in parsed.raw.forms.items():
+            report.error(
+                form.file,
+                form.line,
+                f"forms.{name}",
+                "config.no-rule-policy",
+                found="a form, but no RulePolicy in config.yml",
+                expected="RulePolicy, which runs forms",
+                suggestion="Add `- name: RulePolicy` to the policies",
+            )
+        return
+    action = rule_policy.options.get("core_fallback_action_name")
+    known = _story_names(parsed).actions
+    if isinstance(action, str) and action not in known:
+        where = rule_policy.where
+        report.error(
+            where.file,
+            where.line,
+            "policies.RulePolicy.core_fallback_action_name",
+            "config.unknown-action",
+            found=f'"{action}"',
+            expected="an action of the domain",
+            suggestion=did_you_mean(action, known),
+        )
+
+
+def _check_unused(parsed: Parsed, used: set[str]) -> None:
+    """Warn of intents and responses that no story or rule mentions."""
+    raw, domain = parsed.raw, parsed.domain
+    if not (parsed.stories.stories or parsed.stories.rules):
+        return  # nothing but language understanding is trained
+    mentioned = set(DEFAULT_INTENTS)
+    for slot in domain.slots.values():
+        for mapping in slot.mappings:
+            mentioned |= {*mapping.intents, *mapping.not_intents}
+    for form in domain.forms.values():
+        mentioned |= set(form.ignored_intents)
+    unused = {n: spot for n, spot in raw.intents.items() if n not in used and n not in mentioned}
+    _warn_of_all(unused, "intents.unused", "intents that stories or rules use", "Use them, or remove them")
+    if not raw.actions:  # an action may say any response
+        unused = {name: spot for name, spot in raw.responses.items() if not _is_said(name, used)}
+        _warn_of_all(unused, "responses.unused", "responses that stories or rules use", "Use them, or remove them")
+
+
+def _is_said(name: str, used: set[str]) -> bool:
+    return name in used or name in DEFAULT_RESPONSES or name.startswith("utter_ask_") or "/" in name
+
+
+def _warn_of_all(places: dict[str, Spot], code: str, expected: str, suggestion: str) -> None:
+    """Warn of each name at its line; of more than a few in one message at the first."""
+    if len(places) <= _SINGLY:
+        for name, spot in places.items():
+            spot.warn(code, expected, suggestion, found=f'"{name}"')
+        return
+    first = next(iter(places.values()))
+    names = ", ".join(list(places)[:_SHOWN]) + (", …" if len(places) > _SHOWN else "")
+    first.warn(code, expected, suggestion, found=f"{len(places)} names: {names}")
+
+
+# --- examples -------------------------------------------------------------------------------------------------------
+
+
+def _check_examples_against_domain(parsed: Parsed, report: Report) -> None:
+    raw = parsed.raw
+    intents, entities = {*raw.intents, *DEFAULT_INTENTS}, set(raw.entities)
+    unknown_intents: dict[str, Where] = {}
+    unknown_entities: dict[str, Where] = {}
+    full_names: dict[str, Where] = {}
+    for example in parsed.nlu.examples:
+        if example.intent not in full_names:
+            full_names[example.intent] = example.where
+            if example.intent not in intents and (name := example.intent.partition("/")[0]) not in intents:
+                unknown_intents.setdefault(name, example.where)
+        for mention in example.entities:
+            if mention.entity not in entities:
+                unknown_entities.setdefault(mention.entity, example.where)
+    for kind, names, known in (("intent", unknown_intents, intents), ("entity", unknown_entities, entities)):
+        for name, where in names.items():
+            section = "intents" if kind == "intent" else "entities"
+            report.warn(
+                where.file,
+                where.line,
+                "nlu",
+                f"nlu.unknown-{kind}",
+                found=f'the {kind} "{name}"',
+                expected=f"one that stands under `{section}:` in the domain",
+                suggestion=did_you_mean(name, sorted(known)),
+            )
+    _check_retrieval(parsed, full_names, report)
+    if not parsed.is_nlu_broken and parsed.nlu.examples:
+        _check_intents_without_examples(parsed, {name.partition("/")[0] for name in full_names} | set(full_names))
+
+
+def _check_intents_without_examples(parsed: Parsed, taught: set[str]) -> None:
+    intents = parsed.raw.intents
+    untaught = {name: spot for name, spot in intents.items() if name not in taught and name not in DEFAULT_INTENTS}
+    suggestion = "Add `- intent: …` to the NLU data (without examples only buttons can express it)"
+    _warn_of_all(untaught, "intents.no-examples", "NLU examples of every intent", suggestion)
+
+
+def _check_retrieval(parsed: Parsed, full_names: dict[str, Where], report: Report) -> None:
+    responses = parsed.nlu.responses
+    for name, where in full_names.items():
+        if "/" in name and f"utter_{name}" not in responses:
+            report.warn(
+                where.file,
+                where.line,
+                f"nlu.{name}",
+                "nlu.no-response",
+                found=f'the retrieval intent "{name}"',
+                expected=f"a response utter_{name}",
+                suggestion=did_you_mean(f"utter_{name}", responses),
+            )
+
+
+def _check_examples(parsed: Parsed, report: Report) -> None:
+    """Warn of an example that two intents have: the classifier can only get one of them right."""
+    first: dict[str, tuple[str, Where]] = {}
+    for example in parsed.nlu.examples:
+        key = example.text.lower()
+        before = first.setdefault(key, (example.intent, example.where))
+        if before[0] != example.intent:
+            report.warn(
+                example.where.file,
+                example.where.line,
+                f"nlu.{example.intent}",
+                "nlu.example-twice",
+                found=f'"{example.text}", also an example of "{before[0]}" ({before[1].file}:{before[1].line})',
+                expected="an example of one intent",
+                suggestion="Remove one of them",
+            )

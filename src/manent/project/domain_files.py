@@ -5,7 +5,7 @@ one is warned of. Files are read in the order of their names.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ def _merge_list(section: dict[str, Spot], spot: Spot, title: str) -> None:
         if (first := section.get(name)) is not None:
             _report_again(item, first, name, title)
         else:
-            section[name] = item
+            section[name] = replace(item, path=f"{title}.{name}")
 
 
 def _report_again(item: Spot, first: Spot, name: str, title: str) -> None:
