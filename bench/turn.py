@@ -39,7 +39,8 @@ def main() -> None:
             serving(ours, cwd=project, url=our_url, log=log) as our_server,
         ):
             print(
-                f"{'conversations':>13} {'server':>7} {'turns/s':>8} {'p50 ms':>7} {'p99 ms':>7} {'CPU µs':>7} {'per core':>9}"
+                f"{'conversations':>13} {'server':>7} {'turns/s':>8} {'p50 ms':>7} {'p99 ms':>7} {'CPU µs':>7}"
+                f" {'per core':>9}"
             )
             for count in map(int, options.conversations.split(",")):
                 rounds: dict[str, list[Result]] = {"echo": [], "manent": []}

@@ -336,6 +336,17 @@ async def test_conversations_of_an_owner(store: ConversationStore) -> None:
     assert await store.conversations(owner="nobody") == []
 
 
+async def test_places_of_many_conversations(store: ConversationStore) -> None:
+    """Epoch and version come for those that exist, nothing for the others."""
+    await store.append(turn(empty("ada"), "hi"))
+    await store.create(empty("bob", epoch="other"))
+    ada = await store.head("ada")
+    assert ada is not None
+
+    assert await store.places(["bob", "nobody", "ada"]) == {"ada": (ada.epoch, ada.version), "bob": ("other", 0)}
+    assert await store.places([]) == {}
+
+
 async def test_unfinished_turns_are_found(store: ConversationStore) -> None:
     """Open turns without a lease or with one that has run out are found; finished and leased ones are not."""
     cases: list[tuple[str, bool, float | None]] = [

@@ -344,6 +344,7 @@ class Connection:
         head = await self.channel.conversations.store.head(admission.sender_id)
         self.emit("session_confirm", self.channel.identity.confirmation(admission))
         if head is not None:
+            await conversation.catch_up(head.epoch, head.version)
             until = head.version if already is None else already
             await self._replay_plainly(conversation, head.plain_seq, until)
             self.cursor = max(self.cursor, until)
@@ -413,6 +414,8 @@ class Connection:
         self._switch(conversation, admission)
         self._held = []
         head = await self.channel.conversations.store.head(conversation.sender_id)
+        if head is not None:
+            await conversation.catch_up(head.epoch, head.version)
         self.joined_at = self.cursor = head.version if head is not None else 0
         held, self._held = self._held, None
         self.deliver(held)

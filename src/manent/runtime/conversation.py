@@ -82,6 +82,7 @@ class Ticket:
         epoch: of the log that the message is meant for; None: whichever there is.
         accepted: resolves when the message is durable, or fails with what is wrong with it.
         finished: resolves when its turn is over, with the visible entries that it committed. Never fails.
+        error: what went wrong, before or after acceptance.
     """
 
     message: UserMessage
@@ -91,9 +92,11 @@ class Ticket:
     accepted: asyncio.Future[Receipt]
     finished: asyncio.Future[list[LogEntry]]
     entries: list[LogEntry] = field(default_factory=list)
+    error: ManentError | None = None
 
     def fail(self, error: ManentError) -> None:
         """End the ticket with an error, which whoever awaits `accepted` gets."""
+        self.error = error
         if not self.accepted.done():
             self.accepted.set_exception(error)
             self.accepted.exception()  # a sender that left meanwhile is no reason for a warning
@@ -110,6 +113,8 @@ class Conversation:
 
     Attributes:
         subscribers: sockets that follow it; whoever adds one calls `Conversations.get` first and `release` at the end.
+        seen: epoch and version up to which the subscribers were given everything; None before the first of them.
+        plain_seq: bot events up to here are known to have reached a plain client.
     """
 
     __slots__ = (
@@ -120,6 +125,7 @@ class Conversation:
         "head",
         "home",
         "plain_seq",
+        "seen",
         "sender_id",
         "subscribers",
         "tickets",
@@ -134,6 +140,7 @@ class Conversation:
         self.subscribers: list[Subscriber] = []
         self.tickets: dict[str, Ticket] = {}
         self.plain_seq = 0
+        self.seen: tuple[str, int] | None = None
         self._jobs: deque[Callable[[], Awaitable[None]]] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._snapshot_version = 0
@@ -465,6 +472,7 @@ class Conversation:
             )
         )
         self.head = after
+        self.seen = (after.epoch, after.version)
         if snapshot is not None:
             self._snapshot_version = snapshot.version
         visible = [entry for entry in entries if entry.view is not None]
@@ -475,6 +483,28 @@ class Conversation:
         self.publish(visible)
         self.home.committed(self.sender_id, entries)
         return visible
+
+    async def catch_up(self, epoch: str, version: int) -> None:
+        """Hand out what another server has written, up to this version at least.
+
+        Called by the watch over all logs, and whenever a newcomer has read the head (its own cursor is there already).
+        """
+        if self.seen is None:
+            self.seen = (epoch, version)
+        if self.seen == (epoch, version):
+            return
+        if self.seen[0] != epoch:
+            self.forget()
+            self.seen = (epoch, version)
+            for subscriber in tuple(self.subscribers):
+                subscriber.changed({"reason": "erased", "session_id": self.sender_id, "epoch": epoch})
+            return
+        while self.seen[1] < version:
+            page = await self.home.store.after(self.sender_id, self.seen[1], limit=self.home.limits.page)
+            if page is None or page.head.epoch != epoch:
+                return
+            self.publish(page.entries)
+            self.seen = (epoch, page.entries[-1].seq if page.has_more else page.head.version)
 
     def confirm_plain(self, seq: int) -> None:
         """Record that a plain client has received everything up to `seq`; written with the next commit, or alone."""

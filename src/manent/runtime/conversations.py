@@ -6,7 +6,6 @@ new messages are refused, turns and deliveries finish, within a bound.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import random
@@ -24,7 +23,7 @@ from manent.core.log import Lease, LogEntry
 from manent.dialogue.turn import CallAction, Env, Generate
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation import Conversation
-from manent.runtime.ports import ActionCall, ActionResult, ActionRunner, ConversationStore, Generator
+from manent.runtime.ports import ActionCall, ActionResult, ActionRunner, ConversationStore, Generator, Output
 from manent.runtime.tracker_json import tracker_to_wire
 
 log = logging.getLogger("manent.conversations")
@@ -50,6 +49,10 @@ class Limits:
 
 
 RECOVER_EVERY_S = 5.0
+WATCH_EVERY_S = 3.0
+"""How often the logs that somebody follows are compared with the store, for what other servers wrote meanwhile."""
+
+WATCH_AT_ONCE = 500
 
 
 class Conversations:
@@ -58,6 +61,8 @@ class Conversations:
     Attributes:
         assistant: of the next turn; assigning another one swaps the model between two turns.
         owner: this process among all that ever work on the store: `host:pid:start:nonce`.
+        readers: told of every append, after it is durable.
+        outputs: channels that can send on their own, by name of the output channel.
     """
 
     def __init__(
@@ -77,22 +82,25 @@ class Conversations:
         self.closing = False
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}:{secrets.token_hex(4)}"
         self.readers: list[Callable[[str, Sequence[LogEntry]], None]] = []
+        self.outputs: dict[str, Output] = {}
         self._all: OrderedDict[str, Conversation] = OrderedDict()
         self._workers: set[asyncio.Task[None]] = set()
         self._rng = random.Random()  # noqa: S311  # picks response variations
-        self._watch: asyncio.Task[None] | None = None
+        self._watches: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Connect the store and begin to finish what an earlier process left open."""
         await self.store.open()
-        self._watch = asyncio.create_task(self._recover_forever())
+        self._watches = [
+            asyncio.create_task(self._recover_forever()),
+            asyncio.create_task(self._catch_up_forever()),
+        ]
 
     async def close(self, *, within_s: float = 10.0) -> None:
         """Refuse what is new, let turns finish within a bound, then close actions and store."""
-        if self._watch is not None:
-            self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
+        for watch in self._watches:
+            watch.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
         await self.drain(within_s=within_s)
         if self.actions is not None:
             await self.actions.close()
@@ -208,6 +216,21 @@ class Conversations:
             except ManentError as error:
                 log.warning("could not look for unfinished turns", extra={"code": error.code, "error": error.message})
             await asyncio.sleep(RECOVER_EVERY_S)
+
+    async def _catch_up_forever(self) -> None:
+        """Notice what other servers wrote to the logs that somebody follows here (their wake-up may have been lost)."""
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            followed = [sender_id for sender_id, conversation in self._all.items() if conversation.subscribers]
+            try:
+                for start in range(0, len(followed), WATCH_AT_ONCE):
+                    places = await self.store.places(followed[start : start + WATCH_AT_ONCE])
+                    for sender_id, (epoch, version) in places.items():
+                        conversation = self._all.get(sender_id)
+                        if conversation is not None:
+                            await conversation.catch_up(epoch, version)
+            except ManentError as error:
+                log.warning("could not look at the logs", extra={"code": error.code, "error": error.message})
 
     async def _recover(self, sender_id: str) -> None:
         try:

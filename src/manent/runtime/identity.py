@@ -7,6 +7,7 @@ Decisions only; the caller brings what the store knows. Modes (`protocol.md`, "W
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +18,9 @@ Mode = Literal["open", "minted"]
 
 MAX_ID = 255
 """Characters of a session id; the database column's width in Rasa's own store."""
+
+_MINTED_FORM = re.compile(r"[0-9a-f]{32}(\..*)?", re.DOTALL)
+"""What every minted id looks like, with or without its token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +37,13 @@ class Identity:
 
     Attributes:
         mode: see the module.
-        secret: key of the session tokens, at least 16 bytes; used in minted mode only.
+        secret: key of the session tokens, at least 16 bytes.
+        guards_minted: another channel of this server mints ids; in open mode, those still need their token.
     """
 
     mode: Mode = "open"
     secret: bytes = b""
+    guards_minted: bool = False
 
     def new(self) -> Admission:
         """Return a fresh conversation's id (128 random bits) and its token."""
@@ -57,7 +63,7 @@ class Identity:
         if session_id is None:
             return self.new()
         sender_id = checked_id(session_id)
-        if self.mode == "open":
+        if self.mode == "open" and not (self.guards_minted and _MINTED_FORM.fullmatch(sender_id)):
             return Admission(sender_id=sender_id)
         if session_token is None and "." in sender_id:
             sender_id, _, session_token = sender_id.rpartition(".")

@@ -99,6 +99,9 @@ class ConversationStore(Protocol):
     ) -> Sequence[Head]:
         """Return heads: those of one owner newest first, or all in order of `sender_id` above `after`."""
 
+    async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """Return epoch and version of those conversations that exist; cheap for a thousand at once."""
+
     async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
         """Return heads whose turn is open and whose lease (if any) has run out at `now`."""
 
@@ -159,4 +162,15 @@ class Generator(Protocol):
 
         Raises:
             ActionError: the server could not be reached or answered garbage.
+        """
+
+
+class Output(Protocol):
+    """A channel that can send on its own, without being asked by a request (callback)."""
+
+    async def send(self, sender_id: str, entries: Sequence[LogEntry]) -> None:
+        """Send what the bot said in these committed entries, in order.
+
+        Raises:
+            RequestError: it could not be sent.
         """

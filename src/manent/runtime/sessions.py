@@ -172,6 +172,7 @@ class Sessions:
             page, gap = await self._read(admission.sender_id, cursor, limit)
             assert page is not None  # noqa: S101  # it was just created
         head = page.head
+        await conversation.catch_up(head.epoch, head.version)
         answer: Json = {"ok": True, "session_id": admission.sender_id}
         if admission.token is not None:
             answer["session_token"] = admission.token

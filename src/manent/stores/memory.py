@@ -156,6 +156,11 @@ class MemoryStore:
         rest = [head for head in heads if after is None or head.sender_id > after]
         return sorted(rest, key=lambda head: head.sender_id)[:limit]
 
+    async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """See `ConversationStore.places`."""
+        known = ((sender_id, self._find(sender_id)) for sender_id in sender_ids)
+        return {sender_id: (found.head.epoch, found.head.version) for sender_id, found in known if found is not None}
+
     async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
         """See `ConversationStore.unfinished`."""
         self._find("")

@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from manent.core.errors import StoreError
 from manent.core.log import Accepted, Append, Head, LogEntry, Page, Snapshot
 from manent.runtime.ports import Loaded, VersionConflict
@@ -139,6 +141,10 @@ class SqliteStore:
             where, arguments = "sender_id > ? ORDER BY sender_id LIMIT ?", (after or "", limit)
         return await self._read(lambda cursor: _heads(cursor, where, arguments))
 
+    async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """See `ConversationStore.places`."""
+        return await self._read(lambda cursor: _places(cursor, sender_ids))
+
     async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
         """See `ConversationStore.unfinished`."""
         where = "open_turn AND (lease_until IS NULL OR lease_until <= ?) ORDER BY updated, sender_id LIMIT ?"
@@ -201,6 +207,14 @@ def _head(cursor: sqlite3.Cursor, sender_id: str) -> Head | None:
 def _heads(cursor: sqlite3.Cursor, where: str, arguments: tuple[Any, ...]) -> list[Head]:
     found = cursor.execute(f"SELECT {HEAD_COLUMNS} FROM conversations WHERE {where}", arguments)
     return [head_of_row(row) for row in found.fetchall()]
+
+
+def _places(cursor: sqlite3.Cursor, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+    found = cursor.execute(
+        "SELECT sender_id, epoch, version FROM json_each(?) JOIN conversations ON sender_id = value",
+        (msgspec.json.encode(sender_ids).decode(),),
+    )
+    return {sender_id: (epoch, version) for sender_id, epoch, version in found.fetchall()}
 
 
 def _create(cursor: sqlite3.Cursor, head: Head) -> Head:
