@@ -474,7 +474,9 @@ class Connection:
             self.emit("bot_typing", {"on": on})
 
     def changed(self, told: Json) -> None:
-        """Tell where the conversation went on."""
+        """Tell where the conversation went on; a socket that is just joining has it in its answer."""
+        if self._held is not None:
+            return
         self.cursor = 0
         if self.protocol:
             self.emit("session_changed", told)

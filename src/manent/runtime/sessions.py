@@ -106,6 +106,7 @@ class Sessions:
             epoch = secrets.token_hex(8) if same_id else None
             await self.conversations.store.erase(conversation.sender_id, new_epoch=epoch)
             conversation.forget()
+            conversation.seen = None  # those who follow it are told by the caller
 
         await self.conversations.get(old.sender_id).perform(work)
         new = old if same_id else self.identity.new()
