@@ -21,7 +21,7 @@ from manent.core.errors import InternalError, ManentError, StoreError
 from manent.core.log import Accepted, Append, Head
 from manent.runtime.ports import DuplicateMessage, VersionConflict
 from manent.stores import sqlite_rows as rows
-from manent.stores.sqlite_schema import connect
+from manent.stores.sqlite_schema import BUSY_TIMEOUT_S, connect
 
 BATCH_LIMIT: Final = 256
 """Most pieces of work in one commit; bounds how long the first of them waits for the last."""
@@ -34,6 +34,12 @@ TRUNCATE_AFTER_BYTES: Final = 64 << 20
 
 TRUNCATE_WAIT_MS: Final = 200
 """How long emptying the write-ahead log may wait for readers, while it holds up writers."""
+
+TRUNCATE_TRIES: Final = 10
+"""How often emptying the log is tried after an erase while readers are in the way."""
+
+CHECK_AFTER_APPENDS: Final = 64
+"""How many pieces of work lie between two looks at the log's size (64 appends make some 1 MiB)."""
 
 _KNOWN_LIMIT: Final = 100_000
 
@@ -50,10 +56,14 @@ Work = AppendWork | Callable[[sqlite3.Cursor], Any]
 """What the writer does: an append, or a function that runs inside the transaction and returns the answer."""
 
 
+class _EmptyLog:
+    """Work of another kind: finish the checkpoint and empty the write-ahead log, between two commits."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    work: Work
-    future: asyncio.Future[Any]
+    work: Work | _EmptyLog
+    future: asyncio.Future[Any] | None
 
 
 class BulkFailed(Exception):
@@ -76,11 +86,11 @@ class Writer:
         self._connection: sqlite3.Connection | None = None
         self._loop = asyncio.get_running_loop()
         self._closing = False
-        self._checkpointer = Checkpointer(path, durability=durability)
+        self._checkpointer = Checkpointer(path, durability=durability, empty_log=self._ask_for_empty_log)
         self._thread = threading.Thread(target=self._run, name="manent-store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work) -> asyncio.Future[Any]:
+    def submit(self, work: Work | _EmptyLog) -> asyncio.Future[Any]:
         """Queue work; the future holds its answer once it is durable.
 
         Raises:
@@ -100,9 +110,21 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._checkpointer.close)
 
-    async def scrub(self) -> None:
-        """Bring everything into the database file and empty the write-ahead log, so that erased bytes are gone."""
-        await asyncio.to_thread(self._checkpointer.truncate)
+    async def scrub(self) -> bool:
+        """Bring everything into the database file and empty the write-ahead log, so that erased bytes are gone.
+
+        Returns:
+            Whether that succeeded; False when a reader (a backup, say) was in the way all the time.
+        """
+        await asyncio.to_thread(self._checkpointer.copy)
+        for _ in range(TRUNCATE_TRIES):
+            if await self.submit(_EmptyLog()):
+                return True
+            await asyncio.sleep(TRUNCATE_WAIT_MS / 1000)
+        return False
+
+    def _ask_for_empty_log(self) -> None:
+        self._queue.put(_Waiting(_EmptyLog(), None))
 
     def _run(self) -> None:
         open_for_work = True
@@ -112,17 +134,20 @@ class Writer:
                 while len(batch) < BATCH_LIMIT and batch[-1] is not None:
                     batch.append(self._queue.get_nowait())
             open_for_work = batch[-1] is not None
-            waiting = [item for item in batch if item is not None]
-            if waiting:
-                self._serve(waiting)
-        if self._connection is not None:
-            self._connection.close()
+            works = [item for item in batch if item is not None and not isinstance(item.work, _EmptyLog)]
+            if works:
+                self._serve(works)
+            asked = [item for item in batch if item is not None and isinstance(item.work, _EmptyLog)]
+            if asked:
+                self._settle(asked, [self._empty_log()] * len(asked))
+        self._empty_log()  # the file can then be copied on its own
+        self._let_go()
 
     def _serve(self, batch: list[_Waiting]) -> None:
         """Do a batch and resolve its futures, whatever happens."""
         started = time.perf_counter()
         try:
-            answers = self._commit([item.work for item in batch])
+            answers = self._commit([item.work for item in batch if not isinstance(item.work, _EmptyLog)])
         except sqlite3.Error as error:
             answers = [store_error(error)] * len(batch)
             self._let_go()
@@ -131,10 +156,25 @@ class Writer:
             self._let_go()
         if self._observe is not None:
             self._observe(len(batch), time.perf_counter() - started)
+        self._settle(batch, answers)
+        self._checkpointer.note_commits(len(batch))
+
+    def _settle(self, batch: list[_Waiting], answers: list[Any]) -> None:
         futures = [item.future for item in batch]
         with contextlib.suppress(RuntimeError):  # the event loop is gone: nobody waits any more
             self._loop.call_soon_threadsafe(_resolve, futures, answers)
-        self._checkpointer.note_commit()
+
+    def _empty_log(self) -> bool:
+        """Copy what is left of the log and truncate it; False when readers stay in the way."""
+        try:
+            connection = self._connected()
+            connection.execute(f"PRAGMA busy_timeout = {TRUNCATE_WAIT_MS}")
+            (blocked, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
+        except sqlite3.Error:
+            self._let_go()
+            return False
+        return not blocked
 
     def _let_go(self) -> None:
         """Drop the connection after an error of unknown extent; the next batch opens another."""
@@ -144,10 +184,13 @@ class Writer:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
 
-    def _commit(self, works: list[Work]) -> list[Any]:
+    def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = connect(self._path, durability=self._durability)
-        cursor = self._connection.cursor()
+        return self._connection
+
+    def _commit(self, works: list[Work]) -> list[Any]:
+        cursor = self._connected().cursor()
         try:
             cursor.execute("BEGIN IMMEDIATE")
             answers = self._in_bulk(cursor, works)
@@ -224,56 +267,51 @@ class Writer:
 
 
 class Checkpointer:
-    """A thread that copies committed pages from the write-ahead log into the database, beside the commits."""
+    """A thread that copies committed pages from the write-ahead log into the database, beside the commits.
 
-    def __init__(self, path: Path, *, durability: str) -> None:
+    Args:
+        empty_log: asks the writer to start the log anew, which only it can do between two commits under load.
+    """
+
+    def __init__(self, path: Path, *, durability: str, empty_log: Callable[[], None]) -> None:
         self._path = path
         self._durability = durability
-        self._wal = Path(f"{path}-wal")
+        self._empty_log = empty_log
+        self._log = Path(f"{path}-wal")
         self._wake = threading.Event()
         self._closing = False
-        self._busy = threading.Lock()
         self._unchecked = 0
         self._thread = threading.Thread(target=self._run, name="manent-store-checkpoint", daemon=True)
         self._thread.start()
 
-    def note_commit(self) -> None:
+    def note_commits(self, count: int) -> None:
         """Look at the log's size now and then (called after each commit)."""
-        self._unchecked += 1
-        if self._unchecked >= 64:  # noqa: PLR2004 - a stat costs 2 µs, a commit makes some 20 KiB
+        self._unchecked += count
+        if self._unchecked >= CHECK_AFTER_APPENDS:
             self._unchecked = 0
             self._wake.set()
 
-    def truncate(self) -> bool:
-        """Copy everything and empty the log; gives up, returning False, when readers or writers stay in the way."""
-        with self._busy, contextlib.closing(connect(self._path, durability=self._durability)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # most of the work, holding up nobody
-            connection.execute(f"PRAGMA busy_timeout = {TRUNCATE_WAIT_MS}")
-            (blocked, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            return not blocked
+    def copy(self) -> None:
+        """Copy what is committed into the database, holding up nobody."""
+        with contextlib.closing(connect(self._path, durability=self._durability)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
-        """Make a last checkpoint, so that the file can be copied on its own, and stop."""
+        """Stop."""
         self._closing = True
         self._wake.set()
         self._thread.join()
-        with contextlib.suppress(sqlite3.Error):
-            self.truncate()
 
     def _run(self) -> None:
         while not self._closing:
             self._wake.wait()
             self._wake.clear()
             with contextlib.suppress(sqlite3.Error, OSError):  # nothing is lost: the log just stays longer
-                size = self._wal.stat().st_size
+                size = self._log.stat().st_size
+                if size > CHECKPOINT_AFTER_BYTES:
+                    self.copy()
                 if size > TRUNCATE_AFTER_BYTES:
-                    self.truncate()
-                elif size > CHECKPOINT_AFTER_BYTES:
-                    self._copy()
-
-    def _copy(self) -> None:
-        with self._busy, contextlib.closing(connect(self._path, durability=self._durability)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                    self._empty_log()
 
 
 _OWN_FAULT: Final = (
@@ -354,9 +392,9 @@ def find_accepted(cursor: sqlite3.Cursor, sender_id: str, message_id: str) -> Ac
     return found and Accepted(message_id=found[0], seq=found[1], digest=found[2])
 
 
-def _resolve(futures: list[asyncio.Future[Any]], answers: list[Any]) -> None:
+def _resolve(futures: list[asyncio.Future[Any] | None], answers: list[Any]) -> None:
     for future, answer in zip(futures, answers, strict=True):
-        if future.done():  # whoever waited has been cancelled
+        if future is None or future.done():  # nobody waited, or has been cancelled
             continue
         if isinstance(answer, Exception):
             future.set_exception(answer)

@@ -1,7 +1,6 @@
 """Copies of a store that is in use."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,11 @@ from logs import empty, talk
 from manent.core.errors import StoreError
 from manent.stores.backup import backup_sqlite
 from manent.stores.sqlite import SqliteStore
+
+
+def files(folder: Path) -> list[str]:
+    """Names of what is in a folder."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 async def test_backup_while_somebody_writes(tmp_path: Path) -> None:
@@ -24,7 +28,7 @@ async def test_backup_while_somebody_writes(tmp_path: Path) -> None:
     await store.close()
 
     assert size == (tmp_path / "copy.db").stat().st_size
-    assert [name for name in os.listdir(tmp_path) if name.startswith("copy")] == ["copy.db"]
+    assert files(tmp_path) == ["copy.db", "store.db"]
     copy = SqliteStore(tmp_path / "copy.db")
     await copy.open()
     assert await copy.head("bob") == before

@@ -125,8 +125,6 @@ def test_start_path_is_light() -> None:
         "asyncio.run(main())\n"
         "print([name for name in ('sqlalchemy', 'alembic') if name in sys.modules])\n"
     )
-    printed = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert printed.stdout.strip() == "[]"
