@@ -51,7 +51,8 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        text = f"{where}  {self.path}  [{self.code}]\n  found {self.found}; expected {self.expected}"
+        place = f"{where}  {self.path}" if self.path else where
+        text = f"{place}  [{self.code}]\n  found {self.found}; expected {self.expected}"
         return f"{text}\n  {self.suggestion}" if self.suggestion else text
 
 

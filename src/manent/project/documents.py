@@ -13,13 +13,22 @@ from typing import Any
 
 import yaml
 
+from manent.core.errors import Problem
 from manent.project.problems import Report, quoted
+from manent.project.repair import Repair, repair
 
 MAX_DEPTH = 100
 """Nesting beyond this is an accident or an attack; real projects stay below 12."""
 
 MAX_NODES = 2_000_000
 """Nodes after aliases are expanded: a few lines of nested aliases can stand for billions."""
+
+
+MAX_COMPLAINTS = 6
+"""Syntax errors of one file that are told at once."""
+
+MAX_REPAIRED = 500_000
+"""Characters; each repair parses the whole file several times."""
 
 
 class Map(dict[Any, Any]):
@@ -114,15 +123,54 @@ def read_text(path: Path, report: Report) -> str:
 
 
 def parse_document(text: str, file: str, report: Report) -> Any:
-    """Parse YAML text; see `read_document`."""
+    """Parse YAML text; see `read_document`.
+
+    After a syntax error the line is repaired by guess and reading goes on, so that the file's other mistakes are found
+    too; names that the guess may have lost are noted in the report.
+    """
+    text = _decode_escapes(text)
+    complaints: list[Problem] = []
+    while True:
+        try:
+            root = _build(text, file, report)
+        except yaml.YAMLError as error:
+            complaints.append(_complaint(error, text, file))
+            repaired = _repaired(text, complaints)
+            if repaired is None:
+                report.add(complaints[0])
+                raise Broken from error
+            text = repaired.text
+            if repaired.lost is not None:
+                report.lose(file, repaired.lost)
+            continue
+        if complaints and not isinstance(root, Map):
+            report.add(complaints[0])  # no YAML to begin with: the other complaints would be noise
+            raise Broken
+        for complaint in complaints:
+            report.add(complaint)
+        return root
+
+
+def _build(text: str, file: str, report: Report) -> Any:
     builder = _Builder(file, report)
-    try:
-        for event in yaml.parse(_decode_escapes(text), Loader=yaml.CSafeLoader):
-            builder.take(event)
-    except yaml.YAMLError as error:
-        _report_syntax(error, text, file, report)
-        raise Broken from error
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        builder.take(event)
     return builder.root
+
+
+def _repaired(text: str, complaints: list[Problem]) -> Repair | None:
+    if len(complaints) >= MAX_COMPLAINTS or len(text) > MAX_REPAIRED:
+        return None
+    return repair(text, complaints[-1].line, _first_error)
+
+
+def _first_error(text: str) -> int | None:
+    try:
+        for _ in yaml.parse(text, Loader=yaml.CSafeLoader):
+            pass
+    except yaml.YAMLError as error:
+        return _complaint(error, text, "").line
+    return None
 
 
 # --- building -------------------------------------------------------------------------------------------------------
@@ -270,7 +318,7 @@ class _Builder:
                 self._report.error(
                     self._file,
                     frame.key_line,
-                    scalar_text(frame.key),
+                    ".".join(scalar_text(open_.key) for open_ in self._stack if isinstance(open_.value, Map)),
                     "yaml.duplicate-key",
                     found=f'the key "{scalar_text(frame.key)}" a second time (first on line {first})',
                     expected="each key once",
@@ -382,34 +430,33 @@ def _decode_escapes(text: str) -> str:
 # --- syntax errors --------------------------------------------------------------------------------------------------
 
 
-def _report_syntax(error: yaml.YAMLError, text: str, file: str, report: Report) -> None:
+def _complaint(error: yaml.YAMLError, text: str, file: str) -> Problem:
+    """Say what libyaml stumbled over, in terms of the line to look at."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         found = f"the character {error.character!r}"
-        report.error(file, line, "", "yaml.character", found=found, expected="printable text")
-        return
+        return _problem(file, line, "yaml.character", found=found, expected="printable text")
     if not isinstance(error, yaml.MarkedYAMLError) or (mark := error.problem_mark or error.context_mark) is None:
-        report.error(file, 0, "", "yaml.syntax", found=str(error), expected="YAML")
-        return
+        return _problem(file, 0, "yaml.syntax", found=str(error), expected="YAML")
     lines = text.split("\n")
     line = mark.line + 1
     tab_line = next(_tab_lines(lines, mark.line), None)
     if tab_line is not None:
-        report.error(
-            file,
-            tab_line,
-            "",
-            "yaml.tab",
-            found="a tab in the indentation",
-            expected="spaces",
-            suggestion="Replace the tab by spaces (the lines around it show how many)",
+        hint = "Replace the tab by spaces (the lines around it show how many)"
+        return _problem(
+            file, tab_line, "yaml.tab", found="a tab in the indentation", expected="spaces", suggestion=hint
         )
-        return
     problem = (error.problem or "broken YAML").strip()
     code, expected, suggestion = _explain(problem, error)
-    shown = lines[mark.line].strip() if mark.line < len(lines) else ""
+    if code in ("yaml.quote", "yaml.bracket") and error.context_mark is not None:
+        line = error.context_mark.line + 1
+    shown = lines[line - 1].strip() if line <= len(lines) else ""
     found = f"{quoted(shown)} ({problem})" if shown else problem
-    report.error(file, line, "", code, found=found, expected=expected, suggestion=suggestion)
+    return _problem(file, line, code, found=found, expected=expected, suggestion=suggestion)
+
+
+def _problem(file: str, line: int, code: str, *, found: str, expected: str, suggestion: str = "") -> Problem:
+    return Problem(file=file, line=line, path="", code=code, found=found, expected=expected, suggestion=suggestion)
 
 
 def _tab_lines(lines: list[str], around: int) -> Iterator[int]:

@@ -68,6 +68,7 @@ def read_domain_files(paths: Iterable[Path], report: Report) -> RawDomain:
             report.broken.add(file)
             domain.is_broken = True
             continue
+        domain.is_broken = domain.is_broken or file in report.broken
         add_document(domain, document, file, report)
     return domain
 

@@ -21,13 +21,15 @@ class Report:
     """All problems of one reading.
 
     Attributes:
-        broken: files (as named in messages) that could not be parsed; cross-checks that would need them are noise.
+        broken: files (as named in messages) that could not be parsed, or not in full; cross-checks that would need
+            them are noise.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._problems: dict[Problem, None] = {}
         self.broken: set[str] = set()
+        self._lost: dict[str, list[tuple[int, int]]] = {}
 
     def name_of(self, path: Path) -> str:
         """Return a path as the user would type it: relative to the project when it lies inside."""
@@ -65,15 +67,24 @@ class Report:
         """Add a problem, once."""
         self._problems[problem] = None
 
+    def lose(self, file: str, lines: tuple[int, int]) -> None:
+        """Note that a syntax error took something out of an entry (first and last line): complaints there are noise."""
+        self.broken.add(file)
+        self._lost.setdefault(file, []).append(lines)
+
+    def _is_noise(self, problem: Problem) -> bool:
+        lost = self._lost.get(problem.file, ())
+        return not problem.code.startswith("yaml.") and any(first <= problem.line <= last for first, last in lost)
+
     @property
     def errors(self) -> list[Problem]:
         """The problems that are no warnings, by file and line."""
-        return sorted((p for p in self._problems if not p.warning), key=_place)
+        return sorted((p for p in self._problems if not p.warning and not self._is_noise(p)), key=_place)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """The warnings, by file and line."""
-        return tuple(sorted((p for p in self._problems if p.warning), key=_place))
+        return tuple(sorted((p for p in self._problems if p.warning and not self._is_noise(p)), key=_place))
 
     def raise_errors(self) -> None:
         """Raise a ProjectError with all errors, if there is one."""

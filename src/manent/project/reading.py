@@ -163,9 +163,10 @@ def _read_data_file(path: Path, nlu: NluFiles, stories: StoryFiles, report: Repo
         document = parse_document(text, file, report)
     except Broken:
         report.broken.add(file)
+        document = None
+    if file in report.broken:
         nlu.is_broken = nlu.is_broken or holds_nlu
         stories.is_broken = stories.is_broken or holds_stories
-        return
     if not is_readable(read_version(document, file, report), file, 1, report):
         return
     if holds_nlu:
@@ -197,11 +198,12 @@ def _read_config(root: Path, given: Path | None, report: Report) -> tuple[Any, s
             file, 0, "", "config.missing", found="no such file", expected="a configuration; the defaults are used"
         )
         return None, file, True
+    document = None
     try:
-        return read_document(path, report), file, True
+        document = read_document(path, report)
     except Broken:
         report.broken.add(file)
-        return None, file, False
+    return document, file, file not in report.broken
 
 
 def _retrieval_responses(raw: RawDomain) -> dict[str, list[Json]]:

@@ -1,0 +1,101 @@
+"""Guesses what a broken line of YAML was meant to be, so that one mistake doesn't hide the others of its file.
+
+Called by `documents` after a syntax error. What it returns is only good for finding more mistakes: a project with a
+syntax error is never trained.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+FirstError = Callable[[str], int | None]
+"""Returns the 1-based line of a text's first syntax error, None when there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """A text that can be read further than before.
+
+    Attributes:
+        text: as many lines as before.
+        lost: 1-based first and last line of the entry that a line was taken out of; None: a line was only shifted.
+    """
+
+    text: str
+    lost: tuple[int, int] | None
+
+
+def repair(text: str, line: int, first_error: FirstError) -> Repair | None:
+    """Repair a line: give it another indentation, or take it out.
+
+    Args:
+        text: the whole text.
+        line: 1-based number of the broken line.
+        first_error: parses a text.
+
+    Returns:
+        A text whose first error (if any) comes after the line, or None when neither helps.
+    """
+    lines = text.split("\n")
+    if not 0 < line <= len(lines) or not lines[line - 1].strip():
+        return None
+    content = lines[line - 1].lstrip()
+    for indent in _indents(lines, line - 1):
+        shifted = _with_line(lines, line - 1, " " * indent + content)
+        if _is_better(first_error(shifted), line):
+            return Repair(text=shifted, lost=None)
+    without = _with_line(lines, line - 1, "")
+    if _is_better(first_error(without), line):
+        return Repair(text=without, lost=_entry(lines, line - 1))
+    return None
+
+
+def _is_better(error_line: int | None, line: int) -> bool:
+    return error_line is None or error_line > line + 1
+
+
+def _with_line(lines: list[str], index: int, line: str) -> str:
+    return "\n".join([*lines[:index], line, *lines[index + 1 :]])
+
+
+def _indent(line: str) -> int:
+    expanded = line.expandtabs(2)
+    return len(expanded) - len(expanded.lstrip(" "))
+
+
+def _indents(lines: list[str], index: int) -> Iterator[int]:
+    """Yield indentations that the blocks above use, nearest to the line's own first."""
+    own = _indent(lines[index])
+    seen: dict[int, None] = {}
+    limit = own + 3
+    for line in reversed(lines[:index]):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        indent = _indent(line)
+        if indent < limit:
+            limit = indent + (1 if not seen else 0)
+            seen[indent] = None
+            if not len(seen) - 1 and line.rstrip().endswith(":"):
+                seen[indent + 2] = None
+        if indent == 0:
+            break
+    tries = sorted(seen, key=lambda indent: abs(indent - own))
+    return iter([indent for indent in tries if indent != own or "\t" in lines[index]])
+
+
+def _entry(lines: list[str], index: int) -> tuple[int, int]:
+    """Return first and last line (1-based) of the entry (one slot, one story…) around a line."""
+    top = next((i for i in range(index, -1, -1) if _is_top(lines[i])), 0)
+    first = next((line for line in lines[top + 1 :] if line.strip() and not line.lstrip().startswith("#")), "")
+    level, is_list = _indent(first), first.lstrip().startswith("-")
+
+    def begins(line: str) -> bool:
+        begins_item = line.lstrip().startswith("-") if is_list else not line.lstrip().startswith(("-", "#"))
+        return bool(line.strip()) and (_is_top(line) or (_indent(line) == level and begins_item))
+
+    start = next((i for i in range(index - 1, top, -1) if begins(lines[i])), top)
+    end = next((i for i in range(index + 1, len(lines)) if begins(lines[i])), len(lines))
+    return start + 1, end
+
+
+def _is_top(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith((" ", "\t", "-", "#"))
