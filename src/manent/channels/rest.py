@@ -1,7 +1,8 @@
 """The REST channel: a message in the body, the bot's replies in the answer (contract §7.2)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
@@ -9,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from manent.core.errors import RequestError
+from manent.core.errors import ManentError, RequestError
 from manent.core.events import BotUttered, Json
 from manent.core.log import LogEntry
 from manent.core.messages import UserMessage
+from manent.runtime.conversation import Conversation, Ticket
 from manent.runtime.conversations import Conversations
-from manent.runtime.identity import checked_id
+from manent.runtime.identity import Identity
 from manent.runtime.sessions import checked_message_id, checked_metadata, checked_text
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -45,13 +47,24 @@ def replies_of(recipient_id: str, event: BotUttered) -> list[Json]:
     return [{"recipient_id": recipient_id, **piece} for piece in pieces]
 
 
+def replies_in(sender_id: str, entries: Sequence[LogEntry]) -> list[Json]:
+    """Return what the bot said in these entries as Rasa's REST channel shows it."""
+    return [
+        reply
+        for entry in entries
+        if isinstance(entry.event, BotUttered)
+        for reply in replies_of(sender_id, entry.event)
+    ]
+
+
 class RestChannel:
     """`POST /webhooks/rest/webhook`, and its health."""
 
     name = "rest"
 
-    def __init__(self, conversations: Conversations) -> None:
+    def __init__(self, conversations: Conversations, identity: Identity) -> None:
         self.conversations = conversations
+        self.identity = identity
 
     def routes(self) -> list[Route]:
         """Return the channel's routes."""
@@ -62,52 +75,83 @@ class RestChannel:
 
     async def receive(self, request: Request) -> Response:
         """Take a message, answer with what the bot said to it."""
-        message = read_message(await request.body(), self.conversations, input_channel=self.name)
-        ticket = self.conversations.get(message.sender_id).submit(message)
+        body = await request.body()
+        message = read_message(body, self.conversations, self.identity, input_channel=self.name)
+        conversation = self.conversations.get(message.sender_id)
+        ticket = conversation.submit(message)
         if request.query_params.get("stream", "").lower() in ("true", "1"):
             await ticket.accepted
-            stream = self._stream(message.sender_id, ticket.finished)
-            return StreamingResponse(stream, media_type="text/event-stream")
+            stream = _Stream(conversation, ticket)
+            return StreamingResponse(stream.lines(), media_type="text/event-stream")
         await ticket.accepted
         entries = await ticket.finished
-        return Response(_encode(_replies(message.sender_id, entries)), media_type="application/json")
-
-    async def _stream(self, sender_id: str, finished: asyncio.Future[list[LogEntry]]) -> AsyncIterator[bytes]:
-        for reply in _replies(sender_id, await finished):
-            yield _encode(reply) + b"\n"
+        if ticket.error is not None:
+            raise ticket.error
+        return Response(_encode(replies_in(message.sender_id, entries)), media_type="application/json")
 
 
-def _replies(sender_id: str, entries: list[LogEntry]) -> list[Json]:
-    return [
-        reply
-        for entry in entries
-        if isinstance(entry.event, BotUttered)
-        for reply in replies_of(sender_id, entry.event)
-    ]
+class _Stream:
+    """The replies of one message, each sent as soon as it is committed. Follows the conversation for as long."""
+
+    def __init__(self, conversation: Conversation, ticket: Ticket) -> None:
+        self.conversation = conversation
+        self.ticket = ticket
+        self._news = asyncio.Event()
+        ticket.finished.add_done_callback(lambda _: self._news.set())
+        conversation.subscribers.append(self)
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        ticket, sent = self.ticket, 0
+        try:
+            while True:
+                self._news.clear()
+                entries = ticket.entries[sent:]
+                sent += len(entries)
+                for reply in replies_in(self.conversation.sender_id, entries):
+                    yield json.dumps(reply, default=str).encode() + b"\n"  # its spaces are Rasa's, byte for byte
+                if ticket.finished.done() and sent == len(ticket.entries):
+                    return
+                await self._news.wait()
+        finally:
+            self.conversation.subscribers.remove(self)
+            self.conversation.home.release(self.conversation)
+
+    def deliver(self, entries: Sequence[LogEntry]) -> None:
+        del entries
+        self._news.set()
+
+    def typing(self, *, on: bool) -> None:
+        del on
+
+    def changed(self, told: Json) -> None:
+        del told
+
+    def failed(self, error: ManentError, *, message_id: str | None, seq: int | None) -> None:
+        del error, message_id, seq
 
 
-def read_message(body: bytes, conversations: Conversations, *, input_channel: str) -> UserMessage:
+def read_message(body: bytes, conversations: Conversations, identity: Identity, *, input_channel: str) -> UserMessage:
     """Read the body that the REST and callback channels take.
 
     Raises:
-        RequestError: it is no JSON object, or a key is of the wrong type.
+        RequestError: it is no JSON object, a key is of the wrong type, or the sender may not use that conversation.
     """
     wire = json_object(body)
     text = wire.get("message")
     if not isinstance(text, str):
         raise RequestError("bad_request", 'the body needs a "message", a string')
     sender = wire.get("sender")
-    sender_id = checked_id("default" if sender is None else str(sender) if isinstance(sender, int) else sender)
+    sender = "default" if sender is None else str(sender) if isinstance(sender, int) else sender
     channel = wire.get("input_channel") or input_channel
     if not isinstance(channel, str):
         raise RequestError("bad_request", "input_channel must be a string")
     return UserMessage(
-        sender_id=sender_id,
+        sender_id=identity.admit(sender, wire.get("session_token")).sender_id,
         text=checked_text(text, conversations.limits.text),
         message_id=checked_message_id(wire.get("message_id")),
         input_channel=channel,
         output_channel="collector" if input_channel == RestChannel.name else input_channel,
-        metadata=checked_metadata(wire.get("metadata")),
+        metadata=checked_metadata(wire.get("metadata")) if input_channel == RestChannel.name else {},
     )
 
 

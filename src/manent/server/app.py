@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import resource
-import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -19,16 +18,13 @@ import uvicorn
 from starlette.applications import Starlette
 
 from manent.actions.opening import open_actions, open_generator
-from manent.channels.rest import RestChannel
-from manent.channels.socketio import SocketIoChannel, SocketIoOptions, read_options
+from manent.channels.opening import open_channels
 from manent.core.errors import ManentError
 from manent.project.credentials import read_credentials
 from manent.project.endpoints import Endpoints, read_endpoints
 from manent.runtime.conversations import Conversations
-from manent.runtime.identity import Identity
-from manent.runtime.ports import ConversationStore
 from manent.runtime.sessions import Sessions
-from manent.server import errors, health, page
+from manent.server import errors, health, page, sessions_api
 from manent.server.loading import load_assistant
 from manent.server.options import ServeOptions
 from manent.stores.opening import open_store
@@ -66,27 +62,36 @@ def build(options: ServeOptions) -> Application:
         actions=open_actions(endpoints.action_endpoint, assistant.domain, root=options.root),
         generator=open_generator(endpoints.nlg),
     )
-    socketio_options = read_options(credentials.get("socketio") or {})
-    identity = Identity(mode=socketio_options.session_identity, secret=_secret(socketio_options))
-    channel = SocketIoChannel(socketio_options, conversations, identity, cors=options.cors)
-    routes = [*RestChannel(conversations).routes(), *health.routes(conversations), *page.routes(socketio_options)]
-    notes = _notes(credentials, endpoints, socketio_options)
+    channels = open_channels(credentials, conversations, cors=options.cors, connector=options.connector)
+    socketio = channels.socketio
+    routes = [
+        *channels.routes(),
+        *sessions_api.routes(socketio.sessions, lambda token: socketio.may_connect({"token": token})),
+        *health.routes(conversations),
+        *page.routes(socketio.options),
+    ]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await conversations.open()
-        channel.identity = channel.sessions.identity = await _with_kept_secret(identity, store)
+        await channels.open(store)
         try:
             yield
         finally:
             await conversations.close(within_s=DRAIN_S)
+            await channels.close()
 
     starlette = Starlette(
         routes=routes,
         lifespan=lifespan,
         exception_handlers={ManentError: errors.answer, Exception: errors.answer_unexpected},
     )
-    return Application(asgi=channel.app(starlette), conversations=conversations, sessions=channel.sessions, notes=notes)
+    return Application(
+        asgi=socketio.app(starlette),
+        conversations=conversations,
+        sessions=socketio.sessions,
+        notes=(*channels.notes, *_notes(endpoints)),
+    )
 
 
 def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) -> None:
@@ -154,34 +159,10 @@ def _configured(options: ServeOptions, given: Any, default: str) -> Any:
     return path if path.exists() else None
 
 
-def _secret(options: SocketIoOptions) -> bytes:
-    return options.session_secret.encode() if options.session_secret else b""
-
-
-async def _with_kept_secret(identity: Identity, store: ConversationStore) -> Identity:
-    """Return the identity with a key: the configured one, else one made once and kept in the store."""
-    if identity.secret or identity.mode == "open":
-        return identity
-    return Identity(mode=identity.mode, secret=await store.put_meta("session_secret", secrets.token_bytes(32)))
-
-
-def _notes(credentials: dict[str, Any], endpoints: Endpoints, socketio_options: SocketIoOptions) -> tuple[str, ...]:
-    notes = [
-        f"credentials.yml: the channel {name!r} is not supported yet and is left out"
-        for name in credentials
-        if name not in ("socketio", "rest", "cmdline")
-    ]
-    if "socketio" in credentials and socketio_options.session_identity == "open":
-        notes.append(
-            "session_identity is open: whoever knows a session id reads and speaks in its conversation."
-            " `session_identity: minted` under socketio: in credentials.yml binds a conversation to the browser that"
-            " began it"
-        )
+def _notes(endpoints: Endpoints) -> tuple[str, ...]:
     if endpoints.durability == "process":
-        notes.append(
-            "durability: process: a power cut may lose messages of the last moments; a crash of the server won't"
-        )
-    return tuple(notes)
+        return ("durability: process: a power cut may lose messages of the last moments; a crash of the server won't",)
+    return ()
 
 
 def _raise_file_limit() -> None:

@@ -1,0 +1,167 @@
+"""The callback channel: a message in the body, the bot's replies POSTed one by one to the project's own server.
+
+Contract §7.2. The request is answered `success` when every reply has been taken by that server, and with status 500
+when it could not be reached: whoever sent the message learns that its answer did not arrive. Reminders and triggers
+from outside come this way too (`send`).
+"""
+
+import asyncio
+import importlib
+import logging
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from manent.channels.rest import health_routes, read_message, replies_in
+from manent.core.errors import Problem, ProjectError, RequestError
+from manent.core.events import Json
+from manent.core.log import LogEntry
+from manent.runtime.conversations import Conversations
+from manent.runtime.identity import Identity
+
+if TYPE_CHECKING:
+    import aiohttp
+
+log = logging.getLogger("manent.callback")
+
+TIMEOUT_S = 30.0
+"""For one reply to be taken."""
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackOptions:
+    """The `callback:` section of `credentials.yml`; the keys of every endpoint (contract §10)."""
+
+    url: str
+    headers: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    basic_auth: dict[str, Any] = field(default_factory=dict)
+    token: str | None = None
+    token_name: str = "token"  # noqa: S105  # the name of a query parameter, Rasa's default
+    cafile: str | None = None
+
+
+def read_options(section: Json, file: str = "credentials.yml") -> CallbackOptions:
+    """Read the section; unknown keys are left alone, as Rasa does.
+
+    Raises:
+        ProjectError: `url` is missing or a value has the wrong type.
+    """
+    known = {key: value for key, value in section.items() if key in CallbackOptions.__slots__ and value is not None}
+    try:
+        options = msgspec.convert(known, CallbackOptions)
+        if not options.url.startswith(("http://", "https://")):
+            raise msgspec.ValidationError(f"url {options.url!r} - at `$.url`")  # noqa: TRY301  # told like the others
+    except msgspec.ValidationError as error:
+        problem = Problem(
+            file=file,
+            line=0,
+            path="callback",
+            code="credentials.callback",
+            found=str(error),
+            expected="`url:` of the server that takes the bot's messages, beginning with http:// or https://",
+        )
+        raise ProjectError([problem]) from error
+    return options
+
+
+class CallbackChannel:
+    """`POST /webhooks/callback/webhook`, its health, and the way out. Implements `Output`."""
+
+    name = "callback"
+
+    def __init__(self, options: CallbackOptions, conversations: Conversations, identity: Identity) -> None:
+        self.options = options
+        self.conversations = conversations
+        self.identity = identity
+        self._session: aiohttp.ClientSession | None = None
+        self._opening = asyncio.Lock()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def routes(self) -> list[Route]:
+        """Return the channel's routes."""
+        return [
+            Route("/webhooks/callback/webhook", self.receive, methods=["POST"]),
+            *health_routes(self.name),
+        ]
+
+    async def receive(self, request: Request) -> Response:
+        """Take a message, send out what the bot said to it, say `success`."""
+        message = read_message(await request.body(), self.conversations, self.identity, input_channel=self.name)
+        ticket = self.conversations.get(message.sender_id).submit(message)
+        await ticket.accepted
+        entries = await ticket.finished
+        if ticket.error is not None:
+            raise ticket.error
+        await self.send(message.sender_id, entries)
+        return PlainTextResponse("success")
+
+    async def send(self, sender_id: str, entries: Sequence[LogEntry]) -> None:
+        """See `Output`. Replies of one conversation go out one after the other.
+
+        Raises:
+            RequestError: `callback_failed`, status 500; the replies stay in the log.
+        """
+        replies = replies_in(sender_id, entries)
+        if not replies:
+            return
+        turn = self._turns.setdefault(sender_id, asyncio.Lock())
+        async with turn:
+            for reply in replies:
+                await self._post(reply)
+
+    async def _post(self, reply: Json) -> None:
+        import aiohttp
+
+        session = self._session or await self._open()
+        try:
+            async with session.post(self.options.url, params=self._params(), data=_encode(reply)) as answer:
+                await answer.read()
+                if answer.status >= 400:  # noqa: PLR2004  # every error of HTTP
+                    raise _failed(f"answered {answer.status}")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _failed(f"could not be reached: {error or type(error).__name__}") from error
+
+    def _params(self) -> dict[str, str]:
+        params = {name: str(value) for name, value in self.options.params.items()}
+        if self.options.token:
+            params[self.options.token_name] = self.options.token
+        return params
+
+    async def _open(self) -> "aiohttp.ClientSession":
+        await asyncio.to_thread(importlib.import_module, "aiohttp")  # 0.2 s that the loop need not spend
+        import aiohttp
+
+        async with self._opening:
+            if self._session is None:
+                options = self.options
+                user = options.basic_auth.get("username")
+                context = ssl.create_default_context(cafile=options.cafile) if options.cafile else True
+                self._session = aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=0, ssl=context),
+                    auth=aiohttp.BasicAuth(str(user), str(options.basic_auth.get("password") or "")) if user else None,
+                    headers={"Content-Type": "application/json"}
+                    | {name: str(value) for name, value in options.headers.items()},
+                    timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                )
+            return self._session
+
+    async def close(self) -> None:
+        """Close all connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+
+def _failed(what: str) -> RequestError:
+    return RequestError("callback_failed", f"the server of callback: in credentials.yml {what}", status=500)

@@ -1,0 +1,217 @@
+"""Protocol 1 over HTTP: `POST /sessions/<request>`, for clients without Socket.IO.
+
+The same JSON in and out as over Socket.IO (`runtime/sessions.py` decides), with the status of the error's code;
+`POST /sessions/events` takes the place of the live events. Ids and tokens stand in bodies and headers, never in a URL.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from manent.channels.rest import json_object
+from manent.core.errors import ManentError, RequestError
+from manent.core.events import Json
+from manent.core.log import LogEntry
+from manent.runtime.conversation import Conversation
+from manent.runtime.conversations import Conversations
+from manent.runtime.identity import Admission
+from manent.runtime.sessions import Sessions, refusal, tell_changed
+
+MAX_WAIT_S = 25.0
+"""Below the 30 s after which many proxies give up on a silent request."""
+
+LOOK_EVERY_S = 1.0
+"""How often a waiting request looks whether the server is shutting down."""
+
+CHANNEL = "socketio"
+"""Input channel of these messages: the same clients, on another transport, so the bot's answers do not differ."""
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+MayJoin = Callable[[str | None], bool]
+"""Whether the bearer of this token (None: there is none) may use the session requests at all."""
+
+
+def routes(sessions: Sessions, may_join: MayJoin) -> list[Route]:
+    """Return the routes of all requests; `may_join` judges the token in `Authorization`."""
+    requests = SessionRequests(sessions)
+    served: dict[str, Callable[[Json], Awaitable[Json]]] = {
+        "session_request": requests.session_request,
+        "user_uttered": requests.user_uttered,
+        "history_request": requests.history_request,
+        "session_reset": requests.session_reset,
+        "session_erase": requests.session_erase,
+        "session_list": requests.not_available,
+        "token_refresh": requests.not_available,
+        "events": requests.events,
+    }
+
+    def endpoint(serve: Callable[[Json], Awaitable[Json]]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            try:
+                if not may_join(bearer(request)):
+                    raise RequestError("forbidden", "the token is missing or not valid", status=401)
+                return _answer(await serve(json_object(await request.body())))
+            except ManentError as error:
+                return _refusal(error)
+
+        return answer
+
+    async def unknown(request: Request) -> Response:
+        name = request.path_params["request"]
+        return _refusal(RequestError("unknown_request", f"there is no request {name[:64]!r}", status=404))
+
+    return [
+        *(Route(f"/sessions/{name}", endpoint(serve), methods=["POST"]) for name, serve in served.items()),
+        Route("/sessions/{request:path}", unknown, methods=["POST"]),
+    ]
+
+
+def bearer(request: Request) -> str | None:
+    """Return the token of the `Authorization: Bearer` header, None when there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+class SessionRequests:
+    """The requests, each a JSON object to a JSON object."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self.sessions = sessions
+
+    async def session_request(self, request: Json) -> Json:
+        """A page of a conversation, which is made when it does not exist."""
+        return (await self.sessions.join(request, _nobody)).answer
+
+    async def user_uttered(self, request: Json) -> Json:
+        """Accept a message; its replies come with `events`."""
+        receipt = await self.sessions.submit(request, input_channel=CHANNEL).accepted
+        return {"ok": True, "seq": receipt.seq, "duplicate": receipt.duplicate}
+
+    async def history_request(self, request: Json) -> Json:
+        """The page before a `seq`."""
+        return await self.sessions.history(request)
+
+    async def session_reset(self, request: Json) -> Json:
+        """Begin a new conversation; sockets that follow the old one are told."""
+        joined = await self.sessions.reset(request, _nobody)
+        tell_changed(self._named(request), "reset", joined)
+        return joined.answer
+
+    async def session_erase(self, request: Json) -> Json:
+        """Remove a conversation and begin an empty one; sockets that follow it are told."""
+        old, joined = await self.sessions.erase(request, _nobody)
+        tell_changed(self.sessions.conversations.get(old.sender_id), "erased", joined)
+        return joined.answer
+
+    async def not_available(self, _: Json) -> Json:
+        """Requests of an identity mode that is not configured."""
+        raise RequestError("not_available", "this request needs session_identity: jwt", status=403)
+
+    async def events(self, request: Json) -> Json:
+        """Messages after a cursor; when there are none yet, wait for some.
+
+        The answer is a `session_request`'s, with `errors` when a message of this conversation failed meanwhile.
+        """
+        wait_s = _wait_s(request)
+        if not isinstance(request.get("cursor"), dict):
+            raise RequestError("bad_request", "cursor is missing: {epoch, seq}, as the last answer gave it")
+        self.sessions.admit_named(request)
+        waiter = _Waiter(self.sessions.conversations)
+        try:
+            answer = await self._read(request, waiter)
+            if wait_s > 0 and not _has_news(answer):
+                await waiter.wait(wait_s)
+                answer = await self._read(request, waiter)
+        finally:
+            waiter.leave()
+        if waiter.errors:
+            answer["errors"] = waiter.errors
+        return answer
+
+    async def _read(self, request: Json, waiter: "_Waiter") -> Json:
+        return (await self.sessions.join({**request, "protocol": 1}, waiter.follow)).answer
+
+    def _named(self, request: Json) -> Conversation:
+        return self.sessions.conversations.get(self.sessions.admit_named(request).sender_id)
+
+
+class _Waiter:
+    """A request that waits for something to happen in a conversation: a subscriber for as long as it lasts."""
+
+    def __init__(self, conversations: Conversations) -> None:
+        self.conversations = conversations
+        self.conversation: Conversation | None = None
+        self.errors: list[Json] = []
+        self._news = asyncio.Event()
+
+    def follow(self, conversation: Conversation, _: Admission) -> None:
+        if self.conversation is None:
+            self.conversation = conversation
+            conversation.subscribers.append(self)
+
+    async def wait(self, wait_s: float) -> None:
+        """Wait for news, no longer than asked for and not beyond the server's end."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + wait_s
+        while not self._news.is_set() and not self.conversations.closing and (left := until - loop.time()) > 0:
+            try:
+                await asyncio.wait_for(self._news.wait(), min(left, LOOK_EVERY_S))
+            except TimeoutError:
+                continue
+
+    def leave(self) -> None:
+        conversation, self.conversation = self.conversation, None
+        if conversation is not None:
+            conversation.subscribers.remove(self)
+            self.conversations.release(conversation)
+
+    def deliver(self, entries: Sequence[LogEntry]) -> None:
+        """See `Subscriber`; what was committed is read from the log."""
+        del entries
+        self._news.set()
+
+    def typing(self, *, on: bool) -> None:
+        """See `Subscriber`; the answer's `typing` says it."""
+
+    def changed(self, told: Json) -> None:
+        """See `Subscriber`; the next answer has another epoch."""
+        del told
+        self._news.set()
+
+    def failed(self, error: ManentError, *, message_id: str | None, seq: int | None) -> None:
+        """See `Subscriber`."""
+        told = dict(refusal(error)["error"])
+        told |= {key: value for key, value in (("message_id", message_id), ("seq", seq)) if value is not None}
+        self.errors.append(told)
+        self._news.set()
+
+
+def _has_news(answer: Json) -> bool:
+    return bool(answer["messages"] or answer["gap"])
+
+
+def _nobody(_: Conversation, __: Admission) -> None:
+    """Follow nothing: the request ends with its answer."""
+
+
+def _wait_s(request: Json) -> float:
+    wait_s: Any = request.get("wait_s", 0)
+    if not isinstance(wait_s, int | float) or isinstance(wait_s, bool) or not 0 <= wait_s <= MAX_WAIT_S:
+        raise RequestError("bad_request", f"wait_s must be a number of seconds from 0 to {MAX_WAIT_S:g}")
+    return float(wait_s)
+
+
+def _answer(body: Json, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(_encode(body), status, {"Cache-Control": "no-store"} | (headers or {}), "application/json")
+
+
+def _refusal(error: ManentError) -> Response:
+    retry_after = error.retry_after if isinstance(error, RequestError) else None
+    headers = {} if retry_after is None else {"Retry-After": str(max(1, round(retry_after)))}
+    return _answer(refusal(error), error.status, headers)
