@@ -34,9 +34,13 @@ from manent.core.events import (
     Restarted,
     SessionStarted,
     SlotSet,
-    UserUttered,
     UserUtteranceReverted,
+    UserUttered,
 )
+
+_LISTEN = "action_listen"
+_RECENT = 3
+"""User turns whose intents are remembered, whatever became of them: as many as a two-stage fallback looks back."""
 
 
 class WindowExceeded(InternalError):
@@ -83,16 +87,6 @@ class State(msgspec.Struct, kw_only=True):
             paused=self.paused,
         )
 
-    def clear(self) -> None:
-        """Back to the state before any event."""
-        self.values = {}
-        self.active_loop = None
-        self.latest_message = None
-        self.latest_action = None
-        self.latest_bot = None
-        self.followup_action = None
-        self.paused = False
-
     def apply(self, event: Event) -> None:
         """Take one event in. Reverting and wiping events are the tracker's; they are no-ops here."""
         match event:
@@ -103,7 +97,8 @@ class State(msgspec.Struct, kw_only=True):
                 self.followup_action = None
                 if self.active_loop is not None:
                     self.active_loop.is_interrupted = False
-                    self.active_loop.rejected = False
+                    if self.active_loop.name == event.name:
+                        self.active_loop.rejected = False
             case BotUttered():
                 self.latest_bot = event
             case UserUttered():
@@ -149,6 +144,7 @@ class _Dump(msgspec.Struct, kw_only=True):
 
     format: int = 1
     version: int
+    state: State
     base: State
     applied: list[Event]
     truncated: bool
@@ -157,6 +153,8 @@ class _Dump(msgspec.Struct, kw_only=True):
     last_user_time: float | None
     session_started: bool
     loops: list[str]
+    recent_intents: tuple[str | None, ...] = ()
+    outdated: bool = False
 
 
 _encoder = msgspec.json.Encoder()
@@ -182,6 +180,11 @@ class Tracker:
         latest_input_channel: of the newest user event.
         session_started: a session was ever started.
         loops: names of loops that were ever active here (their repeated runs are collapsed in `applied`).
+        recent_intents: intents of the newest user events since a restart ("": none recognised), reverted or not; None
+            stands for a revert.
+        outdated: `state` still has what a collapsed form turn said; it is derived from `applied` again when the bot
+            listens.
+        derived: whatever a reader of `applied` has made of it and wants to find again; never dumped.
     """
 
     sender_id: str
@@ -197,6 +200,9 @@ class Tracker:
     latest_input_channel: str | None = None
     session_started: bool = False
     loops: set[str] = field(default_factory=set)
+    recent_intents: tuple[str | None, ...] = ()
+    outdated: bool = False
+    derived: Any = None
 
     # reading ------------------------------------------------------------------------------------------------------
 
@@ -235,6 +241,9 @@ class Tracker:
     def update(self, event: Event) -> None:
         """Take one event in.
 
+        A user turn that only answered a form is taken out of `applied` when the form runs again, but the state
+        keeps its message until the bot listens: actions of the same turn may want to read it.
+
         Raises:
             WindowExceeded: the event reverts more than the window holds.
         """
@@ -254,11 +263,15 @@ class Tracker:
             case ActionReverted():
                 self._undo_through(ActionExecuted)
                 self._replay()
+            case ActionExecuted() if event.name in self.loops and self._is_repeated_run(event.name):
+                self.state.apply(event)
+                self._collapse(event.name)
+                self.outdated = True
             case ActionExecuted():
                 self.state.apply(event)
-                if event.name in self.loops and self._is_repeated_run(event.name):
-                    self._collapse(event.name)
                 self.applied.append(event)
+                if self.outdated and event.name == _LISTEN:
+                    self._replay()
             case _:
                 self.state.apply(event)
                 self.applied.append(event)
@@ -267,13 +280,29 @@ class Tracker:
         elif isinstance(event, UserUttered):
             self.last_user_time = event.timestamp
             self.latest_input_channel = event.input_channel
+            self._remember(event.intent or "")
+        elif isinstance(event, UserUtteranceReverted):
+            self._remember(None)
+        elif isinstance(event, Restarted):
+            self.recent_intents = ()
         if event.timestamp is not None:
             self.latest_event_time = event.timestamp
         self.version += 1
 
+    def retract(self, count: int, values: dict[str, Any]) -> None:
+        """Take back the newest `count` events, all of them `SlotSet`s that no log has yet.
+
+        Args:
+            values: `state.values` as it was before them.
+        """
+        del self.applied[len(self.applied) - count :]
+        self.state.values = values
+        self.version -= count
+        self.generation += 1
+
     def trim(self, keep: int) -> None:
-        """Let go of the oldest applied events beyond the newest `keep`, folding them into `base`."""
-        excess = len(self.applied) - keep
+        """Let go of applied events before the newest `keep` actions, folding them into `base`."""
+        excess = self._start_of_newest(keep)
         if excess > 0:
             for event in self.applied[:excess]:
                 self.base.apply(event)
@@ -281,17 +310,36 @@ class Tracker:
             self.truncated = True
             self.generation += 1
 
+    def _start_of_newest(self, keep: int) -> int:
+        """Index of the oldest of the newest `keep` actions in `applied`; 0 when there are not more."""
+        if len(self.applied) <= keep:
+            return 0
+        for index in range(len(self.applied) - 1, -1, -1):
+            if isinstance(self.applied[index], ActionExecuted):
+                keep -= 1
+                if keep == 0:
+                    return index
+        return 0
+
+    def _remember(self, intent: str | None) -> None:
+        self.recent_intents = (*self.recent_intents, intent)[-_RECENT:]
+
     def _wipe(self) -> None:
-        self.state.clear()
-        self.base = State()
+        self.base = State(followup_action=_LISTEN)
+        self.state = self.base.copy()
+        self.outdated = False
         self.applied.clear()
         self.truncated = False
         self.generation += 1
 
     def _replay(self) -> None:
         self.state = self.base.copy()
+        if not self.truncated:
+            # With nothing left of the session there is nothing to predict from: the bot listens.
+            self.state.followup_action = _LISTEN
         for event in self.applied:
             self.state.apply(event)
+        self.outdated = False
         self.generation += 1
 
     def _undo_through(self, kind: type[UserUttered] | type[ActionExecuted]) -> None:
@@ -317,7 +365,7 @@ class Tracker:
         return False
 
     def _collapse(self, loop: str) -> None:
-        """Take the user turn between two runs of the loop out of the applied events; slots and the rest stay."""
+        """Take the newest user turn, back to the loop's run before, out of the applied events; slots and the rest stay."""
         kept: list[Event] = []
         while self.applied:
             event = self.applied.pop()
@@ -336,6 +384,7 @@ class Tracker:
         return _encoder.encode(
             _Dump(
                 version=self.version,
+                state=self.state,
                 base=self.base,
                 applied=self.applied,
                 truncated=self.truncated,
@@ -344,6 +393,8 @@ class Tracker:
                 last_user_time=self.last_user_time,
                 session_started=self.session_started,
                 loops=sorted(self.loops),
+                recent_intents=self.recent_intents,
+                outdated=self.outdated,
             )
         )
 
@@ -355,10 +406,11 @@ class Tracker:
             msgspec.ValidationError: the bytes are no dump of this version.
         """
         dump = _decoder.decode(data)
-        tracker = cls(
+        return cls(
             sender_id=sender_id,
             domain=domain,
             version=dump.version,
+            state=dump.state,
             base=dump.base,
             applied=dump.applied,
             truncated=dump.truncated,
@@ -367,8 +419,6 @@ class Tracker:
             latest_input_channel=dump.latest_input_channel,
             session_started=dump.session_started,
             loops=set(dump.loops),
+            recent_intents=dump.recent_intents,
+            outdated=dump.outdated,
         )
-        tracker.state = tracker.base.copy()
-        for event in tracker.applied:
-            tracker.state.apply(event)
-        return tracker

@@ -1,8 +1,8 @@
 """The turn engine: from a message (or a trigger, or an unfinished log) to the events that answer it.
 
 A turn does no I/O. It changes a `Tracker`, and asks its driver for one `Step` at a time; the driver commits what
-`take_events` hands out before it performs a `CallAction` or `Generate`, and again at `Finished`. The table `TABLE`
-is the whole machine: which state follows which on what outcome.
+`take_events` hands out before it performs a `CallAction` or `Generate`, and again at `Finished`. `TABLE` is the whole
+machine: which state follows which on what outcome; `docs/turn.svg` is drawn from it.
 
 How to drive one:
 
@@ -18,37 +18,144 @@ How to drive one:
     commit(turn.take_events())
 """
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Generator, Iterable
+from enum import Enum
 from typing import Any
 
-from manent.core.errors import ActionError
-from manent.core.events import Event, Json
+import msgspec
+
+from manent.core.domain import SESSION_METADATA_SLOT
+from manent.core.errors import ActionError, RequestError
+from manent.core.events import (
+    ActionExecuted,
+    ActionExecutionRejected,
+    Event,
+    Json,
+    SlotSet,
+    UserUttered,
+)
 from manent.core.messages import UserMessage
 from manent.core.tracker import Tracker
+from manent.dialogue.acting import Acting, ActionRejected
+from manent.dialogue.default_actions import SESSION_START, run_action
+from manent.dialogue.forms import candidate_slots
 from manent.dialogue.model import DialogueModel
+from manent.dialogue.policies.ensemble import Choice
+from manent.dialogue.responses import ACTION_FAILED, ACTION_FAILED_TEXT, bot_event
+from manent.dialogue.session import needs_new_session, session_start_events
+from manent.dialogue.slots import Heard
+from manent.dialogue.states import LISTEN
 from manent.dialogue.steps import ActionAnswer, CallAction, Env, Finished, Generate, Step, Understand
 
-__all__ = ["ActionAnswer", "CallAction", "Env", "Finished", "Generate", "Step", "Turn", "Understand"]
+__all__ = ["TABLE", "ActionAnswer", "CallAction", "Env", "Finished", "Generate", "Outcome", "State", "Step", "Turn",
+           "Understand"]  # fmt: skip
+
+log = logging.getLogger(__name__)
+
+
+class State(Enum):
+    """What a turn is at."""
+
+    OPENING = "starts a session, if there is none or it has expired"
+    UNDERSTANDING = "has the message understood"
+    FILLING = "fills slots from the message"
+    PREDICTING = "chooses the next action"
+    ACTING = "runs the action"
+    APOLOGISING = "says that an action could not be run"
+    ADDING = "takes events from outside in"
+    FINISHED = "is over"
+
+
+class Outcome(Enum):
+    """How a state ended."""
+
+    OPENED = "a session is open"
+    OPENED_TO_ACT = "a session is open, an action is to be run"
+    HEARD = "the message is in the log"
+    FILLED = "slots are filled"
+    RECORDED = "the message was only to be recorded"
+    CHOSEN = "an action is chosen"
+    SILENT = "nobody is to answer"
+    ACTED = "the action is done"
+    REJECTED = "the action declined"
+    RAN_ALONE = "only this action was to be run"
+    HEARD_AGAIN = "the action repeated a message"
+    LISTENED = "the bot listens"
+    FAILED = "a custom action could not be run"
+
+
+TABLE: dict[tuple[State, Outcome], State] = {
+    (State.OPENING, Outcome.OPENED): State.UNDERSTANDING,
+    (State.OPENING, Outcome.OPENED_TO_ACT): State.ACTING,
+    (State.UNDERSTANDING, Outcome.HEARD): State.FILLING,
+    (State.UNDERSTANDING, Outcome.FAILED): State.APOLOGISING,
+    (State.FILLING, Outcome.FILLED): State.PREDICTING,
+    (State.FILLING, Outcome.RECORDED): State.FINISHED,
+    (State.FILLING, Outcome.FAILED): State.APOLOGISING,
+    (State.PREDICTING, Outcome.CHOSEN): State.ACTING,
+    (State.PREDICTING, Outcome.SILENT): State.FINISHED,
+    (State.PREDICTING, Outcome.LISTENED): State.FINISHED,
+    (State.ACTING, Outcome.ACTED): State.PREDICTING,
+    (State.ACTING, Outcome.REJECTED): State.PREDICTING,
+    (State.ACTING, Outcome.HEARD_AGAIN): State.FILLING,
+    (State.ACTING, Outcome.LISTENED): State.FINISHED,
+    (State.ACTING, Outcome.RAN_ALONE): State.FINISHED,
+    (State.ACTING, Outcome.FAILED): State.APOLOGISING,
+    (State.APOLOGISING, Outcome.LISTENED): State.FINISHED,
+    (State.ADDING, Outcome.RECORDED): State.FINISHED,
+}
+"""Which state follows on which outcome."""
+
+_FINISHED = Finished()
+
+_Work = Generator[Step, Any, Outcome]
 
 
 class Turn:
-    """One turn of one conversation. Make a new one for each entry point that is called."""
+    """One turn of one conversation. Make a new one for each entry point that is called.
+
+    Every entry point, `feed` and `fail` may raise `manent.core.tracker.WindowExceeded`: nothing of the turn counts
+    then; load the tracker from further back and begin the turn again.
+    """
 
     def __init__(self, model: DialogueModel, tracker: Tracker, env: Env) -> None:
-        """Begin with a tracker that holds the committed log (at least `model.window` applied events of it)."""
-        raise NotImplementedError
+        """Begin with a tracker that holds the committed log (at least `model.window` applied actions of it)."""
+        self._model = model
+        self._tracker = tracker
+        self._env = env
+        self._acting = Acting(
+            tracker=tracker,
+            domain=model.domain,
+            responses=model.responses,
+            env=env,
+            channel="",
+            external_nlg=model.external_nlg,
+        )
+        self._state = State.FINISHED
+        self._work: _Work | None = None
+        self._events: list[Event] = []
+        self._held = 0
+        self._values_before: dict[str, Any] = {}
+        self._message: UserMessage | None = None
+        self._choice: Choice | None = None
+        self._acts_alone = False
+        self._records_only = False
+        self._has_failed = False
+        self._actions = 0
+
+    # entry points -------------------------------------------------------------------------------------------------
 
     def start(self, message: UserMessage) -> Step:
         """Take a message: start or renew the session, understand it, fill slots, predict and act until it listens."""
-        raise NotImplementedError
+        self._message = message
+        self._acting.channel = message.output_channel
+        return self._go(State.OPENING)
 
-    def resume(self, channel: str) -> Step:
-        """Go on with a turn whose events so far are in the tracker; an action that was not finished runs again.
-
-        Args:
-            channel: name of the output channel, as in `UserMessage.output_channel`.
-        """
-        raise NotImplementedError
+    def log_message(self, message: UserMessage) -> Step:
+        """Record a message and fill slots from it, without answering."""
+        self._records_only = True
+        return self.start(message)
 
     def trigger(
         self, intent: str, entities: Any = None, metadata: Json | None = None, *, channel: str = "", input_channel: str
@@ -57,8 +164,38 @@ class Turn:
 
         Args:
             entities: a list of entities in Rasa's form, or an object entity → value.
+            channel: name of the output channel.
         """
-        raise NotImplementedError
+        if isinstance(entities, dict):
+            entities = [{"entity": name, "value": value} for name, value in entities.items()]
+        text = f"EXTERNAL: {intent}"
+        return self.start(
+            UserMessage(
+                sender_id=self._tracker.sender_id,
+                text=text,
+                message_id=self._env.new_id(),
+                input_channel=input_channel,
+                output_channel=channel,
+                metadata={**(metadata or {}), "is_external": True},
+                parse_data={"intent": {"name": intent}, "entities": list(entities or ()), "text": text},
+                external=True,
+            )
+        )
+
+    def resume(self, channel: str) -> Step:
+        """Go on with a turn whose events so far are in the tracker; an action that was not finished runs again.
+
+        Args:
+            channel: name of the output channel, as in `UserMessage.output_channel`.
+        """
+        self._acting.channel = channel
+        for event in reversed(self._tracker.applied):
+            if isinstance(event, ActionExecuted):
+                if event.name == LISTEN:
+                    break
+                self._actions += 1
+        newest = self._tracker.applied[-1] if self._tracker.applied else None
+        return self._go(State.FILLING if isinstance(newest, UserUttered) else State.PREDICTING)
 
     def execute(self, action: str, *, policy: str | None = None, confidence: float | None = None, channel: str) -> Step:
         """Run one action, without predicting.
@@ -66,15 +203,20 @@ class Turn:
         Raises:
             RequestError: `unknown_action`.
         """
-        raise NotImplementedError
-
-    def log_message(self, message: UserMessage) -> Step:
-        """Record a message and fill slots from it, without answering."""
-        raise NotImplementedError
+        if action not in self._model.domain.action_index:
+            raise RequestError("unknown_action", f"the domain has no action {action!r}", status=404)
+        self._acting.channel = channel
+        self._acts_alone = True
+        self._choice = Choice(action=action, policy=policy, confidence=confidence if confidence is not None else 0.0)
+        return self._go(State.OPENING)
 
     def apply(self, events: Iterable[Event]) -> Step:
         """Add events that were made outside; they keep their own timestamps where they have one."""
-        raise NotImplementedError
+        for event in events:
+            self._append(event)
+        return self._go(State.ADDING)
+
+    # driving ------------------------------------------------------------------------------------------------------
 
     def feed(self, result: Any) -> Step:
         """Give the result of the last step and get the next.
@@ -82,12 +224,243 @@ class Turn:
         Args:
             result: of `Understand` the parse result, of `CallAction` an `ActionAnswer`, of `Generate` the message.
         """
-        raise NotImplementedError
+        return self._run(result, None)
 
     def fail(self, error: ActionError) -> Step:
         """Say that the last `CallAction` or `Generate` could not be performed; the turn ends visibly."""
-        raise NotImplementedError
+        return self._run(None, error)
 
     def take_events(self) -> list[Event]:
         """Return the events since the last call that are to be committed now, in order."""
-        raise NotImplementedError
+        ready = len(self._events) - self._held
+        taken, self._events = self._events[:ready], self._events[ready:]
+        return taken
+
+    def _go(self, state: State) -> Step:
+        self._state = state
+        self._work = None
+        return self._run(None, None)
+
+    def _run(self, result: Any, error: ActionError | None) -> Step:
+        while self._state is not State.FINISHED:
+            try:
+                if self._work is None:
+                    self._work = _WORK[self._state](self)
+                    return next(self._work)
+                if error is not None:
+                    return self._work.throw(error)
+                return self._work.send(result)
+            except StopIteration as done:
+                outcome: Outcome = done.value
+            except ActionError as failure:
+                log.warning("the turn ends: %s", failure)
+                outcome = Outcome.FAILED
+            self._work, result, error = None, None, None
+            self._state = TABLE[self._state, outcome]
+        return _FINISHED
+
+    def _append(self, event: Event) -> None:
+        """Stamp an event and take it in."""
+        stamp = self._env.stamp
+        stamped: Event = msgspec.structs.replace(
+            event,
+            timestamp=self._env.now() if event.timestamp is None else event.timestamp,
+            metadata={**event.metadata, **stamp} if event.metadata else stamp,
+        )
+        self._tracker.update(stamped)
+        self._events.append(stamped)
+
+    # states -------------------------------------------------------------------------------------------------------
+
+    def _open(self) -> _Work:
+        tracker, domain = self._tracker, self._model.domain
+        if needs_new_session(tracker, domain.session, self._env.now()):
+            if self._message is not None and self._message.metadata and not self._message.external:
+                self._append(SlotSet(name=SESSION_METADATA_SLOT, value=self._message.metadata))
+            try:
+                events = yield from run_action(self._acting, self._model.filler, SESSION_START)
+            except (ActionError, ActionRejected) as error:
+                # Without a session nothing goes on: begin a plain one, hear the message, then say what went wrong.
+                log.warning("%s could not be run: %s", SESSION_START, error)
+                events = session_start_events(tracker, domain)
+                self._has_failed = True
+            self._append(ActionExecuted(name=SESSION_START, confidence=1.0))
+            self._append_all(events)
+        elif self._message is not None and self._is_open():
+            self._append(ActionExecuted(name=LISTEN))
+        return Outcome.OPENED_TO_ACT if self._acts_alone else Outcome.OPENED
+
+    def _is_open(self) -> bool:
+        """Whether an earlier turn was left open (by `execute` or `log_message`)."""
+        state = self._tracker.state
+        if state.paused or not self._tracker.applied:
+            return False
+        for event in reversed(self._tracker.applied):
+            match event:
+                case UserUttered():
+                    return True
+                case ActionExecuted():
+                    return event.name != LISTEN
+                case _:
+                    pass
+        return False
+
+    def _understand(self) -> _Work:
+        message = self._message
+        if message is None:
+            raise RuntimeError("there is no message to understand")
+        parse_data = message.parse_data
+        if parse_data is None:
+            parse_data = yield Understand(text=message.text)
+        self._append(
+            UserUttered(
+                text=message.text,
+                parse_data=parse_data,
+                input_channel=message.input_channel,
+                message_id=message.message_id or self._env.new_id(),
+                metadata=message.metadata,
+            )
+        )
+        return Outcome.FAILED if self._has_failed else Outcome.HEARD
+
+    def _fill(self) -> _Work:
+        tracker = self._tracker
+        message = tracker.state.latest_message
+        if message is not None and self._model.ensemble.policies:
+            loop = tracker.state.active_loop
+            heard = Heard(
+                message=message,
+                loop=loop.name if loop is not None else None,
+                rejected=loop is not None and loop.rejected,
+                requested=tracker.requested_slot,
+            )
+            events = yield from self._model.filler.fill(self._acting, heard)
+            self._values_before = dict(tracker.state.values) if events else tracker.state.values
+            self._append_all(events)
+        return Outcome.RECORDED if self._records_only else Outcome.FILLED
+
+    def _predict(self) -> _Work:
+        state = self._tracker.state
+        ensemble = self._model.ensemble
+        if not ensemble.policies:
+            return Outcome.SILENT
+        if state.paused and (state.latest_message is None or state.latest_message.intent != "restart"):
+            return Outcome.SILENT
+        if self._actions >= self._model.max_predictions:
+            log.warning("%d actions in one turn: the bot listens now", self._actions)
+            self._append(ActionExecuted(name=LISTEN))
+            return Outcome.LISTENED
+        followup = state.followup_action
+        if followup is not None and followup in self._model.domain.action_index:
+            self._choice = Choice(action=followup, policy="followup_action", confidence=1.0)
+        else:
+            if followup is not None:
+                log.warning("there is no action %r to follow up with", followup)
+            self._choice = ensemble.choose(self._tracker)
+        return Outcome.CHOSEN
+        yield
+
+    def _act(self) -> _Work:
+        choice = self._choice
+        if choice is None:
+            raise RuntimeError("no action was chosen")
+        name = choice.action
+        self._acting.pending = choice.events
+        is_form = name in self._model.domain.forms
+        if is_form:
+            self._hold()
+        try:
+            events = yield from run_action(self._acting, self._model.filler, name)
+        except ActionRejected:
+            self._held = 0
+            self._append(ActionExecutionRejected(name=name, policy=choice.policy, confidence=choice.confidence))
+            return Outcome.RAN_ALONE if self._acts_alone else Outcome.REJECTED
+        except ActionError:
+            if is_form:
+                self._let_go(name)
+            raise
+        self._held = 0
+        for event in choice.events:
+            self._append(event)
+        is_text = name in self._model.domain.e2e_actions
+        self._append(
+            ActionExecuted(
+                name=None if is_text else name,
+                action_text=name if is_text else None,
+                policy=choice.policy,
+                confidence=choice.confidence,
+                hide_rule_turn=choice.hide_turn,
+            )
+        )
+        self._actions += 1
+        self._append_all(events)
+        if self._acts_alone:
+            return Outcome.RAN_ALONE
+        if name in (LISTEN, SESSION_START):
+            return Outcome.LISTENED
+        if any(isinstance(event, UserUttered) for event in events):
+            return Outcome.HEARD_AGAIN
+        return Outcome.ACTED
+
+    def _append_all(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if event.timestamp is not None:
+                event = msgspec.structs.replace(event, timestamp=None)
+            self._append(event)
+
+    def _apologise(self) -> _Work:
+        self._acting.pending = ()
+        message = None
+        try:
+            if ACTION_FAILED in self._model.responses:
+                message = yield from self._acting.message(ACTION_FAILED)
+        except ActionError:
+            log.warning("the response %r could not be made outside", ACTION_FAILED)
+        self._append(bot_event(message or {"text": ACTION_FAILED_TEXT}, utter_action=ACTION_FAILED))
+        self._append(ActionExecuted(name=LISTEN))
+        return Outcome.LISTENED
+
+    def _add(self) -> _Work:
+        return Outcome.RECORDED
+        yield
+
+    # slots under validation ---------------------------------------------------------------------------------------
+
+    def _hold(self) -> None:
+        """Keep the newest slot events from being committed: a form has yet to validate them."""
+        count = 0
+        for event in reversed(self._events):
+            if not isinstance(event, SlotSet):
+                break
+            count += 1
+        self._held = count
+        self._acting.pending = (*self._events[len(self._events) - count :], *self._acting.pending)
+
+    def _let_go(self, form: str) -> None:
+        """Take back the slots that a form could not validate; keep the others."""
+        if not self._held:
+            return
+        held = self._events[-self._held :]
+        candidates = candidate_slots(self._model.domain.forms[form], self._tracker.requested_slot)
+        self._tracker.retract(self._held, self._values_before)
+        del self._events[-self._held :]
+        self._held = 0
+        for event in held:
+            if isinstance(event, SlotSet) and event.name not in candidates:
+                self._append(event)
+
+
+def closes_turn(event: Event) -> bool:
+    """Whether a log that ends in this event has no turn open."""
+    return isinstance(event, ActionExecuted) and event.name == LISTEN
+
+
+_WORK = {
+    State.OPENING: Turn._open,  # noqa: SLF001 - the table of its own methods
+    State.UNDERSTANDING: Turn._understand,  # noqa: SLF001
+    State.FILLING: Turn._fill,  # noqa: SLF001
+    State.PREDICTING: Turn._predict,  # noqa: SLF001
+    State.ACTING: Turn._act,  # noqa: SLF001
+    State.APOLOGISING: Turn._apologise,  # noqa: SLF001
+    State.ADDING: Turn._add,  # noqa: SLF001
+}

@@ -1,0 +1,153 @@
+"""What an action has to work with: the tracker, saying responses, calling custom actions.
+
+Built-in actions and forms are generators over an `Acting`; they return their events and change nothing themselves.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from manent.core.domain import Domain
+from manent.core.errors import ActionError, RequestError
+from manent.core.events import BotUttered, Event, Json, SlotSet, event_from_wire
+from manent.core.tracker import Tracker
+from manent.dialogue.responses import Responses, bot_event
+from manent.dialogue.steps import Activity, CallAction, Env, Generate
+
+log = logging.getLogger(__name__)
+
+_OVERRIDES = ("text", "image", "custom", "attachment", "elements", "quick_replies")
+
+
+class ActionRejected(Exception):
+    """The action declined to run: another one shall be predicted."""
+
+
+class SlotValues(Mapping[str, Any]):
+    """Every slot's value, without copying them."""
+
+    __slots__ = ("_initial", "_values")
+
+    def __init__(self, domain: Domain, values: Mapping[str, Any]) -> None:
+        self._initial = domain.initial_slots
+        self._values = values
+
+    def __getitem__(self, name: str) -> Any:
+        initial = self._initial[name]
+        return self._values.get(name, initial)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._initial)
+
+    def __len__(self) -> int:
+        return len(self._initial)
+
+
+@dataclass(slots=True, kw_only=True)
+class Acting:
+    """What the actions of one turn work with.
+
+    Attributes:
+        channel: name of the output channel.
+        pending: events that an action's tracker shows though they are not in the log yet.
+        external_nlg: response texts are made outside.
+    """
+
+    tracker: Tracker
+    domain: Domain
+    responses: Responses
+    env: Env
+    channel: str
+    external_nlg: bool
+    pending: tuple[Event, ...] = field(default=())
+
+    def values(self, trailing: Iterable[Event] = ()) -> Mapping[str, Any]:
+        """Every slot's value after these further events."""
+        changes = {event.name: event.value for event in trailing if isinstance(event, SlotSet)}
+        known = self.tracker.state.values
+        return SlotValues(self.domain, {**known, **changes} if changes else known)
+
+    def say(
+        self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()
+    ) -> Activity[list[Event]]:
+        """Say a response; [] when the domain has no suitable variation of it."""
+        message = yield from self.message(response, arguments, trailing=trailing)
+        return [] if message is None else [bot_event(message, utter_action=response)]
+
+    def message(
+        self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()
+    ) -> Activity[Json | None]:
+        """Make the message of a response, here or outside."""
+        given = arguments or {}
+        if self.external_nlg:
+            generated: Json = yield Generate(
+                response=response, arguments=given, channel=self.channel, trailing=(*self.pending, *trailing)
+            )
+            return generated
+        message = self.responses.message(
+            response, slots=self.values(trailing), arguments=given, channel=self.channel, rng=self.env.rng
+        )
+        if message is None:
+            log.warning("nothing is said: no variation of response %r suits", response)
+        return message
+
+    def call(self, action: str, *, trailing: Sequence[Event] = ()) -> Activity[list[Event]]:
+        """Run a custom action; return what it said and its events.
+
+        Raises:
+            ActionRejected: it declined to run.
+            ActionError: it could not be run, or its answer is unreadable.
+        """
+        answer = yield CallAction(name=action, trailing=(*self.pending, *trailing))
+        if answer.rejected:
+            raise ActionRejected(action)
+        try:
+            events: list[Event] = []
+            for response in answer.responses:
+                said = yield from self._said(response, trailing)
+                if said is not None:
+                    events.append(said)
+            for wire in answer.events:
+                event = _read_event(action, wire)
+                if event is not None:
+                    events.append(event)
+        except (RequestError, TypeError, AttributeError) as error:
+            raise ActionError("action_unreadable", f"action {action!r} answered something unreadable: {error}") from (
+                error
+            )
+        return events
+
+    def _said(self, response: Json, trailing: Sequence[Event]) -> Activity[BotUttered | None]:
+        """Make the bot event of one of an action server's responses (contract §9)."""
+        given = dict(response)
+        name = given.pop("response", None)
+        if not name:
+            return bot_event({key: value for key, value in given.items() if key != "template"})
+        base = yield from self.message(name, given, trailing=trailing)
+        if base is None:
+            return None
+        message = dict(base)
+        for key, value in given.items():
+            if key == "buttons":
+                message["buttons"] = [*(message.get("buttons") or ()), *(value or ())]
+            elif key not in _OVERRIDES or value:
+                message[key] = value
+        return bot_event(message, utter_action=name)
+
+
+def _read_event(action: str, wire: Json) -> Event | None:
+    try:
+        return event_from_wire(wire)
+    except RequestError:
+        if wire.get("event") not in _KNOWN:
+            log.warning("action %r returned an unknown event %r; it is ignored", action, wire.get("event"))
+            return None
+        raise
+
+
+_KNOWN = frozenset(
+    ("user", "bot", "action", "slot", "active_loop", "form", "loop_interrupted", "form_validation", "restart",
+     "action_execution_rejected", "user_featurization", "entities", "followup", "session_started", "rewind", "undo",
+     "reset_slots", "pause", "resume", "reminder", "cancel_reminder", "export", "agent")
+)  # fmt: skip

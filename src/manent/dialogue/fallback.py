@@ -1,0 +1,109 @@
+"""Fallbacks that ask back: affirmation, rephrasing, and the two-stage fallback made of both (contract §5.6)."""
+
+import msgspec
+
+from manent.core.events import (
+    ActionExecuted,
+    ActiveLoop,
+    Event,
+    Json,
+    UserUtteranceReverted,
+    UserUttered,
+)
+from manent.core.tracker import Tracker
+from manent.dialogue.acting import Acting
+from manent.dialogue.responses import bot_event
+from manent.dialogue.states import LISTEN
+from manent.dialogue.steps import Activity
+
+TWO_STAGE = "action_two_stage_fallback"
+ASK_AFFIRMATION = "action_default_ask_affirmation"
+ASK_REPHRASE = "action_default_ask_rephrase"
+UNCLEAR = "nlu_fallback"
+DENIED = "out_of_scope"
+
+
+def ask_affirmation(acting: Acting) -> Activity[list[Event]]:
+    """Ask whether the likeliest intent (besides the fallback's own) was meant."""
+    message = acting.tracker.state.latest_message
+    parse_data = message.parse_data if message is not None else {}
+    intent = _likeliest(parse_data)
+    asked: Json = {
+        "text": f"Did you mean '{intent}'?",
+        "buttons": [
+            {"title": "Yes", "payload": f"/{intent}"},
+            {"title": "No", "payload": f"/{DENIED}"},
+        ],
+    }
+    return [bot_event(asked, utter_action=ASK_AFFIRMATION)]
+    yield  # a generator like the other actions, though it asks for nothing
+
+
+def _likeliest(parse_data: Json) -> str | None:
+    intent = parse_data.get("intent") or {}
+    ranking = parse_data.get("intent_ranking") or []
+    if intent.get("name") == UNCLEAR and len(ranking) > 1:
+        intent = ranking[1]
+    name: str | None = intent.get("full_retrieval_intent_name") or intent.get("name")
+    return name
+
+
+def ask_rephrase(acting: Acting) -> Activity[list[Event]]:
+    """Ask to say it differently."""
+    return (yield from acting.say("utter_ask_rephrase"))
+
+
+def give_up(acting: Acting) -> Activity[list[Event]]:
+    """Say that nothing was understood, and take the user turn back."""
+    said: list[Event] = []
+    if "utter_default" in acting.responses or acting.external_nlg:
+        said = yield from acting.say("utter_default")
+    return [*said, UserUtteranceReverted()]
+
+
+def two_stage(acting: Acting) -> Activity[list[Event]]:
+    """Ask for affirmation; when denied, for rephrasing; then for affirmation again; then give up."""
+    if acting.tracker.active_loop_name != TWO_STAGE:
+        asked = yield from _ask(acting, ASK_AFFIRMATION)
+        return [ActiveLoop(name=TWO_STAGE), *asked]
+    intents = acting.tracker.recent_intents
+    if intents[-2:] == (UNCLEAR, UNCLEAR) or intents[-3:] == (DENIED, UNCLEAR, DENIED):
+        return [ActiveLoop(name=None), *(yield from give_up(acting))]
+    match intents[-1:]:
+        case ("out_of_scope",):
+            return (yield from _ask(acting, ASK_REPHRASE))
+        case ("nlu_fallback",):
+            return (yield from _ask(acting, ASK_AFFIRMATION))
+        case _:
+            return [ActiveLoop(name=None), UserUtteranceReverted(), *_said_again(acting.tracker)]
+
+
+def _ask(acting: Acting, action: str) -> Activity[list[Event]]:
+    """Run one of the asking actions, on the action server if the domain lists it."""
+    if action in acting.domain.actions:
+        return (yield from acting.call(action))
+    return (yield from (ask_affirmation(acting) if action == ASK_AFFIRMATION else ask_rephrase(acting)))
+
+
+def _said_again(tracker: Tracker) -> list[Event]:
+    """Return the latest message once more, as a sure one, after a listen."""
+    message = tracker.state.latest_message
+    if message is None:
+        return [ActionExecuted(name=LISTEN)]
+    parse_data = dict(message.parse_data)
+    parse_data["intent"] = {**(parse_data.get("intent") or {}), "confidence": 1.0}
+    again: UserUttered = msgspec.structs.replace(message, parse_data=parse_data)
+    return [ActionExecuted(name=LISTEN), again]
+
+
+def revert_fallback_events(acting: Acting) -> Activity[list[Event]]:
+    """Take back what a fallback asked, once the user has affirmed or rephrased; keep what they meant."""
+    actions = [event.name for event in acting.tracker.applied if isinstance(event, ActionExecuted)]
+    asked = [name for name in actions if name != LISTEN][-2:]
+    if asked[-1:] == [ASK_REPHRASE]:
+        return [UserUtteranceReverted()] * 3 + _said_again(acting.tracker)
+    if asked[-1:] == [ASK_AFFIRMATION]:
+        reverts = 5 if asked[:-1] == [ASK_REPHRASE] else 2
+        return [UserUtteranceReverted()] * reverts + _said_again(acting.tracker)
+    return []
+    yield

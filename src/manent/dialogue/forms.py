@@ -1,0 +1,146 @@
+"""Forms: activation, validation, asking, submission (contract §5.5).
+
+A form's action changes nothing until it is through: it returns its events, and the turn takes them in at once. So it
+can be run again from its start when an action that it called failed or the server died meanwhile.
+"""
+
+from collections.abc import Sequence
+
+from manent.core.domain import REQUESTED_SLOT, Form
+from manent.core.events import (
+    ActionExecuted,
+    ActionExecutionRejected,
+    ActiveLoop,
+    Event,
+    SlotSet,
+    UserUttered,
+)
+from manent.dialogue.acting import Acting, ActionRejected
+from manent.dialogue.slots import Heard, SlotFiller
+from manent.dialogue.states import LISTEN
+from manent.dialogue.steps import Activity
+
+
+def run_form(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[Event]]:
+    """Run a form's action.
+
+    Raises:
+        ActionRejected: the message has nothing for the form.
+        ActionError: an action that validates or asks could not be run.
+    """
+    loop = acting.tracker.state.active_loop
+    events: list[Event] = []
+    validates = True
+    if loop is None or loop.name != form.name:
+        events.append(ActiveLoop(name=form.name))
+        events += yield from _activate(acting, filler, form)
+        validates = len(events) == 1
+    if not _is_done(events):
+        if validates:
+            events += yield from _validate_answer(acting, form, events)
+        if not any(isinstance(event, ActionExecutionRejected) for event in events):
+            events += yield from _ask_next(acting, form, events)
+    if _is_done(events):
+        events.append(ActiveLoop(name=None))
+    return events
+
+
+def candidate_slots(form: Form, requested: str | None) -> set[str]:
+    """Slots whose values a form validates before they count."""
+    return {*form.required_slots, requested} if requested is not None else set(form.required_slots)
+
+
+def _is_done(events: Sequence[Event]) -> bool:
+    return any(isinstance(event, SlotSet) and event.name == REQUESTED_SLOT and event.value is None for event in events)
+
+
+def _activate(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[Event]]:
+    """Fill slots from the message that opened the form, now that the form is active, and have them validated."""
+    opened: list[Event] = [ActiveLoop(name=form.name)]
+    extracted: list[Event] = []
+    message = acting.tracker.state.latest_message
+    if message is not None:
+        heard = Heard(message=message, loop=form.name, rejected=False, requested=acting.tracker.requested_slot)
+        extracted = yield from filler.fill(acting, heard, trailing=opened)
+    values = acting.values(extracted)
+    filled = [SlotSet(name=name, value=values[name]) for name in form.required_slots if values.get(name) is not None]
+    validated = yield from _validate(acting, form, filled, [*opened, *extracted], prefilled=True)
+    settled = {event.name for event in validated if isinstance(event, SlotSet)}
+    return [*validated, *(event for event in extracted if not (isinstance(event, SlotSet) and event.name in settled))]
+
+
+def _validate_answer(acting: Acting, form: Form, before: Sequence[Event]) -> Activity[list[Event]]:
+    """Validate what the latest message filled; decline the message when it filled nothing."""
+    tracker = acting.tracker
+    loop = tracker.state.active_loop
+    is_interrupted = loop is not None and loop.name == form.name and loop.is_interrupted
+    for event in acting.pending:
+        if hasattr(event, "is_loop_interrupted"):
+            is_interrupted = event.is_loop_interrupted
+    if tracker.latest_action_name != LISTEN or is_interrupted:
+        # Nothing to validate, but a validator may decide which slot comes next.
+        return (yield from _validate(acting, form, [], before))
+    candidates = _candidates(acting, form)
+    validated = yield from _validate(acting, form, candidates, before)
+    settles = any(isinstance(event, SlotSet) and event.name != REQUESTED_SLOT for event in validated)
+    if tracker.requested_slot is not None and not candidates and not settles:
+        raise ActionRejected(form.name)
+    return validated
+
+
+def _candidates(acting: Acting, form: Form) -> list[SlotSet]:
+    """Slots of the form that were set since the latest user message; the last value of each."""
+    wanted = candidate_slots(form, acting.tracker.requested_slot)
+    found: dict[str, SlotSet] = {}
+    for event in reversed(acting.tracker.applied):
+        if isinstance(event, UserUttered):
+            break
+        if isinstance(event, SlotSet) and event.name in wanted:
+            found.setdefault(event.name, event)
+    return list(reversed(found.values()))
+
+
+def _validate(
+    acting: Acting, form: Form, candidates: Sequence[SlotSet], before: Sequence[Event], *, prefilled: bool = False
+) -> Activity[list[Event]]:
+    """Call `validate_<form>` if there is one; what it does not speak of stays as it was extracted."""
+    name = f"validate_{form.name}"
+    if name not in acting.domain.actions:
+        return []
+    shown: list[Event] = [
+        *before,
+        SlotSet(name=REQUESTED_SLOT, value=acting.tracker.requested_slot),
+        ActionExecuted(name=form.name),
+        *(SlotSet(name=event.name, value=event.value) for event in candidates),
+    ]
+    events = yield from acting.call(name, trailing=shown)
+    settled = {event.name for event in events if isinstance(event, SlotSet)}
+    if prefilled:
+        return events
+    return [*events, *(SlotSet(name=each.name, value=each.value) for each in candidates if each.name not in settled)]
+
+
+def _ask_next(acting: Acting, form: Form, before: Sequence[Event]) -> Activity[list[Event]]:
+    """Ask for the next slot, or say that the form is done."""
+    for event in before:
+        if isinstance(event, SlotSet) and event.name == REQUESTED_SLOT:
+            if event.value is None:
+                return [SlotSet(name=REQUESTED_SLOT, value=None)]
+            return (yield from _ask(acting, form, event.value, before))
+    values = acting.values(before)
+    for name in form.required_slots:
+        if values.get(name) is None:
+            # The action that asks still sees the slot that was asked for before.
+            asked = yield from _ask(acting, form, name, before)
+            return [SlotSet(name=REQUESTED_SLOT, value=name), *asked]
+    return [SlotSet(name=REQUESTED_SLOT, value=None)]
+
+
+def _ask(acting: Acting, form: Form, slot: str, before: Sequence[Event]) -> Activity[list[Event]]:
+    domain = acting.domain
+    for part in (f"{form.name}_{slot}", slot):
+        if f"action_ask_{part}" in domain.actions:
+            return (yield from acting.call(f"action_ask_{part}", trailing=before))
+        if f"utter_ask_{part}" in domain.responses:
+            return (yield from acting.say(f"utter_ask_{part}", trailing=before))
+    return []

@@ -1,0 +1,89 @@
+"""MemoizationPolicy and AugmentedMemoizationPolicy: conversations that go exactly as a story (contract §5.3).
+
+A key is the last `max_history` states (all of them when unlimited), as numbers of known states; a state that no story
+has gets no number, and nothing matches it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from manent.core.events import ActionExecuted
+from manent.core.tracker import Tracker
+from manent.dialogue.policies.prediction import Prediction
+from manent.dialogue.policies.rule import nlu_confidence
+from manent.dialogue.states import LISTEN, DialogState, History
+
+PRIORITY = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoizationOptions:
+    """The policy's options in `config.yml`, under their names there. `max_history` None: the whole conversation."""
+
+    max_history: int | None = None
+    use_nlu_confidence_as_score: bool = False
+    priority: int = PRIORITY
+
+
+class MemoizationPolicy:
+    """Remembers stories. Immutable in use.
+
+    Args:
+        states: known states; a state's number is its place.
+        entries: (numbers of the states, oldest first) → action.
+        forgets: let go of the conversation's beginning, action by action, until the rest is a known story's.
+    """
+
+    def __init__(
+        self,
+        options: MemoizationOptions,
+        states: Iterable[DialogState],
+        entries: Mapping[tuple[int, ...], str],
+        *,
+        forgets: bool = False,
+    ) -> None:
+        self.options = options
+        self.states = tuple(states)
+        self.entries = dict(entries)
+        self.forgets = forgets
+        self.name = "AugmentedMemoizationPolicy" if forgets else "MemoizationPolicy"
+        self._numbers = {state: number for number, state in enumerate(self.states)}
+        self._longest = max(map(len, self.entries), default=0)
+        self._endings = {(state.previous, state.intent, state.text) for state in self.states}
+        self.history_needed = min(options.max_history or self._longest, self._longest) + 1
+
+    def predict(self, tracker: Tracker, history: History) -> Prediction:
+        """Predict the action of the story that the conversation follows."""
+        visible = history.shown()
+        whole = history.whole
+        if self.options.max_history is not None:
+            whole = True
+            visible = visible[-self.options.max_history :]
+        action = self._recall(visible) if whole else None
+        if action is None and self.forgets:
+            action = self._recall_part(tracker, history, visible[-1])
+        confidence = 0.0 if action is None else 1.0
+        if action is not None and self.options.use_nlu_confidence_as_score and tracker.latest_action_name == LISTEN:
+            confidence = nlu_confidence(tracker)
+        return Prediction(action=action, confidence=confidence, policy=self.name, priority=self.options.priority)
+
+    def _recall(self, states: list[DialogState]) -> str | None:
+        if len(states) > self._longest:
+            return None
+        numbers = self._numbers
+        key = tuple(numbers.get(state, -1) for state in states)
+        return self.entries.get(key)
+
+    def _recall_part(self, tracker: Tracker, history: History, last: DialogState) -> str | None:
+        """Recall as if the conversation had begun at one of its recent actions, the oldest first."""
+        if (last.previous, last.intent, last.text) not in self._endings:
+            return None
+        limit = min(self.options.max_history or self._longest, self._longest)
+        starts = [index for index, event in enumerate(tracker.applied) if isinstance(event, ActionExecuted)]
+        part = History(history.featurizer)
+        for start in starts[-(limit - 1) :] if limit > 1 else ():
+            part.fold(tracker.applied[start:])
+            action = self._recall(part.shown())
+            if action is not None:
+                return action
+        return None

@@ -1,0 +1,32 @@
+"""Training of the memoization policies: stories become (states → action) entries; ambiguous ones are dropped."""
+
+from collections.abc import Iterable
+
+from manent.core.events import ActionExecuted
+from manent.dialogue.policies.memoization import MemoizationOptions, MemoizationPolicy
+from manent.dialogue.states import DialogState, Featurizer, History
+from manent.dialogue.stories import Sequence
+
+
+def train_memoization(
+    featurizer: Featurizer, options: MemoizationOptions, stories: Iterable[Sequence], *, forgets: bool
+) -> MemoizationPolicy:
+    """Remember what comes next in every story."""
+    numbers: dict[DialogState, int] = {}
+    entries: dict[tuple[int, ...], str | None] = {}
+    for story in stories:
+        events = story.events
+        history = History(featurizer)
+        history.fold(events)
+        actions = [event for event in events if isinstance(event, ActionExecuted)]
+        keys = [numbers.setdefault(state, len(numbers)) for state in history.visible]
+        if len(keys) != len(actions):  # the story shows an action_unlikely_intent, which leaves no state
+            actions = [event for event in actions if event.name != "action_unlikely_intent"]
+        for end, action in enumerate(actions, start=1):
+            start = 0 if options.max_history is None else max(0, end - options.max_history)
+            key = tuple(keys[start:end])
+            name = action.name or action.action_text
+            if entries.setdefault(key, name) != name:
+                entries[key] = None
+    known = {key: name for key, name in entries.items() if name is not None}
+    return MemoizationPolicy(options, numbers, known, forgets=forgets)

@@ -1,0 +1,357 @@
+"""Training of RulePolicy: rules become entries; contradictions and gaps become located problems (contract §5.4)."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from manent.core.domain import Domain
+from manent.core.errors import Problem
+from manent.core.events import ActionExecuted, ActionExecutionRejected, ActiveLoop, Event, Json, SlotSet, UserUttered
+from manent.core.tracker import Tracker
+from manent.core.training_data import Where
+from manent.dialogue.policies.rule import LoopEntry, RuleEntry, RuleOptions, RulePolicy, RuleState
+from manent.dialogue.states import LISTEN, UNLIKELY, Featurizer, Vector, history_of, slot_vector
+from manent.dialogue.stories import ANYTHING
+from manent.dialogue.stories import Sequence as TrainingSequence
+
+
+@dataclass(slots=True)
+class _Step:
+    """An action of a training sequence with the states before it, back to the last `...`."""
+
+    states: tuple[RuleState, ...]
+    action: str
+    where: Where
+    from_start: bool
+
+
+class _RuleFold:
+    """Folds a sequence into rule states: only what the sequence itself says."""
+
+    def __init__(self, domain: Domain, featurizer: Featurizer) -> None:
+        self._domain = domain
+        self._featurizer = featurizer
+        self.previous: str | None = None
+        self.intent: str | None = None
+        self.text: str | None = None
+        self.entities: tuple[str, ...] = ()
+        self.loop: str | None = None
+        self.no_loop = False
+        self.slots: dict[str, Vector] = {}
+
+    def take(self, event: Event) -> None:
+        match event:
+            case UserUttered():
+                self.intent = event.intent
+                self.text = event.text if event.intent is None else None
+                self.entities = self._featurizer.entities(event.intent, event.entities)
+            case SlotSet():
+                slot = self._featurizer.slots.get(event.name)
+                if slot is not None:
+                    self.slots[event.name] = slot_vector(slot, event.value)
+            case ActiveLoop():
+                self.loop = event.name
+                self.no_loop = event.name is None
+            case ActionExecuted():
+                self.previous = event.name or event.action_text
+            case _:
+                pass
+
+    def state(self) -> RuleState:
+        return RuleState(
+            self.previous,
+            self.intent,
+            self.text,
+            self.entities,
+            self.loop,
+            tuple((name, self.slots[name]) for name in self._featurizer.slots if self.slots.get(name)),
+            self.no_loop,
+            tuple(name for name in self._featurizer.slots if name in self.slots and not self.slots[name]),
+        )
+
+
+def _steps(domain: Domain, featurizer: Featurizer, sequence: TrainingSequence) -> list[_Step]:
+    fold = _RuleFold(domain, featurizer)
+    states: list[RuleState] = []
+    steps: list[_Step] = []
+    from_start = True
+    for placed in sequence.placed:
+        event = placed.event
+        if isinstance(event, ActionExecuted):
+            if event.name == ANYTHING and sequence.is_rule:
+                if states and fold.previous != ANYTHING:
+                    steps.append(_Step((*states, fold.state()), ANYTHING, placed.where, from_start))
+                states, from_start = [], False
+                fold.take(event)
+                continue
+            state = fold.state()
+            if fold.previous != ANYTHING:
+                states.append(state)
+            if states:
+                steps.append(_Step(tuple(states), event.name or event.action_text or "", placed.where, from_start))
+        fold.take(event)
+    return steps
+
+
+def _state_json(state: RuleState) -> Json:
+    """A state as JSON, whose length tells how much it asks."""
+    whole: Json = {}
+    user: Json = {}
+    if state.intent is not None:
+        user["intent"] = state.intent
+    if state.text is not None:
+        user["text"] = state.text
+    if state.entities:
+        user["entities"] = list(state.entities)
+    if user:
+        whole["user"] = user
+    if state.previous is not None:
+        whole["prev_action"] = {"action_name": state.previous}
+    if state.slots or state.unset:
+        whole["slots"] = {name: list(vector) for name, vector in state.slots}
+        whole["slots"] |= dict.fromkeys(state.unset, "None")
+    if state.loop is not None or state.no_loop:
+        whole["active_loop"] = {"name": state.loop or "None"}
+    return whole
+
+
+def _length(states: Iterable[RuleState]) -> int:
+    return len(json.dumps([_state_json(state) for state in states], sort_keys=True))
+
+
+@dataclass(slots=True)
+class RuleTraining:
+    """What training the rules gives.
+
+    Attributes:
+        rule_only_slots: featurised slots that only rules speak of.
+        rule_only_loops: loops that only rules speak of.
+    """
+
+    policy: RulePolicy
+    problems: list[Problem] = field(default_factory=list)
+    rule_only_slots: tuple[str, ...] = ()
+    rule_only_loops: tuple[str, ...] = ()
+
+
+def train_rules(
+    domain: Domain,
+    featurizer: Featurizer,
+    options: RuleOptions,
+    *,
+    rules: Sequence[TrainingSequence],
+    told: Sequence[TrainingSequence],
+) -> RuleTraining:
+    """Compile rules and check them against each other and against the stories (`told`)."""
+    problems: list[Problem] = []
+    if options.enable_fallback_prediction and options.core_fallback_action_name not in domain.action_index:
+        problems.append(
+            Problem(
+                file="config.yml",
+                line=0,
+                path="policies.RulePolicy.core_fallback_action_name",
+                code="rule.unknown-fallback-action",
+                found=f'"{options.core_fallback_action_name}"',
+                expected="an action of the domain",
+            )
+        )
+    if options.restrict_rules:
+        problems += [problem for rule in rules for problem in _too_many_turns(rule)]
+    entries = _entries(domain, featurizer, rules)
+    loop_entries = _loop_entries(domain, featurizer, [*rules, *told])
+    loops = _loops(rules) - _loops(told)
+    policy = RulePolicy(options, entries, loop_entries, hidden_loops=loops)
+    if options.check_for_contradictions and not problems:
+        problems += _incomplete(domain, featurizer, rules)
+    used: set[RuleEntry] = set()
+    check = options.check_for_contradictions and not problems
+    for sequence in [*rules, *told]:
+        found = _contradictions(domain, featurizer, policy, sequence, used)
+        if check:
+            problems += found
+    policy = RulePolicy(
+        options, entries, loop_entries, hidden=[entry for entry in entries if entry not in used], hidden_loops=loops
+    )
+    return RuleTraining(
+        policy=policy,
+        problems=problems,
+        rule_only_slots=tuple(sorted(_slots(rules) - _slots(told))),
+        rule_only_loops=tuple(sorted(loops)),
+    )
+
+
+def _too_many_turns(rule: TrainingSequence) -> list[Problem]:
+    turns = [each for each in rule.placed if isinstance(each.event, UserUttered)]
+    if len(turns) < 2:  # noqa: PLR2004 - one turn is allowed
+        return []
+    return [
+        Problem(
+            file=turns[1].where.file,
+            line=turns[1].where.line,
+            path=f"rules.{rule.name}",
+            code="rule.more-than-one-turn",
+            found="a second user turn",
+            expected="at most one in a rule",
+            suggestion="Make it a story, or two rules.",
+        )
+    ]
+
+
+def _entries(domain: Domain, featurizer: Featurizer, rules: Iterable[TrainingSequence]) -> list[RuleEntry]:
+    found: dict[tuple[tuple[RuleState, ...], bool], tuple[str, list[str]]] = {}
+    for rule in rules:
+        for step in _steps(domain, featurizer, rule):
+            if step.action == ANYTHING or step.states[-1] == RuleState():
+                continue
+            key = (step.states, step.from_start)
+            action, names = found.setdefault(key, (step.action, []))
+            if action == step.action and rule.name not in names:
+                names.append(rule.name)
+    return [
+        RuleEntry(states, action, from_start, _length(states), tuple(names))
+        for (states, from_start), (action, names) in found.items()
+    ]
+
+
+def _loop_entries(domain: Domain, featurizer: Featurizer, sequences: Iterable[TrainingSequence]) -> list[LoopEntry]:
+    found: dict[LoopEntry, None] = {}
+    for sequence in sequences:
+        for step in _steps(domain, featurizer, sequence):
+            last = step.states[-1]
+            if last.loop is None or step.action == ANYTHING:
+                continue
+            states = step.states[-2:]
+            if len(states) > 1:
+                # Of the state before only its action counts: not what the user said then.
+                states = (RuleState(previous=states[0].previous), last) if states[0].previous else (last,)
+            if last.previous == LISTEN and step.action == last.loop:
+                found[LoopEntry(states, True)] = None
+            elif last.previous != LISTEN and step.action != last.loop:
+                found[LoopEntry(states, False)] = None
+    return list(found)
+
+
+def _loops(sequences: Iterable[TrainingSequence]) -> set[str]:
+    return {
+        each.event.name
+        for sequence in sequences
+        for each in sequence.placed
+        if isinstance(each.event, ActiveLoop) and each.event.name is not None
+    }
+
+
+def _slots(sequences: Iterable[TrainingSequence]) -> set[str]:
+    return {each.event.name for sequence in sequences for each in sequence.placed if isinstance(each.event, SlotSet)}
+
+
+# incomplete rules -----------------------------------------------------------------------------------------------------
+
+
+def _incomplete(domain: Domain, featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> list[Problem]:
+    """Find actions after which one rule sets a slot or loop and another one does not say."""
+    slots: dict[str, set[str]] = {}
+    with_loop: set[str] = set()
+    steps = [(rule, step) for rule in rules for step in _steps(domain, featurizer, rule)]
+    for _, step in steps:
+        last = step.states[-1]
+        if last.previous in (None, ANYTHING, LISTEN):
+            continue
+        set_here = slots.setdefault(last.previous, set())
+        before = step.states[-2] if len(step.states) > 1 else RuleState()
+        now = {name for name, _ in last.slots} | set(last.unset)
+        then = {name for name, _ in before.slots} | set(before.unset)
+        set_here |= now - then
+        if (last.loop, last.no_loop) != (before.loop, before.no_loop):
+            with_loop.add(last.previous)
+    problems = []
+    for rule, step in steps:
+        last = step.states[-1]
+        if last.previous in (None, ANYTHING, LISTEN):
+            continue
+        now = {name for name, _ in last.slots} | set(last.unset)
+        missing = sorted(slots.get(last.previous, set()) - now)
+        if last.previous in with_loop and last.loop is None and not last.no_loop:
+            missing.append("active_loop")
+        problems += [
+            Problem(
+                file=step.where.file,
+                line=step.where.line,
+                path=f"rules.{rule.name}",
+                code="rule.incomplete",
+                found=f'nothing about "{name}" after "{last.previous}"',
+                expected="what other rules with this action say",
+                suggestion=f"Say what {name} is after this action, or that it is null.",
+            )
+            for name in missing
+        ]
+    return problems
+
+
+# contradictions -------------------------------------------------------------------------------------------------------
+
+
+def _contradictions(
+    domain: Domain, featurizer: Featurizer, policy: RulePolicy, sequence: TrainingSequence, used: set[RuleEntry]
+) -> list[Problem]:
+    """Play a sequence through the rules. `used` collects the entries that foretell a story's actions."""
+    tracker = Tracker(sender_id="training", domain=domain)
+    problems: list[Problem] = []
+    is_free = True
+    for placed in sequence.placed:
+        event = placed.event
+        if isinstance(event, ActionExecuted):
+            action = event.name or event.action_text or ""
+            if action == ANYTHING:
+                is_free = True
+            elif is_free or action == UNLIKELY:
+                is_free = False
+            else:
+                wrong = _foretold_otherwise(tracker, featurizer, policy, action, sequence, used)
+                if wrong is not None:
+                    problems.append(_contradiction(sequence, placed.where, action, wrong))
+        tracker.update(event)
+    return problems
+
+
+def _foretold_otherwise(
+    tracker: Tracker,
+    featurizer: Featurizer,
+    policy: RulePolicy,
+    action: str,
+    sequence: TrainingSequence,
+    used: set[RuleEntry],
+) -> tuple[str, RuleEntry | str] | None:
+    decision = policy.decide(tracker, history_of(tracker, featurizer))
+    loop = tracker.state.active_loop
+    if loop is not None and decision.source == "loop" and action not in (loop.name, decision.action):
+        # Training data inside a loop shows what comes after the loop has declined the message.
+        tracker.update(ActionExecutionRejected(name=loop.name))
+        decision = policy.decide(tracker, history_of(tracker, featurizer))
+        if decision.action == loop.name:
+            return None
+    if isinstance(decision.source, RuleEntry) and not sequence.is_rule:
+        used.add(decision.source)
+    if decision.action is None or decision.action == action:
+        return None
+    if not sequence.is_rule and decision.action == policy.options.core_fallback_action_name:
+        return None
+    if decision.source == "loop":
+        return None
+    return decision.action, decision.source
+
+
+def _contradiction(
+    sequence: TrainingSequence, where: Where, action: str, wrong: tuple[str, RuleEntry | str]
+) -> Problem:
+    foretold, source = wrong
+    by = " and ".join(f'"{name}"' for name in source.names) if isinstance(source, RuleEntry) else "the default intents"
+    kind = "rule" if sequence.is_rule else "story"
+    return Problem(
+        file=where.file,
+        line=where.line,
+        path=f"{'rules' if sequence.is_rule else 'stories'}.{sequence.name}",
+        code=f"{kind}.contradicts-rule",
+        found=f'"{action}"',
+        expected=f'"{foretold}", as rule {by} says',
+        suggestion=f"Change this {kind} or the rule, so that both say the same.",
+    )

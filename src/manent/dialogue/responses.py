@@ -1,0 +1,229 @@
+"""Responses: which variation of an `utter_…` is said, and how its templates are filled in.
+
+Compiled once when a model is loaded, so that saying something parses no template. `default_actions`, `forms` and
+custom actions' answers come here; what a channel makes of a bot event is the channel's.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from manent.core.domain import Domain, Variation
+from manent.core.events import BotUttered, Json
+
+ACTION_FAILED = "utter_action_failed"
+ACTION_FAILED_TEXT = "Sorry, something went wrong on my side. Please try again in a moment."
+"""What is said when a custom action can't be run and the domain has no `utter_action_failed`."""
+
+_DATA_KEYS = ("elements", "quick_replies", "buttons", "attachment", "image", "custom")
+_VARIABLE_KEYS = ("text", "image", "custom", "buttons", "attachment", "quick_replies")
+
+
+class _Missing(Exception):
+    """A template names a value that does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text with values to be filled in: literal pieces and names, alternating, a literal first."""
+
+    raw: str
+    pieces: tuple[str, ...]
+
+    def fill(self, get: Callable[[str], Any]) -> str:
+        """Return the text with every name replaced; the raw text when one is unknown (`get` raises KeyError)."""
+        parts = list(self.pieces)
+        try:
+            for index in range(1, len(parts), 2):
+                parts[index] = str(get(parts[index]))
+        except KeyError:
+            return self.raw
+        return "".join(parts)
+
+
+def compile_text(text: str) -> "str | Template":
+    """Split a template at its `{name}`s; `{{` and `}}` stand for braces, a stray brace for itself.
+
+    A text without names comes back as a plain string, with its doubled braces undoubled.
+    """
+    if "{" not in text and "}" not in text:
+        return text
+    pieces: list[str] = []
+    literal: list[str] = []
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if text[at : at + 2] in ("{{", "}}"):
+            literal.append(char)
+            at += 2
+        elif char == "{" and (end := _name_end(text, at)) > 0:
+            pieces += ["".join(literal), text[at + 1 : end]]
+            literal = []
+            at = end + 1
+        else:
+            literal.append(char)
+            at += 1
+    if not pieces:
+        return "".join(literal)
+    pieces.append("".join(literal))
+    return Template(text, tuple(pieces))
+
+
+def _name_end(text: str, start: int) -> int:
+    """Index of the brace that closes the name opened at `start`, or -1 when it is no name."""
+    end = text.find("}", start)
+    if end <= start + 1 or "{" in text[start + 1 : end] or "\n" in text[start + 1 : end]:
+        return -1
+    return end
+
+
+def _compile(value: Any) -> Any:
+    """Compile every string in a JSON value; an equal value comes back when nothing needs filling in."""
+    match value:
+        case str():
+            return compile_text(value)
+        case dict():
+            return {key: _compile(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_compile(inner) for inner in value]
+        case _:
+            return value
+
+
+def _is_variable(value: Any) -> bool:
+    match value:
+        case Template():
+            return True
+        case dict():
+            return any(_is_variable(inner) for inner in value.values())
+        case list():
+            return any(_is_variable(inner) for inner in value)
+        case _:
+            return False
+
+
+def _fill(value: Any, get: Callable[[str], Any]) -> Any:
+    match value:
+        case Template():
+            return value.fill(get)
+        case dict():
+            return {key: _fill(inner, get) for key, inner in value.items()}
+        case list():
+            return [_fill(inner, get) for inner in value]
+        case _:
+            return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """One variation, ready to be said.
+
+    Attributes:
+        constant: its keys that never change.
+        variable: its keys that hold templates.
+        plain: the keys of a finished message's event metadata.
+    """
+
+    constant: Json
+    variable: tuple[tuple[str, Any], ...]
+    channel: str | None
+    conditions: tuple[tuple[str, Any], ...]
+
+
+def _compile_variation(variation: Variation) -> _Compiled:
+    values: Json = dict(variation.extras)
+    for key in ("id", "text", "image", "custom", "attachment", "button_type", "channel", "metadata"):
+        value = getattr(variation, key)
+        if value is not None:
+            values[key] = value
+    for key in ("buttons", "quick_replies", "elements"):
+        if getattr(variation, key):
+            values[key] = list(getattr(variation, key))
+    if variation.conditions:
+        values["condition"] = list(variation.conditions)
+    constant: Json = {}
+    variable: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        compiled = _compile(value) if key in _VARIABLE_KEYS else value
+        if _is_variable(compiled):
+            variable.append((key, compiled))
+        else:
+            constant[key] = compiled
+    conditions = tuple(
+        (condition["name"], condition.get("value")) for condition in variation.conditions if "name" in condition
+    )
+    return _Compiled(constant, tuple(variable), variation.channel, conditions)
+
+
+class Responses:
+    """All responses of a domain, compiled."""
+
+    def __init__(self, domain: Domain) -> None:
+        self._variations = {
+            name: tuple(_compile_variation(variation) for variation in variations)
+            for name, variations in domain.responses.items()
+        }
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._variations
+
+    def message(
+        self, name: str, *, slots: Mapping[str, Any], arguments: Mapping[str, Any], channel: str, rng: random.Random
+    ) -> Json | None:
+        """Choose a variation and fill it in.
+
+        Args:
+            slots: every slot's value.
+            arguments: further values, which win over slots.
+            channel: name of the output channel.
+
+        Returns:
+            A message as JSON (`text, buttons, image, …` as far as given), or None when no variation suits.
+        """
+        chosen = self._choose(name, slots, channel, rng)
+        if chosen is None:
+            return None
+        if not chosen.variable:
+            return dict(chosen.constant)
+
+        def get(key: str) -> Any:
+            return arguments[key] if key in arguments else slots[key]
+
+        message = dict(chosen.constant)
+        for key, value in chosen.variable:
+            message[key] = _fill(value, get)
+        return message
+
+    def _choose(self, name: str, slots: Mapping[str, Any], channel: str, rng: random.Random) -> _Compiled | None:
+        variations = self._variations.get(name, ())
+        if len(variations) == 1 and not variations[0].conditions and variations[0].channel is None:
+            return variations[0]
+        suitable = [each for each in variations if _holds(each.conditions, slots)]
+        # Contract §2: conditional before unconditional, the channel's own before those for every channel.
+        for wanted in (channel, None):
+            for conditional in (True, False):
+                found = [each for each in suitable if each.channel == wanted and bool(each.conditions) == conditional]
+                if found:
+                    return found[0] if len(found) == 1 else rng.choice(found)
+        return None
+
+
+def _holds(conditions: Iterable[tuple[str, Any]], slots: Mapping[str, Any]) -> bool:
+    return all(_equal(slots.get(name), value) for name, value in conditions)
+
+
+def _equal(actual: Any, wanted: Any) -> bool:
+    if isinstance(actual, str) and isinstance(wanted, str):
+        return actual.casefold() == wanted.casefold()
+    return bool(actual == wanted) and isinstance(actual, bool) == isinstance(wanted, bool)
+
+
+def bot_event(message: Mapping[str, Any], *, utter_action: str | None = None) -> BotUttered:
+    """Make the event of a message; keys that a bot event has no place for go into its metadata."""
+    data = {key: message.get(key) or None for key in _DATA_KEYS}
+    known = {*_DATA_KEYS, "text"}
+    metadata = {key: value for key, value in message.items() if key not in known}
+    if utter_action is not None:
+        metadata["utter_action"] = utter_action
+    return BotUttered(text=message.get("text"), data=data, metadata=metadata)

@@ -1,0 +1,33 @@
+"""Sessions: when a new one begins, and what it takes over from the one before (contract §5.1, §5.6)."""
+
+from manent.core.domain import REQUESTED_SLOT, Domain, SessionConfig
+from manent.core.events import ActionExecuted, Event, SessionStarted, SlotSet
+from manent.core.tracker import Tracker
+
+_SECONDS_PER_MINUTE = 60.0
+
+
+def needs_new_session(tracker: Tracker, config: SessionConfig, now: float) -> bool:
+    """Whether a session has to begin before the next message: there is none, or it has expired at `now` (seconds)."""
+    if not tracker.applied and not tracker.truncated:
+        return True
+    if not config.expiration_time_min or tracker.last_user_time is None:
+        return False
+    return now - tracker.last_user_time > config.expiration_time_min * _SECONDS_PER_MINUTE
+
+
+def session_start_events(tracker: Tracker, domain: Domain) -> list[Event]:
+    """Return what `action_session_start` does: a new session, with the old one's slots when they are carried over.
+
+    The slot that a form was asking for is not carried over, because the form is not.
+    """
+    carried: list[Event] = []
+    if domain.session.carry_over_slots:
+        carried += [SlotSet(name=name, value=value) for name, value in tracker.base.values.items()]
+        carried += [event for event in tracker.applied if isinstance(event, SlotSet)]
+    kept = [event for event in carried if isinstance(event, SlotSet) and event.name != REQUESTED_SLOT]
+    return [
+        SessionStarted(),
+        *(SlotSet(name=event.name, value=event.value) for event in kept),
+        ActionExecuted(name="action_listen"),
+    ]

@@ -1,0 +1,201 @@
+"""Slot extraction: what a user message puts into which slot (contract §2, "mappings").
+
+Compiled once per domain. `turn.py` runs it after each user message, `forms.py` once more when a form is activated.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from manent.core.domain import REQUESTED_SLOT, SESSION_METADATA_SLOT, Domain, SlotMapping
+from manent.core.events import BotUttered, Event, SlotSet, UserUttered
+from manent.dialogue.acting import Acting, ActionRejected
+from manent.dialogue.steps import Activity
+
+log = logging.getLogger(__name__)
+
+VALIDATE = "action_validate_slot_mappings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A user message and the form that it meets.
+
+    Attributes:
+        loop: the active loop.
+        rejected: that loop has just declined a message.
+        requested: the slot that is asked for.
+    """
+
+    message: UserUttered
+    loop: str | None
+    rejected: bool
+    requested: str | None
+
+
+class SlotFiller:
+    """A domain's mappings, ready to be run."""
+
+    def __init__(self, domain: Domain) -> None:
+        self._domain = domain
+        self._slots: list[tuple[str, bool, tuple[SlotMapping, ...]]] = []
+        for name, slot in domain.slots.items():
+            if name in (REQUESTED_SLOT, SESSION_METADATA_SLOT) or slot.automatic:
+                continue
+            mappings = tuple(each for each in slot.mappings if self._is_usable(each))
+            if mappings:
+                self._slots.append((name, slot.type == "list", mappings))
+        self._required = {form.name: frozenset(form.required_slots) for form in domain.forms.values()}
+        self._ignored = {form.name: frozenset(form.ignored_intents) for form in domain.forms.values()}
+        self._unique = {form: self._unique_mappings(required) for form, required in self._required.items()}
+        self._validates = VALIDATE in domain.actions
+
+    def _is_usable(self, mapping: SlotMapping) -> bool:
+        """Whether the domain knows the mapping's entity, and one of its intents when it names some."""
+        if mapping.type == "from_entity" and mapping.entity not in self._domain.entities:
+            return False
+        if mapping.intents and not any(intent in self._domain.intents for intent in mapping.intents):
+            return False
+        return mapping.type != "custom" or mapping.action is not None
+
+    def _unique_mappings(self, required: frozenset[str]) -> frozenset[int]:
+        """Ids of the from_entity mappings that only one of a form's slots has."""
+        mappings = [
+            mapping
+            for name in required
+            if name in self._domain.slots
+            for mapping in self._domain.slots[name].mappings
+            if mapping.type == "from_entity"
+        ]
+        return frozenset(id(each) for each in mappings if sum(each == other for other in mappings) == 1)
+
+    def fill(self, acting: Acting, heard: Heard, *, trailing: Sequence[Event] = ()) -> Activity[list[Event]]:
+        """Return the slot events (and bot events of custom extraction actions) of a message.
+
+        Args:
+            trailing: events that precede, though the tracker has not got them yet.
+
+        Raises:
+            ActionError: a custom extraction or validation action could not be run.
+        """
+        values = acting.values(trailing)
+        events: list[Event] = []
+        ran: set[str] = set()
+        for name, is_list, mappings in self._slots:
+            for mapping in mappings:
+                if not self._applies(mapping, name, heard):
+                    continue
+                if mapping.type == "custom":
+                    action = mapping.action or ""
+                    if action not in ran:
+                        ran.add(action)
+                        events += yield from _run(acting, action, [*trailing, *events])
+                    continue
+                found = _values(mapping, heard.message)
+                if not found:
+                    continue
+                value = _combined(found, is_list=is_list, as_list=self._keeps_several(name, heard))
+                if value is not None or values.get(name) is not None:
+                    events.append(SlotSet(name=name, value=value))
+                break
+        if self._validates:
+            events = yield from self._validated(acting, events, trailing)
+        return events
+
+    def _validated(self, acting: Acting, events: list[Event], trailing: Sequence[Event]) -> Activity[list[Event]]:
+        candidates = [event for event in events if isinstance(event, SlotSet)]
+        answered = yield from _run(acting, VALIDATE, [*trailing, *events])
+        settled = {event.name for event in answered if isinstance(event, SlotSet)}
+        others = [event for event in events if not isinstance(event, SlotSet)]
+        return [*others, *answered, *(event for event in candidates if event.name not in settled)]
+
+    def _keeps_several(self, slot: str, heard: Heard) -> bool:
+        """Format 2.0: several values for the requested slot are all kept."""
+        return self._domain.is_legacy and heard.loop is not None and slot == heard.requested
+
+    def _applies(self, mapping: SlotMapping, slot: str, heard: Heard) -> bool:
+        intent = heard.message.intent
+        loop = heard.loop
+        if mapping.intents:
+            if intent not in mapping.intents:
+                return False
+        elif intent in mapping.not_intents or (
+            loop is not None and intent in self._ignored.get(loop, ()) and _concerns(mapping, loop)
+        ):
+            return False
+        if mapping.type == "from_trigger_intent":
+            return loop is not None and _concerns(mapping, loop)
+        if mapping.conditions and not _conditions_hold(mapping, slot, heard):
+            return False
+        if mapping.type == "from_entity" and loop is not None and slot != heard.requested:
+            required = self._required.get(loop, frozenset())
+            return slot not in required or id(mapping) in self._unique[loop] or self._legacy_fit(mapping, slot, heard)
+        return True
+
+    def _legacy_fit(self, mapping: SlotMapping, slot: str, heard: Heard) -> bool:
+        """Format 2.0 also fills a slot of the entity's name, or by role or group beside the requested slot."""
+        if not self._domain.is_legacy:
+            return False
+        if mapping.entity == slot:
+            return True
+        if mapping.role is None and mapping.group is None:
+            return False
+        asked = self._domain.slots.get(heard.requested or "")
+        return asked is not None and any(each.entity == mapping.entity for each in asked.mappings)
+
+
+def _concerns(mapping: SlotMapping, loop: str) -> bool:
+    """Whether a mapping speaks of this loop, or of none in particular."""
+    return not mapping.conditions or any(each.active_loop == loop for each in mapping.conditions)
+
+
+def _conditions_hold(mapping: SlotMapping, slot: str, heard: Heard) -> bool:
+    if heard.rejected and slot == heard.requested:
+        return False
+    return any(
+        each.active_loop == heard.loop and (each.requested_slot is None or each.requested_slot == heard.requested)
+        for each in mapping.conditions
+    )
+
+
+def _values(mapping: SlotMapping, message: UserUttered) -> list[Any]:
+    match mapping.type:
+        case "from_entity":
+            return [
+                entity.get("value")
+                for entity in message.entities
+                if entity.get("entity") == mapping.entity
+                and (mapping.any_label or (entity.get("role"), entity.get("group")) == (mapping.role, mapping.group))
+            ]
+        case "from_text":
+            return [message.text]
+        case _:
+            return [mapping.value]
+
+
+def _combined(found: list[Any], *, is_list: bool, as_list: bool) -> Any:
+    if is_list:
+        return found[0] if len(found) == 1 and isinstance(found[0], list) else found
+    return found if as_list and len(found) > 1 else found[-1]
+
+
+def _run(acting: Acting, action: str, trailing: Sequence[Event]) -> Activity[list[Event]]:
+    """Run a custom extraction or validation action; it may only set slots and say something."""
+    try:
+        events = yield from acting.call(action, trailing=trailing)
+    except ActionRejected:
+        log.warning("action %r declined to run; its slots stay as they are", action)
+        return []
+    allowed: list[Event] = []
+    for event in events:
+        if isinstance(event, SlotSet | BotUttered):
+            allowed.append(event)
+        else:
+            log.warning("action %r may only set slots; its %s is ignored", action, type(event).__name__)
+    return allowed
+
+
+def values_after(values: Mapping[str, Any], events: Sequence[Event]) -> dict[str, Any]:
+    """Return slot values with these events taken in."""
+    return {**values, **{event.name: event.value for event in events if isinstance(event, SlotSet)}}

@@ -1,0 +1,319 @@
+"""Dialogue states: what the policies see of a conversation, one state before each action.
+
+`History` derives them from the applied events of a tracker, step by step, and stays with the tracker, so that a turn
+only pays for its own events. Training folds stories through the same code. Contract §5.3.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from manent.core.domain import Domain, Slot
+from manent.core.events import (
+    ActionExecuted,
+    ActiveLoop,
+    AllSlotsReset,
+    DefinePrevUserUtteredFeaturization,
+    EntitiesAdded,
+    Event,
+    Json,
+    SlotSet,
+    UserUttered,
+)
+from manent.core.tracker import State, Tracker
+
+LISTEN = "action_listen"
+UNLIKELY = "action_unlikely_intent"
+
+Vector = tuple[float, ...]
+SlotFeatures = tuple[tuple[str, Vector], ...]
+
+
+class DialogState(NamedTuple):
+    """What is the case before an action: None and () stand for what is absent.
+
+    Attributes:
+        previous: name (or end-to-end text) of the action before.
+        intent: of the latest message, unless its text is looked at instead.
+        text: of the latest message, when the text is looked at.
+        entities: of the latest message, sorted: `name`, `name#role`, `name#group`.
+        loop: the active loop.
+        slots: (name, feature vector) of the slots that are set, in the domain's order.
+    """
+
+    previous: str | None = None
+    intent: str | None = None
+    text: str | None = None
+    entities: tuple[str, ...] = ()
+    loop: str | None = None
+    slots: SlotFeatures = ()
+
+
+# slots ----------------------------------------------------------------------------------------------------------------
+
+
+def _bool_vector(value: Any) -> Vector:
+    if isinstance(value, str):
+        word = value.lower()
+        if word in ("true", "false"):
+            return (1.0, float(word == "true"))
+        return (1.0, float(float(word) == 1.0)) if word.isdecimal() else ()
+    if isinstance(value, bool | int | float):
+        return (1.0, float(value == 1))
+    return ()
+
+
+def _float_vector(slot: Slot, value: Any) -> Vector:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return ()
+    low, high = slot.min_value, slot.max_value
+    if number != number:  # NaN has no place between min and max  # noqa: PLR0124
+        return ()
+    return (1.0, (max(low, min(high, number)) - low) / (high - low) if high > low else 0.0)
+
+
+def _categorical_vector(slot: Slot, value: Any) -> Vector:
+    found = str(value).lower()
+    vector = tuple(float(found == each) for each in slot.values)
+    return (*vector, float(not any(vector)))
+
+
+def slot_vector(slot: Slot, value: Any) -> Vector:
+    """Features of a slot's value; () when it does not influence the conversation or counts as not set."""
+    if value is None or not slot.influence_conversation:
+        return ()
+    match slot.type:
+        case "text":
+            return (1.0,)
+        case "bool":
+            return _bool_vector(value)
+        case "float":
+            return _float_vector(slot, value)
+        case "list":
+            return (1.0,) if value else ()
+        case "categorical":
+            return _categorical_vector(slot, value)
+        case _:
+            return ()
+
+
+class Featurizer:
+    """Turns a domain's intents, entities and slots into features. Immutable in use; belongs to the model.
+
+    Args:
+        rule_only_slots: slots that only rules speak of; the policies that learn from stories don't see them.
+        rule_only_loops: the same, for loops.
+    """
+
+    def __init__(
+        self, domain: Domain, rule_only_slots: Iterable[str] = (), rule_only_loops: Iterable[str] = ()
+    ) -> None:
+        self.slots = {
+            name: slot for name, slot in domain.slots.items() if slot.influence_conversation and slot.type != "any"
+        }
+        self.rule_only_slots = frozenset(rule_only_slots)
+        self.rule_only_loops = frozenset(rule_only_loops)
+        self._labels = _labels(domain)
+        usable = {
+            label
+            for name, entity in domain.entities.items()
+            if entity.influence_conversation
+            for label in self._labels[name]
+        }
+        self._usable = frozenset(usable)
+        self._by_intent = {
+            name: self._used(intent.used_entities, intent.ignored_entities) for name, intent in domain.intents.items()
+        }
+
+    def _used(self, used: tuple[str, ...] | None, ignored: tuple[str, ...]) -> frozenset[str]:
+        def spread(names: Iterable[str]) -> set[str]:
+            return {label for name in names for label in self._labels.get(name, (name,))}
+
+        return frozenset((self._usable if used is None else spread(used)) - spread(ignored))
+
+    def entities(self, intent: str | None, entities: Iterable[Json]) -> tuple[str, ...]:
+        """Return the labels of a message's entities that its intent lets through, sorted."""
+        labels: set[str] = set()
+        for entity in entities:
+            name = str(entity.get("entity"))
+            labels.add(name)
+            for part in ("role", "group"):
+                if entity.get(part):
+                    labels.add(f"{name}#{entity[part]}")
+        if not labels:
+            return ()
+        return tuple(sorted(labels & self._by_intent.get(intent or "", self._usable)))
+
+
+def _labels(domain: Domain) -> dict[str, tuple[str, ...]]:
+    """Entity → all its labels: itself, and with each role and group."""
+    return {
+        name: (name, *(f"{name}#{part}" for part in (*entity.roles, *entity.groups)))
+        for name, entity in domain.entities.items()
+    }
+
+
+# histories ------------------------------------------------------------------------------------------------------------
+
+
+class History:
+    """The states of one conversation so far, and the current one.
+
+    Attributes:
+        full: the state before each applied action, oldest first: what rules look at.
+        visible: the same without what only rules know of: turns, slots and loops of rules that no story contains,
+            and `action_unlikely_intent`. What the policies that learn from stories look at.
+        whole: no state of this session is missing at the front.
+    """
+
+    __slots__ = (
+        "_consumed",
+        "_entities",
+        "_generation",
+        "_intent",
+        "_loop",
+        "_previous",
+        "_slots",
+        "_text",
+        "_use_text",
+        "_vectors",
+        "featurizer",
+        "full",
+        "visible",
+        "whole",
+    )  # fmt: skip
+
+    def __init__(self, featurizer: Featurizer) -> None:
+        self.featurizer = featurizer
+        self._generation = -1
+        self._consumed = 0
+        self.full: list[DialogState] = []
+        self.visible: list[DialogState] = []
+        self.whole = True
+
+    def _begin(self, base: State) -> None:
+        self.full = []
+        self.visible = []
+        self._consumed = 0
+        action, message = base.latest_action, base.latest_message
+        self._previous = (action.name or action.action_text) if action is not None else None
+        self._use_text = False
+        self._hear(message)
+        self._loop = base.active_loop.name if base.active_loop is not None else None
+        self._vectors = {}
+        for name, slot in self.featurizer.slots.items():
+            vector = slot_vector(slot, base.values.get(name, slot.initial_value))
+            if vector:
+                self._vectors[name] = vector
+        self._slots: SlotFeatures | None = None
+
+    def _hear(self, message: UserUttered | None) -> None:
+        if message is None:
+            self._intent = self._text = None
+            self._entities: tuple[str, ...] = ()
+        else:
+            self._intent = message.intent
+            self._text = message.text
+            self._entities = self.featurizer.entities(self._intent, message.entities)
+
+    def follow(self, tracker: Tracker) -> None:
+        """Catch up with the tracker; from the start when its applied events changed otherwise than by appending."""
+        if tracker.generation != self._generation or self._consumed > len(tracker.applied):
+            self._begin(tracker.base)
+            self._generation = tracker.generation
+            self.whole = not tracker.truncated
+        for event in tracker.applied[self._consumed :]:
+            self._take(event)
+        self._consumed = len(tracker.applied)
+
+    def fold(self, events: Iterable[Event]) -> None:
+        """Begin anew with these events (training)."""
+        self._begin(State())
+        for event in events:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case SlotSet():
+                slot = self.featurizer.slots.get(event.name)
+                if slot is not None:
+                    vector = slot_vector(slot, event.value)
+                    if vector:
+                        self._vectors[event.name] = vector
+                    else:
+                        self._vectors.pop(event.name, None)
+                    self._slots = None
+            case ActionExecuted():
+                self.full.append(self.current())
+                if not event.hide_rule_turn and self._previous != UNLIKELY:
+                    self.visible.append(self._shown())
+                self._previous = event.name or event.action_text
+            case UserUttered():
+                self._use_text = event.intent is None and not event.parse_data
+                self._hear(event)
+            case DefinePrevUserUtteredFeaturization():
+                self._use_text = event.use_text_for_featurization
+            case ActiveLoop():
+                self._loop = event.name
+            case EntitiesAdded():
+                more = self.featurizer.entities(self._intent, event.entities)
+                self._entities = tuple(sorted({*self._entities, *more}))
+            case AllSlotsReset():
+                self._vectors = {}
+                for name, slot in self.featurizer.slots.items():
+                    vector = slot_vector(slot, slot.initial_value)
+                    if vector:
+                        self._vectors[name] = vector
+                self._slots = None
+            case _:
+                pass
+
+    def _slot_features(self) -> SlotFeatures:
+        if self._slots is None:
+            vectors = self._vectors
+            self._slots = tuple((name, vectors[name]) for name in self.featurizer.slots if name in vectors)
+        return self._slots
+
+    def current(self, *, use_text: bool | None = None) -> DialogState:
+        """Return the state now; `use_text`: look at the latest message's text rather than its intent."""
+        text = self._use_text if use_text is None else use_text
+        return DialogState(
+            self._previous,
+            None if text else self._intent,
+            self._text if text else None,
+            () if text else self._entities,
+            self._loop,
+            self._slot_features(),
+        )
+
+    def _shown(self, *, use_text: bool | None = None) -> DialogState:
+        """Return the state now without what only rules know of."""
+        state = self.current(use_text=use_text)
+        featurizer = self.featurizer
+        if state.loop is not None and state.loop in featurizer.rule_only_loops:
+            state = state._replace(loop=None)
+        if featurizer.rule_only_slots and state.slots:
+            state = state._replace(
+                slots=tuple(each for each in state.slots if each[0] not in featurizer.rule_only_slots)
+            )
+        if state.previous != LISTEN and self.visible:
+            # The message that a story saw is the one before the turns that it did not see.
+            last = self.visible[-1]
+            state = state._replace(intent=last.intent, text=last.text, entities=last.entities)
+        return state
+
+    def shown(self, *, use_text: bool = False) -> list[DialogState]:
+        """Return the visible states, the current one last."""
+        if self._previous == UNLIKELY and self.visible:
+            return self.visible
+        return [*self.visible, self._shown(use_text=use_text or None)]
+
+
+def history_of(tracker: Tracker, featurizer: Featurizer) -> History:
+    """Return the tracker's history, caught up. It is kept with the tracker, for the next turn."""
+    history = tracker.derived
+    if not isinstance(history, History) or history.featurizer is not featurizer:
+        history = tracker.derived = History(featurizer)
+    history.follow(tracker)
+    return history

@@ -1,0 +1,251 @@
+"""Stories and rules as training sees them: sequences of events, as a conversation would have them.
+
+Checkpoints are joined, alternatives multiplied out, `action_listen` put before each user turn and at the end, and
+slots filled from the entities of a user turn (contract §3, "Training view"). The policies fold these sequences into
+states. No I/O; problems are returned, not printed.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from manent.core.domain import Domain, Slot
+from manent.core.events import ActionExecuted, ActiveLoop, Event, Json, SlotSet, UserUttered
+from manent.core.training_data import (
+    ActionStep,
+    CheckpointStep,
+    LoopStep,
+    OrStep,
+    Rule,
+    SlotStep,
+    Step,
+    Stories,
+    Story,
+    UserStep,
+    Where,
+)
+
+LISTEN = "action_listen"
+ANYTHING = "..."
+"""Name of the placeholder action in a rule: anything may have happened here."""
+
+MAX_PATHS = 2000
+"""Stories that joining checkpoints may make, so that cycles end."""
+
+_MAX_USES = 2
+"""How often one piece of a story may occur in one path through the checkpoints."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An event of a training sequence, and the line that it comes from."""
+
+    event: Event
+    where: Where = Where()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequence:
+    """One story or rule as events.
+
+    Attributes:
+        is_rule: it is a rule: `...` placeholders may occur among its actions.
+    """
+
+    name: str
+    placed: tuple[Placed, ...]
+    is_rule: bool = False
+
+    @property
+    def events(self) -> list[Event]:
+        """The bare events."""
+        return [each.event for each in self.placed]
+
+
+def user_parse_data(step: UserStep) -> Json:
+    """Return what the NLU would have made of a story's user turn; {} for an end-to-end text."""
+    if step.intent is None:
+        return {}
+    entities: list[Json] = []
+    for entity in step.entities:
+        found: Json = {"entity": entity.entity, "value": "" if entity.value is None else entity.value}
+        found |= {key: value for key in ("role", "group") if (value := getattr(entity, key)) is not None}
+        entities.append(found)
+    for mention in step.mentions:
+        found = {"entity": mention.entity, "value": mention.value, "start": mention.start, "end": mention.end}
+        found |= {key: value for key in ("role", "group") if (value := getattr(mention, key)) is not None}
+        entities.append(found)
+    return {"intent": {"name": step.intent.lstrip("/").partition("/")[0]}, "entities": entities}
+
+
+def _bare_value(slot: Slot | None) -> Any:
+    """Value that a slot named without a value counts as having."""
+    match slot.type if slot is not None else "any":
+        case "text":
+            return "filled"
+        case "list":
+            return ["filled"]
+        case _:
+            return None
+
+
+def _filled_from_entities(domain: Domain, entities: list[Json]) -> Iterator[SlotSet]:
+    """Slots that a conversation would have filled from these entities, whatever loop is active."""
+    for slot in domain.slots.values():
+        for mapping in slot.mappings:
+            if mapping.type != "from_entity" or any(each.active_loop for each in mapping.conditions):
+                continue
+            values = [
+                entity["value"]
+                for entity in entities
+                if entity["entity"] == mapping.entity
+                and (mapping.any_label or (entity.get("role"), entity.get("group")) == (mapping.role, mapping.group))
+            ]
+            if values:
+                yield SlotSet(name=slot.name, value=values if slot.type == "list" else values[-1])
+                break
+
+
+def _step_events(domain: Domain, step: Step) -> Iterator[Placed]:
+    match step:
+        case UserStep():
+            parse_data = user_parse_data(step)
+            yield Placed(ActionExecuted(name=LISTEN), step.where)
+            yield Placed(UserUttered(text=step.text, parse_data=parse_data), step.where)
+            if domain.store_entities_as_slots and parse_data.get("entities"):
+                for event in _filled_from_entities(domain, parse_data["entities"]):
+                    yield Placed(event, step.where)
+        case ActionStep():
+            yield Placed(ActionExecuted(name=step.name, action_text=step.text), step.where)
+        case SlotStep():
+            value = step.value if step.has_value else _bare_value(domain.slots.get(step.name))
+            yield Placed(SlotSet(name=step.name, value=value), step.where)
+        case LoopStep():
+            yield Placed(ActiveLoop(name=step.name), step.where)
+        case _:
+            raise TypeError(step)
+
+
+def _alternatives(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:
+    """Every way through the `or:` steps."""
+    choices: list[list[tuple[Step, ...]]] = []
+    for step in steps:
+        if isinstance(step, OrStep):
+            choices.append([each if isinstance(each, tuple) else (each,) for each in step.alternatives])
+        else:
+            choices.append([(step,)])
+    for combination in itertools.islice(itertools.product(*choices), MAX_PATHS):
+        yield tuple(itertools.chain.from_iterable(combination))
+
+
+# rules ----------------------------------------------------------------------------------------------------------------
+
+
+def rule_sequences(domain: Domain, rules: Iterable[Rule]) -> list[Sequence]:
+    """Return the rules as events: conditions first, then (unless a rule is for the conversation's start) `...`."""
+    sequences = []
+    for rule in rules:
+        for steps in _alternatives(rule.steps):
+            placed = [each for condition in rule.conditions for each in _step_events(domain, condition)]
+            if not rule.conversation_start:
+                placed.append(Placed(ActionExecuted(name=ANYTHING), rule.where))
+            placed += [each for step in steps for each in _step_events(domain, step)]
+            end = LISTEN if rule.wait_for_user_input else ANYTHING
+            if not _ends_in_listen(placed) or end == ANYTHING:
+                placed.append(Placed(ActionExecuted(name=end), steps[-1].where if steps else rule.where))
+            sequences.append(Sequence(name=rule.name, placed=tuple(placed), is_rule=True))
+    return sequences
+
+
+def _ends_in_listen(placed: list[Placed]) -> bool:
+    for each in reversed(placed):
+        if isinstance(each.event, ActionExecuted):
+            return each.event.name == LISTEN
+    return False
+
+
+# stories --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """A story between two checkpoints. None: the beginning or the end of a conversation."""
+
+    story: str
+    starts: tuple[CheckpointStep | None, ...]
+    steps: tuple[Step, ...]
+    ends: tuple[str | None, ...]
+
+
+def _pieces(story: Story) -> Iterator[_Piece]:
+    starts: list[CheckpointStep | None] = []
+    steps: list[Step] = []
+    ends: list[CheckpointStep] = []
+    for step in story.steps:
+        if not isinstance(step, CheckpointStep):
+            if ends:
+                yield _Piece(story.name, tuple(starts) or (None,), tuple(steps), tuple(each.name for each in ends))
+                starts, steps, ends = list(ends), [], []
+            steps.append(step)
+        elif steps:
+            ends.append(step)
+        else:
+            starts.append(step)
+    yield _Piece(story.name, tuple(starts) or (None,), tuple(steps), tuple(each.name for each in ends) or (None,))
+
+
+@dataclass(slots=True)
+class _Path:
+    """A way through the pieces, so far."""
+
+    names: tuple[str, ...] = ()
+    placed: tuple[Placed, ...] = ()
+    values: Json = field(default_factory=dict)
+    uses: dict[int, int] = field(default_factory=dict)
+
+    def extend(self, domain: Domain, piece: _Piece, steps: tuple[Step, ...]) -> "_Path":
+        new = tuple(each for step in steps for each in _step_events(domain, step))
+        values = self.values | {each.event.name: each.event.value for each in new if isinstance(each.event, SlotSet)}
+        names = self.names if self.names[-1:] == (piece.story,) else (*self.names, piece.story)
+        uses = self.uses | {id(piece): self.uses.get(id(piece), 0) + 1}
+        return _Path(names, self.placed + new, values, uses)
+
+    def suits(self, start: CheckpointStep) -> bool:
+        """Whether the path may go on from this checkpoint, whose slots filter by equal value."""
+        return all(self.values.get(each.name) == each.value for each in start.slots if each.has_value)
+
+
+def story_sequences(domain: Domain, stories: Stories) -> list[Sequence]:
+    """Return every way through the stories as events, each ending in `action_listen`."""
+    pieces = [piece for story in stories.stories for piece in _pieces(story)]
+    by_start: dict[str | None, list[tuple[_Piece, CheckpointStep | None]]] = {}
+    for piece in pieces:
+        for start in piece.starts:
+            by_start.setdefault(start.name if start is not None else None, []).append((piece, start))
+    finished: dict[tuple[Event, ...], Sequence] = {}
+    open_paths: list[tuple[_Path, str | None]] = [(_Path(), None)]
+    while open_paths and len(finished) < MAX_PATHS:
+        path, checkpoint = open_paths.pop()
+        for piece, start in by_start.get(checkpoint, ()):
+            if path.uses.get(id(piece), 0) >= _MAX_USES or (start is not None and not path.suits(start)):
+                continue
+            for steps in _alternatives(piece.steps):
+                longer = path.extend(domain, piece, steps)
+                for end in piece.ends:
+                    if end is not None:
+                        open_paths.append((longer, end))
+                        continue
+                    placed = longer.placed
+                    if not _ends_in_listen(list(placed)):
+                        where = placed[-1].where if placed else Where()
+                        placed = (*placed, Placed(ActionExecuted(name=LISTEN), where))
+                    sequence = Sequence(name=" > ".join(longer.names), placed=placed)
+                    finished.setdefault(tuple(_identity(placed)), sequence)
+    return list(finished.values())
+
+
+def _identity(placed: Iterable[Placed]) -> Iterator[Any]:
+    """What makes two sequences the same, whatever stories they come from."""
+    for each in placed:
+        yield repr(each.event)
