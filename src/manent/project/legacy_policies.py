@@ -36,8 +36,6 @@ def convert_policies(
     stories: Stories,
     triggers: Mapping[str, tuple[str, Where]],
     report: Report,
-    *,
-    needs_rules: bool = False,
 ) -> tuple[AssistantConfig, Stories]:
     """Return a configuration without policies of 2.x, and the stories with the rules that replace them.
 
@@ -46,7 +44,6 @@ def convert_policies(
         stories: as read.
         triggers: intent → action of the domain's `triggers:`.
         report: takes warnings.
-        needs_rules: the domain has forms, which RulePolicy drives.
     """
     names = [policy.name for policy in config.policies]
     rules: list[Rule] = []
@@ -56,16 +53,15 @@ def convert_policies(
         rules += _fallback_rule(fallback, stories)
     if triggers:
         rules += _trigger_rules(triggers, stories, report, has_policy="MappingPolicy" in names)
-    replaced = any(name in _REPLACED_BY_RULES for name in names)
+    is_replaced = any(name in _REPLACED_BY_RULES for name in names)
     policies = _without_old(config.policies)
     has_rule_policy = any(policy.name == "RulePolicy" for policy in policies)
-    if not has_rule_policy and (replaced or rules or (needs_rules and "FormPolicy" in names)):
+    if not has_rule_policy and (is_replaced or rules):
         policies.append(ComponentConfig(name="RulePolicy", options=_core_fallback(fallback)))
     elif fallback is not None:
+        core = _core_fallback(fallback)
         policies = [
-            replace(policy, options=_core_fallback(fallback) | policy.options)
-            if policy.name == "RulePolicy"
-            else policy
+            replace(policy, options=core | policy.options) if policy.name == "RulePolicy" else policy
             for policy in policies
         ]
     return replace(config, policies=tuple(policies)), replace(stories, rules=(*stories.rules, *rules))
@@ -119,13 +115,8 @@ def _fallback_rule(fallback: ComponentConfig, stories: Stories) -> list[Rule]:
     else:
         action = fallback.options.get("fallback_action_name", "action_default_fallback")
         steps = (ActionStep(name=str(action), where=where),)
-    return [
-        Rule(
-            name=f"nlu_fallback ({fallback.name})",
-            steps=(UserStep(intent="nlu_fallback", where=where), *steps),
-            where=where,
-        )
-    ]
+    steps = (UserStep(intent="nlu_fallback", where=where), *steps)
+    return [Rule(name=f"nlu_fallback ({fallback.name})", steps=steps, where=where)]
 
 
 def _trigger_rules(

@@ -4,6 +4,7 @@ All files are read before anything is complained of, so that one `ProjectError` 
 written.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,14 +16,16 @@ from manent.core.events import Json
 from manent.core.training_data import ActionStep, AssistantConfig, NluData, Stories
 from manent.project.checks import Parsed, check_project
 from manent.project.config_file import read_config
+from manent.project.credentials import read_channels
 from manent.project.documents import Broken, parse_document, plain, read_document, read_text
 from manent.project.domain import build_domain
 from manent.project.domain_files import RawDomain, read_domain_files
+from manent.project.endpoints import read_sections
 from manent.project.files import find_files, is_nlu, is_stories
 from manent.project.legacy_domain import convert_domain
 from manent.project.legacy_policies import convert_policies
 from manent.project.nlu_files import NluFiles, add_nlu_document
-from manent.project.problems import Report
+from manent.project.problems import Report, Spot
 from manent.project.stories_files import StoryFiles, add_stories_document
 from manent.project.versions import is_readable, read_version
 
@@ -67,43 +70,74 @@ def read_project(
     Raises:
         ProjectError: with all problems of all files.
     """
-    root = Path(root)
-    report = Report(root)
-    raw_domain = _read_domain(root, domain, report)
-    nlu, stories = _read_data(root, data, report)
-    config_document, config_file, has_config = _read_config(root, config, report)
-    assistant_config = read_config(config_document, config_file, root, report)
+    report = Report(Path(root))
+    project = _read(domain, data, config, report)
+    report.raise_errors()
+    return replace(project, warnings=report.warnings)
+
+
+def validate_project(
+    root: Path,
+    *,
+    domain: Path | Sequence[Path] | None = None,
+    data: Sequence[Path] | None = None,
+    config: Path | None = None,
+    credentials: Path | None = None,
+    endpoints: Path | None = None,
+) -> tuple[Problem, ...]:
+    """Find all that is wrong or suspicious in a project: what `read_project` finds, and the server's two files.
+
+    Args: as for `read_project`; `credentials` and `endpoints` default to `credentials.yml` and `endpoints.yml`, which
+    need not exist.
+
+    Returns:
+        Errors, then warnings, each by file and line.
+    """
+    report = Report(Path(root))
+    _read(domain, data, config, report)
+    for read, path in (
+        (read_channels, report.root / (credentials or "credentials.yml")),
+        (read_sections, report.root / (endpoints or "endpoints.yml")),
+    ):
+        if path.exists():
+            with contextlib.suppress(Broken):
+                read(Spot(read_document(path, report), report.name_of(path), 1, "", report))
+    return (*report.errors, *report.warnings)
+
+
+def _read(
+    domain: Path | Sequence[Path] | None, data: Sequence[Path] | None, config: Path | None, report: Report
+) -> Project:
+    """Read a project as far as possible; the problems are in the report."""
+    raw_domain = _read_domain(report.root, domain, report)
+    nlu, story_files = _read_data(report.root, data, report)
+    document, config_file, has_config = _read_config(report.root, config, report)
+    assistant = read_config(document, config_file, report.root, report)
     for name, spot in nlu.responses.items():
         raw_domain.responses.setdefault(name, spot)
     conversion = convert_domain(raw_domain)
     built = build_domain(raw_domain, is_legacy=conversion.is_legacy, legacy_forms=conversion.forms)
-    assistant_config, all_stories = convert_policies(
-        assistant_config,
-        Stories(stories=tuple(stories.stories), rules=tuple(stories.rules)),
-        conversion.triggers,
-        report,
-        needs_rules=bool(built.forms),
-    )
+    stories = Stories(stories=tuple(story_files.stories), rules=tuple(story_files.rules))
+    assistant, stories = convert_policies(assistant, stories, conversion.triggers, report)
     project = Project(
-        root=root,
+        root=report.root,
         domain=_with_training_data(built, nlu, stories),
         nlu=nlu.data(_retrieval_responses(raw_domain)),
-        stories=all_stories,
-        config=assistant_config,
+        stories=stories,
+        config=assistant,
     )
     parsed = Parsed(
         domain=project.domain,
         nlu=project.nlu,
-        stories=project.stories,
-        config=project.config,
+        stories=stories,
+        config=assistant,
         raw=raw_domain,
         is_nlu_broken=nlu.is_broken,
-        are_stories_broken=stories.is_broken,
+        are_stories_broken=story_files.is_broken,
         is_config_broken=not has_config,
     )
     check_project(parsed, report)
-    report.raise_errors()
-    return replace(project, warnings=report.warnings)
+    return project
 
 
 def _paths(root: Path, given: Path | Sequence[Path]) -> list[Path]:
@@ -215,7 +249,7 @@ def _retrieval_responses(raw: RawDomain) -> dict[str, list[Json]]:
     }
 
 
-def _with_training_data(domain: Domain, nlu: NluFiles, stories: StoryFiles) -> Domain:
+def _with_training_data(domain: Domain, nlu: NluFiles, stories: Stories) -> Domain:
     """Add to the domain what only training data say: retrieval intents, and bot texts of end-to-end stories."""
     retrieval = dict.fromkeys(intent.partition("/")[0] for intent in nlu.intents if "/" in intent)
     intents = dict(domain.intents)
