@@ -1,0 +1,117 @@
+"""What a component of the pipeline is: how it is trained, loaded and run, and what it may ask of its surroundings.
+
+Every module of a component defines `Kind`s; `registry.py` lists them by Rasa's names. A kind's state in the model is a
+handful of files, so that a component whose inputs didn't change is taken over from the last model.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manent.core.domain import Domain
+from manent.core.events import Json
+from manent.core.training_data import Example, NluData
+from manent.nlu.files import Files
+from manent.nlu.message import Message
+from manent.nlu.vectors import WordVectors
+
+SparseFeatures = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+
+class Component(Protocol):
+    """A loaded component."""
+
+    def process(self, message: Message) -> None:
+        """Add to the message what this component makes of it."""
+
+
+@runtime_checkable
+class TextFeaturizer(Protocol):
+    """A component that describes a whole text by sparse features; classifiers ask it when they need them."""
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+
+    def text_features(self, message: Message) -> SparseFeatures:
+        """Return indices (ascending) and values."""
+
+
+@runtime_checkable
+class TokenFeaturizer(Protocol):
+    """A component that describes tokens by names of features; entity extractors ask it."""
+
+    def token_features(self, message: Message) -> list[list[str]]:
+        """Return for each token the features that it has."""
+
+
+@dataclass(slots=True)
+class Context:
+    """What a component may use of what was loaded before it.
+
+    Attributes:
+        language: `language` in `config.yml`.
+        domain: the assistant's; empty for an NLU model without one.
+        text_featurizers: by alias, in the order of the pipeline.
+        token_featurizers: likewise.
+        vectors: opens the word vectors.
+    """
+
+    language: str | None
+    domain: Domain
+    vectors: Callable[[], WordVectors]
+    text_featurizers: dict[str, TextFeaturizer] = field(default_factory=dict)
+    token_featurizers: dict[str, TokenFeaturizer] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Training:
+    """What a component is trained on.
+
+    Attributes:
+        context: as at run time.
+        data: the project's NLU data.
+        examples: those with an intent, or entities.
+        messages: the examples' texts after the components so far: tokens are there.
+        chances: probabilities of the intents for each example by a classifier that was trained without it, which a
+            classifier leaves for the entity extractor after it; None before.
+        tell: reports progress, one line.
+        notes: what the user should know after the training, one line each.
+    """
+
+    context: Context
+    data: NluData
+    examples: Sequence[Example]
+    messages: Sequence[Message]
+    tell: Callable[[str], None]
+    chances: NDArray[np.float32] | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+Trainer = Callable[[Json, Training], Files]
+Loader = Callable[[Json, Files, Context], Component]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of component.
+
+    Attributes:
+        options: the options that mean something to us, with their defaults.
+        idle: further options of Rasa's component, which are accepted and mean nothing here.
+        train: makes the state.
+        load: makes the component from its options and state.
+        reads: what of the training data it depends on, for fingerprints: `examples` (texts, intents, entities),
+            `synonyms`, `patterns` (regexes and lookups), `responses`.
+        version: goes up when the same input would train to something else.
+    """
+
+    load: Loader
+    train: Trainer = lambda _options, _training: {}
+    options: Mapping[str, Any] = field(default_factory=dict)
+    idle: frozenset[str] = frozenset()
+    reads: tuple[str, ...] = ()
+    version: int = 1

@@ -1,0 +1,95 @@
+"""DIETClassifier and CRFEntityExtractor by their options: which of our learners do their work, and with what."""
+
+from typing import Any
+
+from manent.core.events import Json
+from manent.nlu.component import Component, Context, Kind, Training
+from manent.nlu.entities import EntityExtractor, load_entities, train_entities
+from manent.nlu.files import Files
+from manent.nlu.intents import IntentClassifier, load_intents, train_intents
+from manent.nlu.message import Message
+
+DIET_NAME = "DIETClassifier"
+CRF_NAME = "CRFEntityExtractor"
+
+
+class Diet:
+    """Classifies, then extracts with what the classifier thinks."""
+
+    def __init__(self, intents: IntentClassifier | None, entities: EntityExtractor | None) -> None:
+        self._intents = intents
+        self._entities = entities
+
+    def process(self, message: Message) -> None:
+        """Set the intent, add entities."""
+        if self._intents is not None:
+            self._intents.process(message)
+        if self._entities is not None:
+            self._entities.process(message)
+
+
+def _train_diet(options: Json, training: Training) -> Files:
+    files: dict[str, bytes] = {}
+    settings: dict[str, Any] = {**options, "penalty": 0.1, "iterations": 60, "entity_epochs": 10}
+    if options["intent_classification"]:
+        training.tell("DIETClassifier: intents")
+        files |= train_intents(settings, training, words=True, vectors=True)
+    if options["entity_recognition"]:
+        training.tell("DIETClassifier: entities")
+        files |= train_entities(settings, training, use_intents=bool(options["intent_classification"]))
+    return files
+
+
+def _load_diet(options: Json, files: Files, context: Context) -> Component:
+    return Diet(
+        load_intents(options, files, context) if "intents.json" in files else None,
+        load_entities(DIET_NAME, files, context) if "labels.json" in files else None,
+    )
+
+
+def _train_crf(options: Json, training: Training) -> Files:
+    return train_entities({**options, "entity_epochs": 10, "random_seed": 0}, training, use_intents=False)
+
+
+def _load_crf(_: Json, files: Files, context: Context) -> Component:
+    return load_entities(CRF_NAME, files, context)
+
+
+_NEURAL = frozenset(
+    """
+    epochs constrain_similarities batch_size batch_strategy learning_rate hidden_layers_sizes transformer_size
+    number_of_transformer_layers number_of_attention_heads embedding_dimension drop_rate drop_rate_attention
+    number_of_negative_examples similarity_type loss_type model_confidence evaluate_on_number_of_examples
+    evaluate_every_number_of_epochs tensorboard_log_directory tensorboard_log_level checkpoint_model
+    use_masked_language_model maximum_positive_similarity maximum_negative_similarity scale_loss
+    use_maximum_negative_similarity regularization_constant negative_margin_scale connection_density
+    weight_sparsity concat_dimension dense_dimension share_hidden_layers unidirectional_encoder
+    use_key_relative_attention use_value_relative_attention max_relative_position sparse_input_dropout
+    dense_input_dropout run_eagerly use_gpu
+    """.split()  # noqa: SIM905 - one name a quote would be unreadable
+)
+"""Options of a network that we don't have."""
+
+DIET = Kind(
+    load=_load_diet,
+    train=_train_diet,
+    options={
+        "intent_classification": True,
+        "entity_recognition": True,
+        "random_seed": None,
+        "ranking_length": 10,
+        "renormalize_confidences": False,
+        "BILOU_flag": True,
+        "split_entities_by_comma": True,
+        "featurizers": [],
+    },
+    idle=_NEURAL,
+    reads=("examples",),
+)
+CRF = Kind(
+    load=_load_crf,
+    train=_train_crf,
+    options={"BILOU_flag": True, "split_entities_by_comma": True},
+    idle=frozenset({"features", "max_iterations", "L1_c", "L2_c", "featurizers"}),
+    reads=("examples",),
+)

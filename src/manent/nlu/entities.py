@@ -1,0 +1,327 @@
+"""The entity extractor: a conditional random field over the tokens, for DIETClassifier and CRFEntityExtractor.
+
+A token is described by its own word (spelling, affixes, shape, meaning) and those around it. What depends on one word
+alone is worked out once per word and kept, so that a parse adds up a few rows of scores.
+"""
+
+import functools
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from manent.core.events import Json
+from manent.core.training_data import EntityMention
+from manent.learn.chain import Chain, Sentences, confidences, decode, fit_chain
+from manent.nlu.component import Context, Training
+from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
+from manent.nlu.message import Message
+from manent.nlu.vectors import SIZE, WordVectors
+
+FloatArray = NDArray[np.float32]
+BoolArray = NDArray[np.bool_]
+
+OUTSIDE = "O"
+_CACHED_WORDS = 4096
+_OFFSETS = (0, -1, 1, -2, 2)
+_RARE_FROM = 20_000
+"""Tokens of training data from which features that occur once are left out."""
+
+_repeated = re.compile(r"(.)\1+")
+_separator = "\t"
+
+
+class Labels(msgspec.Struct, kw_only=True):
+    """The tags: `O`, or a position (`B I L U`) and a label of entity, role and group, separated by tabs."""
+
+    names: list[str]
+    bilou: bool
+    intents: int
+    split: Any
+
+
+class EntityExtractor:
+    """A trained extractor."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        labels: Labels,
+        atoms: dict[str, int],
+        chain: Chain,
+        vectors: WordVectors,
+        context: Context,
+    ) -> None:
+        self._name = name
+        self._labels = labels
+        self._atoms = atoms
+        self._chain = chain
+        self._context = context
+        self._vectors = vectors
+        self._tags = [_split_tag(tag) for tag in labels.names]
+        self._word_scores = functools.lru_cache(maxsize=_CACHED_WORDS)(self._score_word)
+        self._edges = {offset: self._row(f"{offset}:EDGE") for offset in _OFFSETS if offset}
+
+    def process(self, message: Message) -> None:
+        """Add the entities."""
+        if len(self._tags) < 2 or not message.words:  # noqa: PLR2004 - nothing but `O`
+            return
+        emissions = self._score(message)
+        path = decode(emissions, self._chain)
+        if not any(path):
+            return
+        sure = confidences(emissions, self._chain, path).tolist()
+        message.entities += self._entities(message, path, sure)
+
+    def _score(self, message: Message) -> FloatArray:
+        words = message.words
+        scores = np.array([self._word_scores(word) for word in words])
+        count = len(words)
+        emissions = scores[:, 0].copy()
+        for slot, offset in enumerate(_OFFSETS):
+            if offset < 0:
+                emissions[-offset:] += scores[:offset, slot]
+                emissions[:-offset] += self._edges[offset]
+            elif offset > 0:
+                emissions[:-offset] += scores[offset:, slot]
+                emissions[max(0, count - offset) :] += self._edges[offset]
+        lowered = [word.lower() for word in words]
+        for place in range(1, count):
+            pair = f"{lowered[place - 1]} {lowered[place]}"
+            before, after = self._atoms.get(f"<{pair}"), self._atoms.get(f">{pair}")
+            if before is not None:
+                emissions[place] += self._chain.sparse[before]
+            if after is not None:
+                emissions[place - 1] += self._chain.sparse[after]
+        for featurizer in self._context.token_featurizers.values():
+            for place, names in enumerate(featurizer.token_features(message)):
+                for name in names:
+                    emissions[place] += self._row(name)
+        chances = message.scores.get("intents")
+        if chances is not None and len(chances) == self._labels.intents:
+            emissions += chances @ self._chain.dense[3 * SIZE :]
+        return emissions
+
+    def _score_word(self, word: str) -> FloatArray:
+        """Score what one word says for itself, the words after it, before it…: (offsets, tags)."""
+        vector = self._vectors.words([word])[0]
+        rows = []
+        for offset in _OFFSETS:
+            total = np.zeros(len(self._tags), np.float32)
+            for name in _word_atoms(word, offset):
+                total += self._row(name)
+            part = {0: 0, -1: 1, 1: 2}.get(offset)
+            if part is not None:
+                weight = 1.0 if part == 0 else _CONTEXT_WEIGHT
+                total += (vector * np.float32(weight)) @ self._chain.dense[part * SIZE : (part + 1) * SIZE]
+            rows.append(total)
+        return np.array(rows, np.float32)
+
+    def _row(self, name: str) -> FloatArray | float:
+        place = self._atoms.get(name)
+        return 0.0 if place is None else self._chain.sparse[place]
+
+    def _entities(self, message: Message, path: Sequence[int], sure: Sequence[float]) -> list[Json]:
+        tokens = message.tokens or []
+        entities: list[Json] = []
+        spans: list[tuple[str, int, int]] = []
+        for place, index in enumerate(path):
+            position, label = self._tags[index]
+            if not label:
+                continue
+            continues = position in "IL" or (not self._labels.bilou and self._joins(place, path))
+            if continues and spans and spans[-1][0] == label and spans[-1][2] == place:
+                spans[-1] = (label, spans[-1][1], place + 1)
+            else:
+                spans.append((label, place, place + 1))
+        for label, first, last in spans:
+            entity, role, group = label.split(_separator)
+            start, end = tokens[first][0], tokens[last - 1][1]
+            confidence = float(np.mean(sure[first:last]))
+            found: Json = {"entity": entity, "start": start, "end": end, "confidence_entity": confidence}
+            if role:
+                found |= {"role": role, "confidence_role": confidence}
+            if group:
+                found |= {"group": group, "confidence_group": confidence}
+            entities.append({**found, "value": message.text[start:end], "extractor": self._name})
+        return entities
+
+    def _joins(self, place: int, path: Sequence[int]) -> bool:
+        return place > 0 and path[place - 1] == path[place]
+
+
+_CONTEXT_WEIGHT = 0.5
+
+
+def _split_tag(tag: str) -> tuple[str, str]:
+    return (tag[0], tag[2:]) if tag != OUTSIDE else ("O", "")
+
+
+def _word_atoms(word: str, offset: int) -> list[str]:
+    """Name the features that a word gives to the token `-offset` places away."""
+    low = word.lower()
+    if offset in (-2, 2):
+        return [f"{offset}:w={low}"]
+    atoms = [f"{offset}:w={low}", f"{offset}:S={_shape(word)}", f"{offset}:s3={low[-3:]}", f"{offset}:p3={low[:3]}"]
+    if offset == 0:
+        atoms += [f"0:p2={low[:2]}", f"0:p5={low[:5]}", f"0:s2={low[-2:]}", f"0:s4={low[-4:]}"]
+    return atoms
+
+
+def _shape(word: str) -> str:
+    """Write a word's kinds of letters: `Xx`, `d.d`, `X-d`."""
+    kinds = [
+        "X" if sign.isupper() else "x" if sign.isalpha() else "d" if sign.isdecimal() else sign for sign in word[:32]
+    ]
+    return _repeated.sub(r"\1", "".join(kinds))
+
+
+def _message_atoms(message: Message, context: Context) -> list[list[str]]:
+    """Name all features of all tokens, for training: the same that `EntityExtractor` adds up."""
+    words = message.words
+    count = len(words)
+    lowered = [word.lower() for word in words]
+    featurizers = [featurizer.token_features(message) for featurizer in context.token_featurizers.values()]
+    rows = []
+    for place in range(count):
+        atoms: list[str] = []
+        for offset in _OFFSETS:
+            there = place + offset
+            atoms += _word_atoms(words[there], offset) if 0 <= there < count else [f"{offset}:EDGE"]
+        if place:
+            atoms.append(f"<{lowered[place - 1]} {lowered[place]}")
+        if place + 1 < count:
+            atoms.append(f">{lowered[place]} {lowered[place + 1]}")
+        for features in featurizers:
+            atoms += features[place]
+        rows.append(atoms)
+    return rows
+
+
+def _message_vectors(message: Message, vectors: WordVectors, chances: FloatArray) -> FloatArray:
+    here = vectors.words(message.words)
+    edge = np.zeros((1, SIZE), np.float32)
+    weight = np.float32(_CONTEXT_WEIGHT)
+    before, after = np.vstack([edge, here[:-1]]) * weight, np.vstack([here[1:], edge]) * weight
+    return np.hstack([here, before, after, np.repeat(chances[None], len(here), axis=0)])
+
+
+def tag_tokens(tokens: Sequence[tuple[int, int]], mentions: Sequence[EntityMention], *, bilou: bool) -> list[str]:
+    """Write annotations as one tag per token; a later mention of the same tokens loses."""
+    tags = [OUTSIDE] * len(tokens)
+    for mention in mentions:
+        places = [place for place, (start, end) in enumerate(tokens) if start < mention.end and end > mention.start]
+        if not places or any(tags[place] != OUTSIDE for place in places):
+            continue
+        label = _separator.join((mention.entity, mention.role or "", mention.group or ""))
+        for place in places:
+            tags[place] = f"{_position(place, places, bilou=bilou)}-{label}"
+    return tags
+
+
+def _position(place: int, places: Sequence[int], *, bilou: bool) -> str:
+    if not bilou:
+        return "I"
+    if len(places) == 1:
+        return "U"
+    return "B" if place == places[0] else "L" if place == places[-1] else "I"
+
+
+def train_entities(options: Json, training: Training, *, use_intents: bool) -> dict[str, bytes]:
+    """Train an extractor on the annotated examples.
+
+    Args:
+        options: `BILOU_flag`, `entity_epochs`, `random_seed`, `split_entities_by_comma` are read.
+        training: its `chances`, if any, tell the extractor what each example is about.
+        use_intents: whether to look at them.
+    """
+    from scipy.sparse import csr_matrix
+
+    bilou = bool(options["BILOU_flag"])
+    pairs = [
+        (index, message)
+        for index, message in enumerate(training.messages)
+        if message.words and message.tokens is not None
+    ]
+    annotated = any(training.examples[index].entities for index, _ in pairs)
+    chances = training.chances if use_intents else None
+    width = chances.shape[1] if chances is not None else 0
+    if not annotated:
+        labels = Labels(names=[OUTSIDE], bilou=bilou, intents=width, split=options["split_entities_by_comma"])
+        return {"labels.json": dump_json(labels)}
+    vectors = training.context.vectors()
+    tagged = [
+        tag_tokens(message.tokens or (), training.examples[index].entities, bilou=bilou) for index, message in pairs
+    ]
+    names = [OUTSIDE, *sorted({tag for tags in tagged for tag in tags} - {OUTSIDE})]
+    number = {name: index for index, name in enumerate(names)}
+    rows = [atoms for _, message in pairs for atoms in _message_atoms(message, training.context)]
+    counts = Counter(atom for atoms in rows for atom in atoms)
+    least = 2 if len(rows) >= _RARE_FROM else 1
+    atoms = {atom: index for index, atom in enumerate(atom for atom, count in counts.items() if count >= least)}
+    found = [[atoms[atom] for atom in names_ if atom in atoms] for names_ in rows]
+    ends = np.cumsum([0, *map(len, found)])
+    indices = np.array([index for row in found for index in row], np.int64)
+    none = np.zeros(width, np.float32)
+    dense = np.vstack(
+        [_message_vectors(message, vectors, none if chances is None else chances[index]) for index, message in pairs]
+    )
+    data = Sentences(
+        sparse=csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=(len(rows), len(atoms))),
+        dense=np.asarray(dense, np.float32),
+        tags=np.array([number[tag] for tags in tagged for tag in tags], np.int64),
+        lengths=np.array([len(tags) for tags in tagged], np.int64),
+    )
+    allowed, start, end = _constraints(names, bilou=bilou)
+    chain = fit_chain(
+        data,
+        len(names),
+        allowed=allowed,
+        allowed_start=start,
+        allowed_end=end,
+        epochs=options["entity_epochs"],
+        penalty=0.1,
+        seed=options["random_seed"] or 0,
+    )
+    labels = Labels(names=names, bilou=bilou, intents=width, split=options["split_entities_by_comma"])
+    arrays = {"sparse": chain.sparse, "dense": chain.dense}
+    exact = {"transitions": chain.transitions, "start": chain.start, "end": chain.end}
+    halves = {name: array.astype(np.float16) for name, array in arrays.items()}
+    return {
+        "labels.json": dump_json(labels),
+        "atoms.json": dump_json(list(atoms)),
+        "chain.safetensors": dump_arrays({**halves, **exact}),
+    }
+
+
+def load_entities(name: str, files: Files, context: Context) -> EntityExtractor:
+    """Load what `train_entities` made; `name` is what the entities name as their extractor."""
+    labels = load_json(files["labels.json"], Labels)
+    if "chain.safetensors" not in files:
+        empty = np.zeros((0, 1), np.float32)
+        chain = Chain(empty, empty, np.zeros((1, 1), np.float32), np.zeros(1, np.float32), np.zeros(1, np.float32))
+        return EntityExtractor(
+            name=name, labels=labels, atoms={}, chain=chain, vectors=context.vectors(), context=context
+        )
+    atoms = {atom: index for index, atom in enumerate(load_json(files["atoms.json"], list[str]))}
+    arrays = {key: array.astype(np.float32) for key, array in load_arrays(files["chain.safetensors"]).items()}
+    return EntityExtractor(
+        name=name, labels=labels, atoms=atoms, chain=Chain(**arrays), vectors=context.vectors(), context=context
+    )
+
+
+def _constraints(names: Sequence[str], *, bilou: bool) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Say which tags may follow each other, come first, come last."""
+    count = len(names)
+    if not bilou:
+        return np.ones((count, count), np.bool_), np.ones(count, np.bool_), np.ones(count, np.bool_)
+    opens = np.array([name[0] in "BI" for name in names])
+    goes_on = np.array([name[0] in "IL" for name in names])
+    label = np.array([_split_tag(name)[1] for name in names])
+    allowed = (opens[:, None] == goes_on[None]) & (~opens[:, None] | (label[:, None] == label[None]))
+    return allowed, ~goes_on, ~opens

@@ -1,0 +1,116 @@
+"""Featurizers: what classifiers and extractors see of a text. They are asked when needed, never run ahead."""
+
+import unicodedata
+from typing import Any
+
+import numpy as np
+
+from manent.core.events import Json
+from manent.learn.ngrams import HashedText, NgramTable, build_table, hash_ngrams, hash_text, join_words
+from manent.nlu.component import Component, Context, Kind, SparseFeatures, Training
+from manent.nlu.files import Files, dump_arrays, load_arrays
+from manent.nlu.message import Message
+
+_NUMBER = "0"
+"""Stands for every word of digits."""
+
+
+class CountVectors:
+    """N-grams of words or characters, weighed by how rare they are."""
+
+    def __init__(self, options: Json, table: NgramTable) -> None:
+        self._options = options
+        self._analyzer = options["analyzer"]
+        self._sizes = int(options["min_ngram"]), int(options["max_ngram"])
+        self._table = table
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return len(self._table.hashes)
+
+    def process(self, message: Message) -> None:
+        """Nothing ahead of time."""
+
+    def text_features(self, message: Message) -> SparseFeatures:
+        """Look the text's n-grams up."""
+        hashes = hash_ngrams(hash_words(message, self._options), self._analyzer, *self._sizes)
+        return self._table.lookup(hashes)
+
+
+def hash_words(message: Message, options: Json) -> HashedText:
+    """Prepare a message's words for n-grams, normalised as the options say; shared by all who want them so."""
+    key = (bool(options["lowercase"]), options["strip_accents"])
+    found = message.hashed.get(key)
+    if found is None:
+        words = [normalise(word, *key) for word in message.words]
+        found = message.hashed[key] = hash_text(join_words(words))
+    return found
+
+
+def normalise(word: str, lowercase: bool = True, strip_accents: str | None = None) -> str:  # noqa: FBT001, FBT002
+    """Make words equal that are to be counted as one."""
+    if word.isdecimal():
+        return _NUMBER
+    if lowercase:
+        word = word.lower()
+    if strip_accents and not word.isascii():
+        decomposed = unicodedata.normalize("NFKD", word)
+        if strip_accents == "ascii":
+            return decomposed.encode("ascii", "ignore").decode()
+        return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return word
+
+
+def _train_count_vectors(options: Json, training: Training) -> Files:
+    analyzer: Any = options["analyzer"]
+    sizes = int(options["min_ngram"]), int(options["max_ngram"])
+    texts = [hash_ngrams(hash_words(message, options), analyzer, *sizes) for message in training.messages]
+    table = build_table(texts, min_df=options["min_df"], max_df=options["max_df"], max_features=options["max_features"])
+    return {"table.safetensors": dump_table(table)}
+
+
+def dump_table(table: NgramTable) -> bytes:
+    """Write an n-gram table."""
+    unknown = np.array([table.unknown], np.float32)
+    return dump_arrays({"hashes": table.hashes, "weights": table.weights.astype(np.float16), "unknown": unknown})
+
+
+def load_table(content: bytes) -> NgramTable:
+    """Read an n-gram table."""
+    arrays = load_arrays(content)
+    return NgramTable(arrays["hashes"], arrays["weights"].astype(np.float32), float(arrays["unknown"][0]))
+
+
+def _load_count_vectors(options: Json, files: Files, _: Context) -> Component:
+    return CountVectors(options, load_table(files["table.safetensors"]))
+
+
+class Nothing:
+    """A component that only stands in the configuration."""
+
+    def process(self, message: Message) -> None:
+        """Do nothing."""
+
+
+def load_nothing(_: Json, __: Files, ___: Context) -> Component:
+    """Make a component that does nothing."""
+    return Nothing()
+
+
+COUNT_VECTORS = Kind(
+    load=_load_count_vectors,
+    train=_train_count_vectors,
+    options={
+        "analyzer": "word",
+        "min_ngram": 1,
+        "max_ngram": 1,
+        "lowercase": True,
+        "strip_accents": None,
+        "min_df": 1,
+        "max_df": 1.0,
+        "max_features": None,
+    },
+    idle=frozenset({"OOV_token", "OOV_words", "use_shared_vocab", "use_lemma", "stop_words"}),
+    reads=("examples",),
+)

@@ -1,0 +1,61 @@
+"""How a component's state becomes bytes in a model and back: JSON for words, safetensors for arrays."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from manent.core.errors import ModelError
+
+Files = Mapping[str, bytes]
+Arrays = Mapping[str, NDArray[Any]]
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def dump_json(value: object) -> bytes:
+    """Write JSON; the same value always makes the same bytes."""
+    return _encoder.encode(value)
+
+
+def load_json(content: bytes, kind: type[T]) -> T:
+    """Read JSON of a known shape.
+
+    Raises:
+        ModelError: it has another shape.
+    """
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _damaged(error) from error
+
+
+def dump_arrays(arrays: Arrays) -> bytes:
+    """Write arrays by name."""
+    from safetensors.numpy import save
+
+    return bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+
+
+def load_arrays(content: bytes) -> dict[str, NDArray[Any]]:
+    """Read arrays by name.
+
+    Raises:
+        ModelError: these are none.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return dict(load(content))
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> ModelError:
+    return ModelError(
+        "model_unusable", f"The model's NLU part can't be read ({error}). Train again with `manent train`."
+    )

@@ -1,0 +1,68 @@
+"""The one working object of a parse: components read what earlier ones found and add to it."""
+
+from typing import Any
+
+from manent.core.events import Json
+from manent.learn.ngrams import HashedText
+
+
+class Message:
+    """A text on its way through the pipeline.
+
+    Attributes:
+        text: stripped.
+        tokens: `(start, end)` of each token in `text`; None until a tokenizer ran.
+        words: the tokens' texts.
+        intent: `{name, confidence}`; None until a classifier ran.
+        intent_ranking: the classifier's, best first; None when no classifier makes one.
+        entities: in Rasa's form, in the order in which the extractors found them.
+        response_selector: what the selectors say; None without selectors.
+        found: entities that services found (see `Pipeline.services`).
+        hashed: the text prepared for n-grams, by how it was normalised, so that featurizers share it.
+        scores: what classifiers pass on to later components: probabilities of all intents, by component.
+    """
+
+    __slots__ = (
+        "entities",
+        "found",
+        "hashed",
+        "intent",
+        "intent_ranking",
+        "response_selector",
+        "scores",
+        "text",
+        "tokens",
+        "words",
+    )
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens: list[tuple[int, int]] | None = None
+        self.words: list[str] = []
+        self.intent: Json | None = None
+        self.intent_ranking: list[Json] | None = None
+        self.entities: list[Json] = []
+        self.response_selector: Json | None = None
+        self.found: list[Json] = []
+        self.hashed: dict[tuple[bool, str | None], HashedText] = {}
+        self.scores: dict[str, Any] = {}
+
+    def set_tokens(self, tokens: list[tuple[int, int]]) -> None:
+        """Take the tokenizer's result."""
+        self.tokens = tokens
+        self.words = [self.text[start:end] for start, end in tokens]
+
+    def result(self) -> Json:
+        """Return the parse result (contract: "`/model/parse` shape")."""
+        result: Json = {
+            "text": self.text,
+            "intent": self.intent or {"name": None, "confidence": 0.0},
+            "entities": self.entities,
+        }
+        if self.tokens is not None:
+            result["text_tokens"] = [list(token) for token in self.tokens]
+        if self.intent_ranking is not None:
+            result["intent_ranking"] = self.intent_ranking
+        if self.response_selector is not None:
+            result["response_selector"] = self.response_selector
+        return result

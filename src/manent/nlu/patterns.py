@@ -1,0 +1,126 @@
+"""A project's regexes and lookup tables: as an extractor of entities, and as features of tokens."""
+
+import re
+from collections.abc import Iterable
+
+from manent.core.events import Json
+from manent.core.training_data import NluData
+from manent.nlu.component import Component, Context, Kind, Training
+from manent.nlu.files import Files, dump_json, load_json
+from manent.nlu.message import Message
+
+EXTRACTOR = "RegexEntityExtractor"
+_OPTIONS = {"case_sensitive": False, "use_lookup_tables": True, "use_regexes": True, "use_word_boundaries": True}
+
+Named = list[tuple[str, str]]
+
+
+class PatternExtractor:
+    """Every match of a pattern is an entity of the pattern's name."""
+
+    def __init__(self, patterns: Named, *, case_sensitive: bool) -> None:
+        self._patterns = compile_all(patterns, case_sensitive=case_sensitive)
+
+    def process(self, message: Message) -> None:
+        """Add an entity for each match, pattern by pattern."""
+        for name, pattern in self._patterns:
+            for match in pattern.finditer(message.text):
+                start, end = match.span()
+                if start < end:
+                    message.entities.append(
+                        {"entity": name, "start": start, "end": end, "value": match[0], "extractor": EXTRACTOR}
+                    )
+
+
+class PatternFeatures:
+    """A token has a feature for each pattern that it takes part in a match of."""
+
+    def __init__(self, patterns: Named, *, case_sensitive: bool) -> None:
+        self._patterns = compile_all(patterns, case_sensitive=case_sensitive)
+
+    def process(self, message: Message) -> None:
+        """Nothing ahead of time."""
+
+    def token_features(self, message: Message) -> list[list[str]]:
+        """Name the patterns that each token is part of."""
+        tokens = message.tokens or ()
+        features: list[list[str]] = [[] for _ in tokens]
+        for name, pattern in self._patterns:
+            for match in pattern.finditer(message.text):
+                first, last = match.span()
+                for place, (start, end) in enumerate(tokens):
+                    if start < last and end > first:
+                        features[place].append(f"re:{name}")
+        return features
+
+
+def collect(data: NluData, options: Json, only: frozenset[str] | None = None) -> Named:
+    """Return the patterns to use, regexes first; `only`: those of these names."""
+    found: Named = []
+    if options["use_regexes"]:
+        found += data.regexes
+    if options["use_lookup_tables"]:
+        found += [(name, _alternatives(entries, options)) for name, entries in data.lookups.items() if entries]
+    return [(name, pattern) for name, pattern in found if only is None or name in only]
+
+
+def _alternatives(entries: Iterable[str], options: Json) -> str:
+    edge = r"\b" if options["use_word_boundaries"] else ""
+    # The longest first, so that "new york city" is not found as "new york".
+    escaped = (re.escape(entry) for entry in sorted(set(entries), key=lambda entry: (-len(entry), entry)))
+    return f"{edge}(?:{'|'.join(escaped)}){edge}"
+
+
+def compile_all(patterns: Named, *, case_sensitive: bool) -> list[tuple[str, re.Pattern[str]]]:
+    """Compile patterns, leaving out those that are none (training says which)."""
+    flags = 0 if case_sensitive else re.IGNORECASE
+    compiled = []
+    for name, pattern in patterns:
+        try:
+            compiled.append((name, re.compile(pattern, flags)))
+        except re.error:
+            continue
+    return compiled
+
+
+def _note_broken(patterns: Named, training: Training) -> None:
+    for name, pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            training.notes.append(f"regex {name!r}: {pattern!r} is no regular expression ({error}) and is not used.")
+
+
+def _train_extractor(options: Json, training: Training) -> Files:
+    annotated = frozenset(mention.entity for example in training.examples for mention in example.entities)
+    patterns = collect(training.data, options, annotated)
+    _note_broken(patterns, training)
+    if not patterns:
+        training.notes.append(f"{EXTRACTOR}: no regex or lookup table has the name of an annotated entity.")
+    return {"patterns.json": dump_json(patterns)}
+
+
+def _load_extractor(options: Json, files: Files, _: Context) -> Component:
+    patterns = load_json(files["patterns.json"], list[tuple[str, str]])
+    return PatternExtractor(patterns, case_sensitive=bool(options["case_sensitive"]))
+
+
+def _train_features(options: Json, training: Training) -> Files:
+    patterns = collect(training.data, options)
+    _note_broken(patterns, training)
+    return {"patterns.json": dump_json(patterns)}
+
+
+def _load_features(options: Json, files: Files, _: Context) -> Component:
+    patterns = load_json(files["patterns.json"], list[tuple[str, str]])
+    return PatternFeatures(patterns, case_sensitive=bool(options["case_sensitive"]))
+
+
+PATTERN_EXTRACTOR = Kind(load=_load_extractor, train=_train_extractor, options=_OPTIONS, reads=("examples", "patterns"))
+PATTERN_FEATURES = Kind(
+    load=_load_features,
+    train=_train_features,
+    options={**_OPTIONS, "case_sensitive": True},
+    idle=frozenset({"number_additional_patterns"}),
+    reads=("patterns",),
+)

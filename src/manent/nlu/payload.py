@@ -1,0 +1,74 @@
+"""Messages that name their intent: `/intent{"entity": "value"}`, as buttons and tests send them.
+
+The pipeline lets such a message replace its own result (contract: "Order and message handling").
+"""
+
+import json
+import logging
+import re
+from typing import Any
+
+from manent.core.domain import DEFAULT_INTENTS, Domain
+from manent.core.events import Json
+
+EXTRACTOR = "RegexMessageHandler"
+
+_PAYLOAD = re.compile(
+    r"/(?P<intent>[^{@/][^{@]*)(?:@(?P<confidence>[0-9]*\.?[0-9]+))?(?P<object>\{.*\})?(?P<rest>.*)", re.DOTALL
+)
+_log = logging.getLogger(__name__)
+
+
+def parse_payload(text: str, domain: Domain) -> Json | None:
+    """Read `/intent[@confidence][{json}]`.
+
+    Args:
+        text: the message; blanks around it don't matter.
+        domain: its intents are accepted, all when it knows none (a model without a domain); entities that it
+            doesn't declare are dropped.
+
+    Returns:
+        A parse result with `text, intent, entities, intent_ranking`, or None when the message is free text.
+    """
+    stripped = text.strip()
+    if not stripped.startswith("/"):
+        return None
+    match = _PAYLOAD.fullmatch(stripped)
+    if match is None:
+        return None
+    name = match["intent"].strip()
+    if not name or not _is_known(name, domain):
+        return None
+    if match["rest"].strip():
+        _log.warning("payload %r: ignored %r after the intent's entities", stripped, match["rest"])
+    confidence = min(float(match["confidence"]), 1.0) if match["confidence"] else 1.0
+    entities = _entities(match["object"], match.span("object"), domain) if match["object"] else []
+    intent = {"name": name, "confidence": confidence}
+    return {"text": stripped, "intent": intent, "entities": entities, "intent_ranking": [dict(intent)]}
+
+
+def _is_known(name: str, domain: Domain) -> bool:
+    if not domain.intents or name in domain.intents or name in DEFAULT_INTENTS:
+        return True
+    retrieval = domain.intents.get(name.split("/", 1)[0])
+    return retrieval is not None and retrieval.is_retrieval
+
+
+def _entities(source: str, span: tuple[int, int], domain: Domain) -> list[Json]:
+    try:
+        values = json.loads(source)
+    except (ValueError, RecursionError):
+        _log.warning("payload: %r is no JSON object; its entities are ignored", source)
+        return []
+    if not isinstance(values, dict):
+        return []
+    return [
+        {"entity": name, "value": value, "start": span[0], "end": span[1], "extractor": EXTRACTOR}
+        for name, given in values.items()
+        if name in domain.entities or not domain.intents
+        for value in _each(given)
+    ]
+
+
+def _each(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [given]

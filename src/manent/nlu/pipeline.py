@@ -1,0 +1,118 @@
+"""The pipeline of a loaded model: text in, Rasa's parse result out. Pure computation; called once per message."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from manent.core.domain import Domain
+from manent.core.errors import ModelError
+from manent.core.events import Json
+from manent.nlu.component import Component, Context, TextFeaturizer, TokenFeaturizer
+from manent.nlu.files import load_json
+from manent.nlu.message import Message
+from manent.nlu.payload import parse_payload
+from manent.nlu.registry import KINDS
+from manent.nlu.vectors import check_vectors, load_vectors
+
+FOLDER = "nlu/"
+INDEX = "nlu/pipeline.json"
+
+
+class Entry(msgspec.Struct, kw_only=True):
+    """One component of a trained pipeline.
+
+    Attributes:
+        name: as in `KINDS`, or the module path of a custom component.
+        options: complete, defaults filled in.
+        folder: where its files are, below `nlu/`.
+        fingerprint: of everything that it was trained from.
+    """
+
+    name: str
+    options: dict[str, Any]
+    folder: str
+    fingerprint: str
+
+
+class Index(msgspec.Struct, kw_only=True):
+    """What a trained pipeline consists of. `vectors`: SHA-256 of the word vectors, None when none are used."""
+
+    language: str | None
+    components: list[Entry]
+    vectors: str | None
+
+
+class Pipeline:
+    """Components in the order of `config.yml`."""
+
+    def __init__(self, components: Sequence[Component], domain: Domain) -> None:
+        self._components = tuple(components)
+        self._domain = domain
+
+    def parse(self, text: str, *, found: Sequence[Json] = ()) -> Json:
+        """Understand a text.
+
+        Args:
+            text: what was said.
+            found: entities that services found in it.
+
+        Returns:
+            The parse result (contract §4.2). A payload (`/intent{…}`) takes the place of what the components say.
+        """
+        payload = parse_payload(text, self._domain)
+        if payload is not None:
+            return payload
+        message = Message(text.strip())
+        message.found = list(found)
+        for component in self._components:
+            component.process(message)
+        return message.result()
+
+
+def load_pipeline(files: Mapping[str, bytes], domain: Domain) -> Pipeline:
+    """Load a trained pipeline.
+
+    Args:
+        files: the model's; those under `nlu/` are used.
+        domain: for payloads.
+
+    Raises:
+        ModelError: the files don't make a pipeline, or the word vectors are not those of the training.
+    """
+    index = read_index(files)
+    if index is None:
+        return Pipeline((), domain)
+    vectors = load_vectors
+    if index.vectors is not None:
+        check_vectors(vectors(), index.vectors)
+    context = Context(language=index.language, domain=domain, vectors=vectors)
+    return Pipeline([load_component(entry, files, context) for entry in index.components], domain)
+
+
+def read_index(files: Mapping[str, bytes]) -> Index | None:
+    """Return what the model says of its pipeline, or None if it has none (a core model)."""
+    return load_json(files[INDEX], Index) if INDEX in files else None
+
+
+def load_component(entry: Entry, files: Mapping[str, bytes], context: Context) -> Component:
+    """Load one component and let those after it use it.
+
+    Raises:
+        ModelError: this version doesn't know the component, or a file of it is missing.
+    """
+    kind = KINDS.get(entry.name)
+    if kind is None:
+        raise ModelError("model_unusable", f"The model has a component {entry.name!r} that this version doesn't know.")
+    prefix = f"{FOLDER}{entry.folder}/"
+    own = {name.removeprefix(prefix): content for name, content in files.items() if name.startswith(prefix)}
+    try:
+        component = kind.load(entry.options, own, context)
+    except KeyError as error:
+        raise ModelError("model_unusable", f"The model lacks {error} of {entry.name}. Train again.") from error
+    alias = str(entry.options.get("alias") or entry.folder)
+    if isinstance(component, TextFeaturizer):
+        context.text_featurizers[alias] = component
+    if isinstance(component, TokenFeaturizer):
+        context.token_featurizers[alias] = component
+    return component

@@ -1,0 +1,144 @@
+"""Training of the NLU pipeline: component by component, each on what those before it made of the examples."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+
+from manent.core.domain import Domain
+from manent.core.errors import Problem, ProjectError
+from manent.core.events import Json
+from manent.core.training_data import AssistantConfig, ComponentConfig, NluData
+from manent.nlu.component import Context, Kind, Training
+from manent.nlu.files import dump_json
+from manent.nlu.message import Message
+from manent.nlu.pipeline import FOLDER, INDEX, Entry, Index, load_component, read_index
+from manent.nlu.registry import KINDS
+from manent.nlu.tokenizers import Tokenizer
+from manent.nlu.vectors import WordVectors, load_vectors
+
+
+def train_pipeline(
+    config: AssistantConfig,
+    data: NluData,
+    domain: Domain,
+    *,
+    progress: Callable[[str], None] = lambda _line: None,
+    previous: Mapping[str, bytes] | None = None,
+) -> dict[str, bytes]:
+    """Train what `config.yml` lists.
+
+    Args:
+        config: language and pipeline.
+        data: examples, synonyms, patterns, responses.
+        domain: the assistant's.
+        progress: is told each step in a line, and at the end what the user should know.
+        previous: the files of the last model; components whose inputs are unchanged are taken from it.
+
+    Returns:
+        The model's files, by name (`nlu/…`).
+
+    Raises:
+        ProjectError: a component is unknown, or an option can't be used.
+    """
+    _check(config)
+    used_vectors: list[WordVectors] = []
+
+    def vectors() -> WordVectors:
+        opened = load_vectors()
+        used_vectors[:] = [opened]
+        return opened
+
+    context = Context(language=config.language, domain=domain, vectors=vectors)
+    examples = [example for example in data.examples if example.text.strip()]
+    messages = [Message(example.text) for example in examples]
+    training = Training(context=context, data=data, examples=examples, messages=messages, tell=progress)
+    known = _known(previous)
+    files: dict[str, bytes] = {}
+    entries: list[Entry] = []
+    digests = _digest_data(data)
+    chain = hashlib.sha256(repr(config.language).encode()).hexdigest()
+    for place, component in enumerate(config.pipeline):
+        kind = KINDS[component.name]
+        options, idle = _options(component, kind)
+        if idle:
+            training.notes.append(f"{component.name}: {', '.join(idle)} {_NO_MEANING}")
+        fingerprint = _fingerprint(component.name, kind, options, digests, chain)
+        chain = fingerprint
+        entry = Entry(
+            name=component.name, options=options, folder=f"{place:02d}-{component.name}", fingerprint=fingerprint
+        )
+        own = known.get(fingerprint)
+        if own is None:
+            progress(f"{component.name}: training")
+            own = dict(kind.train(options, training))
+        prefix = f"{FOLDER}{entry.folder}/"
+        files |= {prefix + name: content for name, content in own.items()}
+        loaded = load_component(entry, files, context)
+        if isinstance(loaded, Tokenizer):
+            for message in messages:
+                loaded.process(message)
+        entries.append(entry)
+    index = Index(
+        language=config.language, components=entries, vectors=used_vectors[0].sha256 if used_vectors else None
+    )
+    files[INDEX] = dump_json(index)
+    for note in training.notes:
+        progress(note)
+    return files
+
+
+_NO_MEANING = "have no meaning here and are ignored."
+
+
+def _check(config: AssistantConfig) -> None:
+    problems = [
+        Problem(
+            file=component.where.file or "config.yml",
+            line=component.where.line,
+            path="pipeline",
+            code="pipeline.unknown-component",
+            found=repr(component.name),
+            expected="a component of Rasa's default recipe, or the module path of a custom component",
+        )
+        for component in config.pipeline
+        if component.name not in KINDS
+    ]
+    if problems:
+        raise ProjectError(problems)
+
+
+def _options(component: ComponentConfig, kind: Kind) -> tuple[Json, list[str]]:
+    """Fill in defaults; return the options, and the names of those without meaning."""
+    given = {name: value for name, value in component.options.items() if name != "name"}
+    options = {**kind.options, **{name: value for name, value in given.items() if name in kind.options}}
+    if "alias" in given:
+        options["alias"] = given["alias"]
+    return options, [name for name in given if name not in options]
+
+
+def _digest_data(data: NluData) -> dict[str, str]:
+    examples = [(example.text, example.intent, example.entities) for example in data.examples]
+    parts: dict[str, object] = {
+        "examples": examples,
+        "synonyms": data.synonyms,
+        "patterns": (data.regexes, data.lookups),
+        "responses": data.responses,
+    }
+    return {name: hashlib.sha256(dump_json(part)).hexdigest() for name, part in parts.items()}
+
+
+def _fingerprint(name: str, kind: Kind, options: Json, digests: Mapping[str, str], chain: str) -> str:
+    inputs = (name, kind.version, options, [digests[part] for part in kind.reads], chain)
+    return hashlib.sha256(dump_json(inputs)).hexdigest()
+
+
+def _known(previous: Mapping[str, bytes] | None) -> dict[str, dict[str, bytes]]:
+    """Return the files of the last model's components by fingerprint."""
+    index = read_index(previous) if previous else None
+    if index is None or previous is None:
+        return {}
+    known = {}
+    for entry in index.components:
+        prefix = f"{FOLDER}{entry.folder}/"
+        own = {name.removeprefix(prefix): content for name, content in previous.items() if name.startswith(prefix)}
+        known[entry.fingerprint] = own
+    return known
