@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync } from "node:fs";
 import { resolve } from "node:path";
 
 import { defineConfig } from "vitest/config";
@@ -6,8 +6,8 @@ import { defineConfig } from "vitest/config";
 const here = import.meta.dirname;
 
 /**
- * Everything that the server hands out under `/webchat/`, and `index.html` for `/`. Entry points keep their names,
- * because pages elsewhere name them; what they load on demand is named by its content.
+ * The server hands the output out as it lies: `index.html` is `/`, the rest is below `/webchat/`. Entry points keep
+ * their names, because pages elsewhere name them; what they load on demand is named by its content.
  */
 export default defineConfig({
   base: "./",
@@ -23,9 +23,9 @@ export default defineConfig({
       },
       preserveEntrySignatures: "allow-extension",
       output: {
-        entryFileNames: "[name].js",
-        chunkFileNames: "assets/[name]-[hash].js",
-        assetFileNames: "assets/[name]-[hash][extname]",
+        entryFileNames: "webchat/[name].js",
+        chunkFileNames: "webchat/assets/[name]-[hash].js",
+        assetFileNames: "webchat/assets/[name]-[hash][extname]",
       },
     },
   },
@@ -35,8 +35,6 @@ export default defineConfig({
       writeBundle(options) {
         const out = options.dir!;
         copyFileSync(resolve(here, "index.html"), resolve(out, "index.html"));
-        const version = JSON.parse(readFileSync(resolve(here, "package.json"), "utf8")).version as string;
-        writeFileSync(resolve(out, "version.json"), `${JSON.stringify({ version, protocol: 1 })}\n`);
       },
     },
   ],

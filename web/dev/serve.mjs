@@ -13,28 +13,53 @@ import { extname, join, normalize } from "node:path";
 import { Server } from "socket.io";
 
 const root = join(import.meta.dirname, "../../src/manent/web/static");
-const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json" };
+const types = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".json": "application/json",
+};
 const policy = "default-src 'self'; style-src 'self'; img-src 'self' https: data:; connect-src 'self' ws:";
 
 const http = createServer((request, response) => {
   const path = new URL(request.url, "http://localhost").pathname;
-  const file = join(root, normalize(path === "/" ? "index.html" : path.replace(/^\/webchat\//, "")));
+  const file = join(root, normalize(path === "/" ? "index.html" : path));
   if (!file.startsWith(root) || !existsSync(file) || !statSync(file).isFile()) {
     response.writeHead(404).end();
     return;
   }
-  response.writeHead(200, { "content-type": types[extname(file)] ?? "text/plain", "content-security-policy": policy, "access-control-allow-origin": "*" });
+  response.writeHead(200, {
+    "content-type": types[extname(file)] ?? "text/plain",
+    "content-security-policy": policy,
+    "access-control-allow-origin": "*",
+  });
   createReadStream(file).pipe(response);
 });
 const io = new Server(http, { cors: { origin: true } });
 
 const logs = new Map(); // session_id → { token, epoch, version, events: [Message], ids: Map }
-const newLog = () => ({ token: randomBytes(8).toString("hex"), epoch: randomBytes(4).toString("hex"), version: 0, events: [], ids: new Map() });
+const newLog = () => ({
+  token: randomBytes(8).toString("hex"),
+  epoch: randomBytes(4).toString("hex"),
+  version: 0,
+  events: [],
+  ids: new Map(),
+});
 
 function append(log, role, parts, extra = {}) {
   log.version += 3; // internal events stand between the visible ones
   const prev = log.events.at(-1)?.seq ?? 0;
-  const made = parts.map((body, index) => ({ role, ...body, ...extra, seq: log.version, id: `${log.version}.${index}`, parts: parts.length, prev, timestamp: Date.now() / 1000 }));
+  const made = parts.map((body, index) => ({
+    role,
+    ...body,
+    ...extra,
+    seq: log.version,
+    id: `${log.version}.${index}`,
+    parts: parts.length,
+    prev,
+    timestamp: Date.now() / 1000,
+  }));
   log.events.push(...made);
   return made;
 }
@@ -48,17 +73,65 @@ function page(log, limit, filter) {
 function answerTo(text) {
   const say = (...parts) => parts.map((part) => (typeof part === "string" ? { text: part } : part));
   if (/card/i.test(text)) {
-    const card = (n) => ({ title: `Room ${n}`, subtitle: "Two beds, a view of the garden, breakfast included", buttons: [{ title: `Take ${n}`, payload: `/take{"room":${n}}` }] });
-    return say("Here are three rooms.", { attachment: { type: "template", payload: { template_type: "generic", elements: [card(1), card(2), card(3)] } } });
+    const card = (n) => ({
+      title: `Room ${n}`,
+      subtitle: "Two beds, a view of the garden, breakfast included",
+      buttons: [{ title: `Take ${n}`, payload: `/take{"room":${n}}` }],
+    });
+    return say("Here are three rooms.", {
+      attachment: {
+        type: "template",
+        payload: { template_type: "generic", elements: [card(1), card(2), card(3)] },
+      },
+    });
   }
-  if (/markdown/i.test(text)) return say("### Opening hours\nWe are open **every day**:\n- Monday to Friday, *9 to 18*\n- Weekends, `10:00–14:00`\n\nRead [the details](https://example.com/hours), or write to mailto:desk@example.com.\n> Ring the bell twice.\n\n```\nGET /hours\n```");
+  if (/markdown/i.test(text))
+    return say(
+      "### Opening hours\nWe are open **every day**:\n- Monday to Friday, *9 to 18*\n- Weekends, `10:00–14:00`\n\nRead [the details](https://example.com/hours), or write to mailto:desk@example.com.\n> Ring the bell twice.\n\n```\nGET /hours\n```",
+    );
   if (/custom/i.test(text)) return say({ custom: { type: "weather", degrees: 21 } });
-  if (/accordion/i.test(text)) return say({ custom: { type: "accordion", elements: [{ title: "How do I cancel?", text: "Write **cancel**." }, { title: "What does it cost?", text: "Nothing." }] } });
-  if (/rating/i.test(text)) return say({ custom: { type: "rating", text: "How was it?", options: [1, 2, 3, 4, 5].map((n) => ({ value: String(n), payload: `/rate{"stars":${n}}` })), message: "Thank you!" } });
-  if (/file/i.test(text)) return say({ custom: { type: "file_download", file_url: "https://example.com/invoice.pdf", file_name: "invoice.pdf", text: "Your invoice:" } });
-  if (/image/i.test(text)) return say("Look:", { attachment: { type: "image", payload: { src: "/webchat/icon.svg", title: "The mark of Manent" } } });
-  if (/xss/i.test(text)) return say("<img src=x onerror=alert(1)> [click](javascript:alert(1)) <script>alert(2)</script>");
-  return say(`You wrote: ${text}`, { text: "What would you like to do next?", quick_replies: [{ content_type: "text", title: "Book a table", payload: "/book" }, { content_type: "text", title: "Opening hours", payload: "markdown" }, { content_type: "text", title: "Talk to a person", payload: "/human" }] });
+  if (/accordion/i.test(text))
+    return say({
+      custom: {
+        type: "accordion",
+        elements: [
+          { title: "How do I cancel?", text: "Write **cancel**." },
+          { title: "What does it cost?", text: "Nothing." },
+        ],
+      },
+    });
+  if (/rating/i.test(text))
+    return say({
+      custom: {
+        type: "rating",
+        text: "How was it?",
+        options: [1, 2, 3, 4, 5].map((n) => ({ value: String(n), payload: `/rate{"stars":${n}}` })),
+        message: "Thank you!",
+      },
+    });
+  if (/file/i.test(text))
+    return say({
+      custom: {
+        type: "file_download",
+        file_url: "https://example.com/invoice.pdf",
+        file_name: "invoice.pdf",
+        text: "Your invoice:",
+      },
+    });
+  if (/image/i.test(text))
+    return say("Look:", {
+      attachment: { type: "image", payload: { src: "/webchat/icon.svg", title: "The mark of Manent" } },
+    });
+  if (/xss/i.test(text))
+    return say("<img src=x onerror=alert(1)> [click](javascript:alert(1)) <script>alert(2)</script>");
+  return say(`You wrote: ${text}`, {
+    text: "What would you like to do next?",
+    quick_replies: [
+      { content_type: "text", title: "Book a table", payload: "/book" },
+      { content_type: "text", title: "Opening hours", payload: "markdown" },
+      { content_type: "text", title: "Talk to a person", payload: "/human" },
+    ],
+  });
 }
 
 io.on("connection", (socket) => {
@@ -72,11 +145,23 @@ io.on("connection", (socket) => {
     const newer = page(log, limit, (event) => event.seq > known);
     const gap = cursor !== undefined && (cursor.epoch !== log.epoch || newer.has_more);
     const shown = gap ? page(log, limit, () => true) : newer;
-    return { ok: true, session_id: id, session_token: log.token, epoch: log.epoch, seq: log.version, resumed: log.events.length > 0, gap, typing: false, ...shown, has_more: shown.messages.length > 0 && log.events[0].seq < shown.messages[0].seq };
+    return {
+      ok: true,
+      session_id: id,
+      session_token: log.token,
+      epoch: log.epoch,
+      seq: log.version,
+      resumed: log.events.length > 0,
+      gap,
+      typing: false,
+      ...shown,
+      has_more: shown.messages.length > 0 && log.events[0].seq < shown.messages[0].seq,
+    };
   };
   const room = (id) => io.to(`log ${id}`);
   const deliver = (id, messages) => {
-    for (const { role, ...message } of messages) room(id).emit(role === "user" ? "user_uttered" : "bot_uttered", message);
+    for (const { role, ...message } of messages)
+      room(id).emit(role === "user" ? "user_uttered" : "bot_uttered", message);
   };
 
   if (process.env.PLAIN) {
@@ -85,7 +170,9 @@ io.on("connection", (socket) => {
       enter(id);
       socket.emit("session_confirm", id);
     });
-    socket.on("user_uttered", (data) => answerTo(data.message).forEach((part) => room(data.session_id).emit("bot_uttered", part)));
+    socket.on("user_uttered", (data) =>
+      answerTo(data.message).forEach((part) => room(data.session_id).emit("bot_uttered", part)),
+    );
     return;
   }
   socket.on("session_request", (data, ack) => {
@@ -94,11 +181,23 @@ io.on("connection", (socket) => {
     enter(id);
     ack(snapshot(id, logs.get(id), data));
   });
-  socket.on("history_request", (data, ack) => ack({ ok: true, ...page(logs.get(data.session_id), data.limit ?? 50, (event) => event.seq < data.before) }));
+  socket.on("history_request", (data, ack) =>
+    ack({
+      ok: true,
+      ...page(logs.get(data.session_id), data.limit ?? 50, (event) => event.seq < data.before),
+    }),
+  );
   socket.on("session_reset", (data, ack) => {
     const id = randomBytes(16).toString("hex");
     logs.set(id, newLog());
-    socket.to(`log ${data.session_id}`).emit("session_changed", { reason: "reset", session_id: id, session_token: logs.get(id).token, epoch: logs.get(id).epoch });
+    socket
+      .to(`log ${data.session_id}`)
+      .emit("session_changed", {
+        reason: "reset",
+        session_id: id,
+        session_token: logs.get(id).token,
+        epoch: logs.get(id).epoch,
+      });
     enter(id);
     ack(snapshot(id, logs.get(id)));
   });
@@ -123,13 +222,20 @@ io.on("connection", (socket) => {
     }
     const { message, title, message_id } = data;
     const bare = title === undefined && message.startsWith("/");
-    const said = append(log, "user", [{ message, message_id, ...(title ? { title } : {}), ...(bare ? { payload: true } : {}) }]);
+    const said = append(log, "user", [
+      { message, message_id, ...(title ? { title } : {}), ...(bare ? { payload: true } : {}) },
+    ]);
     log.ids.set(message_id, said[0].seq);
     ack({ ok: true, seq: said[0].seq, duplicate: false });
     deliver(data.session_id, said);
     room(data.session_id).emit("bot_typing", { on: true });
-    setTimeout(() => deliver(data.session_id, append(log, "bot", answerTo(message))), /slow/.test(message) ? 3000 : 300);
+    setTimeout(
+      () => deliver(data.session_id, append(log, "bot", answerTo(message))),
+      /slow/.test(message) ? 3000 : 300,
+    );
   });
 });
 
-http.listen(Number(process.env.PORT ?? 5099), "127.0.0.1", () => console.log(`http://127.0.0.1:${http.address().port}/`));
+http.listen(Number(process.env.PORT ?? 5099), "127.0.0.1", () =>
+  console.log(`http://127.0.0.1:${http.address().port}/`),
+);

@@ -73,7 +73,7 @@ export const LARGEST_GAP = 2_000;
 const PAGE_LARGEST = 200;
 
 /** The ways in which a session can be refused although another one would be welcome. */
-const SESSION_REFUSED = new Set(["not_allowed", "forbidden", "unknown_session", "session_refused", "bad_session", "invalid_token"]);
+const SESSION_REFUSED = new Set(["forbidden", "bad_session_id"]);
 
 export class RequestRefused extends Error {
   constructor(readonly error: WireError) {
@@ -111,7 +111,10 @@ export class ConversationClient {
     this.plainLog = new PlainLog(ports.store, options.scope);
     if (options.session_id !== undefined && this.memory.get()?.session_id !== options.session_id) {
       const session_token = options.session_token;
-      this.memory.set({ session_id: options.session_id, ...(session_token === undefined ? {} : { session_token }) });
+      this.memory.set({
+        session_id: options.session_id,
+        ...(session_token === undefined ? {} : { session_token }),
+      });
     }
     ports.transport.listen({
       connected: () => this.join(),
@@ -344,7 +347,11 @@ export class ConversationClient {
   private async joinOnce(join: number): Promise<void> {
     let answer: unknown;
     try {
-      answer = await this.ports.transport.request("session_request", this.sessionRequest(), ANSWER_TIMEOUT_MS);
+      answer = await this.ports.transport.request(
+        "session_request",
+        this.sessionRequest(),
+        ANSWER_TIMEOUT_MS,
+      );
     } catch {
       if (join === this.joins && this.phase === "joining") this.retryConnection();
       return;
@@ -436,6 +443,8 @@ export class ConversationClient {
   private online(resumed: boolean, epoch: string, typing: boolean): void {
     this.phase = "ready";
     this.failures = 0;
+    this.ports.clock.stop(this.sendTimer);
+    this.sendTimer = null;
     this.tell({ type: "connection", status: "online" });
     this.setTyping(typing);
     if (this.outbox.reload()) this.tellOutbox();
@@ -635,11 +644,16 @@ export class ConversationClient {
   private errorEvent(payload: unknown): void {
     const error = readError({ error: payload });
     if (error === null) return;
-    const about = isObject(payload) && typeof payload["message_id"] === "string" ? payload["message_id"] : undefined;
+    const about =
+      isObject(payload) && typeof payload["message_id"] === "string" ? payload["message_id"] : undefined;
     this.setTyping(false);
     this.tell({
       type: "notice",
-      notice: { code: error.code, message: error.message, ...(about === undefined ? {} : { message_id: about }) },
+      notice: {
+        code: error.code,
+        message: error.message,
+        ...(about === undefined ? {} : { message_id: about }),
+      },
     });
   }
 

@@ -36,5 +36,8 @@ export function advance(position: Position, message: Message): { position: Posit
 /** Stand behind a page of messages; where they end before `position`, stay. */
 export function after(position: Position, epoch: string, messages: readonly Message[]): Position {
   const known = position.cursor.epoch === epoch ? position.cursor.seq : 0;
-  return at(epoch, messages.reduce((seq, message) => Math.max(seq, message.seq), known));
+  return at(
+    epoch,
+    messages.reduce((seq, message) => Math.max(seq, message.seq), known),
+  );
 }

@@ -6,7 +6,15 @@
  */
 
 import type { KeyValueStore } from "./ports";
-import { isObject, readMessages, writeMessage, type BotMessage, type JsonObject, type Message, type UserMessage } from "./wire";
+import {
+  isObject,
+  readMessages,
+  writeMessage,
+  type BotMessage,
+  type JsonObject,
+  type Message,
+  type UserMessage,
+} from "./wire";
 
 /** Messages kept for the next visit: plenty to read, far below a browser's 5 MB. */
 const KEPT_MESSAGES = 200;

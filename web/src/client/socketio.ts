@@ -35,15 +35,18 @@ export function socketIoTransport(options: SocketIoOptions): Transport {
     open(auth) {
       drop();
       const namespace = options.namespace ?? "/";
-      const own = io(new URL(options.url).origin + (namespace.startsWith("/") ? namespace : `/${namespace}`), {
-        path: options.path ?? "/socket.io",
-        auth,
-        transports: ["websocket", "polling"],
-        tryAllTransports: true,
-        reconnection: false,
-        forceNew: true,
-        timeout: CONNECT_TIMEOUT_MS,
-      });
+      const own = io(
+        new URL(options.url).origin + (namespace.startsWith("/") ? namespace : `/${namespace}`),
+        {
+          path: options.path ?? "/socket.io",
+          auth,
+          transports: ["websocket", "polling"],
+          tryAllTransports: true,
+          reconnection: false,
+          forceNew: true,
+          timeout: CONNECT_TIMEOUT_MS,
+        },
+      );
       socket = own;
       own.on("connect", () => listener?.connected());
       own.on("disconnect", (reason) => {

@@ -75,7 +75,13 @@ function readCards(value: unknown): Card[] {
 
 /** One of the well-known types, from an attachment or from custom JSON; null when it is none. */
 function readTyped(type: string, value: Record<string, unknown>): Content | null {
-  const src = firstText(value["src"], value["url"], value["image_url"], value["video_url"], value["audio_url"]);
+  const src = firstText(
+    value["src"],
+    value["url"],
+    value["image_url"],
+    value["video_url"],
+    value["audio_url"],
+  );
   const name = firstText(value["alt"], value["title"], value["name"]);
   switch (type) {
     case "image":
@@ -143,11 +149,22 @@ function readCustom(value: Json): Content[] {
 }
 
 const KNOWN_KEYS = new Set([
-  "text", "quick_replies", "buttons", "attachment", "image", "custom", "elements", "metadata", "recipient_id",
+  "text",
+  "quick_replies",
+  "buttons",
+  "attachment",
+  "image",
+  "custom",
+  "elements",
+  "metadata",
+  "recipient_id",
 ]);
 
 /** The pieces of one bot message, in the order in which they are read. */
 export function contents(body: JsonObject): Content[] {
+  // A plain server spreads custom JSON over the message itself.
+  const spread = typeof body["type"] === "string" ? readTyped(body["type"], body) : null;
+  if (spread !== null) return [spread];
   const found: Content[] = [];
   const said = text(body["text"]);
   if (said !== "") found.push({ kind: "text", text: said });
@@ -164,7 +181,6 @@ export function contents(body: JsonObject): Content[] {
   const buttons = [...readButtons(body["quick_replies"]), ...readButtons(body["buttons"])];
   if (buttons.length > 0) found.push({ kind: "buttons", buttons });
   if (found.length === 0) {
-    // A plain server spreads custom JSON over the message itself.
     const rest = Object.fromEntries(Object.entries(body).filter(([key]) => !KNOWN_KEYS.has(key)));
     if (Object.keys(rest).length > 0) found.push(...readCustom(rest));
   }

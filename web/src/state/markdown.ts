@@ -87,7 +87,8 @@ function list(lines: readonly string[], at: number, depth: number, found: Block[
   const items: Block[][] = [];
   while (at < lines.length) {
     const bullet = BULLET.exec(lines[at]!);
-    if (bullet === null || bullet[1]!.length > indent!.length + 1 || bullet[1]!.length < indent!.length) break;
+    if (bullet === null || bullet[1]!.length > indent!.length + 1 || bullet[1]!.length < indent!.length)
+      break;
     if (/\d/.test(bullet[2]!) !== ordered) break;
     const width = bullet[0].length;
     const item = [lines[at]!.slice(width)];
@@ -106,9 +107,17 @@ function list(lines: readonly string[], at: number, depth: number, found: Block[
 function belongs(lines: readonly string[], at: number, width: number, indent: number): boolean {
   const line = lines[at]!;
   const own = line.search(/\S|$/);
-  if (line.trim() === "") return at + 1 < lines.length && lines[at + 1]!.search(/\S|$/) >= width && lines[at + 1]!.trim() !== "";
+  if (line.trim() === "")
+    return at + 1 < lines.length && lines[at + 1]!.search(/\S|$/) >= width && lines[at + 1]!.trim() !== "";
   if (own >= width || own > indent + 1) return true;
-  return !BULLET.test(line) && lines[at - 1]!.trim() !== "" && !HEADING.test(line) && !FENCE.test(line) && !QUOTE.test(line) && !RULE.test(line);
+  return (
+    !BULLET.test(line) &&
+    lines[at - 1]!.trim() !== "" &&
+    !HEADING.test(line) &&
+    !FENCE.test(line) &&
+    !QUOTE.test(line) &&
+    !RULE.test(line)
+  );
 }
 
 function lineInlines(lines: readonly string[]): Inline[] {
@@ -192,7 +201,9 @@ function special(text: string, at: number, depth: number): Taken | null {
 function code(text: string, at: number): Taken | null {
   const ticks = /^`+/.exec(text.slice(at, at + 8))![0];
   const end = text.indexOf(ticks, at + ticks.length);
-  return end === -1 ? null : { inline: { kind: "code", text: text.slice(at + ticks.length, end).trim() }, end: end + ticks.length };
+  return end === -1
+    ? null
+    : { inline: { kind: "code", text: text.slice(at + ticks.length, end).trim() }, end: end + ticks.length };
 }
 
 function link(text: string, at: number, depth: number): Taken | null {
@@ -217,7 +228,11 @@ function link(text: string, at: number, depth: number): Taken | null {
 }
 
 function autolink(href: string): Inline {
-  return { kind: "link", href: /^www\./i.test(href) ? `https://${href}` : href, inlines: [{ kind: "text", text: href }] };
+  return {
+    kind: "link",
+    href: /^www\./i.test(href) ? `https://${href}` : href,
+    inlines: [{ kind: "text", text: href }],
+  };
 }
 
 function bareAddress(text: string, at: number): Taken | null {
@@ -238,7 +253,10 @@ function marked(text: string, at: number, depth: number): Taken | null {
     if (mark[0] === "_" && at > 0 && /[\p{L}\p{N}]/u.test(text[at - 1]!)) continue;
     const end = closing(text, inside, mark);
     if (end !== -1) {
-      return { inline: { kind, inlines: inlines(text.slice(inside, end), depth + 1) }, end: end + mark.length };
+      return {
+        inline: { kind, inlines: inlines(text.slice(inside, end), depth + 1) },
+        end: end + mark.length,
+      };
     }
   }
   return null;

@@ -12,7 +12,14 @@ import type { ChatState } from "./state";
 export type Item =
   | { kind: "day"; key: string; timestamp: number }
   | { kind: "divider"; key: string; reason: "restart" | "session" }
-  | { kind: "bot"; key: string; message: BotMessage; contents: readonly Content[]; starts: boolean; choice: Choice }
+  | {
+      kind: "bot";
+      key: string;
+      message: BotMessage;
+      contents: readonly Content[];
+      starts: boolean;
+      choice: Choice;
+    }
   | { kind: "user"; key: string; text: string; timestamp: number; starts: boolean; message: UserMessage }
   | { kind: "pending"; key: string; text: string; starts: boolean; entry: OutboxEntry };
 
@@ -78,7 +85,8 @@ export function transcript(state: ChatState, start = 0, end = state.messages.len
     let starts = before?.role !== message.role;
     // A payload that is not drawn keeps its divider.
     if (before === undefined || day(before.timestamp) !== day(message.timestamp)) {
-      if (isDrawn(message)) items.push({ kind: "day", key: `day ${message.id}`, timestamp: message.timestamp });
+      if (isDrawn(message))
+        items.push({ kind: "day", key: `day ${message.id}`, timestamp: message.timestamp });
       starts = true;
     }
     if (message.divider !== undefined) {

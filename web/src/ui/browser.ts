@@ -27,7 +27,11 @@ export const browserNetwork: Network = {
     addEventListener("online", () => changed("online"), options);
     addEventListener("offline", () => changed("offline"), options);
     addEventListener("pageshow", (event) => event.persisted && changed("wake"), options);
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && changed("wake"), options);
+    document.addEventListener(
+      "visibilitychange",
+      () => document.visibilityState === "visible" && changed("wake"),
+      options,
+    );
     return () => end.abort();
   },
 };

@@ -118,7 +118,9 @@ export class Chat {
   async configure(config: ChatConfig): Promise<void> {
     this.config = config;
     const page = document.documentElement.lang;
-    this.language = chooseLanguage([config.language, page, ...navigator.languages].filter((tag) => tag !== ""));
+    this.language = chooseLanguage(
+      [config.language, page, ...navigator.languages].filter((tag) => tag !== ""),
+    );
     this.words = await loadWords(this.language);
     this.host.panel.lang = this.language;
     this.host.panel.dir = direction(this.language);
@@ -222,7 +224,8 @@ export class Chat {
     if (log !== null) viewport.attach(log);
     viewport.settle();
     this.grow();
-    if (viewport.atBeginning && !viewport.following && state.has_more && state.older === "idle") void this.loadOlder();
+    if (viewport.atBeginning && !viewport.following && state.has_more && state.older === "idle")
+      void this.loadOlder();
     this.host.panel.toggleAttribute("data-ready", state.connection === "online");
     this.host.panel.dataset["connection"] = state.connection;
     void words;
@@ -265,12 +268,20 @@ export class Chat {
             ${state.typing ? typingView(words, this.config.heading) : nothing}
           </div>
         </div>
-        ${viewport.following
-          ? nothing
-          : html`<button type="button" class="jump" part="jump" aria-label=${words.newest} @click=${() => this.toEnd()}>
-              ${news > 0 ? html`<span>${news === 1 ? words.unread_one : fill(words.unread_many, news)}</span>` : nothing}
-              ${downIcon()}
-            </button>`}
+        ${
+          viewport.following
+            ? nothing
+            : html`<button
+                type="button"
+                class="jump"
+                part="jump"
+                aria-label=${words.newest}
+                @click=${() => this.toEnd()}
+              >
+                ${news > 0 ? html`<span>${news === 1 ? words.unread_one : fill(words.unread_many, news)}</span>` : nothing}
+                ${downIcon()}
+              </button>`
+        }
       </div>
       ${composerView({
         words,
@@ -295,7 +306,9 @@ export class Chat {
     if (this.viewport.span.start > 0) return nothing;
     if (state.older === "loading") return html`<p class="older" role="status">${words.loading}</p>`;
     if (!state.has_more) return nothing;
-    return html`<button type="button" class="older quiet" @click=${() => void this.loadOlder()}>${words.older}</button>`;
+    return html`<button type="button" class="older quiet" @click=${() => void this.loadOlder()}>
+      ${words.older}
+    </button>`;
   }
 
   private transcriptContext() {
@@ -362,18 +375,29 @@ export class Chat {
         name: "new",
         label: words.fresh,
         act: () =>
-          this.ask({ ask: words.fresh_ask, note: words.fresh_note, yes: words.confirm_fresh, act: () => void this.reset() }),
+          this.ask({
+            ask: words.fresh_ask,
+            note: words.fresh_note,
+            yes: words.confirm_fresh,
+            act: () => void this.reset(),
+          }),
       },
       {
         name: "download",
         label: words.download,
-        act: () => downloadTranscript(this.state.messages, this.config.heading, this.words.you, this.language),
+        act: () =>
+          downloadTranscript(this.state.messages, this.config.heading, this.words.you, this.language),
       },
       {
         name: "erase",
         label: words.erase,
         act: () =>
-          this.ask({ ask: words.erase_ask, note: words.erase_note, yes: words.confirm_erase, act: () => void this.erase() }),
+          this.ask({
+            ask: words.erase_ask,
+            note: words.erase_note,
+            yes: words.confirm_erase,
+            act: () => void this.erase(),
+          }),
       },
     ];
     if (this.config.conversations) {

@@ -36,9 +36,26 @@ export interface ChatConfig {
 }
 
 export const ATTRIBUTES = [
-  "server-url", "socket-path", "namespace", "heading", "subheading", "placeholder", "lang", "theme", "layout",
-  "storage", "initial-payload", "session-id", "metadata", "message-delay", "conversations", "voice", "hide",
-  "metadata-key", "user-message-event", "bot-message-event",
+  "server-url",
+  "socket-path",
+  "namespace",
+  "heading",
+  "subheading",
+  "placeholder",
+  "lang",
+  "theme",
+  "layout",
+  "storage",
+  "initial-payload",
+  "session-id",
+  "metadata",
+  "message-delay",
+  "conversations",
+  "voice",
+  "hide",
+  "metadata-key",
+  "user-message-event",
+  "bot-message-event",
 ] as const;
 
 function oneOf<T extends string>(value: string | null, allowed: readonly T[], otherwise: T): T {
@@ -65,7 +82,10 @@ export function readConfig(element: Element, script_url: string): ChatConfig {
   const page = document.baseURI;
   const server = attribute("server-url");
   return {
-    server_url: server === null || server === "" ? new URL(script_url).origin : new URL(server, page).href.replace(/\/$/, ""),
+    server_url:
+      server === null || server === ""
+        ? new URL(script_url).origin
+        : new URL(server, page).href.replace(/\/$/, ""),
     socket_path: attribute("socket-path") ?? "/socket.io",
     namespace: attribute("namespace") ?? "/",
     heading: attribute("heading") ?? "Manent",

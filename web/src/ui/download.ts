@@ -3,18 +3,29 @@
 import type { Message } from "../client/wire";
 import { contents, plainWords } from "../state/content";
 
-export function transcriptText(messages: readonly Message[], bot: string, you: string, language: string): string {
+export function transcriptText(
+  messages: readonly Message[],
+  bot: string,
+  you: string,
+  language: string,
+): string {
   const at = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   const lines = messages.flatMap((message) => {
     if (message.role === "user" && message.payload === true) return [];
-    const words = message.role === "user" ? (message.title ?? message.message) : plainWords(contents(message.body));
+    const words =
+      message.role === "user" ? (message.title ?? message.message) : plainWords(contents(message.body));
     const who = message.role === "user" ? you : bot;
     return [`[${at.format(new Date(message.timestamp * 1000))}] ${who}: ${words}`];
   });
   return `${lines.join("\n")}\n`;
 }
 
-export function downloadTranscript(messages: readonly Message[], bot: string, you: string, language: string): void {
+export function downloadTranscript(
+  messages: readonly Message[],
+  bot: string,
+  you: string,
+  language: string,
+): void {
   const file = new Blob([transcriptText(messages, bot, you, language)], { type: "text/plain;charset=utf-8" });
   const link = document.createElement("a");
   link.href = URL.createObjectURL(file);

@@ -20,7 +20,8 @@ export type { ChatConfig } from "./config";
 export type { CustomRenderer } from "./views/content";
 export type { BotMessage, Message, UserMessage } from "../client/wire";
 
-export type TokenSource = string | null | (() => Promise<string | null | undefined> | string | null | undefined);
+export type TokenSource =
+  string | null | (() => Promise<string | null | undefined> | string | null | undefined);
 
 const SCRIPT_URL = import.meta.url;
 

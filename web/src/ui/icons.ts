@@ -3,14 +3,43 @@
 import { html, svg, type SVGTemplateResult } from "lit-html";
 
 function icon(drawing: SVGTemplateResult) {
-  return html`<svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" focusable="false" fill="none"
-    stroke="currentColor" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round">${drawing}</svg>`;
+  return html`<svg
+    viewBox="0 0 24 24"
+    width="20"
+    height="20"
+    aria-hidden="true"
+    focusable="false"
+    fill="none"
+    stroke="currentColor"
+    stroke-width="1.75"
+    stroke-linecap="round"
+    stroke-linejoin="round"
+  >
+    ${drawing}
+  </svg>`;
 }
 
-export const mark = () => html`<svg class="mark" viewBox="0 0 24 24" aria-hidden="true" focusable="false" fill="none"
-  stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"><path
-  d="M5 14.5V6.2M5 8.6c.7-1.6 1.9-2.5 3.4-2.5 2 0 3.1 1.3 3.1 3.4v5M11.5 9c.6-1.8 1.9-2.9 3.6-2.9 2 0 3.2 1.3 3.2 3.5v4.9"/><g
-  class="stet" stroke="none"><circle cx="5" cy="19" r="1.35"/><circle cx="11.6" cy="19" r="1.35"/><circle cx="18.2" cy="19" r="1.35"/></g></svg>`;
+export const mark = () =>
+  html`<svg
+    class="mark"
+    viewBox="0 0 24 24"
+    aria-hidden="true"
+    focusable="false"
+    fill="none"
+    stroke="currentColor"
+    stroke-width="2"
+    stroke-linecap="round"
+    stroke-linejoin="round"
+  >
+    <path
+      d="M5 14.5V6.2M5 8.6c.7-1.6 1.9-2.5 3.4-2.5 2 0 3.1 1.3 3.1 3.4v5M11.5 9c.6-1.8 1.9-2.9 3.6-2.9 2 0 3.2 1.3 3.2 3.5v4.9"
+    />
+    <g class="stet" stroke="none">
+      <circle cx="5" cy="19" r="1.35" />
+      <circle cx="11.6" cy="19" r="1.35" />
+      <circle cx="18.2" cy="19" r="1.35" />
+    </g>
+  </svg>`;
 
 export const sendIcon = () => icon(svg`<path d="M12 19V5M5.5 11.5 12 5l6.5 6.5"/>`);
 export const closeIcon = () => icon(svg`<path d="M6 6l12 12M18 6 6 18"/>`);
@@ -19,6 +48,8 @@ export const downIcon = () => icon(svg`<path d="M12 5v14M5.5 12.5 12 19l6.5-6.5"
 export const fileIcon = () => icon(svg`<path d="M12 4v11M7 10.5l5 5 5-5M5 20h14"/>`);
 export const checkIcon = () => icon(svg`<path d="M5 12.5l4.5 4.5L19 7.5"/>`);
 export const microphoneIcon = () =>
-  icon(svg`<rect x="9" y="3.5" width="6" height="11" rx="3"/><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3"/>`);
+  icon(
+    svg`<rect x="9" y="3.5" width="6" height="11" rx="3"/><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3"/>`,
+  );
 export const backIcon = () => icon(svg`<path d="M14.5 5.5 8 12l6.5 6.5"/>`);
 export const forwardIcon = () => icon(svg`<path d="M9.5 5.5 16 12l-6.5 6.5"/>`);

@@ -39,14 +39,31 @@ export function launcherMark(): SVGSVGElement {
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
     return element;
   };
-  set(drawing, { viewBox: "0 0 24 24", fill: "none", stroke: "currentColor", "stroke-width": "2", "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true", focusable: "false" });
+  set(drawing, {
+    viewBox: "0 0 24 24",
+    fill: "none",
+    stroke: "currentColor",
+    "stroke-width": "2",
+    "stroke-linecap": "round",
+    "stroke-linejoin": "round",
+    "aria-hidden": "true",
+    focusable: "false",
+  });
   drawing.append(
     set(document.createElementNS(NS, "path"), {
       d: "M5 14.5V6.2M5 8.6c.7-1.6 1.9-2.5 3.4-2.5 2 0 3.1 1.3 3.1 3.4v5M11.5 9c.6-1.8 1.9-2.9 3.6-2.9 2 0 3.2 1.3 3.2 3.5v4.9",
     }),
   );
   for (const cx of ["5", "11.6", "18.2"]) {
-    drawing.append(set(document.createElementNS(NS, "circle"), { cx, cy: "19", r: "1.35", fill: "currentColor", stroke: "none" }));
+    drawing.append(
+      set(document.createElementNS(NS, "circle"), {
+        cx,
+        cy: "19",
+        r: "1.35",
+        fill: "currentColor",
+        stroke: "none",
+      }),
+    );
   }
   return drawing;
 }

@@ -41,7 +41,8 @@ export class Viewport {
       } else {
         const atEnd = this.span.end === known.length;
         this.span = follow(this.span, at - this.span.start, messages.length, atEnd);
-        if (this.following && atEnd && this.span.end - this.span.start > 120) this.span = newest(messages.length);
+        if (this.following && atEnd && this.span.end - this.span.start > 120)
+          this.span = newest(messages.length);
       }
       this.messages = messages;
     }

@@ -11,7 +11,10 @@ import { fill, type Words } from "../i18n";
 import { link, markdown } from "./markdown";
 
 /** Draws custom JSON of one `type`; returns a node or text, never markup. */
-export type CustomRenderer = (value: Json, context: { send: (payload: string, title?: string) => void }) => Node | string;
+export type CustomRenderer = (
+  value: Json,
+  context: { send: (payload: string, title?: string) => void },
+) => Node | string;
 
 export interface ContentContext {
   words: Words;
@@ -31,9 +34,32 @@ export function content(piece: Content, context: ContentContext): Drawn {
     case "image":
       return image(piece.src, piece.alt, context);
     case "video":
-      return media(piece.src, context, (src) => html`<video part="video" class="media" controls preload="metadata" src=${src} aria-label=${piece.title || nothing}></video>`);
+      return media(
+        piece.src,
+        context,
+        (src) =>
+          html`<video
+            part="video"
+            class="media"
+            controls
+            preload="metadata"
+            src=${src}
+            aria-label=${piece.title || nothing}
+          ></video>`,
+      );
     case "audio":
-      return media(piece.src, context, (src) => html`<audio part="audio" controls preload="metadata" src=${src} aria-label=${piece.title || nothing}></audio>`);
+      return media(
+        piece.src,
+        context,
+        (src) =>
+          html`<audio
+            part="audio"
+            controls
+            preload="metadata"
+            src=${src}
+            aria-label=${piece.title || nothing}
+          ></audio>`,
+      );
     case "file":
       return file(piece, context);
     case "cards":
@@ -45,7 +71,8 @@ export function content(piece: Content, context: ContentContext): Drawn {
             html`<details>
               <summary dir="auto">${section.title}</summary>
               <div class="text" dir="auto">
-                ${markdown(section.text, context.base)} ${section.link === null ? nothing : address(section.link, section.link, context)}
+                ${markdown(section.text, context.base)}
+                ${section.link === null ? nothing : address(section.link, section.link, context)}
               </div>
             </details>`,
         )}
@@ -53,9 +80,13 @@ export function content(piece: Content, context: ContentContext): Drawn {
     case "rating":
       return html`${piece.text === "" ? nothing : html`<div class="text" dir="auto">${markdown(piece.text, context.base)}</div>`}
       ${buttons(piece.options, context, "rating")}
-      ${!context.choice.open && piece.options.some((option) => option.payload === context.choice.chosen) && piece.thanks !== ""
-        ? html`<div class="text" dir="auto">${piece.thanks}</div>`
-        : nothing}`;
+      ${
+        !context.choice.open &&
+        piece.options.some((option) => option.payload === context.choice.chosen) &&
+        piece.thanks !== ""
+          ? html`<div class="text" dir="auto">${piece.thanks}</div>`
+          : nothing
+      }`;
     case "buttons":
       return buttons(piece.buttons, context, "buttons");
     case "custom":
@@ -70,11 +101,25 @@ function media(src: string, context: ContentContext, draw: (src: string) => Temp
 
 function image(src: string, alt: string, context: ContentContext): Drawn {
   return media(src, context, (safe) => {
-    const picture = html`<img part="image" class="media" src=${safe} alt=${alt} loading="lazy" decoding="async" />`;
+    const picture = html`<img
+      part="image"
+      class="media"
+      src=${safe}
+      alt=${alt}
+      loading="lazy"
+      decoding="async"
+    />`;
     // A picture opens in full; one without a description needs a name for its link.
     return safe.startsWith("data:")
       ? picture
-      : html`<a class="picture" href=${safe} target="_blank" rel="noopener noreferrer" aria-label=${alt === "" ? safe.split("/").at(-1)! : nothing}>${picture}</a>`;
+      : html`<a
+          class="picture"
+          href=${safe}
+          target="_blank"
+          rel="noopener noreferrer"
+          aria-label=${alt === "" ? safe.split("/").at(-1)! : nothing}
+          >${picture}</a
+        >`;
   });
 }
 
@@ -87,7 +132,14 @@ function file(piece: Extract<Content, { kind: "file" }>, context: ContentContext
   const href = safeLink(piece.url, context.base);
   if (href === null) return html`<div class="text" dir="auto">${piece.name}</div>`;
   return html`${piece.text === "" ? nothing : html`<div class="text" dir="auto">${markdown(piece.text, context.base)}</div>`}
-    <a class="file" part="file" href=${href} download target="_blank" rel="noopener noreferrer" aria-label=${fill(context.words.download_file, piece.name)}
+    <a
+      class="file"
+      part="file"
+      href=${href}
+      download
+      target="_blank"
+      rel="noopener noreferrer"
+      aria-label=${fill(context.words.download_file, piece.name)}
       >${fileIcon()}<span dir="auto">${piece.name}</span></a
     >`;
 }
@@ -122,13 +174,21 @@ function buttons(list: readonly Button[], context: ContentContext, kind: "button
 
 function cards(list: readonly Card[], context: ContentContext): Drawn {
   if (list.length === 0) return nothing;
-  return html`<div class="cards" part="cards" role="group" tabindex=${list.length > 1 ? 0 : nothing} aria-label=${list.map((card) => card.title).join(", ")}>
+  return html`<div
+    class="cards"
+    part="cards"
+    role="group"
+    tabindex=${list.length > 1 ? 0 : nothing}
+    aria-label=${list.map((card) => card.title).join(", ")}
+  >
     ${list.map((card) => {
       const src = card.image === null ? null : safeSource(card.image, context.base);
       return html`<article class="card" part="card">
         ${src === null ? nothing : html`<img src=${src} alt="" loading="lazy" decoding="async" />`}
         <div class="card-words">
-          <p class="heading" dir="auto">${card.link === null ? card.title : address(card.link, card.title, context)}</p>
+          <p class="heading" dir="auto">
+            ${card.link === null ? card.title : address(card.link, card.title, context)}
+          </p>
           ${card.subtitle === "" ? nothing : html`<p dir="auto">${card.subtitle}</p>`}
         </div>
         ${buttons(card.buttons, context, "buttons")}
@@ -141,7 +201,9 @@ function custom(type: string, value: Json, context: ContentContext): Drawn {
   const renderer = context.renderers.get(type) ?? context.renderers.get("*");
   if (renderer !== undefined) {
     try {
-      return html`<div class="custom" part="custom">${renderer(value, { send: (payload, title) => context.choose(payload, title ?? payload) })}</div>`;
+      return html`<div class="custom" part="custom">
+        ${renderer(value, { send: (payload, title) => context.choose(payload, title ?? payload) })}
+      </div>`;
     } catch (error) {
       console.error(`manent-chat: the renderer for custom messages of type "${type}" failed`, error);
     }

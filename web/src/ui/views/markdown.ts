@@ -32,7 +32,11 @@ function inline(node: Inline, base: string): Drawn {
 /** A link that tells the other side nothing and gives it no handle on this page. */
 export function link(href: string, label: unknown, part = ""): TemplateResult {
   const away = /^https?:/.test(href);
-  return html`<a part=${part || nothing} href=${href} target=${away ? "_blank" : nothing} rel="noopener noreferrer nofollow"
+  return html`<a
+    part=${part || nothing}
+    href=${href}
+    target=${away ? "_blank" : nothing}
+    rel="noopener noreferrer nofollow"
     >${label}</a
   >`;
 }
@@ -55,7 +59,13 @@ function block(node: Block, base: string): Drawn {
       return html`<hr />`;
     case "list": {
       const items = node.items.map((item) => html`<li>${blocks(item, base)}</li>`);
-      return node.ordered ? html`<ol start=${node.start}>${items}</ol>` : html`<ul>${items}</ul>`;
+      return node.ordered
+        ? html`<ol start=${node.start}>
+            ${items}
+          </ol>`
+        : html`<ul>
+            ${items}
+          </ul>`;
     }
   }
 }

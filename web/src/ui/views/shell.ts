@@ -31,26 +31,36 @@ export function headerView(options: {
     <span class="brand" part="brand">${mark()}</span>
     <div class="titles">
       <h2 id="heading" dir="auto">${options.heading}</h2>
-      ${options.subheading === "" && options.status === ""
-        ? nothing
-        : html`<p class="status ${options.online ? "" : "away"}" dir="auto">${options.status === "" ? options.subheading : options.status}</p>`}
+      ${
+        options.subheading === "" && options.status === ""
+          ? nothing
+          : html`<p class="status ${options.online ? "" : "away"}" dir="auto">
+              ${options.status === "" ? options.subheading : options.status}
+            </p>`
+      }
     </div>
-    ${options.menu.length === 0
-      ? nothing
-      : html`<button
-          type="button"
-          class="icon menu-button"
-          aria-haspopup="menu"
-          aria-expanded=${options.menuOpen}
-          aria-controls="menu"
-          aria-label=${words.menu}
-          @click=${() => options.toggleMenu(!options.menuOpen)}
-        >
-          ${menuIcon()}
-        </button>`}
-    ${options.close === null
-      ? nothing
-      : html`<button type="button" class="icon" aria-label=${words.close} @click=${options.close}>${closeIcon()}</button>`}
+    ${
+      options.menu.length === 0
+        ? nothing
+        : html`<button
+            type="button"
+            class="icon menu-button"
+            aria-haspopup="menu"
+            aria-expanded=${options.menuOpen}
+            aria-controls="menu"
+            aria-label=${words.menu}
+            @click=${() => options.toggleMenu(!options.menuOpen)}
+          >
+            ${menuIcon()}
+          </button>`
+    }
+    ${
+      options.close === null
+        ? nothing
+        : html`<button type="button" class="icon" aria-label=${words.close} @click=${options.close}>
+            ${closeIcon()}
+          </button>`
+    }
     ${options.menuOpen ? menuView(options.menu, words, () => options.toggleMenu(false)) : nothing}
   </header>`;
 }
@@ -84,13 +94,19 @@ function menuView(entries: readonly MenuEntry[], words: Words, close: () => void
   </div>`;
 }
 
-export function noticesView(notices: readonly { notice: Notice; text: string }[], words: Words, dismiss: (notice: Notice) => void): TemplateResult {
+export function noticesView(
+  notices: readonly { notice: Notice; text: string }[],
+  words: Words,
+  dismiss: (notice: Notice) => void,
+): TemplateResult {
   return html`<div class="notices" role="status">
     ${notices.map(
       ({ notice, text }) =>
         html`<div class="notice" part="notice">
           <p dir="auto">${text}</p>
-          <button type="button" class="icon" aria-label=${words.dismiss} @click=${() => dismiss(notice)}>${closeIcon()}</button>
+          <button type="button" class="icon" aria-label=${words.dismiss} @click=${() => dismiss(notice)}>
+            ${closeIcon()}
+          </button>
         </div>`,
     )}
   </div>`;
@@ -103,9 +119,23 @@ export interface Question {
   act(): void;
 }
 
-export function questionView(question: Question, words: Words, answer: (yes: boolean) => void): TemplateResult {
-  return html`<div class="veil" @click=${(event: Event) => event.target === event.currentTarget && answer(false)}>
-    <div class="question" part="question" role="alertdialog" aria-modal="true" aria-labelledby="ask" aria-describedby="note">
+export function questionView(
+  question: Question,
+  words: Words,
+  answer: (yes: boolean) => void,
+): TemplateResult {
+  return html`<div
+    class="veil"
+    @click=${(event: Event) => event.target === event.currentTarget && answer(false)}
+  >
+    <div
+      class="question"
+      part="question"
+      role="alertdialog"
+      aria-modal="true"
+      aria-labelledby="ask"
+      aria-describedby="note"
+    >
       <h3 id="ask">${question.ask}</h3>
       <p id="note">${question.note}</p>
       <div class="answers">
@@ -123,7 +153,10 @@ export function sessionsView(
   open: (session_id: string | null) => void,
 ): TemplateResult {
   const day = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
-  return html`<div class="veil" @click=${(event: Event) => event.target === event.currentTarget && open(null)}>
+  return html`<div
+    class="veil"
+    @click=${(event: Event) => event.target === event.currentTarget && open(null)}
+  >
     <div class="question" part="question" role="dialog" aria-modal="true" aria-labelledby="ask">
       <h3 id="ask">${words.past}</h3>
       ${sessions.length === 0 ? html`<p>${words.none}</p>` : nothing}
@@ -133,12 +166,16 @@ export function sessionsView(
             html`<li>
               <button type="button" @click=${() => open(session.session_id)}>
                 <span class="preview" dir="auto">${session.preview}</span
-                ><time datetime=${new Date(session.last * 1000).toISOString()}>${day.format(new Date(session.last * 1000))}</time>
+                ><time datetime=${new Date(session.last * 1000).toISOString()}
+                  >${day.format(new Date(session.last * 1000))}</time
+                >
               </button>
             </li>`,
         )}
       </ul>
-      <div class="answers"><button type="button" class="quiet cancel" @click=${() => open(null)}>${words.cancel}</button></div>
+      <div class="answers">
+        <button type="button" class="quiet cancel" @click=${() => open(null)}>${words.cancel}</button>
+      </div>
     </div>
   </div>`;
 }
@@ -182,20 +219,41 @@ export function composerView(options: {
         @input=${(event: Event) => options.write((event.target as HTMLTextAreaElement).value)}
         @keydown=${pressed}
       ></textarea>
-      ${options.dictate === null
-        ? nothing
-        : html`<button type="button" class="icon dictate ${options.listening ? "on" : ""}" aria-pressed=${options.listening} aria-label=${options.listening ? words.listening : words.dictate} @click=${options.dictate}>
-            ${microphoneIcon()}
-          </button>`}
-      <button type="submit" part="send" class="send" aria-label=${words.send} ?disabled=${options.draft.trim() === ""}>${sendIcon()}</button>
+      ${
+        options.dictate === null
+          ? nothing
+          : html`<button
+              type="button"
+              class="icon dictate ${options.listening ? "on" : ""}"
+              aria-pressed=${options.listening}
+              aria-label=${options.listening ? words.listening : words.dictate}
+              @click=${options.dictate}
+            >
+              ${microphoneIcon()}
+            </button>`
+      }
+      <button
+        type="submit"
+        part="send"
+        class="send"
+        aria-label=${words.send}
+        ?disabled=${options.draft.trim() === ""}
+      >
+        ${sendIcon()}
+      </button>
     </div>
   </form>`;
 }
 
 export function typingView(words: Words, name: string): TemplateResult {
-  return html`<div class="typing" part="typing"><span class="sr">${fill(words.typing, name)}</span><i></i><i></i><i></i></div>`;
+  return html`<div class="typing" part="typing">
+    <span class="sr">${fill(words.typing, name)}</span><i></i><i></i><i></i>
+  </div>`;
 }
 
 export function emptyView(words: Words): TemplateResult {
-  return html`<div class="empty" part="empty">${mark()}<p>${words.empty}</p></div>`;
+  return html`<div class="empty" part="empty">
+    ${mark()}
+    <p>${words.empty}</p>
+  </div>`;
 }

@@ -39,18 +39,33 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
       </div>`;
     case "bot":
       return html`<article class="bot ${item.starts ? "starts" : ""}" part="message bot" data-key=${item.key}>
-        ${item.starts
-          ? html`<header><span class="avatar" part="avatar">${mark()}</span><span class="name">${context.name}</span>${time(item.message.timestamp, context)}</header>`
-          : html`<span class="sr">${fill(context.words.said, context.name)}</span>`}
+        ${
+          item.starts
+            ? html`<header>
+                <span class="avatar" part="avatar">${mark()}</span
+                ><span class="name">${context.name}</span>${time(item.message.timestamp, context)}
+              </header>`
+            : html`<span class="sr">${fill(context.words.said, context.name)}</span>`
+        }
         ${item.contents.map((piece) => content(piece, { ...context, choice: item.choice }))}
       </article>`;
     case "user":
-      return html`<article class="user ${item.starts ? "starts" : ""}" part="message user" data-key=${item.key}>
+      return html`<article
+        class="user ${item.starts ? "starts" : ""}"
+        part="message user"
+        data-key=${item.key}
+      >
         <span class="sr">${fill(context.words.said, context.words.you)}</span>
         <div class="bubble" part="bubble" dir="auto">${item.text}</div>
-        ${item.key === context.newest
-          ? html`<footer class="state sent">${time(item.timestamp, context)}<span class="stet" role="img" aria-label=${context.words.sent}><i></i><i></i><i></i></span></footer>`
-          : nothing}
+        ${
+          item.key === context.newest
+            ? html`<footer class="state sent">
+                ${time(item.timestamp, context)}<span class="stet" role="img" aria-label=${context.words.sent}
+                  ><i></i><i></i><i></i
+                ></span>
+              </footer>`
+            : nothing
+        }
         ${trouble(item.key, context)}
       </article>`;
     case "pending":
@@ -61,18 +76,32 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
 function pending(item: Extract<Item, { kind: "pending" }>, context: TranscriptContext): TemplateResult {
   const { entry } = item;
   const { words } = context;
-  return html`<article class="user ${entry.state} ${item.starts ? "starts" : ""}" part="message user" data-key=${item.key}>
+  return html`<article
+    class="user ${entry.state} ${item.starts ? "starts" : ""}"
+    part="message user"
+    data-key=${item.key}
+  >
     <span class="sr">${fill(words.said, words.you)}</span>
     <div class="bubble" part="bubble" dir="auto">${item.text}</div>
-    ${entry.state === "failed"
-      ? html`<footer class="state failed">
-          <span>${words.failed}${entry.error === undefined ? nothing : html`<span class="reason">: ${entry.error.message}</span>`}</span>
-          <button type="button" class="quiet" @click=${() => context.retry(entry.message_id)}>${words.retry}</button>
-          <button type="button" class="quiet" @click=${() => context.discard(entry.message_id)}>${words.discard}</button>
-        </footer>`
-      : html`<footer class="state ${entry.state}">
-          <span class="stet" role="img" aria-label=${entry.state === "sent" ? words.sent : words.sending}><i></i><i></i><i></i></span>
-        </footer>`}
+    ${
+      entry.state === "failed"
+        ? html`<footer class="state failed">
+            <span
+              >${words.failed}${entry.error === undefined ? nothing : html`<span class="reason">: ${entry.error.message}</span>`}</span
+            >
+            <button type="button" class="quiet" @click=${() => context.retry(entry.message_id)}>
+              ${words.retry}
+            </button>
+            <button type="button" class="quiet" @click=${() => context.discard(entry.message_id)}>
+              ${words.discard}
+            </button>
+          </footer>`
+        : html`<footer class="state ${entry.state}">
+            <span class="stet" role="img" aria-label=${entry.state === "sent" ? words.sent : words.sending}
+              ><i></i><i></i><i></i
+            ></span>
+          </footer>`
+    }
   </article>`;
 }
 

@@ -1,0 +1,128 @@
+import { describe, expect, it } from "vitest";
+
+import { safeLink, safeSource } from "../../src/state/links";
+import { inlines, parseMarkdown, type Block, type Inline } from "../../src/state/markdown";
+
+function words(nodes: readonly Inline[]): string {
+  return nodes
+    .map((node) => {
+      switch (node.kind) {
+        case "text":
+        case "code":
+          return node.kind === "code" ? `\`${node.text}\`` : node.text;
+        case "break":
+          return "⏎";
+        case "link":
+          return `[${words(node.inlines)}](${node.href})`;
+        default:
+          return `<${node.kind}>${words(node.inlines)}</${node.kind}>`;
+      }
+    })
+    .join("");
+}
+
+function outline(blocks: readonly Block[]): string {
+  return blocks
+    .map((block) => {
+      switch (block.kind) {
+        case "paragraph":
+        case "heading":
+          return `${block.kind[0]}:${words(block.inlines)}`;
+        case "list":
+          return `${block.ordered ? `ol${block.start}` : "ul"}(${block.items.map(outline).join(" | ")})`;
+        case "quote":
+          return `q(${outline(block.blocks)})`;
+        case "code":
+          return `code(${block.text})`;
+        case "rule":
+          return "rule";
+      }
+    })
+    .join(" ");
+}
+
+describe("blocks", () => {
+  it.each([
+    ["a\nb", "p:a⏎b"],
+    ["a\n\nb", "p:a p:b"],
+    ["# Title\ntext", "h:Title p:text"],
+    ["- one\n- two", "ul(p:one | p:two)"],
+    ["* one\n  more\n* two", "ul(p:one⏎more | p:two)"],
+    ["3. three\n4. four", "ol3(p:three | p:four)"],
+    ["- a\n  - b\n    - c\n- d", "ul(p:a ul(p:b ul(p:c)) | p:d)"],
+    ["> quoted\n> twice\nafter", "q(p:quoted⏎twice) p:after"],
+    ["```js\nlet a = *b*;\n```\nx", "code(let a = *b*;) p:x"],
+    ["```\nnever closed", "code(never closed)"],
+    ["a\n---\nb", "p:a rule p:b"],
+    ["2 - 1 = 1", "p:2 - 1 = 1"],
+    ["-5 degrees", "p:-5 degrees"],
+    ["", ""],
+  ])("%j", (text, expected) => {
+    expect(outline(parseMarkdown(text))).toBe(expected);
+  });
+});
+
+describe("marks", () => {
+  it.each([
+    ["**bold** and *thin*", "<strong>bold</strong> and <em>thin</em>"],
+    ["**a *b* c**", "<strong>a <em>b</em> c</strong>"],
+    ["snake_case_name and __init__", "snake_case_name and <strong>init</strong>"],
+    ["2 * 3 * 4", "2 * 3 * 4"],
+    ["a `*b*` c", "a `*b*` c"],
+    ["~~old~~", "<strike>old</strike>"],
+    ["\\*not\\*", "*not*"],
+    ["[home](https://a.example/x_(y))", "[home](https://a.example/x_(y))"],
+    ['[home](https://a.example "Title")', "[home](https://a.example)"],
+    ["see https://a.example/b.", "see [https://a.example/b](https://a.example/b)."],
+    ["(https://a.example)", "([https://a.example](https://a.example))"],
+    ["www.a.example", "[www.a.example](https://www.a.example)"],
+    ["<https://a.example>", "[https://a.example](https://a.example)"],
+    ["**open", "**open"],
+    ["[broken](", "[broken]("],
+    ["<b>html</b> &amp;", "<b>html</b> &amp;"],
+    ["{price} for _you_!", "{price} for <em>you</em>!"],
+  ])("%j", (text, expected) => {
+    expect(words(inlines(text))).toBe(expected);
+  });
+
+  it("reads hostile input in bounded time", () => {
+    for (const piece of ["*", "**a", "_", "[", "[a](", "`", "> ", "- ", "~~x", "![", "<http://"]) {
+      const started = performance.now();
+      parseMarkdown(piece.repeat(Math.ceil(20_000 / piece.length)));
+      expect(performance.now() - started).toBeLessThan(500);
+    }
+  });
+});
+
+describe("addresses", () => {
+  it.each([
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "java\nscript:alert(1)",
+    "\u0001javascript:alert(1)",
+    " javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "vbscript:msgbox(1)",
+    "file:///etc/passwd",
+    "blob:https://a.example/1",
+    "javascript&colon;alert(1)//https:",
+    "http://[",
+    "view-source:https://a.example",
+  ])("%j is no link to run", (address) => {
+    const link = safeLink(address, "https://bot.example/");
+
+    expect(link === null || /^https?:\/\//.test(link)).toBe(true);
+    expect(link ?? "").not.toMatch(/^(javascript|data|vbscript|file|blob|view-source):/i);
+  });
+
+  it("allows the web, mail and telephone, and resolves against the server", () => {
+    expect(safeLink("https://a.example/b", "https://bot.example/")).toBe("https://a.example/b");
+    expect(safeLink("mailto:a@b.example", "https://bot.example/")).toBe("mailto:a@b.example");
+    expect(safeLink("/rooms", "https://bot.example/")).toBe("https://bot.example/rooms");
+    expect(safeSource("data:image/png;base64,AAAA", "https://bot.example/")).toBe(
+      "data:image/png;base64,AAAA",
+    );
+    expect(safeSource("data:image/svg+xml,<svg onload=alert(1)>", "https://bot.example/")).toBe(null);
+    expect(safeSource("javascript:alert(1)", "https://bot.example/")).toBe(null);
+  });
+});
