@@ -6,6 +6,7 @@ body.
 """
 
 import asyncio
+import base64
 import importlib
 import ssl
 from collections.abc import Mapping
@@ -37,7 +38,8 @@ class EndpointConfig:
 
     Attributes:
         section: where in `endpoints.yml` this stands; also the prefix of error codes (`action`, `nlg`).
-        params: added to the query, the token too (`token_name=token`).
+        params: added to the query; the token is one (`token_name=token`).
+        headers: sent with each request; basic auth is one.
         cafile: certificate authorities to trust, instead of the system's.
         timeout_s: for a whole answer, in (0, inf).
     """
@@ -46,8 +48,6 @@ class EndpointConfig:
     url: str
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    username: str | None = None
-    password: str = ""
     cafile: str | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
 
@@ -98,13 +98,14 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
     token = options.get("token")
     if token:
         params = params | {options.get("token_name") or "token": token}
+    if auth:
+        credentials = f"{auth['username']}:{auth.get('password') or ''}".encode()
+        headers = headers | {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
     return EndpointConfig(
         section=section,
         url=str(url),
         params={str(name): str(value) for name, value in params.items()},
         headers={str(name): str(value) for name, value in headers.items()},
-        username=auth.get("username"),
-        password=str(auth.get("password") or ""),
         cafile=options.get("cafile"),
         timeout_s=float(timeout_s),
     )
@@ -208,7 +209,6 @@ def _make_session(config: EndpointConfig) -> "aiohttp.ClientSession":
     return aiohttp.ClientSession(
         # No limit: one conversation's slow action must not make another's wait for a connection.
         connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=KEEP_ALIVE_S),
-        auth=aiohttp.BasicAuth(config.username, config.password) if config.username else None,
         headers={"User-Agent": f"manent/{__version__}", "Content-Type": "application/json"} | dict(config.headers),
         timeout=aiohttp.ClientTimeout(total=config.timeout_s, sock_connect=CONNECT_TIMEOUT_S),
         # One conversation's cookies are no business of another's.

@@ -7,11 +7,11 @@ can reach into the assistant or the conversation. An interpreter crash in an act
 
 import asyncio
 import copy
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import structlog
 
 from manent.actions.answer import decode_answer
 from manent.actions.remote import PROTOCOL_VERSION, encode_domain
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_THREADS = 32
 """Actions that may run at the same time; the next ones wait. A waiting thread costs some 10 kB."""
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class InProcessActions:
@@ -88,7 +88,7 @@ class InProcessActions:
         except ActionExecutionRejection:
             return ActionResult(rejected=True)
         except BaseException as error:  # also sys.exit() in an action, which would end the server
-            log.exception("action failed", action=call.name, sender_id=call.sender_id)
+            log.exception("action failed", extra={"action": call.name, "sender_id": call.sender_id})
             raise ActionError("action_failed", f"{call.name} raised {type(error).__name__}: {error}") from error
         return decode_answer(call.name, _encode(call.name, result))
 

@@ -90,7 +90,7 @@ def _broken(actions_module: str, root: Path, error: BaseException) -> Problem:
     missing = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     if missing and missing == actions_module.split(".", maxsplit=1)[0] and not file:
         return Problem(
-            file="",
+            file=f"{missing}/",
             line=0,
             path=actions_module,
             code="actions.missing",

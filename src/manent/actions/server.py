@@ -74,7 +74,8 @@ def serve(
         app.config.KEEP_ALIVE_TIMEOUT = KEEP_ALIVE_S
         app.config.GRACEFUL_SHUTDOWN_TIMEOUT = 0.0
         app.config.USE_UVLOOP = False  # it keeps signals back until the running action has ended
-        app.register_listener(partial(endpoint.load_tracer_provider, endpoints), "before_server_start")
+        if Path(endpoints).is_file():
+            app.register_listener(partial(endpoint.load_tracer_provider, endpoints), "before_server_start")
         endpoint.plugin_manager().hook.attach_sanic_app_extensions(app=app)
         names = sorted(action.name for action in executor.list_actions())
         log.info("%d actions: %s", len(names), ", ".join(names) or "none")
