@@ -190,14 +190,12 @@ io.on("connection", (socket) => {
   socket.on("session_reset", (data, ack) => {
     const id = randomBytes(16).toString("hex");
     logs.set(id, newLog());
-    socket
-      .to(`log ${data.session_id}`)
-      .emit("session_changed", {
-        reason: "reset",
-        session_id: id,
-        session_token: logs.get(id).token,
-        epoch: logs.get(id).epoch,
-      });
+    socket.to(`log ${data.session_id}`).emit("session_changed", {
+      reason: "reset",
+      session_id: id,
+      session_token: logs.get(id).token,
+      epoch: logs.get(id).epoch,
+    });
     enter(id);
     ack(snapshot(id, logs.get(id)));
   });
