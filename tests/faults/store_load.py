@@ -1,0 +1,56 @@
+"""A process that appends to a SQLite store and writes down each acknowledgement: the subject of the power-loss tests.
+
+    python store_load.py FILE ACKNOWLEDGEMENTS APPENDERS TURNS SYNCHRONOUS
+
+`SYNCHRONOUS` other than FULL is the mutation that the tests must catch.
+"""
+
+import asyncio
+import os
+import sqlite3
+import sys
+from pathlib import Path
+
+from logs import empty, turn
+from manent.stores import sqlite, sqlite_schema, sqlite_writer
+from manent.stores.sqlite import SqliteStore
+
+sqlite_writer.CHECKPOINT_AFTER_BYTES = 60_000  # type: ignore[misc]  # so that short runs see checkpoints, too
+sqlite_writer.TRUNCATE_AFTER_BYTES = 200_000  # type: ignore[misc]
+sqlite_writer.CHECK_AFTER_APPENDS = 4  # type: ignore[misc]
+
+
+def weaken(synchronous: str) -> None:
+    """Open every connection with another `synchronous` than the store asks for."""
+    connect = sqlite_schema.connect
+
+    def weakened(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.Connection:
+        connection = connect(path, durability=durability, read_only=read_only)
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        return connection
+
+    for module in (sqlite, sqlite_schema, sqlite_writer):
+        vars(module)["connect"] = weakened
+
+
+async def main(path: Path, acknowledgements: Path, appenders: int, turns: int) -> None:
+    """Append; after each append has returned, write `name version` down."""
+    store = SqliteStore(path)
+    await store.open()
+    acks = os.open(acknowledgements, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    async def one(name: str) -> None:
+        head = empty(name)
+        for number in range(turns):
+            append = turn(head, f"message {number} of {name} " + "long " * 100, message_id=f"{number}")
+            await store.append(append)
+            head = append.head
+            os.write(acks, f"{name} {head.version}\n".encode())
+
+    await asyncio.gather(*(one(f"visitor{n}") for n in range(appenders)))
+    await store.close()
+
+
+if __name__ == "__main__":
+    weaken(sys.argv[5])
+    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
