@@ -89,6 +89,7 @@ def open_channels(
     secret = _secret(options)
     identity = Identity(mode=options.session_identity, secret=secret)
     channel = SocketIoChannel(options, conversations, identity, cors=cors)
+    conversations.outputs[SocketIoChannel.name] = None
 
     rest = None
     rest_section = credentials.get("rest")

@@ -370,6 +370,69 @@ class Conversation:
 
         await self.perform(work)
 
+    async def decide(self, begin: Callable[[Turn], Step]) -> None:
+        """Run a turn that no channel's message began; inside `perform` only (see `operations.py`).
+
+        A turn that was begun when another server took the log over is not begun again: whoever won goes on with it.
+
+        Raises:
+            RequestError: whatever the turn refuses; `busy` when another server is at work.
+            StoreError: it was not written.
+        """
+        begun = False
+        for _ in range(ATTEMPTS):
+            version = -1
+            try:
+                await self.load()
+                await self._finish_open_turn()
+                if begun:
+                    return
+                version = self.head.version if self.head is not None else 0
+                await self._run(begin)
+            except VersionConflict:
+                begun = begun or (self.head is not None and self.head.version > version >= 0)
+                self.forget()
+            except WindowExceeded:
+                self.forget()
+                self._deep = True
+            else:
+                return
+        raise InternalError("internal_error", "the turn could not be decided, however often it was tried")
+
+    async def replace(self, events: Sequence[Event]) -> None:
+        """Put these events in the place of the log, under another epoch; inside `perform` only.
+
+        Raises:
+            VersionConflict: another server replaced it meanwhile.
+            StoreError: nothing was written.
+        """
+        await self.load()
+        old = self.head
+        assert old is not None  # noqa: S101  # load() ran
+        await self.home.store.create(old)
+        now = time.time()
+        empty = Head(
+            sender_id=self.sender_id, epoch=secrets.token_hex(8), owner=old.owner, started=old.started, updated=now
+        )
+        tracker = Tracker(sender_id=self.sender_id, domain=self.home.assistant.domain)
+        for event in events:
+            tracker.update(event)
+        numbering = _Numbering(empty, tracker, None, show_user=False)
+        entries = tuple(numbering.entry(event) for event in events)
+        head = replace(
+            empty,
+            version=numbering.seq,
+            visible=numbering.visible,
+            divider=numbering.divider,
+            session_seq=numbering.session_seq,
+        )
+        await self.home.store.replace(Append(head=head, expected_version=0, entries=entries), expected_epoch=old.epoch)
+        self.forget()
+        self.seen = (head.epoch, head.version)
+        self.plain_seq = 0
+        for subscriber in tuple(self.subscribers):
+            subscriber.changed({"reason": "erased", "session_id": self.sender_id, "epoch": head.epoch})
+
     # loading and committing -----------------------------------------------------------------------------------------
 
     async def load(self) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from manent.core.errors import ActionError, ManentError
+from manent.core.errors import ActionError, ManentError, RequestError
 from manent.core.events import Json
 from manent.core.log import Lease, LogEntry
 from manent.dialogue.turn import CallAction, Env, Generate
@@ -59,10 +59,11 @@ class Conversations:
     """See the module. Open it before use, close it at the end.
 
     Attributes:
-        assistant: of the next turn; assigning another one swaps the model between two turns.
+        model: of the next turn; assigning another one swaps it between two turns, None unloads it.
         owner: this process among all that ever work on the store: `host:pid:start:nonce`.
         readers: told of every append, after it is durable.
-        outputs: channels that can send on their own, by name of the output channel.
+        outputs: channels that can send without being asked, by name of the output channel; None for those whose
+            sockets follow the log anyway.
     """
 
     def __init__(
@@ -75,14 +76,14 @@ class Conversations:
         limits: Limits | None = None,
     ) -> None:
         self.store = store
-        self.assistant = assistant
+        self.model: Assistant | None = assistant
         self.actions = actions
         self.generator = generator
         self.limits = limits or Limits()
         self.closing = False
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}:{secrets.token_hex(4)}"
         self.readers: list[Callable[[str, Sequence[LogEntry]], None]] = []
-        self.outputs: dict[str, Output] = {}
+        self.outputs: dict[str, Output | None] = {}
         self._all: OrderedDict[str, Conversation] = OrderedDict()
         self._workers: set[asyncio.Task[None]] = set()
         self._rng = random.Random()  # noqa: S311  # picks response variations
@@ -115,6 +116,17 @@ class Conversations:
                 log.warning("a turn did not finish in time; it goes on at the next start")
                 worker.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
+
+    @property
+    def assistant(self) -> Assistant:
+        """The loaded model.
+
+        Raises:
+            RequestError: `no_model`.
+        """
+        if self.model is None:
+            raise RequestError("no_model", "no model is loaded", status=409)
+        return self.model
 
     # the registry ---------------------------------------------------------------------------------------------------
 

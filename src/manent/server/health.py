@@ -29,7 +29,8 @@ def routes(conversations: Conversations) -> list[Route]:
             await conversations.store.get_meta("health")
         except ManentError as error:
             return _json({"status": "store", "code": error.code}, 503)
-        return _json({"status": "ok", "model": conversations.assistant.file})
+        model = conversations.model
+        return _json({"status": "ok", "model": model.file if model is not None else None})
 
     return [
         Route("/version", version),
