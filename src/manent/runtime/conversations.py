@@ -19,7 +19,7 @@ from pathlib import Path
 
 from manent.core.errors import ActionError, ManentError, RequestError
 from manent.core.events import Json
-from manent.core.log import Lease, LogEntry
+from manent.core.log import Head, Lease, LogEntry
 from manent.dialogue.turn import CallAction, Env, Generate
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation import Conversation
@@ -138,6 +138,11 @@ class Conversations:
         else:
             self._all.move_to_end(sender_id)
         return conversation
+
+    async def create(self, sender_id: str) -> Head:
+        """Make an empty conversation unless there is one; return its head."""
+        now = time.time()
+        return await self.store.create(Head(sender_id=sender_id, epoch=secrets.token_hex(8), started=now, updated=now))
 
     def working(self, worker: asyncio.Task[None]) -> None:
         """Keep a reference to a task until it is done."""

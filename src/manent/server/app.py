@@ -11,21 +11,28 @@ import resource
 import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
 from manent.actions.opening import open_actions, open_generator
 from manent.channels.opening import open_channels
 from manent.core.errors import ManentError
 from manent.project.credentials import read_credentials
 from manent.project.endpoints import Endpoints, read_endpoints
+from manent.runtime.assistant import Assistant
 from manent.runtime.conversations import Conversations
+from manent.runtime.ports import ActionRunner
 from manent.runtime.sessions import Sessions
-from manent.server import errors, health, page, sessions_api
+from manent.server import conversations_api, cors, errors, health, page, sessions_api
+from manent.server.auth import Guard
 from manent.server.loading import load_assistant
+from manent.server.model_api import ModelApi
 from manent.server.options import ServeOptions
 from manent.stores.opening import open_store
 
@@ -64,12 +71,17 @@ def build(options: ServeOptions) -> Application:
     )
     channels = open_channels(credentials, conversations, cors=options.cors, connector=options.connector)
     socketio = channels.socketio
-    routes = [
+    routes: list[BaseRoute] = [
         *channels.routes(),
         *sessions_api.routes(socketio.sessions, lambda token: socketio.may_connect({"token": token})),
         *health.routes(conversations),
-        *page.routes(socketio.options),
     ]
+    guard = Guard(token=options.auth_token, jwt_secret=options.jwt_secret, jwt_method=options.jwt_method)
+    models = _Models(options, endpoints, conversations)
+    api = ModelApi(conversations, guard, models=options.root / options.model, load=models.load, swap=models.swap)
+    if options.enable_api:
+        routes += [*conversations_api.routes(conversations, guard), *api.routes()]
+    routes += page.routes(socketio.options)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -78,19 +90,26 @@ def build(options: ServeOptions) -> Application:
         try:
             yield
         finally:
+            await api.close()
             await conversations.close(within_s=DRAIN_S)
+            await models.close()
             await channels.close()
 
     starlette = Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers={ManentError: errors.answer, Exception: errors.answer_unexpected},
+        middleware=cors.middleware(options.cors),
+        exception_handlers={
+            ManentError: errors.answer,
+            HTTPException: errors.answer_http,
+            Exception: errors.answer_unexpected,
+        },
     )
     return Application(
         asgi=socketio.app(starlette),
         conversations=conversations,
         sessions=socketio.sessions,
-        notes=(*channels.notes, *_notes(endpoints)),
+        notes=(*channels.notes, *_notes(options, endpoints, guard)),
     )
 
 
@@ -159,10 +178,44 @@ def _configured(options: ServeOptions, given: Any, default: str) -> Any:
     return path if path.exists() else None
 
 
-def _notes(endpoints: Endpoints) -> tuple[str, ...]:
+class _Models:
+    """Loads models while the server runs, and makes one of them the next turn's."""
+
+    def __init__(self, options: ServeOptions, endpoints: Endpoints, conversations: Conversations) -> None:
+        self.options = options
+        self.endpoints = endpoints
+        self.conversations = conversations
+        self._retired: ActionRunner | None = None
+
+    def load(self, path: Path) -> Assistant:
+        return load_assistant(self.options.root / path, external_nlg=self.endpoints.nlg is not None)
+
+    async def swap(self, assistant: Assistant) -> None:
+        """Actions are told the domain, so they are opened anew; those at work end with the old ones."""
+        actions = open_actions(self.endpoints.action_endpoint, assistant.domain, root=self.options.root)
+        await self.close()
+        self._retired, self.conversations.actions = self.conversations.actions, actions
+        self.conversations.model = assistant
+
+    async def close(self) -> None:
+        """Close the actions of the model before the last."""
+        retired, self._retired = self._retired, None
+        if retired is not None:
+            await retired.close()
+
+
+def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[str, ...]:
+    notes = []
     if endpoints.durability == "process":
-        return ("durability: process: a power cut may lose messages of the last moments; a crash of the server won't",)
-    return ()
+        notes.append(
+            "durability: process: a power cut may lose messages of the last moments; a crash of the server won't"
+        )
+    if options.enable_api and guard.is_open:
+        notes.append(
+            "--enable-api without --auth-token or --jwt-secret: whoever reaches this port reads and changes every"
+            " conversation"
+        )
+    return tuple(notes)
 
 
 def _raise_file_limit() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
@@ -51,8 +51,22 @@ def routes(socketio: SocketIoOptions, static: Path = STATIC) -> list[BaseRoute]:
 
     found: list[BaseRoute] = [Route("/", root), Route("/webchat/config.json", webchat_config)]
     if static.is_dir():
-        found.append(Mount("/", _Assets(directory=static)))
+        found.append(_Bundle(static))
     return found
+
+
+class _Bundle(Mount):
+    """The bundle's files at the root, matching only what it holds: other paths are for the routes to refuse."""
+
+    def __init__(self, static: Path) -> None:
+        super().__init__("/", _Assets(directory=static))
+        self.paths = {f"/{path.relative_to(static).as_posix()}" for path in static.rglob("*") if path.is_file()}
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match requests for a file that is there."""
+        if scope["type"] != "http" or scope["path"] not in self.paths:
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 class _Assets(StaticFiles):

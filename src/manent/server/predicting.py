@@ -1,0 +1,20 @@
+"""What the policies would do next, as the API shows it."""
+
+from manent.core.events import Json
+from manent.core.tracker import Tracker
+from manent.runtime.assistant import Assistant
+
+_UNLISTED = frozenset({"action_send_text", "action_validate_slot_mappings"})
+"""Built-in actions that only count when the project declares them."""
+
+PLACEHOLDER = "..."
+"""Stands in Rasa's list of actions (rules use it for "anything before"), so it stands in the scores too."""
+
+
+def predict(assistant: Assistant, tracker: Tracker) -> Json:
+    """Return `scores` (in the order of the actions), `policy` and `confidence`; the tracker stays as it is."""
+    choice = assistant.dialogue.ensemble.choose(tracker)
+    domain = assistant.domain
+    names = [name for name in domain.action_names if name not in _UNLISTED or name in domain.actions]
+    scores = [{"action": name, "score": choice.scores.get(name, 0.0)} for name in [*names, PLACEHOLDER]]
+    return {"scores": scores, "policy": choice.policy, "confidence": choice.confidence}
