@@ -24,6 +24,7 @@ from manent.project.reading import Project, read_project
 
 Part = Literal["nlu", "core"]
 Progress = Callable[[str], None]
+"""Is told what is being done, in a few words; a whole sentence, with its full stop, is a remark for the user."""
 
 MODEL_FORMAT = 1
 """Goes up when an older Manent could not read what a newer one writes."""
@@ -135,7 +136,10 @@ def train(options: TrainingOptions, progress: Progress | None = None) -> Trained
 
     files: dict[str, bytes] = {}
     for part in options.parts:
-        files |= old.part(part) if old is not None and part not in changed else _train_part(part, project, say)
+        if old is not None and part not in changed:
+            files |= old.part(part)
+        else:
+            files |= _train_part(part, project, None if options.force else old, say)
     say("Writing the model")
     path = _write(options, project, wanted, old, files)
     return Trained(path=path, changed=changed, warnings=project.warnings, seconds=time.monotonic() - began)
@@ -166,13 +170,14 @@ def _find_changes(options: TrainingOptions, wanted: dict[str, str], old: _OldMod
     return tuple(name for name in names if old.metadata.fingerprints.get(name) != wanted[name])
 
 
-def _train_part(part: Part, project: Project, say: Progress) -> dict[str, bytes]:
-    """Train one part; its libraries are imported here, so that an unchanged project needs none of them."""
+def _train_part(part: Part, project: Project, old: _OldModel | None, say: Progress) -> dict[str, bytes]:
+    """Train one part, from what an old model has of it; its libraries are imported only when there is need."""
     if part == "nlu":
         from manent.nlu.training import train_pipeline
 
         say("Learning to understand messages")
-        return train_pipeline(project.config, project.nlu, project.domain, progress=say)
+        previous = old.part("nlu") if old is not None else None
+        return train_pipeline(project.config, project.nlu, project.domain, progress=say, previous=previous)
 
     from manent.dialogue.model import train_dialogue
 

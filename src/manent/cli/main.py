@@ -39,6 +39,12 @@ COMMANDS = (
     Command("shell", "manent.cli.shell:shell", "Talk to the assistant on the terminal."),
     Command("shell nlu", "manent.cli.shell:shell_nlu", "See what it understands of what you type."),
     Command("data validate", "manent.cli.data_validate:data_validate", "Check the project's files."),
+    Command("conversations list", "manent.cli.conversations:list_conversations", "List who has talked, and when."),
+    Command("conversations show", "manent.cli.conversations:show_conversation", "Print what was said in one."),
+    Command("conversations export", "manent.cli.conversations:export_conversations", "Write events as JSON lines."),
+    Command("conversations erase", "manent.cli.conversations:erase_conversation", "Remove one for good."),
+    Command("db upgrade", "manent.cli.db:db_upgrade", "Bring the store to this version's schema."),
+    Command("db backup", "manent.cli.db:db_backup", "Copy the store while it is in use."),
 )
 """Every command there is, in the order of the help."""
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -83,8 +85,14 @@ def run(
         ssl_keyfile=ssl_keyfile,
         ssl_password=ssl_password,
     )
+    signal.signal(signal.SIGTERM, _end)
     with action_server(endpoints or Path("endpoints.yml")) if with_actions else contextlib.nullcontext():
         serve(options, ready=_announce)
+
+
+def _end(*_: object) -> None:
+    """End with status 0: uvicorn raises the signal again when it has finished, and a drained server did well."""
+    sys.exit(0)
 
 
 def _announce(address: str) -> None:

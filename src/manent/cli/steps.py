@@ -5,6 +5,9 @@ import time
 from types import TracebackType
 from typing import Self
 
+WORTH_A_LINE_S = 0.1
+"""Steps that take less are only seen while they last."""
+
 
 class Steps:
     """The steps of one command, on standard error. A context: leaving it ends the last step."""
@@ -24,8 +27,11 @@ class Steps:
         return self
 
     def show(self, step: str) -> None:
-        """Begin a step, and thereby end the one before."""
+        """Begin a step, and thereby end the one before; a whole sentence is a remark, which stays to be read."""
         self._finish()
+        if step.endswith("."):
+            print(f"Note: {step}", file=sys.stderr, flush=True)
+            return
         self._step, self._began = step, time.monotonic()
         if self._on_terminal:
             self._status.update(f"{step} …")
@@ -34,12 +40,11 @@ class Steps:
     def _finish(self) -> None:
         if not self._step:
             return
-        line = f"{self._step} ({time.monotonic() - self._began:.1f} s)"
+        took = time.monotonic() - self._began
         if self._on_terminal:
             self._status.stop()
-            self._console.print(f"[green]✓[/green] {line}")
-        else:
-            print(line, file=sys.stderr, flush=True)
+        if took >= WORTH_A_LINE_S:
+            print(f"{self._step} ({took:.1f} s)", file=sys.stderr, flush=True)
         self._step = ""
 
     def __exit__(

@@ -1,0 +1,45 @@
+"""`manent db upgrade|backup`: care for the file that conversations are kept in."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from manent.cli.options import Endpoints
+from manent.core.errors import StoreError
+from manent.project.endpoints import read_endpoints
+from manent.stores.opening import sqlite_path
+
+Target = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Default: beside the original, with the time.")]
+
+
+def db_upgrade(
+    *,
+    no_backup: Annotated[bool, typer.Option("--no-backup", help="Don't keep a copy of the file as it was.")] = False,
+    endpoints: Endpoints = None,
+) -> None:
+    """Bring the store to this version's schema; a copy of the old file is kept beside it."""
+    from manent.stores.migrations import upgrade_sqlite
+
+    path = _file(endpoints)
+    before, after = upgrade_sqlite(path, backup=not no_backup)
+    print(f"{path} is at {after}" + (", as it was." if before == after else f" (was: {before or 'not there'})."))
+
+
+def db_backup(target: Target = None, *, endpoints: Endpoints = None) -> None:
+    """Copy the store as of one moment, while servers go on using it."""
+    from manent.stores.backup import backup_sqlite
+
+    path = _file(endpoints)
+    target = target or path.with_name(f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}")
+    size = backup_sqlite(path, target)
+    print(f"Copied {path} to {target} ({size:,} bytes).")
+
+
+def _file(endpoints: Path | None) -> Path:
+    given = endpoints or Path("endpoints.yml")
+    path = sqlite_path(read_endpoints(given if given.exists() else None).tracker_store or {}, root=Path())
+    if path is None:
+        raise StoreError("store_in_memory", "this project keeps its conversations in memory; there is no file")
+    return path
