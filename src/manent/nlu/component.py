@@ -58,6 +58,7 @@ class Context:
         text_featurizers: by alias, in the order of the pipeline.
         token_featurizers: likewise.
         vectors: opens the word vectors.
+        spacy_model: name of the model of the pipeline's SpacyNLP.
     """
 
     language: str | None
@@ -65,6 +66,7 @@ class Context:
     vectors: Callable[[], WordVectors]
     text_featurizers: dict[str, TextFeaturizer] = field(default_factory=dict)
     token_featurizers: dict[str, TokenFeaturizer] = field(default_factory=dict)
+    spacy_model: str | None = None
 
 
 @dataclass(slots=True)
@@ -107,6 +109,7 @@ class Kind:
         reads: what of the training data it depends on, for fingerprints: `examples` (texts, intents, entities),
             `synonyms`, `patterns` (regexes and lookups), `responses`.
         version: goes up when the same input would train to something else.
+        free: takes any option (a component of the project's own).
     """
 
     load: Loader
@@ -115,3 +118,4 @@ class Kind:
     idle: frozenset[str] = frozenset()
     reads: tuple[str, ...] = ()
     version: int = 1
+    free: bool = False

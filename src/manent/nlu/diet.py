@@ -1,8 +1,7 @@
 """DIETClassifier and CRFEntityExtractor by their options: which of our learners do their work, and with what."""
 
-from typing import Any
-
 from manent.core.events import Json
+from manent.nlu.classifier import Settings
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.entities import EntityExtractor, load_entities, train_entities
 from manent.nlu.files import Files
@@ -30,10 +29,10 @@ class Diet:
 
 def _train_diet(options: Json, training: Training) -> Files:
     files: dict[str, bytes] = {}
-    settings: dict[str, Any] = {**options, "penalty": 0.1, "iterations": 60, "entity_epochs": 10}
+    settings = {**options, "entity_epochs": 10}
     if options["intent_classification"]:
         training.tell("DIETClassifier: intents")
-        files |= train_intents(settings, training, words=True, vectors=True)
+        files |= train_intents(training, Settings(featurizers=options["featurizers"], seed=options["random_seed"] or 0))
     if options["entity_recognition"]:
         training.tell("DIETClassifier: entities")
         files |= train_entities(settings, training, use_intents=bool(options["intent_classification"]))
@@ -42,7 +41,7 @@ def _train_diet(options: Json, training: Training) -> Files:
 
 def _load_diet(options: Json, files: Files, context: Context) -> Component:
     return Diet(
-        load_intents(options, files, context) if "intents.json" in files else None,
+        load_intents(options, files, context) if "classifier.json" in files else None,
         load_entities(DIET_NAME, files, context) if "labels.json" in files else None,
     )
 
@@ -55,7 +54,11 @@ def _load_crf(_: Json, files: Files, context: Context) -> Component:
     return load_entities(CRF_NAME, files, context)
 
 
-_NEURAL = frozenset(
+def _load_mitie(_: Json, files: Files, context: Context) -> Component:
+    return load_entities(MITIE_NAME, files, context)
+
+
+NEURAL_OPTIONS = frozenset(
     """
     epochs constrain_similarities batch_size batch_strategy learning_rate hidden_layers_sizes transformer_size
     number_of_transformer_layers number_of_attention_heads embedding_dimension drop_rate drop_rate_attention
@@ -70,6 +73,8 @@ _NEURAL = frozenset(
 )
 """Options of a network that we don't have."""
 
+MITIE_NAME = "MitieEntityExtractor"
+
 DIET = Kind(
     load=_load_diet,
     train=_train_diet,
@@ -83,7 +88,7 @@ DIET = Kind(
         "split_entities_by_comma": True,
         "featurizers": [],
     },
-    idle=_NEURAL,
+    idle=NEURAL_OPTIONS,
     reads=("examples",),
 )
 CRF = Kind(
@@ -91,5 +96,12 @@ CRF = Kind(
     train=_train_crf,
     options={"BILOU_flag": True, "split_entities_by_comma": True},
     idle=frozenset({"features", "max_iterations", "L1_c", "L2_c", "featurizers"}),
+    reads=("examples",),
+)
+MITIE_ENTITIES = Kind(
+    load=_load_mitie,
+    train=_train_crf,
+    options={"BILOU_flag": True, "split_entities_by_comma": True},
+    idle=frozenset({"num_threads"}),
     reads=("examples",),
 )

@@ -102,7 +102,7 @@ class EntityExtractor:
             for place, names in enumerate(featurizer.token_features(message)):
                 for name in names:
                     emissions[place] += self._row(name)
-        chances = message.scores.get("intents")
+        chances = message.chances
         if chances is not None and len(chances) == self._labels.intents:
             emissions += chances @ self._chain.dense[3 * SIZE :]
         return emissions

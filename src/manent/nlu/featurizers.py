@@ -1,6 +1,7 @@
 """Featurizers: what classifiers and extractors see of a text. They are asked when needed, never run ahead."""
 
 import unicodedata
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,72 @@ def load_nothing(_: Json, __: Files, ___: Context) -> Component:
     """Make a component that does nothing."""
     return Nothing()
 
+
+class LexicalFeatures:
+    """How tokens around a token are written: a feature for each property that holds, per place of the window."""
+
+    def __init__(self, windows: Sequence[Sequence[str]]) -> None:
+        middle = len(windows) // 2
+        self._windows = [
+            (place - middle, [name for name in names if name in _PROPERTIES]) for place, names in enumerate(windows)
+        ]
+
+    def process(self, message: Message) -> None:
+        """Nothing ahead of time."""
+
+    def token_features(self, message: Message) -> list[list[str]]:
+        """Name the properties of each token and its neighbours."""
+        words = message.words
+        count = len(words)
+        rows: list[list[str]] = []
+        for place in range(count):
+            row = []
+            for offset, names in self._windows:
+                there = place + offset
+                if 0 <= there < count:
+                    for name in names:
+                        value = _PROPERTIES[name](words[there], there, count)
+                        if value:
+                            row.append(f"l{offset}:{name}={value}")
+            rows.append(row)
+        return rows
+
+
+_PROPERTIES: dict[str, Callable[[str, int, int], object]] = {
+    "low": lambda word, _, __: word.islower(),
+    "title": lambda word, _, __: word.istitle(),
+    "upper": lambda word, _, __: word.isupper(),
+    "digit": lambda word, _, __: word.isdigit(),
+    "BOS": lambda _, place, __: place == 0,
+    "EOS": lambda _, place, count: place == count - 1,
+    "prefix2": lambda word, _, __: word[:2],
+    "prefix5": lambda word, _, __: word[:5],
+    "suffix1": lambda word, _, __: word[-1:],
+    "suffix2": lambda word, _, __: word[-2:],
+    "suffix3": lambda word, _, __: word[-3:],
+    "suffix5": lambda word, _, __: word[-5:],
+}
+"""Properties by the names that `features:` uses; `pos` and `pos2` would need spaCy."""
+
+_WINDOWS = [
+    ["low", "title", "upper"],
+    ["BOS", "EOS", "low", "upper", "title", "digit"],
+    ["low", "title", "upper"],
+]
+
+
+def _train_lexical(options: Json, training: Training) -> Files:
+    unknown = sorted({name for names in options["features"] for name in names} - set(_PROPERTIES))
+    if unknown:
+        training.notes.append(f"LexicalSyntacticFeaturizer: the features {', '.join(unknown)} are not known here.")
+    return {}
+
+
+def _load_lexical(options: Json, _: Files, __: Context) -> Component:
+    return LexicalFeatures(options["features"])
+
+
+LEXICAL = Kind(load=_load_lexical, train=_train_lexical, options={"features": _WINDOWS})
 
 COUNT_VECTORS = Kind(
     load=_load_count_vectors,

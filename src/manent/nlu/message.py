@@ -1,6 +1,7 @@
 """The one working object of a parse: components read what earlier ones found and add to it."""
 
-from typing import Any
+import numpy as np
+from numpy.typing import NDArray
 
 from manent.core.events import Json
 from manent.learn.ngrams import HashedText
@@ -19,17 +20,17 @@ class Message:
         response_selector: what the selectors say; None without selectors.
         found: entities that services found (see `Pipeline.services`).
         hashed: the text prepared for n-grams, by how it was normalised, so that featurizers share it.
-        scores: what classifiers pass on to later components: probabilities of all intents, by component.
+        chances: the probabilities of all intents, in the classifier's own order; None without a classifier.
     """
 
     __slots__ = (
+        "chances",
         "entities",
         "found",
         "hashed",
         "intent",
         "intent_ranking",
         "response_selector",
-        "scores",
         "text",
         "tokens",
         "words",
@@ -45,7 +46,7 @@ class Message:
         self.response_selector: Json | None = None
         self.found: list[Json] = []
         self.hashed: dict[tuple[bool, str | None], HashedText] = {}
-        self.scores: dict[str, Any] = {}
+        self.chances: NDArray[np.float32] | None = None
 
     def set_tokens(self, tokens: list[tuple[int, int]]) -> None:
         """Take the tokenizer's result."""
@@ -54,9 +55,13 @@ class Message:
 
     def result(self) -> Json:
         """Return the parse result (contract: "`/model/parse` shape")."""
+        intent = self.intent or {"name": None, "confidence": 0.0}
+        if self.response_selector is not None and intent["name"] in self.response_selector["all_retrieval_intents"]:
+            selected = self.response_selector.get(intent["name"]) or {"response": {"intent_response_key": None}}
+            intent["full_retrieval_intent_name"] = selected["response"]["intent_response_key"]
         result: Json = {
             "text": self.text,
-            "intent": self.intent or {"name": None, "confidence": 0.0},
+            "intent": intent,
             "entities": self.entities,
         }
         if self.tokens is not None:

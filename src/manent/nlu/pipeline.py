@@ -9,10 +9,11 @@ from manent.core.domain import Domain
 from manent.core.errors import ModelError
 from manent.core.events import Json
 from manent.nlu.component import Component, Context, TextFeaturizer, TokenFeaturizer
+from manent.nlu.duckling import Duckling
 from manent.nlu.files import load_json
 from manent.nlu.message import Message
 from manent.nlu.payload import parse_payload
-from manent.nlu.registry import KINDS
+from manent.nlu.registry import find_kind
 from manent.nlu.vectors import check_vectors, load_vectors
 
 FOLDER = "nlu/"
@@ -23,7 +24,7 @@ class Entry(msgspec.Struct, kw_only=True):
     """One component of a trained pipeline.
 
     Attributes:
-        name: as in `KINDS`, or the module path of a custom component.
+        name: Rasa's, or the module path of a custom component.
         options: complete, defaults filled in.
         folder: where its files are, below `nlu/`.
         fingerprint: of everything that it was trained from.
@@ -44,11 +45,16 @@ class Index(msgspec.Struct, kw_only=True):
 
 
 class Pipeline:
-    """Components in the order of `config.yml`."""
+    """Components in the order of `config.yml`.
+
+    Attributes:
+        services: servers to ask about a message before it is parsed (see `duckling.py`).
+    """
 
     def __init__(self, components: Sequence[Component], domain: Domain) -> None:
         self._components = tuple(components)
         self._domain = domain
+        self.services = tuple(component.service for component in components if isinstance(component, Duckling))
 
     def parse(self, text: str, *, found: Sequence[Json] = ()) -> Json:
         """Understand a text.
@@ -101,7 +107,7 @@ def load_component(entry: Entry, files: Mapping[str, bytes], context: Context) -
     Raises:
         ModelError: this version doesn't know the component, or a file of it is missing.
     """
-    kind = KINDS.get(entry.name)
+    kind = find_kind(entry.name)
     if kind is None:
         raise ModelError("model_unusable", f"The model has a component {entry.name!r} that this version doesn't know.")
     prefix = f"{FOLDER}{entry.folder}/"

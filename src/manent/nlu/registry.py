@@ -1,16 +1,38 @@
 """Which component does what: Rasa's names and the kinds behind them."""
 
-from manent.nlu.component import Kind
-from manent.nlu.diet import CRF, DIET
+from manent.core.events import Json
+from manent.nlu.component import Kind, Training
+from manent.nlu.custom import custom_kind
+from manent.nlu.diet import CRF, DIET, MITIE_ENTITIES, NEURAL_OPTIONS
+from manent.nlu.duckling import DUCKLING
 from manent.nlu.fallback import FALLBACK
-from manent.nlu.featurizers import COUNT_VECTORS, load_nothing
+from manent.nlu.featurizers import COUNT_VECTORS, LEXICAL, load_nothing
+from manent.nlu.files import Files
 from manent.nlu.intents import LOGISTIC_REGRESSION, MITIE, SKLEARN
 from manent.nlu.keywords import KEYWORDS
 from manent.nlu.patterns import PATTERN_EXTRACTOR, PATTERN_FEATURES
+from manent.nlu.selector import make_kind
+from manent.nlu.spacy import SPACY, SPACY_ENTITIES
 from manent.nlu.synonyms import SYNONYMS
 from manent.nlu.tokenizers import JIEBA, WHITESPACE
 
+
+def _stand_in(what: str, *idle: str) -> Kind:
+    """Make a kind whose work is done by something of ours anyway; training says so once."""
+
+    def train(_: Json, training: Training) -> Files:
+        training.notes.append(what)
+        return {}
+
+    return Kind(load=load_nothing, train=train, idle=frozenset(idle))
+
+
+_VECTORS = "our word vectors, which every classifier uses, take its place."
+
 KINDS: dict[str, Kind] = {
+    "SpacyNLP": SPACY,
+    "MitieNLP": _stand_in(f"MitieNLP: {_VECTORS}", "model"),
+    "HFTransformersNLP": _stand_in(f"HFTransformersNLP: {_VECTORS}", "model_name", "model_weights", "cache_dir"),
     "WhitespaceTokenizer": WHITESPACE,
     "JiebaTokenizer": JIEBA,
     "SpacyTokenizer": WHITESPACE,
@@ -18,8 +40,14 @@ KINDS: dict[str, Kind] = {
     "ConveRTTokenizer": WHITESPACE,
     "LanguageModelTokenizer": WHITESPACE,
     "RegexFeaturizer": PATTERN_FEATURES,
-    "LexicalSyntacticFeaturizer": Kind(load=load_nothing, idle=frozenset({"features"})),
+    "LexicalSyntacticFeaturizer": LEXICAL,
     "CountVectorsFeaturizer": COUNT_VECTORS,
+    "SpacyFeaturizer": _stand_in(f"SpacyFeaturizer: {_VECTORS}", "pooling"),
+    "MitieFeaturizer": _stand_in(f"MitieFeaturizer: {_VECTORS}", "pooling"),
+    "LanguageModelFeaturizer": _stand_in(
+        f"LanguageModelFeaturizer: {_VECTORS}", "model_name", "model_weights", "cache_dir"
+    ),
+    "ConveRTFeaturizer": _stand_in(f"ConveRTFeaturizer: {_VECTORS}", "model_url"),
     "DIETClassifier": DIET,
     "LogisticRegressionClassifier": LOGISTIC_REGRESSION,
     "SklearnIntentClassifier": SKLEARN,
@@ -27,7 +55,18 @@ KINDS: dict[str, Kind] = {
     "KeywordIntentClassifier": KEYWORDS,
     "FallbackClassifier": FALLBACK,
     "CRFEntityExtractor": CRF,
+    "MitieEntityExtractor": MITIE_ENTITIES,
+    "SpacyEntityExtractor": SPACY_ENTITIES,
     "RegexEntityExtractor": PATTERN_EXTRACTOR,
+    "DucklingEntityExtractor": DUCKLING,
+    "DucklingHTTPExtractor": DUCKLING,
     "EntitySynonymMapper": SYNONYMS,
+    "ResponseSelector": make_kind(NEURAL_OPTIONS),
 }
 """Component name → kind."""
+
+
+def find_kind(name: str) -> Kind | None:
+    """Return the kind of a component, by Rasa's name or by the module path of a class of the project's own."""
+    known = KINDS.get(name)
+    return known if known is not None or "." not in name else custom_kind(name)

@@ -11,7 +11,7 @@ from manent.nlu.component import Context, Kind, Training
 from manent.nlu.files import dump_json
 from manent.nlu.message import Message
 from manent.nlu.pipeline import FOLDER, INDEX, Entry, Index, load_component, read_index
-from manent.nlu.registry import KINDS
+from manent.nlu.registry import find_kind
 from manent.nlu.tokenizers import Tokenizer
 from manent.nlu.vectors import WordVectors, load_vectors
 
@@ -39,7 +39,7 @@ def train_pipeline(
     Raises:
         ProjectError: a component is unknown, or an option can't be used.
     """
-    _check(config)
+    kinds = _find_kinds(config)
     used_vectors: list[WordVectors] = []
 
     def vectors() -> WordVectors:
@@ -56,8 +56,7 @@ def train_pipeline(
     entries: list[Entry] = []
     digests = _digest_data(data)
     chain = hashlib.sha256(repr(config.language).encode()).hexdigest()
-    for place, component in enumerate(config.pipeline):
-        kind = KINDS[component.name]
+    for place, (component, kind) in enumerate(zip(config.pipeline, kinds, strict=True)):
         options, idle = _options(component, kind)
         if idle:
             training.notes.append(f"{component.name}: {', '.join(idle)} {_NO_MEANING}")
@@ -89,7 +88,8 @@ def train_pipeline(
 _NO_MEANING = "have no meaning here and are ignored."
 
 
-def _check(config: AssistantConfig) -> None:
+def _find_kinds(config: AssistantConfig) -> list[Kind]:
+    kinds = [find_kind(component.name) for component in config.pipeline]
     problems = [
         Problem(
             file=component.where.file or "config.yml",
@@ -97,18 +97,21 @@ def _check(config: AssistantConfig) -> None:
             path="pipeline",
             code="pipeline.unknown-component",
             found=repr(component.name),
-            expected="a component of Rasa's default recipe, or the module path of a custom component",
+            expected="a component of Rasa's default recipe, or the module path of a component of your own",
         )
-        for component in config.pipeline
-        if component.name not in KINDS
+        for component, kind in zip(config.pipeline, kinds, strict=True)
+        if kind is None
     ]
     if problems:
         raise ProjectError(problems)
+    return [kind for kind in kinds if kind is not None]
 
 
 def _options(component: ComponentConfig, kind: Kind) -> tuple[Json, list[str]]:
     """Fill in defaults; return the options, and the names of those without meaning."""
     given = {name: value for name, value in component.options.items() if name != "name"}
+    if kind.free:
+        return given, []
     options = {**kind.options, **{name: value for name, value in given.items() if name in kind.options}}
     if "alias" in given:
         options["alias"] = given["alias"]

@@ -28,6 +28,9 @@ _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 _CACHED_WORDS = 20_000
 """Words whose vectors are kept (1 kB each)."""
 
+_WORD_START = "\u2581"  # the tokenizer's mark of a blank before a word
+_SHORT = 2
+
 _MAX_WORD = 64
 """Characters of a word that count; a longer one is no word."""
 
@@ -56,13 +59,22 @@ class WordVectors:
         """Return each word's vector, scaled to norm 1: (words, 256)."""
         return np.array([_unit(self.word(word)) for word in words], np.float32).reshape(len(words), SIZE)
 
-    def _word(self, word: str) -> FloatArray:
+    def vocabulary(self) -> tuple[list[str], list[str]]:
+        """List whole words that the tokenizer knows: those in plain Latin letters, and those with other letters."""
+        marked = [piece[1:] for piece in self._open_tokenizer().get_vocab() if piece.startswith(_WORD_START)]
+        words = sorted({piece.lower() for piece in marked if len(piece) > _SHORT and piece.isalpha()})
+        return [word for word in words if word.isascii()], [word for word in words if not word.isascii()]
+
+    def _open_tokenizer(self) -> Any:
         if self._tokenizer is None:
             from tokenizers import Tokenizer
 
             self._tokenizer = Tokenizer.from_file(str(self._folder / _TOKENIZER))
+        return self._tokenizer
+
+    def _word(self, word: str) -> FloatArray:
         text = word[:_MAX_WORD].encode("utf-8", "replace").decode()
-        pieces = self._tokenizer.encode(text, add_special_tokens=False).ids
+        pieces = self._open_tokenizer().encode(text, add_special_tokens=False).ids
         return np.asarray(self._pieces[pieces].astype(np.float32).sum(axis=0)) if pieces else _ZEROS
 
 
