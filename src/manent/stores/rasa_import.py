@@ -1,0 +1,243 @@
+"""Bringing an existing Rasa tracker store (its SQL `events` table) over into a conversation store.
+
+For `manent import-rasa`. Each `sender_id` becomes a log with its events in the order of their row ids. Running it again
+is harmless: a log that is there already is compared with what the rows convert to; rows that came since are appended,
+and a conversation that has gone on here (or never came from there) is left alone and named in the report. The source
+is only read.
+"""
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from manent.core.errors import RequestError, StoreError
+from manent.core.events import BotUttered, Event, Restarted, SessionStarted, UserUttered, event_from_wire
+from manent.core.log import Accepted, Append, Divider, Head, LogEntry, View
+from manent.runtime.ports import ConversationStore, VersionConflict
+from manent.runtime.view import is_visible, title_of
+
+ROWS_AT_ONCE = 500
+"""Rows per read and events per append: bounds memory, and what a killed import has to repeat."""
+
+_LONGEST_MESSAGE_ID = 128
+_RECENT = 50
+"""How far back a button is looked for whose payload a message repeats."""
+
+_rows = sa.table("events", sa.column("id"), sa.column("sender_id"), sa.column("data"))
+
+
+@dataclass
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        conversations: how many have all their rows in the store now.
+        events: how many events were written by this run.
+        unreadable: how many rows are no events (custom event classes, damaged JSON) and were left out.
+        problems: a sentence for each conversation that was left alone and for the first unreadable row of each.
+    """
+
+    conversations: int = 0
+    events: int = 0
+    unreadable: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+async def import_rasa(
+    url: str, store: ConversationStore, *, progress: Callable[[int, int], None] | None = None
+) -> ImportReport:
+    """Copy all conversations of a Rasa SQL tracker store.
+
+    Args:
+        url: SQLAlchemy URL of the database, for example `sqlite:///rasa.db`.
+        store: an open store.
+        progress: told after each conversation how many are done, and how many there are.
+
+    Raises:
+        StoreError: `import_source`: the database cannot be read or has no such table; or what the store raises.
+    """
+    engine = _read_only_engine(url)
+    try:
+        senders = await asyncio.to_thread(_fetch, engine, sa.select(_rows.c.sender_id).distinct().order_by("sender_id"))
+        report = ImportReport()
+        for done, (sender_id,) in enumerate(senders, start=1):
+            await _import_one(engine, store, sender_id, report)
+            if progress is not None:
+                progress(done, len(senders))
+        return report
+    finally:
+        engine.dispose()
+
+
+def _read_only_engine(url: str) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            path = Path(parsed.database or "")
+            if not path.is_file():
+                raise StoreError("import_source", f"{path} does not exist")
+            source = f"sqlite:///file:{path.absolute()}?mode=ro&uri=true"
+            return sa.create_engine(source, poolclass=sa.NullPool)
+        return sa.create_engine(parsed, execution_options={"postgresql_readonly": True})
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        raise StoreError("import_source", f"the URL of the Rasa database cannot be used: {error}") from error
+
+
+def _fetch(engine: sa.Engine, query: sa.Select[Any]) -> list[Any]:
+    try:
+        with closing(engine.connect()) as connection:
+            return list(connection.execute(query).all())
+    except sa.exc.SQLAlchemyError as error:
+        raise StoreError("import_source", f"the Rasa database cannot be read: {error}") from error
+
+
+async def _source_rows(engine: sa.Engine, sender_id: str) -> AsyncIterator[list[Any]]:
+    """Yield one sender's rows in the order of their ids, page by page."""
+    last = None
+    while True:
+        query = sa.select(_rows.c.id, _rows.c.data).where(_rows.c.sender_id == sender_id)
+        if last is not None:
+            query = query.where(_rows.c.id > last)
+        page = await asyncio.to_thread(_fetch, engine, query.order_by(_rows.c.id).limit(ROWS_AT_ONCE))
+        if not page:
+            return
+        yield page
+        last = page[-1].id
+
+
+async def _import_one(engine: sa.Engine, store: ConversationStore, sender_id: str, report: ImportReport) -> None:
+    """Convert a conversation from its first row on; write what the store does not have yet."""
+    there = await store.head(sender_id)
+    conversion = _Conversion(there or Head(sender_id=sender_id, epoch=_epoch_of(sender_id)))
+    unreadable = 0
+    async for page in _source_rows(engine, sender_id):
+        events = []
+        for row in page:
+            try:
+                events.append(event_from_wire(msgspec.json.decode(row.data)))
+            except (msgspec.MsgspecError, RequestError, AttributeError, TypeError) as error:
+                unreadable += 1
+                if unreadable == 1:
+                    report.problems.append(f"{sender_id}: row {row.id} was left out, it is no event ({error})")
+        append = conversion.convert(events)
+        have = await store.entries(sender_id, after=append.expected_version, limit=len(append.entries))
+        if not await _complete(store, append, have):
+            report.problems.append(
+                f"{sender_id}: left alone, the store has gone on with it or has another of that name"
+            )
+            return
+        report.events += len(append.entries) - len(have)
+    report.unreadable += unreadable
+    report.conversations += 1
+
+
+async def _complete(store: ConversationStore, append: Append, have: list[LogEntry]) -> bool:
+    """Write what the store lacks of an append; False when it has something else there."""
+    if tuple(have) != append.entries[: len(have)]:
+        return False
+    try:
+        if len(have) < len(append.entries):
+            await store.append(_rest(append, len(have)))
+    except VersionConflict:
+        return False
+    return True
+
+
+def _rest(append: Append, have: int) -> Append:
+    """Cut off what the store has already."""
+    version = append.expected_version + have
+    accepted = tuple(one for one in append.accepted if one.seq > version)
+    return replace(append, expected_version=version, entries=append.entries[have:], accepted=accepted)
+
+
+def _epoch_of(sender_id: str) -> str:
+    """Return an epoch that a repeated import makes again."""
+    return hashlib.sha256(b"rasa:" + sender_id.encode(errors="replace")).hexdigest()[:16]
+
+
+class _Conversion:
+    """Turns one sender's events into numbered entries, with what the visitor sees of them.
+
+    Rows say less than a live turn does. A user event is the visitor's own when it came in through a channel, is no
+    trigger from outside, and its `message_id` was not there before (Rasa repeats a user event when a fallback
+    is resolved).
+    """
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+        self._seq = 0
+        self._visible = 0
+        self._session_seq = 0
+        self._divider: Divider | None = None
+        self._ids: set[str] = set()
+        self._recent: deque[Event] = deque(maxlen=_RECENT)
+        self._started = 0.0
+        self._updated = 0.0
+
+    def convert(self, events: list[Event]) -> Append:
+        """Return the append that continues the earlier ones with these events."""
+        before, accepted = self._seq, []
+        entries = []
+        for said in events:
+            event = said if said.timestamp is not None else msgspec.structs.replace(said, timestamp=self._updated)
+            self._seq += 1
+            self._updated = max(self._updated, event.timestamp or 0.0)
+            self._started = self._started or event.timestamp or 0.0
+            entries.append(LogEntry(seq=self._seq, event=event, view=self._view(event)))
+            if isinstance(event, UserUttered) and (one := self._accept(event)) is not None:
+                accepted.append(one)
+            self._recent.appendleft(event)
+        head = replace(
+            self._head,
+            version=self._seq,
+            visible=self._visible,
+            divider=self._divider,
+            session_seq=self._session_seq,
+            plain_seq=self._visible,  # what the visitor saw there need not be sent again
+            started=self._started,
+            updated=self._updated,
+        )
+        return Append(head=head, expected_version=before, entries=tuple(entries), accepted=tuple(accepted))
+
+    def _view(self, event: Event) -> View | None:
+        match event:
+            case UserUttered():
+                if not self._is_visitors_own(event):
+                    return None
+                return self._show(title_of(event.text or "", self._recent))
+            case BotUttered():
+                return self._show() if is_visible(event) else None
+            case SessionStarted():
+                self._session_seq = self._seq
+                if self._visible and self._divider is None:
+                    self._divider = "session"
+            case Restarted() if self._visible:
+                self._divider = "restart"
+        return None
+
+    def _is_visitors_own(self, event: UserUttered) -> bool:
+        is_repeated = event.message_id is not None and event.message_id in self._ids
+        is_outside = (event.text or "").startswith("EXTERNAL: ")
+        return event.input_channel is not None and not is_repeated and not is_outside
+
+    def _accept(self, event: UserUttered) -> Accepted | None:
+        """Use up the event's message id, so that a late resend is recognised."""
+        message_id = event.message_id
+        if not message_id or message_id in self._ids or len(message_id) > _LONGEST_MESSAGE_ID:
+            return None
+        self._ids.add(message_id)
+        digest = hashlib.sha256((event.text or "").encode(errors="replace")).digest()
+        return Accepted(message_id=message_id, seq=self._seq, digest=digest)
+
+    def _show(self, title: str | None = None) -> View:
+        shown = View(prev=self._visible, divider=self._divider, title=title)
+        self._visible, self._divider = self._seq, None
+        return shown
