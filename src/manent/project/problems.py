@@ -13,6 +13,9 @@ from typing import Any
 from manent.core.errors import Problem, ProjectError
 from manent.core.training_data import Where
 
+SYNTAX_CODES = ("yaml.tab", "yaml.indentation", "yaml.quote", "yaml.bracket", "yaml.syntax", "yaml.character")
+"""Codes of mistakes that keep a file from being parsed."""
+
 _SHOWN = 60
 """Characters of a found value that a message shows."""
 
@@ -74,7 +77,7 @@ class Report:
 
     def _is_noise(self, problem: Problem) -> bool:
         lost = self._lost.get(problem.file, ())
-        return not problem.code.startswith("yaml.") and any(first <= problem.line <= last for first, last in lost)
+        return problem.code not in SYNTAX_CODES and any(first <= problem.line <= last for first, last in lost)
 
     @property
     def errors(self) -> list[Problem]:

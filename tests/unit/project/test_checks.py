@@ -1,0 +1,198 @@
+"""What doesn't fit together across files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+MakeProject = Callable[[dict[str, str]], Path]
+Findings = Callable[[Path], list[str]]
+
+DOMAIN = """version: "3.1"
+intents: [greet, bye]
+entities: [city]
+slots:
+  size: {type: categorical, values: [small, big], mappings: [{type: custom}]}
+  city:
+    type: text
+    mappings:
+    - {type: from_entity, entity: city}
+forms:
+  order: {required_slots: [city]}
+actions: [action_x, utter_elsewhere]
+responses:
+  utter_greet: [{text: Hello}]
+  utter_bye: [{text: Bye}]
+  utter_ask_city: [{text: Where}]
+"""
+
+
+def test_flawless(make_project: MakeProject, findings: Findings) -> None:
+    """A project without a flaw is not complained of."""
+    assert findings(make_project({})) == []
+    assert findings(make_project({"domain.yml": DOMAIN})) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "finding"),
+    [
+        ("- intent: great", "data/more.yml:4 story.unknown-intent"),
+        ("- action: action_y", "data/more.yml:4 story.unknown-action"),
+        ("- action: utter_gone", "data/more.yml:4 story.unknown-response"),
+        ("- action: utter_elsewhere", "data/more.yml:4 story.no-response?"),
+        ("- slot_was_set: [{syze: big}]", "data/more.yml:4 story.unknown-slot"),
+        ("- slot_was_set: [{size: large}]", "data/more.yml:4 story.slot-value?"),
+        ("- active_loop: ordre", "data/more.yml:4 story.unknown-form"),
+        ("- {intent: greet, entities: [town]}", "data/more.yml:4 story.unknown-entity?"),
+        ("- or: [{intent: greet}, {intent: byye}]", "data/more.yml:4 story.unknown-intent"),
+        ("- or: [{slot_was_set: [{nope: 1}]}, {slot_was_set: [{size: big}]}]", "data/more.yml:4 story.unknown-slot"),
+        ("- checkpoint: nowhere", "data/more.yml:4 story.checkpoint?"),
+    ],
+)
+def test_names_in_stories(steps: str, finding: str, make_project: MakeProject, findings: Findings) -> None:
+    """Every name that a story uses is looked up in the domain."""
+    root = make_project({"domain.yml": DOMAIN, "data/more.yml": f"stories:\n- story: s\n  steps:\n  {steps}\n"})
+
+    assert findings(root) == [finding]
+
+
+def test_built_in_names(make_project: MakeProject, findings: Findings) -> None:
+    """Default actions, intents, slots and the two-stage loop are known."""
+    root = make_project(
+        {
+            "domain.yml": DOMAIN,
+            "data/more.yml": "stories:\n- story: s\n  steps:\n  - intent: nlu_fallback\n"
+            "  - action: action_two_stage_fallback\n  - active_loop: action_two_stage_fallback\n"
+            "  - slot_was_set: [{requested_slot: city}]\n  - intent: restart\n  - action: action_restart\n",
+        }
+    )
+
+    assert findings(root) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "finding"),
+    [
+        ("steps:\n  - intent: greet\n  - action: utter_greet\n  - intent: bye", "data/more.yml:6 rule.several-turns"),
+        ("steps:\n  - intent: restart\n  - action: utter_greet", "data/more.yml:5 rule.fixed-intent"),
+        ("steps:\n  - or: [{intent: back}, {intent: bye}]\n  - action: action_x", "data/more.yml:5 rule.fixed-intent"),
+        (
+            "condition:\n  - slot_was_set: [{nope: 1}]\n  steps:\n  - action: action_x",
+            "data/more.yml:4 story.unknown-slot",
+        ),
+    ],
+)
+def test_rules(rule: str, finding: str, make_project: MakeProject, findings: Findings) -> None:
+    """A rule has one user turn, leaves the built-in intents alone, and its conditions are checked."""
+    root = make_project({"domain.yml": DOMAIN, "data/more.yml": f"rules:\n- rule: r\n  {rule}\n"})
+
+    assert findings(root) == [finding]
+
+
+def test_unrestricted_rules(make_project: MakeProject, findings: Findings) -> None:
+    """`restrict_rules: false` allows several user turns in a rule."""
+    rule = "rules:\n- rule: r\n  steps:\n  - intent: greet\n  - action: utter_greet\n  - intent: bye\n"
+    config = "assistant_id: a\npolicies:\n- name: RulePolicy\n  restrict_rules: false\n"
+
+    assert findings(make_project({"config.yml": config, "data/more.yml": rule})) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "finding"),
+    [
+        ("entity: city}", "entity: town}", "domain.yml:9 slots.unknown-entity?"),
+        ("entity: city}", "entity: city, intent: great}", "domain.yml:9 slots.unknown-intent?"),
+        ("entity: city}", "entity: city, conditions: [{active_loop: ordr}]}", "domain.yml:9 slots.unknown-form"),
+        (
+            "[{type: custom}]",
+            "[{type: from_text, conditions: [{active_loop: order}]}]",
+            "domain.yml:5 slots.not-in-form?",
+        ),
+        ("[{type: custom}]", "[{type: custom, action: action_y}]", "domain.yml:5 slots.unknown-action?"),
+        ("[city]}", "[city], ignored_intents: great}", "domain.yml:11 forms.unknown-intent?"),
+        ("utter_ask_city", "utter_asking_city", "domain.yml:11 forms.no-question?"),
+        ("[greet, bye]", "[greet: {use_entities: [town]}, bye]", "domain.yml:2 intents.unknown-entity?"),
+        (
+            "[greet, bye]",
+            "[greet: {use_entities: [city], ignore_entities: [city]}, bye]",
+            "domain.yml:2 intents.used-and-ignored?",
+        ),
+        ("text: Hello", "text: Hello, condition: [{name: sice, value: 1}]", "domain.yml:14 responses.unknown-slot?"),
+        (
+            "text: Hello",
+            'text: Hello, buttons: [{title: x, payload: "/greeet{{}}"}, {title: y, payload: "/greet"}]',
+            "domain.yml:14 responses.unknown-intent?",
+        ),
+        ("[greet, bye]", "[greet, bye, ask]", "domain.yml:2 intents.no-examples?"),
+    ],
+)
+def test_domain(old: str, new: str, finding: str, make_project: MakeProject, findings: Findings) -> None:
+    """The domain's own references are checked, each at its line."""
+    assert old in DOMAIN
+    found = findings(make_project({"domain.yml": DOMAIN.replace(old, new)}))
+
+    assert finding in found
+    assert all(other.endswith("?") for other in found if other != finding)
+
+
+def test_unused(make_project: MakeProject, findings: Findings) -> None:
+    """Intents and responses that no story uses are warned of; with custom actions a response may be said by one."""
+    domain = (
+        "intents: [greet, bye, ask]\nresponses:\n  utter_greet: [{text: a}]\n  utter_bye: [{text: a}]\n"
+        "  utter_never: [{text: a}]\n  utter_default: [{text: a}]\n"
+    )
+
+    assert findings(make_project({"domain.yml": domain})) == [
+        "domain.yml:1 intents.no-examples?",
+        "domain.yml:1 intents.unused?",
+        "domain.yml:5 responses.unused?",
+    ]
+    assert findings(make_project({"domain.yml": domain + "actions: [action_x]\n"})) == [
+        "domain.yml:1 intents.no-examples?",
+        "domain.yml:1 intents.unused?",
+    ]
+
+
+def test_examples(make_project: MakeProject, findings: Findings) -> None:
+    """NLU data is checked against the domain and against itself."""
+    nlu = (
+        "nlu:\n- intent: greet\n  examples: |\n    - hi\n    - Hello [there](place)\n"
+        "- intent: bye\n  examples: |\n    - HI\n- intent: ask\n  examples: |\n    - what\n"
+        "- intent: bye/now\n  examples: |\n    - now\n"
+    )
+
+    assert findings(make_project({"data/nlu.yml": nlu})) == [
+        "data/nlu.yml:5 nlu.unknown-entity?",
+        "data/nlu.yml:8 nlu.example-twice?",
+        "data/nlu.yml:11 nlu.unknown-intent?",
+        "data/nlu.yml:14 nlu.no-response?",
+    ]
+
+
+def test_policies(make_project: MakeProject, findings: Findings) -> None:
+    """Forms need RulePolicy, whose fallback action has to exist."""
+    without = "assistant_id: a\npolicies:\n- name: MemoizationPolicy\n"
+    unknown = "assistant_id: a\npolicies:\n- name: RulePolicy\n  core_fallback_action_name: action_gone\n"
+
+    assert findings(make_project({"domain.yml": DOMAIN, "config.yml": without})) == [
+        "domain.yml:11 config.no-rule-policy"
+    ]
+    assert findings(make_project({"domain.yml": DOMAIN, "config.yml": unknown})) == [
+        "config.yml:3 config.unknown-action"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("broken", "text"),
+    [
+        ("domain.yml", "{{{\n"),
+        ("data/nlu.yml", "nlu:\n- intent: [\n"),
+        ("data/rules.yml", "rules:\n- rule: [\n"),
+        ("config.yml", "[\n"),
+    ],
+)
+def test_a_broken_file_makes_no_noise(broken: str, text: str, make_project: MakeProject, findings: Findings) -> None:
+    """What a file would have defined is not called unknown when it cannot be read."""
+    found = findings(make_project({"domain.yml": DOMAIN, broken: text}))
+
+    assert [finding.split(":")[0] for finding in found] == [broken]

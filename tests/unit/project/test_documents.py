@@ -1,0 +1,221 @@
+"""YAML: scalars by the rules of 1.2, lines, variables, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manent.project.documents import (
+    MAX_DEPTH,
+    Broken,
+    Map,
+    parse_document,
+    plain,
+    read_document,
+    read_scalar,
+)
+from manent.project.problems import Report
+
+
+def codes(report: Report) -> list[tuple[int, str]]:
+    """Return line and code of every error."""
+    return [(problem.line, problem.code) for problem in report.errors]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("yes", "yes"),
+        ("no", "no"),
+        ("on", "on"),
+        ("Off", "Off"),
+        ("true", True),
+        ("FALSE", False),
+        ("tRue", "tRue"),
+        ("~", None),
+        ("null", None),
+        ("", None),
+        ("010", 10),
+        ("0o10", 8),
+        ("0x1F", 31),
+        ("-7", -7),
+        ("1_000", "1_000"),
+        ("1.5", 1.5),
+        (".5", 0.5),
+        ("1e3", 1000.0),
+        ("-.inf", float("-inf")),
+        ("1.2.3", "1.2.3"),
+        ("12:30:45", "12:30:45"),
+        ("2024-01-31", "2024-01-31"),
+        ("+", "+"),
+        ("9" * 30, float("9" * 30)),
+    ],
+)
+def test_scalars(text: str, value: Any) -> None:
+    """Plain scalars are read by YAML 1.2's core schema."""
+    found = read_scalar(text)
+
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_lines_of_everything(report: Report) -> None:
+    """Keys, values and items know their lines; a block knows that of its first line of content."""
+    document = parse_document("a:\n  b: 1\n  c: |\n    text\nd:\n- x\n-\n  - y\n", "f.yml", report)
+
+    assert plain(document) == {"a": {"b": 1, "c": "text\n"}, "d": ["x", ["y"]]}
+    assert (document.key_lines, document.lines) == ({"a": 1, "d": 5}, {"a": 2, "d": 6})
+    assert document["a"].lines == {"b": 2, "c": 4}
+    assert document["d"].lines == [6, 8]
+
+
+def test_escapes_in_ascii_files(report: Report) -> None:
+    """A file that is all ASCII may write any character as an escape, quoted or not."""
+    assert plain(parse_document("a: caf\\u00e9 \\ud83d\\ude00", "f.yml", report)) == {"a": "café 😀"}
+
+
+def test_no_escapes_in_other_files(report: Report) -> None:
+    """One character beyond ASCII, and a plain text keeps its backslashes."""
+    assert plain(parse_document("a: é \\u00e9", "f.yml", report)) == {"a": "é \\u00e9"}
+
+
+def test_variables_in_plain_scalars_only(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`${VAR}` is expanded in plain scalars, several times, and nowhere else."""
+    monkeypatch.setenv("FOO", "one")
+    monkeypatch.setenv("BAR", "2")
+    text = "a: x-${FOO}-${BAR}\nb: '${FOO}'\nc: \"${FOO}\"\nd: |\n  ${FOO}\ne: $FOO\nf: ${BAR}\ng: http://${UNSET}/\n"
+
+    document = plain(parse_document(text, "f.yml", report))
+
+    assert document == {
+        "a": "x-one-2",
+        "b": "${FOO}",
+        "c": "${FOO}",
+        "d": "${FOO}\n",
+        "e": "$FOO",
+        "f": "2",
+        "g": "http://${UNSET}/",
+    }
+    assert not report.errors
+
+
+def test_unset_variable(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word that begins with an unset variable is an error that names the variable."""
+    monkeypatch.delenv("NOT_SET", raising=False)
+
+    parse_document("a: 1\nb: token ${NOT_SET}\n", "f.yml", report)
+
+    assert codes(report) == [(2, "yaml.unset-variable")]
+    assert "NOT_SET" in report.errors[0].found
+
+
+def test_duplicate_key(report: Report) -> None:
+    """A key twice is an error at the second place that names the first; the first value is kept."""
+    document = parse_document("a:\n  b: 1\n  c: 2\n  b: 3\n", "f.yml", report)
+
+    (problem,) = report.errors
+    assert (problem.line, problem.path, problem.code) == (4, "a.b", "yaml.duplicate-key")
+    assert "line 2" in problem.found
+    assert plain(document) == {"a": {"b": 1, "c": 2}}
+
+
+def test_anchors_and_merges(report: Report) -> None:
+    """Aliases repeat a value; `<<` merges one, and a mapping's own keys win."""
+    text = "base: &base {x: 1, y: 2}\none:\n  <<: *base\n  y: 3\ntwo: *base\n"
+
+    assert plain(parse_document(text, "f.yml", report)) == {
+        "base": {"x": 1, "y": 2},
+        "one": {"x": 1, "y": 3},
+        "two": {"x": 1, "y": 2},
+    }
+
+
+def test_billion_laughs(report: Report) -> None:
+    """Aliases that stand for millions of values are refused before they are built."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+
+    with pytest.raises(Broken):
+        parse_document("\n".join(lines), "f.yml", report)
+    assert [problem.code for problem in report.errors] == ["yaml.too-large"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("a: &x\n  b: *x\n", "yaml.alias"),
+        ("a: *nowhere\n", "yaml.alias"),
+        ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "yaml.too-deep"),
+        ("? [a, b]\n: c\n", "yaml.key"),
+        ("a: 1\n---\nb: 2\n", "yaml.several-documents"),
+        ("just: [1, 2\n", "yaml.bracket"),
+        ("a: \x07\n", "yaml.character"),
+    ],
+)
+def test_refused_documents(text: str, code: str, report: Report) -> None:
+    """What no project needs is refused with a reason."""
+    with pytest.raises(Broken):
+        parse_document(text, "f.yml", report)
+    assert [problem.code for problem in report.errors] == [code]
+
+
+@pytest.mark.parametrize("tag", ["!!python/object:os.system", "!!python/name:os.system", "!thing", "!!binary"])
+def test_tags_construct_nothing(tag: str, report: Report) -> None:
+    """A tag makes no Python object: it is an error with a line."""
+    document = parse_document(f"a: 1\nb: {tag} ls\n", "f.yml", report)
+
+    assert codes(report) == [(2, "yaml.tag")]
+    assert plain(document)["b"] == "ls"
+
+
+def test_standard_tags(report: Report) -> None:
+    """The tags of YAML's own scalars are obeyed."""
+    assert plain(parse_document("a: !!str 5\nb: !!float 5\nc: !!int 5\n", "f.yml", report)) == {
+        "a": "5",
+        "b": 5.0,
+        "c": 5,
+    }
+    assert not report.errors
+
+
+def test_tab_is_located(report: Report) -> None:
+    """A tab in the indentation is named as such, and the rest of the file is still read."""
+    document = parse_document("a:\n  b: 1\n\tc: 2\nd: 3\n", "f.yml", report)
+
+    assert codes(report) == [(3, "yaml.tab")]
+    assert plain(document)["d"] == 3
+
+
+def test_indentation_is_located(report: Report) -> None:
+    """A line in a wrong column is found, and what follows it is still checked."""
+    text = "a:\n  b: 1\n   c: 2\n  d: 3\ne:\n  f: 1\n  f: 2\n"
+
+    document = parse_document(text, "f.yml", report)
+
+    assert codes(report) == [(3, "yaml.indentation"), (7, "yaml.duplicate-key")]
+    assert isinstance(document, Map)
+
+
+def test_no_yaml_at_all(report: Report) -> None:
+    """Something that is no YAML gets one complaint, not one for each line."""
+    with pytest.raises(Broken):
+        parse_document("import os\n{}}\n\tdef f(): [\n  }{\n", "f.yml", report)
+    assert len(report.errors) == 1
+
+
+def test_not_utf8(tmp_path: Path, report: Report) -> None:
+    """A file in another encoding is refused with the line of the first foreign byte."""
+    path = tmp_path / "f.yml"
+    path.write_bytes(b"a: 1\nb: caf\xe9\n")
+
+    with pytest.raises(Broken):
+        read_document(path, report)
+    assert codes(report) == [(2, "file.encoding")]
+
+
+def test_byte_order_mark_and_crlf(tmp_path: Path, report: Report) -> None:
+    """Files as Windows editors save them are read."""
+    path = tmp_path / "f.yml"
+    path.write_bytes(b"\xef\xbb\xbfa: 1\r\nb: |\r\n  - x\r\n  - y\r\n")
+
+    assert plain(read_document(path, report)) == {"a": 1, "b": "- x\n- y\n"}

@@ -1,0 +1,79 @@
+"""The endpoints file."""
+
+from pathlib import Path
+
+import pytest
+
+from manent.core.errors import ProjectError
+from manent.project.endpoints import Endpoints, read_endpoints
+
+
+def read(tmp_path: Path, text: str) -> Endpoints:
+    """Read a text as endpoints file."""
+    path = tmp_path / "endpoints.yml"
+    path.write_text(text)
+    return read_endpoints(path)
+
+
+def test_sections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sections are handed on as they are, with variables filled in."""
+    monkeypatch.setenv("DB_PORT", "5432")
+    endpoints = read(
+        tmp_path,
+        "action_endpoint:\n  url: http://localhost:5055/webhook\n  timeout: 5\n"
+        "tracker_store:\n  type: SQL\n  dialect: postgresql\n  port: ${DB_PORT}\n"
+        "lock_store:\n  type: in_memory\nevent_broker:\nnlg: {type: response}\n"
+        "durability: process\nconversations: {retention_days: 30}\nlimits: public\n",
+    )
+
+    assert endpoints == Endpoints(
+        action_endpoint={"url": "http://localhost:5055/webhook", "timeout": 5},
+        tracker_store={"type": "SQL", "dialect": "postgresql", "port": "5432"},
+        lock_store={"type": "in_memory"},
+        nlg={"type": "response"},
+        durability="process",
+        retention_days=30,
+        limits="public",
+    )
+
+
+def test_defaults(tmp_path: Path) -> None:
+    """No file, an empty file: everything absent, and disks are waited for."""
+    assert read_endpoints(None) == read_endpoints(tmp_path / "none.yml") == read(tmp_path, "# nothing\n") == Endpoints()
+    assert Endpoints().durability == "disk"
+
+
+def test_in_process_actions_and_own_limits(tmp_path: Path) -> None:
+    """Actions may run in the server's process; limits may be given one by one."""
+    endpoints = read(tmp_path, "action_endpoint: {actions_module: actions}\nlimits: {message_bytes: 1000}\n")
+
+    assert endpoints.action_endpoint == {"actions_module": "actions"}
+    assert endpoints.limits == {"message_bytes": 1000}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "code"),
+    [
+        ("action_endpoint: http://x\n", 1, "endpoints.section"),
+        ("action_endpoint:\n  urll: http://x\n", 2, "endpoints.no-url"),
+        ("action_endpoint:\n  url: localhost:5055\n", 2, "endpoints.url"),
+        ("action_endpoint:\n  url: http://x\n  actions_module: actions\n", 2, "endpoints.both"),
+        ("action_endpoint:\n  url: http://x\n  timeout: 0\n", 3, "endpoints.timeout"),
+        ("nlg:\n  url: http://x\n  headers: x\n", 3, "endpoints.mapping"),
+        ("models:\n  wait_time_between_pulls: 5\n", 2, "endpoints.no-url"),
+        ("tracker_store:\n  type: SLQ\n", 2, "endpoints.type"),
+        ("event_broker:\n  type: kafak\n", 2, "endpoints.type"),
+        ("lock_store:\n  type: redis\n  port: many\n", 3, "endpoints.port"),
+        ("durability: disc\n", 1, "endpoints.durability"),
+        ("conversations: {retention_days: 0}\n", 1, "endpoints.retention"),
+        ("conversations: {retention: 5}\n", 1, "endpoints.unknown-key"),
+        ("limits: strict\n", 1, "endpoints.limits"),
+        ("limits: {messages: -1}\n", 1, "endpoints.limit"),
+        ("- a\n", 1, "yaml.type"),
+    ],
+)
+def test_mistakes(text: str, line: int, code: str, tmp_path: Path) -> None:
+    """Each mistake is one error at its line."""
+    with pytest.raises(ProjectError) as caught:
+        read(tmp_path, text)
+    assert [(problem.line, problem.code) for problem in caught.value.problems] == [(line, code)]

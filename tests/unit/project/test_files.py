@@ -1,0 +1,39 @@
+"""Finding files and telling what they are."""
+
+from pathlib import Path
+
+from manent.project.files import find_files, is_nlu, is_stories, is_test_file
+
+
+def test_walks_and_follows_links(tmp_path: Path) -> None:
+    """Folders are walked in the order of names, links followed, hidden and other files left out, no file twice."""
+    for name in ("b/x.yml", "a/y.yaml", ".git/z.yml", "a/notes.txt", "elsewhere/w.yml"):
+        path = tmp_path / "data" / name if name != "elsewhere/w.yml" else tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "data/link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "data/a/loop").symlink_to(tmp_path / "data")
+
+    found = find_files([tmp_path / "data", tmp_path / "data/b"])
+
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == [
+        "data/a/y.yaml",
+        "data/b/x.yml",
+        "data/link/w.yml",
+    ]
+
+
+def test_sniffing() -> None:
+    """A file is what some line of it begins with, and may be both."""
+    assert is_nlu("version: '3.1'\n  nlu:\n")
+    assert is_nlu("responses:\n")
+    assert is_stories("a: 1\nrules:\n")
+    assert not is_stories("# stories: none\nmy_stories:\n")
+    assert not is_nlu("text: nlu: x")
+
+
+def test_names_of_test_files() -> None:
+    """Test stories are known by their prefix."""
+    assert is_test_file(Path("tests/test_stories.yml"))
+    assert not is_test_file(Path("tests/stories_test.yml"))
+    assert not is_test_file(Path("tests/test_stories.md"))
