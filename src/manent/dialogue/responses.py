@@ -222,6 +222,8 @@ def _equal(actual: Any, wanted: Any) -> bool:
 def bot_event(message: Mapping[str, Any], *, utter_action: str | None = None) -> BotUttered:
     """Make the event of a message; keys that a bot event has no place for go into its metadata."""
     data = {key: message.get(key) or None for key in _DATA_KEYS}
+    if data["attachment"] is None:
+        data["attachment"] = data["image"]  # where some channels look for it
     known = {*_DATA_KEYS, "text"}
     metadata = {key: value for key, value in message.items() if key not in known}
     if utter_action is not None:

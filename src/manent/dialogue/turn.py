@@ -72,6 +72,7 @@ class Outcome(Enum):
 
     OPENED = "a session is open"
     OPENED_TO_ACT = "a session is open, an action is to be run"
+    OPENED_TO_ADD = "a session is open, events are to be added"
     HEARD = "the message is in the log"
     FILLED = "slots are filled"
     RECORDED = "the message was only to be recorded"
@@ -88,6 +89,7 @@ class Outcome(Enum):
 TABLE: dict[tuple[State, Outcome], State] = {
     (State.OPENING, Outcome.OPENED): State.UNDERSTANDING,
     (State.OPENING, Outcome.OPENED_TO_ACT): State.ACTING,
+    (State.OPENING, Outcome.OPENED_TO_ADD): State.ADDING,
     (State.UNDERSTANDING, Outcome.HEARD): State.FILLING,
     (State.UNDERSTANDING, Outcome.FAILED): State.APOLOGISING,
     (State.FILLING, Outcome.FILLED): State.PREDICTING,
@@ -139,6 +141,7 @@ class Turn:
         self._values_before: dict[str, Any] = {}
         self._message: UserMessage | None = None
         self._choice: Choice | None = None
+        self._given: tuple[Event, ...] = ()
         self._acts_alone = False
         self._records_only = False
         self._has_failed = False
@@ -158,7 +161,13 @@ class Turn:
         return self.start(message)
 
     def trigger(
-        self, intent: str, entities: Any = None, metadata: Json | None = None, *, channel: str = "", input_channel: str
+        self,
+        intent: str,
+        entities: Any = None,
+        metadata: Json | None = None,
+        *,
+        channel: str = "",
+        input_channel: str | None = None,
     ) -> Step:
         """Act as if the user had meant `intent` (`EXTERNAL: <intent>`): triggers from outside, reminders.
 
@@ -211,10 +220,12 @@ class Turn:
         return self._go(State.OPENING)
 
     def apply(self, events: Iterable[Event]) -> Step:
-        """Add events that were made outside; they keep their own timestamps where they have one."""
-        for event in events:
-            self._append(event)
-        return self._go(State.ADDING)
+        """Add events that were made outside, after a session start when there is no session.
+
+        They keep their own timestamps where they have one.
+        """
+        self._given = tuple(events)
+        return self._go(State.OPENING)
 
     # driving ------------------------------------------------------------------------------------------------------
 
@@ -288,7 +299,9 @@ class Turn:
             self._append_all(events)
         elif self._message is not None and self._is_open():
             self._append(ActionExecuted(name=LISTEN))
-        return Outcome.OPENED_TO_ACT if self._acts_alone else Outcome.OPENED
+        if self._message is not None:
+            return Outcome.OPENED
+        return Outcome.OPENED_TO_ACT if self._acts_alone else Outcome.OPENED_TO_ADD
 
     def _is_open(self) -> bool:
         """Whether an earlier turn was left open (by `execute` or `log_message`)."""
@@ -404,9 +417,7 @@ class Turn:
 
     def _append_all(self, events: Iterable[Event]) -> None:
         for event in events:
-            if event.timestamp is not None:
-                event = msgspec.structs.replace(event, timestamp=None)
-            self._append(event)
+            self._append(event if event.timestamp is None else msgspec.structs.replace(event, timestamp=None))
 
     def _apologise(self) -> _Work:
         self._acting.pending = ()
@@ -421,6 +432,8 @@ class Turn:
         return Outcome.LISTENED
 
     def _add(self) -> _Work:
+        for event in self._given:
+            self._append(event)
         return Outcome.RECORDED
         yield
 
