@@ -14,7 +14,7 @@ class UserMessage:
         text: what was said; stripped by the channel.
         message_id: unique among the accepted messages of the conversation, 1–128 characters; None when the client
             gave none (the runtime then makes one, and the message cannot be recognised when it is sent again).
-        input_channel: name of the channel it came through (`rest`, `socketio`, …).
+        input_channel: name of the channel it came through (`rest`, `socketio`, …), None when it was none.
         output_channel: name that response variations are chosen by (REST's is `collector`).
         title: what the visitor clicked, when `text` is a button's payload.
         metadata: whatever the client sent along.
@@ -25,7 +25,7 @@ class UserMessage:
     sender_id: str
     text: str
     message_id: str | None = None
-    input_channel: str = "rest"
+    input_channel: str | None = "rest"
     output_channel: str = "collector"
     title: str | None = None
     metadata: Json = field(default_factory=dict)

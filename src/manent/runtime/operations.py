@@ -137,11 +137,11 @@ async def send_out(conversation: Conversation, entries: Sequence[LogEntry], outp
 def output_of(conversation: Conversation, asked_for: str | None) -> str:
     """Return the name of the output channel: `latest` is where the visitor last spoke; one that can't send collects."""
     channel = _latest_input(conversation) if asked_for == LATEST else asked_for
-    return channel if channel in conversation.home.outputs else DEFAULT_OUTPUT
+    return channel if channel is not None and channel in conversation.home.outputs else DEFAULT_OUTPUT
 
 
-def _latest_input(conversation: Conversation) -> str:
-    return (conversation.tracker.latest_input_channel if conversation.tracker is not None else None) or ""
+def _latest_input(conversation: Conversation) -> str | None:
+    return conversation.tracker.latest_input_channel if conversation.tracker is not None else None
 
 
 async def _run(conversation: Conversation, begin: Callable[[Turn], Step]) -> list[LogEntry]:

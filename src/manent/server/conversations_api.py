@@ -172,7 +172,7 @@ class _ConversationsApi:
         message = UserMessage(
             sender_id=sender_id,
             text=checked_text(text, self.conversations.limits.text),
-            input_channel="",
+            input_channel=None,
             parse_data=parse_data,
         )
         await operations.log_message(self.conversations.get(sender_id), message)
