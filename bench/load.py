@@ -12,7 +12,6 @@ import statistics
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +40,10 @@ class Result:
 class Talker:
     """One socket with a conversation of its own."""
 
-    def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, http: aiohttp.ClientSession, url: str, session_id: str | None = None) -> None:
         self.http = http
+        self.session_id = session_id
         self.url = url.replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
-        self.session_id = uuid.uuid4().hex
 
     async def open(self) -> "Talker":
         """Connect and take a session."""
@@ -52,7 +51,7 @@ class Talker:
         await self._frame("0")
         await self.socket.send_str("40")
         await self._frame("40")
-        request = json.dumps({"session_id": self.session_id})
+        request = json.dumps({"session_id": self.session_id} if self.session_id else {})
         await self.socket.send_str(f'42["session_request",{request}]')
         confirm = await self._frame('42["session_confirm"')
         self.session_id = json.loads(confirm[2:])[1]

@@ -10,12 +10,12 @@ each of Manent's turns is one durable commit.
 import argparse
 import asyncio
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from load import Result, free_port, run, serving
+from project import new_project
 
 PHRASES = ("hello", "bye", "are you a bot?", "hi there", "good morning")
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        project = options.project or _new_project(Path(folder))
+        project = options.project or new_project(Path(folder))
         log = Path(folder) / "server.log"
         echo_url, our_url = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
         echo = [sys.executable, str(Path(__file__).with_name("echo_server.py")), echo_url.rsplit(":", 1)[1]]
@@ -64,15 +64,6 @@ def _row(count: int, name: str, results: list[Result]) -> str:
         f"{count:>13} {name:>7} {middle('per_second'):>8.0f} {middle('p50_ms'):>7.2f} {middle('p99_ms'):>7.2f}"
         f" {middle('cpu_us'):>7.0f} {middle('per_core'):>9.0f}"
     )
-
-
-def _new_project(folder: Path) -> Path:
-    project = folder / "assistant"
-    manent = [sys.executable, "-m", "manent"]
-    subprocess.run([*manent, "init", "--no-prompt", "--init-dir", str(project)], check=True, stdout=subprocess.DEVNULL)
-    if not list((project / "models").glob("*.tar.gz")):
-        subprocess.run([*manent, "train"], check=True, cwd=project, stdout=subprocess.DEVNULL)
-    return project
 
 
 if __name__ == "__main__":

@@ -1,0 +1,29 @@
+"""Counts, in the conversation's slot and, where asked to, in a file: one line for each time that it ran."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+
+class ActionCount(Action):
+    """Adds one. `COUNT_FILE` gets a line with the run's key; `COUNT_SECONDS` makes it slow."""
+
+    def name(self) -> str:
+        """Return the name that the domain knows it by."""
+        return "action_count"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[Any]:
+        """Add one to the slot."""
+        del dispatcher, domain
+        time.sleep(float(os.environ.get("COUNT_SECONDS", "0")))
+        ledger = os.environ.get("COUNT_FILE")
+        if ledger:
+            key = (tracker.latest_message.get("metadata") or {}).get("idempotency_key")
+            with Path(ledger).open("a") as file:
+                file.write(f"{tracker.sender_id}\t{key}\t{tracker.latest_message.get('text')}\n")
+        return [SlotSet("counted", (tracker.get_slot("counted") or 0) + 1)]
