@@ -46,7 +46,7 @@ def normalised(event: Event) -> Json:
             if wire.get("policy") is not None:
                 seen["policy"] = wire["policy"]
         case "loop_interrupted":
-            seen["is_loop_interrupted"] = wire["is_loop_interrupted"]
+            seen["is_interrupted"] = wire["is_interrupted"]
         case "reminder" | "cancel_reminder":
             seen |= {"intent": wire["intent"], "entities": wire["entities"]}
             seen["kill_on_user_message"] = wire.get("kill_on_user_msg")

@@ -94,7 +94,7 @@ class ActiveLoop(_Event, frozen=True, kw_only=True, tag="active_loop"):
 class LoopInterrupted(_Event, frozen=True, kw_only=True, tag="loop_interrupted"):
     """The next run of the loop shall (not) skip validation."""
 
-    is_loop_interrupted: bool
+    is_loop_interrupted: bool = msgspec.field(name="is_interrupted", default=False)
 
 
 class ActionExecutionRejected(_Event, frozen=True, kw_only=True, tag="action_execution_rejected"):
@@ -244,7 +244,7 @@ def event_from_wire(wire: Mapping[str, Any]) -> Event:
             known["event"] = "active_loop"
         case "form_validation":
             known["event"] = "loop_interrupted"
-            known["is_loop_interrupted"] = not known.pop("validate", True)
+            known["is_interrupted"] = not known.pop("validate", True)
         case "bot" if "data" in wire and not isinstance(wire["data"], Mapping):
             known.pop("data", None)
     if known.get("name", "") is None and known.get("event") in ("reminder", "cancel_reminder"):
