@@ -59,7 +59,7 @@ def write_model(path: Path, files: Mapping[str, bytes]) -> None:
     Raises:
         OSError: the file can't be written.
     """
-    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
     manifest = msgspec.json.encode(_Manifest(format=FORMAT, files=hashes))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -133,13 +133,14 @@ def model_name(prefix: str = "") -> str:
 
 
 def _unpack(path: Path) -> dict[str, bytes]:
+    # The whole stream first: its checksum stands at the end, where a tar reader never looks.
+    with gzip.open(path) as packed:
+        archive = packed.read(MAX_SIZE + 1)
+    if len(archive) > MAX_SIZE:
+        raise ValueError(f"more than {MAX_SIZE} bytes")
     contents: dict[str, bytes] = {}
-    left = MAX_SIZE
-    with tarfile.open(path, mode="r:gz") as tar:
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
         for member in tar:
-            left -= member.size
-            if left < 0:
-                raise ValueError(f"more than {MAX_SIZE} bytes")
             file = tar.extractfile(member) if member.isreg() else None
             if file is None:
                 raise ValueError(f"{member.name!r} is no regular file")

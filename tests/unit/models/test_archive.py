@@ -1,0 +1,137 @@
+import hashlib
+import io
+import os
+import re
+import tarfile
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from manent.core.errors import ModelError
+from manent.models.archive import find_model, model_name, read_model, write_model
+
+FILES = {"nlu/pipeline.json": b"{}", "core/weights.bin": bytes(range(256)) * 40}
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    """A model gives back every file byte for byte."""
+    write_model(tmp_path / "models" / "m.tar.gz", FILES)
+
+    assert read_model(tmp_path / "models" / "m.tar.gz") == FILES
+
+
+def test_the_same_files_make_the_same_model(tmp_path: Path) -> None:
+    """A model file doesn't depend on when or in which order it was written."""
+    write_model(tmp_path / "a.tar.gz", FILES)
+    write_model(tmp_path / "b.tar.gz", dict(reversed(FILES.items())))
+
+    assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
+
+
+def test_nothing_is_left_beside_the_model(tmp_path: Path) -> None:
+    """The temporary file is gone when the model is there."""
+    write_model(tmp_path / "m.tar.gz", FILES)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["m.tar.gz"]
+
+
+def _pack(path: Path, members: dict[str, bytes]) -> None:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+
+
+def _manifest(files: dict[str, bytes], version: int = 1) -> bytes:
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return msgspec.json.encode({"format": version, "files": hashes})
+
+
+def test_a_model_of_another_program_is_refused(tmp_path: Path) -> None:
+    """An archive without a manifest is named as foreign, with what to do."""
+    _pack(tmp_path / "rasa.tar.gz", {"metadata.json": b"{}"})
+
+    with pytest.raises(ModelError, match=r"no manifest.*manent train"):
+        read_model(tmp_path / "rasa.tar.gz")
+
+
+def test_a_changed_file_is_refused(tmp_path: Path) -> None:
+    """A file whose hash is another is named."""
+    _pack(tmp_path / "m.tar.gz", {"manifest.json": _manifest({"a": b"old"}), "a": b"new"})
+
+    with pytest.raises(ModelError, match="'a' is not what was written"):
+        read_model(tmp_path / "m.tar.gz")
+
+
+@pytest.mark.parametrize("members", [{}, {"a": b"1", "b": b"2"}])
+def test_missing_and_additional_files_are_refused(tmp_path: Path, members: dict[str, bytes]) -> None:
+    """The manifest and the archive must name the same files."""
+    _pack(tmp_path / "m.tar.gz", {"manifest.json": _manifest({"a": b"1"}), **members})
+
+    with pytest.raises(ModelError, match="doesn't hold the files"):
+        read_model(tmp_path / "m.tar.gz")
+
+
+def test_another_format_is_refused(tmp_path: Path) -> None:
+    """A model of a later version says so instead of half working."""
+    _pack(tmp_path / "m.tar.gz", {"manifest.json": _manifest({}, version=99)})
+
+    with pytest.raises(ModelError, match="format 99"):
+        read_model(tmp_path / "m.tar.gz")
+
+
+def test_links_are_refused(tmp_path: Path) -> None:
+    """Only regular files are read."""
+    with tarfile.open(tmp_path / "m.tar.gz", "w:gz") as tar:
+        member = tarfile.TarInfo("a")
+        member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(member)
+
+    with pytest.raises(ModelError, match="no regular file"):
+        read_model(tmp_path / "m.tar.gz")
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive at all", b"\x1f\x8b\x08\x00" + bytes(20)])
+def test_garbage_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Whatever is no archive is refused with an error of ours."""
+    (tmp_path / "m.tar.gz").write_bytes(content)
+
+    with pytest.raises(ModelError):
+        read_model(tmp_path / "m.tar.gz")
+
+
+def test_every_truncation_is_refused(tmp_path: Path) -> None:
+    """A model cut short anywhere is not read as a smaller model."""
+    write_model(tmp_path / "m.tar.gz", FILES)
+    whole = (tmp_path / "m.tar.gz").read_bytes()
+
+    for size in range(0, len(whole), 37):
+        (tmp_path / "cut.tar.gz").write_bytes(whole[:size])
+        with pytest.raises(ModelError):
+            read_model(tmp_path / "cut.tar.gz")
+
+
+def test_no_model_says_how_to_get_one(tmp_path: Path) -> None:
+    """Neither a missing file nor an empty folder is an obscure error."""
+    with pytest.raises(ModelError, match="manent train"):
+        read_model(tmp_path / "m.tar.gz")
+    with pytest.raises(ModelError, match="manent train"):
+        find_model(tmp_path)
+
+
+def test_the_newest_model_of_a_folder_is_found(tmp_path: Path) -> None:
+    """The time of change decides, not the name; what isn't finished doesn't count."""
+    for age, name in [(1, "z.tar.gz"), (3, "a.tar.gz"), (9, ".b.tar.gz.1"), (9, "notes.txt")]:
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (age, age))
+
+    assert find_model(tmp_path) == tmp_path / "a.tar.gz"
+    assert find_model(tmp_path / "z.tar.gz") == tmp_path / "z.tar.gz"
+
+
+@pytest.mark.parametrize("prefix", ["", "nlu-", "core-"])
+def test_names_tell_time_and_are_easy_to_say(prefix: str) -> None:
+    """A name is the prefix, the time and two words."""
+    assert re.fullmatch(rf"{prefix}\d{{8}}-\d{{6}}-[a-z]+-[a-z]+\.tar\.gz", model_name(prefix))

@@ -1,0 +1,12 @@
+"""A pipeline that many tests look at."""
+
+import pytest
+
+from manent.nlu.pipeline import Pipeline
+from nlu_samples import DEFAULT, data, trained
+
+
+@pytest.fixture(scope="session")
+def pizzeria() -> Pipeline:
+    """Return Rasa's default pipeline, trained on three intents."""
+    return trained(data(), *DEFAULT)

@@ -1,0 +1,175 @@
+import subprocess
+import sys
+
+import pytest
+
+from manent.core.domain import Domain
+from manent.core.errors import ModelError, ProjectError
+from manent.nlu.pipeline import Pipeline, load_pipeline
+from manent.nlu.training import train_pipeline
+from nlu_samples import DEFAULT, GREETINGS, config, data, domain, trained
+
+KEYWORDS = ({"name": "WhitespaceTokenizer"}, {"name": "KeywordIntentClassifier"})
+
+
+def test_the_result_has_rasas_shape(pizzeria: Pipeline) -> None:
+    """Every key of contract §4.2 that this pipeline makes is there."""
+    result = pizzeria.parse(" bring me two pizzas ")
+
+    assert list(result) == ["text", "intent", "entities", "text_tokens", "intent_ranking"]
+    assert result["text"] == "bring me two pizzas"
+    assert result["intent"] == result["intent_ranking"][0]
+    assert result["text_tokens"] == [[0, 5], [6, 8], [9, 12], [13, 19]]
+    assert [entity["entity"] for entity in result["entities"]] == ["amount", "dish"]
+    dish = result["entities"][1]
+    assert (dish["start"], dish["end"], dish["value"], dish["extractor"]) == (13, 19, "pizzas", "DIETClassifier")
+    assert dish["processors"] == ["EntitySynonymMapper"]
+    assert 0.5 < dish["confidence_entity"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [("hello", "greet"), ("hi there you", "greet"), ("see you", "goodbye"), ("bring me a pizza", "order")],
+)
+def test_what_was_taught_is_understood_for_sure(pizzeria: Pipeline, text: str, intent: str) -> None:
+    """Seven examples an intent are enough for confidences above 0.7."""
+    result = pizzeria.parse(text)
+
+    assert result["intent"]["name"] == intent
+    assert result["intent"]["confidence"] > 0.7
+
+
+@pytest.mark.parametrize("text", ["asdkjh qwlekj", "blorp", "مرحبا كيف حالك", "", "!!!", "zzz zzz zzz"])
+def test_nonsense_falls_back(pizzeria: Pipeline, text: str) -> None:
+    """What resembles no example gets the fallback intent, with the threshold as its confidence."""
+    result = pizzeria.parse(text)
+
+    assert result["intent"] == {"name": "nlu_fallback", "confidence": 0.3}
+    assert result["intent_ranking"][0] == result["intent"]
+    assert result["intent_ranking"][1]["confidence"] < 0.4
+
+
+def test_words_that_were_never_taught_are_understood_by_their_meaning(pizzeria: Pipeline) -> None:
+    """Word vectors know that a drink is not far from a dish and a farewell not from a goodbye."""
+    assert pizzeria.parse("farewell")["intent_ranking"][-1]["name"] != "goodbye"
+    ranking = [item["name"] for item in pizzeria.parse("farewell")["intent_ranking"] if item["name"] != "nlu_fallback"]
+    assert ranking[0] == "goodbye"
+
+
+def test_a_payload_replaces_the_result(pizzeria: Pipeline) -> None:
+    """`/intent{…}` is not classified."""
+    result = pizzeria.parse('/order{"dish": "tea"}')
+
+    assert result["intent"] == {"name": "order", "confidence": 1.0}
+    assert result["entities"][0]["value"] == "tea"
+    assert "text_tokens" not in result
+
+
+def test_a_pipeline_without_a_classifier_has_no_intent() -> None:
+    """There is a null intent with confidence 0, and no ranking."""
+    result = trained(data(), {"name": "WhitespaceTokenizer"}).parse("hello")
+
+    assert result == {
+        "text": "hello",
+        "intent": {"name": None, "confidence": 0.0},
+        "entities": [],
+        "text_tokens": [[0, 5]],
+    }
+
+
+def test_an_empty_pipeline_parses() -> None:
+    """A model without an NLU part answers payloads and nothing else."""
+    assert load_pipeline({}, Domain()).parse("hello") == {
+        "text": "hello",
+        "intent": {"name": None, "confidence": 0.0},
+        "entities": [],
+    }
+
+
+def test_one_intent_can_be_told_from_nothing() -> None:
+    """With a single intent, its examples have a high confidence and nonsense a low one."""
+    pipeline = trained(data({"greet": GREETINGS["greet"]}), *DEFAULT)
+
+    assert pipeline.parse("hello there")["intent"]["name"] == "greet"
+    assert pipeline.parse("xq zzt brr")["intent"]["name"] == "nlu_fallback"
+
+
+def test_training_is_reproducible() -> None:
+    """The same data and configuration make the same bytes."""
+    nlu = data()
+
+    assert train_pipeline(config(*DEFAULT), nlu, domain(nlu)) == train_pipeline(config(*DEFAULT), nlu, domain(nlu))
+
+
+def test_unchanged_components_are_taken_over() -> None:
+    """Only what changed, and what depends on it, is trained again."""
+    nlu = data()
+    first = train_pipeline(config(*DEFAULT), nlu, domain(nlu))
+    told: list[str] = []
+    train_pipeline(config(*DEFAULT), nlu, domain(nlu), previous=first, progress=told.append)
+    assert not [line for line in told if line.endswith("training")]
+
+    told.clear()
+    changed = (*DEFAULT[:-1], {"name": "FallbackClassifier", "threshold": 0.5})
+    again = train_pipeline(config(*changed), nlu, domain(nlu), previous=first, progress=told.append)
+    assert [line for line in told if line.endswith("training")] == ["FallbackClassifier: training"]
+    assert load_pipeline(again, domain(nlu)).parse("blorp")["intent"]["confidence"] == 0.5
+
+
+def test_new_examples_train_the_classifier_again() -> None:
+    """A component that reads the examples has another fingerprint when they change."""
+    first = train_pipeline(config(*DEFAULT), data(), domain(data()))
+    more = data({**GREETINGS, "thank": ["thanks", "thank you", "many thanks"]})
+    again = train_pipeline(config(*DEFAULT), more, domain(more), previous=first)
+
+    assert load_pipeline(again, domain(more)).parse("thank you")["intent"]["name"] == "thank"
+
+
+def test_unknown_components_are_named() -> None:
+    """A misspelt component stops the training with its name."""
+    with pytest.raises(ProjectError, match="DITEClassifier"):
+        train_pipeline(config({"name": "DITEClassifier"}), data(), Domain())
+
+
+def test_options_without_meaning_are_named_once() -> None:
+    """What is accepted and ignored is said in one line."""
+    told: list[str] = []
+    component = {"name": "DIETClassifier", "epochs": 5, "transformer_size": 64}
+    train_pipeline(config({"name": "WhitespaceTokenizer"}, component), data(), Domain(), progress=told.append)
+
+    assert [line for line in told if "no meaning" in line] == [
+        "DIETClassifier: epochs, transformer_size have no meaning here and are ignored."
+    ]
+
+
+def test_a_damaged_model_is_refused() -> None:
+    """Bytes that are no arrays or no JSON of ours are an error of the model, not a crash."""
+    nlu = data()
+    files = train_pipeline(config(*KEYWORDS), nlu, domain(nlu))
+
+    for name in files:
+        with pytest.raises(ModelError):
+            load_pipeline({**files, name: b"\x80\x04."}, domain(nlu)).parse("hello")
+
+
+def test_a_model_remembers_its_word_vectors() -> None:
+    """A model that was trained with other vectors is refused."""
+    nlu = data()
+    files = train_pipeline(config(*DEFAULT), nlu, domain(nlu))
+    index = files["nlu/pipeline.json"]
+    digest = index[index.rindex(b'"vectors":"') + 11 :][:64]
+
+    with pytest.raises(ModelError, match="other word vectors"):
+        load_pipeline({**files, "nlu/pipeline.json": index.replace(digest, b"0" * 64)}, domain(nlu))
+
+
+def test_parsing_needs_no_training_libraries() -> None:
+    """A process that only loads and parses imports neither SciPy, scikit-learn nor wordllama."""
+    code = (
+        "import sys; from manent.nlu.pipeline import load_pipeline; from manent.nlu.vectors import load_vectors; "
+        "load_vectors().text(['hello']); "
+        "print([name for name in ('scipy', 'sklearn', 'wordllama', 'matplotlib') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert found.stdout.strip() == "[]"
