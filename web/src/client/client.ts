@@ -96,6 +96,8 @@ export class ConversationClient {
   private failures = 0;
   private sending: string | null = null;
   private readonly sendFailures = new Map<string, number>();
+  /** What this tab wrote, as long as it is on its way: its loss is shown here. */
+  private readonly written = new Set<string>();
   private resyncing: Promise<void> | null = null;
   private retryTimer: Timer | null = null;
   private sendTimer: Timer | null = null;
@@ -161,6 +163,7 @@ export class ConversationClient {
     const known = this.session ?? this.memory.get();
     const metadata = { ...this.options.metadata, ...extra.metadata };
     const last = this.outbox.list().at(-1)?.written ?? 0;
+    this.written.add(message_id);
     this.outbox.put({
       message_id,
       session_id: known?.session_id ?? null,
@@ -189,6 +192,7 @@ export class ConversationClient {
 
   /** Give a message up that was not sent. */
   discard(message_id: string): void {
+    this.written.delete(message_id);
     if (this.outbox.remove(message_id)) this.tellOutbox();
   }
 
@@ -310,8 +314,8 @@ export class ConversationClient {
   }
 
   private storeChanged(key: string): void {
-    if (this.outbox.owns(key) && this.outbox.reload()) {
-      this.tellOutbox();
+    if (this.outbox.owns(key)) {
+      this.outboxChanged();
     } else if (this.memory.owns(key) && this.phase === "ready" && !this.plain) {
       // Another tab began a conversation, or two tabs began one at once: all follow what is stored.
       const stored = this.memory.get();
@@ -322,10 +326,25 @@ export class ConversationClient {
     }
   }
 
+  private outboxChanged(): void {
+    const { changed, gone } = this.outbox.reload();
+    // A tab that moved on to another conversation gives up what was written for this one.
+    const stored = this.memory.get();
+    const dropped = gone.filter(
+      (entry) => this.written.delete(entry.message_id) && entry.epoch !== stored?.epoch,
+    );
+    if (dropped.length > 0) this.tellDropped(dropped);
+    if (changed) this.tellOutbox();
+  }
+
   // -- joining ------------------------------------------------------------------------------------------------
 
   private join(): void {
     if (this.phase === "closed" || this.phase === "waiting") return;
+    const stored = this.memory.get();
+    // While we were away another tab may have gone over to another conversation.
+    if (this.session !== null && stored !== null && stored.session_id !== this.session.session_id)
+      this.leave();
     this.phase = "joining";
     this.joins += 1;
     void this.joinOnce(this.joins);
@@ -447,7 +466,7 @@ export class ConversationClient {
     this.sendTimer = null;
     this.tell({ type: "connection", status: "online" });
     this.setTyping(typing);
-    if (this.outbox.reload()) this.tellOutbox();
+    this.outboxChanged();
     const initial = this.options.initial_payload;
     if (!resumed && initial !== undefined && initial !== "" && this.outbox.list().length === 0) {
       // One id per log: two tabs that open at once greet once.
@@ -600,6 +619,7 @@ export class ConversationClient {
     this.position = position;
     if (message.role === "bot") this.setTyping(false);
     if (outcome !== "known") this.tell({ type: "message", message });
+    if (message.role === "user") this.written.delete(message.message_id);
     if (message.role === "user" && this.outbox.remove(message.message_id)) {
       this.tellOutbox();
       this.flush();
@@ -756,6 +776,7 @@ export class ConversationClient {
 
   /** What was written for a conversation that is gone is shown once, and never sent. */
   private tellDropped(entries: readonly OutboxEntry[]): void {
+    for (const entry of entries) this.written.delete(entry.message_id);
     const words = entries.map((entry) => entry.title ?? entry.message).join("\n");
     this.tell({ type: "notice", notice: { code: "conversation_changed", message: words } });
   }

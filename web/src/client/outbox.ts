@@ -57,9 +57,10 @@ export class Outbox {
     return key.startsWith(this.prefix);
   }
 
-  /** Read what other tabs and earlier visits left. Returns true when something changed. */
-  reload(): boolean {
+  /** Read what other tabs and earlier visits left; `gone` is what another tab had acknowledged, or gave up. */
+  reload(): { changed: boolean; gone: OutboxEntry[] } {
     let changed = false;
+    const gone: OutboxEntry[] = [];
     const stored = new Set<string>();
     for (const key of this.store.keys(this.prefix)) {
       const entry = read(this.store.get(key));
@@ -72,13 +73,14 @@ export class Outbox {
       }
     }
     for (const entry of this.entries.values()) {
-      // Another tab had it acknowledged, or discarded it; what was said comes back as an echo.
+      // What was said comes back as an echo.
       if (entry.state !== "sent" && !stored.has(entry.message_id)) {
         this.entries.delete(entry.message_id);
+        gone.push(entry);
         changed = true;
       }
     }
-    return changed;
+    return { changed, gone };
   }
 
   /** In the order they were written. */

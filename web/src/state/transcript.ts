@@ -93,11 +93,24 @@ export function transcript(state: ChatState, start = 0, end = state.messages.len
       items.push({ kind: "divider", key: `divider ${message.id}`, reason: message.divider });
       starts = true;
     }
-    if (isDrawn(message)) items.push(item(message, starts, choices.get(i) ?? OPEN));
+    if (isDrawn(message) && !joinCards(items, message))
+      items.push(item(message, starts, choices.get(i) ?? OPEN));
     if (isDrawn(message)) before = message;
   }
   if (end === messages.length) items.push(...pendingItems(pending, before));
   return items;
+}
+
+/** A server sends each card of one answer as a part of its own; they are read beside each other. */
+function joinCards(items: Item[], message: Message): boolean {
+  const last = items.at(-1);
+  if (message.role !== "bot" || last?.kind !== "bot" || last.message.seq !== message.seq) return false;
+  const [piece, ...others] = contentsOf(message);
+  const before = last.contents.at(-1);
+  if (piece?.kind !== "cards" || others.length > 0 || before?.kind !== "cards") return false;
+  const joined = { ...before, cards: [...before.cards, ...piece.cards] };
+  items[items.length - 1] = { ...last, contents: [...last.contents.slice(0, -1), joined] };
+  return true;
 }
 
 function item(message: Message, starts: boolean, choice: Choice): Item {

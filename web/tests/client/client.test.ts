@@ -239,6 +239,20 @@ describe("sending", () => {
     expect(tab.state.outbox).toEqual([]);
   });
 
+  it("tells the tab that wrote it, when another tab had the conversation erased", async () => {
+    const tab = await world.tab();
+    const other = await world.tab();
+    await other.goes("offline");
+    other.client.send("a secret");
+    await tab.client.erase();
+    await settle();
+    await other.goes("online");
+
+    expect(other.notices()).toEqual(["conversation_changed"]);
+    expect(world.server.count("user_uttered")).toBe(0);
+    expect(other.client.sessionId).toBe(tab.client.sessionId);
+  });
+
   it("drops a message that the server answers with conversation_changed, and reads the new log", async () => {
     const tab = await world.tab();
     const id = tab.client.sessionId!;

@@ -166,6 +166,23 @@ describe("the transcript", () => {
     expect(choice({ ...asked, outbox: [{ ...entry, state: "failed" }] })?.open).toBe(true);
   });
 
+  it("puts the cards of one answer beside each other", () => {
+    const card = (title: string) => ({ attachment: { type: "template", payload: { elements: { title } } } });
+    const items = transcript(
+      showing(
+        bot(1, { text: "Two:" }, 0, 3),
+        bot(1, card("A"), 1, 3),
+        bot(1, card("B"), 2, 3),
+        bot(2, card("C")),
+      ),
+    );
+    const cards = items
+      .flatMap((item) => (item.kind === "bot" ? item.contents : []))
+      .filter((piece) => piece.kind === "cards");
+
+    expect(cards.map((piece) => piece.cards.map((one) => one.title))).toEqual([["A", "B"], ["C"]]);
+  });
+
   it("knows in a window what was said after it", () => {
     const asked = bot(1, { text: "?", quick_replies: [{ title: "Yes", payload: "/yes" }] });
     const items = transcript(showing(asked, bot(2), user(3, "no")), 0, 1);

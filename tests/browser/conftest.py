@@ -1,0 +1,97 @@
+"""A real Chromium and a real server for every test of the web chat.
+
+Chromium is Debian's (`CHROMIUM` names another); nothing is downloaded. A test waits for states of the page, never for
+a time.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from browser.chat import Chat
+from browser.servers import ChatServer, trained_copy
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+]
+TIMEOUT_MS = 10_000
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, started once."""
+    if not Path(CHROMIUM).exists():
+        pytest.fail(f"{CHROMIUM} is missing: apt-get install chromium, or name one in CHROMIUM")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def trained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tests' own little project, trained once."""
+    return trained_copy(Path(__file__).parent / "project", tmp_path_factory.mktemp("browser") / "project")
+
+
+@pytest.fixture(scope="session")
+def running_server(trained_project: Path) -> Iterator[ChatServer]:
+    """One server for all tests: each visitor has a conversation of their own."""
+    running = ChatServer(project=trained_project)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def server(running_server: ChatServer) -> ChatServer:
+    """The running server. A test may kill it; the next one finds it running again, on the same port."""
+    if not running_server.is_running:
+        running_server.start()
+    return running_server
+
+
+@pytest.fixture
+def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Opens contexts (each is a visitor with a storage of their own) that end with the test."""
+    contexts: list[BrowserContext] = []
+
+    def new(**options: Any) -> BrowserContext:
+        context = browser.new_context(
+            **({"locale": "en-GB", "timezone_id": "UTC", "reduced_motion": "reduce"} | options)
+        )  # type: ignore[arg-type]
+        context.set_default_timeout(TIMEOUT_MS)
+        contexts.append(context)
+        return context
+
+    yield new
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def context(open_context: Callable[..., BrowserContext]) -> BrowserContext:
+    """One visitor."""
+    return open_context()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """One tab."""
+    return context.new_page()
+
+
+@pytest.fixture
+def chat(page: Page, server: ChatServer) -> Chat:
+    """The hosted page in that tab, ready to be written in."""
+    return Chat(page).open(server.url)
