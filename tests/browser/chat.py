@@ -79,7 +79,8 @@ class Chat:
     def lines(self) -> list[str]:
         """What stands in the conversation, in order: each message's visible words, `> ` before the visitor's."""
         script = """log => [...log.querySelectorAll('[part~=message]')].map(message => {
-            const words = [...message.querySelectorAll('.text, .bubble, .buttons button span')].map(e => e.innerText.trim());
+            const pieces = message.querySelectorAll('.text, .bubble, .buttons button span');
+            const words = [...pieces].map(piece => piece.innerText.trim());
             return (message.part.contains('user') ? '> ' : '') + words.join(' / ');
         })"""
         return list(self.log.evaluate(script))

@@ -67,9 +67,8 @@ def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
     contexts: list[BrowserContext] = []
 
     def new(**options: Any) -> BrowserContext:
-        context = browser.new_context(
-            **({"locale": "en-GB", "timezone_id": "UTC", "reduced_motion": "reduce"} | options)
-        )  # type: ignore[arg-type]
+        defaults: dict[str, Any] = {"locale": "en-GB", "timezone_id": "UTC", "reduced_motion": "reduce"}
+        context = browser.new_context(**(defaults | options))
         context.set_default_timeout(TIMEOUT_MS)
         contexts.append(context)
         return context

@@ -1,4 +1,4 @@
-"""The real `manent run` for browser tests: on a port that stays the same when the server is killed and started again."""
+"""The real `manent run` for browser tests: on a port that stays the same when it is killed and started again."""
 
 import os
 import shutil
