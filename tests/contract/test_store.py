@@ -8,8 +8,8 @@ import pytest
 from logs import MakeStore, accept, empty, talk, turn
 from manent.core.errors import InternalError, StoreError
 from manent.core.events import UserUttered, decode_event
-from manent.core.log import Append, Head, Lease, Snapshot
-from manent.runtime.ports import ConversationStore, DuplicateMessage, VersionConflict
+from manent.core.log import Append, CancelReminders, FireReminder, Head, Lease, Reminder, Snapshot
+from manent.runtime.ports import ConversationStore, DuplicateMessage, ReminderGone, VersionConflict
 
 
 async def test_append_creates_and_keeps_everything(store: ConversationStore) -> None:
@@ -527,3 +527,100 @@ async def test_cancelled_append_harms_nobody(store: ConversationStore) -> None:
     await store.append(turn(empty("bob")))
 
     assert await store.head("bob") is not None
+
+
+def _remind(
+    head: Head, name: str = "tea", *, due: float = 50.0, intent: str = "ping", entities: object = None
+) -> Append:
+    """A turn that schedules a reminder."""
+    append = turn(head)
+    reminder = Reminder(
+        sender_id=head.sender_id, name=name, seq=append.head.version, due=due, intent=intent, entities=entities
+    )
+    return replace(append, reminders=(reminder,))
+
+
+async def test_reminders_are_due_in_order(store: ConversationStore) -> None:
+    """Scheduled reminders are handed out when they are due, the longest overdue first, whatever conversation."""
+    for sender_id, due in (("ada", 30.0), ("bob", 10.0), ("cyd", 20.0)):
+        await store.append(_remind(empty(sender_id), due=due))
+
+    assert [one.sender_id for one in await store.due_reminders(now=25.0)] == ["bob", "cyd"]
+    assert [one.sender_id for one in await store.due_reminders(now=99.0, limit=1)] == ["bob"]
+    assert await store.due_reminders(now=5.0) == []
+    assert await store.next_reminder() == 10.0
+
+
+async def test_reminder_comes_back_whole(make_store: MakeStore) -> None:
+    """A reminder has all its fields after the store was closed and opened again."""
+    store = make_store()
+    await store.open()
+    append = _remind(empty(), entities={"what": "tea"})
+    await store.append(append)
+    await store.close()
+    store = make_store()
+    await store.open()
+
+    assert tuple(await store.due_reminders(now=99.0)) == append.reminders
+    await store.close()
+
+
+async def test_same_name_replaces_a_reminder(store: ConversationStore) -> None:
+    """The same name replaces within the conversation and leaves other conversations alone."""
+    first = _remind(empty(), due=10.0)
+    await store.append(first)
+    await store.append(_remind(first.head, due=60.0))
+    await store.append(_remind(empty("bob"), due=20.0))
+
+    assert [(one.sender_id, one.due) for one in await store.due_reminders(now=99.0)] == [("bob", 20.0), ("ada", 60.0)]
+
+
+@pytest.mark.parametrize(
+    ("cancel", "left"),
+    [
+        (CancelReminders(), []),
+        (CancelReminders(name="tea"), ["cake"]),
+        (CancelReminders(intent="eat"), ["tea"]),
+        (CancelReminders(entities=[{"entity": "what", "value": "tea"}]), ["cake"]),
+        (CancelReminders(name="tea", intent="eat"), ["tea", "cake"]),
+    ],
+)
+async def test_cancel_matches_every_given_field(
+    store: ConversationStore, cancel: CancelReminders, left: list[str]
+) -> None:
+    """Cancelling drops what matches all that is given; nothing given drops everything."""
+    first = _remind(empty(), "tea", due=1.0, entities={"what": "tea"})
+    await store.append(first)
+    second = _remind(first.head, "cake", due=2.0, intent="eat")
+    await store.append(second)
+    await store.append(replace(turn(second.head), reminders=(cancel,)))
+
+    assert [one.name for one in await store.due_reminders(now=99.0)] == left
+
+
+async def test_reminder_fires_once(store: ConversationStore) -> None:
+    """The append that uses up a reminder is written once; the second one, and one of an older name, writes nothing."""
+    scheduled = _remind(empty())
+    await store.append(scheduled)
+    fire = FireReminder(name="tea", seq=scheduled.head.version)
+    fired = replace(turn(scheduled.head, "fired"), reminders=(fire,))
+    await store.append(fired)
+
+    assert await store.next_reminder() is None
+    with pytest.raises(ReminderGone):
+        await store.append(replace(turn(fired.head, "again"), reminders=(fire,)))
+    with pytest.raises(ReminderGone):
+        await store.append(replace(turn(fired.head), reminders=(replace(fire, seq=1),)))
+    assert await store.head("ada") == fired.head
+
+
+async def test_reminders_end_with_their_conversation(store: ConversationStore) -> None:
+    """Erasing, replacing or purging a conversation drops its reminders."""
+    for sender_id in ("ada", "bob", "cyd"):
+        await store.append(_remind(empty(sender_id)))
+    await store.erase("ada", new_epoch="e2")
+    await store.replace(turn(replace(empty("bob"), epoch="e2")), expected_epoch="e1")
+    assert [one.sender_id for one in await store.due_reminders(now=99.0)] == ["cyd"]
+    await store.purge(older_than=1e12)
+
+    assert await store.next_reminder() is None

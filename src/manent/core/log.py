@@ -5,7 +5,7 @@ names the epoch and the version that it builds on. All else is a reader of the l
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from manent.core.events import Event
 
@@ -103,6 +103,65 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reminder:
+    """Something for later: the bot shall act as if the user had meant `intent`.
+
+    Attributes:
+        name: unique in its conversation; the same name again replaces it.
+        seq: number of the event that scheduled it.
+        due: seconds since the epoch.
+        entities: as the event has them.
+        channel: name of the output channel it was scheduled on.
+        kill_on_user_msg: any message after it makes it void.
+    """
+
+    sender_id: str
+    name: str
+    seq: int
+    due: float
+    intent: str
+    entities: Any = None
+    channel: str = ""
+    kill_on_user_msg: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelReminders:
+    """Drop the reminders of the conversation that match every given field; none given: all."""
+
+    name: str | None = None
+    intent: str | None = None
+    entities: Any = None
+
+    def matches(self, reminder: Reminder) -> bool:
+        """Whether a reminder is one of those."""
+        return (
+            self.name in (None, reminder.name)
+            and self.intent in (None, reminder.intent)
+            and (self.entities is None or entity_values(self.entities) == entity_values(reminder.entities))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FireReminder:
+    """Use up a reminder: the append that carries it is written only if the reminder is still there."""
+
+    name: str
+    seq: int
+
+
+ReminderChange = Reminder | CancelReminders | FireReminder
+
+
+def entity_values(entities: Any) -> list[tuple[str, str]]:
+    """Return what entities say, whether they are an object entity → value or a list of entities in Rasa's form."""
+    if isinstance(entities, dict):
+        return sorted((str(name), repr(value)) for name, value in entities.items())
+    found = [entity for entity in entities or () if isinstance(entity, dict)]
+    return sorted((str(entity.get("entity")), repr(entity.get("value"))) for entity in found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Append:
     """One atomic addition to a log.
 
@@ -112,6 +171,7 @@ class Append:
         entries: numbered `expected_version + 1` … `head.version`; may be empty (a lease taken, `plain_seq` moved).
         accepted: message ids used up by it.
         snapshot: to be kept with it.
+        reminders: scheduled, cancelled and used up with it, in this order.
     """
 
     head: Head
@@ -119,6 +179,7 @@ class Append:
     entries: tuple[LogEntry, ...] = ()
     accepted: tuple[Accepted, ...] = ()
     snapshot: Snapshot | None = None
+    reminders: tuple[ReminderChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from manent.core.errors import ManentError
 from manent.core.events import Json
-from manent.core.log import Accepted, Append, Head, LogEntry, Page, Snapshot
+from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Snapshot
 
 
 class VersionConflict(ManentError):
@@ -25,6 +25,13 @@ class DuplicateMessage(ManentError):
     def __init__(self, accepted: Accepted) -> None:
         super().__init__("duplicate_message", f"message {accepted.message_id!r} was accepted before")
         self.accepted = accepted
+
+
+class ReminderGone(ManentError):
+    """An append uses up a reminder that is not there any more. Nothing was written."""
+
+    def __init__(self, sender_id: str, name: str) -> None:
+        super().__init__("reminder_gone", f"the reminder {name!r} of {sender_id!r} is gone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +75,7 @@ class ConversationStore(Protocol):
         Raises:
             VersionConflict: the log's epoch or version is another.
             DuplicateMessage: an accepted id was used before in this conversation.
+            ReminderGone: a reminder that it uses up is not there.
         """
 
     async def load(self, sender_id: str, *, before: int | None = None) -> Loaded | None:
@@ -104,6 +112,12 @@ class ConversationStore(Protocol):
 
     async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
         """Return heads whose turn is open and whose lease (if any) has run out at `now`."""
+
+    async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
+        """Return reminders that are due at `now`, the longest overdue first."""
+
+    async def next_reminder(self) -> float | None:
+        """Return when the next reminder is due (it may be overdue), None when there is none."""
 
     async def purge(self, *, older_than: float) -> int:
         """Remove conversations whose newest change is before that time (seconds since the epoch); return how many."""

@@ -11,8 +11,18 @@ from itertools import islice
 
 from manent.core.errors import StoreError
 from manent.core.events import encode_event
-from manent.core.log import Accepted, Append, Head, LogEntry, Page, Snapshot
-from manent.runtime.ports import DuplicateMessage, Loaded, VersionConflict
+from manent.core.log import (
+    Accepted,
+    Append,
+    CancelReminders,
+    FireReminder,
+    Head,
+    LogEntry,
+    Page,
+    Reminder,
+    Snapshot,
+)
+from manent.runtime.ports import DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
 
 
@@ -22,13 +32,26 @@ class _Conversation:
     entries: list[LogEntry] = field(default_factory=list)
     accepted: dict[str, Accepted] = field(default_factory=dict)
     snapshots: dict[int, Snapshot] = field(default_factory=dict)
+    reminders: dict[str, Reminder] = field(default_factory=dict)
 
     def take(self, append: Append) -> None:
         self.entries.extend(append.entries)
         self.accepted.update((accepted.message_id, accepted) for accepted in append.accepted)
         if append.snapshot is not None:
             self.snapshots[append.snapshot.version] = append.snapshot
+        for change in append.reminders:
+            match change:
+                case Reminder():
+                    self.reminders[change.name] = change
+                case CancelReminders():
+                    self.reminders = {name: one for name, one in self.reminders.items() if not change.matches(one)}
+                case FireReminder():
+                    del self.reminders[change.name]
         self.head = append.head
+
+    def has(self, change: FireReminder) -> bool:
+        found = self.reminders.get(change.name)
+        return found is not None and found.seq == change.seq
 
 
 class MemoryStore:
@@ -78,6 +101,9 @@ class MemoryStore:
         for accepted in append.accepted:
             if accepted.message_id in found.accepted:
                 raise DuplicateMessage(found.accepted[accepted.message_id])
+        for change in append.reminders:
+            if isinstance(change, FireReminder) and not found.has(change):
+                raise ReminderGone(sender_id, change.name)
         self._conversations[sender_id] = found
         found.take(append)
 
@@ -167,6 +193,19 @@ class MemoryStore:
         heads = [found.head for found in self._conversations.values() if found.head.open_turn]
         free = [head for head in heads if head.lease is None or head.lease.until <= now]
         return sorted(free, key=lambda head: (head.updated, head.sender_id))[:limit]
+
+    async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
+        """See `ConversationStore.due_reminders`."""
+        due = [reminder for reminder in self._reminders() if reminder.due <= now]
+        return sorted(due, key=lambda reminder: (reminder.due, reminder.sender_id, reminder.name))[:limit]
+
+    async def next_reminder(self) -> float | None:
+        """See `ConversationStore.next_reminder`."""
+        return min((reminder.due for reminder in self._reminders()), default=None)
+
+    def _reminders(self) -> Iterable[Reminder]:
+        self._find("")
+        return (reminder for found in self._conversations.values() for reminder in found.reminders.values())
 
     async def purge(self, *, older_than: float) -> int:
         """See `ConversationStore.purge`."""

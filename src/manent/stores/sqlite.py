@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from manent.core.errors import StoreError
-from manent.core.log import Accepted, Append, Head, LogEntry, Page, Snapshot
+from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Snapshot
 from manent.runtime.ports import Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
 from manent.stores.memory import empty_head
+from manent.stores.sqlite_reminders import due_reminders, next_reminder
 from manent.stores.sqlite_rows import HEAD_COLUMNS, head_of_row
 from manent.stores.sqlite_schema import connect, prepare_file
 from manent.stores.sqlite_writer import AppendWork, Writer, append_to_new, find_accepted, insert_head, store_error
@@ -149,6 +150,14 @@ class SqliteStore:
         """See `ConversationStore.unfinished`."""
         where = "open_turn AND (lease_until IS NULL OR lease_until <= ?) ORDER BY updated, sender_id LIMIT ?"
         return await self._read(lambda cursor: _heads(cursor, where, (now, limit)))
+
+    async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
+        """See `ConversationStore.due_reminders`."""
+        return await self._read(lambda cursor: due_reminders(cursor, now, limit))
+
+    async def next_reminder(self) -> float | None:
+        """See `ConversationStore.next_reminder`."""
+        return await self._read(next_reminder)
 
     async def purge(self, *, older_than: float) -> int:
         """See `ConversationStore.purge`. Runs in steps, between which others write."""
@@ -280,7 +289,7 @@ def _tail(cursor: sqlite3.Cursor, sender_id: str, after: int, limit: int) -> lis
 
 def _forget(cursor: sqlite3.Cursor, sender_id: str) -> None:
     """Delete all that belongs to a conversation, and it."""
-    for table in ("events", "accepted", "snapshots"):
+    for table in ("events", "accepted", "snapshots", "reminders"):
         cursor.execute(
             f"DELETE FROM {table} WHERE conversation_id = (SELECT id FROM conversations WHERE sender_id = ?)",
             (sender_id,),

@@ -7,6 +7,7 @@ connections here.
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 
 from manent.core.errors import StoreError
@@ -14,7 +15,7 @@ from manent.core.errors import StoreError
 APPLICATION_ID = 0x4D414E45
 """`MANE` in SQLite's header: the file is a Manent store."""
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a file at another revision is not opened."""
 
 BUSY_TIMEOUT_S = 5.0
@@ -68,6 +69,15 @@ CREATE TABLE snapshots (
     data BLOB NOT NULL,
     CONSTRAINT pk_snapshots PRIMARY KEY (conversation_id, version)
 );
+CREATE TABLE reminders (
+    conversation_id INTEGER NOT NULL,
+    name VARCHAR(255) NOT NULL,
+    seq BIGINT NOT NULL,
+    due DOUBLE NOT NULL,
+    data TEXT NOT NULL,
+    CONSTRAINT pk_reminders PRIMARY KEY (conversation_id, name)
+) WITHOUT ROWID;
+CREATE INDEX ix_reminders_due ON reminders (due);
 CREATE TABLE meta (
     name VARCHAR(64) NOT NULL,
     value BLOB NOT NULL,
@@ -107,17 +117,30 @@ def prepare_file(path: Path, *, durability: str) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     is_new = not path.exists()
+    until = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            _prepare(path, durability=durability)
+            break
+        except sqlite3.OperationalError as error:
+            # turning WAL on beside another process that does the same is refused at once, without waiting
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+    if is_new:
+        _sync_folder(path.parent)
+
+
+def _prepare(path: Path, *, durability: str) -> None:
     connection = connect(path, durability=durability)
     try:
-        if is_new or is_empty(connection):
+        if is_empty(connection):
             connection.execute("PRAGMA journal_mode = WAL")
             _lay_out(connection)
         _check(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
     finally:
         connection.close()
-    if is_new:
-        _sync_folder(path.parent)
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:

@@ -21,6 +21,7 @@ from manent.core.errors import InternalError, ManentError, StoreError
 from manent.core.log import Accepted, Append, Head
 from manent.runtime.ports import DuplicateMessage, VersionConflict
 from manent.stores import sqlite_rows as rows
+from manent.stores.sqlite_reminders import change_reminders, check_reminders
 from manent.stores.sqlite_schema import BUSY_TIMEOUT_S, connect
 
 BATCH_LIMIT: Final = 256
@@ -260,6 +261,7 @@ class Writer:
                 before = find_accepted(cursor, sender_id, message_id)
                 if before is not None:
                     raise DuplicateMessage(before)
+            check_reminders(cursor, conversation_id, sender_id, append.reminders)
             append_together(cursor, [(conversation_id, work)])
         if len(self._known) >= _KNOWN_LIMIT:
             self._known.clear()
@@ -367,6 +369,9 @@ def append_together(cursor: sqlite3.Cursor, works: Sequence[tuple[int, AppendWor
     if rows.insert_rows(cursor, rows.INSERT_ACCEPTED, accepted) != len(accepted):
         raise BulkFailed
     rows.insert_rows(cursor, rows.INSERT_SNAPSHOTS, snapshots)
+    for conversation_id, work in works:
+        if work.append.reminders and not change_reminders(cursor, conversation_id, work.append.reminders):
+            raise BulkFailed
 
 
 def append_to_new(cursor: sqlite3.Cursor, work: AppendWork) -> int:

@@ -76,6 +76,17 @@ snapshots = sa.Table(
     sa.Column("data", sa.LargeBinary, nullable=False),
 )
 
+reminders = sa.Table(
+    "reminders",
+    metadata,
+    sa.Column("conversation_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("due", sa.Double, nullable=False, index=True),
+    sa.Column("data", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 meta = sa.Table(
     "meta",
     metadata,
