@@ -175,7 +175,7 @@ class Player:
                 self.reminders = [each for each in self.reminders if each[1] is not reminder]
                 if self._is_alive(reminder):
                     turn = self.turn()
-                    self.drive(turn, turn.trigger(reminder.intent, reminder.entities, input_channel="callback"))
+                    self.drive(turn, turn.trigger(reminder.intent, reminder.entities))
 
     def _is_alive(self, reminder: ReminderScheduled) -> bool:
         newest_first = list(reversed(self.events))

@@ -17,7 +17,10 @@ from manent.dialogue.steps import Activity, CallAction, Env, Generate
 
 log = logging.getLogger(__name__)
 
-_OVERRIDES = ("text", "image", "custom", "attachment", "elements", "quick_replies")
+_OWN_KEYS = frozenset(
+    ("response", "template", "text", "image", "custom", "attachment", "elements", "quick_replies", "buttons")
+)
+"""Keys of an action server's response that are part of the message rather than values for its templates."""
 
 
 class ActionRejected(Exception):
@@ -120,19 +123,17 @@ class Acting:
 
     def _said(self, response: Json, trailing: Sequence[Event]) -> Activity[BotUttered | None]:
         """Make the bot event of one of an action server's responses (contract §9)."""
-        given = dict(response)
-        name = given.pop("response", None)
+        given = {key: value for key, value in response.items() if value and key != "response"}
+        name = response.get("response")
         if not name:
             return bot_event({key: value for key, value in given.items() if key != "template"})
-        base = yield from self.message(name, given, trailing=trailing)
+        arguments = {key: value for key, value in response.items() if key not in _OWN_KEYS}
+        base = yield from self.message(name, arguments, trailing=trailing)
         if base is None:
             return None
-        message = dict(base)
-        for key, value in given.items():
-            if key == "buttons":
-                message["buttons"] = [*(message.get("buttons") or ()), *(value or ())]
-            elif key not in _OVERRIDES or value:
-                message[key] = value
+        message = {**base, **given}
+        if "buttons" in given:
+            message["buttons"] = [*(base.get("buttons") or ()), *given["buttons"]]
         return bot_event(message, utter_action=name)
 
 

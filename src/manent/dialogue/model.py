@@ -182,7 +182,7 @@ class _RuleFile(msgspec.Struct):
     options: RuleOptions
     entries: list[_RuleEntryFile]
     loops: list[_LoopEntryFile]
-    hidden_loops: list[str]
+    hidden_loops: list[tuple[str, str]]
 
 
 class _MemoizationFile(msgspec.Struct):

@@ -174,9 +174,11 @@ class Responses:
         """Choose a variation and fill it in.
 
         Args:
+            name: the response, `utter_…`.
             slots: every slot's value.
             arguments: further values, which win over slots.
             channel: name of the output channel.
+            rng: picks among variations that suit equally.
 
         Returns:
             A message as JSON (`text, buttons, image, …` as far as given), or None when no variation suits.

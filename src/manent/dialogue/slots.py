@@ -74,6 +74,8 @@ class SlotFiller:
         """Return the slot events (and bot events of custom extraction actions) of a message.
 
         Args:
+            acting: what actions work with; its tracker has the message already.
+            heard: the message, and the form that it meets.
             trailing: events that precede, though the tracker has not got them yet.
 
         Raises:

@@ -42,7 +42,7 @@ class Placed:
     """An event of a training sequence, and the line that it comes from."""
 
     event: Event
-    where: Where = Where()
+    where: Where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

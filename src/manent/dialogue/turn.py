@@ -172,8 +172,11 @@ class Turn:
         """Act as if the user had meant `intent` (`EXTERNAL: <intent>`): triggers from outside, reminders.
 
         Args:
+            intent: one of the domain's.
             entities: a list of entities in Rasa's form, or an object entity → value.
+            metadata: of the user event; `is_external` is added.
             channel: name of the output channel.
+            input_channel: default: the one that the latest message came through.
         """
         if isinstance(entities, dict):
             entities = [{"entity": name, "value": value} for name, value in entities.items()]
@@ -183,7 +186,7 @@ class Turn:
                 sender_id=self._tracker.sender_id,
                 text=text,
                 message_id=self._env.new_id(),
-                input_channel=input_channel,
+                input_channel=input_channel or self._tracker.latest_input_channel,
                 output_channel=channel,
                 metadata={**(metadata or {}), "is_external": True},
                 parse_data={"intent": {"name": intent}, "entities": list(entities or ()), "text": text},
@@ -304,18 +307,10 @@ class Turn:
         return Outcome.OPENED_TO_ACT if self._acts_alone else Outcome.OPENED_TO_ADD
 
     def _is_open(self) -> bool:
-        """Whether an earlier turn was left open (by `execute` or `log_message`)."""
-        state = self._tracker.state
-        if state.paused or not self._tracker.applied:
-            return False
+        """Whether the turn before did not end in listening: `execute` left it so, or an action that paused the bot."""
         for event in reversed(self._tracker.applied):
-            match event:
-                case UserUttered():
-                    return True
-                case ActionExecuted():
-                    return event.name != LISTEN
-                case _:
-                    pass
+            if isinstance(event, ActionExecuted):
+                return event.name != LISTEN
         return False
 
     def _understand(self) -> _Work:
@@ -393,6 +388,10 @@ class Turn:
                 self._let_go(name)
             raise
         self._held = 0
+        if any(isinstance(event, ActionExecutionRejected) for event in events):
+            # Said by an event rather than by a status: what it said before stays.
+            self._append_all(events)
+            return Outcome.RAN_ALONE if self._acts_alone else Outcome.REJECTED
         for event in choice.events:
             self._append(event)
         is_text = name in self._model.domain.e2e_actions

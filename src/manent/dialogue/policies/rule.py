@@ -97,10 +97,14 @@ class LoopEntry:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the rules say. `source`: the entry that says so, or the name of the mechanism."""
+    """What the rules say.
+
+    Attributes:
+        source: the entry that says so, or (loop, action) on the happy path of a loop; None for the default intents.
+    """
 
     action: str | None
-    source: RuleEntry | str = ""
+    source: "RuleEntry | tuple[str, str] | None" = None
     is_no_user: bool = False
     is_text: bool = False
     events: tuple[Event, ...] = ()
@@ -127,7 +131,7 @@ class RulePolicy:
 
     Args:
         hidden: entries that no story contains.
-        hidden_loops: loops that no story contains.
+        hidden_loops: (loop, action) on the happy paths of loops that no story contains.
     """
 
     name = "RulePolicy"
@@ -139,7 +143,7 @@ class RulePolicy:
         loop_entries: Iterable[LoopEntry],
         *,
         hidden: Iterable[RuleEntry] = (),
-        hidden_loops: Iterable[str] = (),
+        hidden_loops: Iterable[tuple[str, str]] = (),
     ) -> None:
         self.options = options
         self.entries = tuple(entries)
@@ -183,18 +187,23 @@ class RulePolicy:
             confidence=confidence,
             policy=self.name,
             priority=options.priority,
+            others={options.core_fallback_action_name: options.core_fallback_threshold}
+            if options.enable_fallback_prediction
+            else {},
             is_no_user=decision.is_no_user,
             is_end_to_end=decision.is_text,
-            hide_turn=self._is_hidden(decision, tracker),
+            hide_turn=self._is_hidden(decision),
             events=decision.events,
         )
 
-    def _is_hidden(self, decision: Decision, tracker: Tracker) -> bool:
-        if isinstance(decision.source, RuleEntry):
-            return decision.source in self.hidden
-        if decision.source == "loop":
-            return tracker.active_loop_name in self.hidden_loops
-        return True
+    def _is_hidden(self, decision: Decision) -> bool:
+        match decision.source:
+            case None:
+                return True
+            case RuleEntry() as entry:
+                return entry in self.hidden
+            case happy_path:
+                return happy_path in self.hidden_loops
 
     def decide(self, tracker: Tracker, history: History) -> Decision:
         """Say what the rules say, without the fallback."""
@@ -204,11 +213,11 @@ class RulePolicy:
             message = tracker.state.latest_message
             action = INTENT_ACTIONS.get(message.intent or "") if message is not None else None
             if action is not None:
-                return Decision(action, "default")
+                return Decision(action)
         loop = tracker.state.active_loop
         if loop is not None and not loop.rejected:
-            just_ran = tracker.latest_action_name == loop.name
-            return Decision(LISTEN if just_ran else loop.name, "loop", is_no_user=True)
+            action = LISTEN if tracker.latest_action_name == loop.name else loop.name
+            return Decision(action, (loop.name, action), is_no_user=True)
         return self._by_rules(tracker, history, text_entry)
 
     def _text_entry(self, history: History) -> RuleEntry | None:
@@ -234,7 +243,7 @@ class RulePolicy:
             # shows that something else goes on here.
             if False in shown:
                 return Decision(None)
-            return Decision(loop, "loop")
+            return Decision(loop, entry)
         events = (LoopInterrupted(is_loop_interrupted=True),) if True in shown else ()
         if entry is None:
             return Decision(None, events=events)

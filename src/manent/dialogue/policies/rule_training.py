@@ -14,6 +14,9 @@ from manent.dialogue.states import LISTEN, UNLIKELY, Featurizer, Vector, history
 from manent.dialogue.stories import ANYTHING
 from manent.dialogue.stories import Sequence as TrainingSequence
 
+_Source = RuleEntry | tuple[str, str]
+"""What foretells an action: a rule's entry, or (loop, action) on a happy path."""
+
 
 @dataclass(slots=True)
 class _Step:
@@ -160,17 +163,24 @@ def train_rules(
     entries = _entries(domain, featurizer, rules)
     loop_entries = _loop_entries(domain, featurizer, [*rules, *told])
     loops = _loops(rules) - _loops(told)
-    policy = RulePolicy(options, entries, loop_entries, hidden_loops=loops)
+    policy = RulePolicy(options, entries, loop_entries)
     if options.check_for_contradictions and not problems:
         problems += _incomplete(domain, featurizer, rules)
-    used: set[RuleEntry] = set()
     check = options.check_for_contradictions and not problems
+    in_rules: set[_Source] = {*entries, *((form, action) for form in domain.forms for action in (form, LISTEN))}
+    in_stories: set[_Source] = set()
     for sequence in [*rules, *told]:
+        used = in_rules if sequence.is_rule else in_stories
         found = _contradictions(domain, featurizer, policy, sequence, used)
         if check:
             problems += found
+    hidden = in_rules - in_stories
     policy = RulePolicy(
-        options, entries, loop_entries, hidden=[entry for entry in entries if entry not in used], hidden_loops=loops
+        options,
+        entries,
+        loop_entries,
+        hidden=[each for each in hidden if isinstance(each, RuleEntry)],
+        hidden_loops=[each for each in hidden if not isinstance(each, RuleEntry)],
     )
     return RuleTraining(
         policy=policy,
@@ -291,9 +301,9 @@ def _incomplete(domain: Domain, featurizer: Featurizer, rules: Sequence[Training
 
 
 def _contradictions(
-    domain: Domain, featurizer: Featurizer, policy: RulePolicy, sequence: TrainingSequence, used: set[RuleEntry]
+    domain: Domain, featurizer: Featurizer, policy: RulePolicy, sequence: TrainingSequence, used: set[_Source]
 ) -> list[Problem]:
-    """Play a sequence through the rules. `used` collects the entries that foretell a story's actions."""
+    """Play a sequence through the rules. `used` collects what foretold its actions."""
     tracker = Tracker(sender_id="training", domain=domain)
     problems: list[Problem] = []
     is_free = True
@@ -319,30 +329,26 @@ def _foretold_otherwise(
     policy: RulePolicy,
     action: str,
     sequence: TrainingSequence,
-    used: set[RuleEntry],
-) -> tuple[str, RuleEntry | str] | None:
+    used: set[_Source],
+) -> tuple[str, _Source | None] | None:
     decision = policy.decide(tracker, history_of(tracker, featurizer))
     loop = tracker.state.active_loop
-    if loop is not None and decision.source == "loop" and action not in (loop.name, decision.action):
+    if loop is not None and decision.is_no_user and action not in (loop.name, decision.action):
         # Training data inside a loop shows what comes after the loop has declined the message.
         tracker.update(ActionExecutionRejected(name=loop.name))
         decision = policy.decide(tracker, history_of(tracker, featurizer))
         if decision.action == loop.name:
             return None
-    if isinstance(decision.source, RuleEntry) and not sequence.is_rule:
+    if decision.action == action and decision.source is not None:
         used.add(decision.source)
-    if decision.action is None or decision.action == action:
+    if decision.action is None or decision.action == action or decision.is_no_user:
         return None
     if not sequence.is_rule and decision.action == policy.options.core_fallback_action_name:
-        return None
-    if decision.source == "loop":
         return None
     return decision.action, decision.source
 
 
-def _contradiction(
-    sequence: TrainingSequence, where: Where, action: str, wrong: tuple[str, RuleEntry | str]
-) -> Problem:
+def _contradiction(sequence: TrainingSequence, where: Where, action: str, wrong: tuple[str, _Source | None]) -> Problem:
     foretold, source = wrong
     by = " and ".join(f'"{name}"' for name in source.names) if isinstance(source, RuleEntry) else "the default intents"
     kind = "rule" if sequence.is_rule else "story"
