@@ -20,10 +20,10 @@ class ActionCount(Action):
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[Any]:
         """Add one to the slot."""
         del dispatcher, domain
-        time.sleep(float(os.environ.get("COUNT_SECONDS", "0")))
         ledger = os.environ.get("COUNT_FILE")
         if ledger:
             key = (tracker.latest_message.get("metadata") or {}).get("idempotency_key")
             with Path(ledger).open("a") as file:
-                file.write(f"{tracker.sender_id}\t{key}\t{tracker.latest_message.get('text')}\n")
+                file.write(f"{time.time()}\t{os.getpid()}\t{tracker.sender_id}\t{key}\n")
+        time.sleep(float(os.environ.get("COUNT_SECONDS", "0")))
         return [SlotSet("counted", (tracker.get_slot("counted") or 0) + 1)]

@@ -1,0 +1,102 @@
+"""Runs the server with one guarantee broken on purpose, to see that `crash.py` notices.
+
+python bench/mutant.py NAME run -p 5005 …
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from manent.channels import socketio
+from manent.cli.main import main
+from manent.core.log import Append, LogEntry
+from manent.runtime import conversation, conversations, sessions, view
+from manent.stores import sqlite
+
+
+def ack_before_commit() -> None:
+    """Say that a message is durable a moment before it is."""
+    append = sqlite.SqliteStore.append
+
+    async def late(store: sqlite.SqliteStore, work: Append) -> None:
+        async def write() -> None:
+            await asyncio.sleep(0.03)
+            await append(store, work)
+
+        waiting = asyncio.ensure_future(write())
+        waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    sqlite.SqliteStore.append = late  # type: ignore[method-assign]
+
+
+def emit_before_commit() -> None:
+    """Show the visitor what is not stored yet."""
+    commit = conversation.Conversation.commit
+
+    async def early(self: conversation.Conversation, events: Sequence[Any], **options: Any) -> list[LogEntry]:
+        assert self.head is not None
+        assert self.tracker is not None
+        numbering = conversation._Numbering(self.head, self.tracker, options.get("ticket"), show_user=False)
+        self.publish([entry for entry in map(numbering.entry, events) if entry.view is not None])
+        await asyncio.sleep(0.03)
+        return await commit(self, events, **options)
+
+    conversation.Conversation.commit = early  # type: ignore[method-assign]
+
+
+def no_dedupe() -> None:
+    """Forget which message ids were used."""
+    append = sqlite.SqliteStore.append
+
+    async def forgetful(store: sqlite.SqliteStore, work: Append) -> None:
+        await append(store, replace(work, accepted=()))
+
+    sqlite.SqliteStore.append = forgetful  # type: ignore[method-assign]
+
+
+def cursor_off_by_one() -> None:
+    """Send what comes from the cursor on, instead of after it."""
+    read = sessions.Sessions._read
+
+    async def early(self: sessions.Sessions, sender_id: str, cursor: Any, limit: int) -> Any:
+        if cursor is not None:
+            cursor = (cursor[0], max(0, cursor[1] - 2))
+        return await read(self, sender_id, cursor, limit)
+
+    sessions.Sessions._read = early  # type: ignore[method-assign]
+
+
+def part_dropped() -> None:
+    """Lose the last part of an event that shows as several messages."""
+    messages_of = view.messages_of
+
+    def some(entry: LogEntry) -> list[Any]:
+        messages = messages_of(entry)
+        return messages[:-1] if len(messages) > 1 else messages
+
+    view.messages_of = some
+    sessions.messages_of = some
+    socketio.view.messages_of = some
+
+
+def lease_ignored() -> None:
+    """Finish other servers' turns while they are at work on them."""
+    conversations.RECOVER_EVERY_S = 0.1
+    conversations.Conversations.may_take_over = lambda *_: True  # type: ignore[method-assign]
+
+
+MUTATIONS: dict[str, Callable[[], None]] = {
+    "ack-before-commit": ack_before_commit,
+    "emit-before-commit": emit_before_commit,
+    "no-dedupe": no_dedupe,
+    "cursor-off-by-one": cursor_off_by_one,
+    "part-dropped": part_dropped,
+    "lease-ignored": lease_ignored,
+}
+
+
+if __name__ == "__main__":
+    MUTATIONS[sys.argv[1]]()
+    sys.exit(main(sys.argv[2:]))
