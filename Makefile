@@ -90,12 +90,12 @@ clean: ## remove what make and the tools made
 
 .venv/runs: pyproject.toml | .venv/bin/python
 	@echo "Installing Manent into .venv"
-	@MANENT_SKIP_WEB=1 $(PIP) install --editable '.[actions]'
+	@MANENT_SKIP_WEB=1 $(PIP) install --no-compile --editable '.[actions]'
 	@touch $@
 
 .venv/develops: pyproject.toml | .venv/bin/python
 	@echo "Installing Manent and its tools into .venv"
-	@MANENT_SKIP_WEB=1 $(PIP) install --editable '.[actions,dev]'
+	@MANENT_SKIP_WEB=1 $(PIP) install --no-compile --editable '.[actions,dev]'
 	@touch $@ .venv/runs
 
 .venv/chromium: | .venv/bin/python

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from manent.cli.project_store import read_project_endpoints
 from manent.core.errors import ActionError
-from manent.project.endpoints import read_endpoints
 
 START_WITHIN_S = 60.0
 """rasa-sdk imports in one to three seconds; the rest is for slow machines and actions that load something big."""
@@ -21,7 +21,7 @@ LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104  # recognised
 
 
 @contextlib.contextmanager
-def action_server(endpoints: Path) -> Iterator[None]:
+def action_server(endpoints: Path | None) -> Iterator[None]:
     """Run the action server that `endpoints.yml` expects on this machine, while the context lasts.
 
     Where none is expected (no `action_endpoint`, or actions in the server's own process), none is started.
@@ -29,7 +29,7 @@ def action_server(endpoints: Path) -> Iterator[None]:
     Raises:
         ActionError: it is expected on another machine, or it did not start.
     """
-    wanted = read_endpoints(endpoints if endpoints.exists() else None).action_endpoint or {}
+    wanted = read_project_endpoints(endpoints).action_endpoint or {}
     if "url" not in wanted:
         yield
         return
@@ -38,7 +38,7 @@ def action_server(endpoints: Path) -> Iterator[None]:
     if url.hostname not in LOCAL:
         raise ActionError(
             "action_server_elsewhere",
-            f"--with-actions starts an action server here, but {endpoints} expects one on {url.hostname}",
+            f"--with-actions starts an action server here, but `action_endpoint` says it is on {url.hostname}",
         )
     if _answers(port):
         print(f"An action server is running on port {port} already.", flush=True)

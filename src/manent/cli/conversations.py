@@ -1,25 +1,21 @@
 """`manent conversations list|show|export|erase`: look into the store, with or without a server running beside it."""
 
-import asyncio
 import secrets
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 import typer
 
 from manent.cli.options import Endpoints
+from manent.cli.project_store import with_store
 from manent.core.errors import StoreError
 from manent.core.events import BotUttered, UserUttered, event_to_wire
 from manent.core.log import Head, LogEntry
-from manent.project.endpoints import read_endpoints
 from manent.runtime.ports import ConversationStore
-from manent.stores.opening import open_store
-
-T = TypeVar("T")
 
 PAGE = 500
 """Conversations or events asked for at once."""
@@ -43,7 +39,7 @@ def list_conversations(
             print(f"{_moment(head.started)}  {_moment(head.updated)}  {head.version:>7}  {head.sender_id}")
             count += 1
 
-    _with_store(endpoints, work)
+    with_store(endpoints, work)
 
 
 def show_conversation(sender_id: SenderId, *, endpoints: Endpoints = None) -> None:
@@ -54,7 +50,7 @@ def show_conversation(sender_id: SenderId, *, endpoints: Endpoints = None) -> No
         async for entry in _entries(store, sender_id):
             _print_words(entry)
 
-    _with_store(endpoints, work)
+    with_store(endpoints, work)
 
 
 def export_conversations(
@@ -80,7 +76,7 @@ def export_conversations(
             if out is not None:
                 target.close()
 
-    _with_store(endpoints, work)
+    with_store(endpoints, work)
 
 
 def erase_conversation(
@@ -99,22 +95,7 @@ def erase_conversation(
         await store.erase(sender_id, new_epoch=secrets.token_hex(8))
         print(f"Erased {sender_id}.")
 
-    _with_store(endpoints, work)
-
-
-def _with_store(endpoints: Path | None, work: Callable[[ConversationStore], Awaitable[T]]) -> T:
-    given = endpoints or Path("endpoints.yml")
-    wanted = read_endpoints(given if given.exists() else None)
-    store = open_store(wanted.tracker_store, root=Path(), durability=wanted.durability)
-
-    async def run() -> T:
-        await store.open()
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
+    with_store(endpoints, work)
 
 
 async def _heads(store: ConversationStore) -> AsyncIterator[Head]:

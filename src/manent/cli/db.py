@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from manent.cli.options import Endpoints
+from manent.cli.project_store import read_project_endpoints
 from manent.core.errors import StoreError
-from manent.project.endpoints import read_endpoints
 from manent.stores.opening import sqlite_path
 
 Target = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Default: beside the original, with the time.")]
@@ -38,8 +38,7 @@ def db_backup(target: Target = None, *, endpoints: Endpoints = None) -> None:
 
 
 def _file(endpoints: Path | None) -> Path:
-    given = endpoints or Path("endpoints.yml")
-    path = sqlite_path(read_endpoints(given if given.exists() else None).tracker_store or {}, root=Path())
+    path = sqlite_path(read_project_endpoints(endpoints).tracker_store or {}, root=Path())
     if path is None:
         raise StoreError("store_in_memory", "this project keeps its conversations in memory; there is no file")
     return path

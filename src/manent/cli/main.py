@@ -43,6 +43,7 @@ COMMANDS = (
     Command("conversations show", "manent.cli.conversations:show_conversation", "Print what was said in one."),
     Command("conversations export", "manent.cli.conversations:export_conversations", "Write events as JSON lines."),
     Command("conversations erase", "manent.cli.conversations:erase_conversation", "Remove one for good."),
+    Command("import-rasa", "manent.cli.import_rasa:import_rasa", "Take over a Rasa tracker store."),
     Command("db upgrade", "manent.cli.db:db_upgrade", "Bring the store to this version's schema."),
     Command("db backup", "manent.cli.db:db_backup", "Copy the store while it is in use."),
 )

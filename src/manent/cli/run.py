@@ -86,7 +86,7 @@ def run(
         ssl_password=ssl_password,
     )
     signal.signal(signal.SIGTERM, _end)
-    with action_server(endpoints or Path("endpoints.yml")) if with_actions else contextlib.nullcontext():
+    with action_server(endpoints) if with_actions else contextlib.nullcontext():
         serve(options, ready=_announce)
 
 

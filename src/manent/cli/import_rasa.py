@@ -1,0 +1,39 @@
+"""`manent import-rasa`: take over the conversations of a Rasa tracker store."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from manent.cli.options import Endpoints
+from manent.cli.project_store import with_store
+from manent.runtime.ports import ConversationStore
+
+Source = Annotated[str, typer.Argument(metavar="DATABASE", help="SQLite file, or SQLAlchemy URL of the database.")]
+
+
+def import_rasa(source: Source, *, endpoints: Endpoints = None) -> None:
+    """Copy all conversations of a Rasa SQL tracker store into this project's store.
+
+    The source is only read. What is there already is not copied again, so an import that was stopped can be repeated.
+    """
+    from manent.stores.rasa_import import ImportReport
+    from manent.stores.rasa_import import import_rasa as copy
+
+    url = source if "://" in source else f"sqlite:///{source}"
+
+    async def work(store: ConversationStore) -> ImportReport:
+        return await copy(url, store, progress=_show)
+
+    report = with_store(endpoints, work)
+    for problem in report.problems:
+        print(f"Warning: {problem}", file=sys.stderr)
+    left_out = f", {report.unreadable} rows left out" if report.unreadable else ""
+    print(f"{report.conversations} conversations are here; {report.events} events were copied{left_out}.")
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def _show(done: int, of: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{done} of {of}", end="\n" if done == of else "", file=sys.stderr, flush=True)
