@@ -357,25 +357,22 @@ class Tracker:
         self.generation += 1
 
     def trim(self, keep: int) -> None:
-        """Let go of applied events before the newest `keep` actions, folding them into `base`."""
-        excess = self._start_of_newest(keep)
-        if excess > 0:
-            for event in self.applied[:excess]:
-                self.base.apply(event)
-            del self.applied[:excess]
-            self.truncated = True
-            self.generation += 1
+        """Let go of applied events before the newest `keep` actions, folding them into `base`.
 
-    def _start_of_newest(self, keep: int) -> int:
-        """Index of the oldest of the newest `keep` actions in `applied`; 0 when there are not more."""
+        Does so only when there are half as many again, because whoever derives something from `applied` then
+        starts over.
+        """
         if len(self.applied) <= keep:
-            return 0
-        for index in range(len(self.applied) - 1, -1, -1):
-            if isinstance(self.applied[index], ActionExecuted):
-                keep -= 1
-                if keep == 0:
-                    return index
-        return 0
+            return
+        actions = [index for index, event in enumerate(self.applied) if isinstance(event, ActionExecuted)]
+        if len(actions) <= keep + keep // 2:
+            return
+        start = actions[-keep]
+        for event in self.applied[:start]:
+            self.base.apply(event)
+        del self.applied[:start]
+        self.truncated = True
+        self.generation += 1
 
     def _remember(self, intent: str | None) -> None:
         self.recent_intents = (*self.recent_intents, intent)[-_RECENT:]

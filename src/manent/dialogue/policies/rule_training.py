@@ -9,7 +9,7 @@ from manent.core.errors import Problem
 from manent.core.events import ActionExecuted, ActionExecutionRejected, ActiveLoop, Event, Json, SlotSet, UserUttered
 from manent.core.tracker import Tracker
 from manent.core.training_data import Where
-from manent.dialogue.policies.rule import LoopEntry, RuleEntry, RuleOptions, RulePolicy, RuleState
+from manent.dialogue.policies.rule import Decision, LoopEntry, RuleEntry, RuleOptions, RulePolicy, RuleState
 from manent.dialogue.states import LISTEN, UNLIKELY, Featurizer, Vector, history_of, slot_vector
 from manent.dialogue.stories import ANYTHING
 from manent.dialogue.stories import Sequence as TrainingSequence
@@ -169,9 +169,9 @@ def train_rules(
     check = options.check_for_contradictions and not problems
     in_rules: set[_Source] = {*entries, *((form, action) for form in domain.forms for action in (form, LISTEN))}
     in_stories: set[_Source] = set()
+    checker = _Checker(domain, featurizer, policy)
     for sequence in [*rules, *told]:
-        used = in_rules if sequence.is_rule else in_stories
-        found = _contradictions(domain, featurizer, policy, sequence, used)
+        found = checker.check(sequence, in_rules if sequence.is_rule else in_stories)
         if check:
             problems += found
     hidden = in_rules - in_stories
@@ -300,57 +300,60 @@ def _incomplete(domain: Domain, featurizer: Featurizer, rules: Sequence[Training
 # contradictions -------------------------------------------------------------------------------------------------------
 
 
-def _contradictions(
-    domain: Domain, featurizer: Featurizer, policy: RulePolicy, sequence: TrainingSequence, used: set[_Source]
-) -> list[Problem]:
-    """Play a sequence through the rules. `used` collects what foretold its actions."""
-    tracker = Tracker(sender_id="training", domain=domain)
-    problems: list[Problem] = []
-    is_free = True
-    for placed in sequence.placed:
-        event = placed.event
-        if isinstance(event, ActionExecuted):
-            action = event.name or event.action_text or ""
-            if action == ANYTHING:
-                is_free = True
-            elif is_free or action == UNLIKELY:
-                is_free = False
-            else:
-                wrong = _foretold_otherwise(tracker, featurizer, policy, action, sequence, used)
-                if wrong is not None:
-                    problems.append(_contradiction(sequence, placed.where, action, wrong))
-        tracker.update(event)
-    return problems
+@dataclass(slots=True)
+class _Checker:
+    """Plays sequences through the rules."""
+
+    domain: Domain
+    featurizer: Featurizer
+    policy: RulePolicy
+
+    def check(self, sequence: TrainingSequence, used: set[_Source]) -> list[Problem]:
+        """Return the actions that a rule foretells otherwise; collect in `used` what foretells the others."""
+        tracker = Tracker(sender_id="training", domain=self.domain)
+        problems: list[Problem] = []
+        is_free = True
+        for placed in sequence.placed:
+            event = placed.event
+            if isinstance(event, ActionExecuted):
+                action = event.name or event.action_text or ""
+                if action == ANYTHING:
+                    is_free = True
+                elif is_free or action == UNLIKELY:
+                    is_free = False
+                else:
+                    decision = self._decide(tracker, action)
+                    if decision.action == action and decision.source is not None:
+                        used.add(decision.source)
+                    elif decision.action != action and self._contradicts(decision, sequence):
+                        problems.append(_contradiction(sequence, placed.where, action, decision))
+            tracker.update(event)
+        return problems
+
+    def _decide(self, tracker: Tracker, action: str) -> Decision:
+        decision = self.policy.decide(tracker, history_of(tracker, self.featurizer))
+        loop = tracker.state.active_loop
+        if loop is not None and decision.is_no_user and action not in (loop.name, decision.action):
+            # Training data inside a loop shows what comes after the loop has declined the message.
+            tracker.update(ActionExecutionRejected(name=loop.name))
+            decision = self.policy.decide(tracker, history_of(tracker, self.featurizer))
+            if decision.action == loop.name:
+                return Decision(None)
+        return decision
+
+    def _contradicts(self, decision: Decision, sequence: TrainingSequence) -> bool:
+        if decision.action is None or decision.is_no_user:
+            return False
+        return sequence.is_rule or decision.action != self.policy.options.core_fallback_action_name
 
 
-def _foretold_otherwise(
-    tracker: Tracker,
-    featurizer: Featurizer,
-    policy: RulePolicy,
-    action: str,
-    sequence: TrainingSequence,
-    used: set[_Source],
-) -> tuple[str, _Source | None] | None:
-    decision = policy.decide(tracker, history_of(tracker, featurizer))
-    loop = tracker.state.active_loop
-    if loop is not None and decision.is_no_user and action not in (loop.name, decision.action):
-        # Training data inside a loop shows what comes after the loop has declined the message.
-        tracker.update(ActionExecutionRejected(name=loop.name))
-        decision = policy.decide(tracker, history_of(tracker, featurizer))
-        if decision.action == loop.name:
-            return None
-    if decision.action == action and decision.source is not None:
-        used.add(decision.source)
-    if decision.action is None or decision.action == action or decision.is_no_user:
-        return None
-    if not sequence.is_rule and decision.action == policy.options.core_fallback_action_name:
-        return None
-    return decision.action, decision.source
-
-
-def _contradiction(sequence: TrainingSequence, where: Where, action: str, wrong: tuple[str, _Source | None]) -> Problem:
-    foretold, source = wrong
-    by = " and ".join(f'"{name}"' for name in source.names) if isinstance(source, RuleEntry) else "the default intents"
+def _contradiction(sequence: TrainingSequence, where: Where, action: str, decision: Decision) -> Problem:
+    source = decision.source
+    by = (
+        "rule " + " and ".join(f'"{name}"' for name in source.names)
+        if isinstance(source, RuleEntry)
+        else "every assistant's own answer to this intent"
+    )
     kind = "rule" if sequence.is_rule else "story"
     return Problem(
         file=where.file,
@@ -358,6 +361,6 @@ def _contradiction(sequence: TrainingSequence, where: Where, action: str, wrong:
         path=f"{'rules' if sequence.is_rule else 'stories'}.{sequence.name}",
         code=f"{kind}.contradicts-rule",
         found=f'"{action}"',
-        expected=f'"{foretold}", as rule {by} says',
+        expected=f'"{decision.action}", as {by} says',
         suggestion=f"Change this {kind} or the rule, so that both say the same.",
     )
