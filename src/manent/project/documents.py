@@ -133,6 +133,9 @@ def parse_document(text: str, file: str, report: Report) -> Any:
     while True:
         try:
             root = _build(text, file, report)
+        except Broken:
+            _add_all(complaints, report)
+            raise
         except yaml.YAMLError as error:
             complaints.append(_complaint(error, text, file))
             repaired = _repaired(text, complaints)
@@ -146,9 +149,13 @@ def parse_document(text: str, file: str, report: Report) -> Any:
         if complaints and not isinstance(root, Map):
             report.add(complaints[0])  # no YAML to begin with: the other complaints would be noise
             raise Broken
-        for complaint in complaints:
-            report.add(complaint)
+        _add_all(complaints, report)
         return root
+
+
+def _add_all(problems: list[Problem], report: Report) -> None:
+    for problem in problems:
+        report.add(problem)
 
 
 def _build(text: str, file: str, report: Report) -> Any:

@@ -48,7 +48,8 @@ def convert_domain(raw: RawDomain) -> Conversion:
     form_slots = {name: dict(_form_slots(spot)) for name, spot in raw.forms.items()}
     raw.forms = {name: _new_form(spot, form_slots[name]) for name, spot in raw.forms.items()}
     _declare_missing_slots(raw, form_slots)
-    is_autofilling = raw.config is None or plain(raw.config.value or {}).get("store_entities_as_slots") is not False
+    setting = raw.config.get("store_entities_as_slots") if raw.config is not None else None
+    is_autofilling = setting is None or setting.value is not False
     raw.slots = {
         name: _new_slot(name, spot, _mappings(name, spot, raw, form_slots, is_autofilling=is_autofilling))
         for name, spot in raw.slots.items()

@@ -140,46 +140,53 @@ def _read(
     return project
 
 
-def _paths(root: Path, given: Path | Sequence[Path]) -> list[Path]:
-    return [root / path for path in ([given] if isinstance(given, Path | str) else given)]
+def domain_paths(root: Path, given: Path | Sequence[Path] | None) -> list[Path]:
+    """Return where a project's domain is: what was given, or the default name that exists."""
+    if given is not None:
+        return [root / path for path in ([given] if isinstance(given, Path | str) else given)]
+    return [next((root / name for name in DOMAIN_NAMES if (root / name).exists()), root / DOMAIN_NAMES[0])]
+
+
+def data_paths(root: Path, given: Sequence[Path] | None) -> list[Path]:
+    """Return where a project's training data is."""
+    return [root / path for path in given] if given is not None else [root / "data"]
+
+
+def find_config(root: Path, given: Path | None) -> Path:
+    """Return where a project's configuration is, or would be."""
+    if given is not None:
+        return root / given
+    return next((root / name for name in CONFIG_NAMES if (root / name).exists()), root / CONFIG_NAMES[0])
 
 
 def _read_domain(root: Path, given: Path | Sequence[Path] | None, report: Report) -> RawDomain:
-    if given is None:
-        found = next((root / name for name in DOMAIN_NAMES if (root / name).exists()), root / DOMAIN_NAMES[0])
-        paths = [found]
-    else:
-        paths = _paths(root, given)
+    paths = domain_paths(root, given)
     for path in paths:
         if not path.exists():
-            report.error(
-                report.name_of(path),
-                0,
-                "",
-                "domain.missing",
-                found="no such file",
-                expected="the domain",
-                suggestion="Name it with --domain",
-            )
+            _report_missing(path, "domain", report)
     raw = read_domain_files(find_files(paths), report)
     raw.is_broken = raw.is_broken or not all(path.exists() for path in paths)
     return raw
 
 
+def _report_missing(path: Path, what: str, report: Report) -> None:
+    report.error(
+        report.name_of(path),
+        0,
+        "",
+        f"{what}.missing",
+        found="no such file or folder",
+        expected=f"the project's {what}",
+        suggestion=f"Name it with --{what}",
+    )
+
+
 def _read_data(root: Path, given: Sequence[Path] | None, report: Report) -> tuple[NluFiles, StoryFiles]:
     nlu, stories = NluFiles(), StoryFiles()
-    paths = _paths(root, given if given is not None else ["data"])  # type: ignore[list-item]
+    paths = data_paths(root, given)
     for path in paths:
         if not path.exists():
-            report.error(
-                report.name_of(path),
-                0,
-                "",
-                "data.missing",
-                found="no such file or folder",
-                expected="training data",
-                suggestion="Name it with --data",
-            )
+            _report_missing(path, "data", report)
             nlu.is_broken = stories.is_broken = True
     for path in find_files(paths):
         _read_data_file(path, nlu, stories, report)
@@ -211,26 +218,14 @@ def _read_data_file(path: Path, nlu: NluFiles, stories: StoryFiles, report: Repo
 
 def _read_config(root: Path, given: Path | None, report: Report) -> tuple[Any, str, bool]:
     """Return the parsed file, its name, and whether there was one that could be read."""
-    if given is None:
-        path = next((root / name for name in CONFIG_NAMES if (root / name).exists()), root / CONFIG_NAMES[0])
-    else:
-        path = root / given
+    path = find_config(root, given)
     file = report.name_of(path)
     if not path.exists():
         if given is not None:
-            report.error(
-                file,
-                0,
-                "",
-                "config.missing",
-                found="no such file",
-                expected="the configuration",
-                suggestion="Name it with --config",
-            )
+            _report_missing(path, "config", report)
             return None, file, False
-        report.warn(
-            file, 0, "", "config.missing", found="no such file", expected="a configuration; the defaults are used"
-        )
+        expected = "a configuration; the defaults are used"
+        report.warn(file, 0, "", "config.missing", found="no such file", expected=expected)
         return None, file, True
     document = None
     try:
