@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from manent.core.errors import ActionError, InternalError, ManentError, RequestError
 from manent.core.events import Event, Json, Restarted, SessionStarted, UserUttered
-from manent.core.log import Accepted, Append, Divider, Head, Lease, LogEntry, Snapshot, View
+from manent.core.log import Accepted, Append, Divider, FireReminder, Head, Lease, LogEntry, Snapshot, View
 from manent.core.messages import UserMessage
 from manent.core.tracker import Tracker, WindowExceeded
 from manent.dialogue.turn import CallAction, Finished, Generate, Step, Turn, Understand
 from manent.runtime import view
+from manent.runtime.due import changes_of
 from manent.runtime.ports import DuplicateMessage, Loaded, VersionConflict
 
 if TYPE_CHECKING:
@@ -289,7 +290,14 @@ class Conversation:
 
     # the turn -------------------------------------------------------------------------------------------------------
 
-    async def _run(self, begin: Callable[[Turn], Step], ticket: Ticket | None = None) -> Turn:
+    async def _run(
+        self,
+        begin: Callable[[Turn], Step],
+        ticket: Ticket | None = None,
+        *,
+        fires: FireReminder | None = None,
+        schedules: bool = True,
+    ) -> Turn:
         """Drive one turn to its end, performing what it asks for."""
         assert self.tracker is not None  # noqa: S101  # load() ran
         assistant = self.home.assistant
@@ -300,7 +308,8 @@ class Conversation:
             if isinstance(step, Understand):
                 step = turn.feed(await self.home.understand(assistant, step.text))
             else:
-                await self.commit(turn.take_events(), ticket=ticket, open_turn=True)
+                await self.commit(turn.take_events(), ticket=ticket, open_turn=True, fires=fires, schedules=schedules)
+                fires = None
                 try:
                     step = turn.feed(await self._outside(step))
                 except ActionError as error:
@@ -308,7 +317,7 @@ class Conversation:
                         "action failed", extra={"sender_id": self.sender_id, "code": error.code, "error": error.message}
                     )
                     step = turn.fail(error)
-        await self.commit(turn.take_events(), ticket=ticket, open_turn=False)
+        await self.commit(turn.take_events(), ticket=ticket, open_turn=False, fires=fires, schedules=schedules)
         if len(self.tracker.applied) > 2 * assistant.dialogue.window:
             self.tracker.trim(assistant.dialogue.window)
         return turn
@@ -370,13 +379,21 @@ class Conversation:
 
         await self.perform(work)
 
-    async def decide(self, begin: Callable[[Turn], Step]) -> None:
+    async def decide(
+        self, begin: Callable[[Turn], Step], *, fires: FireReminder | None = None, schedules: bool = True
+    ) -> None:
         """Run a turn that no channel's message began; inside `perform` only (see `operations.py`).
 
         A turn that was begun when another server took the log over is not begun again: whoever won goes on with it.
 
+        Args:
+            begin: calls the turn's entry point.
+            fires: the reminder that it uses up.
+            schedules: its reminder events count.
+
         Raises:
             RequestError: whatever the turn refuses; `busy` when another server is at work.
+            ReminderGone: the reminder was used up or cancelled meanwhile; nothing was written.
             StoreError: it was not written.
         """
         begun = False
@@ -388,7 +405,7 @@ class Conversation:
                 if begun:
                     return
                 version = self.head.version if self.head is not None else 0
-                await self._run(begin)
+                await self._run(begin, fires=fires, schedules=schedules)
             except VersionConflict:
                 begun = begun or (self.head is not None and self.head.version > version >= 0)
                 self.forget()
@@ -488,6 +505,8 @@ class Conversation:
         ticket: Ticket | None = None,
         open_turn: bool,
         visible_user_events: bool = False,
+        fires: FireReminder | None = None,
+        schedules: bool = True,
     ) -> list[LogEntry]:
         """Append events, then resolve the ticket and publish. Returns the visible entries.
 
@@ -496,9 +515,12 @@ class Conversation:
             ticket: the message that its first user event is.
             open_turn: the turn goes on after this; a lease is taken or renewed.
             visible_user_events: show user events without a ticket, too (claimed conversations, imports).
+            fires: a reminder that is used up with it.
+            schedules: reminder events among them count.
 
         Raises:
             VersionConflict: another server was faster; nothing was written.
+            ReminderGone: the reminder to be used up is not there; nothing was written.
             DuplicateMessage: the ticket's message was accepted before; nothing was written.
             StoreError: nothing was written.
         """
@@ -532,6 +554,7 @@ class Conversation:
                 entries=tuple(entries),
                 accepted=(accepted,) if accepted is not None else (),
                 snapshot=snapshot,
+                reminders=changes_of(self.sender_id, entries, self._output_channel, fires=fires, schedules=schedules),
             )
         )
         self.head = after

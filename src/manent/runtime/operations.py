@@ -12,7 +12,7 @@ import msgspec
 
 from manent.core.errors import ManentError
 from manent.core.events import Event, Json
-from manent.core.log import LogEntry
+from manent.core.log import FireReminder, LogEntry, Reminder
 from manent.core.messages import UserMessage
 from manent.dialogue.turn import Step, Turn
 from manent.runtime.conversation import Conversation
@@ -70,6 +70,25 @@ async def trigger(
     return await _run(conversation, begin)
 
 
+async def remind(conversation: Conversation, reminder: Reminder) -> list[LogEntry]:
+    """Act on a reminder that is due, on the channel it was scheduled on, and use it up.
+
+    Raises:
+        ReminderGone: another server, or a cancellation, was faster; nothing was done.
+        ManentError: it was not done, and stays.
+    """
+
+    def begin(turn: Turn) -> Step:
+        return turn.trigger(
+            reminder.intent,
+            reminder.entities,
+            channel=reminder.channel,
+            input_channel=_latest_input(conversation),
+        )
+
+    return await _run(conversation, begin, fires=FireReminder(name=reminder.name, seq=reminder.seq))
+
+
 async def execute(
     conversation: Conversation,
     action: str,
@@ -101,13 +120,15 @@ async def log_message(conversation: Conversation, message: UserMessage) -> None:
     await _run(conversation, lambda turn: turn.log_message(message))
 
 
-async def apply_events(conversation: Conversation, events: Sequence[Event]) -> list[LogEntry]:
-    """Append events that were made outside.
+async def apply_events(
+    conversation: Conversation, events: Sequence[Event], *, schedules: bool = False
+) -> list[LogEntry]:
+    """Append events that were made outside; `schedules`: reminders among them count.
 
     Raises:
         ManentError: it was not done.
     """
-    return await _run(conversation, lambda turn: turn.apply(events))
+    return await _run(conversation, lambda turn: turn.apply(events), schedules=schedules)
 
 
 async def replace_events(conversation: Conversation, events: Sequence[Event]) -> None:
@@ -144,12 +165,18 @@ def _latest_input(conversation: Conversation) -> str | None:
     return conversation.tracker.latest_input_channel if conversation.tracker is not None else None
 
 
-async def _run(conversation: Conversation, begin: Callable[[Turn], Step]) -> list[LogEntry]:
+async def _run(
+    conversation: Conversation,
+    begin: Callable[[Turn], Step],
+    *,
+    fires: FireReminder | None = None,
+    schedules: bool = True,
+) -> list[LogEntry]:
     async def work(alone: Conversation) -> list[LogEntry]:
         collector = _Collector()
         alone.subscribers.append(collector)
         try:
-            await alone.decide(begin)
+            await alone.decide(begin, fires=fires, schedules=schedules)
         finally:
             alone.subscribers.remove(collector)
         return collector.entries

@@ -28,6 +28,7 @@ from manent.project.endpoints import Endpoints, read_endpoints
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversations import Conversations
 from manent.runtime.ports import ActionRunner
+from manent.runtime.reminders import Reminders
 from manent.runtime.sessions import Sessions
 from manent.server import conversations_api, cors, errors, health, page, sessions_api
 from manent.server.auth import Guard
@@ -79,6 +80,7 @@ def build(options: ServeOptions) -> Application:
     guard = Guard(token=options.auth_token, jwt_secret=options.jwt_secret, jwt_method=options.jwt_method)
     models = _Models(options, endpoints, conversations)
     api = ModelApi(conversations, guard, models=options.root / options.model, load=models.load, swap=models.swap)
+    reminders = Reminders(conversations)
     if options.enable_api:
         routes += [*conversations_api.routes(conversations, guard), *api.routes()]
     routes += page.routes(socketio.options)
@@ -87,10 +89,12 @@ def build(options: ServeOptions) -> Application:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await conversations.open()
         await channels.open(store)
+        await reminders.open()
         try:
             yield
         finally:
             await api.close()
+            await reminders.close()
             await conversations.close(within_s=DRAIN_S)
             await models.close()
             await channels.close()

@@ -86,8 +86,9 @@ class _ConversationsApi:
         if not events:
             raise RequestError("bad_request", "the body needs at least one event")
         conversation = self.conversations.get(sender_id)
-        entries = await operations.apply_events(conversation, events)
-        if _flag(request, "execute_side_effects"):
+        effects = _flag(request, "execute_side_effects")
+        entries = await operations.apply_events(conversation, events, schedules=effects)
+        if effects:
             await operations.send_out(conversation, entries, request.query_params.get("output_channel"))
         return await self._tracker(sender_id, verbosity)
 
