@@ -5,6 +5,7 @@ from typing import Any
 
 from manent.core.events import Event, Json, event_to_wire
 from manent.core.tracker import Tracker
+from manent.runtime.tracker_json import tracker_to_wire
 
 _UUID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
 _OWN_METADATA = ("model_id", "assistant_id")
@@ -64,7 +65,7 @@ def normalised(event: Event) -> Json:
 
 def state_of(tracker: Tracker) -> Json:
     """Return what recordings say of a tracker."""
-    wire = tracker.to_wire([])
+    wire = tracker_to_wire(tracker, [])
     loop = wire["active_loop"]
     return {
         "slots": wire["slots"],
@@ -95,7 +96,9 @@ def first_difference(expected: Any, found: Any, path: str = "") -> str | None:
                 return difference
         if len(expected) != len(found):
             longer = expected if len(expected) > len(found) else found
-            return f"{path}: {len(expected)} expected, {len(found)} found; then {longer[min(len(expected), len(found))]}"
+            return (
+                f"{path}: {len(expected)} expected, {len(found)} found; then {longer[min(len(expected), len(found))]}"
+            )
         return None
     same = expected == found and isinstance(expected, bool) == isinstance(found, bool)
     return None if same else f"{path}: expected {expected!r}, found {found!r}"

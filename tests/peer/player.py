@@ -5,7 +5,7 @@ rasa-sdk; waiting moves a clock.
 """
 
 import asyncio
-import datetime
+import datetime as dt
 import itertools
 import json
 import random
@@ -25,8 +25,8 @@ from manent.core.events import (
     ReminderScheduled,
     Restarted,
     UserUttered,
+    encode_event,
     event_from_wire,
-    event_to_wire,
 )
 from manent.core.messages import UserMessage
 from manent.core.tracker import Tracker
@@ -34,6 +34,7 @@ from manent.dialogue.model import DialogueModel, load_dialogue, train_dialogue
 from manent.dialogue.steps import CallAction, Env, Finished, Generate, Step, Understand
 from manent.dialogue.turn import Turn
 from manent.project.reading import read_project
+from manent.runtime.tracker_json import tracker_to_wire
 
 REPLACED_MODULES = ("actions",)
 
@@ -60,7 +61,8 @@ def sdk_runner(project: Path) -> RunAction:
     sys.path.insert(0, str(project))
     executor = ActionExecutor()
     try:
-        executor.register_package("actions")
+        if (project / "actions").exists() or (project / "actions.py").exists():
+            executor.register_package("actions")
     finally:
         sys.path.remove(str(project))
 
@@ -88,16 +90,15 @@ class Player:
     run_action: RunAction
     project_domain: Json
     sender_id: str = "peer"
-    clock: float = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).timestamp())
+    clock: float = field(default_factory=lambda: dt.datetime.now(dt.UTC).timestamp())
     reminders: list[tuple[float, ReminderScheduled]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.tracker = Tracker(sender_id=self.sender_id, domain=self.model.domain)
         self.events: list[Event] = []
         ids = itertools.count(1)
-        self.env = Env(
-            now=self._tick, new_id=lambda: f"id-{next(ids)}", rng=random.Random(7), stamp={"assistant_id": "peer"}
-        )
+        seeded = random.Random(7)  # noqa: S311 - picks variations
+        self.env = Env(now=self._tick, new_id=lambda: f"id-{next(ids)}", rng=seeded, stamp={"assistant_id": "peer"})
         self.parses: dict[str, Json] = {}
 
     def _tick(self) -> float:
@@ -127,9 +128,7 @@ class Player:
 
     def request(self, step: CallAction) -> Json:
         """Return what an action server is sent."""
-        tracker = self.tracker.to_wire(
-            [event_to_wire(event) for event in self.events], trailing=step.trailing
-        )
+        tracker = tracker_to_wire(self.tracker, [encode_event(event) for event in self.events], trailing=step.trailing)
         return {
             "next_action": step.name,
             "sender_id": self.sender_id,
@@ -144,7 +143,7 @@ class Player:
             self.events.append(event)
             match event:
                 case ReminderScheduled():
-                    due = datetime.datetime.fromisoformat(event.date_time).timestamp()
+                    due = dt.datetime.fromisoformat(event.date_time).timestamp()
                     self.reminders = [each for each in self.reminders if each[1].name != event.name or not event.name]
                     self.reminders.append((due, event))
                 case ReminderCancelled():
@@ -210,7 +209,7 @@ class Player:
                             sender_id=self.sender_id,
                             text=body["text"],
                             parse_data=body.get("parse_data"),
-                            input_channel=None,  # type: ignore[arg-type]
+                            input_channel=None,
                         )
                     )
                 case _:

@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import comparing
-import player
-
 from manent.core.events import Json
+from peer import comparing, player
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ a conversation; `base` is the state before the window. A rewind that reaches bey
 Nothing here does I/O or knows of time. Peer: Rasa 3.6.21's DialogueStateTracker, as the contract (§5.3, §6) states it.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +36,6 @@ from manent.core.events import (
     SlotSet,
     UserUtteranceReverted,
     UserUttered,
-    event_to_wire,
 )
 
 _LISTEN = "action_listen"
@@ -141,25 +139,6 @@ class State(msgspec.Struct, kw_only=True):
             self.latest_message = msgspec.structs.replace(self.latest_message, parse_data=parse_data)
 
 
-def _message_to_wire(message: UserUttered | None) -> Json:
-    if message is None:
-        return {"intent": {}, "entities": [], "text": None, "message_id": None, "metadata": {}}
-    return {
-        "intent": {},
-        "entities": [],
-        **message.parse_data,
-        "text": message.text,
-        "message_id": message.message_id,
-        "metadata": message.metadata,
-    }
-
-
-def _action_to_wire(action: ActionExecuted | None) -> Json:
-    if action is None:
-        return {}
-    return {"action_name": action.name} if action.name is not None else {"action_text": action.action_text}
-
-
 class _Dump(msgspec.Struct, kw_only=True):
     """A tracker as bytes; see `Tracker.dump`."""
 
@@ -256,40 +235,6 @@ class Tracker:
         """Name (or end-to-end text) of the newest action."""
         action = self.state.latest_action
         return (action.name or action.action_text) if action is not None else None
-
-    def to_wire(self, events: Sequence[Json], *, trailing: Iterable[Event] = ()) -> Json:
-        """Return the tracker as JSON, as action servers and the HTTP API hand it out (contract §6).
-
-        Args:
-            events: those to be shown, in wire form; the tracker itself only knows the recent ones.
-            trailing: events that are shown after them and count, though they are not in the log.
-        """
-        shown = list(events)
-        state, time = self.state, self.latest_event_time
-        further = list(trailing)
-        if further:
-            state = state.copy()
-            for event in further:
-                state.apply(event)
-                wire = event_to_wire(event)
-                if wire.get("timestamp") is None:
-                    wire["timestamp"] = time
-                shown.append(wire)
-        values, known = state.values, self.domain.initial_slots
-        action = state.latest_action
-        return {
-            "sender_id": self.sender_id,
-            "slots": {name: values.get(name, initial) for name, initial in known.items()},
-            "latest_message": _message_to_wire(state.latest_message),
-            "latest_event_time": time,
-            "followup_action": state.followup_action,
-            "paused": state.paused,
-            "events": shown,
-            "latest_input_channel": self.latest_input_channel,
-            "active_loop": msgspec.to_builtins(state.active_loop) if state.active_loop is not None else {},
-            "latest_action": _action_to_wire(action),
-            "latest_action_name": action.name if action is not None else None,
-        }
 
     # writing ------------------------------------------------------------------------------------------------------
 
@@ -418,7 +363,7 @@ class Tracker:
         return False
 
     def _collapse(self, loop: str) -> None:
-        """Take the newest user turn out of the applied events, back to the loop's run before; slots and the rest stay."""
+        """Take the newest user turn out of `applied`, back to the loop's run before; slots and the rest stay."""
         kept: list[Event] = []
         while self.applied:
             event = self.applied.pop()
