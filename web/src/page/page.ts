@@ -46,6 +46,8 @@ async function show(): Promise<void> {
   }
   if (typeof given.title === "string" && given.title !== "") document.title = given.title;
   document.querySelector("main")?.replaceChildren(chat);
+  // On a touch screen the keyboard would cover what one came to read.
+  if (matchMedia("(pointer: fine)").matches) chat.focus();
 }
 
 void show();

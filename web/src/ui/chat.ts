@@ -11,7 +11,7 @@ import { ConversationClient } from "../client/client";
 import type { ClientEvent } from "../client/events";
 import { socketIoTransport } from "../client/socketio";
 import type { KeyValueStore } from "../client/ports";
-import type { SessionSummary } from "../client/wire";
+import type { BotMessage, SessionSummary } from "../client/wire";
 import { contents, plainWords } from "../state/content";
 import { EMPTY, reduce, unread, type ChatEvent, type ChatState } from "../state/state";
 import { pendingEntries, transcript, type Item } from "../state/transcript";
@@ -20,7 +20,21 @@ import { storageScope, type ChatConfig } from "./config";
 import { downloadTranscript } from "./download";
 import { chooseLanguage, direction, en, fill, loadWords, type Words } from "./i18n";
 import { downIcon } from "./icons";
+import {
+  canListen,
+  canNotify,
+  canSpeak,
+  chime,
+  hush,
+  listen,
+  mayNotify,
+  notify,
+  speak,
+  TitleCount,
+} from "./media";
 import { noticeText } from "./notices";
+import { Pacing } from "./pacing";
+import { Preferences, type Preference } from "./preferences";
 import { styles } from "./styles";
 import type { CustomRenderer } from "./views/content";
 import {
@@ -45,6 +59,7 @@ export interface ChatHost {
   token(): Promise<string | null | undefined>;
   /** Tell the page. */
   tell(name: string, detail: unknown): void;
+  open(): void;
   close(): void;
   isOpen(): boolean;
   unread(count: number): void;
@@ -65,6 +80,12 @@ export class Chat {
   private scheduled = false;
   private stopped = false;
   private returnFocus: HTMLElement | null = null;
+  private readonly preferences: Preferences;
+  private readonly pacing: Pacing;
+  private readonly titleCount = new TitleCount();
+  private readonly resized = new ResizeObserver(() => this.viewport.stay());
+  private stopListening: (() => void) | null = null;
+  private readonly ending = new AbortController();
 
   constructor(
     private readonly host: ChatHost,
@@ -97,8 +118,12 @@ export class Chat {
         ...(config.session_id === "" ? {} : { session_id: config.session_id }),
       },
     );
-    this.client.subscribe((event) => this.happened(event));
-    host.panel.addEventListener("keydown", (event) => this.pressed(event));
+    this.preferences = new Preferences(this.store, storageScope(config));
+    this.pacing = new Pacing(systemClock, (event) => this.happened(event));
+    this.client.subscribe((event) => this.pacing.take(event, this.config.message_delay_ms));
+    const { signal } = this.ending;
+    host.panel.addEventListener("keydown", (event) => this.pressed(event), { signal });
+    document.addEventListener("visibilitychange", () => this.looked(), { signal });
   }
 
   async start(): Promise<void> {
@@ -112,6 +137,10 @@ export class Chat {
   stop(): void {
     this.stopped = true;
     this.client.stop();
+    this.ending.abort();
+    this.resized.disconnect();
+    this.stopListening?.();
+    hush();
     render(nothing, this.host.panel);
   }
 
@@ -160,9 +189,8 @@ export class Chat {
     this.dispatch(event);
     if (event.type === "message") {
       this.host.tell("message", event.message);
-      if (event.message.role === "bot" && this.state.messages !== before.messages) {
-        this.announced = `${fill(this.words.said, this.config.heading)}: ${plainWords(contents(event.message.body))}`;
-      }
+      if (event.message.role === "bot" && this.state.messages !== before.messages)
+        this.answered(event.message);
     } else if (event.type === "joined") {
       this.host.tell("session", { session_id: event.session_id, resumed: event.resumed, plain: event.plain });
       // What was there before the visitor looked is history, not news.
@@ -174,12 +202,30 @@ export class Chat {
     }
   }
 
+  /** Something new was said: tell those who listen, and those who look elsewhere. */
+  private answered(message: BotMessage): void {
+    const words = plainWords(contents(message.body));
+    this.announced = `${fill(this.words.said, this.config.heading)}: ${words}`;
+    if (this.preferences.has("read_aloud") && canSpeak()) speak(words, this.language);
+    if (document.visibilityState === "visible" && this.host.isOpen()) return;
+    if (this.preferences.has("sound")) chime();
+    if (this.preferences.has("notifications")) notify(this.config.heading, words, () => this.host.open());
+  }
+
+  /** The visitor looks at the page again, or away. */
+  private looked(): void {
+    if (this.isWatched()) this.dispatch({ type: "read" });
+    this.titleCount.show(unread(this.state));
+  }
+
   private dispatch(event: ChatEvent): void {
     this.state = reduce(this.state, event);
     if (this.isWatched() && this.state.read !== (this.state.messages.at(-1)?.seq ?? 0)) {
       this.state = reduce(this.state, { type: "read" });
     }
-    this.host.unread(unread(this.state));
+    const count = unread(this.state);
+    this.host.unread(count);
+    this.titleCount.show(count);
     this.schedule();
   }
 
@@ -216,19 +262,22 @@ export class Chat {
   }
 
   private draw(): void {
-    const { state, viewport, words } = this;
+    const { state, viewport } = this;
     viewport.update(state.messages);
     const items = transcript(state, viewport.span.start, viewport.span.end);
     render(this.view(items), this.host.panel);
     const log = this.host.panel.querySelector<HTMLElement>('[role="log"]');
-    if (log !== null) viewport.attach(log);
+    if (log !== null && viewport.attach(log)) {
+      // Pictures arrive late, keyboards slide in: the end stays the end.
+      this.resized.observe(log);
+      if (log.firstElementChild !== null) this.resized.observe(log.firstElementChild);
+    }
     viewport.settle();
     this.grow();
     if (viewport.atBeginning && !viewport.following && state.has_more && state.older === "idle")
       void this.loadOlder();
     this.host.panel.toggleAttribute("data-ready", state.connection === "online");
     this.host.panel.dataset["connection"] = state.connection;
-    void words;
   }
 
   private view(items: readonly Item[]) {
@@ -292,8 +341,8 @@ export class Chat {
           this.schedule();
         },
         send: () => this.submit(),
-        dictate: null,
-        listening: false,
+        dictate: this.config.voice && canListen() ? () => this.dictate() : null,
+        listening: this.stopListening !== null,
       })}
       <div class="sr" aria-live="polite">${this.announced}</div>
       ${this.question === null ? nothing : questionView(this.question, words, (yes) => this.answer(yes))}
@@ -385,8 +434,7 @@ export class Chat {
       {
         name: "download",
         label: words.download,
-        act: () =>
-          downloadTranscript(this.state.messages, this.config.heading, this.words.you, this.language),
+        act: () => void this.download(),
       },
       {
         name: "erase",
@@ -403,7 +451,58 @@ export class Chat {
     if (this.config.conversations) {
       entries.unshift({ name: "past", label: words.past, act: () => void this.listSessions() });
     }
+    entries.push(...this.switches());
     return entries.filter((entry) => !this.config.hide.includes(entry.name));
+  }
+
+  private switches(): (MenuEntry & { name: string })[] {
+    const { words } = this;
+    const entry = (name: Preference, label: string) => ({
+      name,
+      label,
+      checked: this.preferences.has(name),
+      act: () => void this.switch(name),
+    });
+    return [
+      entry("sound", words.sound),
+      ...(canNotify() ? [entry("notifications", words.notifications)] : []),
+      ...(this.config.voice && canSpeak() ? [entry("read_aloud", words.read_aloud)] : []),
+    ];
+  }
+
+  private async switch(preference: Preference): Promise<void> {
+    const on = !this.preferences.has(preference);
+    if (on && preference === "notifications" && !(await mayNotify())) return;
+    this.preferences.set(preference, on);
+    if (on && preference === "sound") chime();
+    if (!on && preference === "read_aloud") hush();
+    this.schedule();
+  }
+
+  private dictate(): void {
+    if (this.stopListening !== null) {
+      this.stopListening();
+      return;
+    }
+    const before = this.draft === "" ? "" : `${this.draft.trimEnd()} `;
+    this.stopListening = listen(
+      this.language,
+      (words) => {
+        this.draft = before + words;
+        this.schedule();
+      },
+      () => {
+        this.stopListening = null;
+        this.schedule();
+      },
+    );
+    this.schedule();
+  }
+
+  /** Everything that was said, not only what is loaded. */
+  private async download(): Promise<void> {
+    while (this.state.has_more && this.state.older !== "failed") await this.loadOlder();
+    downloadTranscript(this.state.messages, this.config.heading, this.words.you, this.language);
   }
 
   private toggleMenu(open: boolean): void {

@@ -116,6 +116,11 @@ export class ManentChat extends HTMLElement {
     else this.open();
   }
 
+  /** Put the cursor where one writes. */
+  override focus(options?: FocusOptions): void {
+    void this.load().then(() => this.root.querySelector("textarea")?.focus(options));
+  }
+
   /** Say something for the visitor; `title` is what they read, when `text` is a payload. Resolves with its id. */
   async send(text: string, options: { title?: string } = {}): Promise<string | null> {
     return (await this.load()).send(text, options.title);
@@ -183,6 +188,7 @@ export class ManentChat extends HTMLElement {
         renderers: this.renderers,
         token: async () => (typeof this.tokenSource === "function" ? this.tokenSource() : this.tokenSource),
         tell: (name, detail) => this.fire(name, detail),
+        open: () => this.open(),
         close: () => this.close(),
         isOpen: () => this.isOpen,
         unread: (count) => this.showUnread(count),

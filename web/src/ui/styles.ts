@@ -105,6 +105,7 @@ time { font-variant-numeric: tabular-nums; }
 .picture { display: block; border-radius: var(--radius); max-width: 100%; }
 .media { display: block; max-width: min(100%, 26rem); max-height: 24rem; height: auto; border-radius: var(--radius); background: var(--wash); }
 img.media { min-height: 3rem; min-width: 3rem; object-fit: contain; }
+img.broken { min-height: 0; padding: 0.5rem 0.875rem; font-size: 0.875rem; color: var(--soft); border: 1px dashed var(--line); }
 audio { width: min(100%, 22rem); }
 .panel a.file { display: inline-flex; align-items: center; gap: 0.6rem; padding: 0.6rem 1rem; border: 1px solid var(--line); border-radius: 12px; background: var(--raised); text-decoration: none; font-weight: 500; }
 .file:hover { background: var(--tint); }

@@ -23,10 +23,12 @@ export class Viewport {
 
   constructor(private readonly moved: () => void) {}
 
-  attach(log: HTMLElement): void {
-    if (this.log === log) return;
+  /** Take over the scrolling element; returns true the first time. */
+  attach(log: HTMLElement): boolean {
+    if (this.log === log) return false;
     this.log = log;
     log.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    return true;
   }
 
   /** Adjust the window to a changed list; call before drawing. */
@@ -61,6 +63,11 @@ export class Viewport {
         if (Math.abs(drift) > 0.5) this.log.scrollTop += drift;
       }
     }
+  }
+
+  /** Sizes changed without anything being drawn: whoever reads the end goes on reading it. */
+  stay(): void {
+    if (this.following && this.log !== null) this.log.scrollTop = this.log.scrollHeight;
   }
 
   /** Whether newer messages exist than are drawn. */

@@ -5,7 +5,17 @@ import { en, type Words } from "./en";
 export type { Words } from "./en";
 export { en } from "./en";
 
-const LOADERS: Record<string, () => Promise<Words>> = {};
+const LOADERS: Record<string, () => Promise<Words>> = {
+  de: async () => (await import("./de")).words,
+  fr: async () => (await import("./fr")).words,
+  es: async () => (await import("./es")).words,
+  it: async () => (await import("./it")).words,
+  pt: async () => (await import("./pt")).words,
+  nl: async () => (await import("./nl")).words,
+  pl: async () => (await import("./pl")).words,
+  ar: async () => (await import("./ar")).words,
+  ja: async () => (await import("./ja")).words,
+};
 
 export const LANGUAGES = ["en", ...Object.keys(LOADERS)];
 

@@ -106,6 +106,7 @@ function image(src: string, alt: string, context: ContentContext): Drawn {
       class="media"
       src=${safe}
       alt=${alt}
+      @error=${broken}
       loading="lazy"
       decoding="async"
     />`;
@@ -121,6 +122,13 @@ function image(src: string, alt: string, context: ContentContext): Drawn {
           >${picture}</a
         >`;
   });
+}
+
+/** A picture that cannot be loaded shows its description instead of a hole. */
+function broken(event: Event): void {
+  const picture = event.target as HTMLImageElement;
+  picture.classList.add("broken");
+  if (picture.alt === "") picture.alt = new URL(picture.src).pathname.split("/").at(-1) ?? "";
 }
 
 function address(href: string, label: string, context: ContentContext): Drawn {

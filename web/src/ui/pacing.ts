@@ -1,0 +1,57 @@
+/**
+ * Lets the messages of one answer appear one after the other, for sites that like it so.
+ *
+ * Only delays what is shown; the client has the messages already. Anything that is not a live bot message lets
+ * everything through at once, so that the order never suffers.
+ */
+
+import type { ClientEvent } from "../client/events";
+import type { Clock, Timer } from "../client/ports";
+
+export class Pacing {
+  private readonly waiting: ClientEvent[] = [];
+  private timer: Timer | null = null;
+  private last = -Infinity;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly pass: (event: ClientEvent) => void,
+  ) {}
+
+  take(event: ClientEvent, delay_ms: number): void {
+    const paced = delay_ms > 0 && event.type === "message" && event.message.role === "bot";
+    if (!paced) {
+      if (event.type === "joined" || event.type === "message") this.flush();
+      // While messages wait, the assistant is still writing.
+      if (event.type === "typing" && !event.on && this.waiting.length > 0) return;
+      this.pass(event);
+      return;
+    }
+    this.waiting.push(event);
+    if (this.timer === null) this.next(delay_ms);
+  }
+
+  flush(): void {
+    this.clock.stop(this.timer);
+    this.timer = null;
+    for (const event of this.waiting.splice(0)) this.pass(event);
+  }
+
+  private next(delay_ms: number): void {
+    if (this.waiting.length === 0) return;
+    const wait = this.last + delay_ms - this.clock.now();
+    if (wait > 0) {
+      this.pass({ type: "typing", on: true });
+      this.timer = this.clock.start(wait, () => {
+        this.timer = null;
+        this.next(delay_ms);
+      });
+      return;
+    }
+    this.last = this.clock.now();
+    const event = this.waiting.shift()!;
+    this.pass({ type: "typing", on: false });
+    this.pass(event);
+    this.next(delay_ms);
+  }
+}
