@@ -3,8 +3,9 @@
     python bench/crash.py [--kills 200] [--visitors 12] [--servers 2] [--mutation NAME | --mutations]
 
 Servers share one database. Visitors talk over raw frames (`crash_client.py`), each with a tab that speaks and one
-that listens: short answers, answers in three parts, custom actions; some erase their conversation; some are plain Rasa
-pages. After the last kill everything comes to rest, and `crash_judge.py` compares the logs with what every tab received.
+that listens: short answers, answers in three parts, custom actions; some erase their conversation; some are plain
+Rasa pages. After the last kill everything comes to rest, and `crash_judge.py` compares the logs with what every tab
+received.
 With --mutation one guarantee is broken on purpose (`mutant.py`) and the run must find violations; --mutations runs all.
 """
 

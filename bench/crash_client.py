@@ -1,8 +1,8 @@
 """Clients for `crash.py`: raw Engine.IO frames, written from the protocol's text alone and recorded as they come.
 
 They share no code with the product or its client. A `Visitor` has one conversation, one tab that speaks and one
-that only listens; each tab reconnects to any server that answers, and asks for what comes after its cursor. What went over the
-wire is kept in `record`, from which `crash_judge.py` judges.
+that only listens; each tab reconnects to any server that answers, and asks for what comes after its cursor. What went
+over the wire is kept in `record`, from which `crash_judge.py` judges.
 """
 
 import asyncio

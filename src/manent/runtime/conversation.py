@@ -558,6 +558,8 @@ class Conversation:
             )
         )
         self.head = after
+        if self.seen is not None and self.seen != (head.epoch, head.version):
+            await self.catch_up(head.epoch, head.version)  # what another server wrote before this
         self.seen = (after.epoch, after.version)
         if snapshot is not None:
             self._snapshot_version = snapshot.version
