@@ -1,0 +1,1 @@
+"""Custom actions of the newsletter assistant; `manent run actions` serves them."""

@@ -1,0 +1,55 @@
+"""What the newsletter form accepts, and which questions it asks."""
+
+import re
+from typing import Any
+
+from rasa_sdk import FormValidationAction, Tracker
+from rasa_sdk.executor import CollectingDispatcher
+from rasa_sdk.types import DomainDict
+
+FREQUENCIES = ("once a week", "twice a week")
+YOUNGEST, OLDEST = 4, 120
+
+
+class ValidateNewsletterForm(FormValidationAction):
+    """Checks each answer; a slot that is set to None is asked for again."""
+
+    def name(self) -> str:
+        return "validate_newsletter_form"
+
+    async def required_slots(
+        self, domain_slots: list[str], dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
+    ) -> list[str]:
+        """Leave the age out when we may not ask for it."""
+        if tracker.get_slot("may_ask_age") is False:
+            return [slot for slot in domain_slots if slot != "age"]
+        return domain_slots
+
+    def validate_email(
+        self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
+    ) -> dict[str, Any]:
+        if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}", str(value)):
+            return {"email": value}
+        dispatcher.utter_message(response="utter_wrong_email")
+        return {"email": None}
+
+    def validate_frequency(
+        self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
+    ) -> dict[str, Any]:
+        # Synonyms in data/nlu.yml have made "once a week" of "weekly" already.
+        if str(value).lower() in FREQUENCIES:
+            return {"frequency": str(value).lower()}
+        dispatcher.utter_message(response="utter_wrong_frequency")
+        return {"frequency": None}
+
+    def validate_age(
+        self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
+    ) -> dict[str, Any]:
+        try:
+            age = int(value)
+        except ValueError:
+            age = 0
+        if YOUNGEST <= age <= OLDEST:
+            return {"age": age}
+        dispatcher.utter_message(response="utter_wrong_age")
+        return {"age": None}
