@@ -209,6 +209,15 @@ class Turn:
         newest = self._tracker.applied[-1] if self._tracker.applied else None
         return self._go(State.FILLING if isinstance(newest, UserUttered) else State.PREDICTING)
 
+    def abandon(self, channel: str) -> Step:
+        """End an unfinished turn that cannot go on: say so, and listen. What it has committed stays.
+
+        Args:
+            channel: name of the output channel, as in `UserMessage.output_channel`.
+        """
+        self._acting.channel = channel
+        return self._go(State.APOLOGISING)
+
     def execute(self, action: str, *, policy: str | None = None, confidence: float | None = None, channel: str) -> Step:
         """Run one action, without predicting.
 

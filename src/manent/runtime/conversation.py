@@ -145,9 +145,14 @@ class Conversation:
         self._jobs: deque[Callable[[], Awaitable[None]]] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._snapshot_version = 0
-        self._deep = False
+        self._deep = 0
 
     # the mailbox ----------------------------------------------------------------------------------------------------
+
+    @property
+    def working(self) -> bool:
+        """A message or other work is being seen through, or waits."""
+        return self._worker is not None
 
     @property
     def idle(self) -> bool:
@@ -171,6 +176,8 @@ class Conversation:
             return waiting
         self._check_room()
         loop = asyncio.get_running_loop()
+        if message.message_id is None:
+            message = replace(message, message_id=message_id)
         ticket = Ticket(
             message=message,
             message_id=message_id,
@@ -244,6 +251,7 @@ class Conversation:
             self._report(
                 ticket, InternalError("internal_error", f"the message could not be handled: {type(error).__name__}")
             )
+            await self._abandon()
         finally:
             self.tickets.pop(ticket.message_id, None)
             ticket.finish()
@@ -264,7 +272,7 @@ class Conversation:
                     raise
             except WindowExceeded:
                 self.forget()
-                self._deep = True
+                self._deep += 1
             else:
                 return
         raise InternalError("internal_error", "the message could not be decided, however often it was tried")
@@ -318,6 +326,7 @@ class Conversation:
                     )
                     step = turn.fail(error)
         await self.commit(turn.take_events(), ticket=ticket, open_turn=False, fires=fires, schedules=schedules)
+        self._deep = 0
         if len(self.tracker.applied) > 2 * assistant.dialogue.window:
             self.tracker.trim(assistant.dialogue.window)
         return turn
@@ -368,16 +377,34 @@ class Conversation:
         """Finish the open turn, if there is one; called at start and when a lease has run out."""
 
         async def work(_: "Conversation") -> None:
-            await self.load()
-            try:
-                await self._finish_open_turn()
-            except WindowExceeded:
-                self.forget()
-                self._deep = True
-                await self.load()
-                await self._finish_open_turn()
+            for _attempt in range(ATTEMPTS):
+                try:
+                    await self.load()
+                    await self._finish_open_turn()
+                except WindowExceeded:
+                    self.forget()
+                    self._deep += 1
+                except ManentError:
+                    raise
+                except Exception:
+                    log.exception("an open turn failed again", extra={"sender_id": self.sender_id})
+                    await self._abandon()
+                    return
+                else:
+                    return
 
         await self.perform(work)
+
+    async def _abandon(self) -> None:
+        """End the open turn after a fault of ours, visibly: trying it again would fail again, for ever."""
+        self.forget()
+        try:
+            await self.load()
+            if self.head is not None and self.head.open_turn:
+                await self._run(lambda turn: turn.abandon(self._output_channel()))
+        except Exception:
+            self.forget()
+            log.exception("an open turn could not be ended", extra={"sender_id": self.sender_id})
 
     async def decide(
         self, begin: Callable[[Turn], Step], *, fires: FireReminder | None = None, schedules: bool = True
@@ -411,7 +438,7 @@ class Conversation:
                 self.forget()
             except WindowExceeded:
                 self.forget()
-                self._deep = True
+                self._deep += 1
             else:
                 return
         raise InternalError("internal_error", "the turn could not be decided, however often it was tried")
@@ -460,6 +487,7 @@ class Conversation:
         if self.tracker is not None:
             return
         before: int | None = None
+        deeper = self._deep  # snapshots to go back beyond the newest; a turn reverts more than its window held
         while True:
             loaded = await self.home.store.load(self.sender_id, before=before)
             if loaded is None:
@@ -469,16 +497,14 @@ class Conversation:
                 self.tracker = Tracker(sender_id=self.sender_id, domain=self.home.assistant.domain)
                 self._snapshot_version = 0
                 return
-            deeper = self._deep and before is None and loaded.snapshot is not None
             try:
                 tracker = self._replay(loaded)
             except WindowExceeded:
-                deeper = True
-            if not deeper:
+                deeper = max(deeper, 1)
+            if not deeper or loaded.snapshot is None:
                 break
-            assert loaded.snapshot is not None  # noqa: S101  # a log replayed from its start holds all that it reverts
+            deeper -= 1
             before = loaded.snapshot.version
-        self._deep = False
         self.head = loaded.head
         self.tracker = tracker
         self._snapshot_version = loaded.snapshot.version if loaded.snapshot is not None else 0

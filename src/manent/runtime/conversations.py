@@ -163,7 +163,7 @@ class Conversations:
                 del self._all[sender_id]
             else:
                 self._all.move_to_end(sender_id)
-                if candidate._worker is None:  # noqa: SLF001  # the registry's own part of the bargain
+                if not candidate.working:
                     candidate.forget()
 
     @property
@@ -224,12 +224,18 @@ class Conversations:
         host, pid, started, _ = lease.owner.rsplit(":", 3)
         return host == socket.gethostname() and _started(int(pid)) != started
 
+    def _is_ours(self, head: Head) -> bool:
+        """Whether an open turn is for this server to finish: nobody's any more, or its own and nobody is at work."""
+        if head.lease is not None and head.lease.owner == self.owner:
+            conversation = self._all.get(head.sender_id)
+            return conversation is None or not conversation.working
+        return head.lease is None or self.may_take_over(head.lease)
+
     async def _recover_forever(self) -> None:
         while True:
             try:
-                for head in await self.store.unfinished(now=float("inf")):
-                    if head.lease is None or (head.lease.owner != self.owner and self.may_take_over(head.lease)):
-                        await self._recover(head.sender_id)
+                heads = await self.store.unfinished(now=float("inf"))
+                await asyncio.gather(*(self._recover(head.sender_id) for head in heads if self._is_ours(head)))
             except ManentError as error:
                 log.warning("could not look for unfinished turns", extra={"code": error.code, "error": error.message})
             await asyncio.sleep(RECOVER_EVERY_S)
