@@ -39,6 +39,11 @@ async function settings(): Promise<PageSettings> {
 async function show(): Promise<void> {
   const chat = document.createElement("manent-chat");
   chat.setAttribute("layout", "fill");
+  chat.setAttribute("heading-level", "1");
+  chat.setAttribute("lang", navigator.languages.join(" ")); // the page itself speaks every language
+  chat.addEventListener("manent-ready", (event) => {
+    document.documentElement.lang = (event as CustomEvent<{ language: string }>).detail.language;
+  });
   const given = await settings();
   for (const [key, attribute] of Object.entries(ATTRIBUTE)) {
     const value = given[key as keyof PageSettings];

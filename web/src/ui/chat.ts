@@ -71,7 +71,7 @@ export class Chat {
   private readonly store: KeyValueStore;
   private readonly viewport = new Viewport(() => this.schedule());
   private words: Words = en;
-  private language = "en";
+  language = "en";
   private draft = "";
   private announced = "";
   private menuOpen = false;
@@ -288,6 +288,7 @@ export class Chat {
       ${headerView({
         words,
         heading: this.config.heading,
+        level: this.config.heading_level,
         subheading: this.config.subheading,
         status: this.status(),
         online: state.connection === "online",

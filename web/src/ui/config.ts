@@ -11,9 +11,11 @@ export interface ChatConfig {
   socket_path: string;
   namespace: string;
   heading: string;
+  /** Which heading it is in the page's outline, 1 to 6. */
+  heading_level: number;
   subheading: string;
   placeholder: string;
-  /** Two-letter code; `""` follows the page, then the browser. */
+  /** Language tags, best first, separated by spaces; `""` follows the page, then the browser. */
   language: string;
   theme: Theme;
   /** `launcher`: a floating button that opens the chat; `fill`: the chat fills its container. */
@@ -40,6 +42,7 @@ export const ATTRIBUTES = [
   "socket-path",
   "namespace",
   "heading",
+  "heading-level",
   "subheading",
   "placeholder",
   "lang",
@@ -89,6 +92,7 @@ export function readConfig(element: Element, script_url: string): ChatConfig {
     socket_path: attribute("socket-path") ?? "/socket.io",
     namespace: attribute("namespace") ?? "/",
     heading: attribute("heading") ?? "Manent",
+    heading_level: Math.min(6, Math.max(1, Number(attribute("heading-level")) || 2)),
     subheading: attribute("subheading") ?? "",
     placeholder: attribute("placeholder") ?? "",
     language: attribute("lang") ?? "",

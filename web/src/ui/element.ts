@@ -197,7 +197,7 @@ export class ManentChat extends HTMLElement {
     );
     this.chat = chat;
     await chat.start();
-    this.fire("ready", null);
+    this.fire("ready", { language: chat.language });
     return chat;
   }
 

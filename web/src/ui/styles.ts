@@ -7,7 +7,7 @@ export const styles = `
 .panel button { cursor: pointer; touch-action: manipulation; }
 .panel button:disabled { cursor: default; }
 .panel :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
-.panel h2, .panel h3, .panel p, .panel ul, .panel ol { margin: 0; }
+.panel p, .panel ul, .panel ol { margin: 0; }
 .panel a { color: var(--accent); text-decoration-thickness: 1px; text-underline-offset: 0.18em; }
 .sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .mark { width: 1.5rem; height: 1.5rem; flex: none; }
@@ -18,7 +18,7 @@ export const styles = `
 .brand { display: grid; place-items: center; color: var(--ink); }
 .brand .mark { width: 1.75rem; height: 1.75rem; }
 .titles { flex: 1; min-width: 0; }
-.titles h2 { font: 600 1.1875rem/1.25 var(--serif); letter-spacing: 0.002em; overflow-wrap: anywhere; }
+.titles [role="heading"] { font: 600 1.1875rem/1.25 var(--serif); letter-spacing: 0.002em; overflow-wrap: anywhere; }
 .status { font-size: 0.8125rem; line-height: 1.35; color: var(--soft); }
 .status.away::before { content: ""; display: inline-block; width: 0.5em; height: 0.5em; margin-inline-end: 0.45em; border-radius: 50%; background: var(--rubric); vertical-align: 0.08em; }
 button.icon { display: grid; place-items: center; flex: none; width: 2.5rem; height: 2.5rem; padding: 0; border: 0; border-radius: 10px; background: none; color: var(--soft); }
@@ -145,7 +145,7 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
 /* questions */
 .veil { position: absolute; inset: 0; z-index: 5; display: grid; place-items: center; padding: 1rem; background: color-mix(in srgb, var(--paper) 78%, transparent); }
 .question { width: min(22rem, 100%); max-height: 100%; overflow: auto; padding: 1.25rem; border: 1px solid var(--line); border-radius: calc(var(--radius) + 4px); background: var(--raised); box-shadow: 0 16px 48px var(--shade); }
-.question h3 { font: 600 1.125rem/1.3 var(--serif); margin-block-end: 0.375rem; }
+.panel .ask { color: var(--ink); font: 600 1.125rem/1.3 var(--serif); margin-block-end: 0.375rem; }
 .question p { color: var(--soft); }
 .answers { display: flex; justify-content: flex-end; gap: 0.5rem; margin-block-start: 1.125rem; }
 .panel .answers button { min-height: 2.5rem; padding: 0.375rem 1rem; border-radius: 1.25rem; text-decoration: none; }

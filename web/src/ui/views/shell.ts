@@ -17,6 +17,7 @@ export interface MenuEntry {
 export function headerView(options: {
   words: Words;
   heading: string;
+  level: number;
   subheading: string;
   status: string;
   online: boolean;
@@ -30,7 +31,7 @@ export function headerView(options: {
   return html`<header part="header">
     <span class="brand" part="brand">${mark()}</span>
     <div class="titles">
-      <h2 id="heading" dir="auto">${options.heading}</h2>
+      <div role="heading" aria-level=${options.level} dir="auto">${options.heading}</div>
       ${
         options.subheading === "" && options.status === ""
           ? nothing
@@ -136,7 +137,7 @@ export function questionView(
       aria-labelledby="ask"
       aria-describedby="note"
     >
-      <h3 id="ask">${question.ask}</h3>
+      <p id="ask" class="ask">${question.ask}</p>
       <p id="note">${question.note}</p>
       <div class="answers">
         <button type="button" class="quiet cancel" @click=${() => answer(false)}>${words.cancel}</button>
@@ -158,7 +159,7 @@ export function sessionsView(
     @click=${(event: Event) => event.target === event.currentTarget && open(null)}
   >
     <div class="question" part="question" role="dialog" aria-modal="true" aria-labelledby="ask">
-      <h3 id="ask">${words.past}</h3>
+      <p id="ask" class="ask">${words.past}</p>
       ${sessions.length === 0 ? html`<p>${words.none}</p>` : nothing}
       <ul class="sessions">
         ${sessions.map(

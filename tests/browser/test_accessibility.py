@@ -1,0 +1,128 @@
+"""For everyone: no violation that axe finds in any state, keyboard alone, right to left, large text."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from browser.chat import Chat
+from browser.servers import ChatServer
+
+AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, one line each with the element."""
+    page.evaluate(AXE.read_text())
+    options = {"runOnly": {"type": "tag", "values": TAGS}}
+    found: Any = page.evaluate(f"axe.run(document, {json.dumps(options)})")
+    return [f"{item['id']}: {node['html'][:200]}" for item in found["violations"] for node in item["nodes"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_any_state(
+    open_context: Callable[..., BrowserContext], server: ChatServer, scheme: str
+) -> None:
+    """Empty, full of every kind of message, with menu, question and notice, offline with unsent messages."""
+    context = open_context(color_scheme=scheme)
+    chat = Chat(context.new_page()).open(server.url)
+    assert violations(chat.page) == []
+
+    for said, heard in [
+        ("hello", "What can I do for you?"),
+        ("when are you open", "Every day"),
+        ("show me the rooms", "Tower room"),
+        ("show me a picture", "Here is our mark."),
+        ("what is the forecast", "More data"),
+        ("common questions", "May I bring a dog?"),
+        ("attack me", "<img src=x"),
+    ]:
+        chat.say(said).heard(heard)
+    assert violations(chat.page) == []
+
+    chat.page.get_by_role("button", name="Menu").click()
+    expect(chat.page.get_by_role("menu")).to_be_visible()
+    assert violations(chat.page) == []
+
+    chat.page.get_by_role("menuitem", name="Forget me").click()
+    expect(chat.page.get_by_role("alertdialog")).to_be_visible()
+    assert violations(chat.page) == []
+    chat.page.get_by_role("button", name="Cancel").click()
+
+    context.set_offline(True)
+    chat.disconnected().say("still here").said("still here")
+    assert violations(chat.page) == []
+
+
+def test_everything_can_be_done_with_the_keyboard(chat: Chat) -> None:
+    """Writing, choosing a quick reply, the menu and its question, without a mouse; focus never gets lost."""
+    page = chat.page
+    focused = "(document.querySelector('manent-chat').shadowRoot.activeElement || {}).textContent?.trim()"
+    expect(chat.box).to_be_focused()
+    page.keyboard.type("hello")
+    page.keyboard.press("Enter")
+    chat.heard("What can I do for you?")
+
+    page.keyboard.press("Shift+Tab")  # back from the text field to the last quick reply
+    assert page.evaluate(focused) == "Book a table"
+    page.keyboard.press("Enter")
+    chat.heard("For how many people?")
+    expect(chat.box).to_be_focused()
+
+    page.get_by_role("button", name="Menu").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(focused) == "New conversation"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(focused) == "Forget me"
+    page.keyboard.press("Enter")
+    assert page.evaluate(focused) == "Cancel"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")  # the question keeps the focus
+    assert page.evaluate(focused) == "Cancel"
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("alertdialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Menu")).to_be_focused()
+
+
+def test_new_messages_are_announced_and_history_is_not(chat: Chat) -> None:
+    """Who listens hears the assistant's new words once, and no old ones after a reload."""
+    announcer = chat.page.locator("manent-chat [aria-live=polite]:not([role=status])")
+    chat.say("many thanks").heard("With pleasure.")
+    expect(announcer).to_have_text("Manent said: With pleasure.")
+
+    chat.reload().heard("With pleasure.")
+    expect(announcer).to_have_text("")
+
+
+def test_right_to_left(open_context: Callable[..., BrowserContext], server: ChatServer) -> None:
+    """In Arabic the chat is mirrored, its words are Arabic, and English sentences stay left to right."""
+    chat = Chat(open_context(locale="ar").new_page())
+    chat.page.goto(server.url)
+    chat.connected()
+    expect(chat.panel).to_have_attribute("dir", "rtl")
+    expect(chat.box).to_have_attribute("placeholder", "اكتب رسالة")
+    chat.say("many thanks").heard("With pleasure.")
+
+    user = chat.log.locator("[part~=bubble]").bounding_box()
+    bot = chat.log.locator("[part~=text]").bounding_box()
+    assert user is not None
+    assert bot is not None
+    assert user["x"] < bot["x"]
+    assert violations(chat.page) == []
+
+
+def test_text_twice_as_large_fits(open_context: Callable[..., BrowserContext], server: ChatServer) -> None:
+    """At 200 % text size everything is still there, and nothing scrolls sideways."""
+    context = open_context(viewport={"width": 640, "height": 800})
+    chat = Chat(context.new_page()).open(server.url)
+    chat.page.evaluate("document.documentElement.style.fontSize = '200%'")
+    chat.say("hello").heard("What can I do for you?")
+
+    expect(chat.page.get_by_role("button", name="Send")).to_be_in_viewport()
+    expect(chat.log.get_by_role("button", name="Book a table")).to_be_in_viewport()
+    assert chat.page.evaluate("document.documentElement.scrollWidth") <= 640
