@@ -29,6 +29,7 @@ from manent.core.tracker import Tracker, WindowExceeded
 from manent.dialogue.turn import CallAction, Finished, Generate, Step, Turn, Understand
 from manent.runtime import view
 from manent.runtime.due import changes_of
+from manent.runtime.measures import turn_id
 from manent.runtime.ports import DuplicateMessage, Loaded, VersionConflict
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Ticket:
         accepted: resolves when the message is durable, or fails with what is wrong with it.
         finished: resolves when its turn is over, with the visible entries that it committed. Never fails.
         error: what went wrong, before or after acceptance.
+        arrived: on the clock that turns are timed with.
     """
 
     message: UserMessage
@@ -94,6 +96,7 @@ class Ticket:
     finished: asyncio.Future[list[LogEntry]]
     entries: list[LogEntry] = field(default_factory=list)
     error: ManentError | None = None
+    arrived: float = field(default_factory=time.perf_counter)
 
     def fail(self, error: ManentError) -> None:
         """End the ticket with an error, which whoever awaits `accepted` gets."""
@@ -153,6 +156,11 @@ class Conversation:
     def working(self) -> bool:
         """A message or other work is being seen through, or waits."""
         return self._worker is not None
+
+    @property
+    def waiting(self) -> int:
+        """How many messages and other jobs wait for their turn."""
+        return len(self._jobs)
 
     @property
     def idle(self) -> bool:
@@ -239,6 +247,8 @@ class Conversation:
 
     async def _take(self, ticket: Ticket) -> None:
         """See one message through: accepted, answered, published; or failed, visibly for its sender."""
+        turn_id.set(ticket.message_id)
+        self.home.measures.queued.observe(time.perf_counter() - ticket.arrived)
         try:
             await self._take_with_retries(ticket)
         except DuplicateMessage as duplicate:
@@ -280,8 +290,11 @@ class Conversation:
     def _report(self, ticket: Ticket, error: ManentError) -> None:
         self.forget()
         if ticket.accepted.done():
+            self.home.measures.failed += 1
             for subscriber in tuple(self.subscribers):
                 subscriber.failed(error, message_id=ticket.message_id, seq=None)
+        else:
+            self.home.measures.refuse(error.code)
         ticket.fail(error)
 
     async def _repeat(self, ticket: Ticket, accepted: Accepted) -> None:
@@ -289,6 +302,7 @@ class Conversation:
         if accepted.digest != ticket.digest:
             ticket.fail(message_id_conflict(ticket.message_id))
             return
+        self.home.measures.duplicates += 1
         ticket.accepted.set_result(Receipt(seq=accepted.seq, duplicate=True))
         page = await self.home.store.after(self.sender_id, accepted.seq, limit=self.home.limits.page)
         for entry in page.entries if page is not None else ():
@@ -308,16 +322,20 @@ class Conversation:
     ) -> Turn:
         """Drive one turn to its end, performing what it asks for."""
         assert self.tracker is not None  # noqa: S101  # load() ran
-        assistant = self.home.assistant
+        assistant, measures, began = self.home.assistant, self.home.measures, time.perf_counter()
         self.tracker.domain = assistant.domain
         turn = Turn(assistant.dialogue, self.tracker, self.home.env())
         step = begin(turn)
         while not isinstance(step, Finished):
             if isinstance(step, Understand):
-                step = turn.feed(await self.home.understand(assistant, step.text))
+                asked = time.perf_counter()
+                parse = await self.home.understand(assistant, step.text)
+                measures.understood.observe(time.perf_counter() - asked)
+                step = turn.feed(parse)
             else:
                 await self.commit(turn.take_events(), ticket=ticket, open_turn=True, fires=fires, schedules=schedules)
                 fires = None
+                asked = time.perf_counter()
                 try:
                     step = turn.feed(await self._outside(step))
                 except ActionError as error:
@@ -325,8 +343,11 @@ class Conversation:
                         "action failed", extra={"sender_id": self.sender_id, "code": error.code, "error": error.message}
                     )
                     step = turn.fail(error)
+                finally:
+                    measures.outside.observe(time.perf_counter() - asked)
         await self.commit(turn.take_events(), ticket=ticket, open_turn=False, fires=fires, schedules=schedules)
         self._deep = 0
+        measures.turns.observe(time.perf_counter() - began)
         if len(self.tracker.applied) > 2 * assistant.dialogue.window:
             self.tracker.trim(assistant.dialogue.window)
         return turn
@@ -573,6 +594,7 @@ class Conversation:
         if not open_turn and after.version - self._snapshot_version >= SNAPSHOT_EVERY:
             snapshot = Snapshot(version=after.version, data=tracker.dump())
         accepted = numbering.accepted
+        asked = time.perf_counter()
         await self.home.store.append(
             Append(
                 head=after,
@@ -583,6 +605,7 @@ class Conversation:
                 reminders=changes_of(self.sender_id, entries, self._output_channel, fires=fires, schedules=schedules),
             )
         )
+        self.home.measures.appended.observe(time.perf_counter() - asked)
         self.head = after
         if self.seen is not None and self.seen != (head.epoch, head.version):
             await self.catch_up(head.epoch, head.version)  # what another server wrote before this
@@ -593,6 +616,7 @@ class Conversation:
         if ticket is not None:
             ticket.entries += visible
             if accepted is not None and not ticket.accepted.done():
+                self.home.measures.accepted += 1
                 ticket.accepted.set_result(Receipt(seq=accepted.seq))
         self.publish(visible)
         self.home.committed(self.sender_id, entries)

@@ -23,6 +23,7 @@ from manent.core.log import Head, Lease, LogEntry
 from manent.dialogue.turn import CallAction, Env, Generate
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation import Conversation
+from manent.runtime.measures import Measures
 from manent.runtime.ports import ActionCall, ActionResult, ActionRunner, ConversationStore, Generator, Output
 from manent.runtime.tracker_json import tracker_to_wire
 
@@ -74,12 +75,14 @@ class Conversations:
         actions: ActionRunner | None = None,
         generator: Generator | None = None,
         limits: Limits | None = None,
+        measures: Measures | None = None,
     ) -> None:
         self.store = store
         self.model: Assistant | None = assistant
         self.actions = actions
         self.generator = generator
         self.limits = limits or Limits()
+        self.measures = measures or Measures()
         self.closing = False
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}:{secrets.token_hex(4)}"
         self.readers: list[Callable[[str, Sequence[LogEntry]], None]] = []
@@ -170,6 +173,11 @@ class Conversations:
     def count(self) -> int:
         """Conversations at hand."""
         return len(self._all)
+
+    @property
+    def waiting(self) -> int:
+        """Messages and other jobs that wait for their turn."""
+        return sum(conversation.waiting for conversation in self._all.values())
 
     def committed(self, sender_id: str, entries: Sequence[LogEntry]) -> None:
         """Tell the readers of the log (event broker, reminders, metrics) what was appended."""
