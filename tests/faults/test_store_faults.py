@@ -184,3 +184,13 @@ def wait_for_bytes(path: Path, count: int) -> None:
     """Return when a file has grown that long."""
     while not path.exists() or path.stat().st_size < count:
         time.sleep(0.005)
+
+
+async def test_new_file_opened_by_many_at_once(tmp_path: Path) -> None:
+    """Servers that start together on a new file all open it, and it is laid out once."""
+    for number in range(10):
+        stores = [SqliteStore(tmp_path / f"store{number}.db", durability="process") for _ in range(6)]
+        await asyncio.gather(*(store.open() for store in stores))
+        heads = await asyncio.gather(*(store.create(empty(epoch=f"e{n}")) for n, store in enumerate(stores)))
+        assert len(set(heads)) == 1
+        await asyncio.gather(*(store.close() for store in stores))

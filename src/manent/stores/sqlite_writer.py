@@ -36,6 +36,9 @@ TRUNCATE_AFTER_BYTES: Final = 64 << 20
 TRUNCATE_WAIT_MS: Final = 200
 """How long emptying the write-ahead log may wait for readers, while it holds up writers."""
 
+EMPTY_LOG_WAIT_S: Final = 5.0
+"""How long the checkpointer waits for the writer to empty the log."""
+
 TRUNCATE_TRIES: Final = 10
 """How often emptying the log is tried after an erase while readers are in the way."""
 
@@ -59,6 +62,9 @@ Work = AppendWork | Callable[[sqlite3.Cursor], Any]
 
 class _EmptyLog:
     """Work of another kind: finish the checkpoint and empty the write-ahead log, between two commits."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +131,10 @@ class Writer:
         return False
 
     def _ask_for_empty_log(self) -> None:
-        self._queue.put(_Waiting(_EmptyLog(), None))
+        """Have the log emptied and wait for it: another checkpoint at the same time would be in its way."""
+        work = _EmptyLog()
+        self._queue.put(_Waiting(work, None))
+        work.done.wait(EMPTY_LOG_WAIT_S)
 
     def _run(self) -> None:
         open_for_work = True
@@ -141,6 +150,8 @@ class Writer:
             asked = [item for item in batch if item is not None and isinstance(item.work, _EmptyLog)]
             if asked:
                 self._settle(asked, [self._empty_log()] * len(asked))
+                for item in asked:
+                    cast("_EmptyLog", item.work).done.set()
         self._empty_log()  # the file can then be copied on its own
         self._let_go()
 
