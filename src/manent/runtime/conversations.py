@@ -206,9 +206,7 @@ class Conversations:
         head = conversation.head
         name = step.name if isinstance(step, CallAction) else step.response
         key = f"{head.epoch}:{head.version}:{name}"
-        events = await self.store.tail(
-            head.sender_id, after=max(0, head.session_seq - 2), limit=SESSION_EVENTS_FOR_ACTIONS
-        )
+        events = await self._session_events(head)
         tracker = tracker_to_wire(conversation.tracker, events, trailing=step.trailing, idempotency_key=key)
         if isinstance(step, Generate):
             if self.generator is None:
@@ -222,6 +220,15 @@ class Conversations:
         return await self.actions.run(
             ActionCall(name=name, sender_id=head.sender_id, tracker=tracker, idempotency_key=key)
         )
+
+    async def _session_events(self, head: Head) -> list[bytes]:
+        """Return the session's newest events as JSON; when there are more, from a user turn on."""
+        limit = SESSION_EVENTS_FOR_ACTIONS
+        events = await self.store.tail(head.sender_id, after=max(0, head.session_seq - 2), limit=limit)
+        if len(events) == limit:
+            turns = (index for index, event in enumerate(events) if event.startswith(b'{"event":"user"'))
+            del events[: next(turns, 0)]
+        return events
 
     # unfinished turns -----------------------------------------------------------------------------------------------
 

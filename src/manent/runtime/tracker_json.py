@@ -1,6 +1,7 @@
 """The tracker as JSON, as Rasa shows it (contract §6): to action servers, and over the HTTP API."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -17,7 +18,7 @@ def tracker_to_wire(
     trailing: Sequence[Event] = (),
     idempotency_key: str | None = None,
 ) -> Json:
-    """Return the tracker as a JSON object.
+    """Return the tracker as a JSON object, to be encoded with msgspec (its events stay as they are, unread).
 
     Args:
         tracker: whose state is shown.
@@ -30,9 +31,9 @@ def tracker_to_wire(
     if trailing:
         state = _with(state, trailing)
         slots |= {name: value for name, value in state.values.items() if name in slots}
-    wire_events: list[Json] | None = None
+    wire_events: list[Any] | None = None
     if events is not None:
-        wire_events = [msgspec.json.decode(event) for event in events]
+        wire_events = [msgspec.Raw(event) for event in events]
         wire_events += [event_to_wire(event) for event in trailing]
     action = state.latest_action
     return {
