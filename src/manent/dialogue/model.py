@@ -10,17 +10,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from manent.core.domain import Domain
 from manent.core.errors import ModelError, Problem, ProjectError
 from manent.core.events import Json
 from manent.core.training_data import AssistantConfig, ComponentConfig, Stories
 from manent.dialogue.policies.ensemble import Ensemble
+from manent.dialogue.policies.features import KnownTexts
+from manent.dialogue.policies.learned import LearnedOptions, LearnedPolicy, LinearModel
 from manent.dialogue.policies.memoization import MemoizationOptions, MemoizationPolicy
 from manent.dialogue.policies.memoization_training import train_memoization
 from manent.dialogue.policies.prediction import Policy
 from manent.dialogue.policies.rule import LoopEntry, RuleEntry, RuleOptions, RulePolicy, RuleState
 from manent.dialogue.policies.rule_training import train_rules
+from manent.dialogue.policies.unexpected import UnexpectedIntentPolicy, UnexpectedOptions
 from manent.dialogue.responses import Responses
 from manent.dialogue.slots import SlotFiller
 from manent.dialogue.states import DialogState, Featurizer
@@ -69,6 +73,8 @@ def train_dialogue(
     Raises:
         ProjectError: contradicting rules, incomplete rules, more than one user turn in a rule, …: all at once.
     """
+    from manent.dialogue.policies.learned_training import train_learned, train_unexpected
+
     problems: list[Problem] = []
     told = story_sequences(domain, stories)
     rules = rule_sequences(domain, stories.rules)
@@ -105,14 +111,21 @@ def train_dialogue(
                 trained.append({"policy": "RulePolicy", **_dump_rules(ruled.policy)})
             case "MemoizationPolicy" | "AugmentedMemoizationPolicy":
                 memo = train_memoization(
+                    domain,
                     featurizer,
                     _options(MemoizationOptions, component),
                     told,
                     forgets=component.name.startswith("Augmented"),
                 )
                 trained.append({"policy": component.name, **_dump_memoization(memo)})
+            case "UnexpecTEDIntentPolicy":
+                unexpected = train_unexpected(domain, featurizer, _options(UnexpectedOptions, component), told)
+                trained.append({"policy": component.name, "lowest": unexpected.lowest, **_dump_linear(unexpected)})
+                files[_weights_file(number)] = _dump_weights(unexpected.model)
             case _:
-                trained.append({"policy": component.name, "number": number})
+                learned = train_learned(domain, featurizer, component.name, _options(LearnedOptions, component), told)
+                trained.append({"policy": component.name, **_dump_linear(learned)})
+                files[_weights_file(number)] = _dump_weights(learned.model)
     files[_FILE] = msgspec.json.encode(
         {
             "format": _FORMAT,
@@ -161,6 +174,25 @@ def _dump_memoization(policy: MemoizationPolicy) -> Json:
     }
 
 
+def _weights_file(number: int) -> str:
+    return f"dialogue/policy_{number}.safetensors"
+
+
+def _dump_linear(policy: LearnedPolicy | UnexpectedIntentPolicy) -> Json:
+    return {
+        "options": dataclasses.asdict(policy.options),
+        "features": policy.model.features,
+        "labels": policy.model.labels,
+        "texts": policy.texts.texts,
+    }
+
+
+def _dump_weights(model: LinearModel) -> bytes:
+    from safetensors.numpy import save
+
+    return bytes(save({"weights": np.ascontiguousarray(model.weights), "bias": np.ascontiguousarray(model.bias)}))
+
+
 # loading --------------------------------------------------------------------------------------------------------------
 
 
@@ -191,6 +223,14 @@ class _MemoizationFile(msgspec.Struct):
     entries: list[tuple[tuple[int, ...], str]]
 
 
+class _LinearFile(msgspec.Struct):
+    options: Json
+    features: list[str]
+    labels: list[str]
+    texts: list[str]
+    lowest: dict[str, float] = {}
+
+
 class _PoliciesFile(msgspec.Struct):
     format: int
     rule_only_slots: list[str]
@@ -210,7 +250,7 @@ def load_dialogue(
         found = msgspec.json.decode(files[_FILE], type=_PoliciesFile)
         if found.format != _FORMAT:
             raise ModelError("model_version", f"the dialogue model has format {found.format}, not {_FORMAT}")
-        policies = [policy for each in found.policies if (policy := _load_policy(each)) is not None]
+        policies = [_load_policy(each, files, number) for number, each in enumerate(found.policies)]
     except KeyError as error:
         raise ModelError("model_incomplete", f"the model has no file {error}") from error
     except msgspec.MsgspecError as error:
@@ -224,7 +264,7 @@ def load_dialogue(
     )
 
 
-def _load_policy(data: Json) -> Policy | None:
+def _load_policy(data: Json, files: Mapping[str, bytes], number: int) -> Policy:
     match data["policy"]:
         case "RulePolicy":
             rules = msgspec.convert(data, _RuleFile)
@@ -243,5 +283,22 @@ def _load_policy(data: Json) -> Policy | None:
             return MemoizationPolicy(
                 memo.options, memo.states, dict(memo.entries), forgets=data["policy"].startswith("Augmented")
             )
-        case _:
-            return None
+        case name:
+            return _load_linear(name, data, files[_weights_file(number)])
+
+
+def _load_linear(name: str, data: Json, weights: bytes) -> Policy:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    found = msgspec.convert(data, _LinearFile)
+    try:
+        arrays = load(weights)
+        model = LinearModel(found.features, found.labels, arrays["weights"], arrays["bias"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ModelError("model_damaged", f"the weights of {name} can't be read: {error}") from error
+    texts = KnownTexts(found.texts)
+    if name == UnexpectedIntentPolicy.name:
+        options = msgspec.convert(found.options, UnexpectedOptions)
+        return UnexpectedIntentPolicy(options, model, texts, found.lowest)
+    return LearnedPolicy(name, msgspec.convert(found.options, LearnedOptions), model, texts)

@@ -2,23 +2,27 @@
 
 from collections.abc import Iterable
 
+from manent.core.domain import Domain
 from manent.core.events import ActionExecuted
+from manent.core.tracker import Tracker
 from manent.dialogue.policies.memoization import MemoizationOptions, MemoizationPolicy
-from manent.dialogue.states import DialogState, Featurizer, History
+from manent.dialogue.states import DialogState, Featurizer, history_of
 from manent.dialogue.stories import Sequence
 
 
 def train_memoization(
-    featurizer: Featurizer, options: MemoizationOptions, stories: Iterable[Sequence], *, forgets: bool
+    domain: Domain, featurizer: Featurizer, options: MemoizationOptions, stories: Iterable[Sequence], *, forgets: bool
 ) -> MemoizationPolicy:
     """Remember what comes next in every story."""
     numbers: dict[DialogState, int] = {}
     entries: dict[tuple[int, ...], str | None] = {}
     for story in stories:
-        events = story.events
-        history = History(featurizer)
-        history.fold(events)
-        actions = [event for event in events if isinstance(event, ActionExecuted)]
+        # A tracker takes out the turns that only answer a form, here as in a conversation.
+        tracker = Tracker(sender_id="training", domain=domain)
+        for event in story.events:
+            tracker.update(event)
+        history = history_of(tracker, featurizer)
+        actions = [event for event in tracker.applied if isinstance(event, ActionExecuted)]
         keys = [numbers.setdefault(state, len(numbers)) for state in history.visible]
         if len(keys) != len(actions):  # the story shows an action_unlikely_intent, which leaves no state
             actions = [event for event in actions if event.name != "action_unlikely_intent"]

@@ -1,0 +1,117 @@
+"""The learned policy, in the place of TEDPolicy: for conversations that no story matches exactly.
+
+Multinomial logistic regression over features of the recent states. It has no opinion about a message of which no
+story knows the intent; what it thinks of the others has to beat the core fallback. After a message that is near to a
+text of an end-to-end story it looks at that text instead of the intent.
+
+Training is in `learned_training.py`; here only additions of rows of a matrix.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manent.core.tracker import Tracker
+from manent.dialogue.policies.features import KnownTexts, Weighted, state_features
+from manent.dialogue.policies.prediction import Prediction
+from manent.dialogue.states import LISTEN, DialogState, History
+
+PRIORITY = 1
+DEFAULT_HISTORY = 5
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedOptions:
+    """The policy's options in `config.yml`, under their names there; those of neural networks mean nothing here.
+
+    Attributes:
+        max_history: newest states that it looks at; None: `DEFAULT_HISTORY`.
+        e2e_confidence_threshold: how near (cosine) a message must be to a story's text to count as that text.
+    """
+
+    max_history: int | None = None
+    e2e_confidence_threshold: float = 0.5
+    priority: int = PRIORITY
+
+    @property
+    def history(self) -> int:
+        """How many states it looks at."""
+        return self.max_history or DEFAULT_HISTORY
+
+
+class LinearModel:
+    """Rows of weights by feature. `weights` (features, labels) float32; `bias` (labels,)."""
+
+    def __init__(self, features: Iterable[str], labels: Iterable[str], weights: FloatArray, bias: FloatArray) -> None:
+        self.features = tuple(features)
+        self.labels = tuple(labels)
+        self.weights = weights
+        self.bias = bias
+        self._rows = {name: row for row, name in enumerate(self.features)}
+
+    def knows(self, feature: str) -> bool:
+        """Whether training data has this feature."""
+        return feature in self._rows
+
+    def chances(self, features: Weighted) -> FloatArray:
+        """Return the probability of each label."""
+        rows = self._rows
+        known = [(rows[name], value) for name, value in features.items() if name in rows]
+        scores = self.bias
+        if known:
+            values = np.array([value for _, value in known], np.float32)
+            scores = scores + values @ self.weights[[row for row, _ in known]]
+        exponents = np.exp(scores - scores.max())
+        return np.asarray(exponents / exponents.sum(), np.float32)
+
+
+class LearnedPolicy:
+    """Predicts by what stories have in common. Immutable in use.
+
+    Args:
+        name: as `config.yml` has it (`TEDPolicy`, `SklearnPolicy`).
+        texts: user texts of end-to-end stories.
+    """
+
+    def __init__(self, name: str, options: LearnedOptions, model: LinearModel, texts: KnownTexts) -> None:
+        self.name = name
+        self.options = options
+        self.model = model
+        self.texts = texts
+        self.history_needed = options.history + 1
+
+    def predict(self, tracker: Tracker, history: History) -> Prediction:
+        """Predict the likeliest action, from the text of the latest message if a story has one like it."""
+        by_text = False
+        if tracker.latest_action_name == LISTEN and self.texts.texts:
+            message = tracker.state.latest_message
+            _, similarity = self.texts.nearest((message.text or "") if message is not None else "")
+            by_text = similarity >= self.options.e2e_confidence_threshold
+        states = history.shown(use_text=by_text)[-self.options.history :]
+        if not by_text and not self._is_familiar(states[-1]):
+            return Prediction(action=None, confidence=0.0, policy=self.name, priority=self.options.priority)
+        chances = self.model.chances(
+            state_features(states, self.texts, least_similarity=self.options.e2e_confidence_threshold)
+        )
+        order = chances.argsort()[::-1]
+        best = int(order[0])
+        others: dict[str, Any] = {self.model.labels[int(each)]: float(chances[int(each)]) for each in order[1:10]}
+        return Prediction(
+            action=self.model.labels[best],
+            confidence=float(chances[best]),
+            policy=self.name,
+            priority=self.options.priority,
+            others=others,
+            is_end_to_end=by_text,
+        )
+
+    def _is_familiar(self, state: DialogState) -> bool:
+        """Whether a story has this intent (after a message), or this action (otherwise)."""
+        if state.previous == LISTEN:
+            return state.intent is not None and self.model.knows(f"0i={state.intent}")
+        return self.model.knows(f"0p={state.previous}")

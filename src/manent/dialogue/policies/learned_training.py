@@ -1,0 +1,106 @@
+"""Training of the learned policies on stories. Imported at training only."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from manent.core.domain import Domain
+from manent.core.events import ActionExecuted, UserUttered
+from manent.core.tracker import Tracker
+from manent.dialogue.policies.features import KnownTexts, Weighted, context_features, state_features
+from manent.dialogue.policies.learned import LearnedOptions, LearnedPolicy, LinearModel
+from manent.dialogue.policies.unexpected import UnexpectedIntentPolicy, UnexpectedOptions
+from manent.dialogue.states import LISTEN, UNLIKELY, DialogState, Featurizer, history_of
+from manent.dialogue.stories import Sequence as TrainingSequence
+from manent.learn.softmax import build_features, fit
+
+PENALTY = 0.02
+_ITERATIONS = 80
+_MAX_EXAMPLES = 20_000
+_LENGTHS = (1, 2, 3)
+"""Besides the whole history, examples are learned with only this many newest states, so that what a story shows
+counts in conversations that began otherwise, too."""
+
+Example = tuple[tuple[DialogState, ...], str]
+
+
+def train_learned(
+    domain: Domain,
+    featurizer: Featurizer,
+    name: str,
+    options: LearnedOptions,
+    stories: Sequence[TrainingSequence],
+) -> LearnedPolicy:
+    """Learn the next action from the stories."""
+    texts = KnownTexts(_texts(stories))
+    examples = dict.fromkeys(_examples(domain, featurizer, stories, options.history))
+    least = options.e2e_confidence_threshold
+    rows = [(state_features(states, texts, least_similarity=least), action) for states, action in examples]
+    return LearnedPolicy(name, options, _fit(rows[:_MAX_EXAMPLES], [LISTEN]), texts)
+
+
+def train_unexpected(
+    domain: Domain, featurizer: Featurizer, options: UnexpectedOptions, stories: Sequence[TrainingSequence]
+) -> UnexpectedIntentPolicy:
+    """Learn which intent comes when, from the stories."""
+    texts = KnownTexts(_texts(stories))
+    examples = [
+        (states, states[-1].intent)
+        for states, _ in dict.fromkeys(_examples(domain, featurizer, stories, options.history))
+        if states[-1].previous == LISTEN and states[-1].intent is not None
+    ]
+    rows = [(context_features(states, texts, least_similarity=0.5), intent) for states, intent in examples]
+    model = _fit(rows[:_MAX_EXAMPLES], [])
+    lowest: dict[str, float] = {}
+    for features, intent in rows:
+        chance = float(model.chances(features)[model.labels.index(intent)])
+        lowest[intent] = min(chance, lowest.get(intent, 1.0))
+    return UnexpectedIntentPolicy(options, model, texts, lowest)
+
+
+def _texts(stories: Iterable[TrainingSequence]) -> Iterator[str]:
+    for story in stories:
+        for event in story.events:
+            if isinstance(event, UserUttered) and event.text is not None and not event.parse_data:
+                yield event.text
+
+
+def _examples(
+    domain: Domain, featurizer: Featurizer, stories: Iterable[TrainingSequence], longest: int
+) -> Iterator[Example]:
+    """Every action of every story with the states before it: as many as there are, and only the newest few."""
+    for story in stories:
+        tracker = Tracker(sender_id="training", domain=domain)
+        for event in story.events:
+            if isinstance(event, ActionExecuted) and event.name != UNLIKELY and tracker.applied:
+                states = history_of(tracker, featurizer).shown()
+                action = event.name or event.action_text or ""
+                for length in {min(each, len(states), longest) for each in (*_LENGTHS, longest)}:
+                    yield tuple(states[-length:]), action
+            tracker.update(event)
+
+
+def _fit(rows: Sequence[tuple[Weighted, str]], always: Iterable[str]) -> LinearModel:
+    """Fit a linear model; one that knows nothing when there are fewer than two labels to tell apart."""
+    labels = list(dict.fromkeys([*always, *(label for _, label in rows)]))
+    vocabulary: dict[str, int] = {}
+    for features, _ in rows:
+        for name in features:
+            vocabulary.setdefault(name, len(vocabulary))
+    if len(labels) < 2 or not rows:  # noqa: PLR2004 - nothing to choose from
+        return LinearModel(vocabulary, labels, np.zeros((len(vocabulary), len(labels)), np.float32),
+                           np.zeros(len(labels), np.float32))  # fmt: skip
+    numbers = {label: number for number, label in enumerate(labels)}
+    data = build_features(
+        [
+            (
+                np.array([vocabulary[name] for name in features], np.int64),
+                np.array(list(features.values()), np.float32),
+            )
+            for features, _ in rows
+        ],
+        len(vocabulary),
+    )
+    truth = np.array([numbers[label] for _, label in rows], np.int64)
+    model = fit(data, truth, len(labels), penalty=PENALTY, iterations=_ITERATIONS, seed=0)
+    return LinearModel(vocabulary, labels, model.sparse, model.bias)

@@ -1,0 +1,79 @@
+"""UnexpecTEDIntentPolicy: notices a message that no story expects at this point.
+
+It predicts `action_unlikely_intent` (which does nothing but stand in the log) when the intent is far less likely
+after what came before than in any story. Wins only when neither a rule nor a remembered story knows what to do.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from manent.core.tracker import Tracker
+from manent.dialogue.policies.features import KnownTexts, context_features
+from manent.dialogue.policies.learned import DEFAULT_HISTORY, LinearModel
+from manent.dialogue.policies.prediction import Prediction
+from manent.dialogue.policies.rule import INTENT_ACTIONS
+from manent.dialogue.states import LISTEN, UNLIKELY, History
+
+PRIORITY = 2
+SLACK = 0.02
+"""Share of the lowest probability that an intent has in the stories, below which it is unexpected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnexpectedOptions:
+    """The policy's options in `config.yml`, under their names there.
+
+    Attributes:
+        tolerance: in [0, 1]; the higher, the less is unexpected (1: nothing).
+    """
+
+    max_history: int | None = None
+    tolerance: float = 0.0
+    ignore_intents_list: tuple[str, ...] = ()
+    priority: int = PRIORITY
+
+    @property
+    def history(self) -> int:
+        """How many states it looks at."""
+        return self.max_history or DEFAULT_HISTORY
+
+
+class UnexpectedIntentPolicy:
+    """Predicts `action_unlikely_intent`, or nothing. Immutable in use.
+
+    Args:
+        model: its labels are intents.
+        lowest: intent → its lowest probability in the stories.
+    """
+
+    name = "UnexpecTEDIntentPolicy"
+
+    def __init__(
+        self, options: UnexpectedOptions, model: LinearModel, texts: KnownTexts, lowest: Mapping[str, float]
+    ) -> None:
+        self.options = options
+        self.model = model
+        self.texts = texts
+        self.lowest = dict(lowest)
+        self.history_needed = options.history + 1
+
+    def predict(self, tracker: Tracker, history: History) -> Prediction:
+        """Predict `action_unlikely_intent` right after an unexpected message, else nothing."""
+        is_unexpected = tracker.latest_action_name == LISTEN and self._is_unexpected(tracker, history)
+        return Prediction(
+            action=UNLIKELY if is_unexpected else None,
+            confidence=1.0 if is_unexpected else 0.0,
+            policy=self.name,
+            priority=self.options.priority,
+        )
+
+    def _is_unexpected(self, tracker: Tracker, history: History) -> bool:
+        message = tracker.state.latest_message
+        intent = message.intent if message is not None else None
+        lowest = self.lowest.get(intent or "")
+        if lowest is None or intent in INTENT_ACTIONS or intent in self.options.ignore_intents_list:
+            return False
+        states = history.shown()[-self.options.history :]
+        chances = self.model.chances(context_features(states, self.texts, least_similarity=0.5))
+        chance = float(chances[self.model.labels.index(intent or "")])
+        return chance < lowest * SLACK * (1 - self.options.tolerance)
