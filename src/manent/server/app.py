@@ -27,10 +27,11 @@ from manent.project.credentials import read_credentials
 from manent.project.endpoints import Endpoints, read_endpoints
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversations import Conversations
+from manent.runtime.measures import Measures
 from manent.runtime.ports import ActionRunner
 from manent.runtime.reminders import Reminders
 from manent.runtime.sessions import Sessions
-from manent.server import conversations_api, cors, errors, health, page, sessions_api
+from manent.server import conversations_api, cors, errors, health, logs, metrics, page, sessions_api
 from manent.server.auth import Guard
 from manent.server.loading import load_assistant
 from manent.server.model_api import ModelApi
@@ -63,12 +64,16 @@ def build(options: ServeOptions) -> Application:
     credentials = read_credentials(_configured(options, options.credentials, "credentials.yml"))
     endpoints = read_endpoints(_configured(options, options.endpoints, "endpoints.yml"))
     assistant = load_assistant(options.root / options.model, external_nlg=endpoints.nlg is not None)
-    store = open_store(endpoints.tracker_store, root=options.root, durability=endpoints.durability)
+    measures = Measures()
+    store = open_store(
+        endpoints.tracker_store, root=options.root, durability=endpoints.durability, observe=measures.committed
+    )
     conversations = Conversations(
         store=store,
         assistant=assistant,
         actions=open_actions(endpoints.action_endpoint, assistant.domain, root=options.root),
         generator=open_generator(endpoints.nlg),
+        measures=measures,
     )
     channels = open_channels(credentials, conversations, cors=options.cors, connector=options.connector)
     socketio = channels.socketio
@@ -83,6 +88,7 @@ def build(options: ServeOptions) -> Application:
     reminders = Reminders(conversations)
     if options.enable_api:
         routes += [*conversations_api.routes(conversations, guard), *api.routes()]
+    routes += metrics.routes(conversations, socketio, guard)
     routes += page.routes(socketio.options)
 
     @contextlib.asynccontextmanager
@@ -125,6 +131,7 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
         ready: called with the page's address once the server accepts connections.
     """
     _raise_file_limit()
+    logs.set_up(options.log_level, file=options.log_file, as_json=options.log_json)
     application = build(options)
     for note in application.notes:
         log.warning(note)

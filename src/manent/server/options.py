@@ -1,5 +1,6 @@
 """What `manent run` was asked for."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,8 @@ class ServeOptions:
         model: a model file, or a directory whose newest one is taken.
         cors: origins that pages may come from, besides the server's own; `*` for all.
         connector: only this channel, whatever `credentials.yml` says.
+        log_file: logs are appended to it, besides standard error.
+        log_json: one JSON object a line; also with `MANENT_LOG_FORMAT=json` in the environment.
     """
 
     root: Path = field(default_factory=Path)
@@ -29,6 +32,7 @@ class ServeOptions:
     connector: str | None = None
     log_file: Path | None = None
     log_level: str = "INFO"
+    log_json: bool = field(default_factory=lambda: os.environ.get("MANENT_LOG_FORMAT", "").lower() == "json")
     forwarded_allow_ips: str = "127.0.0.1"
     ssl_certfile: Path | None = None
     ssl_keyfile: Path | None = None

@@ -1,0 +1,110 @@
+"""The server's logs: one line an event, as `key=value` pairs or as JSON, with the turn it belongs to.
+
+Modules log through the standard library with what they know in `extra`; this module decides how it looks. Tokens are
+struck out of every line. What people say is logged at level DEBUG only, which is up to whoever writes a log call.
+"""
+
+import datetime as dt
+import json
+import logging
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from manent.runtime.measures import turn_id
+
+_OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+"""What every record has; the rest came in `extra`."""
+
+_SECRETS = (
+    re.compile(
+        r"""((?:^|[^a-z])(?:[a-z_]*token|password|secret|api_key)["']?\s*[=:]\s*["']?)([^\s"'&,;})\]]+)""",
+        re.IGNORECASE,
+    ),
+    re.compile(r"(bearer\s+)([\w.~+/=-]+)", re.IGNORECASE),
+    re.compile(r"()(eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)"),
+)
+"""`token=…` in queries and messages, `Bearer …`, and whatever looks like a JWT."""
+
+_PLAIN = re.compile(r"[^\s\"=]+")
+
+
+def set_up(level: str, *, file: Path | None = None, as_json: bool = False) -> None:
+    """Log to standard error and, if asked for, to a file as well; what was set up before is replaced.
+
+    Args:
+        level: of our own loggers; other libraries log from WARNING on, or all when it is DEBUG.
+        file: is appended to.
+        as_json: one JSON object a line instead of `key=value`.
+    """
+    formatter = JsonLines() if as_json else KeyValue()
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(file, encoding="utf-8"))
+    root = logging.getLogger()
+    for old in tuple(root.handlers):
+        root.removeHandler(old)
+    for handler in handlers:
+        handler.setFormatter(formatter)
+        root.addHandler(handler)
+    root.setLevel(logging.DEBUG if level == "DEBUG" else logging.WARNING)
+    logging.getLogger("manent").setLevel(level)
+    for noisy in ("asyncio", "websockets", "engineio", "socketio", "aiohttp"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def redact(line: str) -> str:
+    """Return the line without the tokens in it."""
+    for secret in _SECRETS:
+        line = secret.sub(r"\1***", line)
+    return line
+
+
+class KeyValue(logging.Formatter):
+    """`2026-01-31T12:00:00.123Z WARNING manent.conversation action failed turn=m1 code=action_timeout`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and the traceback below it."""
+        pairs = "".join(f" {key}={_value(value)}" for key, value in _fields(record).items())
+        line = f"{_time(record)} {record.levelname:<7} {record.name} {record.getMessage()}{pairs}"
+        if record.exc_info:
+            line = f"{line}\n{self.formatException(record.exc_info)}"
+        return redact(line)
+
+
+class JsonLines(logging.Formatter):
+    """One object a line: `time, level, logger, event`, then what the call gave, then `traceback`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        shown: dict[str, Any] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            shown["traceback"] = self.formatException(record.exc_info)
+        redacted = {key: redact(value) if isinstance(value, str) else value for key, value in shown.items()}
+        return redact(json.dumps(redacted, ensure_ascii=False, default=str))
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if turn := turn_id.get():
+        fields["turn"] = turn
+    fields |= {key: value for key, value in record.__dict__.items() if key not in _OWN}
+    return fields
+
+
+def _time(record: logging.LogRecord) -> str:
+    moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _value(value: Any) -> str:
+    shown = value if isinstance(value, str) else str(value)
+    return shown if _PLAIN.fullmatch(shown) else json.dumps(shown, ensure_ascii=False)
