@@ -102,6 +102,7 @@ def read_config(document: Any, file: str, root: Path, report: Report) -> Assista
             entry.warn(
                 "config.unknown-key", "a key of config.yml", did_you_mean(key, CONFIG_KEYS), found=f'the key "{key}"'
             )
+    _check_importers(spot)
     return AssistantConfig(
         language=_text(spot, "language"),
         pipeline=_components(spot, "pipeline", COMPONENTS) or default_pipeline(),
@@ -109,6 +110,17 @@ def read_config(document: Any, file: str, root: Path, report: Report) -> Assista
         assistant_id=_assistant_id(spot, root),
         recipe=_recipe(spot),
     )
+
+
+def _check_importers(spot: Spot) -> None:
+    importers = spot.get("importers")
+    for item in importers.items() if importers is not None else ():
+        name = item.value.get("name") if isinstance(item.value, dict) else item.value
+        if str(name).rpartition(".")[2] != "RasaFileImporter":
+            found = f'the importer "{name}"'
+            item.error(
+                "config.importer", "RasaFileImporter", "Name several folders with --data and --domain", found=found
+            )
 
 
 def _text(spot: Spot, key: str) -> str | None:

@@ -156,7 +156,7 @@ def _actions(raw: RawDomain) -> tuple[tuple[str, ...], frozenset[str]]:
             options.only(("send_domain",), "actions.unknown-key", "an option of an action")
             if (spot := options.get("send_domain")) is not None and spot.flag():
                 wants_domain.add(name)
-    names = dict.fromkeys(name for name in raw.actions if name not in raw.forms)
+    names = dict.fromkeys(raw.actions)
     return tuple(names | dict.fromkeys(raw.listed_forms)), frozenset(wants_domain)
 
 
@@ -210,7 +210,7 @@ def _original(raw: RawDomain) -> Json:
         for mapping in slot.get("mappings") or [] if isinstance(slot, dict) else []:
             if isinstance(mapping, dict):
                 mapping.pop(ANY_LABEL, None)
-    actions = [plain(item.value) for name, item in raw.actions.items() if name not in raw.forms]
+    actions = [plain(item.value) for item in raw.actions.values()]
     actions += [name for name in raw.listed_forms if name not in raw.actions]
     sections: Json = {**lists, "slots": maps["slots"], "responses": maps["responses"], "actions": actions}
     sections |= {"forms": maps["forms"], "e2e_actions": sorted(raw.e2e_actions)}

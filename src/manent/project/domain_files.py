@@ -88,13 +88,14 @@ def add_document(domain: RawDomain, document: Any, file: str, report: Report) ->
         return
     if version is not None and (domain.version is None or version < domain.version):
         domain.version = version
+    is_domain = not document.keys().isdisjoint(DOMAIN_KEYS)
     for name, spot in root.entries():
-        if name not in DOMAIN_KEYS and name not in OTHER_KEYS:
-            known = (*DOMAIN_KEYS, "version", "config")
+        known = (*DOMAIN_KEYS, "version", "config")
+        if name not in DOMAIN_KEYS and name not in OTHER_KEYS and (is_domain or did_you_mean(name, known)):
             spot.warn("domain.unknown-key", one_of(known), did_you_mean(name, known), found=f'the key "{name}"')
     for section in ("intents", "entities", "actions"):
         if (listed := root.get(section)) is not None:
-            _merge_list(getattr(domain, section), listed, section)
+            _merge_list(getattr(domain, section), listed, section, but=domain.forms if section == "actions" else {})
     for section in ("slots", "responses"):
         if (mapped := root.get(section)) is not None:
             _merge_map(getattr(domain, section), mapped, section)
@@ -125,10 +126,11 @@ def item_options(item: Spot) -> Spot | None:
     return next((spot for _, spot in item.entries()), None) if isinstance(item.value, dict) else None
 
 
-def _merge_list(section: dict[str, Spot], spot: Spot, title: str) -> None:
+def _merge_list(section: dict[str, Spot], spot: Spot, title: str, *, but: dict[str, Spot]) -> None:
+    """Merge a list by name; names in `but` (forms of earlier files, when these are actions) are left out."""
     for item in spot.items():
         name = item_name(item, f"the name of one of the {title}")
-        if name is None:
+        if name is None or name in but:
             continue
         if (first := section.get(name)) is not None:
             _report_again(item, first, name, title)

@@ -72,10 +72,10 @@ def _add_item(data: NluFiles, item: Spot) -> None:
         _add_intent(data, name, item, spot)
     elif kind == "synonym":
         for text, _, line in _examples(item):
-            _add_synonym(data, text, name, item, line)
+            add_synonym(data, text, name, item, line)
     elif kind == "regex":
         for text, _, line in _examples(item):
-            _add_regex(data, name, text, item, line)
+            add_regex(data, name, text, item, line)
     else:
         data.lookups.setdefault(name, []).extend(text for text, _, _ in _examples(item))
 
@@ -105,7 +105,7 @@ def _add_intent(data: NluFiles, name: str, item: Spot, spot: Spot) -> None:
         for mention in mentions:
             surface = text[mention.start : mention.end]
             if mention.value != surface and isinstance(mention.value, (str, int, float)):
-                _add_synonym(data, surface, str(mention.value), item, line)
+                add_synonym(data, surface, str(mention.value), item, line)
 
 
 def _parse(raw: str, item: Spot, line: int) -> tuple[str | None, tuple[EntityMention, ...]]:
@@ -142,7 +142,8 @@ def _metadata(of_intent: Any, of_example: Any) -> Json | None:
     return {key: value for key, value in both.items() if value is not None}
 
 
-def _add_synonym(data: NluFiles, text: str, value: str, item: Spot, line: int) -> None:
+def add_synonym(data: NluFiles, text: str, value: str, item: Spot, line: int) -> None:
+    """Note a spelling of a value; the last value of a spelling wins, and another before it is warned of."""
     key = text.lower()
     before = data.synonyms.get(key)
     if before is not None and before != value:
@@ -158,7 +159,8 @@ def _add_synonym(data: NluFiles, text: str, value: str, item: Spot, line: int) -
     data.synonyms[key] = value
 
 
-def _add_regex(data: NluFiles, name: str, pattern: str, item: Spot, line: int) -> None:
+def add_regex(data: NluFiles, name: str, pattern: str, item: Spot, line: int) -> None:
+    """Note a pattern, if it is one."""
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:

@@ -21,7 +21,8 @@ from manent.project.documents import Broken, parse_document, plain, read_documen
 from manent.project.domain import build_domain
 from manent.project.domain_files import RawDomain, read_domain_files
 from manent.project.endpoints import read_sections
-from manent.project.files import find_files, is_nlu, is_stories
+from manent.project.files import YAML_SUFFIXES, find_files, is_nlu, is_stories
+from manent.project.json_nlu import add_json_nlu, is_json_nlu
 from manent.project.legacy_domain import convert_domain
 from manent.project.legacy_policies import convert_policies
 from manent.project.nlu_files import NluFiles, add_nlu_document
@@ -109,8 +110,9 @@ def _read(
     domain: Path | Sequence[Path] | None, data: Sequence[Path] | None, config: Path | None, report: Report
 ) -> Project:
     """Read a project as far as possible; the problems are in the report."""
-    raw_domain = _read_domain(report.root, domain, report)
     nlu, story_files = _read_data(report.root, data, report)
+    needs_domain = domain is not None or story_files.is_broken or bool(story_files.stories or story_files.rules)
+    raw_domain = _read_domain(report.root, domain, report, is_needed=needs_domain)
     document, config_file, has_config = _read_config(report.root, config, report)
     assistant = read_config(document, config_file, report.root, report)
     for name, spot in nlu.responses.items():
@@ -159,10 +161,11 @@ def find_config(root: Path, given: Path | None) -> Path:
     return next((root / name for name in CONFIG_NAMES if (root / name).exists()), root / CONFIG_NAMES[0])
 
 
-def _read_domain(root: Path, given: Path | Sequence[Path] | None, report: Report) -> RawDomain:
+def _read_domain(root: Path, given: Path | Sequence[Path] | None, report: Report, *, is_needed: bool) -> RawDomain:
+    """Read the domain; one that is not there is a mistake when it is needed (NLU alone does without)."""
     paths = domain_paths(root, given)
     for path in paths:
-        if not path.exists():
+        if not path.exists() and is_needed:
             _report_missing(path, "domain", report)
     raw = read_domain_files(find_files(paths), report)
     raw.is_broken = raw.is_broken or not all(path.exists() for path in paths)
@@ -188,7 +191,7 @@ def _read_data(root: Path, given: Sequence[Path] | None, report: Report) -> tupl
         if not path.exists():
             _report_missing(path, "data", report)
             nlu.is_broken = stories.is_broken = True
-    for path in find_files(paths):
+    for path in find_files(paths, (*YAML_SUFFIXES, ".json")):
         _read_data_file(path, nlu, stories, report)
     return nlu, stories
 
@@ -198,6 +201,10 @@ def _read_data_file(path: Path, nlu: NluFiles, stories: StoryFiles, report: Repo
     holds_nlu = holds_stories = True
     try:
         text = read_text(path, report)
+        if path.suffix == ".json":
+            if is_json_nlu(text):
+                add_json_nlu(nlu, parse_document(text.replace("\t", "  "), file, report), file, report)
+            return
         holds_nlu, holds_stories = is_nlu(text), is_stories(text)
         if not (holds_nlu or holds_stories):
             return

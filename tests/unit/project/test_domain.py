@@ -86,7 +86,7 @@ def test_entities_forms_actions_session(report: Report) -> None:
     assert not report.errors
     assert domain.entities["b"] == Entity(name="b", roles=("r",), groups=("g",), influence_conversation=False)
     assert domain.forms == {"f": Form(name="f", required_slots=("s",), ignored_intents=("bye",))}
-    assert (domain.actions, domain.send_domain) == (("x", "y"), frozenset({"y"}))
+    assert (domain.actions, domain.send_domain) == (("x", "y", "f"), frozenset({"y"}))
     assert domain.e2e_actions == ("Hi",)
     assert domain.session == SessionConfig(expiration_time_min=0, carry_over_slots=False)
     assert not domain.store_entities_as_slots
@@ -177,3 +177,18 @@ def test_broken_file_does_not_hide_others(tmp_path: Path, report: Report) -> Non
     assert raw.is_broken
     assert "x" in raw.intents
     assert [problem.file for problem in report.errors] == ["a.yml"]
+
+
+def test_form_of_an_earlier_file_is_no_action(report: Report) -> None:
+    """A form's name under `actions:` means an action of the project's, unless the form came in an earlier file."""
+    slots = "slots:\n  s: {type: text, mappings: []}\nforms:\n  f: {required_slots: [s]}\n"
+
+    assert domain_of(report, slots, "actions: [f, x]\n").actions == ("x",)
+    assert domain_of(report, "actions: [f, x]\n", slots).actions == ("f", "x")
+
+
+def test_other_files_in_a_domain_folder(report: Report) -> None:
+    """A file that is something else is passed over without a word."""
+    domain_of(report, "intents: [a]\n", "rest:\nsocketio:\n  session_persistence: true\n")
+
+    assert report.warnings == ()

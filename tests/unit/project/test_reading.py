@@ -197,6 +197,18 @@ def test_missing_files(missing: str, code: str, make_project: MakeProject) -> No
     assert [(problem.file, problem.code) for problem in caught.value.problems] == [(missing, code)]
 
 
+def test_nlu_alone_needs_no_domain(make_project: MakeProject) -> None:
+    """A project that only understands messages may have neither domain nor stories."""
+    root = make_project({})
+    (root / "domain.yml").unlink()
+    (root / "data/rules.yml").unlink()
+
+    project = read_project(root)
+
+    assert len(project.nlu.examples) == 4
+    assert project.warnings == ()
+
+
 def test_no_configuration(make_project: MakeProject) -> None:
     """Without `config.yml` the defaults are used, and a warning says so."""
     root = make_project({})

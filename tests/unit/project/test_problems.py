@@ -1,0 +1,81 @@
+"""Problems: how they are worded, sorted, and documented."""
+
+import re
+from pathlib import Path
+
+from manent.core.errors import Problem
+from manent.project.problems import Report, did_you_mean, one_of, quoted
+
+ROOT = Path(__file__).parents[3]
+SECTIONS = "yaml file domain intents entities slots responses forms actions session nlu story rule".split()  # noqa: SIM905
+SECTIONS += ["config", "credentials", "endpoints"]
+
+
+def test_every_code_is_documented() -> None:
+    """The document names every code that the reader's source has."""
+    sources = "\n".join(path.read_text() for path in (ROOT / "src/manent/project").glob("*.py"))
+    codes = set(re.findall(rf'"((?:{"|".join(SECTIONS)})\.[a-z-]+)"', sources))
+    files = {code for code in codes if code.endswith((".yml", ".yaml"))}
+    documented = set(re.findall(r"\*+([a-z]+\.[a-z_-]+)\*+", (ROOT / "docs/project-errors.md").read_text()))
+
+    assert len(codes) > 80
+    assert codes - files - documented == set()
+
+
+def test_suggestions() -> None:
+    """The nearest known name is suggested, a different case first, and nothing far-fetched."""
+    assert did_you_mean("Greet", ["great", "greet"]) == 'Did you mean "greet"?'
+    assert did_you_mean("gret", ["bye", "greet"]) == 'Did you mean "greet"?'
+    assert did_you_mean("weather", ["bye", "greet"]) == ""
+    assert did_you_mean("bye", ["bye"]) == ""
+
+
+def test_values_are_shown_short() -> None:
+    """Values are quoted, long ones cut, collections named."""
+    assert quoted("a") == '"a"'
+    assert quoted(True) == '"true"'
+    assert quoted(None) == "nothing"
+    assert quoted([]) == "an empty list"
+    assert quoted({"a": 1}) == "a mapping"
+    assert len(quoted("x" * 500)) < 70
+    assert one_of(["a", "b", "c"], 2) == "one of: a, b, …"
+
+
+def test_a_problem_is_told_once(tmp_path: Path) -> None:
+    """The same problem twice is one; problems come by file and line, warnings apart."""
+    report = Report(tmp_path)
+    for line in (5, 2, 5):
+        report.error("b.yml", line, "x", "code", found="f", expected="e")
+    report.error("a.yml", 9, "x", "code", found="f", expected="e")
+    report.warn("a.yml", 1, "x", "code", found="f", expected="e")
+
+    assert [(problem.file, problem.line) for problem in report.errors] == [("a.yml", 9), ("b.yml", 2), ("b.yml", 5)]
+    assert [(problem.file, problem.line) for problem in report.warnings] == [("a.yml", 1)]
+
+
+def test_noise_of_a_broken_entry(tmp_path: Path) -> None:
+    """Where a line was taken out of an entry, only the syntax error counts."""
+    report = Report(tmp_path)
+    report.lose("a.yml", (3, 6))
+    for line, code in ((2, "slots.no-type"), (4, "slots.no-type"), (5, "yaml.indentation")):
+        report.error("a.yml", line, "x", code, found="f", expected="e")
+
+    assert [(problem.line, problem.code) for problem in report.errors] == [
+        (2, "slots.no-type"),
+        (5, "yaml.indentation"),
+    ]
+
+
+def test_names_of_files(tmp_path: Path) -> None:
+    """Files are named relative to the project when they are inside it."""
+    report = Report(tmp_path)
+
+    assert report.name_of(tmp_path / "data/nlu.yml") == "data/nlu.yml"
+    assert report.name_of(Path("/elsewhere/x.yml")) == "/elsewhere/x.yml"
+
+
+def test_a_message() -> None:
+    """A problem without a path or suggestion leaves nothing blank."""
+    problem = Problem(file="a.yml", line=3, path="", code="yaml.tab", found="a tab", expected="spaces")
+
+    assert str(problem) == "a.yml:3  [yaml.tab]\n  found a tab; expected spaces"
