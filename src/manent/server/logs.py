@@ -19,13 +19,13 @@ _OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "t
 
 _SECRETS = (
     re.compile(
-        r"""((?:^|[^a-z])(?:[a-z_]*token|password|secret|api_key)["']?\s*[=:]\s*["']?)([^\s"'&,;})\]]+)""",
+        r"""((?:token|password|secret|api_key|authorization)(?:=["']?|["']\s*[:=]\s*["']))([^\s"'&,;})\]]+)""",
         re.IGNORECASE,
     ),
     re.compile(r"(bearer\s+)([\w.~+/=-]+)", re.IGNORECASE),
     re.compile(r"()(eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)"),
 )
-"""`token=…` in queries and messages, `Bearer …`, and whatever looks like a JWT."""
+"""`token=…` in queries, `"token": "…"` in JSON, `Bearer …`, and whatever looks like a JWT."""
 
 _PLAIN = re.compile(r"[^\s\"=]+")
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -205,14 +206,31 @@ class ModelApi:
         kind = _accepted(request.headers.get("accept"))
         if kind == "json":
             return _json(original)
-        shown = yaml.safe_dump(original, sort_keys=False, allow_unicode=True, width=1_000_000)
-        return Response(shown, media_type="application/x-yaml")
+        return Response(write_yaml(original), media_type="application/x-yaml")
 
     async def close(self) -> None:
         """End trainings that somebody waits for elsewhere."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes by the rules of YAML 1.2, which Rasa's files follow: only `true` and `false` need quotes as strings."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's way
+        letter: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+        for letter, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
+    }
+
+
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF"))
+
+
+def write_yaml(value: Any) -> str:
+    """Return a value as YAML."""
+    shown: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
+    return shown
 
 
 def _accepted(header: str | None) -> str:
