@@ -85,7 +85,8 @@ def run(
         ssl_keyfile=ssl_keyfile,
         ssl_password=ssl_password,
     )
-    signal.signal(signal.SIGTERM, _end)
+    for stopping in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stopping, _end)
     with action_server(endpoints) if with_actions else contextlib.nullcontext():
         serve(options, ready=_announce)
 
