@@ -114,7 +114,7 @@ class NgramTable:
     """The n-grams that were seen in training.
 
     Attributes:
-        hashes: (n-grams,) ascending.
+        hashes: (n-grams,) ascending; the last is the greatest number there is, which is no n-gram's.
         weights: (n-grams,) inverse document frequencies, ≥ 1.
         unknown: weight of an n-gram that was never seen.
     """
@@ -126,29 +126,27 @@ class NgramTable:
     def lookup(self, hashes: Hashes) -> tuple[IntArray, FloatArray]:
         """Make a text's features from its n-grams.
 
-        Unknown n-grams have no feature but take part in the norm: a text of unknown words comes out short, and a
-        classifier then has no reason to be sure.
+        An n-gram that occurs twice is there twice. Unknown ones have no feature but take part in the norm: a text of
+        unknown words comes out short, and a classifier then has no reason to be sure.
 
         Returns:
-            Indices into the table, ascending, and their values; the norm of the values is ≤ 1.
+            Indices into the table and their values; the norm of the values is ≤ 1.
         """
-        if not len(hashes) or not len(self.hashes):
+        table = self.hashes
+        if not len(hashes) or not len(table):
             return _NO_INDICES, _NO_VALUES
-        places = self.hashes.searchsorted(hashes)
-        np.minimum(places, len(self.hashes) - 1, out=places)
-        known = places[self.hashes[places] == hashes]
-        missing = len(hashes) - len(known)
-        known.sort()
-        if len(known) > 1:
-            known = known[np.concatenate((_TRUE, known[1:] != known[:-1]))]
+        places = table.searchsorted(hashes)
+        # The table's last hash is the greatest number there is, so no place is beyond the end.
+        known = places[table[places] == hashes]
         values = self.weights[known]
+        missing = len(hashes) - len(known)
         norm = math.sqrt(float(values @ values) + missing * self.unknown**2)
-        return known, values / np.float32(norm or 1.0)
+        return known, values * np.float32(1.0 / (norm or 1.0))
 
 
 _NO_INDICES = np.zeros(0, np.int64)
 _NO_VALUES = np.zeros(0, np.float32)
-_TRUE = np.ones(1, np.bool_)
+_LAST = np.uint64(2**64 - 1)
 
 
 def build_table(
@@ -175,5 +173,7 @@ def build_table(
     if max_features is not None and len(hashes) > max_features:
         keep = np.sort(np.argsort(-counts, kind="stable")[:max_features])
         hashes, counts = hashes[keep], counts[keep]
+    if len(hashes):
+        hashes, counts = np.append(hashes, _LAST), np.append(counts, total)
     weights = np.log((1 + total) / (1 + counts)) + 1
     return NgramTable(hashes, weights.astype(np.float32), math.log(1 + total) + 1)

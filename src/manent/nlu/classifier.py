@@ -35,7 +35,7 @@ class Settings:
 
     Attributes:
         featurizers: aliases of those to use; none for all of the pipeline's.
-        words: add words and pairs of words, which a classifier with a transformer sees beyond its featurizers.
+        pairs: add pairs of words, which a classifier with a transformer sees beyond its featurizers.
         vectors: use the word vectors.
         background: learn also what no class looks like, so that nonsense gets little confidence for any.
         penalty: of large weights.
@@ -44,7 +44,7 @@ class Settings:
     """
 
     featurizers: Sequence[str] = ()
-    words: bool = True
+    pairs: bool = True
     vectors: bool = True
     background: bool = True
     penalty: float = 0.1
@@ -61,18 +61,19 @@ class _Meta(msgspec.Struct, kw_only=True):
     vectors: bool
 
 
-class _Words(TextFeaturizer):
-    """Words and pairs of words."""
+class _Pairs(TextFeaturizer):
+    """Pairs of words; the words, too, when no featurizer of the pipeline has them."""
 
-    def __init__(self, table: NgramTable) -> None:
+    def __init__(self, table: NgramTable, smallest: int) -> None:
         self._table = table
+        self._smallest = smallest
 
     @property
     def width(self) -> int:
         return len(self._table.hashes)
 
     def text_features(self, message: Message) -> SparseFeatures:
-        return self._table.lookup(hash_ngrams(hash_words(message, _ORDER), "word", 1, 2))
+        return self._table.lookup(hash_ngrams(hash_words(message, _ORDER), "word", self._smallest, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +150,10 @@ def train_classifier(
     labels = sorted(set(names))
     aliases = [alias for alias in context.text_featurizers if not settings.featurizers or alias in settings.featurizers]
     files: dict[str, bytes] = {}
-    if settings.words or not aliases:
-        texts = [hash_ngrams(hash_words(message, _ORDER), "word", 1, 2) for message in messages]
-        files["words.safetensors"] = dump_table(build_table(texts))
+    if settings.pairs or not aliases:
+        smallest = _smallest(aliases)
+        texts = [hash_ngrams(hash_words(message, _ORDER), "word", smallest, 2) for message in messages]
+        files["pairs.safetensors"] = dump_table(build_table(texts))
     parts = _find_parts(aliases, files, context, vectors=settings.vectors)
     target = np.array([labels.index(name) for name in names], np.int64)
     classes, examples = len(labels), list(messages)
@@ -185,10 +187,14 @@ def load_classifier(files: Files, context: Context) -> TextClassifier:
     return TextClassifier(meta, parts, load_arrays(files["classifier.safetensors"]))
 
 
+def _smallest(aliases: Sequence[str]) -> int:
+    return 2 if aliases else 1
+
+
 def _find_parts(aliases: Sequence[str], files: Files, context: Context, *, vectors: bool) -> _Parts:
     featurizers = [context.text_featurizers[alias] for alias in aliases]
-    if "words.safetensors" in files:
-        featurizers.append(_Words(load_table(files["words.safetensors"])))
+    if "pairs.safetensors" in files:
+        featurizers.append(_Pairs(load_table(files["pairs.safetensors"]), _smallest(aliases)))
     return _Parts(tuple(featurizers), context.vectors() if vectors else None)
 
 

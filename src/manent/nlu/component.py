@@ -41,8 +41,16 @@ class TextFeaturizer(Protocol):
 
 
 @runtime_checkable
+class WordFeaturizer(Protocol):
+    """A component that describes a token by single words around it; entity extractors ask it once per word."""
+
+    def word_features(self, word: str, offset: int) -> list[str]:
+        """Return features that a word gives to the token that it stands `offset` places from (-2 to 2)."""
+
+
+@runtime_checkable
 class TokenFeaturizer(Protocol):
-    """A component that describes tokens by names of features; entity extractors ask it."""
+    """A component that describes the tokens of a message by names of features; entity extractors ask it."""
 
     def token_features(self, message: Message) -> list[list[str]]:
         """Return for each token the features that it has."""
@@ -56,6 +64,7 @@ class Context:
         language: `language` in `config.yml`.
         domain: the assistant's; empty for an NLU model without one.
         text_featurizers: by alias, in the order of the pipeline.
+        word_featurizers: likewise.
         token_featurizers: likewise.
         vectors: opens the word vectors.
         spacy_model: name of the model of the pipeline's SpacyNLP.
@@ -65,6 +74,7 @@ class Context:
     domain: Domain
     vectors: Callable[[], WordVectors]
     text_featurizers: dict[str, TextFeaturizer] = field(default_factory=dict)
+    word_featurizers: dict[str, WordFeaturizer] = field(default_factory=dict)
     token_featurizers: dict[str, TokenFeaturizer] = field(default_factory=dict)
     spacy_model: str | None = None
 

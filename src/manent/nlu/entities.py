@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from manent.core.events import Json
 from manent.core.training_data import EntityMention
-from manent.learn.chain import Chain, Sentences, confidences, decode, fit_chain
+from manent.learn.chain import Chain, Decoder, Sentences, confidences, fit_chain
 from manent.nlu.component import Context, Training
 from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
 from manent.nlu.message import Message
@@ -61,43 +61,46 @@ class EntityExtractor:
         self._labels = labels
         self._atoms = atoms
         self._chain = chain
+        self._decoder = Decoder(chain)
         self._context = context
         self._vectors = vectors
         self._tags = [_split_tag(tag) for tag in labels.names]
         self._word_scores = functools.lru_cache(maxsize=_CACHED_WORDS)(self._score_word)
-        self._edges = {offset: self._row(f"{offset}:EDGE") for offset in _OFFSETS if offset}
+        self._before = [self._score_edge(before=True)] * 2
+        self._after = [self._score_edge(before=False)] * 2
+        # The two features of a pair of neighbours, for the second and for the first of them.
+        self._pairs = {
+            tuple(name[1:].split(" ")): (row, atoms[f">{name[1:]}"])
+            for name, row in atoms.items()
+            if name.startswith("<") and f">{name[1:]}" in atoms
+        }
 
     def process(self, message: Message) -> None:
         """Add the entities."""
         if len(self._tags) < 2 or not message.words:  # noqa: PLR2004 - nothing but `O`
             return
         emissions = self._score(message)
-        path = decode(emissions, self._chain)
+        path = self._decoder.decode(emissions.copy())
         if not any(path):
             return
         sure = confidences(emissions, self._chain, path).tolist()
         message.entities += self._entities(message, path, sure)
 
     def _score(self, message: Message) -> FloatArray:
-        words = message.words
-        scores = np.array([self._word_scores(word) for word in words])
-        count = len(words)
-        emissions = scores[:, 0].copy()
-        for slot, offset in enumerate(_OFFSETS):
-            if offset < 0:
-                emissions[-offset:] += scores[:offset, slot]
-                emissions[:-offset] += self._edges[offset]
-            elif offset > 0:
-                emissions[:-offset] += scores[offset:, slot]
-                emissions[max(0, count - offset) :] += self._edges[offset]
-        lowered = [word.lower() for word in words]
+        count = len(message.words)
+        # One row per token and two beyond each edge, each with what it says at every offset.
+        scores = np.array([*self._before, *map(self._word_scores, message.words), *self._after])
+        emissions: FloatArray = scores[2:-2, 0] + scores[1:-3, 1]
+        emissions += scores[3:-1, 2]
+        emissions += scores[:-4, 3]
+        emissions += scores[4:, 4]
+        pairs, weights = self._pairs, self._chain.sparse
+        lowered = message.lowered
         for place in range(1, count):
-            pair = f"{lowered[place - 1]} {lowered[place]}"
-            before, after = self._atoms.get(f"<{pair}"), self._atoms.get(f">{pair}")
-            if before is not None:
-                emissions[place] += self._chain.sparse[before]
-            if after is not None:
-                emissions[place - 1] += self._chain.sparse[after]
+            found = pairs.get((lowered[place - 1], lowered[place]))
+            if found is not None:
+                emissions[place] += weights[found[0]]
+                emissions[place - 1] += weights[found[1]]
         for featurizer in self._context.token_featurizers.values():
             for place, names in enumerate(featurizer.token_features(message)):
                 for name in names:
@@ -108,18 +111,27 @@ class EntityExtractor:
         return emissions
 
     def _score_word(self, word: str) -> FloatArray:
-        """Score what one word says for itself, the words after it, before it…: (offsets, tags)."""
+        """Score what one word says for itself, for the words after and before it…: (offsets, tags)."""
         vector = self._vectors.words([word])[0]
         rows = []
         for offset in _OFFSETS:
             total = np.zeros(len(self._tags), np.float32)
-            for name in _word_atoms(word, offset):
+            for name in _word_atoms(word, offset, self._context):
                 total += self._row(name)
             part = {0: 0, -1: 1, 1: 2}.get(offset)
             if part is not None:
                 weight = 1.0 if part == 0 else _CONTEXT_WEIGHT
                 total += (vector * np.float32(weight)) @ self._chain.dense[part * SIZE : (part + 1) * SIZE]
             rows.append(total)
+        return np.array(rows, np.float32)
+
+    def _score_edge(self, *, before: bool) -> FloatArray:
+        """Score what it says that there is no word: before the first one, or after the last."""
+        sides = [offset != 0 and (offset < 0) == before for offset in _OFFSETS]
+        rows = [
+            self._row(_edge(offset)) + np.zeros(len(self._tags), np.float32) if here else np.zeros(len(self._tags))
+            for offset, here in zip(_OFFSETS, sides, strict=True)
+        ]
         return np.array(rows, np.float32)
 
     def _row(self, name: str) -> FloatArray | float:
@@ -162,14 +174,20 @@ def _split_tag(tag: str) -> tuple[str, str]:
     return (tag[0], tag[2:]) if tag != OUTSIDE else ("O", "")
 
 
-def _word_atoms(word: str, offset: int) -> list[str]:
-    """Name the features that a word gives to the token `-offset` places away."""
+def _edge(offset: int) -> str:
+    return f"{offset}:EDGE"
+
+
+def _word_atoms(word: str, offset: int, context: Context) -> list[str]:
+    """Name the features that a word gives to the token that it stands `offset` places from."""
     low = word.lower()
     if offset in (-2, 2):
         return [f"{offset}:w={low}"]
     atoms = [f"{offset}:w={low}", f"{offset}:S={_shape(word)}", f"{offset}:s3={low[-3:]}", f"{offset}:p3={low[:3]}"]
     if offset == 0:
         atoms += [f"0:p2={low[:2]}", f"0:p5={low[:5]}", f"0:s2={low[-2:]}", f"0:s4={low[-4:]}"]
+    for featurizer in context.word_featurizers.values():
+        atoms += featurizer.word_features(word, offset)
     return atoms
 
 
@@ -192,7 +210,7 @@ def _message_atoms(message: Message, context: Context) -> list[list[str]]:
         atoms: list[str] = []
         for offset in _OFFSETS:
             there = place + offset
-            atoms += _word_atoms(words[there], offset) if 0 <= there < count else [f"{offset}:EDGE"]
+            atoms += _word_atoms(words[there], offset, context) if 0 <= there < count else [_edge(offset)]
         if place:
             atoms.append(f"<{lowered[place - 1]} {lowered[place]}")
         if place + 1 < count:

@@ -1,5 +1,6 @@
 """Featurizers: what classifiers and extractors see of a text. They are asked when needed, never run ahead."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from manent.nlu.message import Message
 
 _NUMBER = "0"
 """Stands for every word of digits."""
+
+_digits = re.compile(r"\d")
 
 
 class CountVectors:
@@ -44,17 +47,17 @@ def hash_words(message: Message, options: Json) -> HashedText:
     key = (bool(options["lowercase"]), options["strip_accents"])
     found = message.hashed.get(key)
     if found is None:
-        words = [normalise(word, *key) for word in message.words]
+        words = message.lowered if options["lowercase"] else message.words
+        if options["strip_accents"] or _digits.search(message.text):
+            words = [normalise(word, strip_accents=options["strip_accents"]) for word in words]
         found = message.hashed[key] = hash_text(join_words(words))
     return found
 
 
-def normalise(word: str, lowercase: bool = True, strip_accents: str | None = None) -> str:  # noqa: FBT001, FBT002
-    """Make words equal that are to be counted as one."""
+def normalise(word: str, *, strip_accents: str | None = None) -> str:
+    """Make words equal that are to be counted as one: numbers, and on demand words that differ in accents."""
     if word.isdecimal():
         return _NUMBER
-    if lowercase:
-        word = word.lower()
     if strip_accents and not word.isascii():
         decomposed = unicodedata.normalize("NFKD", word)
         if strip_accents == "ascii":
@@ -104,46 +107,35 @@ class LexicalFeatures:
 
     def __init__(self, windows: Sequence[Sequence[str]]) -> None:
         middle = len(windows) // 2
-        self._windows = [
-            (place - middle, [name for name in names if name in _PROPERTIES]) for place, names in enumerate(windows)
-        ]
+        self._windows = {
+            place - middle: [name for name in names if name in _PROPERTIES] for place, names in enumerate(windows)
+        }
 
     def process(self, message: Message) -> None:
         """Nothing ahead of time."""
 
-    def token_features(self, message: Message) -> list[list[str]]:
-        """Name the properties of each token and its neighbours."""
-        words = message.words
-        count = len(words)
-        rows: list[list[str]] = []
-        for place in range(count):
-            row = []
-            for offset, names in self._windows:
-                there = place + offset
-                if 0 <= there < count:
-                    for name in names:
-                        value = _PROPERTIES[name](words[there], there, count)
-                        if value:
-                            row.append(f"l{offset}:{name}={value}")
-            rows.append(row)
-        return rows
+    def word_features(self, word: str, offset: int) -> list[str]:
+        """Name the properties of a word that stands `offset` places from the token that they describe."""
+        values = ((name, _PROPERTIES[name](word)) for name in self._windows.get(offset, ()))
+        return [f"{offset}:{name}={value}" for name, value in values if value]
 
 
-_PROPERTIES: dict[str, Callable[[str, int, int], object]] = {
-    "low": lambda word, _, __: word.islower(),
-    "title": lambda word, _, __: word.istitle(),
-    "upper": lambda word, _, __: word.isupper(),
-    "digit": lambda word, _, __: word.isdigit(),
-    "BOS": lambda _, place, __: place == 0,
-    "EOS": lambda _, place, count: place == count - 1,
-    "prefix2": lambda word, _, __: word[:2],
-    "prefix5": lambda word, _, __: word[:5],
-    "suffix1": lambda word, _, __: word[-1:],
-    "suffix2": lambda word, _, __: word[-2:],
-    "suffix3": lambda word, _, __: word[-3:],
-    "suffix5": lambda word, _, __: word[-5:],
+_PROPERTIES: dict[str, Callable[[str], object]] = {
+    "low": str.islower,
+    "title": str.istitle,
+    "upper": str.isupper,
+    "digit": str.isdigit,
+    "prefix2": lambda word: word[:2],
+    "prefix5": lambda word: word[:5],
+    "suffix1": lambda word: word[-1:],
+    "suffix2": lambda word: word[-2:],
+    "suffix3": lambda word: word[-3:],
+    "suffix5": lambda word: word[-5:],
 }
-"""Properties by the names that `features:` uses; `pos` and `pos2` would need spaCy."""
+"""Properties by the names that `features:` uses. `pos` and `pos2` would need spaCy."""
+
+_ALWAYS = frozenset({"BOS", "EOS"})
+"""Extractors know the edges of a message anyway."""
 
 _WINDOWS = [
     ["low", "title", "upper"],
@@ -153,7 +145,7 @@ _WINDOWS = [
 
 
 def _train_lexical(options: Json, training: Training) -> Files:
-    unknown = sorted({name for names in options["features"] for name in names} - set(_PROPERTIES))
+    unknown = sorted({name for names in options["features"] for name in names} - set(_PROPERTIES) - _ALWAYS)
     if unknown:
         training.notes.append(f"LexicalSyntacticFeaturizer: the features {', '.join(unknown)} are not known here.")
     return {}

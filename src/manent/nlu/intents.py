@@ -59,7 +59,7 @@ def _load(options: Json, files: Files, context: Context) -> Component:
 def _train_logistic(options: Json, training: Training) -> Files:
     settings = Settings(
         featurizers=options["featurizers"],
-        words=False,
+        pairs=False,
         seed=options["random_state"] or 0,
         iterations=int(options["max_iter"]),
     )
@@ -67,7 +67,7 @@ def _train_logistic(options: Json, training: Training) -> Files:
 
 
 def _train_dense(options: Json, training: Training) -> Files:
-    return train_intents(training, Settings(featurizers=options["featurizers"], words=False))
+    return train_intents(training, Settings(featurizers=options["featurizers"], pairs=False))
 
 
 LOGISTIC_REGRESSION = Kind(

@@ -14,6 +14,7 @@ class Message:
         text: stripped.
         tokens: `(start, end)` of each token in `text`; None until a tokenizer ran.
         words: the tokens' texts.
+        lowered: the same in lower case.
         intent: `{name, confidence}`; None until a classifier ran.
         intent_ranking: the classifier's, best first; None when no classifier makes one.
         entities: in Rasa's form, in the order in which the extractors found them.
@@ -30,6 +31,7 @@ class Message:
         "hashed",
         "intent",
         "intent_ranking",
+        "lowered",
         "response_selector",
         "text",
         "tokens",
@@ -40,6 +42,7 @@ class Message:
         self.text = text
         self.tokens: list[tuple[int, int]] | None = None
         self.words: list[str] = []
+        self.lowered: list[str] = []
         self.intent: Json | None = None
         self.intent_ranking: list[Json] | None = None
         self.entities: list[Json] = []
@@ -52,6 +55,7 @@ class Message:
         """Take the tokenizer's result."""
         self.tokens = tokens
         self.words = [self.text[start:end] for start, end in tokens]
+        self.lowered = [word.lower() for word in self.words]
 
     def result(self) -> Json:
         """Return the parse result (contract: "`/model/parse` shape")."""

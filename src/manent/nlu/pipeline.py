@@ -8,7 +8,7 @@ import msgspec
 from manent.core.domain import Domain
 from manent.core.errors import ModelError
 from manent.core.events import Json
-from manent.nlu.component import Component, Context, TextFeaturizer, TokenFeaturizer
+from manent.nlu.component import Component, Context, TextFeaturizer, TokenFeaturizer, WordFeaturizer
 from manent.nlu.duckling import Duckling
 from manent.nlu.files import load_json
 from manent.nlu.message import Message
@@ -119,6 +119,8 @@ def load_component(entry: Entry, files: Mapping[str, bytes], context: Context) -
     alias = str(entry.options.get("alias") or entry.folder)
     if isinstance(component, TextFeaturizer):
         context.text_featurizers[alias] = component
+    if isinstance(component, WordFeaturizer):
+        context.word_featurizers[alias] = component
     if isinstance(component, TokenFeaturizer):
         context.token_featurizers[alias] = component
     return component

@@ -17,6 +17,7 @@ _EMOJI = (
     "\U0001f1e6-\U0001f1ff\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001faff"
 )
 _chunk = re.compile(r"\S+")
+_special = re.compile(r"[^\w\s]")
 _simple = re.compile(r"[^\W_]+")
 _head = re.compile(r"[^\w#@&]+")
 _tail = re.compile(r"[^\w#@&]+$")
@@ -30,6 +31,8 @@ def whitespace_tokens(text: str) -> list[Token]:
     Returns:
         `(start, end)` of each, in order; the whole text as one token when nothing else is in it.
     """
+    if not _special.search(text):
+        return [chunk.span() for chunk in _chunk.finditer(text)] or [(0, len(text))]
     tokens: list[Token] = []
     for chunk in _chunk.finditer(text):
         start, end = chunk.span()
