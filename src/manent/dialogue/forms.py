@@ -12,6 +12,7 @@ from manent.core.events import (
     ActionExecutionRejected,
     ActiveLoop,
     Event,
+    LoopInterrupted,
     SlotSet,
     UserUttered,
 )
@@ -60,7 +61,13 @@ def _activate(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[E
     extracted: list[Event] = []
     message = acting.tracker.state.latest_message
     if message is not None:
-        heard = Heard(message=message, loop=form.name, rejected=False, requested=acting.tracker.requested_slot)
+        heard = Heard(
+            message=message,
+            loop=form.name,
+            rejected=False,
+            requested=acting.tracker.requested_slot,
+            opens=True,
+        )
         extracted = yield from filler.fill(acting, heard, trailing=opened)
     values = acting.values(extracted)
     filled = [SlotSet(name=name, value=values[name]) for name in form.required_slots if values.get(name) is not None]
@@ -75,7 +82,7 @@ def _validate_answer(acting: Acting, form: Form, before: Sequence[Event]) -> Act
     loop = tracker.state.active_loop
     is_interrupted = loop is not None and loop.name == form.name and loop.is_interrupted
     for event in acting.pending:
-        if hasattr(event, "is_loop_interrupted"):
+        if isinstance(event, LoopInterrupted):
             is_interrupted = event.is_loop_interrupted
     if tracker.latest_action_name != LISTEN or is_interrupted:
         # Nothing to validate, but a validator may decide which slot comes next.

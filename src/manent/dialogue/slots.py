@@ -26,12 +26,14 @@ class Heard:
         loop: the active loop.
         rejected: that loop has just declined a message.
         requested: the slot that is asked for.
+        opens: this very message activates the loop.
     """
 
     message: UserUttered
     loop: str | None
     rejected: bool
     requested: str | None
+    opens: bool = False
 
 
 class SlotFiller:
@@ -119,15 +121,15 @@ class SlotFiller:
     def _applies(self, mapping: SlotMapping, slot: str, heard: Heard) -> bool:
         intent = heard.message.intent
         loop = heard.loop
+        is_ignored = loop is not None and intent in self._ignored.get(loop, ()) and _concerns(mapping, loop)
         if mapping.intents:
-            if intent not in mapping.intents:
+            # In format 2.0 an ignored intent blocks also the mappings that name it.
+            if intent not in mapping.intents or (is_ignored and self._domain.is_legacy):
                 return False
-        elif intent in mapping.not_intents or (
-            loop is not None and intent in self._ignored.get(loop, ()) and _concerns(mapping, loop)
-        ):
+        elif is_ignored or intent in mapping.not_intents:
             return False
         if mapping.type == "from_trigger_intent":
-            return loop is not None and _concerns(mapping, loop)
+            return loop is not None and _concerns(mapping, loop) and (heard.opens or not self._domain.is_legacy)
         if mapping.conditions and not _conditions_hold(mapping, slot, heard):
             return False
         if mapping.type == "from_entity" and loop is not None and slot != heard.requested:

@@ -12,6 +12,7 @@ from manent.core.events import (
     ActionExecuted,
     ActiveLoop,
     AllSlotsReset,
+    BotUttered,
     DefinePrevUserUtteredFeaturization,
     EntitiesAdded,
     Event,
@@ -173,6 +174,7 @@ class History:
         "_generation",
         "_intent",
         "_loop",
+        "_now",
         "_previous",
         "_slots",
         "_text",
@@ -207,6 +209,7 @@ class History:
             if vector:
                 self._vectors[name] = vector
         self._slots: SlotFeatures | None = None
+        self._now: DialogState | None = None
 
     def _hear(self, message: UserUttered | None) -> None:
         if message is None:
@@ -234,6 +237,8 @@ class History:
             self._take(event)
 
     def _take(self, event: Event) -> None:
+        if not isinstance(event, BotUttered | ActionExecuted):
+            self._now = None
         match event:
             case SlotSet():
                 slot = self.featurizer.slots.get(event.name)
@@ -249,6 +254,7 @@ class History:
                 if not event.hide_rule_turn and self._previous != UNLIKELY:
                     self.visible.append(self._shown())
                 self._previous = event.name or event.action_text
+                self._now = None
             case UserUttered():
                 self._use_text = event.intent is None and not event.parse_data
                 self._hear(event)
@@ -277,7 +283,13 @@ class History:
 
     def current(self, *, use_text: bool | None = None) -> DialogState:
         """Return the state now; `use_text`: look at the latest message's text rather than its intent."""
-        text = self._use_text if use_text is None else use_text
+        if use_text is None or use_text == self._use_text:
+            if self._now is None:
+                self._now = self._state(self._use_text)
+            return self._now
+        return self._state(use_text)
+
+    def _state(self, text: bool) -> DialogState:  # noqa: FBT001 - private
         return DialogState(
             self._previous,
             None if text else self._intent,

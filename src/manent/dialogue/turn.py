@@ -66,6 +66,8 @@ class State(Enum):
     ADDING = "takes events from outside in"
     FINISHED = "is over"
 
+    __hash__ = object.__hash__  # a tenth of the time of Enum's, which hashes the name; several lookups a turn
+
 
 class Outcome(Enum):
     """How a state ended."""
@@ -84,6 +86,8 @@ class Outcome(Enum):
     HEARD_AGAIN = "the action repeated a message"
     LISTENED = "the bot listens"
     FAILED = "a custom action could not be run"
+
+    __hash__ = object.__hash__
 
 
 TABLE: dict[tuple[State, Outcome], State] = {
@@ -207,7 +211,10 @@ class Turn:
                     break
                 self._actions += 1
         newest = self._tracker.applied[-1] if self._tracker.applied else None
-        return self._go(State.FILLING if isinstance(newest, UserUttered) else State.PREDICTING)
+        if isinstance(newest, UserUttered):
+            return self._go(State.FILLING)
+        # Slots of a message are filled all at once: any event after it says that they are.
+        return self._go(State.PREDICTING)
 
     def abandon(self, channel: str) -> Step:
         """End an unfinished turn that cannot go on: say so, and listen. What it has committed stays.

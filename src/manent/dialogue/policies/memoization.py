@@ -54,6 +54,8 @@ class MemoizationPolicy:
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
         """Predict the action of the story that the conversation follows."""
+        if not self.entries:
+            return Prediction(action=None, confidence=0.0, policy=self.name, priority=self.options.priority)
         visible = history.shown()
         whole = history.whole
         if self.options.max_history is not None:
