@@ -39,6 +39,7 @@ COMMANDS = (
     Command("shell", "manent.cli.shell:shell", "Talk to the assistant on the terminal."),
     Command("shell nlu", "manent.cli.shell:shell_nlu", "See what it understands of what you type."),
     Command("data validate", "manent.cli.data_validate:data_validate", "Check the project's files."),
+    Command("data migrate", "manent.cli.data_migrate:data_migrate", "Write a project of format 2.0 in format 3.1."),
     Command("conversations list", "manent.cli.conversations:list_conversations", "List who has talked, and when."),
     Command("conversations show", "manent.cli.conversations:show_conversation", "Print what was said in one."),
     Command("conversations export", "manent.cli.conversations:export_conversations", "Write events as JSON lines."),
