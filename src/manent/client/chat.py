@@ -1,0 +1,389 @@
+"""The client: connects, joins, sends what is in the outbox until it is acknowledged, and follows the conversation.
+
+One task does everything that needs an order: connect, join with the cursor, send. Lost connections are made again with
+growing pauses. python-socketio speaks the transport; its own reconnection is off, because nothing may be sent before
+the session is joined again.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Self
+
+import socketio
+
+from manent.client.outbox import Outgoing, Refused, new_message_id
+from manent.client.transcript import Json, Transcript
+
+ACK_TIMEOUT_S = 30.0
+"""For an acknowledgement; a message's comes when its turn begins, so behind slow turns it takes its time."""
+
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 5.0
+
+Predicate = Callable[[list[Json]], bool]
+
+
+class ChatClient:
+    """One conversation on one server.
+
+    Args:
+        url: of the server.
+        session_id: of a conversation to go on with; None: a new one.
+        session_token: what proves that it is ours.
+        state: what `state()` of an earlier client returned; replaces the two above.
+        path: of Socket.IO on the server.
+        namespace: of the server's configuration.
+        auth: payload of the connection, for example `{"token": <JWT>}`.
+        on_event: called with every event's name and payload as it comes in.
+        limit: events in the page that a join asks for.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        session_id: str | None = None,
+        session_token: str | None = None,
+        state: Json | None = None,
+        path: str = "/socket.io",
+        namespace: str = "/",
+        auth: Json | None = None,
+        on_event: Callable[[str, Json], None] | None = None,
+        limit: int = 50,
+    ) -> None:
+        state = state or {}
+        self.url = url
+        self.session_id: str | None = state.get("session_id", session_id)
+        self.session_token: str | None = state.get("session_token", session_token)
+        self.transcript = Transcript(
+            epoch=state.get("epoch", ""), cursor=state.get("cursor", 0), messages=state.get("messages", ())
+        )
+        self.typing = False
+        self.errors: list[Json] = []
+        self._path = path
+        self._namespace = namespace
+        self._auth = auth
+        self._on_event = on_event
+        self._limit = limit
+        self._kept: list[Json] = list(state.get("outbox", ()))
+        self._outbox: list[Outgoing] = []
+        self._socket: Any = None
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._changed = asyncio.Condition()
+        self._lost = asyncio.Event()
+        self._joined = asyncio.Event()
+        self._refused: Refused | None = None
+        self._pending: set[asyncio.Future[Json]] = set()
+        self._rejoin = False
+        self._hole = False
+
+    # life -----------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Connect and join."""
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        await self.close()
+
+    async def connect(self, *, timeout_s: float = 30.0) -> None:
+        """Connect and join; lost connections are made again until `close`.
+
+        Raises:
+            Refused: the session may not be joined.
+            TimeoutError: no server in time; the client goes on trying.
+        """
+        if self._task is None:
+            self._outbox = [Outgoing(request) for request in self._kept]
+            self._task = asyncio.create_task(self._run())
+        await asyncio.wait_for(self._joined.wait(), timeout_s)
+        if self._refused is not None:
+            raise self._refused
+
+    async def close(self) -> None:
+        """Leave. What is in the outbox stays there (`state`)."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self._disconnect()
+
+    def state(self) -> Json:
+        """Return what another client needs to go on: session, cursor, messages and outbox, as JSON."""
+        return {
+            "session_id": self.session_id,
+            "session_token": self.session_token,
+            "epoch": self.transcript.epoch,
+            "cursor": self.transcript.cursor,
+            "messages": self.messages,
+            "outbox": [outgoing.request for outgoing in self._outbox],
+        }
+
+    # what one does with it ------------------------------------------------------------------------------------------
+
+    @property
+    def messages(self) -> list[Json]:
+        """All messages at hand, oldest first."""
+        return self.transcript.messages
+
+    def say(self, text: str, *, title: str | None = None, metadata: Json | None = None) -> "asyncio.Future[Json]":
+        """Put a message in the outbox; the future has the acknowledgement, or raises `Refused`."""
+        request: Json = {"session_id": self.session_id, "message": text, "message_id": new_message_id()}
+        optional = {
+            "session_token": self.session_token,
+            "epoch": self.transcript.epoch or None,
+            "title": title,
+            "metadata": metadata,
+        }
+        request |= {key: value for key, value in optional.items() if value is not None}
+        outgoing = Outgoing(request)
+        self._outbox.append(outgoing)
+        self._wake.set()
+        return outgoing.accepted
+
+    async def send(self, text: str, *, title: str | None = None, metadata: Json | None = None) -> Json:
+        """Say something and wait for the acknowledgement, however often it takes.
+
+        Raises:
+            Refused: the server will not take this message.
+        """
+        return await asyncio.shield(self.say(text, title=title, metadata=metadata))
+
+    async def wait_for(self, predicate: Predicate, *, timeout_s: float = 10.0) -> list[Json]:
+        """Wait until the messages are as wanted, and return them.
+
+        Raises:
+            TimeoutError: they are not, in that time.
+        """
+        async with asyncio.timeout(timeout_s), self._changed:
+            await self._changed.wait_for(lambda: predicate(self.messages))
+        return self.messages
+
+    async def older(self) -> bool:
+        """Fetch a page of older messages; False when there is none.
+
+        Raises:
+            Refused: the server will not hand it out.
+        """
+        if not self.transcript.has_more:
+            return False
+        await self._page_back()
+        return True
+
+    async def reset(self) -> None:
+        """Begin a new conversation; the old one stays on the server.
+
+        Raises:
+            Refused: this is not our conversation.
+        """
+        await self._go_on("session_reset", self._session())
+
+    async def erase(self) -> None:
+        """Have the conversation removed and go on in an empty one.
+
+        Raises:
+            Refused: this is not our conversation.
+        """
+        await self._go_on("session_erase", self._session())
+
+    # the one task ---------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                await self._open()
+                await self._join()
+                pause_s = FIRST_PAUSE_S
+                await self._serve()
+            except Refused as refused:
+                if not refused.passes:
+                    self._refused = refused
+                    self._joined.set()
+                    return
+                pause_s = max(pause_s, refused.retry_after or 0.0)
+            except (socketio.exceptions.SocketIOError, OSError, TimeoutError):
+                pass
+            await self._disconnect()
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  # many clients return at once
+            pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+
+    async def _open(self) -> None:
+        self._lost.clear()
+        socket = socketio.AsyncClient(reconnection=False, logger=False)
+        socket.on("*", self._event, namespace=self._namespace)
+        socket.on("disconnect", self._disconnected, namespace=self._namespace)
+        self._socket = socket
+        await socket.connect(
+            self.url,
+            auth=self._auth,
+            socketio_path=self._path,
+            namespaces=[self._namespace],
+            transports=["websocket"],
+            wait_timeout=10,
+        )
+
+    async def _disconnect(self) -> None:
+        socket, self._socket = self._socket, None
+        self._disconnected()
+        if socket is not None:
+            with contextlib.suppress(socketio.exceptions.SocketIOError, OSError):
+                await socket.disconnect()
+
+    def _disconnected(self, *_: object) -> None:
+        self._lost.set()
+        self._wake.set()
+        self.typing = False
+        for pending in self._pending:
+            if not pending.done():
+                pending.set_exception(Refused("not_connected", "the connection was lost"))
+
+    async def _serve(self) -> None:
+        """Send the outbox, again and again, until the connection is lost or a gap asks for another join."""
+        while not self._lost.is_set():
+            self._wake.clear()
+            while self._outbox and not self._lost.is_set():
+                await self._send(self._outbox[0])
+            if self._rejoin:
+                await self._join()
+            await self._wake.wait()
+
+    async def _send(self, outgoing: Outgoing) -> None:
+        if outgoing.request.get("session_id") is None:  # said before the first join
+            outgoing.request |= self._session()
+        answer = await self._acknowledged("user_uttered", outgoing.request)
+        if not answer.get("ok"):
+            refused = Refused.of(answer)
+            if refused.passes:
+                await asyncio.sleep(refused.retry_after or FIRST_PAUSE_S)
+                return
+        self._outbox.remove(outgoing)
+        outgoing.settle(answer)
+
+    # joining --------------------------------------------------------------------------------------------------------
+
+    async def _join(self) -> None:
+        self._rejoin = False
+        request: Json = {"protocol": 1, "limit": self._limit, **self._session()}
+        if self.transcript.epoch:
+            request["cursor"] = {"epoch": self.transcript.epoch, "seq": self.transcript.cursor}
+        await self._go_on("session_request", request)
+        self._joined.set()
+
+    async def _go_on(self, event: str, payload: Json) -> None:
+        """Ask for a session. Its answer is taken in before any event that comes after it."""
+        answer = await self._request(event, payload, self._take)
+        if self._hole:
+            await self._fill(answer["messages"])
+        await self._tell()
+
+    def _take(self, answer: Json) -> None:
+        self.session_id = answer["session_id"]
+        self.session_token = answer.get("session_token", self.session_token)
+        self.typing = bool(answer.get("typing"))
+        self._hole = self.transcript.begin(answer)
+
+    async def _fill(self, page: list[Json]) -> None:
+        """Fill the hole between what was here and a page, from the page back."""
+        known = {message["id"] for message in self.messages} - {message["id"] for message in page}
+        while page and page[0]["prev"] > 0 and not any(_event(id_) == page[0]["prev"] for id_ in known):
+            request = {**self._session(), "before": page[0]["seq"], "limit": self._limit}
+            answer = await self._request("history_request", request)
+            self.transcript.add_history(answer)
+            page = answer["messages"]
+
+    async def _page_back(self) -> None:
+        request = {**self._session(), "before": self.transcript.oldest, "limit": self._limit}
+        self.transcript.add_history(await self._request("history_request", request))
+        await self._tell()
+
+    def _session(self) -> Json:
+        named = {"session_id": self.session_id, "session_token": self.session_token}
+        return {key: value for key, value in named.items() if value is not None}
+
+    # the wire -------------------------------------------------------------------------------------------------------
+
+    async def _request(self, event: str, payload: Json, take: Callable[[Json], None] | None = None) -> Json:
+        answer = await self._acknowledged(event, payload, take)
+        if not answer.get("ok"):
+            raise Refused.of(answer)
+        return answer
+
+    async def _acknowledged(self, event: str, payload: Json, take: Callable[[Json], None] | None = None) -> Json:
+        """Emit an event and return its acknowledgement; `take` is called with a good one the moment it comes in.
+
+        Raises:
+            Refused: `not_connected`.
+            TimeoutError: none came; the message may or may not have arrived.
+        """
+        if self._socket is None or self._lost.is_set():
+            raise Refused("not_connected", "there is no connection")
+        answered: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._pending.add(answered)
+        try:
+            await self._socket.emit(event, payload, namespace=self._namespace, callback=_resolver(answered, take))
+            return await asyncio.wait_for(answered, ACK_TIMEOUT_S)
+        finally:
+            self._pending.discard(answered)
+
+    async def _event(self, event: str, payload: Any = None) -> None:
+        if not isinstance(payload, dict):
+            return
+        match event:
+            case "bot_uttered" | "user_uttered":
+                role = "bot" if event == "bot_uttered" else "user"
+                if role == "bot":
+                    self.typing = False
+                if not self.transcript.live({"role": role, **payload}):
+                    self._join_again()
+            case "bot_typing":
+                self.typing = bool(payload.get("on"))
+            case "session_changed":
+                self.session_id = payload.get("session_id", self.session_id)
+                self.session_token = payload.get("session_token", self.session_token)
+                self._join_again()
+            case "error":
+                self.errors.append(payload)
+            case _:
+                pass
+        if self._on_event is not None:
+            self._on_event(event, payload)
+        await self._tell()
+
+    def _join_again(self) -> None:
+        self._rejoin = True
+        self._wake.set()
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+
+def _resolver(answered: "asyncio.Future[Json]", take: Callable[[Json], None] | None) -> Callable[..., None]:
+    def resolve(*arguments: Any) -> None:
+        answer = arguments[0] if arguments and isinstance(arguments[0], dict) else {"error": {"code": "no_answer"}}
+        if answered.done():
+            return
+        if take is not None and answer.get("ok"):
+            take(answer)
+        answered.set_result(answer)
+
+    return resolve
+
+
+def _event(message_id: str) -> int:
+    return int(message_id.partition(".")[0])
+
+
+def texts(messages: Iterable[Json]) -> list[str]:
+    """Return what was said, without the rest: for tests and logs."""
+    return [str(message.get("message") if message["role"] == "user" else message.get("text")) for message in messages]
