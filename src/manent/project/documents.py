@@ -143,8 +143,7 @@ def parse_document(text: str, file: str, report: Report) -> Any:
                 report.add(complaints[0])
                 raise Broken from error
             text = repaired.text
-            if repaired.lost is not None:
-                report.lose(file, repaired.lost)
+            report.lose(file, repaired.lost, names=repaired.loses_names)
             continue
         if complaints and not isinstance(root, Map):
             report.add(complaints[0])  # no YAML to begin with: the other complaints would be noise
@@ -374,6 +373,7 @@ def _line(event: Any) -> int:
 
 
 _VARIABLE = re.compile(r"\$\{([^{}$]+)\}")
+_OPEN_QUOTE = re.compile(r"""(?:[:,\[{]|^\s*-)\s+(?:"(?:[^"\\]|\\.)*|'[^']*)$""")
 _COLLECTION_TAGS = {True: ("!", "tag:yaml.org,2002:map"), False: ("!", "tag:yaml.org,2002:seq")}
 _SCALAR_TAGS: dict[str, type | tuple[type, ...]] = {"int": int, "float": float, "bool": bool, "null": type(None)}
 
@@ -455,8 +455,11 @@ def _complaint(error: yaml.YAMLError, text: str, file: str) -> Problem:
         )
     problem = (error.problem or "broken YAML").strip()
     code, expected, suggestion = _explain(problem, error)
-    if code in ("yaml.quote", "yaml.bracket") and error.context_mark is not None:
-        line = error.context_mark.line + 1
+    begins = error.context_mark.line if error.context_mark is not None else mark.line
+    if code in ("yaml.quote", "yaml.bracket", "yaml.colon"):
+        line = begins + 1
+    elif code == "yaml.indentation" and (open_line := _open_quote(lines, begins, mark.line)):
+        line, code, expected, suggestion = open_line, "yaml.quote", "a closing quote on this line", "Close the quote"
     shown = lines[line - 1].strip() if line <= len(lines) else ""
     found = f"{quoted(shown)} ({problem})" if shown else problem
     return _problem(file, line, code, found=found, expected=expected, suggestion=suggestion)
@@ -464,6 +467,11 @@ def _complaint(error: yaml.YAMLError, text: str, file: str) -> Problem:
 
 def _problem(file: str, line: int, code: str, *, found: str, expected: str, suggestion: str = "") -> Problem:
     return Problem(file=file, line=line, path="", code=code, found=found, expected=expected, suggestion=suggestion)
+
+
+def _open_quote(lines: list[str], first: int, last: int) -> int | None:
+    """Return the 1-based number of a line between two whose value opens a quote and does not close it."""
+    return next((index + 1 for index in range(first, last) if _OPEN_QUOTE.search(lines[index])), None)
 
 
 def _tab_lines(lines: list[str], around: int) -> Iterator[int]:
@@ -480,10 +488,10 @@ def _explain(problem: str, error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
     context = error.context or ""
     begins = error.context_mark.line + 1 if error.context_mark else 0
     if "did not find expected key" in problem or "did not find expected '-' indicator" in problem:
-        what = "item" if "'-'" in problem else "key"
+        what = "an item" if "'-'" in problem else "a key"
         return (
             "yaml.indentation",
-            f"a {what} in the same column as its block, which begins on line {begins}",
+            f"{what} in the same column as its block, which begins on line {begins}",
             "Check the indentation of this line and of those above it",
         )
     if "mapping values are not allowed" in problem:
@@ -492,7 +500,11 @@ def _explain(problem: str, error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
             "one `key: value` a line, keys of one block in one column",
             "Check the indentation; put a text that has a colon in quotes",
         )
-    if "block sequence entries are not allowed" in problem or "could not find expected ':'" in problem:
+    if "could not find expected ':'" in problem:
+        return "yaml.colon", "a colon after the key", "Add the colon; a text that spans lines needs `|` or quotes"
+    if "escape" in problem:
+        return "yaml.syntax", "an escape that YAML knows", "Write \\\\ for a backslash, or use single quotes"
+    if "block sequence entries are not allowed" in problem:
         return (
             "yaml.indentation",
             "a line that continues the block above it, or a `key:`",
@@ -502,6 +514,6 @@ def _explain(problem: str, error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
         return "yaml.quote", f"the closing quote of the text that begins on line {begins}", "Close the quote"
     if "flow" in context:
         return "yaml.bracket", f"the closing bracket of what begins on line {begins}", "Close the bracket"
-    if "cannot start any token" in problem:
+    if "cannot start any token" in problem or context.endswith(("alias", "anchor", "tag", "directive")):
         return "yaml.syntax", "a value", "Put a text that begins with a special character in quotes"
     return "yaml.syntax", "YAML", "Put texts with special characters in quotes"

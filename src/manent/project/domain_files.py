@@ -28,6 +28,15 @@ OTHER_KEYS = (
 )
 """Keys that may stand beside a domain's own, in a file that is several things at once."""
 
+_SECTION_KINDS: dict[str, type | tuple[type, ...]] = {
+    "intents": list,
+    "entities": list,
+    "actions": list,
+    "slots": dict,
+    "responses": dict,
+    "forms": (dict, list),
+}
+
 DEFAULT_SESSION = {"session_expiration_time": 60, "carry_over_slots_to_new_session": True}
 
 
@@ -93,6 +102,9 @@ def add_document(domain: RawDomain, document: Any, file: str, report: Report) ->
         known = (*DOMAIN_KEYS, "version", "config")
         if name not in DOMAIN_KEYS and name not in OTHER_KEYS and (is_domain or did_you_mean(name, known)):
             spot.warn("domain.unknown-key", one_of(known), did_you_mean(name, known), found=f'the key "{name}"')
+    for section, kind in _SECTION_KINDS.items():
+        found = document.get(section)
+        domain.is_broken = domain.is_broken or not (found is None or isinstance(found, kind))
     for section in ("intents", "entities", "actions"):
         if (listed := root.get(section)) is not None:
             _merge_list(getattr(domain, section), listed, section, but=domain.forms if section == "actions" else {})

@@ -13,7 +13,9 @@ from typing import Any
 from manent.core.errors import Problem, ProjectError
 from manent.core.training_data import Where
 
-SYNTAX_CODES = ("yaml.tab", "yaml.indentation", "yaml.quote", "yaml.bracket", "yaml.syntax", "yaml.character")
+SYNTAX_CODES = tuple(
+    f"yaml.{name}" for name in ("tab", "indentation", "quote", "bracket", "colon", "syntax", "character")
+)
 """Codes of mistakes that keep a file from being parsed."""
 
 _SHOWN = 60
@@ -70,9 +72,16 @@ class Report:
         """Add a problem, once."""
         self._problems[problem] = None
 
-    def lose(self, file: str, lines: tuple[int, int]) -> None:
-        """Note that a syntax error took something out of an entry (first and last line): complaints there are noise."""
-        self.broken.add(file)
+    def lose(self, file: str, lines: tuple[int, int], *, names: bool) -> None:
+        """Note what the repair of a syntax error may have changed.
+
+        Args:
+            file: as named in messages.
+            lines: first and last line where complaints are noise.
+            names: names may have been lost; the file counts as broken.
+        """
+        if names:
+            self.broken.add(file)
         self._lost.setdefault(file, []).append(lines)
 
     def _is_noise(self, problem: Problem) -> bool:

@@ -4,8 +4,12 @@ Called by `documents` after a syntax error. What it returns is only good for fin
 syntax error is never trained.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+_BRACKETS = {"[": "]", "{": "}"}
+_NAME = re.compile(r"(?:- )?[\w/]+")
 
 FirstError = Callable[[str], int | None]
 """Returns the 1-based line of a text's first syntax error, None when there is none."""
@@ -17,15 +21,18 @@ class Repair:
 
     Attributes:
         text: as many lines as before.
-        lost: 1-based first and last line of the entry that a line was taken out of; None: a line was only shifted.
+        lost: 1-based first and last line of what may now say something else than was meant: the line, or the entry that
+            a line was taken out of.
+        loses_names: a line was taken out, and what it defined with it.
     """
 
     text: str
-    lost: tuple[int, int] | None
+    lost: tuple[int, int]
+    loses_names: bool = False
 
 
 def repair(text: str, line: int, first_error: FirstError) -> Repair | None:
-    """Repair a line: give it another indentation, or take it out.
+    """Repair a line: end it, give it another indentation, or take it out.
 
     Args:
         text: the whole text.
@@ -39,14 +46,36 @@ def repair(text: str, line: int, first_error: FirstError) -> Repair | None:
     if not 0 < line <= len(lines) or not lines[line - 1].strip():
         return None
     content = lines[line - 1].lstrip()
-    for indent in _indents(lines, line - 1):
-        shifted = _with_line(lines, line - 1, " " * indent + content)
-        if _is_better(first_error(shifted), line):
-            return Repair(text=shifted, lost=None)
+    mended = [lines[line - 1].rstrip() + ending for ending in _endings(content)]
+    mended += [" " * indent + content for indent in _indents(lines, line - 1)]
+    for one in mended:
+        repaired = _with_line(lines, line - 1, one)
+        if _is_better(first_error(repaired), line):
+            return Repair(text=repaired, lost=(line, line))
     without = _with_line(lines, line - 1, "")
     if _is_better(first_error(without), line):
-        return Repair(text=without, lost=_entry(lines, line - 1))
+        return Repair(text=without, lost=_entry(lines, line - 1), loses_names=True)
     return None
+
+
+def _endings(content: str) -> list[str]:
+    """Return what the line may lack at its end: quotes, brackets, a colon."""
+    endings = []
+    if content.count('"') % 2:
+        endings.append('"')
+    if content.count("'") % 2:
+        endings.append("'")
+    closers = ""
+    for character in content:
+        if character in _BRACKETS:
+            closers = _BRACKETS[character] + closers
+        elif closers.startswith(character):
+            closers = closers[1:]
+    if closers:
+        endings.append(closers)
+    if _NAME.fullmatch(content.rstrip()):
+        endings.append(":")
+    return endings
 
 
 def _is_better(error_line: int | None, line: int) -> bool:

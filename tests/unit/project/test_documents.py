@@ -148,7 +148,6 @@ def test_billion_laughs(report: Report) -> None:
         ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "yaml.too-deep"),
         ("? [a, b]\n: c\n", "yaml.key"),
         ("a: 1\n---\nb: 2\n", "yaml.several-documents"),
-        ("just: [1, 2\n", "yaml.bracket"),
         ("a: \x07\n", "yaml.character"),
     ],
 )

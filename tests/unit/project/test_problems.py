@@ -56,7 +56,7 @@ def test_a_problem_is_told_once(tmp_path: Path) -> None:
 def test_noise_of_a_broken_entry(tmp_path: Path) -> None:
     """Where a line was taken out of an entry, only the syntax error counts."""
     report = Report(tmp_path)
-    report.lose("a.yml", (3, 6))
+    report.lose("a.yml", (3, 6), names=True)
     for line, code in ((2, "slots.no-type"), (4, "slots.no-type"), (5, "yaml.indentation")):
         report.error("a.yml", line, "x", code, found="f", expected="e")
 
