@@ -169,6 +169,12 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no
         if connection is not None:
             connection.leave()
 
+    async def _handle_eio_connect(self, eio_sid: str, environ: Json) -> None:
+        await super()._handle_eio_connect(eio_sid, environ)
+        # The handshake that Rasa's clients know has no maxPayload; its packet waits in the queue at this moment.
+        for packet in self.eio.sockets[eio_sid].queue._queue:  # noqa: SLF001
+            packet.data.pop("maxPayload", None)
+
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002
         connection = self.channel.connections.get(eio_sid)
         if connection is not None and (namespace or "/") == self.channel.options.namespace and data:
@@ -262,8 +268,8 @@ class Connection:
             await self._protocol_request(event, payload, ack)
         elif event == self.channel.options.user_message_evt:
             await self._plain_message(payload, ack)
-        elif ack is not None:
-            raise RequestError("unknown_request", f"there is no request {str(event)[:64]!r}")
+        else:
+            log.debug("ignored an event of a plain client, as Rasa does")
 
     def _refuse(self, error: ManentError, payload: Any, ack: int | None) -> None:
         """Say what went wrong: in the acknowledgement when one was asked for, and to plain pages as an event."""
