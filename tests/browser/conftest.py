@@ -47,7 +47,7 @@ def trained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def running_server(trained_project: Path) -> Iterator[ChatServer]:
     """One server for all tests: each visitor has a conversation of their own."""
-    running = ChatServer(project=trained_project)
+    running = ChatServer(project=trained_project, arguments=("--cors", "*"))
     running.start()
     yield running
     running.stop()

@@ -13,8 +13,10 @@ import { socketIoTransport } from "../client/socketio";
 import type { KeyValueStore } from "../client/ports";
 import type { BotMessage, SessionSummary } from "../client/wire";
 import { contents, plainWords } from "../state/content";
+import { safeSource } from "../state/links";
 import { EMPTY, reduce, unread, type ChatEvent, type ChatState } from "../state/state";
 import { pendingEntries, transcript, type Item } from "../state/transcript";
+import { adoptSession } from "./adopt";
 import { browserChance, browserNetwork, browserStore, systemClock } from "./browser";
 import { storageScope, type ChatConfig } from "./config";
 import { downloadTranscript } from "./download";
@@ -95,6 +97,7 @@ export class Chat {
     sheet.replaceSync(styles);
     host.root.adoptedStyleSheets = [...host.root.adoptedStyleSheets, sheet];
     this.store = browserStore(config.storage);
+    adoptSession(this.store, storageScope(config), config.adopt);
     this.client = new ConversationClient(
       {
         transport: socketIoTransport({
@@ -376,6 +379,7 @@ export class Chat {
       language: this.language,
       base: `${this.config.server_url}/`,
       name: this.config.heading,
+      avatar: this.config.avatar === "" ? null : safeSource(this.config.avatar, document.baseURI),
       now: new Date(),
       troubles: state.troubles,
       renderers: this.host.renderers,

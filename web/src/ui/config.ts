@@ -23,6 +23,10 @@ export interface ChatConfig {
   storage: StorageKind;
   initial_payload: string;
   session_id: string;
+  /** Storage keys of other chats, whose session id is taken over when this browser has none of ours. */
+  adopt: string[];
+  /** Picture beside the assistant's messages; `""`: the mark. */
+  avatar: string;
   metadata: JsonObject;
   /** Pause between the messages of one answer, in milliseconds. */
   message_delay_ms: number;
@@ -51,6 +55,8 @@ export const ATTRIBUTES = [
   "storage",
   "initial-payload",
   "session-id",
+  "adopt",
+  "avatar",
   "metadata",
   "message-delay",
   "conversations",
@@ -73,6 +79,10 @@ function json(value: string | null): JsonObject {
     console.warn("manent-chat: the metadata attribute is not JSON and is ignored:", value);
     return {};
   }
+}
+
+function words(value: string | null): string[] {
+  return (value ?? "").split(/[\s,]+/).filter((item) => item !== "");
 }
 
 function flag(value: string | null): boolean {
@@ -101,11 +111,13 @@ export function readConfig(element: Element, script_url: string): ChatConfig {
     storage: oneOf(attribute("storage"), ["local", "session", "none"], "local"),
     initial_payload: attribute("initial-payload") ?? "",
     session_id: attribute("session-id") ?? "",
+    adopt: words(attribute("adopt")),
+    avatar: attribute("avatar") ?? "",
     metadata: json(attribute("metadata")),
     message_delay_ms: Math.max(0, Number(attribute("message-delay") ?? 0) || 0),
     conversations: flag(attribute("conversations")),
     voice: flag(attribute("voice")),
-    hide: (attribute("hide") ?? "").split(/[\s,]+/).filter((item) => item !== ""),
+    hide: words(attribute("hide")),
     plain_metadata_key: attribute("metadata-key") ?? "metadata",
     user_message_event: attribute("user-message-event") ?? "user_uttered",
     bot_message_event: attribute("bot-message-event") ?? "bot_uttered",

@@ -56,6 +56,7 @@ button.icon:hover { background: var(--wash); color: var(--ink); }
 .bot > header { position: relative; display: flex; align-items: baseline; gap: 0.5rem; margin-block-end: -0.25rem; font-size: 0.8125rem; color: var(--soft); }
 .bot .name { font-weight: 600; color: var(--ink); }
 .avatar { position: absolute; inset-inline-start: -2.5rem; inset-block-start: -0.2rem; display: grid; place-items: center; width: 1.75rem; height: 1.75rem; border-radius: 9px; background: var(--wash); color: var(--ink); }
+.avatar img { width: 100%; height: 100%; object-fit: cover; border-radius: inherit; }
 .avatar .mark { width: 1.125rem; height: 1.125rem; }
 time { font-variant-numeric: tabular-nums; }
 

@@ -12,6 +12,8 @@ import { content, type ContentContext } from "./content";
 export interface TranscriptContext extends Omit<ContentContext, "choice"> {
   /** The assistant's name. */
   name: string;
+  /** Address of a picture; null for the mark. */
+  avatar: string | null;
   language: string;
   now: Date;
   troubles: Readonly<Record<string, Notice>>;
@@ -42,7 +44,8 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
         ${
           item.starts
             ? html`<header>
-                <span class="avatar" part="avatar">${mark()}</span
+                <span class="avatar" part="avatar"
+                  >${context.avatar === null ? mark() : html`<img src=${context.avatar} alt="" />`}</span
                 ><span class="name">${context.name}</span>${time(item.message.timestamp, context)}
               </header>`
             : html`<span class="sr">${fill(context.words.said, context.name)}</span>`

@@ -1,0 +1,251 @@
+/**
+ * Lets a page that embeds another Rasa chat embed this one by changing one address.
+ *
+ * A classic script, as those it stands in for: it defines `WebChat` (rasa-webchat), `<rasa-chatbot-widget>` (RasaHQ's
+ * chat-widget) and `Chatroom` (scalableminds), and makes a `<manent-chat>` of whatever they are given. Options that
+ * have no meaning here are named once in the console.
+ */
+
+type Chat = HTMLElement & {
+  isOpen: boolean;
+  open(): void;
+  close(): void;
+  toggle(): void;
+  send(text: string, options?: { title?: string }): Promise<string | null>;
+  setToken(token: string): void;
+  reset(): Promise<void>;
+};
+type Options = Record<string, unknown>;
+type Listener = (payload?: unknown) => void;
+
+const SCRIPT_URL = (document.currentScript as HTMLScriptElement | null)?.src ?? document.baseURI;
+const STORED_BY_OTHERS = "chat_session RASA_SESSION_ID";
+
+void import(/* @vite-ignore */ new URL("manent-chat.js", SCRIPT_URL).href);
+
+/** Run when the element's class is there: before that it has no methods. */
+function whenReady(chat: Chat, action: (chat: Chat) => void): void {
+  void customElements.whenDefined("manent-chat").then(() => action(chat));
+}
+
+function text(value: unknown): string | null {
+  if (typeof value === "string" && value !== "") return value;
+  return typeof value === "number" || value === true ? String(value) : null;
+}
+
+function object(value: unknown): Options {
+  return typeof value === "object" && value !== null ? (value as Options) : {};
+}
+
+function create(attributes: Record<string, string | null>): Chat {
+  const chat = document.createElement("manent-chat") as Chat;
+  for (const [name, value] of Object.entries(attributes)) if (value !== null) chat.setAttribute(name, value);
+  return chat;
+}
+
+// -- rasa-webchat -----------------------------------------------------------------------------------------------
+
+const COLOURS: Record<string, string> = {
+  mainColor: "--manent-accent",
+  conversationBackgroundColor: "--manent-background",
+  userTextColor: "--manent-user-text",
+  userBackgroundColor: "--manent-user-background",
+  assistTextColor: "--manent-text",
+  assistBackgoundColor: "--manent-surface", // spelt so by rasa-webchat
+};
+
+const WITHOUT_MEANING = [
+  "customComponent",
+  "docViewer",
+  "tooltipPayload",
+  "withRules",
+  "protocol",
+  "showFullScreenButton",
+];
+
+function fromWebChat(options: Options): Chat {
+  const params = object(options["params"]);
+  const delay = options["customMessageDelay"];
+  const chat = create({
+    "server-url": text(options["socketUrl"]),
+    "socket-path": text(options["socketPath"]),
+    "initial-payload": text(options["initPayload"]),
+    heading: text(options["title"]) ?? "Welcome",
+    subheading: text(options["subtitle"]),
+    placeholder: text(options["inputTextFieldHint"]),
+    avatar: text(options["profileAvatar"]),
+    storage: text(params["storage"]) ?? text(options["storage"]) ?? "local",
+    layout: options["embedded"] === true ? "fill" : null,
+    metadata: options["customData"] === undefined ? null : JSON.stringify(options["customData"]),
+    "metadata-key": "customData",
+    "message-delay": typeof delay === "function" ? text((delay as (message: string) => unknown)("")) : null,
+    adopt: STORED_BY_OTHERS,
+  });
+  for (const [option, property] of Object.entries(COLOURS)) {
+    const value = text(options[option]);
+    if (value !== null) chat.style.setProperty(property, value);
+  }
+  for (const option of WITHOUT_MEANING) {
+    if (options[option] !== undefined)
+      console.info(`manent-compat: the option ${option} has no meaning here`);
+  }
+  const token =
+    object(object(options["protocolOptions"])["auth"])["token"] ??
+    object(options["protocolOptions"])["token"];
+  if (typeof token === "string") whenReady(chat, (ready) => ready.setToken(token));
+  listenAsWebChat(chat, object(options["onSocketEvent"]), object(options["onWidgetEvent"]));
+  return chat;
+}
+
+function listenAsWebChat(chat: Chat, socket: Options, widget: Options): void {
+  const call = (listeners: Options, name: string, payload?: unknown): void => {
+    const listener = listeners[name];
+    if (typeof listener === "function") (listener as Listener)(payload);
+  };
+  chat.addEventListener("manent-message", (event) => {
+    const message = (event as CustomEvent<{ role: string; body?: unknown }>).detail;
+    if (message.role === "bot") call(socket, "bot_uttered", message.body);
+    else call(socket, "user_uttered", message);
+  });
+  chat.addEventListener("manent-session", (event) => {
+    call(socket, "session_confirm", (event as CustomEvent<{ session_id: string }>).detail.session_id);
+  });
+  chat.addEventListener("manent-status", (event) => {
+    const { status } = (event as CustomEvent<{ status: string }>).detail;
+    if (status === "online") call(socket, "connect");
+    if (status === "offline") call(socket, "disconnect", "transport close");
+  });
+  chat.addEventListener("manent-open", () => call(widget, "onChatOpen"));
+  chat.addEventListener("manent-close", () => call(widget, "onChatClose"));
+  whenReady(chat, () => call(widget, "onChatVisible"));
+}
+
+let current: Chat | null = null;
+const withCurrent = (action: (chat: Chat) => void): void => {
+  if (current !== null) whenReady(current, action);
+};
+
+function webChat(options: Options = {}, element: Element | string | null = null): void {
+  const given = element ?? text(options["selector"]);
+  const place = typeof given === "string" ? document.querySelector(given) : given;
+  current?.remove();
+  current = fromWebChat(options);
+  (place ?? document.body).append(current);
+}
+
+const actions = {
+  open: () => withCurrent((chat) => chat.open()),
+  close: () => withCurrent((chat) => chat.close()),
+  toggle: () => withCurrent((chat) => chat.toggle()),
+  show: () => withCurrent((chat) => (chat.hidden = false)),
+  hide: () => withCurrent((chat) => (chat.hidden = true)),
+  clear: () => withCurrent((chat) => void chat.reset()),
+  send: (payload: string, title?: string) =>
+    withCurrent((chat) => void chat.send(payload, title === undefined ? {} : { title })),
+  isOpen: () => current?.hasAttribute("open") ?? false,
+  isVisible: () => current !== null && !current.hidden,
+};
+
+Object.assign(window, {
+  WebChat: { default: Object.assign(webChat, { init: webChat }, actions), ...actions },
+});
+
+// -- RasaHQ's chat-widget -----------------------------------------------------------------------------------------
+
+const EVENTS: Record<string, string> = {
+  "manent-session": "chatSessionStarted",
+  "manent-open": "chatWidgetOpened",
+  "manent-close": "chatWidgetClosed",
+};
+
+class RasaChatbotWidget extends HTMLElement {
+  private chat: Chat | null = null;
+
+  connectedCallback(): void {
+    if (this.chat !== null) return;
+    const get = (name: string): string | null => this.getAttribute(name);
+    const chat = create({
+      "server-url": get("server-url"),
+      "session-id": get("sender-id"),
+      "initial-payload": get("initial-payload"),
+      heading: get("widget-title") ?? "Rasa Widget",
+      avatar: get("bot-icon"),
+      placeholder: get("input-message-placeholder"),
+      "message-delay": get("message-delay"),
+      adopt: STORED_BY_OTHERS,
+      open: get("auto-open") === null || get("auto-open") === "false" ? null : "",
+    });
+    const token = get("authentication-token");
+    if (token !== null) whenReady(chat, (ready) => ready.setToken(token));
+    for (const [from, to] of Object.entries(EVENTS)) {
+      chat.addEventListener(from, (event) => this.tell(to, (event as CustomEvent<unknown>).detail));
+    }
+    chat.addEventListener("manent-sent", (event) => {
+      const { message, title } = (event as CustomEvent<{ message: string; title?: string }>).detail;
+      this.tell(title === undefined ? "chatWidgetSentMessage" : "chatWidgetQuickReply", message);
+    });
+    chat.addEventListener("manent-message", (event) => {
+      const { role, body } = (event as CustomEvent<{ role: string; body?: unknown }>).detail;
+      if (role === "bot") this.tell("chatWidgetReceivedMessage", body);
+    });
+    this.chat = chat;
+    this.append(chat);
+  }
+
+  disconnectedCallback(): void {
+    this.chat?.remove();
+    this.chat = null;
+  }
+
+  private tell(name: string, detail: unknown): void {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+  }
+}
+
+if (customElements.get("rasa-chatbot-widget") === undefined) {
+  customElements.define("rasa-chatbot-widget", RasaChatbotWidget);
+}
+
+/** The older form: a div with data attributes. */
+function fromDiv(): void {
+  const div = document.querySelector<HTMLElement>("#rasa-chat-widget");
+  const url = div?.dataset["websocketUrl"];
+  if (div === null || url === undefined || div.childElementCount > 0) return;
+  const chat = create({
+    "server-url": url.replace(/^ws/, "http").replace(/\/socket\.io\/?$/, ""),
+    heading: div.dataset["title"] ?? "Chat",
+    "initial-payload": div.dataset["initialPayload"] ?? null,
+    adopt: STORED_BY_OTHERS,
+  });
+  const token = div.dataset["token"];
+  if (token !== undefined) whenReady(chat, (ready) => ready.setToken(token));
+  div.append(chat);
+}
+
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", fromDiv);
+else fromDiv();
+
+// -- Chatroom -------------------------------------------------------------------------------------------------------
+
+class Chatroom {
+  private readonly chat: Chat;
+
+  constructor(options: Options) {
+    this.chat = create({
+      "server-url": text(options["host"]),
+      heading: text(options["title"]) ?? "Chat",
+      "initial-payload": text(options["welcomeMessage"]),
+      voice: options["speechRecognition"] ? "" : null,
+      lang: text(options["voiceLang"]),
+      adopt: STORED_BY_OTHERS,
+    });
+    const container = options["container"];
+    (container instanceof Element ? container : document.body).append(this.chat);
+  }
+
+  openChat(): void {
+    whenReady(this.chat, (chat) => chat.open());
+  }
+}
+
+Object.assign(window, { Chatroom });
