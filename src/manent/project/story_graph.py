@@ -1,0 +1,253 @@
+"""Draws stories and rules as one graph, in one HTML file that needs no network. `manent visualize` calls it.
+
+Nodes are what the bot does, edges what the user says. Paths that agree in their last few steps share their nodes, so
+that stories which go on alike are seen to. Nothing here reads files.
+"""
+
+import html
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from manent.core.training_data import (
+    ActionStep,
+    CheckpointStep,
+    LoopStep,
+    OrStep,
+    Rule,
+    SlotStep,
+    Step,
+    Stories,
+    Story,
+    UserStep,
+)
+
+START = "start"
+END = "end"
+
+_WIDTH = 190
+_HEIGHT = 34
+_ACROSS = 230
+_DOWN = 100
+_MARGIN = 40
+_SHOWN = 26
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A point of the graph. `kind`: start, end, action, loop or checkpoint."""
+
+    label: str
+    kind: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Graph:
+    """The graph of some stories.
+
+    Attributes:
+        nodes: key → node, the start first.
+        edges: (from, to) → what the user says on the way, each once; `""` when nothing.
+    """
+
+    nodes: dict[str, Node] = field(default_factory=lambda: {START: Node(label="start", kind="start")})
+    edges: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+
+def build_graph(stories: Stories, *, max_history: int = 2) -> Graph:
+    """Make a graph of stories and rules.
+
+    Args:
+        stories: as read.
+        max_history: steps of the bot that two paths must have in common to share a node; at least 1.
+    """
+    graph = Graph()
+    paths: list[Story | Rule] = [*stories.stories, *stories.rules]
+    for path in paths:
+        _add_path(graph, path, max(1, max_history))
+    return graph
+
+
+def _add_path(graph: Graph, story: Story | Rule, max_history: int) -> None:
+    here = START
+    history: tuple[str, ...] = ()
+    said: list[str] = [_slot_text(step) for step in getattr(story, "conditions", ()) if isinstance(step, SlotStep)]
+    for step in story.steps:
+        node = _node(step)
+        if node is None:
+            said += _words(step)
+            continue
+        heard = " ".join(said)
+        if node.kind == "checkpoint":
+            key, history = f"checkpoint {node.label}", ()
+        else:
+            history = (*history, heard, node.label)[-2 * max_history :]
+            key = " / ".join(history)
+        graph.nodes.setdefault(key, node)
+        if not (node.kind == "checkpoint" and here == START and not said and step is story.steps[0]):
+            _connect(graph, here, key, heard)
+        here, said = key, []
+    graph.nodes.setdefault(END, Node(label="end", kind="end"))
+    if graph.nodes[here].kind != "checkpoint" or said:
+        _connect(graph, here, END, " ".join(said))
+
+
+def _connect(graph: Graph, source: str, target: str, heard: str) -> None:
+    labels = graph.edges.setdefault((source, target), [])
+    if heard not in labels:
+        labels.append(heard)
+
+
+def _node(step: Step) -> Node | None:
+    match step:
+        case ActionStep():
+            return Node(label=step.name or f"“{step.text}”", kind="action")
+        case LoopStep():
+            return Node(label=f"loop {step.name}" if step.name else "loop ends", kind="loop")
+        case CheckpointStep():
+            return Node(label=step.name, kind="checkpoint")
+        case _:
+            return None
+
+
+def _words(step: Step) -> list[str]:
+    """Return how an edge shows a user turn or a slot."""
+    match step:
+        case UserStep():
+            entities = [
+                f"{entity.entity}={entity.value}" if entity.value else entity.entity for entity in step.entities
+            ]
+            said = step.intent or f"“{step.text}”"
+            return [f"{said} ({', '.join(entities)})" if entities else said]
+        case SlotStep():
+            return [_slot_text(step)]
+        case OrStep():
+            options = [
+                " ".join(word for one in (option if isinstance(option, tuple) else (option,)) for word in _words(one))
+                for option in step.alternatives
+            ]
+            return [" or ".join(options)]
+        case _:
+            return []
+
+
+def _slot_text(slot: SlotStep) -> str:
+    return f"[{slot.name}={slot.value}]" if slot.has_value else f"[{slot.name}]"
+
+
+# --- drawing --------------------------------------------------------------------------------------------------------
+
+
+def graph_html(graph: Graph, title: str) -> str:
+    """Return a whole HTML page that shows the graph; scrolls, follows light and dark, runs no script."""
+    places = _places(graph)
+    width = max(x for x, _ in places.values()) + _WIDTH + _MARGIN
+    height = max(y for _, y in places.values()) + _HEIGHT + _MARGIN
+    drawn = [*_draw_edges(graph, places), *_draw_nodes(graph, places)]
+    return _PAGE.format(title=html.escape(title), width=width, height=height, drawing="\n".join(drawn))
+
+
+def _layers(graph: Graph) -> list[list[str]]:
+    """Return the nodes by their distance from the start; those that nothing leads to begin beside the start."""
+    following: dict[str, list[str]] = {key: [] for key in graph.nodes}
+    reached: set[str] = set()
+    for source, target in graph.edges:
+        following[source].append(target)
+        reached.add(target)
+    layer = [START, *(key for key in graph.nodes if key not in reached and key not in (START, END))]
+    placed = {*layer, END}  # an end is drawn at each place where a story ends
+    layers = []
+    while layer:
+        layers.append(layer)
+        layer = list(dict.fromkeys(key for node in layer for key in following[node] if key not in placed))
+        placed.update(layer)
+    rest = [key for key in graph.nodes if key not in placed]
+    return [*layers, rest] if rest else layers
+
+
+def _places(graph: Graph) -> dict[str, tuple[int, int]]:
+    """Return the left upper corner of every node, in pixels; children stand near the middle of their parents."""
+    parents: dict[str, list[str]] = {key: [] for key in graph.nodes}
+    for source, target in graph.edges:
+        parents[target].append(source)
+    columns: dict[str, float] = {}
+    places: dict[str, tuple[int, int]] = {}
+    for depth, layer in enumerate(_layers(graph)):
+        wished = {key: _mean([columns[one] for one in parents[key] if one in columns]) for key in layer}
+        next_free = 0.0
+        for key in sorted(layer, key=lambda key: wished[key]):
+            columns[key] = max(next_free, wished[key])
+            next_free = columns[key] + 1
+            places[key] = (round(columns[key] * _ACROSS) + _MARGIN, depth * _DOWN + _MARGIN)
+    return places
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def _draw_nodes(graph: Graph, places: dict[str, tuple[int, int]]) -> Iterator[str]:
+    for key, (x, y) in places.items():
+        node = graph.nodes[key]
+        yield (
+            f'<g class="{node.kind}"><title>{html.escape(node.label)}</title>'
+            f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="8"/>'
+            f'<text x="{x + _WIDTH // 2}" y="{y + 22}">{html.escape(_short(node.label))}</text></g>'
+        )
+
+
+def _draw_edges(graph: Graph, places: dict[str, tuple[int, int]]) -> Iterator[str]:
+    said_into: Counter[str] = Counter()
+    for (source, target), labels in graph.edges.items():
+        x1, y1 = places[source]
+        x2, y2 = places.get(target, (x1, y1 + _DOWN // 2))
+        x1, x2, y1 = x1 + _WIDTH // 2, x2 + _WIDTH // 2, y1 + _HEIGHT
+        bend = min(_DOWN // 2, y2 - y1) if y2 > y1 else _DOWN
+        text = "; ".join(label for label in labels if label)
+        if target == END:
+            yield f'<circle cx="{x2}" cy="{y2 + 4}" r="6"><title>end</title></circle>'
+        yield (
+            f'<path d="M{x1},{y1} C{x1},{y1 + bend} {x2},{y2 - bend} {x2},{y2 - 4}" marker-end="url(#arrow)"/>'
+            f'<text class="said" x="{x2}" y="{y2 - 14 - 13 * said_into[target]}">{html.escape(_short(text))}'
+            f"<title>{html.escape(text)}</title></text>"
+        )
+        said_into[target] += target != END and bool(text)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; --ink: #1d2733; --line: #8593a3; --fill: #eef3f8; --said: #0a5a9c; --back: #fff; }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --ink: #e4eaf0; --line: #78889a; --fill: #26313d; --said: #7fc0f5; --back: #161c22; }}
+}}
+body {{ margin: 0; background: var(--back); color: var(--ink); font: 13px system-ui, sans-serif; }}
+h1 {{ font-size: 16px; margin: 16px 40px 0; }}
+text {{ fill: var(--ink); text-anchor: middle; }}
+rect {{ fill: var(--fill); stroke: var(--line); }}
+path {{ fill: none; stroke: var(--line); }}
+marker path {{ fill: var(--line); }}
+circle {{ fill: var(--line); }}
+.start rect {{ fill: var(--back); stroke-width: 2; }}
+.loop rect {{ stroke-dasharray: 5 3; }}
+.checkpoint rect {{ stroke: var(--said); stroke-width: 2; }}
+.said {{ fill: var(--said); font-size: 11px; paint-order: stroke; stroke: var(--back); stroke-width: 4px; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<svg width="{width}" height="{height}" role="img" aria-label="{title}">
+<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+<path d="M0,0 L8,4 L0,8 z"/></marker></defs>
+{drawing}
+</svg>
+</body>
+</html>
+"""
