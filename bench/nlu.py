@@ -1,6 +1,6 @@
 """Measure understanding: accuracy, training time, parse time, size, memory; and whether confidences mean something.
 
-    python bench/nlu.py [--data ../shared/data/nlu] [--sets hwu64-fold1 snips] [--few 10] [--seeds 5] [--only full|few|scope]
+    python bench/nlu.py [--data ../shared/data/nlu] [--sets …] [--few 10] [--seeds 5] [--only full|few|scope]
 
 A set is a folder with `train.md` and `test.md` in Rasa's Markdown (`## intent:x`, `- text with [span](entity)`). Each
 training runs in a process of its own, on one core, with Rasa's default NLU pipeline; "@10" keeps ten examples of each
@@ -75,7 +75,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
 
     folder = Path(job["data"]) / job["set"]
     train, test = read(folder / "train.md"), read(folder / "test.md")
-    left_out = set(random.Random(job["seed"]).sample(sorted({row[1] for row in train}), job["left_out"]))
+    names = sorted({row[1] for row in train})
+    left_out = set(random.Random(job["seed"]).sample(names, job["left_out"]))
     train = [row for row in train if row[1] not in left_out]
     if job["few"]:
         train = few(train, job["few"], job["seed"])

@@ -77,8 +77,8 @@ def fit_chain(
     epochs: int,
     penalty: float,
     seed: int,
-    batch: int = 64,
-    rate: float = 0.5,
+    batch: int = 32,
+    rate: float = 0.1,
     on_epoch: Callable[[int], None] = lambda _: None,
 ) -> Chain:
     """Train.

@@ -29,13 +29,13 @@ class Diet:
 
 def _train_diet(options: Json, training: Training) -> Files:
     files: dict[str, bytes] = {}
-    settings = {**options, "entity_epochs": 10}
+
     if options["intent_classification"]:
         training.tell("DIETClassifier: intents")
         files |= train_intents(training, Settings(featurizers=options["featurizers"], seed=options["random_seed"] or 0))
     if options["entity_recognition"]:
         training.tell("DIETClassifier: entities")
-        files |= train_entities(settings, training, use_intents=bool(options["intent_classification"]))
+        files |= train_entities(options, training, use_intents=bool(options["intent_classification"]))
     return files
 
 
@@ -47,7 +47,7 @@ def _load_diet(options: Json, files: Files, context: Context) -> Component:
 
 
 def _train_crf(options: Json, training: Training) -> Files:
-    return train_entities({**options, "entity_epochs": 10, "random_seed": 0}, training, use_intents=False)
+    return train_entities({**options, "random_seed": 0}, training, use_intents=False)
 
 
 def _load_crf(_: Json, files: Files, context: Context) -> Component:

@@ -1,0 +1,296 @@
+"""How well a pipeline understands: reports on intents, entities and responses, and how data is split to make them.
+
+Pure functions on parse results; `manent test nlu` reads the data, runs the pipeline, and writes what these return into
+`results/`, in the form that Rasa's users know. Pictures are drawn in `plots.py`.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from manent.core.events import Json
+from manent.core.training_data import Example, NluData
+from manent.nlu.fallback import FALLBACK_INTENT
+
+Parse = Callable[[str], Json]
+
+NO_ENTITY = "O"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """An example and what the pipeline made of it."""
+
+    example: Example
+    result: Json
+
+    @property
+    def intent(self) -> str:
+        """The intent that was right; of a retrieval intent the part before the slash."""
+        return self.example.intent.split("/", 1)[0]
+
+    @property
+    def predicted(self) -> str:
+        """The intent that was found; empty for none."""
+        return str(self.result["intent"].get("name") or "")
+
+    @property
+    def confidence(self) -> float:
+        """How sure the pipeline was, in [0, 1]."""
+        return float(self.result["intent"].get("confidence") or 0.0)
+
+
+def judge(examples: Sequence[Example], parse: Parse) -> list[Judged]:
+    """Parse every example."""
+    return [Judged(example=example, result=parse(example.text)) for example in examples]
+
+
+def report_labels(pairs: Sequence[tuple[str, str]]) -> Json:
+    """Score predictions of one label each.
+
+    Args:
+        pairs: (right, predicted) labels.
+
+    Returns:
+        Per label `precision, recall, f1-score, support, confused_with`, and `accuracy`, `macro avg`, `weighted avg`,
+        in the form of scikit-learn's `classification_report(output_dict=True)`.
+    """
+    labels = sorted({label for pair in pairs for label in pair if label})
+    confused: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    hits: dict[str, int] = defaultdict(int)
+    there: dict[str, int] = defaultdict(int)
+    said: dict[str, int] = defaultdict(int)
+    for right, predicted in pairs:
+        there[right] += 1
+        said[predicted] += 1
+        if right == predicted:
+            hits[right] += 1
+        else:
+            confused[right][predicted] += 1
+    report: Json = {}
+    for label in labels:
+        others = sorted(confused[label].items(), key=lambda item: (-item[1], item[0]))
+        report[label] = {**_scores(hits[label], said[label], there[label]), "confused_with": dict(others[:5])}
+    scored = [report[label] for label in labels]
+    report["accuracy"] = sum(hits.values()) / len(pairs) if pairs else 0.0
+    report["macro avg"] = _average(scored, [1] * len(scored), len(pairs))
+    report["weighted avg"] = _average(scored, [score["support"] for score in scored], len(pairs))
+    return report
+
+
+def report_intents(judged: Sequence[Judged]) -> Json:
+    """Score the intents; see `report_labels`."""
+    return report_labels([(item.intent, item.predicted) for item in judged if item.intent])
+
+
+def report_responses(judged: Sequence[Judged]) -> Json:
+    """Score which answers of retrieval intents were selected; empty when no example has a retrieval intent."""
+    pairs = [
+        (item.example.intent, _selected(item.result, item.intent)) for item in judged if "/" in item.example.intent
+    ]
+    return report_labels(pairs) if pairs else {}
+
+
+def list_intents(judged: Sequence[Judged], *, right: bool) -> list[Json]:
+    """List examples whose intent was found (`right`) or not, as `intent_errors.json` has them."""
+    return [
+        {
+            "text": item.example.text,
+            "intent": item.intent,
+            "intent_prediction": {"name": item.predicted, "confidence": item.confidence},
+        }
+        for item in judged
+        if item.intent and (item.intent == item.predicted) == right
+    ]
+
+
+def list_responses(judged: Sequence[Judged], *, right: bool) -> list[Json]:
+    """List examples of retrieval intents whose answer was selected (`right`) or not."""
+    found = []
+    for item in judged:
+        selected = _selected(item.result, item.intent)
+        if "/" in item.example.intent and (selected == item.example.intent) == right:
+            found.append(
+                {
+                    "text": item.example.text,
+                    "intent_response_key_target": item.example.intent,
+                    "intent_response_key_prediction": {"name": selected, "confidence": item.confidence},
+                }
+            )
+    return found
+
+
+def find_extractors(judged: Sequence[Judged]) -> list[str]:
+    """Name the extractors that found anything."""
+    return sorted({str(entity.get("extractor")) for item in judged for entity in item.result["entities"]})
+
+
+def report_entities(judged: Sequence[Judged], extractor: str) -> Json:
+    """Score one extractor's entities token by token, as Rasa's `<Extractor>_report.json` does.
+
+    Returns:
+        See `report_labels`, with `micro avg` over the entities instead of `accuracy`; `confused_with` counts tokens.
+    """
+    pairs: list[tuple[str, str]] = []
+    for item in judged:
+        entities = [entity for entity in item.result["entities"] if entity.get("extractor") == extractor]
+        for start, end in item.result.get("text_tokens") or ():
+            right = next((_label(e) for e in item.example.entities if e.start < end and e.end > start), NO_ENTITY)
+            predicted = next((_name(e) for e in entities if e["start"] < end and e["end"] > start), NO_ENTITY)
+            pairs.append((right, predicted))
+    report = report_labels([pair for pair in pairs if pair != (NO_ENTITY, NO_ENTITY)])
+    none = report.pop(NO_ENTITY, None)
+    del report["accuracy"], none
+    labels = [name for name in report if not name.endswith(" avg")]
+    hits = sum(right == predicted and right != NO_ENTITY for right, predicted in pairs)
+    said = sum(predicted != NO_ENTITY for _, predicted in pairs)
+    there = sum(right != NO_ENTITY for right, _ in pairs)
+    scored = [report[name] for name in labels]
+    return {
+        **{name: report[name] for name in labels},
+        "micro avg": _scores(hits, said, there),
+        "macro avg": _average(scored, [1] * len(scored), there),
+        "weighted avg": _average(scored, [score["support"] for score in scored], there),
+    }
+
+
+def score_spans(judged: Sequence[Judged]) -> Json:
+    """Score all entities by exact span, type, role and group: `precision, recall, f1-score, support`."""
+    hits = said = there = 0
+    for item in judged:
+        right = {(e.start, e.end, e.entity, e.role, e.group) for e in item.example.entities}
+        found = {(e["start"], e["end"], e["entity"], e.get("role"), e.get("group")) for e in item.result["entities"]}
+        hits += len(right & found)
+        said += len(found)
+        there += len(right)
+    return _scores(hits, said, there)
+
+
+def list_entities(judged: Sequence[Judged], extractor: str, *, right: bool) -> list[Json]:
+    """List messages in which one extractor found exactly what is annotated (`right`), or did not."""
+    listed = []
+    for item in judged:
+        predicted = [entity for entity in item.result["entities"] if entity.get("extractor") == extractor]
+        targets = [
+            {"start": e.start, "end": e.end, "entity": e.entity, "value": e.value}
+            | ({"role": e.role} if e.role else {})
+            | ({"group": e.group} if e.group else {})
+            for e in item.example.entities
+        ]
+        same = {(e["start"], e["end"], e["entity"]) for e in predicted} == {
+            (e["start"], e["end"], e["entity"]) for e in targets
+        }
+        if same == right and (predicted or targets):
+            listed.append({"text": item.example.text, "entities": targets, "predicted_entities": predicted})
+    return listed
+
+
+def count_confusions(judged: Sequence[Judged]) -> tuple[list[str], list[list[int]]]:
+    """Return the labels of the confusion matrix and its counts, a row per right intent."""
+    labels = sorted({label for item in judged for label in (item.intent, item.predicted) if label})
+    place = {label: index for index, label in enumerate(labels)}
+    counts = [[0] * len(labels) for _ in labels]
+    for item in judged:
+        if item.intent and item.predicted:
+            counts[place[item.intent]][place[item.predicted]] += 1
+    return labels, counts
+
+
+def split_confidences(judged: Sequence[Judged]) -> tuple[list[float], list[float]]:
+    """Return the confidences of right and of wrong intents, for the histogram."""
+    right = [item.confidence for item in judged if item.intent and item.intent == item.predicted]
+    wrong = [item.confidence for item in judged if item.intent and item.predicted not in (item.intent, FALLBACK_INTENT)]
+    return right, wrong
+
+
+def split_data(data: NluData, *, fraction: float = 0.8, seed: int | None = None) -> tuple[NluData, NluData]:
+    """Split the examples in two, every intent by the same fraction; synonyms, patterns and answers go to both.
+
+    Args:
+        data: the project's.
+        fraction: of the first part, in (0, 1); each part gets at least one example of an intent that has two.
+        seed: the same seed makes the same split.
+    """
+    draw = random.Random(seed)  # noqa: S311 - no secret
+    first: list[Example] = []
+    second: list[Example] = []
+    for examples in _by_intent(data.examples).values():
+        draw.shuffle(examples)
+        count = round(len(examples) * fraction)
+        if len(examples) > 1:
+            count = max(1, min(len(examples) - 1, count))
+        first += examples[:count]
+        second += examples[count:]
+    return replace(data, examples=tuple(first)), replace(data, examples=tuple(second))
+
+
+def make_folds(data: NluData, folds: int, *, seed: int | None = None) -> list[tuple[NluData, NluData]]:
+    """Make (training, test) pairs for cross-validation, with every intent spread over the folds.
+
+    Args:
+        data: the project's.
+        folds: number of pairs, ≥ 2.
+        seed: the same seed makes the same folds.
+    """
+    draw = random.Random(seed)  # noqa: S311 - no secret
+    parts: list[list[Example]] = [[] for _ in range(folds)]
+    place = 0
+    for examples in _by_intent(data.examples).values():
+        draw.shuffle(examples)
+        for example in examples:
+            parts[place % folds].append(example)
+            place += 1
+    pairs = []
+    for held in range(folds):
+        kept = [example for index, part in enumerate(parts) if index != held for example in part]
+        pairs.append((replace(data, examples=tuple(kept)), replace(data, examples=tuple(parts[held]))))
+    return pairs
+
+
+def summarise(values: Sequence[float]) -> tuple[float, float]:
+    """Return mean and standard deviation, for cross-validation."""
+    mean = sum(values) / len(values) if values else 0.0
+    return mean, (sum((value - mean) ** 2 for value in values) / len(values)) ** 0.5 if values else 0.0
+
+
+def _by_intent(examples: Sequence[Example]) -> dict[str, list[Example]]:
+    found: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        found[example.intent].append(example)
+    return found
+
+
+def _selected(result: Json, intent: str) -> str:
+    selectors = result.get("response_selector") or {}
+    selected = selectors.get(intent) or selectors.get("default") or {}
+    return str((selected.get("response") or {}).get("intent_response_key") or "")
+
+
+def _label(mention: Any) -> str:
+    return _join(mention.entity, mention.role, mention.group)
+
+
+def _name(entity: Json) -> str:
+    return _join(entity["entity"], entity.get("role"), entity.get("group"))
+
+
+def _join(entity: str, role: str | None, group: str | None) -> str:
+    return entity + (f"#{role}" if role else "") + (f"#{group}" if group else "")
+
+
+def _scores(hits: int, said: int, there: int) -> Json:
+    precision, recall = hits / said if said else 0.0, hits / there if there else 0.0
+    total = precision + recall
+    f1 = 2 * precision * recall / total if total else 0.0
+    return {"precision": precision, "recall": recall, "f1-score": f1, "support": there}
+
+
+def _average(scores: Sequence[Json], weights: Sequence[int], support: int) -> Json:
+    total = sum(weights)
+    found = {
+        key: sum(score[key] * weight for score, weight in zip(scores, weights, strict=True)) / total if total else 0.0
+        for key in ("precision", "recall", "f1-score")
+    }
+    return {**found, "support": support}
