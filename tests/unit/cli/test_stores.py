@@ -1,0 +1,136 @@
+"""The commands that look into the store: conversations, db, import-rasa."""
+
+import asyncio
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from logs import empty, talk
+from manent.cli.main import main
+from manent.stores.sqlite import SqliteStore
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose store holds two conversations, of one and two turns; commands are called in it."""
+
+    async def fill() -> None:
+        store = SqliteStore(tmp_path / "conversations.db")
+        await store.open()
+        await talk(store, empty("ada"), 1)
+        await talk(store, empty("bob"), 2)
+        await store.close()
+
+    asyncio.run(fill())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("project")
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every conversation is a line with its number of events."""
+    assert main(["conversations", "list"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-2:] for line in lines] == [["4", "ada"], ["8", "bob"]]
+
+
+@pytest.mark.usefixtures("project")
+def test_list_says_when_it_stops(capsys: pytest.CaptureFixture[str]) -> None:
+    """A limit that leaves something out is told."""
+    assert main(["conversations", "list", "--limit", "1"]) == 0
+
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 1
+    assert "--limit" in shown.err
+
+
+@pytest.mark.usefixtures("project")
+def test_show(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was said is printed in order: a click by its title, the bot's text."""
+    assert main(["conversations", "show", "ada"]) == 0
+
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("visitor  Hello!")
+    assert second.endswith("bot      re: message 1")
+
+
+@pytest.mark.usefixtures("project")
+def test_unknown_conversation(capsys: pytest.CaptureFixture[str]) -> None:
+    """A conversation that is not there is an error that says where to look."""
+    assert main(["conversations", "show", "eve"]) == 1
+    assert "conversations list" in capsys.readouterr().err
+
+
+def test_export(project: Path) -> None:
+    """Events are written one a line, with their conversation and number, none left out."""
+    assert main(["conversations", "export", "--out", "all.jsonl"]) == 0
+
+    events = [json.loads(line) for line in (project / "all.jsonl").read_text().splitlines()]
+    assert [(event["sender_id"], event["seq"]) for event in events] == [
+        *(("ada", seq) for seq in range(1, 5)),
+        *(("bob", seq) for seq in range(1, 9)),
+    ]
+    assert events[0]["event"] == "user"
+
+
+@pytest.mark.usefixtures("project")
+def test_erase(capsys: pytest.CaptureFixture[str]) -> None:
+    """An erased conversation is neither listed nor shown; the other one stays."""
+    assert main(["conversations", "erase", "ada", "--yes"]) == 0
+    assert main(["conversations", "erase", "eve", "--yes"]) == 1
+    capsys.readouterr()
+
+    assert main(["conversations", "list"]) == 0
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == ["bob"]
+
+
+def test_backup(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A copy is made under the name that is given, and never over a file."""
+    assert main(["db", "backup", "copy.db"]) == 0
+    with sqlite3.connect(project / "copy.db") as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    copy.close()
+
+    assert main(["db", "backup", "copy.db"]) == 1
+    assert "exists" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("project")
+def test_upgrade_of_a_new_store(capsys: pytest.CaptureFixture[str]) -> None:
+    """A store of this version's schema is left as it is."""
+    assert main(["db", "upgrade"]) == 0
+    assert "as it was" in capsys.readouterr().out
+
+
+def test_no_file_to_care_for(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A project that keeps its conversations in memory has nothing to copy, and is told so."""
+    (project / "endpoints.yml").write_text("tracker_store:\n  type: in_memory\n")
+
+    assert main(["db", "backup"]) == 1
+    assert "in memory" in capsys.readouterr().err
+
+
+def test_import_rasa(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Conversations of a Rasa database are listed beside our own; a database that is not there is an error."""
+    with sqlite3.connect(project / "rasa.db") as rasa:
+        rasa.execute(
+            "CREATE TABLE events (id INTEGER PRIMARY KEY, sender_id VARCHAR(255), type_name VARCHAR(255),"
+            " timestamp FLOAT, intent_name VARCHAR(255), action_name VARCHAR(255), data TEXT)"
+        )
+        said = {
+            "event": "user",
+            "timestamp": 5.0,
+            "text": "hi",
+            "input_channel": "rest",
+            "parse_data": {"intent": {"name": "greet"}},
+        }
+        rasa.execute("INSERT INTO events (sender_id, type_name, data) VALUES ('carol', 'user', ?)", (json.dumps(said),))
+    rasa.close()
+
+    assert main(["import-rasa", "rasa.db"]) == 0
+    assert main(["conversations", "show", "carol"]) == 0
+    assert "visitor  hi" in capsys.readouterr().out
+    assert main(["import-rasa", "nothing.db"]) == 1
