@@ -1,0 +1,228 @@
+"""A small assistant for tests: trained once a run, with actions that tests control, and a server of it."""
+
+import asyncio
+import contextlib
+import functools
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+
+from manent.core.errors import ActionError
+from manent.core.log import LogEntry
+from manent.core.messages import UserMessage
+from manent.runtime.assistant import Assistant
+from manent.runtime.conversations import Conversations
+from manent.runtime.ports import ActionCall, ActionResult, ConversationStore
+from manent.server.app import Application, build
+from manent.server.loading import load_assistant
+from manent.server.options import ServeOptions
+from manent.training import TrainingOptions, train
+
+FILES = {
+    "config.yml": """
+language: en
+pipeline:
+- name: WhitespaceTokenizer
+- name: KeywordIntentClassifier
+- name: RegexEntityExtractor
+policies:
+- name: RulePolicy
+""",
+    "domain.yml": """
+version: "3.1"
+intents: [greet, count, act, name, ping]
+entities: [who]
+slots:
+  who: {type: text, mappings: [{type: from_entity, entity: who}]}
+responses:
+  utter_greet: [{text: Hello.}]
+  utter_count: [{text: "One.\\n\\nTwo.", buttons: [{title: Go on, payload: /count}, {title: Stop, payload: /greet}]}]
+  utter_name: [{text: "Hello, {who}."}]
+  utter_ping: [{text: Ping.}]
+  utter_default: [{text: I do not know.}]
+  utter_picture: [{text: Look., image: "https://example.invalid/a.png", custom: {a: 1}}]
+actions: [action_work, utter_picture]
+""",
+    "data/nlu.yml": """
+version: "3.1"
+nlu:
+- intent: greet
+  examples: |
+    - hello
+- intent: count
+  examples: |
+    - count
+- intent: act
+  examples: |
+    - work
+- lookup: who
+  examples: |
+    - Ada
+- intent: name
+  examples: |
+    - I am [Ada](who)
+""",
+    "data/rules.yml": """
+version: "3.1"
+rules:
+- rule: greet
+  steps: [{intent: greet}, {action: utter_greet}]
+- rule: count
+  steps: [{intent: count}, {action: utter_count}]
+- rule: act
+  steps: [{intent: act}, {action: action_work}]
+- rule: name
+  steps: [{intent: name}, {action: utter_name}]
+- rule: ping
+  steps: [{intent: ping}, {action: utter_ping}]
+""",
+}
+
+
+def write_project(root: Path, **more: str) -> Path:
+    """Write the project's files; `more` are further ones, for example `credentials="rest:"`."""
+    for name, content in {**FILES, **{f"{key}.yml": text for key, text in more.items()}}.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return root
+
+
+@functools.cache
+def model_file() -> Path:
+    """Return the trained model."""
+    root = write_project(Path(tempfile.mkdtemp(prefix="manent-small-talk-")))
+    path = train(TrainingOptions(root=root)).path
+    assert path is not None
+    return path.absolute()
+
+
+@functools.cache
+def assistant() -> Assistant:
+    """Return the loaded assistant."""
+    return load_assistant(model_file())
+
+
+@dataclass
+class Actions:
+    """The custom actions: `work` is called for each; `calls` are those that began."""
+
+    work: Callable[[ActionCall], ActionResult] = lambda _: ActionResult(responses=({"text": "Done."},))
+    hold: asyncio.Event | None = None
+    calls: list[ActionCall] = field(default_factory=list)
+
+    async def run(self, call: ActionCall) -> ActionResult:
+        """Run an action; with `hold`, not before it is set."""
+        self.calls.append(call)
+        if self.hold is not None:
+            await self.hold.wait()
+        return self.work(call)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def failing(_: ActionCall) -> ActionResult:
+    """An action that cannot be run."""
+    raise ActionError("action_unreachable", "nobody is there")
+
+
+def home(store: ConversationStore, actions: Actions | None = None) -> Conversations:
+    """Return the conversations of one process, not yet opened."""
+    return Conversations(store=store, assistant=assistant(), actions=actions or Actions())
+
+
+@contextlib.asynccontextmanager
+async def opened(store: ConversationStore, actions: Actions | None = None) -> AsyncIterator[Conversations]:
+    """The conversations of one process, open; afterwards the store can still be looked into."""
+    conversations = home(store, actions)
+    await conversations.open()
+    try:
+        yield conversations
+    finally:
+        await conversations.close(within_s=1.0)
+        await store.open()
+
+
+def message(text: str, sender_id: str = "ada", *, message_id: str | None = None) -> UserMessage:
+    """A message from the visitor."""
+    return UserMessage(sender_id=sender_id, text=text, message_id=message_id)
+
+
+async def say(conversations: Conversations, text: str, sender_id: str = "ada") -> list[LogEntry]:
+    """Say something and return what became visible."""
+    ticket = conversations.get(sender_id).submit(message(text, sender_id))
+    await ticket.accepted
+    return await ticket.finished
+
+
+def shown(entries: list[LogEntry]) -> list[str | None]:
+    """The texts of visible entries."""
+    return [getattr(entry.event, "text", None) for entry in entries]
+
+
+# a server -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Running:
+    """A server that runs in the test's own loop."""
+
+    url: str
+    application: Application
+    root: Path
+
+    @property
+    def conversations(self) -> Conversations:
+        """Its conversations."""
+        return self.application.conversations
+
+
+class _Quiet(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the tests."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def running(
+    root: Path,
+    *,
+    credentials: str = "rest:\nsocketio:\n  session_persistence: true\n",
+    endpoints: str = "",
+    actions: Actions | None = None,
+    **options: object,
+) -> AsyncIterator[Running]:
+    """Serve the assistant from a folder, on a free port."""
+    (root / "credentials.yml").write_text(credentials)
+    (root / "endpoints.yml").write_text(endpoints)
+    application = build(ServeOptions(root=root, model=model_file(), **options))  # type: ignore[arg-type]
+    application.conversations.actions = actions or Actions()
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(application.asgi, log_config=None, lifespan="on", access_log=False, ws="websockets-sansio")
+    server = _Quiet(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        while not server.started:
+            if serving.done():
+                serving.result()
+            await asyncio.sleep(0.01)
+        yield Running(url=f"http://127.0.0.1:{listening.getsockname()[1]}", application=application, root=root)
+    finally:
+        server.should_exit = True
+        server.force_exit = False
+        await serving
+        listening.close()
+
+
+async def until(condition: Callable[[], bool], *, timeout_s: float = 5.0) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110  # whatever it is, it has no event
+            await asyncio.sleep(0.005)

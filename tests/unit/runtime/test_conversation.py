@@ -1,0 +1,345 @@
+"""One conversation at a time: order, duplicates, conflicts between servers, crashes."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from manent.core.errors import ManentError, RequestError
+from manent.core.events import ActionExecuted, BotUttered, Json, SlotSet, UserUttered
+from manent.core.log import LogEntry
+from manent.runtime.conversations import Conversations
+from manent.runtime.ports import ActionCall, ActionResult
+from manent.stores.memory import MemoryStore
+from small_talk import Actions, failing, home, message, opened, say, shown, until
+
+
+class Follower:
+    """A subscriber that notes what it is told, and what the store had at that moment."""
+
+    def __init__(self, conversations: Conversations, sender_id: str = "ada") -> None:
+        self.entries: list[LogEntry] = []
+        self.told: list[Json] = []
+        self.failures: list[ManentError] = []
+        self.typed: list[bool] = []
+        conversations.get(sender_id).subscribers.append(self)
+
+    def deliver(self, entries: Sequence[LogEntry]) -> None:
+        """Note."""
+        self.entries += entries
+
+    def typing(self, *, on: bool) -> None:
+        """Note."""
+        self.typed.append(on)
+
+    def changed(self, told: Json) -> None:
+        """Note."""
+        self.told.append(told)
+
+    def failed(self, error: ManentError, *, message_id: str | None, seq: int | None) -> None:
+        """Note."""
+        del message_id, seq
+        self.failures.append(error)
+
+
+async def test_messages_are_answered_in_the_order_they_came() -> None:
+    """Ten messages at once are accepted and answered one after the other."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        conversation = conversations.get("ada")
+        tickets = [conversation.submit(message("hello" if n % 2 else "count")) for n in range(10)]
+        receipts = [await ticket.accepted for ticket in tickets]
+        entries = [await ticket.finished for ticket in tickets]
+
+    assert [receipt.seq for receipt in receipts] == sorted(receipt.seq for receipt in receipts)
+    assert shown(entries[0]) == ["count", "One.\n\nTwo."]
+    assert shown(entries[1]) == ["hello", "Hello."]
+    said = [entry.event.text for entry in await store.entries("ada") if isinstance(entry.event, UserUttered)]
+    assert said == ["count", "hello"] * 5
+
+
+async def test_a_turn_without_actions_is_one_append() -> None:
+    """What a simple message adds to the log becomes durable in one step."""
+    appended = []
+
+    class Counting(MemoryStore):
+        async def append(self, append: object) -> None:
+            appended.append(append)
+            await super().append(append)  # type: ignore[arg-type]
+
+    async with opened(Counting()) as conversations:
+        await say(conversations, "hello")
+        await say(conversations, "hello")
+
+    assert len(appended) == 2
+
+
+async def test_nothing_is_delivered_before_it_is_stored() -> None:
+    """When a follower is given an entry, the store has it already."""
+    store = MemoryStore()
+    missing: list[int] = []
+
+    class Checking(Follower):
+        def deliver(self, entries: Sequence[LogEntry]) -> None:
+            head = store._find("ada")
+            missing.extend(entry.seq for entry in entries if head is None or head.head.version < entry.seq)
+            super().deliver(entries)
+
+    async with opened(store) as conversations:
+        follower = Checking(conversations)
+        await say(conversations, "hello")
+
+    assert shown(follower.entries) == ["hello", "Hello."]
+    assert missing == []
+
+
+async def test_same_id_again_is_the_same_message() -> None:
+    """A message sent again is not a second one: same number, same replies, whether the first waits or is done."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        conversation = conversations.get("ada")
+        first = conversation.submit(message("hello", message_id="m1"))
+        assert conversation.submit(message("hello", message_id="m1")) is first
+        receipt = await first.accepted
+        await first.finished
+        again = conversation.submit(message("hello", message_id="m1"))
+        repeated = await again.accepted
+        replies = await again.finished
+
+    assert (repeated.seq, repeated.duplicate, receipt.duplicate) == (receipt.seq, True, False)
+    assert shown(replies) == ["Hello."]
+    assert sum(isinstance(entry.event, UserUttered) for entry in await store.entries("ada")) == 1
+
+
+async def test_same_id_for_another_text_is_refused() -> None:
+    """An id that was used for another text is a conflict, while the first waits and afterwards."""
+    async with opened(MemoryStore()) as conversations:
+        conversation = conversations.get("ada")
+        first = conversation.submit(message("hello", message_id="m1"))
+        with pytest.raises(RequestError, match="another text"):
+            conversation.submit(message("count", message_id="m1"))
+        await first.finished
+        later = conversation.submit(message("count", message_id="m1"))
+        with pytest.raises(RequestError) as refused:
+            await later.accepted
+
+    assert refused.value.code == "message_id_conflict"
+
+
+async def test_two_servers_on_one_conversation_lose_nothing() -> None:
+    """Two processes answer one conversation in turns of their own; the log has each turn whole, in some order."""
+    store = MemoryStore()
+    async with opened(store) as one, opened(store) as other:
+        await asyncio.gather(*(say(server, "count") for _ in range(5) for server in (one, other)))
+        events = [entry.event for entry in await store.entries("ada")]
+
+    kinds = [type(event).__name__ for event in events if isinstance(event, UserUttered | BotUttered)]
+    assert kinds == ["UserUttered", "BotUttered"] * 10
+    assert isinstance(events[-1], ActionExecuted)
+
+
+async def test_a_message_for_an_erased_log_is_not_stored() -> None:
+    """A message that names another epoch than the log's is refused, and leaves no trace."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        await say(conversations, "hello")
+        before = await store.head("ada")
+        ticket = conversations.get("ada").submit(message("count"), epoch="another")
+        with pytest.raises(RequestError) as refused:
+            await ticket.accepted
+
+    assert refused.value.code == "conversation_changed"
+    assert await store.head("ada") == before
+
+
+async def test_too_many_waiting_messages_are_refused() -> None:
+    """Beyond the bound a message is told to come back later; those that wait are answered."""
+    actions = Actions(hold=asyncio.Event())
+    async with opened(MemoryStore(), actions) as conversations:
+        conversations.limits = replace(conversations.limits, waiting_per_conversation=2)
+        conversation = conversations.get("ada")
+        tickets = [conversation.submit(message("work"))]
+        await until(lambda: bool(actions.calls))
+        tickets += [conversation.submit(message("hello")) for _ in range(2)]
+        with pytest.raises(RequestError) as refused:
+            conversation.submit(message("hello"))
+        assert actions.hold is not None
+        actions.hold.set()
+        answers = [shown(await ticket.finished)[-1] for ticket in tickets]
+
+    assert (refused.value.code, refused.value.retry_after) == ("busy", 1.0)
+    assert answers == ["Done.", "Hello.", "Hello."]
+
+
+async def test_a_slow_action_holds_up_only_its_own_conversation() -> None:
+    """While one conversation waits for its action, another is answered."""
+    actions = Actions(hold=asyncio.Event())
+    async with opened(MemoryStore(), actions) as conversations:
+        slow = conversations.get("ada").submit(message("work"))
+        await until(lambda: bool(actions.calls))
+        assert shown(await say(conversations, "hello", "bob")) == ["hello", "Hello."]
+        assert not slow.finished.done()
+        assert actions.hold is not None
+        actions.hold.set()
+        await slow.finished
+
+
+async def test_a_failed_action_is_told_and_ends_the_turn() -> None:
+    """The visitor is told, the action is not recorded, and the next message is answered."""
+    store = MemoryStore()
+    async with opened(store, Actions(work=failing)) as conversations:
+        answer = shown(await say(conversations, "work"))
+        after = shown(await say(conversations, "hello"))
+        names = [entry.event.name for entry in await store.entries("ada") if isinstance(entry.event, ActionExecuted)]
+
+    assert len(answer) == 2
+    assert answer[1]
+    assert "action_work" not in names
+    assert after == ["hello", "Hello."]
+
+
+async def test_another_process_finishes_an_unfinished_turn() -> None:
+    """A turn whose process died in its action goes on elsewhere; the action is run again under the same key."""
+    store = MemoryStore()
+    dead = Actions(hold=asyncio.Event())
+    first = home(store, dead)
+    await store.open()
+    ticket = first.get("ada").submit(message("work", message_id="m1"))
+    await ticket.accepted
+    await until(lambda: bool(dead.calls))
+    for worker in tuple(first._workers):
+        worker.cancel()
+    head = await store.head("ada")
+    assert head is not None
+    assert head.lease is not None
+    found = store._find("ada")
+    assert found is not None
+    found.head = replace(head, lease=replace(head.lease, until=0.0))
+
+    alive = Actions()
+    async with opened(store, alive) as second:
+        follower = Follower(second)
+        await until(lambda: bool(follower.entries))
+        again = second.get("ada").submit(message("work", message_id="m1"))
+        receipt = await again.accepted
+        replies = shown(await again.finished)
+
+    assert shown(follower.entries) == ["Done."]
+    assert (receipt.duplicate, replies) == (True, ["Done."])
+    assert [call.idempotency_key for call in alive.calls] == [call.idempotency_key for call in dead.calls]
+
+
+async def test_a_living_server_keeps_its_turn() -> None:
+    """A turn under a lease that has not run out is nobody else's to finish; a message meanwhile must come back."""
+    store = MemoryStore()
+    actions = Actions(hold=asyncio.Event())
+    async with opened(store, actions) as one, opened(store, Actions()) as other:
+        other.owner = f"elsewhere:1:1:{secrets.token_hex(2)}"
+        ticket = one.get("ada").submit(message("work"))
+        await until(lambda: bool(actions.calls))
+        with pytest.raises(RequestError) as refused:
+            await other.get("ada").submit(message("hello")).accepted
+        assert actions.hold is not None
+        actions.hold.set()
+        await ticket.finished
+
+    assert refused.value.code == "busy"
+    assert refused.value.retry_after is not None
+
+
+async def test_typing_is_shown_while_an_action_takes_its_time() -> None:
+    """Followers learn that the bot is at work when a turn is slow."""
+    actions = Actions(hold=asyncio.Event())
+    async with opened(MemoryStore(), actions) as conversations:
+        follower = Follower(conversations)
+        ticket = conversations.get("ada").submit(message("work"))
+        await until(lambda: bool(follower.typed))
+        assert actions.hold is not None
+        actions.hold.set()
+        await ticket.finished
+
+    assert follower.typed[0] is True
+
+
+async def test_closing_refuses_what_is_new_and_finishes_what_is_not() -> None:
+    """At the end a message that is at work is answered, a new one is told to come back."""
+    actions = Actions(hold=asyncio.Event())
+    conversations = home(MemoryStore(), actions)
+    await conversations.open()
+    ticket = conversations.get("ada").submit(message("work"))
+    await until(lambda: bool(actions.calls))
+    closing = asyncio.create_task(conversations.close(within_s=5.0))
+    await until(lambda: conversations.closing)
+    with pytest.raises(RequestError) as refused:
+        conversations.get("ada").submit(message("hello"))
+    assert actions.hold is not None
+    actions.hold.set()
+    await closing
+
+    assert refused.value.code == "server_closing"
+    assert shown(await ticket.finished) == ["work", "Done."]
+
+
+async def test_an_old_conversation_is_read_from_a_snapshot() -> None:
+    """After many turns a fresh process reads a snapshot and a bounded rest, and knows the slots."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        await say(conversations, "I am Ada")
+        for _ in range(60):
+            await say(conversations, "hello")
+    await store.open()
+    loaded = await store.load("ada")
+    assert loaded is not None
+    assert loaded.snapshot is not None
+    assert len(loaded.entries) < 210
+    async with opened(store) as fresh:
+        conversation = fresh.get("ada")
+        await conversation.perform(lambda alone: alone.load())
+        assert conversation.tracker is not None
+        slots = conversation.tracker.slots()
+
+    assert slots["who"] == "Ada"
+
+
+async def test_model_is_swapped_between_turns() -> None:
+    """Without a model messages are refused with a code; with one again they are answered."""
+    async with opened(MemoryStore()) as conversations:
+        model, conversations.model = conversations.model, None
+        with pytest.raises(RequestError) as refused:
+            await conversations.get("ada").submit(message("hello")).accepted
+        conversations.model = model
+        assert shown(await say(conversations, "hello")) == ["hello", "Hello."]
+
+    assert (refused.value.code, refused.value.status) == ("no_model", 409)
+
+
+async def test_action_events_reach_the_log() -> None:
+    """What a custom action returns is recorded after the action."""
+
+    def work(_: ActionCall) -> ActionResult:
+        return ActionResult(events=({"event": "slot", "name": "who", "value": "Bob"},))
+
+    store = MemoryStore()
+    async with opened(store, Actions(work=work)) as conversations:
+        await say(conversations, "work")
+        events = [entry.event for entry in await store.entries("ada")]
+
+    slots = [event for event in events if isinstance(event, SlotSet)]
+    assert [(slot.name, slot.value) for slot in slots] == [("who", "Bob")]
+
+
+async def test_measures_count_what_happened() -> None:
+    """Accepted, repeated and refused messages, and the time of turns, are counted."""
+    async with opened(MemoryStore()) as conversations:
+        conversation = conversations.get("ada")
+        await conversation.submit(message("hello", message_id="m1")).finished
+        await conversation.submit(message("hello", message_id="m1")).finished
+        await conversation.submit(message("hello"), epoch="another").finished
+        measures = conversations.measures
+
+    assert (measures.accepted, measures.duplicates, measures.refused) == (1, 1, {"conversation_changed": 1})
+    assert measures.turns.count == 1
+    assert measures.queued.count == 3
+    assert measures.turns.total_s > 0
