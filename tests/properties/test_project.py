@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from manent.core.errors import ProjectError
 from manent.project.annotations import AnnotationError, parse_annotated
 from manent.project.credentials import read_credentials
-from manent.project.documents import Broken, parse_document, plain, read_scalar
+from manent.project.documents import Broken, parse_document, plain
 from manent.project.endpoints import Endpoints, read_endpoints
 from manent.project.problems import Report
 from manent.project.reading import Project, read_project, validate_project
+from manent.project.scalars import read_scalar
 
 WORDS = tuple(
     """

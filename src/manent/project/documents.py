@@ -7,7 +7,6 @@ ten). It knows nothing of domains or stories.
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ import yaml
 from manent.core.errors import Problem
 from manent.project.problems import Report, quoted
 from manent.project.repair import Repair, repair
+from manent.project.scalars import read_scalar, scalar_text
+from manent.project.syntax_errors import explain_syntax_error
 
 MAX_DEPTH = 100
 """Nesting beyond this is an accident or an attack; real projects stay below 12."""
@@ -65,15 +66,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(item) for item in value]
     return value
-
-
-def scalar_text(value: Any) -> str:
-    """Return a scalar as YAML writes it (`true`, `null`, `1.5`)."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
 
 
 def read_document(path: Path, report: Report) -> Any:
@@ -137,7 +129,7 @@ def parse_document(text: str, file: str, report: Report) -> Any:
             _add_all(complaints, report)
             raise
         except yaml.YAMLError as error:
-            complaints.append(_complaint(error, text, file))
+            complaints.append(explain_syntax_error(error, text, file))
             repaired = _repaired(text, complaints)
             if repaired is None:
                 report.add(complaints[0])
@@ -175,7 +167,7 @@ def _first_error(text: str) -> int | None:
         for _ in yaml.parse(text, Loader=yaml.CSafeLoader):
             pass
     except yaml.YAMLError as error:
-        return _complaint(error, text, "").line
+        return explain_syntax_error(error, text, "").line
     return None
 
 
@@ -373,54 +365,8 @@ def _line(event: Any) -> int:
 
 
 _VARIABLE = re.compile(r"\$\{([^{}$]+)\}")
-_OPEN_QUOTE = re.compile(r"""(?:[:,\[{]|^\s*-)\s+(?:"(?:[^"\\]|\\.)*|'[^']*)$""")
 _COLLECTION_TAGS = {True: ("!", "tag:yaml.org,2002:map"), False: ("!", "tag:yaml.org,2002:seq")}
 _SCALAR_TAGS: dict[str, type | tuple[type, ...]] = {"int": int, "float": float, "bool": bool, "null": type(None)}
-
-
-# --- scalars --------------------------------------------------------------------------------------------------------
-
-_WORDS: dict[str, Any] = {
-    "": None,
-    "~": None,
-    "null": None,
-    "Null": None,
-    "NULL": None,
-    "true": True,
-    "True": True,
-    "TRUE": True,
-    "false": False,
-    "False": False,
-    "FALSE": False,
-}
-_NUMBER_START = frozenset("0123456789+-.")
-_INT = re.compile(r"[-+]?[0-9]+")
-_RADIX = re.compile(r"0o([0-7]+)|0x([0-9a-fA-F]+)")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
-
-
-def read_scalar(text: str) -> Any:
-    """Read a plain scalar by YAML 1.2's core schema: null, bool, int, float, otherwise a string.
-
-    Integers beyond 64 bits become floats, since JSON libraries refuse them.
-
-    Source: YAML 1.2.2, §10.3.2.
-    """
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] not in _NUMBER_START:
-        return text
-    if _INT.fullmatch(text):
-        return int(text) if len(text) < 19 else float(text)  # noqa: PLR2004 - 18 digits and a sign fit in 64 bits
-    if match := _RADIX.fullmatch(text):
-        number = int(match[1], 8) if match[1] else int(match[2], 16)
-        return number if number < 1 << 63 else float(min(number, 1 << 1000))
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    if match := _INFINITE.fullmatch(text):
-        return float(f"{match[1]}inf")
-    return float("nan") if text in (".nan", ".NaN", ".NAN") else text
 
 
 def _decode_escapes(text: str) -> str:
@@ -432,88 +378,3 @@ def _decode_escapes(text: str) -> str:
         return decoded.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
         return text  # an escape that is none: YAML's own rules say what it means, or where it is wrong
-
-
-# --- syntax errors --------------------------------------------------------------------------------------------------
-
-
-def _complaint(error: yaml.YAMLError, text: str, file: str) -> Problem:
-    """Say what libyaml stumbled over, in terms of the line to look at."""
-    if isinstance(error, yaml.reader.ReaderError):
-        line = text.count("\n", 0, error.position) + 1
-        found = f"the character {error.character!r}"
-        return _problem(file, line, "yaml.character", found=found, expected="printable text")
-    if not isinstance(error, yaml.MarkedYAMLError) or (mark := error.problem_mark or error.context_mark) is None:
-        return _problem(file, 0, "yaml.syntax", found=str(error), expected="YAML")
-    lines = text.split("\n")
-    line = mark.line + 1
-    tab_line = next(_tab_lines(lines, mark.line), None)
-    if tab_line is not None:
-        hint = "Replace the tab by spaces (the lines around it show how many)"
-        return _problem(
-            file, tab_line, "yaml.tab", found="a tab in the indentation", expected="spaces", suggestion=hint
-        )
-    problem = (error.problem or "broken YAML").strip()
-    code, expected, suggestion = _explain(problem, error)
-    begins = error.context_mark.line if error.context_mark is not None else mark.line
-    if code in ("yaml.quote", "yaml.bracket", "yaml.colon"):
-        line = begins + 1
-    elif code == "yaml.indentation" and (open_line := _open_quote(lines, begins, mark.line)):
-        line, code, expected, suggestion = open_line, "yaml.quote", "a closing quote on this line", "Close the quote"
-    shown = lines[line - 1].strip() if line <= len(lines) else ""
-    found = f"{quoted(shown)} ({problem})" if shown else problem
-    return _problem(file, line, code, found=found, expected=expected, suggestion=suggestion)
-
-
-def _problem(file: str, line: int, code: str, *, found: str, expected: str, suggestion: str = "") -> Problem:
-    return Problem(file=file, line=line, path="", code=code, found=found, expected=expected, suggestion=suggestion)
-
-
-def _open_quote(lines: list[str], first: int, last: int) -> int | None:
-    """Return the 1-based number of a line between two whose value opens a quote and does not close it."""
-    return next((index + 1 for index in range(first, last) if _OPEN_QUOTE.search(lines[index])), None)
-
-
-def _tab_lines(lines: list[str], around: int) -> Iterator[int]:
-    """Yield 1-based numbers of lines near the error whose indentation has a tab: the error's line first."""
-    for index in (around, around - 1, around + 1):
-        if 0 <= index < len(lines):
-            line = lines[index]
-            if "\t" in line[: len(line) - len(line.lstrip())] and line.strip():
-                yield index + 1
-
-
-def _explain(problem: str, error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
-    """Return code, expected, suggestion for one of libyaml's complaints."""
-    context = error.context or ""
-    begins = error.context_mark.line + 1 if error.context_mark else 0
-    if "did not find expected key" in problem or "did not find expected '-' indicator" in problem:
-        what = "an item" if "'-'" in problem else "a key"
-        return (
-            "yaml.indentation",
-            f"{what} in the same column as its block, which begins on line {begins}",
-            "Check the indentation of this line and of those above it",
-        )
-    if "mapping values are not allowed" in problem:
-        return (
-            "yaml.indentation",
-            "one `key: value` a line, keys of one block in one column",
-            "Check the indentation; put a text that has a colon in quotes",
-        )
-    if "could not find expected ':'" in problem:
-        return "yaml.colon", "a colon after the key", "Add the colon; a text that spans lines needs `|` or quotes"
-    if "escape" in problem:
-        return "yaml.syntax", "an escape that YAML knows", "Write \\\\ for a backslash, or use single quotes"
-    if "block sequence entries are not allowed" in problem:
-        return (
-            "yaml.indentation",
-            "a line that continues the block above it, or a `key:`",
-            "Check the indentation; a text that spans lines needs `|` or quotes",
-        )
-    if "quoted scalar" in context:
-        return "yaml.quote", f"the closing quote of the text that begins on line {begins}", "Close the quote"
-    if "flow" in context:
-        return "yaml.bracket", f"the closing bracket of what begins on line {begins}", "Close the bracket"
-    if "cannot start any token" in problem or context.endswith(("alias", "anchor", "tag", "directive")):
-        return "yaml.syntax", "a value", "Put a text that begins with a special character in quotes"
-    return "yaml.syntax", "YAML", "Put texts with special characters in quotes"

@@ -12,9 +12,9 @@ from manent.project.documents import (
     parse_document,
     plain,
     read_document,
-    read_scalar,
 )
 from manent.project.problems import Report
+from manent.project.scalars import read_scalar
 
 
 def codes(report: Report) -> list[tuple[int, str]]:
