@@ -9,9 +9,10 @@ from typing import Any
 
 from manent.core.training_data import AssistantConfig, ComponentConfig
 from manent.project.documents import plain
-from manent.project.problems import Report, Spot, did_you_mean
+from manent.project.problems import Report, Spot, did_you_mean, one_of
 
 CONFIG_KEYS = ("recipe", "assistant_id", "language", "pipeline", "policies", "importers", "imports", "version")
+IMPORTERS = ("RasaFileImporter", "MultiProjectImporter")
 PLACEHOLDER_ID = "placeholder_default"
 
 COMPONENTS = (
@@ -116,11 +117,8 @@ def _check_importers(spot: Spot) -> None:
     importers = spot.get("importers")
     for item in importers.items() if importers is not None else ():
         name = item.value.get("name") if isinstance(item.value, dict) else item.value
-        if str(name).rpartition(".")[2] != "RasaFileImporter":
-            found = f'the importer "{name}"'
-            item.error(
-                "config.importer", "RasaFileImporter", "Name several folders with --data and --domain", found=found
-            )
+        if str(name).rpartition(".")[2] not in IMPORTERS:
+            item.error("config.importer", one_of(IMPORTERS), did_you_mean(name, IMPORTERS), found=f'"{name}"')
 
 
 def _text(spot: Spot, key: str) -> str | None:

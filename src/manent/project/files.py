@@ -12,6 +12,7 @@ YAML_SUFFIXES = (".yml", ".yaml")
 DOMAIN_KEYS = ("slots", "forms", "actions", "entities", "intents", "responses", "e2e_actions", "session_config")
 """A YAML file with one of these at its top is (also) a domain file."""
 
+_DOMAIN_STARTS = tuple(f"{key}:" for key in DOMAIN_KEYS)
 _NLU_KEYS = ("nlu:", "responses:")
 _STORY_KEYS = ("stories:", "rules:")
 
@@ -47,6 +48,15 @@ def _walk(directory: Path, seen: set[Path]) -> Iterable[Path]:
             yield from _walk(path, seen)
         elif entry.is_file():
             yield path
+
+
+def is_domain(path: Path) -> bool:
+    """Is this a domain file? Some line of it begins with a key of a domain, in the first column."""
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return False
+    return any(line.startswith(_DOMAIN_STARTS) for line in text.split("\n"))
 
 
 def is_nlu(text: str) -> bool:

@@ -21,7 +21,8 @@ from manent.project.documents import Broken, parse_document, plain, read_documen
 from manent.project.domain import build_domain
 from manent.project.domain_files import RawDomain, read_domain_files
 from manent.project.endpoints import read_sections
-from manent.project.files import YAML_SUFFIXES, find_files, is_nlu, is_stories
+from manent.project.files import YAML_SUFFIXES, find_files, is_domain, is_nlu, is_stories
+from manent.project.imports import CONFIG_NAMES, find_imports
 from manent.project.json_nlu import add_json_nlu, is_json_nlu
 from manent.project.legacy_domain import convert_domain
 from manent.project.legacy_policies import convert_policies
@@ -31,7 +32,6 @@ from manent.project.stories_files import StoryFiles, add_stories_document
 from manent.project.versions import is_readable, read_version
 
 DOMAIN_NAMES = ("domain.yml", "domain.yaml", "domain")
-CONFIG_NAMES = ("config.yml", "config.yaml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +110,11 @@ def _read(
     domain: Path | Sequence[Path] | None, data: Sequence[Path] | None, config: Path | None, report: Report
 ) -> Project:
     """Read a project as far as possible; the problems are in the report."""
-    nlu, story_files = _read_data(report.root, data, report)
-    needs_domain = domain is not None or story_files.is_broken or bool(story_files.stories or story_files.rules)
-    raw_domain = _read_domain(report.root, domain, report, is_needed=needs_domain)
     document, config_file, has_config = _read_config(report.root, config, report)
+    imports = find_imports(document, find_config(report.root, config), report)
+    nlu, story_files = _read_data([*data_paths(report.root, data), *imports], report)
+    needs_domain = domain is not None or story_files.is_broken or bool(story_files.stories or story_files.rules)
+    raw_domain = _read_domain(domain_paths(report.root, domain), imports, report, is_needed=needs_domain)
     assistant = read_config(document, config_file, report.root, report)
     for name, spot in nlu.responses.items():
         raw_domain.responses.setdefault(name, spot)
@@ -161,13 +162,13 @@ def find_config(root: Path, given: Path | None) -> Path:
     return next((root / name for name in CONFIG_NAMES if (root / name).exists()), root / CONFIG_NAMES[0])
 
 
-def _read_domain(root: Path, given: Path | Sequence[Path] | None, report: Report, *, is_needed: bool) -> RawDomain:
+def _read_domain(paths: list[Path], imports: list[Path], report: Report, *, is_needed: bool) -> RawDomain:
     """Read the domain; one that is not there is a mistake when it is needed (NLU alone does without)."""
-    paths = domain_paths(root, given)
     for path in paths:
         if not path.exists() and is_needed:
             _report_missing(path, "domain", report)
-    raw = read_domain_files(find_files(paths), report)
+    imported = [path for path in find_files(imports) if is_domain(path)]
+    raw = read_domain_files(find_files([*paths, *imported]), report)
     raw.is_broken = raw.is_broken or not all(path.exists() for path in paths)
     return raw
 
@@ -184,9 +185,8 @@ def _report_missing(path: Path, what: str, report: Report) -> None:
     )
 
 
-def _read_data(root: Path, given: Sequence[Path] | None, report: Report) -> tuple[NluFiles, StoryFiles]:
+def _read_data(paths: list[Path], report: Report) -> tuple[NluFiles, StoryFiles]:
     nlu, stories = NluFiles(), StoryFiles()
-    paths = data_paths(root, given)
     for path in paths:
         if not path.exists():
             _report_missing(path, "data", report)

@@ -70,7 +70,7 @@ def test_assistant_id(read: Read) -> None:
         ("pipeline:\n- epochs: 5\n", (2, "config.component"), ""),
         ("pipeline: supervised\n", (1, "yaml.type"), ""),
         ("recipe: graph.v1\n", (1, "config.recipe"), "Describe the pipeline"),
-        ("importers:\n- name: mine.Importer\n", (2, "config.importer"), "Name several"),
+        ("importers:\n- name: mine.Importer\n", (2, "config.importer"), ""),
         ("- a\n", (1, "config.type"), ""),
     ],
 )

@@ -197,6 +197,38 @@ def test_missing_files(missing: str, code: str, make_project: MakeProject) -> No
     assert [(problem.file, problem.code) for problem in caught.value.problems] == [(missing, code)]
 
 
+def test_imported_projects(make_project: MakeProject) -> None:
+    """Projects that the configuration imports are read with it, also those that they import, each once."""
+    root = make_project(
+        {
+            "config.yml": "assistant_id: a\nimporters:\n- name: MultiProjectImporter\nimports:\n- skills/one\n",
+            "skills/one/config.yml": "imports:\n- ../two\n- ../one\n",
+            "skills/one/domain.yml": "intents: [help]\nresponses:\n  utter_help: [{text: h}]\n",
+            "skills/one/data/nlu.yml": "nlu:\n- intent: help\n  examples: |\n    - help\n",
+            "skills/two/domain.yml": "intents: [thank]\nresponses:\n  utter_thank: [{text: t}]\n",
+            "skills/two/data/all.yml": "nlu:\n- intent: thank\n  examples: |\n    - thanks\n"
+            "rules:\n- rule: t\n  steps:\n  - intent: thank\n  - action: utter_thank\n"
+            "- rule: h\n  steps:\n  - intent: help\n  - action: utter_help\n",
+        }
+    )
+
+    project = read_project(root)
+
+    assert {"greet", "help", "thank"} <= set(project.domain.intents)
+    assert [rule.name for rule in project.stories.rules] == ["greet", "bye", "t", "h"]
+    assert len(project.nlu.examples) == 6
+    assert project.warnings == ()
+
+
+def test_missing_import(make_project: MakeProject) -> None:
+    """An import that is not there is a mistake with a line."""
+    config = "assistant_id: a\nimporters: [{name: MultiProjectImporter}]\nimports:\n- nowhere\n"
+
+    with pytest.raises(ProjectError) as caught:
+        read_project(make_project({"config.yml": config}))
+    assert [(problem.line, problem.code) for problem in caught.value.problems] == [(4, "config.import")]
+
+
 def test_nlu_alone_needs_no_domain(make_project: MakeProject) -> None:
     """A project that only understands messages may have neither domain nor stories."""
     root = make_project({})

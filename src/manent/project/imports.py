@@ -1,0 +1,57 @@
+"""Finds the projects that a project imports: `imports:` of `config.yml`, with MultiProjectImporter.
+
+Called by `reading`.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from manent.project.documents import Broken, plain, read_document
+from manent.project.problems import Report, Spot
+
+CONFIG_NAMES = ("config.yml", "config.yaml")
+
+
+def find_imports(document: Any, config: Path, report: Report, *, seen: tuple[Path, ...] = ()) -> list[Path]:
+    """Return the folders and files that a configuration imports, and those that these import in turn.
+
+    Args:
+        document: the parsed configuration.
+        config: its path; imports are relative to its folder.
+        report: takes problems.
+        seen: configurations on the way here, which are not entered again.
+    """
+    root = Spot(document, report.name_of(config), 1, "", report)
+    if not seen and not _is_importing(root):
+        return []
+    spot = root.get("imports")
+    found: list[Path] = []
+    for item in spot.items() if spot is not None else ():
+        name = item.name("a path")
+        if name is None:
+            continue
+        path = Path(os.path.normpath(config.parent / name))
+        if not path.exists():
+            item.error("config.import", "a folder or file that is there")
+            continue
+        found.append(path)
+        found += [inner for inner in _inner(path, config, report, seen) if inner not in found]
+    return found
+
+
+def _is_importing(root: Spot) -> bool:
+    """Does the project's own configuration name the importer? Without it, Rasa ignores `imports:`."""
+    importers = root.get("importers")
+    return importers is not None and "MultiProjectImporter" in str(plain(importers.value))
+
+
+def _inner(path: Path, config: Path, report: Report, seen: tuple[Path, ...]) -> list[Path]:
+    inner = next((path / name for name in CONFIG_NAMES if (path / name).is_file()), None)
+    on_the_way = (*seen, config.resolve())
+    if inner is None or inner.resolve() in on_the_way:
+        return []
+    try:
+        return find_imports(read_document(inner, report), inner, report, seen=on_the_way)
+    except Broken:
+        return []
