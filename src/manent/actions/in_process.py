@@ -7,14 +7,15 @@ can reach into the assistant or the conversation. An interpreter crash in an act
 
 import asyncio
 import copy
+import functools
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from manent.actions.answer import decode_answer
 from manent.actions.remote import PROTOCOL_VERSION, encode_domain
+from manent.actions.threads import ActionThreads
 from manent.core.domain import Domain
 from manent.core.errors import ActionError
 from manent.runtime.ports import ActionCall, ActionResult
@@ -48,7 +49,7 @@ class InProcessActions:
     ) -> None:
         self._executor = executor
         self._domain = encode_domain(domain)
-        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="action")
+        self._threads = ActionThreads(threads)
         self._timeout_s = timeout_s
 
     async def run(self, call: ActionCall) -> ActionResult:
@@ -61,15 +62,15 @@ class InProcessActions:
             raise ActionError("action_unknown", f"the project's actions have no {call.name}")
         # Encoded here, where nobody else changes it; decoded over there, where the action may do as it likes.
         tracker = msgspec.json.encode(call.tracker)
-        running = asyncio.get_running_loop().run_in_executor(self._pool, self._run_in_thread, call, tracker)
+        running = self._threads.submit(functools.partial(self._run_in_thread, call, tracker))
         try:
-            return await asyncio.wait_for(running, self._timeout_s)
+            return await asyncio.wait_for(asyncio.wrap_future(running), self._timeout_s)
         except TimeoutError as error:
             raise ActionError("action_timeout", f"{call.name} did not end within {self._timeout_s:g} s") from error
 
     async def close(self) -> None:
-        """Start no more actions; those that run are left to themselves."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Let the threads end when their actions do; nobody waits for them, not even the end of the process."""
+        self._threads.close()
 
     def _run_in_thread(self, call: ActionCall, tracker: bytes) -> ActionResult:
         from rasa_sdk.interfaces import ActionExecutionRejection

@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -85,6 +87,57 @@ async def test_a_hanging_action_times_out(in_process: Make) -> None:
         await in_process(timeout_s=0.1).run(action_call("action_sleeps", "0.5"))
 
     assert caught.value.code == "action_timeout"
+
+
+async def test_more_actions_than_threads_wait_their_turn(in_process: Make) -> None:
+    """Two threads run six actions, two at a time."""
+    runner = in_process(threads=2)
+    started = time.monotonic()
+    results = await asyncio.gather(*(runner.run(action_call("action_sleeps", "0.1")) for _ in range(6)))
+
+    assert len(results) == 6
+    assert 0.29 < time.monotonic() - started < 2.0
+
+
+async def test_a_closed_runner_finishes_what_it_was_given(in_process: Make) -> None:
+    """Calls that still wait for a thread when a new model takes over are not lost."""
+    runner = in_process(threads=1)
+    calls = [asyncio.ensure_future(runner.run(action_call("action_sleeps", "0.1"))) for _ in range(3)]
+    await asyncio.sleep(0.02)
+    await runner.close()
+
+    assert [result.rejected for result in await asyncio.gather(*calls)] == [False] * 3
+
+
+def test_a_hanging_action_does_not_hold_up_the_end() -> None:
+    """The process ends while an action still hangs."""
+    code = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from action_servers import ASSISTANTS, action_call\n"
+        "from manent.actions.opening import open_actions\n"
+        "from manent.core.domain import Domain\n"
+        "from manent.core.errors import ActionError\n"
+        "async def main():\n"
+        "    options = {'actions_module': 'kinds', 'timeout': 0.1}\n"
+        "    runner = open_actions(options, Domain(), root=ASSISTANTS / 'action_kinds')\n"
+        "    try:\n"
+        "        await runner.run(action_call('action_sleeps', '600'))\n"
+        "    except ActionError as error:\n"
+        "        print(error.code)\n"
+        "    await runner.close()\n"
+        "asyncio.run(main())\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(ASSISTANTS.parent)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert ended.stdout == "action_timeout\n"
 
 
 async def test_actions_get_copies(in_process: Make) -> None:
