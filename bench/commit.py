@@ -1,6 +1,6 @@
 """What one append costs: CPU per append, commits and appends per second, beside a bare SQLite transaction.
 
-    python bench/commit.py [--seconds 2] [--folder .] [--durability disk|process]
+    python bench/commit.py [--seconds 2] [--folder .] [--durability disk|process] [--postgresql DSN]
 
 An append has six events of some 2.7 kB, an accepted message and, every tenth time, a snapshot. The bare transaction
 inserts five rows with the same settings; both run on the same file system, one after the other, in one process.
@@ -15,11 +15,13 @@ import statistics
 import tempfile
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
 from manent.core.log import Accepted, Append, Head, LogEntry, Snapshot, View
 from manent.runtime.ports import ConversationStore
+from manent.stores.postgresql import PostgresqlStore
 from manent.stores.sqlite import SqliteStore
 
 RANKING = [{"name": f"intent_{n}", "confidence": 0.1234567 / (n + 1)} for n in range(10)]
@@ -71,6 +73,7 @@ async def load(store: ConversationStore, senders: int, seconds: float) -> tuple[
     latencies: list[float] = []
 
     async def one(name: str) -> int:
+        await store.erase(name, new_epoch="e")
         head = await store.create(Head(sender_id=name, epoch="e"))
         number = 0
         while time.perf_counter() < until:
@@ -106,6 +109,11 @@ def bare(folder: Path, seconds: float, synchronous: str) -> list[float]:
     return latencies
 
 
+def note(commits: list[int], size: int, _: float) -> None:
+    """Keep how much was in a commit."""
+    commits.append(size)
+
+
 def spread(latencies: list[float]) -> str:
     """p50 and p99 in ms."""
     cuts = statistics.quantiles(latencies, n=100)
@@ -118,6 +126,9 @@ async def main() -> None:
     options.add_argument("--seconds", type=float, default=2.0)
     options.add_argument("--folder", type=Path, default=Path.cwd())
     options.add_argument("--durability", choices=("disk", "process"), default="disk")
+    options.add_argument(
+        "--postgresql", metavar="DSN", help="measure this database instead"
+    )
     chosen = options.parse_args()
     client = client_cost()
     print(f"building an append: {client * 1e6:.0f} µs CPU, taken off below")
@@ -129,11 +140,12 @@ async def main() -> None:
             synchronous = "NORMAL" if chosen.durability == "process" else "FULL"
             plain = bare(bare_folder, chosen.seconds / 2, synchronous)
             commits: list[int] = []
-            store = SqliteStore(
-                folder / "conversations.db",
-                durability=chosen.durability,
-                observe=lambda size, _, commits=commits: commits.append(size),
-            )
+            observe = partial(note, commits)
+            store: ConversationStore
+            if chosen.postgresql:
+                store = PostgresqlStore(chosen.postgresql, durability=chosen.durability, observe=observe)
+            else:
+                store = SqliteStore(folder / "conversations.db", durability=chosen.durability, observe=observe)
             await store.open()
             count, wall, cpu, latencies = await load(store, senders, chosen.seconds)
             await store.close()

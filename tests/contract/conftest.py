@@ -1,6 +1,7 @@
 """The stores under contract: each with a way to close and open it again over the same data."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,43 @@ import pytest
 from logs import MakeStore
 from manent.runtime.ports import ConversationStore
 from manent.stores.memory import MemoryStore
+from manent.stores.postgresql import PostgresqlStore
 from manent.stores.sqlite import SqliteStore
+from postgres import Cluster, programs, running
+
+TABLES = "conversations, events, accepted, snapshots, reminders, meta"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One PostgreSQL for all tests of the session."""
+    bin_folder = programs()
+    if bin_folder is None:
+        pytest.skip("needs PostgreSQL (apt install postgresql)")
+    with running(tmp_path_factory.mktemp("postgresql"), bin_folder) as found:
+        yield found
+
+
+async def empty_database(dsn: str) -> None:
+    """Leave the tables without rows."""
+    store = PostgresqlStore(dsn)
+    await store.open()
+    async with store._connection() as connection:
+        await connection.execute(f"TRUNCATE {TABLES} RESTART IDENTITY")
+    await store.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
     """Each kind of store in turn."""
     if request.param == "memory":
         only = MemoryStore()
         return lambda: only
-    return lambda: SqliteStore(tmp_path / "conversations.db")
+    if request.param == "sqlite":
+        return lambda: SqliteStore(tmp_path / "conversations.db")
+    dsn: str = request.getfixturevalue("cluster").dsn
+    asyncio.run(empty_database(dsn))
+    return lambda: PostgresqlStore(dsn)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """`manent db upgrade|backup`: care for the file that conversations are kept in."""
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ import typer
 from manent.cli.options import Endpoints
 from manent.cli.project_store import read_project_endpoints
 from manent.core.errors import StoreError
-from manent.stores.opening import sqlite_path
+from manent.stores.opening import postgresql_dsn, sqlite_path
 
 Target = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Default: beside the original, with the time.")]
 
@@ -22,6 +23,12 @@ def db_upgrade(
     """Bring the store to this version's schema; a copy of the old file is kept beside it."""
     from manent.stores.migrations import upgrade_sqlite
 
+    dsn = postgresql_dsn(read_project_endpoints(endpoints).tracker_store or {})
+    if dsn is not None:
+        from manent.stores.postgresql_schema import upgrade_postgresql
+
+        print(f"The PostgreSQL database is at {asyncio.run(upgrade_postgresql(dsn))}.")
+        return
     path = _file(endpoints)
     before, after = upgrade_sqlite(path, backup=not no_backup)
     print(f"{path} is at {after}" + (", as it was." if before == after else f" (was: {before or 'not there'})."))
@@ -38,7 +45,10 @@ def db_backup(target: Target = None, *, endpoints: Endpoints = None) -> None:
 
 
 def _file(endpoints: Path | None) -> Path:
-    path = sqlite_path(read_project_endpoints(endpoints).tracker_store or {}, root=Path())
+    section = read_project_endpoints(endpoints).tracker_store or {}
+    if postgresql_dsn(section) is not None:
+        raise StoreError("store_unsupported", "this project keeps its conversations in PostgreSQL: use pg_dump")
+    path = sqlite_path(section, root=Path())
     if path is None:
         raise StoreError("store_in_memory", "this project keeps its conversations in memory; there is no file")
     return path

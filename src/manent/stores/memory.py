@@ -4,7 +4,6 @@ For `tracker_store: {type: InMemory}`, for tests, and as the plainest statement 
 keeps what the other stores keep and honours the same conditions; nothing survives the process.
 """
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -24,6 +23,7 @@ from manent.core.log import (
 )
 from manent.runtime.ports import DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
+from manent.stores.head_row import empty_head
 
 
 @dataclass(slots=True)
@@ -224,12 +224,6 @@ class MemoryStore:
         """See `ConversationStore.put_meta`."""
         self._find("")
         return self._meta.setdefault(key, value)
-
-
-def empty_head(sender_id: str, epoch: str, *, owner: str | None) -> Head:
-    """Return the head that an erased conversation is left with: nothing of the old one but whose it is."""
-    now = time.time()
-    return Head(sender_id=sender_id, epoch=epoch, owner=owner, started=now, updated=now)
 
 
 def _visible(entries: Iterable[LogEntry], limit: int) -> list[LogEntry]:

@@ -51,14 +51,19 @@ def upgrade_sqlite(path: Path, *, backup: bool = True) -> tuple[str | None, str]
         engine.dispose()
 
 
-def upgrade(engine: sa.Engine, *, to: str = "head") -> str:
+def upgrade(engine: sa.Engine) -> str:
     """Run the migrations that are missing; return the revision that the database is at then."""
+    with engine.begin() as connection:
+        return upgrade_on(connection)
+
+
+def upgrade_on(connection: sa.Connection) -> str:
+    """Run the migrations that are missing within the connection's transaction; return the revision then."""
     config = Config()
     config.set_main_option("script_location", str(_REVISIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, to)
-        return MigrationContext.configure(connection).get_current_revision() or ""
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return MigrationContext.configure(connection).get_current_revision() or ""
 
 
 def newest_revision() -> str:

@@ -7,6 +7,7 @@ a look at whether a file belongs to another program.
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote, urlencode, urlunsplit
 
 from manent.core.errors import StoreError
 from manent.core.events import Json
@@ -21,7 +22,9 @@ DEFAULT_FILE = "conversations.db"
 RASA_FILE = "rasa.db"
 """Rasa's default for `db` of a SQL tracker store."""
 
-SUPPORTED = "nothing (a SQLite file), `type: InMemory`, and `type: SQL` with `dialect: sqlite`"
+SUPPORTED = "nothing (a SQLite file), `type: InMemory`, and `type: SQL` with `dialect: sqlite` or `postgresql`"
+
+_POSTGRESQL = ("postgresql", "postgres")
 
 log = logging.getLogger("manent.store")
 
@@ -47,10 +50,44 @@ def open_store(
     settings = tracker_store or {}
     if durability not in ("disk", "process"):
         raise StoreError("store_unsupported", f"durability {durability!r}: expected disk or process")
+    dsn = postgresql_dsn(settings)
+    if dsn is not None:
+        return _postgresql(dsn, durability=durability, observe=observe)
     path = sqlite_path(settings, root=root)
     if path is None:
         return MemoryStore()
     return SqliteStore(path, durability=durability, observe=observe)
+
+
+def postgresql_dsn(settings: Json) -> str | None:
+    """Return the PostgreSQL database that a `tracker_store` section means as libpq's URL, None when it means another.
+
+    The section is Rasa's: `dialect: postgresql` with `url` (a host), `port`, `db`, `username`, `password` and `query`,
+    or a whole URL as `url`, whose driver (`postgresql+psycopg2`) does not matter.
+    """
+    if _kind(settings) != "sql":
+        return None
+    url = str(settings.get("url") or "")
+    scheme, separator, rest = url.partition("://")
+    if separator:
+        return f"postgresql://{rest}" if scheme.partition("+")[0] in _POSTGRESQL else None
+    if str(settings.get("dialect") or "").partition("+")[0].lower() not in _POSTGRESQL:
+        return None
+    account = ":".join(quote(str(settings[key]), safe="") for key in ("username", "password") if settings.get(key))
+    port = f":{settings['port']}" if settings.get("port") else ""
+    place = f"{account}{'@' if account else ''}{url or 'localhost'}{port}"
+    database = quote(str(settings.get("db") or RASA_FILE), safe="")
+    return urlunsplit(("postgresql", place, database, urlencode(settings.get("query") or {}), ""))
+
+
+def _postgresql(dsn: str, *, durability: str, observe: Callable[[int, float], None] | None) -> ConversationStore:
+    try:
+        from manent.stores.postgresql import PostgresqlStore
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            "store_unsupported", f"PostgreSQL needs the module {error.name}: pip install 'manent[postgresql]'"
+        ) from error
+    return PostgresqlStore(dsn, durability=durability, observe=observe)
 
 
 def sqlite_path(settings: Json, *, root: Path) -> Path | None:
@@ -62,7 +99,7 @@ def sqlite_path(settings: Json, *, root: Path) -> Path | None:
     Raises:
         StoreError: `store_unsupported`.
     """
-    kind = str(settings.get("type") or settings.get("store_type") or "").lower().replace("_", "")
+    kind = _kind(settings)
     if kind == "":
         return root / DEFAULT_FILE
     if kind == "inmemory":
@@ -73,6 +110,10 @@ def sqlite_path(settings: Json, *, root: Path) -> Path | None:
         found += f" with dialect {dialect!r}" if kind == "sql" else ""
         raise StoreError("store_unsupported", f"tracker_store in endpoints.yml: {found}; supported are {SUPPORTED}")
     return None if database in ("", ":memory:") else _beside_foreign(root / database)
+
+
+def _kind(settings: Json) -> str:
+    return str(settings.get("type") or settings.get("store_type") or "").lower().replace("_", "")
 
 
 def _dialect_and_database(settings: Json) -> tuple[str, str]:

@@ -20,9 +20,8 @@ from manent.core.errors import StoreError
 from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Snapshot
 from manent.runtime.ports import Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
-from manent.stores.memory import empty_head
+from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row
 from manent.stores.sqlite_reminders import due_reminders, next_reminder
-from manent.stores.sqlite_rows import HEAD_COLUMNS, head_of_row
 from manent.stores.sqlite_schema import connect, prepare_file
 from manent.stores.sqlite_writer import AppendWork, Writer, append_to_new, find_accepted, insert_head, store_error
 

@@ -1,4 +1,4 @@
-"""Rows of the SQLite store: statements that write many rows at once, and the columns of a head.
+"""Rows of the SQLite store: statements that write many of them at once.
 
 Every step of a statement gives Python's interpreter lock away and has to win it back from the event loop, so the
 number of statements decides what a commit costs under load, not the number of rows. Used by the writer and the readers
@@ -9,16 +9,9 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import Any, cast
+from typing import Any
 
-from manent.core.log import Divider, Head, Lease
-
-Row = tuple[Any, ...]
-
-HEAD_COLUMNS = (
-    "sender_id, epoch, version, visible, divider, session_seq, plain_seq, open_turn, lease_owner, lease_until, "
-    "owner, started, updated"
-)
+from manent.stores.head_row import HEAD_COLUMNS, Row
 
 INSERT_CONVERSATIONS = f"INSERT INTO conversations (id, {HEAD_COLUMNS}) VALUES "
 INSERT_EVENTS = "INSERT INTO events (conversation_id, seq, format, prev, divider, title, data) VALUES "
@@ -56,48 +49,6 @@ def update_heads(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> int:
     before, after = UPDATE_HEADS
     row = f"({','.join('?' * 15)})"
     return sum(cursor.execute(_text(before, row, len(part), after), _flat(part)).rowcount for part in _parts(rows))
-
-
-def head_values(head: Head) -> Row:
-    """Return the values of `HEAD_COLUMNS`."""
-    lease = head.lease
-    return (
-        head.sender_id,
-        head.epoch,
-        head.version,
-        head.visible,
-        head.divider,
-        head.session_seq,
-        head.plain_seq,
-        head.open_turn,
-        lease.owner if lease else None,
-        lease.until if lease else None,
-        head.owner,
-        head.started,
-        head.updated,
-    )
-
-
-def head_of_row(row: Row) -> Head:
-    """Read the values of `HEAD_COLUMNS`."""
-    (sender_id, epoch, version, visible, divider, session_seq, plain_seq, open_turn, lease_owner, lease_until) = row[
-        :10
-    ]
-    owner, started, updated = row[10:]
-    return Head(
-        sender_id=sender_id,
-        epoch=epoch,
-        version=version,
-        visible=visible,
-        divider=cast("Divider | None", divider),
-        session_seq=session_seq,
-        plain_seq=plain_seq,
-        open_turn=bool(open_turn),
-        lease=None if lease_owner is None else Lease(owner=lease_owner, until=lease_until),
-        owner=owner,
-        started=started,
-        updated=updated,
-    )
 
 
 def _flat(rows: Sequence[Row]) -> list[Any]:

@@ -21,6 +21,7 @@ from manent.core.errors import InternalError, ManentError, StoreError
 from manent.core.log import Accepted, Append, Head
 from manent.runtime.ports import DuplicateMessage, VersionConflict
 from manent.stores import sqlite_rows as rows
+from manent.stores.head_row import Row, head_values
 from manent.stores.sqlite_reminders import change_reminders, check_reminders
 from manent.stores.sqlite_schema import BUSY_TIMEOUT_S, connect
 
@@ -53,7 +54,7 @@ class AppendWork:
     """An append with its events as rows without their conversation's id."""
 
     append: Append
-    events: tuple[rows.Row, ...]
+    events: tuple[Row, ...]
 
 
 Work = AppendWork | Callable[[sqlite3.Cursor], Any]
@@ -363,13 +364,13 @@ def append_together(cursor: sqlite3.Cursor, works: Sequence[tuple[int, AppendWor
     Raises:
         BulkFailed: one of them does not fit; the transaction is of no use any more.
     """
-    heads: list[rows.Row] = []
-    events: list[rows.Row] = []
-    accepted: list[rows.Row] = []
-    snapshots: list[rows.Row] = []
+    heads: list[Row] = []
+    events: list[Row] = []
+    accepted: list[Row] = []
+    snapshots: list[Row] = []
     for conversation_id, work in works:
         append = work.append
-        heads.append((conversation_id, append.expected_version, *rows.head_values(append.head)))
+        heads.append((conversation_id, append.expected_version, *head_values(append.head)))
         events += [(conversation_id, *row) for row in work.events]
         accepted += [(conversation_id, one.message_id, one.seq, one.digest) for one in append.accepted]
         if append.snapshot is not None:
@@ -394,7 +395,7 @@ def append_to_new(cursor: sqlite3.Cursor, work: AppendWork) -> int:
 
 def insert_head(cursor: sqlite3.Cursor, head: Head) -> int:
     """Add a conversation; return its id."""
-    rows.insert_rows(cursor, rows.INSERT_CONVERSATIONS, [(None, *rows.head_values(head))])
+    rows.insert_rows(cursor, rows.INSERT_CONVERSATIONS, [(None, *head_values(head))])
     return cast("int", cursor.lastrowid)
 
 

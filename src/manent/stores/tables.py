@@ -14,11 +14,17 @@ metadata = sa.MetaData(
     }
 )
 
+
+def exact_string(length: int) -> sa.String:
+    """Return a type of text that is compared and ordered byte by byte, as SQLite does it by itself."""
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
 conversations = sa.Table(
     "conversations",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("sender_id", sa.String(255), nullable=False, unique=True),
+    sa.Column("sender_id", exact_string(255), nullable=False, unique=True),
     sa.Column("epoch", sa.String(64), nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("visible", sa.BigInteger, nullable=False),

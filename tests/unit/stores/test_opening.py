@@ -9,7 +9,8 @@ import pytest
 from manent.core.errors import StoreError
 from manent.core.events import Json
 from manent.stores.memory import MemoryStore
-from manent.stores.opening import open_store, sqlite_path
+from manent.stores.opening import open_store, postgresql_dsn, sqlite_path
+from manent.stores.postgresql import PostgresqlStore
 from manent.stores.sqlite import SqliteStore
 
 
@@ -54,6 +55,44 @@ def test_absolute_files_stay_absolute(tmp_path: Path) -> None:
 def test_memory(section: Json, tmp_path: Path) -> None:
     """The names that mean memory."""
     assert isinstance(open_store(section, root=tmp_path), MemoryStore)
+
+
+@pytest.mark.parametrize(
+    ("section", "dsn"),
+    [
+        (
+            {
+                "dialect": "postgresql",
+                "url": "db.example",
+                "port": 5433,
+                "db": "chats",
+                "username": "u",
+                "password": "p@/",
+            },
+            "postgresql://u:p%40%2F@db.example:5433/chats",
+        ),
+        ({"dialect": "postgresql+psycopg2", "db": "chats"}, "postgresql://localhost/chats"),
+        (
+            {"dialect": "postgresql", "url": "db", "username": "u", "query": {"sslmode": "require"}},
+            "postgresql://u@db/rasa.db?sslmode=require",
+        ),
+        ({"url": "postgresql+psycopg2://u:p@db:5432/chats?a=b"}, "postgresql://u:p@db:5432/chats?a=b"),
+        ({"dialect": "sqlite", "db": "rasa.db"}, None),
+        ({"url": "sqlite:///rasa.db"}, None),
+        ({"dialect": "oracle"}, None),
+    ],
+)
+def test_postgresql_addresses(section: Json, dsn: str | None) -> None:
+    """Rasa's keys, or a whole URL with whatever driver, name a PostgreSQL database."""
+    assert postgresql_dsn({"type": "SQL", **section}) == dsn
+    assert postgresql_dsn({"type": "redis", **section}) is None
+
+
+def test_postgresql_store(tmp_path: Path) -> None:
+    """`SQL` with `postgresql` gives its store, unopened: nobody is called yet."""
+    store = open_store({"type": "SQL", "dialect": "postgresql", "url": "nowhere.invalid"}, root=tmp_path)
+
+    assert isinstance(store, PostgresqlStore)
 
 
 @pytest.mark.parametrize(

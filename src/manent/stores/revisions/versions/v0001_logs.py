@@ -9,10 +9,11 @@ down_revision = None
 
 def upgrade() -> None:
     """Make the tables."""
+    text = sa.String(255)
     op.create_table(
         "conversations",
         sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("sender_id", sa.String(255), nullable=False),
+        sa.Column("sender_id", text.with_variant(sa.String(255, collation="C"), "postgresql"), nullable=False),
         sa.Column("epoch", sa.String(64), nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("visible", sa.BigInteger, nullable=False),

@@ -1,0 +1,81 @@
+"""The SQL of the PostgreSQL store: one statement a constant, named after what it does."""
+
+from manent.stores.head_row import HEAD_COLUMNS
+
+_ID = "(SELECT id FROM conversations WHERE sender_id = $1)"
+_ENTRY = f"SELECT seq, format, prev, divider, title, data FROM events WHERE conversation_id = {_ID}"
+_HEADS = f"SELECT {HEAD_COLUMNS} FROM conversations"
+
+APPEND = """
+WITH head AS (
+    UPDATE conversations SET
+        version = $3, visible = $4, divider = $5, session_seq = $6, plain_seq = $7, open_turn = $8,
+        lease_owner = $9, lease_until = $10, owner = $11, started = $12, updated = $13
+    WHERE sender_id = $1 AND epoch = $2 AND version = $14
+    RETURNING id
+), new_events AS (
+    INSERT INTO events (conversation_id, seq, format, prev, divider, title, data)
+    SELECT head.id, new.* FROM head, unnest(
+        $15::bigint[], $16::smallint[], $17::bigint[], $18::text[], $19::text[], $20::text[]
+    ) AS new
+), new_accepted AS (
+    INSERT INTO accepted (conversation_id, message_id, seq, digest)
+    SELECT head.id, new.* FROM head, unnest($21::text[], $22::bigint[], $23::bytea[]) AS new
+), new_snapshot AS (
+    INSERT INTO snapshots (conversation_id, version, data)
+    SELECT head.id, $24::bigint, $25::bytea FROM head WHERE $24::bigint IS NOT NULL
+    ON CONFLICT (conversation_id, version) DO UPDATE SET data = excluded.data
+)
+SELECT id FROM head
+"""
+"""Writes everything of an append, or nothing when the head is not at epoch $2 and version $14; then no row comes back.
+
+$1 to $13 are `head_values`.
+"""
+
+INSERT_HEAD = (
+    f"INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, 14))}) "
+    "ON CONFLICT (sender_id) DO NOTHING RETURNING id"
+)
+"""Makes a conversation unless there is one; then no row comes back."""
+
+FORGET = """
+WITH gone AS (DELETE FROM conversations WHERE sender_id = ANY($1::text[]) RETURNING id),
+    gone_events AS (DELETE FROM events USING gone WHERE conversation_id = gone.id),
+    gone_accepted AS (DELETE FROM accepted USING gone WHERE conversation_id = gone.id),
+    gone_snapshots AS (DELETE FROM snapshots USING gone WHERE conversation_id = gone.id)
+DELETE FROM reminders USING gone WHERE conversation_id = gone.id
+"""
+"""Deletes conversations with all that belongs to them. The caller holds their heads' locks."""
+
+HEAD = f"{_HEADS} WHERE sender_id = $1"
+PLACES = "SELECT sender_id, epoch, version FROM conversations WHERE sender_id = ANY($1::text[])"
+HEAD_FOR_UPDATE = f"{HEAD} FOR UPDATE"
+HEADS_AFTER = f"{_HEADS} WHERE sender_id > $1 ORDER BY sender_id LIMIT $2"
+HEADS_OF_OWNER = f'{_HEADS} WHERE owner = $1 ORDER BY updated DESC, sender_id COLLATE "C" LIMIT $2'
+UNFINISHED = (
+    f"{_HEADS} WHERE open_turn AND (lease_until IS NULL OR lease_until <= $1) ORDER BY updated, sender_id LIMIT $2"
+)
+OLD_SENDERS = "SELECT sender_id FROM conversations WHERE updated < $1 LIMIT $2 FOR UPDATE SKIP LOCKED"
+
+ENTRIES = f"{_ENTRY} AND seq > $2 ORDER BY seq LIMIT $3"
+VISIBLE_AFTER = f"{_ENTRY} AND seq > $2 AND prev IS NOT NULL ORDER BY seq LIMIT $3"
+VISIBLE_BEFORE = f"{_ENTRY} AND seq < $2 AND prev IS NOT NULL ORDER BY seq DESC LIMIT $3"
+TAIL = f"SELECT format, data FROM events WHERE conversation_id = {_ID} AND seq > $2 ORDER BY seq DESC LIMIT $3"
+NEWEST_SNAPSHOT = (
+    f"SELECT version, data FROM snapshots WHERE conversation_id = {_ID} AND version < $2 ORDER BY version DESC LIMIT 1"
+)
+ACCEPTED = f"SELECT message_id, seq, digest FROM accepted WHERE conversation_id = {_ID} AND message_id = $2"
+
+META = "SELECT value FROM meta WHERE name = $1"
+PUT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
+
+PUT_REMINDER = """
+INSERT INTO reminders (conversation_id, name, seq, due, data) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (conversation_id, name) DO UPDATE SET seq = excluded.seq, due = excluded.due, data = excluded.data
+"""
+REMINDERS = "SELECT data FROM reminders WHERE conversation_id = $1"
+DROP_REMINDER = "DELETE FROM reminders WHERE conversation_id = $1 AND name = $2"
+FIRE_REMINDER = f"{DROP_REMINDER} AND seq = $3 RETURNING seq"
+DUE_REMINDERS = "SELECT data FROM reminders WHERE due <= $1 ORDER BY due LIMIT $2"
+NEXT_REMINDER = "SELECT min(due) FROM reminders"

@@ -1,0 +1,143 @@
+"""PostgreSQL under fire: its server crashes and comes back, several of ours share it, Rasa's tables are in it."""
+
+import asyncio
+from collections.abc import Iterator
+
+import asyncpg
+import pytest
+
+from logs import empty, talk, turn
+from manent.core.errors import StoreError
+from manent.core.events import UserUttered
+from manent.runtime.ports import VersionConflict
+from manent.stores.postgresql import PostgresqlStore
+from manent.stores.postgresql_schema import upgrade_postgresql
+from manent.stores.sqlite_schema import REVISION
+from postgres import Cluster, programs, running
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A PostgreSQL that syncs its commits."""
+    bin_folder = programs()
+    if bin_folder is None:
+        pytest.skip("needs PostgreSQL (apt install postgresql)")
+    with running(tmp_path_factory.mktemp("postgresql"), bin_folder, durable=True) as found:
+        yield found
+
+
+async def test_server_crash(cluster: Cluster) -> None:
+    """Appends fail while the server is away; acknowledged ones are there after its crash, and work goes on unasked."""
+    store = PostgresqlStore(cluster.dsn, schema="crash")
+    await store.open()
+    heads = await asyncio.gather(*(talk(store, empty(f"visitor {n}"), 3) for n in range(20)))
+    writing = [asyncio.create_task(talk(store, head, 1000)) for head in heads]
+    await asyncio.sleep(0.3)
+    await asyncio.to_thread(cluster.stop, "immediate")
+    results = await asyncio.gather(*writing, return_exceptions=True)
+    assert {isinstance(result, StoreError) and result.code for result in results} == {"store_unreachable"}
+    with pytest.raises(StoreError) as refused:
+        await store.head("visitor 0")
+    assert refused.value.code == "store_unreachable"
+
+    await asyncio.to_thread(cluster.start)
+    for before in heads:
+        head = await store.head(before.sender_id)
+        assert head is not None
+        assert head.version >= before.version
+        entries = await store.entries(before.sender_id)
+        assert [entry.seq for entry in entries] == list(range(1, head.version + 1))
+        await talk(store, head, 1)
+    await store.close()
+
+
+@pytest.mark.parametrize(("durability", "setting"), [("disk", "on"), ("process", "off")])
+async def test_durability_is_asked_for(cluster: Cluster, durability: str, setting: str) -> None:
+    """Each connection says itself whether a commit waits for the flush, whatever the server's default is."""
+    store = PostgresqlStore(cluster.dsn, durability=durability, schema="settings")
+    await store.open()
+    async with store._connection() as connection:
+        assert await connection.fetchval("SHOW synchronous_commit") == setting
+    await store.close()
+
+
+async def test_two_servers_start_on_a_new_database(cluster: Cluster) -> None:
+    """Servers that start together make the tables once; upgrading afterwards changes nothing."""
+    stores = [PostgresqlStore(cluster.dsn, schema="together") for _ in range(4)]
+    await asyncio.gather(*(store.open() for store in stores))
+    heads = await asyncio.gather(*(store.create(empty(epoch=f"e{n}")) for n, store in enumerate(stores)))
+    assert len(set(heads)) == 1
+
+    assert await upgrade_postgresql(cluster.dsn, schema="together") == REVISION
+    assert await stores[0].head("ada") == heads[0]
+    await asyncio.gather(*(store.close() for store in stores))
+
+
+async def test_two_servers_that_try_again(cluster: Cluster) -> None:
+    """Servers that re-read after a conflict get all their turns into one log, each once and in order."""
+    stores = [PostgresqlStore(cluster.dsn, schema="writers") for _ in range(3)]
+    for store in stores:
+        await store.open()
+    conflicts = 0
+
+    async def server(store: PostgresqlStore, who: int) -> None:
+        nonlocal conflicts
+        for number in range(30):
+            while True:
+                head = await store.head("ada") or empty()
+                try:
+                    await store.append(turn(head, f"{who} {number}", message_id=f"{who} {number}"))
+                except VersionConflict:
+                    conflicts += 1
+                else:
+                    break
+
+    await stores[0].create(empty())
+    await asyncio.gather(*(server(store, who) for who, store in enumerate(stores)))
+    entries = await stores[0].entries("ada")
+    said = [entry.event.text or "" for entry in entries if isinstance(entry.event, UserUttered)]
+    await asyncio.gather(*(store.close() for store in stores))
+
+    assert sorted(said) == sorted(f"{who} {number}" for who in range(3) for number in range(30))
+    assert [entry.seq for entry in entries] == list(range(1, 361))
+    for who in range(3):
+        own = [text for text in said if text.startswith(f"{who} ")]
+        assert own == [f"{who} {number}" for number in range(30)]
+    assert conflicts > 0
+
+
+async def test_rasa_tables_stay_untouched(cluster: Cluster) -> None:
+    """A Rasa tracker store in the same database is neither read nor changed."""
+    connection = await asyncpg.connect(cluster.dsn)
+    await connection.execute("CREATE TABLE events (id SERIAL PRIMARY KEY, sender_id VARCHAR(255), data TEXT)")
+    await connection.execute("INSERT INTO events (sender_id, data) VALUES ('ada', '{}')")
+    store = PostgresqlStore(cluster.dsn)
+    await store.open()
+    await store.append(turn(empty()))
+    await store.erase("ada", new_epoch=None)
+    await store.close()
+
+    assert await connection.fetchval("SELECT count(*) FROM public.events") == 1
+    await connection.close()
+
+
+@pytest.mark.parametrize(("revision", "code"), [("0000", "store_schema_old"), ("9999", "store_schema_new")])
+async def test_other_revisions_are_not_opened(cluster: Cluster, revision: str, code: str) -> None:
+    """Tables of another version are refused with the way on."""
+    schema = f"revision{revision}"
+    await upgrade_postgresql(cluster.dsn, schema=schema)
+    connection = await asyncpg.connect(cluster.dsn)
+    await connection.execute(f"UPDATE {schema}.alembic_version SET version_num = $1", revision)  # noqa: S608
+    await connection.close()
+    with pytest.raises(StoreError) as refused:
+        await PostgresqlStore(cluster.dsn, schema=schema).open()
+
+    assert refused.value.code == code
+
+
+async def test_unreachable_databases(cluster: Cluster) -> None:
+    """No server, no such database: one code, at the start."""
+    for dsn in ("postgresql://127.0.0.1:1/nothing", cluster.dsn.replace("/postgres?", "/missing?")):
+        with pytest.raises(StoreError) as refused:
+            await PostgresqlStore(dsn).open()
+        assert refused.value.code == "store_unreachable"

@@ -1,0 +1,67 @@
+"""A real PostgreSQL for tests: a throw-away cluster that listens on a socket in a temporary folder."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ACCOUNT = "postgres"
+"""PostgreSQL refuses to run as root; root's tests run it as this account, which the Debian package makes."""
+
+
+def programs() -> Path | None:
+    """Return the folder of PostgreSQL's server programs, None when it is not installed."""
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).parent
+    return next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+
+
+class Cluster:
+    """One database server.
+
+    Args:
+        folder: an empty folder, which others may enter.
+        bin_folder: where PostgreSQL's programs are.
+        durable: sync commits, as a server in earnest does.
+    """
+
+    def __init__(self, folder: Path, bin_folder: Path, *, durable: bool) -> None:
+        self._data = folder / "data"
+        self._bin = bin_folder
+        self._options = f"-k {folder} -c listen_addresses='' -c fsync={'on' if durable else 'off'}"
+        self._as = []
+        if os.geteuid() == 0:
+            shutil.chown(folder, ACCOUNT)
+            self._as = ["runuser", "-u", ACCOUNT, "--"]
+        self.dsn = f"postgresql://{ACCOUNT}@/postgres?host={folder}"
+        self._run("initdb", "-U", ACCOUNT, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [*self._as, str(self._bin / program), "-D", str(self._data), *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd="/", timeout=60)
+
+    def start(self) -> None:
+        """Start, and return when connections are accepted."""
+        log = str(self._data.parent / "log")
+        self._run("pg_ctl", "-w", "-l", log, "-o", self._options, "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop: `fast` ends connections, `immediate` is as good as a crash."""
+        self._run("pg_ctl", "-w", "-m", mode, "stop")
+
+
+@contextmanager
+def running(folder: Path, bin_folder: Path, *, durable: bool = False) -> Iterator[Cluster]:
+    """Run a new cluster in a folder."""
+    for path in (folder, *folder.parents):  # pytest's folders are its user's alone
+        if path.stat().st_uid == os.geteuid() and path.stat().st_mode & 0o011 == 0:
+            path.chmod(path.stat().st_mode | 0o011)
+    cluster = Cluster(folder, bin_folder, durable=durable)
+    cluster.start()
+    try:
+        yield cluster
+    finally:
+        cluster.stop("immediate")
