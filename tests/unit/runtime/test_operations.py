@@ -1,0 +1,141 @@
+"""What is done to a conversation from outside, and trackers read from the log."""
+
+import time
+
+import pytest
+
+from manent.core.errors import RequestError
+from manent.core.events import ActionExecuted, BotUttered, Restarted, SlotSet, UserUttered
+from manent.runtime import operations, reading
+from manent.runtime.reading import Verbosity
+from manent.stores.memory import MemoryStore
+from small_talk import assistant, message, opened, say, shown
+
+
+async def test_trigger_is_answered_and_not_the_visitors_word() -> None:
+    """A trigger makes the bot speak; the visitor sees what it says, and not the trigger."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        entries = await operations.trigger(conversations.get("ada"), "name", {"who": "Bob"})
+        page = await store.page("ada", limit=10)
+
+    assert shown(entries) == ["Hello, Bob."]
+    assert page is not None
+    assert shown(list(page.entries)) == ["Hello, Bob."]
+
+
+async def test_execute_runs_one_action() -> None:
+    """One action runs, with the policy it is said to come from; nothing is predicted after it."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        await say(conversations, "hello")
+        entries = await operations.execute(conversations.get("ada"), "utter_ping", policy="me", confidence=0.5)
+        events = [entry.event for entry in await store.entries("ada")]
+        with pytest.raises(RequestError) as refused:
+            await operations.execute(conversations.get("ada"), "utter_nothing")
+
+    assert shown(entries) == ["Ping."]
+    actions = [event for event in events if isinstance(event, ActionExecuted)]
+    assert (actions[-1].name, actions[-1].policy, actions[-1].confidence) == ("utter_ping", "me", 0.5)
+    assert refused.value.code == "unknown_action"
+
+
+async def test_logged_message_fills_slots_and_is_not_answered() -> None:
+    """A message that is only recorded fills its slots; the bot says nothing."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        await operations.log_message(conversations.get("ada"), message("I am Ada"))
+        found = await reading.read(store, assistant(), "ada")
+        events = [entry.event for entry in await store.entries("ada")]
+
+    assert found is not None
+    assert found.tracker.slots()["who"] == "Ada"
+    assert not any(isinstance(event, BotUttered) for event in events)
+
+
+async def test_posted_events_are_in_the_state_and_the_order() -> None:
+    """Events from outside count at once; bot events among them are seen, user events are not."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        entries = await operations.apply_events(
+            conversations.get("ada"),
+            [SlotSet(name="who", value="Eve"), UserUttered(text="hi"), BotUttered(text="From outside.")],
+        )
+        answer = shown(await say(conversations, "/name"))
+
+    assert shown(entries) == ["From outside."]
+    assert answer[-1] == "Hello, Eve."
+
+
+async def test_replaced_log_is_another_one() -> None:
+    """The new events are all there is, under another epoch; the conversation goes on from them."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        await say(conversations, "I am Ada")
+        before = await store.head("ada")
+        await operations.replace_events(conversations.get("ada"), [SlotSet(name="who", value="Eve")])
+        after = await store.head("ada")
+        slots = (await reading.read(store, assistant(), "ada") or pytest.fail("gone")).tracker.slots()
+
+    assert before is not None
+    assert after is not None
+    assert (after.version, after.epoch != before.epoch, slots["who"]) == (1, True, "Eve")
+
+
+async def test_unknown_conversation_reads_as_none() -> None:
+    """There is nothing to read where nobody spoke."""
+    async with opened(MemoryStore()) as conversations:
+        assert await reading.read(conversations.store, assistant(), "nobody") is None
+
+
+async def test_empty_conversation_shows_the_session_it_will_begin() -> None:
+    """A conversation without events is shown with a session start, which is not saved."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        await conversations.create("ada")
+        found = await reading.read(store, assistant(), "ada", verbosity=Verbosity.ALL)
+        head = await store.head("ada")
+
+    assert found is not None
+    assert [type(event).__name__ for event in found.events or ()] == [
+        "ActionExecuted",
+        "SessionStarted",
+        "ActionExecuted",
+    ]
+    assert head is not None
+    assert head.version == 0
+
+
+async def test_verbosity_chooses_events() -> None:
+    """None, those that still apply, those after the last restart, or all."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        await say(conversations, "hello")
+        await say(conversations, "/restart")
+        await say(conversations, "count")
+        found = {
+            verbosity: await reading.read(store, assistant(), "ada", verbosity=verbosity) for verbosity in Verbosity
+        }
+        total = len(await store.entries("ada"))
+
+    events = {verbosity: one.events if one is not None else () for verbosity, one in found.items()}
+    assert events[Verbosity.NONE] is None
+    assert len(events[Verbosity.ALL] or ()) == total
+    after = events[Verbosity.AFTER_RESTART] or ()
+    assert not any(isinstance(event, Restarted) for event in after)
+    assert [event.text for event in after if isinstance(event, UserUttered)] == ["count"]
+    assert len(events[Verbosity.APPLIED] or ()) == len(after) - 2
+
+
+async def test_until_shows_the_past() -> None:
+    """A tracker as of a time knows nothing of what came later."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        await say(conversations, "hello")
+        then = time.time()
+        await say(conversations, "I am Ada")
+        found = await reading.read(store, assistant(), "ada", verbosity=Verbosity.ALL, until=then)
+
+    assert found is not None
+    assert found.tracker.slots()["who"] is None
+    assert [event.text for event in found.events or () if isinstance(event, UserUttered)] == ["hello"]

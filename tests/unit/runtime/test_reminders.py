@@ -1,0 +1,170 @@
+"""Reminders: on time, once, not when they have become void, and after a restart."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from manent.core.events import Json, ReminderScheduled, Restarted, SessionStarted, UserUttered
+from manent.core.log import LogEntry, Reminder
+from manent.runtime import operations
+from manent.runtime.conversations import Conversations
+from manent.runtime.due import changes_of, is_void
+from manent.runtime.ports import ActionCall, ActionResult, ConversationStore
+from manent.runtime.reminders import Reminders
+from manent.stores.memory import MemoryStore
+from manent.stores.sqlite import SqliteStore
+from small_talk import Actions, home, message, opened, say, shown, until
+
+SOON = 0.15
+
+
+def schedules(after_s: float = SOON, **fields: object) -> Actions:
+    """An action that schedules a reminder."""
+
+    def work(_: ActionCall) -> ActionResult:
+        due = dt.datetime.fromtimestamp(time.time() + after_s, dt.UTC).isoformat()
+        event: Json = {"event": "reminder", "intent": "ping", "date_time": due, "name": "tea", **fields}
+        return ActionResult(events=(event,))
+
+    return Actions(work=work)
+
+
+@contextlib.asynccontextmanager
+async def ticking(store: ConversationStore, actions: Actions) -> AsyncIterator[Conversations]:
+    """Conversations of one process with their clock."""
+    async with opened(store, actions) as conversations:
+        reminders = Reminders(conversations)
+        await reminders.open()
+        try:
+            yield conversations
+        finally:
+            await reminders.close()
+
+
+async def pings(store: ConversationStore) -> int:
+    """How often the conversation was reminded."""
+    entries = await store.entries("ada")
+    return sum(isinstance(entry.event, UserUttered) and entry.event.text == "EXTERNAL: ping" for entry in entries)
+
+
+async def test_reminder_fires_once_and_on_time() -> None:
+    """The bot speaks when the reminder is due, not before, and only once; nobody sees the trigger itself."""
+    store = MemoryStore()
+    async with ticking(store, schedules()) as conversations:
+        await say(conversations, "work")
+        assert await pings(store) == 0
+        await asyncio.sleep(SOON + 0.3)
+        page = await store.page("ada", limit=10)
+
+    assert page is not None
+    assert shown(list(page.entries)) == ["work", "Ping."]
+    assert await pings(store) == 1
+    assert await store.next_reminder() is None
+
+
+async def test_two_servers_fire_one_reminder_once() -> None:
+    """Of two servers on one store one acts on a reminder."""
+    store = MemoryStore()
+    async with ticking(store, schedules()) as one, ticking(store, Actions()):
+        await say(one, "work")
+        await asyncio.sleep(SOON + 0.5)
+        assert await pings(store) == 1
+
+
+async def test_reminder_survives_a_restart(tmp_path: Path) -> None:
+    """A reminder that became due while no server ran fires at the next start."""
+    path = tmp_path / "conversations.db"
+    conversations = home(SqliteStore(path), schedules())
+    await conversations.open()
+    await say(conversations, "work")
+    await conversations.close()
+    await asyncio.sleep(SOON)
+    store = SqliteStore(path)
+    async with ticking(store, Actions()):
+        async with asyncio.timeout(3.0):
+            while await pings(store) == 0:  # noqa: ASYNC110  # the store has no event
+                await asyncio.sleep(0.02)
+
+    await store.close()
+
+
+async def test_message_kills_a_reminder() -> None:
+    """A message after it makes a reminder void, unless it was to be kept."""
+    killed, kept = MemoryStore(), MemoryStore()
+    async with (
+        ticking(killed, schedules()) as one,
+        ticking(kept, schedules(kill_on_user_msg=False)) as other,
+    ):
+        for conversations in (one, other):
+            await say(conversations, "work")
+            await say(conversations, "hello")
+        await asyncio.sleep(SOON + 0.3)
+
+    assert (await pings(killed), await pings(kept)) == (0, 1)
+    assert await killed.next_reminder() is None
+
+
+async def test_same_name_in_two_conversations() -> None:
+    """A name belongs to its conversation: two conversations are both reminded."""
+    store = MemoryStore()
+    async with ticking(store, schedules()) as conversations:
+        await asyncio.gather(say(conversations, "work", "ada"), say(conversations, "work", "bob"))
+        await asyncio.sleep(SOON + 0.3)
+        page = await store.page("bob", limit=10)
+
+    assert page is not None
+    assert shown(list(page.entries)) == ["work", "Ping."]
+    assert await pings(store) == 1
+
+
+async def test_posted_reminders_count_only_with_side_effects() -> None:
+    """Reminder events that are brought in from outside are history, unless they are asked to have effects."""
+    store = MemoryStore()
+    due = dt.datetime.fromtimestamp(time.time() + 60, dt.UTC).isoformat()
+    events = [ReminderScheduled(intent="ping", date_time=due, name="tea")]
+    async with opened(store) as conversations:
+        await operations.apply_events(conversations.get("ada"), events)
+        assert await store.next_reminder() is None
+        await operations.apply_events(conversations.get("ada"), events, schedules=True)
+        assert await store.next_reminder() == pytest.approx(time.time() + 60, abs=5)
+
+
+async def test_reminder_reaches_the_channel_that_scheduled_it() -> None:
+    """A channel that sends on its own is given what the bot says."""
+    sent: list[tuple[str, list[str | None]]] = []
+
+    class Out:
+        async def send(self, sender_id: str, entries: object) -> None:
+            sent.append((sender_id, shown(entries)))  # type: ignore[arg-type]
+
+    async with ticking(MemoryStore(), schedules()) as conversations:
+        conversations.outputs["callback"] = Out()
+        conversation = conversations.get("ada")
+        ticket = conversation.submit(replace(message("work"), input_channel="callback"))
+        await ticket.finished
+        await until(lambda: bool(sent))
+
+    assert sent == [("ada", ["Ping."])]
+
+
+REMINDER = Reminder(sender_id="ada", name="tea", seq=1, due=1.0, intent="ping")
+
+
+@pytest.mark.parametrize("event", [Restarted(), SessionStarted(), UserUttered(text="hello")])
+def test_what_makes_a_reminder_void(event: Restarted | SessionStarted | UserUttered) -> None:
+    """A restart, a new session or a message make it void; nothing at all does not."""
+    assert is_void(REMINDER, [event])
+    assert not is_void(REMINDER, [])
+
+
+def test_unreadable_time_schedules_nothing() -> None:
+    """A date that is none is left out rather than fired at once."""
+    entries = [LogEntry(seq=1, event=ReminderScheduled(intent="ping", date_time="tomorrow"))]
+
+    assert changes_of("ada", entries, lambda: "rest") == ()

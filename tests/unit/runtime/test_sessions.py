@@ -1,0 +1,248 @@
+"""Protocol 1's requests, without a transport."""
+
+import pytest
+
+from manent.core.errors import RequestError
+from manent.core.events import Json
+from manent.runtime.conversation import Conversation
+from manent.runtime.identity import Admission, Identity
+from manent.runtime.sessions import Joined, Sessions, checked_text, refusal, tell_changed
+from manent.stores.memory import MemoryStore
+from small_talk import opened, say
+
+SECRET = b"0123456789abcdef"
+
+
+def follow(_: Conversation, __: Admission) -> None:
+    """Follow nothing."""
+
+
+async def join(sessions: Sessions, **request: object) -> Json:
+    """Ask for a session."""
+    joined: Joined = await sessions.join({"protocol": 1, "session_id": "ada", **request}, follow)
+    return joined.answer
+
+
+async def test_first_join_makes_an_empty_conversation() -> None:
+    """A new conversation has an epoch, no messages, and is not resumed; joining again finds the same one."""
+    async with opened(MemoryStore()) as conversations:
+        sessions = Sessions(conversations, Identity())
+        first = await join(sessions)
+        second = await join(sessions)
+
+    assert first == second
+    assert (first["resumed"], first["messages"], first["has_more"], first["gap"], first["seq"]) == (
+        False,
+        [],
+        False,
+        False,
+        0,
+    )
+
+
+async def test_join_with_cursor_gets_what_is_newer() -> None:
+    """A cursor gets exactly the events after it, and no gap."""
+    async with opened(MemoryStore()) as conversations:
+        sessions = Sessions(conversations, Identity())
+        await say(conversations, "hello")
+        before = await join(sessions)
+        await say(conversations, "count")
+        after = await join(sessions, cursor={"epoch": before["epoch"], "seq": before["seq"]})
+
+    assert [message.get("message") or message.get("text") for message in after["messages"]] == ["count", "One.", "Two."]
+    assert (after["gap"], after["resumed"]) == (False, True)
+
+
+@pytest.mark.parametrize("cursor", [{"epoch": "other", "seq": 1}, {"epoch": None, "seq": 10_000}])
+async def test_cursor_of_another_log_is_a_gap(cursor: Json) -> None:
+    """Another epoch, or a number beyond the head, gets the newest page and `gap`."""
+    async with opened(MemoryStore()) as conversations:
+        sessions = Sessions(conversations, Identity())
+        await say(conversations, "hello")
+        epoch = (await join(sessions))["epoch"]
+        answer = await join(sessions, cursor={"epoch": cursor["epoch"] or epoch, "seq": cursor["seq"]})
+
+    assert answer["gap"] is True
+    assert len(answer["messages"]) == 2
+
+
+async def test_too_far_behind_is_a_gap_that_pages_fill() -> None:
+    """More news than the limit: the newest page, a gap, and history pages that lead back without a hole."""
+    async with opened(MemoryStore()) as conversations:
+        sessions = Sessions(conversations, Identity())
+        epoch = (await join(sessions))["epoch"]
+        for _ in range(5):
+            await say(conversations, "hello")
+        answer = await join(sessions, cursor={"epoch": epoch, "seq": 0}, limit=3)
+        seen = list(answer["messages"])
+        while answer["has_more"]:
+            answer = await sessions.history({"session_id": "ada", "before": seen[0]["seq"], "limit": 3})
+            seen = answer["messages"] + seen
+
+    assert len(seen) == 10
+    assert [message["prev"] for message in seen] == [0, *(message["seq"] for message in seen[:-1])]
+
+
+async def test_page_never_cuts_an_event() -> None:
+    """The limit counts events: a reply of two parts comes whole."""
+    async with opened(MemoryStore()) as conversations:
+        sessions = Sessions(conversations, Identity())
+        await say(conversations, "count")
+        answer = await join(sessions, limit=1)
+
+    assert [message["id"].partition(".")[2] for message in answer["messages"]] == ["0", "1"]
+    assert answer["has_more"] is True
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        ({"protocol": 2}, "unsupported_protocol"),
+        ({"protocol": True}, "unsupported_protocol"),
+        ({"protocol": 1, "limit": 0}, "bad_request"),
+        ({"protocol": 1, "limit": "many"}, "bad_request"),
+        ({"protocol": 1, "cursor": {"epoch": 1, "seq": 2}}, "bad_request"),
+        ({"protocol": 1, "session_id": 7}, "bad_session_id"),
+        ({"protocol": 1, "session_id": ""}, "bad_session_id"),
+        ({"protocol": 1, "session_id": "x" * 256}, "bad_session_id"),
+    ],
+)
+async def test_bad_session_requests_are_named(request_: Json, code: str) -> None:
+    """What cannot be served is refused with a code that says why."""
+    async with opened(MemoryStore()) as conversations:
+        with pytest.raises(RequestError) as refused:
+            await Sessions(conversations, Identity()).join(request_, follow)
+
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"session_id": "ada", "message": "hi"},
+        {"session_id": "ada", "message": 5, "message_id": "m"},
+        {"session_id": "ada", "message": "hi", "message_id": ""},
+        {"session_id": "ada", "message": "hi", "message_id": "m" * 129},
+        {"session_id": "ada", "message": "hi", "message_id": "m", "title": 1},
+        {"session_id": "ada", "message": "hi", "message_id": "m", "epoch": 1},
+        {"session_id": "ada", "message": "hi", "message_id": "m", "metadata": "x"},
+        {"message": "hi", "message_id": "m"},
+    ],
+)
+async def test_bad_messages_are_refused_before_they_wait(request_: Json) -> None:
+    """A message with a missing or wrong key never enters the mailbox."""
+    async with opened(MemoryStore()) as conversations:
+        with pytest.raises(RequestError) as refused:
+            Sessions(conversations, Identity()).submit(request_, input_channel="socketio")
+
+    assert refused.value.code in ("bad_request", "bad_session_id")
+
+
+async def test_title_of_a_button_is_found() -> None:
+    """A payload that the last bot message offered as a button shows as what was clicked; another one as a payload."""
+    async with opened(MemoryStore()) as conversations:
+        sessions = Sessions(conversations, Identity())
+        await say(conversations, "count")
+        await say(conversations, "/greet")
+        await say(conversations, "/greet")
+        messages = (await join(sessions))["messages"]
+
+    users = [message for message in messages if message["role"] == "user"]
+    assert [user.get("title") for user in users] == [None, "Stop", None]
+    assert [user.get("payload") for user in users] == [None, None, True]
+
+
+async def test_reset_leaves_the_old_conversation() -> None:
+    """A reset begins another conversation; the old one stays readable by whoever may."""
+    async with opened(MemoryStore()) as conversations:
+        sessions = Sessions(conversations, Identity())
+        await say(conversations, "hello")
+        joined = await sessions.reset({"session_id": "ada"}, follow)
+        old = await join(sessions)
+
+    assert joined.answer["session_id"] != "ada"
+    assert joined.answer["messages"] == []
+    assert len(old["messages"]) == 2
+
+
+async def test_erase_in_open_mode_keeps_the_id() -> None:
+    """Erasing leaves nothing but the id, under another epoch; a message for the old epoch is refused."""
+    async with opened(MemoryStore()) as conversations:
+        sessions = Sessions(conversations, Identity())
+        await say(conversations, "hello")
+        before = await join(sessions)
+        _, joined = await sessions.erase({"session_id": "ada"}, follow)
+        late = {"session_id": "ada", "epoch": before["epoch"], "message": "hello", "message_id": "m1"}
+        with pytest.raises(RequestError) as refused:
+            await sessions.submit(late, input_channel="socketio").accepted
+
+    assert joined.answer["session_id"] == "ada"
+    assert joined.answer["epoch"] != before["epoch"]
+    assert joined.answer["messages"] == []
+    assert refused.value.code == "conversation_changed"
+
+
+async def test_erase_in_minted_mode_changes_the_id() -> None:
+    """Where ids are minted, an erased one never comes back."""
+    async with opened(MemoryStore()) as conversations:
+        sessions = Sessions(conversations, Identity(mode="minted", secret=SECRET))
+        first = (await sessions.join({"protocol": 1}, follow)).answer
+        named = {"session_id": first["session_id"], "session_token": first["session_token"]}
+        _, joined = await sessions.erase(named, follow)
+
+        assert await conversations.store.head(first["session_id"]) is None
+    assert joined.answer["session_id"] != first["session_id"]
+    assert joined.answer["session_token"]
+
+
+async def test_followers_are_told_where_it_goes_on() -> None:
+    """Whoever follows a conversation is told of its end, but for the one who ended it."""
+    told: dict[str, Json] = {}
+
+    class Following:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def deliver(self, entries: object) -> None:
+            """Nothing to note."""
+
+        def typing(self, *, on: bool) -> None:
+            """Nothing to note."""
+
+        def changed(self, payload: Json) -> None:
+            """Note."""
+            told[self.name] = payload
+
+        def failed(self, error: object, *, message_id: str | None, seq: int | None) -> None:
+            """Nothing to note."""
+
+    async with opened(MemoryStore()) as conversations:
+        sessions = Sessions(conversations, Identity())
+        one, other = Following("one"), Following("other")
+        conversation = conversations.get("ada")
+        conversation.subscribers += [one, other]
+        joined = await sessions.reset({"session_id": "ada"}, follow)
+        tell_changed(conversation, "reset", joined, but=one)
+
+    assert told == {
+        "other": {
+            "reason": "reset",
+            "session_id": joined.answer["session_id"],
+            "epoch": joined.answer["epoch"],
+        }
+    }
+
+
+def test_refusal_says_when_to_come_back() -> None:
+    """A refusal carries code, sentence and, when it passes, the time to wait."""
+    error = RequestError("busy", "too many", retry_after=2.0)
+
+    assert refusal(error) == {"ok": False, "error": {"code": "busy", "message": "too many", "retry_after": 2.0}}
+
+
+def test_text_is_stripped_and_storable() -> None:
+    """Blanks around a message go; half a character becomes one that can be stored; too long is refused."""
+    assert checked_text("  a \ud800 ", 10) == "a ?"
+    with pytest.raises(RequestError) as refused:
+        checked_text("x" * 11, 10)
+    assert (refused.value.code, refused.value.status) == ("too_long", 413)
