@@ -31,7 +31,7 @@ from manent.runtime.measures import Measures
 from manent.runtime.ports import ActionRunner
 from manent.runtime.reminders import Reminders
 from manent.runtime.sessions import Sessions
-from manent.server import conversations_api, cors, errors, health, logs, metrics, page, sessions_api
+from manent.server import conversations_api, cors, errors, health, logs, metrics, openapi, page, sessions_api
 from manent.server.auth import Guard
 from manent.server.loading import load_assistant
 from manent.server.model_api import ModelApi
@@ -89,6 +89,7 @@ def build(options: ServeOptions) -> Application:
     if options.enable_api:
         routes += [*conversations_api.routes(conversations, guard), *api.routes()]
     routes += metrics.routes(conversations, socketio, guard)
+    routes += openapi.routes(management=options.enable_api)
     routes += page.routes(socketio.options)
 
     @contextlib.asynccontextmanager
