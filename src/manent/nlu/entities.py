@@ -15,17 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manent.core.events import Json
-from manent.core.training_data import EntityMention
 from manent.learn.chain import Chain, Decoder, Sentences, confidences, fit_chain
 from manent.nlu.component import Context, Training
 from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
 from manent.nlu.message import Message
+from manent.nlu.spans import OUTSIDE, find_constraints, read_spans, tag_tokens
 from manent.nlu.vectors import SIZE, WordVectors
 
 FloatArray = NDArray[np.float32]
-BoolArray = NDArray[np.bool_]
 
-OUTSIDE = "O"
 _CACHED_WORDS = 4096
 _OFFSETS = (0, -1, 1, -2, 2)
 _FEW_SENTENCES = 1500
@@ -35,11 +33,10 @@ _RARE_FROM = 20_000
 """Tokens of training data from which features that occur once are left out."""
 
 _repeated = re.compile(r"(.)\1+")
-_separator = "\t"
 
 
 class Labels(msgspec.Struct, kw_only=True):
-    """The tags: `O`, or a position (`B I L U`) and a label of entity, role and group, separated by tabs."""
+    """The tags (see `spans.py`), whether they are BILOU, how many intents the model looks at, where commas split."""
 
     names: list[str]
     bilou: bool
@@ -65,10 +62,14 @@ class EntityExtractor:
         self._atoms = atoms
         self._chain = chain
         self._decoder = Decoder(chain)
+        # What a word's meaning says for itself, the word after it and the word before it, side by side.
+        parts = [chain.dense[part * SIZE : (part + 1) * SIZE] for part in range(3)]
+        weights = (1, _CONTEXT_WEIGHT, _CONTEXT_WEIGHT)
+        self._meaning = np.hstack([part * np.float32(weight) for part, weight in zip(parts, weights, strict=True)])
         self._intent_scores = chain.dense[3 * SIZE :] * _INTENT_WEIGHT
         self._context = context
         self._vectors = vectors
-        self._tags = [_split_tag(tag) for tag in labels.names]
+        self._tags = labels.names
         self._word_scores = functools.lru_cache(maxsize=_CACHED_WORDS)(self._score_word)
         self._before = [self._score_edge(before=True)] * 2
         self._after = [self._score_edge(before=False)] * 2
@@ -88,7 +89,7 @@ class EntityExtractor:
         if not any(path):
             return
         sure = confidences(emissions, self._chain, path).tolist()
-        message.entities += self._entities(message, path, sure)
+        message.entities += self._entities(message, [self._tags[index] for index in path], sure)
 
     def _score(self, message: Message) -> FloatArray:
         count = len(message.words)
@@ -117,18 +118,15 @@ class EntityExtractor:
 
     def _score_word(self, word: str) -> FloatArray:
         """Score what one word says for itself, for the words after and before it…: (offsets, tags)."""
-        vector = self._vectors.words([word])[0]
-        rows = []
-        for offset in _OFFSETS:
-            total = np.zeros(len(self._tags), np.float32)
-            for name in _word_atoms(word, offset, self._context):
-                total += self._row(name)
-            part = {0: 0, -1: 1, 1: 2}.get(offset)
-            if part is not None:
-                weight = 1.0 if part == 0 else _CONTEXT_WEIGHT
-                total += (vector * np.float32(weight)) @ self._chain.dense[part * SIZE : (part + 1) * SIZE]
-            rows.append(total)
-        return np.array(rows, np.float32)
+        size = len(self._tags)
+        scores = np.zeros((len(_OFFSETS), size), np.float32)
+        scores[:3] = (self._vectors.words([word])[0] @ self._meaning).reshape(3, size)
+        places = self._atoms
+        for slot, offset in enumerate(_OFFSETS):
+            known = [places[atom] for atom in _word_atoms(word, offset, self._context) if atom in places]
+            if known:
+                scores[slot] += np.add.reduce(self._chain.sparse[known])
+        return scores
 
     def _score_edge(self, *, before: bool) -> FloatArray:
         """Score what it says that there is no word: before the first one, or after the last."""
@@ -143,33 +141,20 @@ class EntityExtractor:
         place = self._atoms.get(name)
         return 0.0 if place is None else self._chain.sparse[place]
 
-    def _entities(self, message: Message, path: Sequence[int], sure: Sequence[float]) -> list[Json]:
+    def _entities(self, message: Message, path: Sequence[str], sure: Sequence[float]) -> list[Json]:
         tokens = message.tokens or []
         entities: list[Json] = []
-        spans: list[tuple[str, int, int]] = []
-        for place, index in enumerate(path):
-            position, label = self._tags[index]
-            if not label:
-                continue
-            continues = position in "IL" or (not self._labels.bilou and self._joins(place, path))
-            if continues and spans and spans[-1][0] == label and spans[-1][2] == place:
-                spans[-1] = (label, spans[-1][1], place + 1)
-            else:
-                spans.append((label, place, place + 1))
-        for label, first, last in spans:
-            entity, role, group = label.split(_separator)
-            start, end = tokens[first][0], tokens[last - 1][1]
-            confidence = float(np.mean(sure[first:last]))
-            found: Json = {"entity": entity, "start": start, "end": end, "confidence_entity": confidence}
-            if role:
-                found |= {"role": role, "confidence_role": confidence}
-            if group:
-                found |= {"group": group, "confidence_group": confidence}
-            entities.append({**found, "value": message.text[start:end], "extractor": self._name})
+        for span in read_spans(path, message.text, tokens, self._labels.split):
+            start, end = tokens[span.first][0], tokens[span.last - 1][1]
+            confidence = float(np.mean(sure[span.first : span.last]))
+            for entity, role, group in span.labels:
+                found: Json = {"entity": entity, "start": start, "end": end, "confidence_entity": confidence}
+                if role:
+                    found |= {"role": role, "confidence_role": confidence}
+                if group:
+                    found |= {"group": group, "confidence_group": confidence}
+                entities.append({**found, "value": message.text[start:end], "extractor": self._name})
         return entities
-
-    def _joins(self, place: int, path: Sequence[int]) -> bool:
-        return place > 0 and path[place - 1] == path[place]
 
 
 _CONTEXT_WEIGHT = 0.5
@@ -178,10 +163,6 @@ _INTENT_WEIGHT = np.float32(3)
 
 _EAGERNESS = np.float32(0.5)
 """Taken off the score of "no entity" (nats): annotations miss more entities than they invent, and F1 gains by 1."""
-
-
-def _split_tag(tag: str) -> tuple[str, str]:
-    return (tag[0], tag[2:]) if tag != OUTSIDE else ("O", "")
 
 
 def _edge(offset: int) -> str:
@@ -239,27 +220,6 @@ def _message_vectors(message: Message, vectors: WordVectors, chances: FloatArray
     return np.hstack([here, before, after, np.repeat(chances[None] * _INTENT_WEIGHT, len(here), axis=0)])
 
 
-def tag_tokens(tokens: Sequence[tuple[int, int]], mentions: Sequence[EntityMention], *, bilou: bool) -> list[str]:
-    """Write annotations as one tag per token; a later mention of the same tokens loses."""
-    tags = [OUTSIDE] * len(tokens)
-    for mention in mentions:
-        places = [place for place, (start, end) in enumerate(tokens) if start < mention.end and end > mention.start]
-        if not places or any(tags[place] != OUTSIDE for place in places):
-            continue
-        label = _separator.join((mention.entity, mention.role or "", mention.group or ""))
-        for place in places:
-            tags[place] = f"{_position(place, places, bilou=bilou)}-{label}"
-    return tags
-
-
-def _position(place: int, places: Sequence[int], *, bilou: bool) -> str:
-    if not bilou:
-        return "I"
-    if len(places) == 1:
-        return "U"
-    return "B" if place == places[0] else "L" if place == places[-1] else "I"
-
-
 def train_entities(options: Json, training: Training, *, use_intents: bool) -> dict[str, bytes]:
     """Train an extractor on the annotated examples.
 
@@ -305,7 +265,7 @@ def train_entities(options: Json, training: Training, *, use_intents: bool) -> d
         tags=np.array([number[tag] for tags in tagged for tag in tags], np.int64),
         lengths=np.array([len(tags) for tags in tagged], np.int64),
     )
-    allowed, start, end = _constraints(names, bilou=bilou)
+    allowed, start, end = find_constraints(names, bilou=bilou)
     chain = fit_chain(
         data,
         len(names),
@@ -342,15 +302,3 @@ def load_entities(name: str, files: Files, context: Context) -> EntityExtractor:
     return EntityExtractor(
         name=name, labels=labels, atoms=atoms, chain=Chain(**arrays), vectors=context.vectors(), context=context
     )
-
-
-def _constraints(names: Sequence[str], *, bilou: bool) -> tuple[BoolArray, BoolArray, BoolArray]:
-    """Say which tags may follow each other, come first, come last."""
-    count = len(names)
-    if not bilou:
-        return np.ones((count, count), np.bool_), np.ones(count, np.bool_), np.ones(count, np.bool_)
-    opens = np.array([name[0] in "BI" for name in names])
-    goes_on = np.array([name[0] in "IL" for name in names])
-    label = np.array([_split_tag(name)[1] for name in names])
-    allowed = (opens[:, None] == goes_on[None]) & (~opens[:, None] | (label[:, None] == label[None]))
-    return allowed, ~goes_on, ~opens

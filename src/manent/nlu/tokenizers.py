@@ -17,8 +17,6 @@ UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "km", "my"})
 """Languages that are written without blanks between words."""
 
 OPTIONS: Mapping[str, Any] = {
-    "intent_tokenization_flag": False,
-    "intent_split_symbol": "_",
     "token_pattern": None,
 }
 
@@ -45,10 +43,6 @@ def _load_whitespace(options: Json, _: Files, context: Context) -> Component:
     return Tokenizer(character_tokens if unspaced else whitespace_tokens, options["token_pattern"])
 
 
-def _load_characters(options: Json, _: Files, __: Context) -> Component:
-    return Tokenizer(character_tokens, options["token_pattern"])
-
-
 def _load_jieba(options: Json, _: Files, __: Context) -> Component:
     if importlib.util.find_spec("jieba") is None:
         return Tokenizer(character_tokens, options["token_pattern"])
@@ -71,16 +65,10 @@ def _train_jieba(options: Json, training: Training) -> Files:
     return {}
 
 
-def check_pattern(pattern: object) -> str | None:
-    """Return the pattern if it compiles.
-
-    Raises:
-        ProjectError: it doesn't.
-    """
-    if pattern is None:
-        return None
+def _train(options: Json, _: Training) -> Files:
+    pattern = options["token_pattern"]
     try:
-        re.compile(str(pattern))
+        re.compile(str(pattern or ""))
     except re.error as error:
         raise ProjectError(
             [
@@ -94,10 +82,9 @@ def check_pattern(pattern: object) -> str | None:
                 )
             ]
         ) from error
-    return str(pattern)
+    return {}
 
 
-_IDLE = frozenset({"prefix_separator_symbol"})
-WHITESPACE = Kind(load=_load_whitespace, options=OPTIONS, idle=_IDLE)
-CHARACTERS = Kind(load=_load_characters, options=OPTIONS, idle=_IDLE)
+_IDLE = frozenset({"prefix_separator_symbol", "intent_tokenization_flag", "intent_split_symbol"})
+WHITESPACE = Kind(load=_load_whitespace, train=_train, options=OPTIONS, idle=_IDLE)
 JIEBA = Kind(load=_load_jieba, train=_train_jieba, options={**OPTIONS, "dictionary_path": None}, idle=_IDLE)
