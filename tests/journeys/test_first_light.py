@@ -1,5 +1,6 @@
 """From an empty folder to a conversation that is still there after a crash, with the real command line."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -169,6 +170,22 @@ def test_shell_nlu(project: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert '"name": "greet"' in done.stdout
+
+
+def test_scores(project: Path) -> None:
+    """`test nlu` writes Rasa's reports, of a model or of parts of the data."""
+    done = manent("test", "nlu", cwd=project)
+    crossed = manent("test", "nlu", "--cross-validation", "-f", "2", "--out", "crossed", "--no-plot", cwd=project)
+
+    assert done.returncode == 0, done.stderr
+    assert crossed.returncode == 0, crossed.stderr
+    report = json.loads((project / "results/intent_report.json").read_text())
+    assert report["accuracy"] > 0.95
+    assert report["greet"]["support"] == 12
+    assert (project / "results/intent_confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
+    crossed_report = json.loads((project / "crossed/intent_report.json").read_text())
+    assert 1 / 7 < crossed_report["accuracy"] < report["accuracy"]
+    assert not list((project / "crossed").glob("*.png"))
 
 
 def test_server_imports_nothing_for_training(project: Path) -> None:

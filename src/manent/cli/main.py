@@ -38,6 +38,7 @@ COMMANDS = (
     Command("run actions", "manent.cli.run_actions:run_actions", "Serve the project's custom actions."),
     Command("shell", "manent.cli.shell:shell", "Talk to the assistant on the terminal."),
     Command("shell nlu", "manent.cli.shell:shell_nlu", "See what it understands of what you type."),
+    Command("test nlu", "manent.cli.score_nlu:score_nlu", "Score a model's understanding on annotated examples."),
     Command("data validate", "manent.cli.data_validate:data_validate", "Check the project's files."),
     Command("data migrate", "manent.cli.data_migrate:data_migrate", "Write a project of format 2.0 in format 3.1."),
     Command("conversations list", "manent.cli.conversations:list_conversations", "List who has talked, and when."),
