@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from manent.core.domain import Domain
-from manent.core.errors import ModelError, Problem, ProjectError
+from manent.core.errors import ModelError, ProjectError
 from manent.core.events import Json
 from manent.core.training_data import AssistantConfig, ComponentConfig, Stories
 from manent.dialogue.policies.ensemble import Ensemble
@@ -71,25 +71,12 @@ def train_dialogue(
     """Train the policies; return the files of the model, named `dialogue/…`.
 
     Raises:
-        ProjectError: contradicting rules, incomplete rules, more than one user turn in a rule, …: all at once.
+        ProjectError: rules that contradict each other or a story, incomplete rules: all at once.
     """
     from manent.dialogue.policies.learned_training import train_learned, train_unexpected
 
-    problems: list[Problem] = []
     told = story_sequences(domain, stories)
     rules = rule_sequences(domain, stories.rules)
-    names = [policy.name for policy in config.policies]
-    if domain.forms and names and "RulePolicy" not in names:
-        problems.append(
-            Problem(
-                file="config.yml",
-                line=0,
-                path="policies",
-                code="policies.forms-without-rules",
-                found="no RulePolicy",
-                expected="RulePolicy, because the domain has forms",
-            )
-        )
     trained: list[Json] = []
     files: dict[str, bytes] = {}
     rule_config = next((each for each in config.policies if each.name == "RulePolicy"), None)
@@ -99,9 +86,8 @@ def train_dialogue(
         else RuleOptions(check_for_contradictions=False, enable_fallback_prediction=False)
     )
     ruled = train_rules(domain, Featurizer(domain), options, rules=rules, told=told)
-    problems += ruled.problems
-    if problems:
-        raise ProjectError(problems)
+    if ruled.problems:
+        raise ProjectError(ruled.problems)
     featurizer = Featurizer(domain, ruled.rule_only_slots, ruled.rule_only_loops)
     for number, component in enumerate(config.policies):
         if progress is not None:

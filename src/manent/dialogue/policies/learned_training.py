@@ -15,6 +15,8 @@ from manent.dialogue.stories import Sequence as TrainingSequence
 from manent.learn.softmax import build_features, fit
 
 PENALTY = 0.02
+_SURE_PENALTY = 0.005
+"""Of the model that only says what is unlikely: it may trust the stories more."""
 _ITERATIONS = 80
 _MAX_EXAMPLES = 20_000
 _LENGTHS = (1, 2, 3)
@@ -33,10 +35,10 @@ def train_learned(
 ) -> LearnedPolicy:
     """Learn the next action from the stories."""
     texts = KnownTexts(_texts(stories))
-    examples = dict.fromkeys(_examples(domain, featurizer, stories, options.history))
+    examples = dict.fromkeys(_examples(domain, featurizer, stories, (*_LENGTHS, options.history)))
     least = options.e2e_confidence_threshold
     rows = [(state_features(states, texts, least_similarity=least), action) for states, action in examples]
-    return LearnedPolicy(name, options, _fit(rows[:_MAX_EXAMPLES], [LISTEN]), texts)
+    return LearnedPolicy(name, options, _fit(rows[:_MAX_EXAMPLES], [LISTEN], PENALTY), texts)
 
 
 def train_unexpected(
@@ -46,15 +48,15 @@ def train_unexpected(
     texts = KnownTexts(_texts(stories))
     examples = [
         (states, states[-1].intent)
-        for states, _ in dict.fromkeys(_examples(domain, featurizer, stories, options.history))
+        for states, _ in dict.fromkeys(_examples(domain, featurizer, stories, (options.history,)))
         if states[-1].previous == LISTEN and states[-1].intent is not None
     ]
     rows = [(context_features(states, texts, least_similarity=0.5), intent) for states, intent in examples]
-    model = _fit(rows[:_MAX_EXAMPLES], [])
+    model = _fit(rows[:_MAX_EXAMPLES], [], _SURE_PENALTY)
     lowest: dict[str, float] = {}
     for features, intent in rows:
-        chance = float(model.chances(features)[model.labels.index(intent)])
-        lowest[intent] = min(chance, lowest.get(intent, 1.0))
+        chances = model.chances(features)
+        lowest[intent] = min(float(chances[model.labels.index(intent)] / chances.max()), lowest.get(intent, 1.0))
     return UnexpectedIntentPolicy(options, model, texts, lowest)
 
 
@@ -66,21 +68,21 @@ def _texts(stories: Iterable[TrainingSequence]) -> Iterator[str]:
 
 
 def _examples(
-    domain: Domain, featurizer: Featurizer, stories: Iterable[TrainingSequence], longest: int
+    domain: Domain, featurizer: Featurizer, stories: Iterable[TrainingSequence], lengths: Sequence[int]
 ) -> Iterator[Example]:
-    """Every action of every story with the states before it: as many as there are, and only the newest few."""
+    """Every action of every story with the newest states before it: as many as each length says."""
     for story in stories:
         tracker = Tracker(sender_id="training", domain=domain)
         for event in story.events:
             if isinstance(event, ActionExecuted) and event.name != UNLIKELY and tracker.applied:
                 states = history_of(tracker, featurizer).shown()
                 action = event.name or event.action_text or ""
-                for length in {min(each, len(states), longest) for each in (*_LENGTHS, longest)}:
+                for length in dict.fromkeys(min(each, len(states), max(lengths)) for each in lengths):
                     yield tuple(states[-length:]), action
             tracker.update(event)
 
 
-def _fit(rows: Sequence[tuple[Weighted, str]], always: Iterable[str]) -> LinearModel:
+def _fit(rows: Sequence[tuple[Weighted, str]], always: Iterable[str], penalty: float) -> LinearModel:
     """Fit a linear model; one that knows nothing when there are fewer than two labels to tell apart."""
     labels = list(dict.fromkeys([*always, *(label for _, label in rows)]))
     vocabulary: dict[str, int] = {}
@@ -102,5 +104,5 @@ def _fit(rows: Sequence[tuple[Weighted, str]], always: Iterable[str]) -> LinearM
         len(vocabulary),
     )
     truth = np.array([numbers[label] for _, label in rows], np.int64)
-    model = fit(data, truth, len(labels), penalty=PENALTY, iterations=_ITERATIONS, seed=0)
+    model = fit(data, truth, len(labels), penalty=penalty, iterations=_ITERATIONS, seed=0)
     return LinearModel(vocabulary, labels, model.sparse, model.bias)

@@ -147,24 +147,11 @@ def train_rules(
 ) -> RuleTraining:
     """Compile rules and check them against each other and against the stories (`told`)."""
     problems: list[Problem] = []
-    if options.enable_fallback_prediction and options.core_fallback_action_name not in domain.action_index:
-        problems.append(
-            Problem(
-                file="config.yml",
-                line=0,
-                path="policies.RulePolicy.core_fallback_action_name",
-                code="rule.unknown-fallback-action",
-                found=f'"{options.core_fallback_action_name}"',
-                expected="an action of the domain",
-            )
-        )
-    if options.restrict_rules:
-        problems += [problem for rule in rules for problem in _too_many_turns(rule)]
     entries = _entries(domain, featurizer, rules)
     loop_entries = _loop_entries(domain, featurizer, [*rules, *told])
     loops = _loops(rules) - _loops(told)
     policy = RulePolicy(options, entries, loop_entries)
-    if options.check_for_contradictions and not problems:
+    if options.check_for_contradictions:
         problems += _incomplete(domain, featurizer, rules)
     check = options.check_for_contradictions and not problems
     in_rules: set[_Source] = {*entries, *((form, action) for form in domain.forms for action in (form, LISTEN))}
@@ -188,23 +175,6 @@ def train_rules(
         rule_only_slots=tuple(sorted(_slots(rules) - _slots(told))),
         rule_only_loops=tuple(sorted(loops)),
     )
-
-
-def _too_many_turns(rule: TrainingSequence) -> list[Problem]:
-    turns = [each for each in rule.placed if isinstance(each.event, UserUttered)]
-    if len(turns) < 2:  # noqa: PLR2004 - one turn is allowed
-        return []
-    return [
-        Problem(
-            file=turns[1].where.file,
-            line=turns[1].where.line,
-            path=f"rules.{rule.name}",
-            code="rule.more-than-one-turn",
-            found="a second user turn",
-            expected="at most one in a rule",
-            suggestion="Make it a story, or two rules.",
-        )
-    ]
 
 
 def _entries(domain: Domain, featurizer: Featurizer, rules: Iterable[TrainingSequence]) -> list[RuleEntry]:

@@ -1,7 +1,8 @@
 """UnexpecTEDIntentPolicy: notices a message that no story expects at this point.
 
-It predicts `action_unlikely_intent` (which does nothing but stand in the log) when the intent is far less likely
-after what came before than in any story. Wins only when neither a rule nor a remembered story knows what to do.
+It predicts `action_unlikely_intent` (which does nothing but stand in the log) when another intent is far likelier
+after what came before, and by more than in any story. Wins only when neither a rule nor a remembered story knows
+what to do.
 """
 
 from collections.abc import Mapping
@@ -15,8 +16,10 @@ from manent.dialogue.policies.rule import INTENT_ACTIONS
 from manent.dialogue.states import LISTEN, UNLIKELY, History
 
 PRIORITY = 2
-SLACK = 0.02
-"""Share of the lowest probability that an intent has in the stories, below which it is unexpected."""
+MOST = 0.03
+"""An intent is unexpected at most when it has this share of the likeliest one's probability."""
+SLACK = 0.5
+"""… and when that share is this much below the lowest one that it has in the stories."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ class UnexpectedIntentPolicy:
 
     Args:
         model: its labels are intents.
-        lowest: intent → its lowest probability in the stories.
+        lowest: intent → the lowest share, in the stories, that it has of the likeliest intent's probability.
     """
 
     name = "UnexpecTEDIntentPolicy"
@@ -75,5 +78,5 @@ class UnexpectedIntentPolicy:
             return False
         states = history.shown()[-self.options.history :]
         chances = self.model.chances(context_features(states, self.texts, least_similarity=0.5))
-        chance = float(chances[self.model.labels.index(intent or "")])
-        return chance < lowest * SLACK * (1 - self.options.tolerance)
+        share = float(chances[self.model.labels.index(intent or "")] / chances.max())
+        return share < min(MOST, lowest * SLACK) * (1 - self.options.tolerance)

@@ -1,0 +1,115 @@
+"""Asking back: affirmation, rephrasing, the two-stage fallback, and the revert of the old one."""
+
+from pathlib import Path
+
+import pytest
+
+from manent.core.events import Json
+from manent.core.messages import UserMessage
+from manent.dialogue.model import DialogueModel
+from unit.dialogue.talking import Talk, brief, said, train
+
+DOMAIN = """
+intents: [pay, help, revert, affirmed, rephrase]
+responses:
+  utter_pay: [{text: paying}]
+  utter_help: [{text: helping}]
+  utter_ask_rephrase: [{text: say it differently}]
+  utter_default: [{text: I give up}]
+"""
+DATA = """
+rules:
+  - {rule: pay, steps: [{intent: pay}, {action: utter_pay}]}
+  - {rule: help, steps: [{intent: help}, {action: utter_help}]}
+  - rule: unclear
+    steps: [{intent: nlu_fallback}, {action: action_two_stage_fallback}, {active_loop: action_two_stage_fallback}]
+  - {rule: revert, steps: [{intent: revert}, {action: action_revert_fallback_events}]}
+  - {rule: ask, steps: [{intent: affirmed}, {action: action_default_ask_affirmation}]}
+  - {rule: rephrase, steps: [{intent: rephrase}, {action: action_default_ask_rephrase}]}
+"""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> DialogueModel:
+    """An assistant that asks back."""
+    root: Path = tmp_path_factory.mktemp("unclear")
+    return train(root, domain=DOMAIN, data=DATA)
+
+
+def unclear(talk: Talk) -> list[str]:
+    """Say something that the NLU makes nothing of, but for a guess."""
+    ranking: list[Json] = [{"name": "nlu_fallback", "confidence": 0.3}, {"name": "pay", "confidence": 0.2}]
+    parse_data = {"text": "hm", "intent": ranking[0], "intent_ranking": ranking, "entities": []}
+    turn = talk.turn()
+    return talk.drive(turn, turn.start(UserMessage(sender_id="someone", text="hm", parse_data=parse_data)))
+
+
+def test_asks_for_the_next_best_intent(model: DialogueModel) -> None:
+    """The question names the likeliest intent besides the fallback's own, with buttons to say yes and no."""
+    talk = Talk(model)
+
+    assert said(unclear(talk)) == ["Did you mean 'pay'?"]
+    assert talk.tracker.state.latest_bot is not None
+    buttons = talk.tracker.state.latest_bot.data["buttons"]
+    assert [button["payload"] for button in buttons] == ["/pay", "/out_of_scope"]
+
+
+def test_affirmed(model: DialogueModel) -> None:
+    """After a yes the loop ends, everything is taken back, and the message counts as a sure one."""
+    talk = Talk(model)
+    unclear(talk)
+
+    lines = talk.intent("pay")
+
+    assert lines == [
+        "user pay", "intent", "action_two_stage_fallback", "loop None", "rewind", "action_listen", "user pay", "intent",
+        "utter_pay", "bot paying", "action_listen",
+    ]  # fmt: skip
+    assert talk.tracker.active_loop_name is None
+
+
+def test_denied_then_rephrased(model: DialogueModel) -> None:
+    """After a no the bot asks to rephrase, and answers what is said then."""
+    talk = Talk(model)
+    unclear(talk)
+
+    assert said(talk.intent("out_of_scope")) == ["say it differently"]
+    assert said(talk.intent("help")) == ["helping"]
+
+
+def test_gives_up_after_a_second_denial(model: DialogueModel) -> None:
+    """Denied, rephrased unclearly, denied again: the bot gives up and takes everything back."""
+    talk = Talk(model)
+    unclear(talk)
+    talk.intent("out_of_scope")
+    assert said(unclear(talk)) == ["Did you mean 'pay'?"]
+
+    assert brief(talk.intent("out_of_scope"))[1:] == ["action_two_stage_fallback", "loop None", "bot I give up",
+                                                      "rewind"]  # fmt: skip
+    assert talk.tracker.active_loop_name is None
+
+
+def test_gives_up_when_unclear_twice(model: DialogueModel) -> None:
+    """An unclear answer to the question ends it at once; the next unclear message begins anew."""
+    talk = Talk(model)
+    unclear(talk)
+
+    assert said(unclear(talk)) == ["I give up"]
+    assert said(unclear(talk)) == ["Did you mean 'pay'?"]
+
+
+def test_revert_after_rephrasing(model: DialogueModel) -> None:
+    """The old fallback's revert keeps what the user meant and takes back what was asked."""
+    talk = Talk(model)
+    talk.intent("affirmed")
+    talk.intent("rephrase")
+
+    assert "rewind" in talk.intent("revert")
+
+
+def test_nothing_to_revert(model: DialogueModel) -> None:
+    """Without a question before it the revert does nothing."""
+    talk = Talk(model)
+    talk.intent("pay")
+
+    assert brief(talk.intent("revert")) == ["user revert", "action_revert_fallback_events"]

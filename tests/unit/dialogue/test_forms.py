@@ -1,0 +1,241 @@
+"""Forms, turn by turn, without an event loop."""
+
+from collections.abc import Callable
+
+from manent.core.events import ActionExecuted, SlotSet
+from manent.core.tracker import Tracker
+from manent.dialogue.model import DialogueModel
+from manent.dialogue.steps import CallAction
+from unit.dialogue.talking import Answer, Talk, brief, said, slot
+
+
+def accepting(_: CallAction, __: Tracker) -> Answer:
+    """Validate nothing: what was extracted stands."""
+    return Answer()
+
+
+def validator(judge: Callable[[str, object], object]) -> Callable[[CallAction, Tracker], Answer]:
+    """Return a validator that judges each candidate slot: those that trail the form's own action event."""
+
+    def validate(step: CallAction, _: Tracker) -> Answer:
+        candidates = []
+        for event in reversed(step.trailing):
+            if not isinstance(event, SlotSet):
+                break
+            candidates.append(event)
+        return Answer(events=tuple(slot(each.name, judge(each.name, each.value)) for each in reversed(candidates)))
+
+    return validate
+
+
+def test_whole_form(shop: DialogueModel) -> None:
+    """A form asks for each slot in turn, shows the filled values, and its submit rule runs."""
+    talk = Talk(shop, {"validate_order_form": accepting})
+
+    assert brief(talk.intent("order")) == [
+        "user order", "order_form", "loop order_form", "requested_slot = 'size'", "bot Which size?",
+    ]  # fmt: skip
+    assert brief(talk.intent("inform", size="big")) == [
+        "user inform", "size = 'big'", "order_form", "size = 'big'", "requested_slot = 'amount'", "bot How many big?",
+    ]  # fmt: skip
+    talk.intent("inform", amount=3)
+    assert brief(talk.intent("affirm")) == [
+        "user affirm", "gift = True", "order_form", "gift = True", "requested_slot = None", "loop None",
+        "utter_done", "bot 3 x big, gift True",
+    ]  # fmt: skip
+    assert talk.tracker.active_loop_name is None
+
+
+def test_event_order_of_a_filled_turn(shop: DialogueModel) -> None:
+    """The featurization event stands between the slots and the form's action; the bot listens at the end."""
+    talk = Talk(shop, {"validate_order_form": accepting})
+    talk.intent("order")
+
+    assert talk.intent("inform", size="big") == [
+        "user inform", "size = 'big'", "intent", "order_form", "size = 'big'", "requested_slot = 'amount'",
+        "bot How many big?", "action_listen",
+    ]  # fmt: skip
+
+
+def test_slots_filled_before_are_validated_at_activation(shop: DialogueModel) -> None:
+    """What the opening message fills is extracted once more and shown to the validator."""
+    talk = Talk(shop, {"validate_order_form": validator(lambda _, value: str(value).upper())})
+
+    lines = brief(talk.intent("order", size="big"))
+
+    assert lines[1:] == [
+        "size = 'big'", "order_form", "loop order_form", "size = 'BIG'", "requested_slot = 'amount'",
+        "bot How many BIG?",
+    ]  # fmt: skip
+
+
+def test_validator_that_says_nothing_is_asked_twice(shop: DialogueModel) -> None:
+    """At an activation that fills nothing the validator is called as activation and as first run."""
+    talk = Talk(shop, {"validate_order_form": accepting})
+
+    talk.intent("order")
+
+    assert [call.name for call in talk.calls if isinstance(call, CallAction)] == ["validate_order_form"] * 2
+
+
+def test_validator_sees_candidates_at_the_end(shop: DialogueModel) -> None:
+    """The validator's tracker ends in the requested slot, the form's action and the candidate slots."""
+    talk = Talk(shop, {"validate_order_form": accepting})
+    talk.intent("order")
+    talk.intent("inform", size="big")
+
+    call = talk.calls[-1]
+
+    assert isinstance(call, CallAction)
+    tail = call.trailing[-3:]
+    assert isinstance(tail[0], SlotSet)
+    assert (tail[0].name, tail[0].value) == ("requested_slot", "size")
+    assert isinstance(tail[1], ActionExecuted)
+    assert tail[1].name == "order_form"
+    assert isinstance(tail[2], SlotSet)
+    assert (tail[2].name, tail[2].value) == ("size", "big")
+
+
+def test_refused_value_is_asked_again(shop: DialogueModel) -> None:
+    """A validator that nulls a value, with a word of explanation, makes the form ask again."""
+    refusing = lambda *_: Answer(events=(slot("size", None),), responses=({"text": "No such size."},))  # noqa: E731
+    talk = Talk(shop, {"validate_order_form": refusing})
+    talk.intent("order")
+
+    lines = brief(talk.intent("inform", size="huge"))
+
+    assert lines[2:] == [
+        "order_form", "bot No such size.", "size = None", "requested_slot = 'size'", "bot Which size?",
+    ]  # fmt: skip
+    assert talk.tracker.get_slot("size") is None
+
+
+def test_message_with_nothing_for_the_form_is_rejected(shop: DialogueModel) -> None:
+    """Small talk in a form is answered by its rule, and the form asks again."""
+    talk = Talk(shop, {"validate_order_form": accepting})
+    talk.intent("order")
+
+    lines = brief(talk.intent("chat"))
+
+    assert lines == [
+        "user chat", "rejected order_form", "utter_chat", "bot Nice weather.", "order_form",
+        "requested_slot = 'size'", "bot Which size?",
+    ]  # fmt: skip
+
+
+def test_unknown_message_in_a_form_falls_back(shop: DialogueModel) -> None:
+    """A message that nothing answers is taken back; the form stays as it was."""
+    talk = Talk(shop, {"validate_order_form": accepting})
+    talk.intent("order")
+
+    lines = brief(talk.intent("odd"))
+
+    assert lines == ["user odd", "rejected order_form", "action_default_fallback", "bot Pardon?", "rewind"]
+    assert talk.tracker.active_loop_name == "order_form"
+    assert talk.tracker.requested_slot == "size"
+
+
+def test_story_interrupts_and_returns(shop: DialogueModel) -> None:
+    """A story that asks whether to go on returns to the form, which does not take that answer for its own."""
+    talk = Talk(shop, {"validate_order_form": accepting})
+    talk.intent("order")
+    talk.intent("inform", size="big")
+    talk.intent("inform", amount=2)
+    assert talk.tracker.requested_slot == "gift"
+
+    assert said(talk.intent("stop")) == ["Shall we go on?"]
+    lines = talk.intent("affirm")
+
+    assert lines == [
+        "user affirm", "interrupted", "intent", "order_form", "requested_slot = 'gift'", "bot A gift?", "action_listen",
+    ]  # fmt: skip
+    assert talk.tracker.get_slot("gift") is None
+    assert said(talk.intent("deny")) == ["2 x big, gift False"]
+
+
+def test_story_interrupts_and_leaves(shop: DialogueModel) -> None:
+    """A story that ends the form deactivates it, and the slots stay."""
+    talk = Talk(shop, {"validate_order_form": accepting})
+    talk.intent("order")
+    talk.intent("inform", size="big")
+    talk.intent("stop")
+
+    lines = brief(talk.intent("deny"))
+
+    assert lines == ["user deny", "action_deactivate_loop", "loop None", "requested_slot = None", "utter_bye",
+                     "bot Bye."]  # fmt: skip
+    assert talk.tracker.get_slot("size") == "big"
+
+
+def test_validator_chooses_the_next_slot(shop: DialogueModel) -> None:
+    """A validator may name the next slot; the form then asks for that one, and records it once."""
+    choosing = lambda *_: Answer(events=(slot("requested_slot", "gift"),))  # noqa: E731
+    talk = Talk(shop, {"validate_order_form": choosing})
+
+    lines = brief(talk.intent("order"))
+
+    assert lines[1:] == ["order_form", "loop order_form", "requested_slot = 'gift'", "bot A gift?"]
+
+
+def test_validator_ends_the_form_early(shop: DialogueModel) -> None:
+    """A validator that wants no further slot ends the form; the submit rule runs."""
+    talk = Talk(shop, {"validate_order_form": accepting})
+    talk.intent("order")
+    talk.actions = {"validate_order_form": lambda *_: Answer(events=(slot("requested_slot", None), slot("size", "s")))}
+
+    lines = brief(talk.intent("inform", size="s"))
+
+    assert lines[2:] == [
+        "order_form", "requested_slot = None", "size = 's'", "requested_slot = None", "loop None", "utter_done",
+        "bot None x s, gift None",
+    ]  # fmt: skip
+
+
+def test_failed_validation_keeps_form_and_question(shop: DialogueModel) -> None:
+    """When the validator can't be run, the visitor is told, nothing is filled, and the form asks on."""
+    talk = Talk(shop, {"validate_order_form": accepting})
+    talk.intent("order")
+    talk.actions = {}
+
+    lines = talk.intent("inform", size="big", person="Ann")
+
+    assert lines[0] == "user inform"
+    assert lines[1:] == ["person = 'Ann'", lines[2], "action_listen"]
+    assert lines[2].startswith("bot Sorry")
+    assert talk.tracker.get_slot("size") is None
+    assert talk.tracker.requested_slot == "size"
+    assert talk.tracker.active_loop_name == "order_form"
+
+    talk.actions = {"validate_order_form": accepting}
+    assert said(talk.intent("inform", size="big")) == ["How many big?"]
+
+
+def test_failed_validation_at_activation_opens_nothing(shop: DialogueModel) -> None:
+    """A form whose opening could not be validated is not active; the request can be repeated."""
+    talk = Talk(shop)
+
+    talk.intent("order", size="big")
+    assert talk.tracker.active_loop_name is None
+    assert talk.tracker.get_slot("size") is None
+
+    talk.actions = {"validate_order_form": accepting}
+    assert said(talk.intent("order", size="big")) == ["How many big?"]
+
+
+def test_candidates_wait_for_their_validation(shop: DialogueModel) -> None:
+    """Nothing of a form's turn but the message is committed before its validator has answered."""
+    talk = Talk(shop, {"validate_order_form": accepting})
+    talk.intent("order")
+    committed = len(talk.events)
+    seen: list[int] = []
+
+    def validate(_: CallAction, __: Tracker) -> Answer:
+        seen.append(len(talk.events) - committed)
+        return Answer()
+
+    talk.actions = {"validate_order_form": validate}
+
+    talk.intent("inform", size="big")
+
+    assert seen == [1]
+    assert talk.tracker.version == len(talk.events)

@@ -1,0 +1,194 @@
+"""Policies that learn from stories: memoization, the learned policy, unexpected intents; and the model's files."""
+
+from pathlib import Path
+
+import pytest
+
+from manent.core.errors import ModelError
+from manent.core.events import ActionExecuted, DefinePrevUserUtteredFeaturization
+from manent.dialogue.model import load_dialogue, train_dialogue
+from unit.dialogue.talking import CONFIG, Talk, brief, said, train, write_project
+
+DOMAIN = """
+intents: [hi, pay, yes, no, bye, lost]
+responses:
+  utter_hi: [{text: hi}]
+  utter_sure: [{text: sure}]
+  utter_paid: [{text: paid}]
+  utter_kept: [{text: kept}]
+  utter_bye: [{text: bye}]
+  utter_default: [{text: pardon}]
+"""
+STORIES = """
+stories:
+  - story: pay
+    steps: [{intent: hi}, {action: utter_hi}, {intent: pay}, {action: utter_sure}, {checkpoint: asked}]
+  - story: done
+    steps: [{checkpoint: asked}, {intent: "yes"}, {action: utter_paid}]
+  - story: kept
+    steps: [{checkpoint: asked}, {intent: "no"}, {action: utter_kept}]
+  - story: leave
+    steps: [{or: [{intent: bye}, {intent: lost}]}, {action: utter_bye}]
+"""
+SPOKEN = """
+stories:
+  - story: seashells
+    steps:
+      - user: "can I pay with seashells"
+      - bot: "We only take real money."
+  - story: hello
+    steps: [{intent: hi}, {action: utter_hi}]
+"""
+
+
+def with_policies(*policies: str) -> str:
+    """Return a configuration with these policies."""
+    return CONFIG.replace("[{name: MemoizationPolicy}, {name: RulePolicy}]", f"[{', '.join(policies)}]")
+
+
+RULES = "{name: RulePolicy}"
+
+
+def test_memoization_follows_a_story(tmp_path: Path) -> None:
+    """A conversation that goes as a story, through its checkpoints, is answered as the story says."""
+    talk = Talk(train(tmp_path, domain=DOMAIN, data=STORIES))
+
+    assert said(talk.intent("hi")) == ["hi"]
+    assert said(talk.intent("pay")) == ["sure"]
+    assert said(talk.intent("no")) == ["kept"]
+
+
+def test_alternatives_are_stories_of_their_own(tmp_path: Path) -> None:
+    """Each alternative of an `or` begins the story."""
+    model = train(tmp_path, domain=DOMAIN, data=STORIES)
+
+    assert said(Talk(model).intent("bye")) == ["bye"]
+    assert said(Talk(model).intent("lost")) == ["bye"]
+
+
+def test_memoization_knows_nothing_else(tmp_path: Path) -> None:
+    """Plain memoization does not find a story's beginning after something else was said."""
+    talk = Talk(train(tmp_path, domain=DOMAIN, data=STORIES))
+    talk.intent("bye")
+
+    assert said(talk.intent("hi")) == ["pardon"]
+
+
+def test_augmented_memoization_forgets(tmp_path: Path) -> None:
+    """The augmented one lets go of what was before, and finds it."""
+    talk = Talk(
+        train(tmp_path, domain=DOMAIN, data=STORIES, config=with_policies("{name: AugmentedMemoizationPolicy}", RULES))
+    )
+    talk.intent("bye")
+
+    assert said(talk.intent("hi")) == ["hi"]
+    assert said(talk.intent("pay")) == ["sure"]
+
+
+def test_unhandled_message_does_not_disturb(tmp_path: Path) -> None:
+    """A message that fell back was taken back, so the story goes on."""
+    talk = Talk(train(tmp_path, domain=DOMAIN, data=STORIES))
+    talk.intent("hi")
+
+    assert said(talk.intent("no")) == ["pardon"]
+    assert said(talk.intent("pay")) == ["sure"]
+
+
+def test_history_limit(tmp_path: Path) -> None:
+    """With a limit only the newest states have to match."""
+    policy = "{name: MemoizationPolicy, max_history: 2}"
+    talk = Talk(train(tmp_path, domain=DOMAIN, data=STORIES, config=with_policies(policy, RULES)))
+    for intent in ("hi", "pay", "yes"):
+        talk.intent(intent)
+
+    assert said(talk.intent("bye")) == ["pardon"]
+
+
+def test_learned_policy_goes_beyond_the_stories(tmp_path: Path) -> None:
+    """What a message means in the stories is found in conversations that no story has."""
+    config = with_policies("{name: MemoizationPolicy}", RULES, "{name: TEDPolicy, max_history: 5}")
+    talk = Talk(train(tmp_path, domain=DOMAIN, data=STORIES, config=config))
+    talk.intent("bye")
+
+    assert said(talk.intent("hi")) == ["hi"]
+    assert said(talk.intent("pay")) == ["sure"]
+    assert said(talk.intent("yes")) == ["paid"]
+    action = next(event for event in talk.events if isinstance(event, ActionExecuted) and event.name == "utter_hi")
+    assert action.policy == "TEDPolicy"
+
+
+def test_learned_policy_has_no_opinion_on_the_unknown(tmp_path: Path) -> None:
+    """An intent that no story has is left to the fallback."""
+    config = with_policies("{name: TEDPolicy}", RULES)
+    talk = Talk(train(tmp_path, domain=DOMAIN, data=STORIES, config=config))
+
+    assert said(talk.intent("out_of_scope")) == ["pardon"]
+    assert said(talk.say("gibberish", None)) == ["pardon"]
+
+
+def test_text_of_a_story(tmp_path: Path) -> None:
+    """A message near to a story's text is answered by the story, whatever intent the NLU found."""
+    config = with_policies("{name: MemoizationPolicy}", RULES, "{name: TEDPolicy}")
+    talk = Talk(train(tmp_path, domain=DOMAIN, data=SPOKEN, config=config))
+
+    lines = brief(talk.say("can I pay with sea shells", "hi"))
+
+    assert lines[1:] == ["text", "says We only take real money.", "bot We only take real money."]
+    assert any(isinstance(event, DefinePrevUserUtteredFeaturization) for event in talk.events)
+    assert said(talk.say("hello", "hi")) == ["hi"]
+
+
+def test_unexpected_intent_is_noted(tmp_path: Path) -> None:
+    """An intent that the stories have elsewhere only is noted before it is answered."""
+    many = "stories:\n" + "".join(
+        f"  - story: s{number}\n    steps: [{{intent: hi}}, {{action: utter_hi}}, {{intent: pay}},"
+        f' {{action: utter_sure}}, {{intent: "yes"}}, {{action: utter_paid}}]\n'
+        for number in range(3)
+    )
+    config = with_policies("{name: UnexpecTEDIntentPolicy}", RULES, "{name: TEDPolicy}")
+    talk = Talk(train(tmp_path, domain=DOMAIN, data=many, config=config))
+
+    expected = talk.intent("hi")
+    unexpected = talk.intent("yes")
+
+    assert "action_unlikely_intent" not in expected
+    assert "action_unlikely_intent" in unexpected
+    assert said(unexpected) == ["paid"]
+
+
+def test_unexpected_intents_can_be_ignored(tmp_path: Path) -> None:
+    """An intent on the list, and any with full tolerance, is never unexpected."""
+    for option in ("ignore_intents_list: [yes]", "tolerance: 1.0"):
+        config = with_policies(f"{{name: UnexpecTEDIntentPolicy, {option}}}", RULES, "{name: TEDPolicy}")
+        talk = Talk(train(tmp_path, domain=DOMAIN, data=STORIES, config=config))
+        talk.intent("hi")
+        assert "action_unlikely_intent" not in talk.intent("yes")
+
+
+def test_training_is_repeatable(tmp_path: Path) -> None:
+    """The same project gives the same files, byte by byte."""
+    config = with_policies("{name: MemoizationPolicy}", RULES, "{name: TEDPolicy}", "{name: UnexpecTEDIntentPolicy}")
+    project = write_project(tmp_path, domain=DOMAIN, data=STORIES, config=config)
+
+    first = train_dialogue(project.config, project.domain, project.stories)
+
+    assert first == train_dialogue(project.config, project.domain, project.stories)
+    assert all(name.startswith("dialogue/") for name in first)
+
+
+def test_damaged_files_are_refused(tmp_path: Path) -> None:
+    """A model without its files, or with others, says so."""
+    config = with_policies("{name: TEDPolicy}", RULES)
+    project = write_project(tmp_path, domain=DOMAIN, data=STORIES, config=config)
+    files = train_dialogue(project.config, project.domain, project.stories)
+
+    for damage in ({}, {**files, "dialogue/policies.json": b"{}"}, {**files, "dialogue/policy_0.safetensors": b"x"}):
+        with pytest.raises(ModelError):
+            load_dialogue(damage, project.domain)
+
+
+def test_no_policies_no_answers(tmp_path: Path) -> None:
+    """An assistant without stories and rules still listens."""
+    talk = Talk(train(tmp_path, domain=DOMAIN))
+
+    assert said(talk.intent("hi")) == ["pardon"]

@@ -1,0 +1,136 @@
+"""What a response says: templates, choice of a variation, the event that comes of it."""
+
+import random
+from typing import Any
+
+import pytest
+
+from manent.core.domain import Domain, Variation
+from manent.core.events import Json
+from manent.dialogue.responses import Responses, Template, bot_event, compile_text
+
+SLOTS: Json = {"name": "Ann", "none": None, "list": [1, 2], "trick": "{name}"}
+
+
+def fill(text: str) -> str:
+    """Compile a template and fill it in."""
+    compiled = compile_text(text)
+    return compiled.fill(SLOTS.__getitem__) if isinstance(compiled, Template) else compiled
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("plain", "plain"),
+        ("{name}", "Ann"),
+        ("Dear {name}, dear {name}", "Dear Ann, dear Ann"),
+        ("{none}", "None"),
+        ("{list}", "[1, 2]"),
+        ("{trick}", "{name}"),
+        ("{{name}}", "{name}"),
+        ('{name} {{"a": 1}}', 'Ann {"a": 1}'),
+        ("{name} and {unknown}", "{name} and {unknown}"),
+        ("a } b { c", "a } b { c"),
+        ("{}", "{}"),
+        ("{", "{"),
+        ("{name.first}", "{name.first}"),
+        ('/set{{"a": "{name}"}}', '/set{"a": "Ann"}'),
+    ],
+)
+def test_template(template: str, text: str) -> None:
+    """Names are filled in, doubled braces become braces, stray ones stay, an unknown name leaves the text alone."""
+    assert fill(template) == text
+
+
+def responses(*variations: Variation) -> Responses:
+    """Return the responses of a domain with one `utter_x`."""
+    return Responses(Domain(responses={"utter_x": variations}))
+
+
+def text_of(known: Responses, slots: Json, channel: str) -> str | None:
+    """Return what `utter_x` says."""
+    message = known.message("utter_x", slots=slots, arguments={}, channel=channel, rng=random.Random(0))  # noqa: S311
+    return message["text"] if message is not None else None
+
+
+HIGH: Json = {"type": "slot", "name": "level", "value": "high"}
+
+
+@pytest.mark.parametrize(
+    ("level", "channel", "text"),
+    [
+        ("high", "socketio", "high on socketio"),
+        ("high", "collector", "high"),
+        ("low", "socketio", "on socketio"),
+        ("low", "collector", "any"),
+        ("HIGH", "collector", "high"),
+        (None, "collector", "any"),
+    ],
+)
+def test_choice(level: Any, channel: str, text: str) -> None:
+    """Conditional variations come before others, the channel's own before those for every channel."""
+    known = responses(
+        Variation(text="any"),
+        Variation(text="on socketio", channel="socketio"),
+        Variation(text="high", conditions=(HIGH,)),
+        Variation(text="high on socketio", conditions=(HIGH,), channel="socketio"),
+    )
+
+    assert text_of(known, {"level": level}, channel) == text
+
+
+def test_no_suitable_variation_says_nothing() -> None:
+    """A response of which no variation suits has no message."""
+    assert text_of(responses(Variation(text="only", conditions=(HIGH,))), {"level": None}, "collector") is None
+
+
+def test_condition_compares_without_conversion() -> None:
+    """The word "true" is not the truth."""
+    known = responses(Variation(text="flag", conditions=({"type": "slot", "name": "f", "value": True},)))
+
+    assert text_of(known, {"f": True}, "collector") == "flag"
+    assert text_of(known, {"f": "true"}, "collector") is None
+    assert text_of(known, {"f": 1}, "collector") is None
+
+
+def test_condition_without_type_is_a_slot() -> None:
+    """A condition that leaves out its type compares a slot all the same."""
+    known = responses(Variation(text="flag", conditions=({"name": "f", "value": "x"},)))
+
+    assert text_of(known, {"f": "x"}, "collector") == "flag"
+
+
+def test_equal_variations_are_drawn_by_lot() -> None:
+    """Among variations that suit equally every one is said now and then."""
+    known = responses(Variation(text="a"), Variation(text="b"))
+    rng = random.Random(0)  # noqa: S311
+    said = {(known.message("utter_x", slots={}, arguments={}, channel="c", rng=rng) or {})["text"] for _ in range(50)}
+
+    assert said == {"a", "b"}
+
+
+def test_templates_inside_structures() -> None:
+    """Buttons and custom payloads are filled in at every depth; elements are not."""
+    known = responses(
+        Variation(
+            text="t",
+            buttons=({"title": "{name}", "payload": '/x{{"n": "{name}"}}'},),
+            custom={"rows": ["{name}", 3], "deep": {"n": "{name}"}},
+            elements=({"title": "{name}"},),
+        )
+    )
+    message = known.message("utter_x", slots=SLOTS, arguments={"name": "Bob"}, channel="c", rng=random.Random(0))  # noqa: S311
+
+    assert message is not None
+    assert message["buttons"] == [{"title": "Bob", "payload": '/x{"n": "Bob"}'}]
+    assert message["custom"] == {"rows": ["Bob", 3], "deep": {"n": "Bob"}}
+    assert message["elements"] == [{"title": "{name}"}]
+
+
+def test_bot_event_keeps_extras_as_metadata() -> None:
+    """What a bot event has no place for is metadata; an image is also an attachment."""
+    event = bot_event({"text": "t", "image": "i.png", "tone": "warm"}, utter_action="utter_x")
+
+    assert event.metadata == {"tone": "warm", "utter_action": "utter_x"}
+    assert event.data["attachment"] == "i.png"
+    assert event.data["buttons"] is None

@@ -1,0 +1,106 @@
+"""After a crash a turn goes on from what was committed, and ends as if nothing had happened."""
+
+from collections.abc import Callable
+
+import pytest
+
+from manent.core.events import Event
+from manent.dialogue.model import DialogueModel
+from manent.dialogue.steps import CallAction, Step
+from unit.dialogue.talking import Answer, Talk, line, slot
+
+
+class ServerDiedError(Exception):
+    """Stands for the end of the process."""
+
+
+def _script(talk: Talk) -> list[Callable[[], object]]:
+    """A conversation with custom actions, forms, an interruption and a fallback."""
+    return [
+        lambda: talk.intent("fetch", person="Ann"),
+        lambda: talk.intent("order"),
+        lambda: talk.intent("chat"),
+        lambda: talk.intent("inform", size="big"),
+        lambda: talk.intent("inform", amount=2),
+        lambda: talk.intent("stop"),
+        lambda: talk.intent("affirm"),
+        lambda: talk.intent("odd"),
+        lambda: talk.intent("deny"),
+        lambda: talk.intent("fetch"),
+    ]
+
+
+ACTIONS = {
+    "action_fetch": lambda *_: Answer(events=(slot("vip", True),), responses=({"text": "fetched"},)),
+    "validate_order_form": lambda *_: Answer(),
+}
+
+
+class Mortal(Talk):
+    """A conversation whose server dies before it performs its n-th step outside."""
+
+    dies_at = -1
+
+    def perform(self, step: Step) -> object:
+        """Perform a step, or die."""
+        if len(self.calls) == self.dies_at + 1:
+            self.dies_at = -1
+            self.calls.pop()
+            raise ServerDiedError
+        assert isinstance(step, CallAction)
+        return super().perform(step)
+
+    def recover(self) -> None:
+        """Begin again with nothing but the log."""
+        self.tracker = self.replayed()
+        turn = self.turn()
+        self.drive(turn, turn.resume("collector"))
+
+
+def _lines(events: list[Event]) -> list[str]:
+    return [line(event) for event in events]
+
+
+def _undisturbed(shop: DialogueModel) -> Talk:
+    talk = Talk(shop, ACTIONS)
+    for step in _script(talk):
+        step()
+    return talk
+
+
+def test_script_goes_outside_often(shop: DialogueModel) -> None:
+    """The conversation has enough steps outside to die at."""
+    assert len(_undisturbed(shop).calls) == 10
+
+
+@pytest.mark.parametrize("dies_at", range(10))
+def test_crash_before_any_step_outside(shop: DialogueModel, dies_at: int) -> None:
+    """Wherever the server dies while somebody outside is at work, the log ends up the same."""
+    whole = _undisturbed(shop)
+    talk = Mortal(shop, ACTIONS)
+    talk.dies_at = dies_at
+    for step in _script(talk):
+        try:
+            step()
+        except ServerDiedError:
+            talk.recover()
+
+    assert talk.dies_at == -1, "it did not die"
+    assert _lines(talk.events) == _lines(whole.events)
+    assert talk.tracker.slots() == whole.tracker.slots()
+
+
+def test_same_action_is_called_again(shop: DialogueModel) -> None:
+    """The step that was not answered is asked for again, with the same events to look at."""
+    talk = Mortal(shop, ACTIONS)
+    talk.intent("order")
+    talk.dies_at = len(talk.calls)
+    with pytest.raises(ServerDiedError):
+        talk.intent("inform", size="big")
+    before = list(talk.calls)
+    talk.recover()
+
+    again = talk.calls[len(before)]
+    assert isinstance(again, CallAction)
+    assert again.name == "validate_order_form"
+    assert _lines(list(again.trailing))[-2:] == ["order_form", "size = 'big'"]

@@ -1,0 +1,193 @@
+"""Rules: which one holds, and what training refuses."""
+
+from pathlib import Path
+
+import pytest
+
+from manent.core.errors import Problem, ProjectError
+from manent.core.events import SlotSet
+from manent.dialogue.model import train_dialogue
+from unit.dialogue.talking import CONFIG, Talk, said, train, write_project
+
+DOMAIN = """
+intents: [a, b, c]
+entities: [thing]
+slots:
+  flag: {type: bool, mappings: [{type: custom}]}
+  word: {type: text, mappings: [{type: from_entity, entity: thing}]}
+  quiet: {type: text, influence_conversation: false, mappings: [{type: custom}]}
+forms: {f: {required_slots: [quiet]}}
+responses:
+  utter_one: [{text: one}]
+  utter_two: [{text: two}]
+  utter_three: [{text: three}]
+  utter_default: [{text: pardon}]
+"""
+
+
+def talk_by(tmp_path: Path, data: str, config: str = CONFIG) -> Talk:
+    """Return a talk with an assistant of these rules and stories."""
+    return Talk(train(tmp_path, domain=DOMAIN, data=data, config=config))
+
+
+def problems_of(tmp_path: Path, data: str, config: str = CONFIG) -> list[Problem]:
+    """Return what training complains of."""
+    project = write_project(tmp_path, domain=DOMAIN, data=data, config=config)
+    with pytest.raises(ProjectError) as caught:
+        train_dialogue(project.config, project.domain, project.stories)
+    return caught.value.problems
+
+
+def test_longer_rule_wins(tmp_path: Path) -> None:
+    """Of two rules that hold the more specific one speaks, whatever their order."""
+    talk = talk_by(
+        tmp_path,
+        """
+rules:
+  - {rule: any, steps: [{intent: a}, {action: utter_one}]}
+  - {rule: named, steps: [{intent: a, entities: [thing]}, {slot_was_set: [word]}, {action: utter_two}]}
+""",
+    )
+
+    assert said(talk.intent("a", thing="x")) == ["two"]
+    assert said(talk.intent("b")) == ["pardon"]
+
+
+def test_condition_on_a_slot(tmp_path: Path) -> None:
+    """A condition compares a slot's features; null means that it must not be set."""
+    talk = talk_by(
+        tmp_path,
+        """
+rules:
+  - {rule: yes, condition: [{slot_was_set: [{flag: true}]}], steps: [{intent: a}, {action: utter_one}]}
+  - {rule: no, condition: [{slot_was_set: [{flag: false}]}], steps: [{intent: a}, {action: utter_two}]}
+  - {rule: unset, condition: [{slot_was_set: [{flag: null}]}], steps: [{intent: a}, {action: utter_three}]}
+""",
+    )
+    answers = []
+    for value in (None, True, False):
+        turn = talk.turn()
+        talk.drive(turn, turn.apply([SlotSet(name="flag", value=value)]))
+        answers += said(talk.intent("a"))
+
+    assert answers == ["three", "one", "two"]
+
+
+def test_conversation_start(tmp_path: Path) -> None:
+    """A rule for the conversation's start holds there only, and again after a restart."""
+    talk = talk_by(
+        tmp_path,
+        """
+rules:
+  - {rule: first, conversation_start: true, steps: [{intent: a}, {action: utter_one}]}
+  - {rule: later, steps: [{intent: a}, {action: utter_two}]}
+""",
+    )
+
+    assert said(talk.intent("a")) == ["one"]
+    assert said(talk.intent("a")) == ["two"]
+    talk.intent("restart")
+    assert said(talk.intent("a")) == ["one"]
+
+
+def test_start_is_not_forgotten_with_the_window(tmp_path: Path) -> None:
+    """A tracker that was trimmed is not taken for a new conversation."""
+    talk = talk_by(
+        tmp_path,
+        """
+rules:
+  - {rule: first, conversation_start: true, steps: [{intent: a}, {action: utter_one}]}
+  - {rule: later, steps: [{intent: a}, {action: utter_two}]}
+""",
+    )
+    for _ in range(60):
+        talk.intent("a")
+        talk.tracker.trim(talk.model.window)
+
+    assert talk.tracker.truncated
+    assert said(talk.intent("a")) == ["two"]
+
+
+def test_rule_without_waiting_goes_on(tmp_path: Path) -> None:
+    """A rule that does not wait hands over to the rule that begins with its last action."""
+    talk = talk_by(
+        tmp_path,
+        """
+rules:
+  - {rule: ask, steps: [{intent: a}, {action: utter_one}], wait_for_user_input: false}
+  - {rule: then, steps: [{action: utter_one}, {action: utter_two}]}
+""",
+    )
+
+    assert said(talk.intent("a")) == ["one", "two"]
+
+
+def test_rule_beats_story(tmp_path: Path) -> None:
+    """What a rule says counts more than what a story remembers."""
+    config = CONFIG.replace("{name: RulePolicy}", "{name: RulePolicy, check_for_contradictions: false}")
+    talk = talk_by(
+        tmp_path,
+        """
+rules: [{rule: r, steps: [{intent: a}, {action: utter_one}]}]
+stories: [{story: s, steps: [{intent: a}, {action: utter_two}]}]
+""",
+        config,
+    )
+
+    assert said(talk.intent("a")) == ["one"]
+
+
+def test_no_fallback_when_it_is_off(tmp_path: Path) -> None:
+    """Without the core fallback an unknown message is only listened to."""
+    config = CONFIG.replace("{name: RulePolicy}", "{name: RulePolicy, enable_fallback_prediction: false}")
+    talk = talk_by(tmp_path, "rules: [{rule: r, steps: [{intent: a}, {action: utter_one}]}]", config)
+
+    assert said(talk.intent("b")) == []
+    assert talk.tracker.latest_action_name == "action_listen"
+
+
+def test_contradicting_rules_are_located(tmp_path: Path) -> None:
+    """Two rules that answer one message differently are both named, with the line."""
+    found = problems_of(
+        tmp_path,
+        """
+rules:
+  - {rule: one, steps: [{intent: a}, {action: utter_one}]}
+  - {rule: two, steps: [{intent: a}, {action: utter_two}]}
+""",
+    )
+
+    assert [(problem.code, problem.line) for problem in found] == [("rule.contradicts-rule", 5)]
+    assert '"one"' in found[0].expected
+
+
+def test_story_that_contradicts_a_rule_is_located(tmp_path: Path) -> None:
+    """A story that goes on otherwise than a rule is named, with the line of the action."""
+    found = problems_of(
+        tmp_path,
+        """
+rules:
+  - {rule: one, steps: [{intent: a}, {action: utter_one}]}
+stories:
+  - story: s
+    steps:
+      - intent: a
+      - action: utter_two
+""",
+    )
+
+    assert [(problem.code, problem.line) for problem in found] == [("story.contradicts-rule", 9)]
+
+
+def test_incomplete_rule_is_refused(tmp_path: Path) -> None:
+    """A rule that leaves out what another says of a slot after the same action is incomplete."""
+    found = problems_of(
+        tmp_path,
+        """
+rules:
+  - {rule: r, steps: [{intent: a}, {action: utter_one}, {slot_was_set: [{flag: true}]}, {action: utter_two}]}
+  - {rule: s, steps: [{intent: b}, {action: utter_one}, {action: utter_two}]}
+""",
+    )
+
+    assert ("rule.incomplete", "rules.s") in {(problem.code, problem.path) for problem in found}
