@@ -35,6 +35,7 @@ export default defineConfig({
       writeBundle(options) {
         const out = options.dir!;
         copyFileSync(resolve(here, "index.html"), resolve(out, "index.html"));
+        copyFileSync(resolve(here, "studio.html"), resolve(out, "webchat/studio.html"));
       },
     },
   ],

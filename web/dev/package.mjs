@@ -7,5 +7,5 @@ const dist = join(import.meta.dirname, "../dist");
 rmSync(dist, { recursive: true, force: true });
 cpSync(join(import.meta.dirname, "../../src/manent/web/static/webchat"), dist, {
   recursive: true,
-  filter: (path) => !/(page\.(js|css)|icon\.svg)$/.test(path),
+  filter: (path) => !/((page|studio)\.(js|css|html)|icon\.svg)$/.test(path),
 });

@@ -67,6 +67,9 @@ export interface ChatHost {
   unread(count: number): void;
 }
 
+/** How long a screen reader has to notice an announcement. */
+const ANNOUNCED_MS = 4_000;
+
 export class Chat {
   state: ChatState = EMPTY;
   readonly client: ConversationClient;
@@ -76,6 +79,7 @@ export class Chat {
   language = "en";
   private draft = "";
   private announced = "";
+  private announcement: ReturnType<typeof setTimeout> | undefined;
   private menuOpen = false;
   private question: Question | null = null;
   private sessions: readonly SessionSummary[] | null = null;
@@ -143,6 +147,7 @@ export class Chat {
     this.ending.abort();
     this.resized.disconnect();
     this.stopListening?.();
+    clearTimeout(this.announcement);
     hush();
     render(nothing, this.host.panel);
   }
@@ -209,6 +214,12 @@ export class Chat {
   private answered(message: BotMessage): void {
     const words = plainWords(contents(message.body));
     this.announced = `${fill(this.words.said, this.config.heading)}: ${words}`;
+    // Read out by then; who walks through the page shall not meet it a second time.
+    clearTimeout(this.announcement);
+    this.announcement = setTimeout(() => {
+      this.announced = "";
+      this.schedule();
+    }, ANNOUNCED_MS);
     if (this.preferences.has("read_aloud") && canSpeak()) speak(words, this.language);
     if (document.visibilityState === "visible" && this.host.isOpen()) return;
     if (this.preferences.has("sound")) chime();

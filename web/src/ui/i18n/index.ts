@@ -1,9 +1,11 @@
 /** Chooses the language of the interface. English is at hand; the others are loaded when they are needed. */
 
 import { en, type Words } from "./en";
+import { LANGUAGES } from "./languages";
 
 export type { Words } from "./en";
 export { en } from "./en";
+export { LANGUAGES } from "./languages";
 
 const LOADERS: Record<string, () => Promise<Words>> = {
   de: async () => (await import("./de")).words,
@@ -16,8 +18,6 @@ const LOADERS: Record<string, () => Promise<Words>> = {
   ar: async () => (await import("./ar")).words,
   ja: async () => (await import("./ja")).words,
 };
-
-export const LANGUAGES = ["en", ...Object.keys(LOADERS)];
 
 const RIGHT_TO_LEFT = new Set(["ar", "he", "fa", "ur"]);
 

@@ -31,12 +31,12 @@ export function headerView(options: {
   return html`<header part="header">
     <span class="brand" part="brand">${mark()}</span>
     <div class="titles">
-      <div role="heading" aria-level=${options.level} dir="auto">${options.heading}</div>
+      <div role="heading" aria-level=${options.level}><bdi>${options.heading}</bdi></div>
       ${
         options.subheading === "" && options.status === ""
           ? nothing
-          : html`<p class="status ${options.online ? "" : "away"}" dir="auto">
-              ${options.status === "" ? options.subheading : options.status}
+          : html`<p class="status ${options.online ? "" : "away"}">
+              <bdi>${options.status === "" ? options.subheading : options.status}</bdi>
             </p>`
       }
     </div>
