@@ -104,8 +104,18 @@ def _broken(actions_module: str, root: Path, error: BaseException) -> Problem:
         code="actions.broken",
         found=f"{type(error).__name__}: {error}",
         expected="action code that can be imported",
-        suggestion=f"Perhaps: pip install {missing}" if missing else "",
+        suggestion=_suggestion(error, missing),
     )
+
+
+def _suggestion(error: BaseException, missing: str) -> str:
+    if missing:
+        return f"Perhaps: pip install {missing}"
+    if isinstance(error, ImportError) and error.name == "rasa_sdk.forms" and "FormAction" in str(error):
+        return (
+            "rasa-sdk 3 has no FormAction: list the form's slots in the domain, and validate in a FormValidationAction"
+        )
+    return ""
 
 
 def _place(root: Path, error: BaseException) -> tuple[str, int]:

@@ -54,6 +54,16 @@ def test_an_exception_while_importing(tmp_path: Path) -> None:
     assert "JSONDecodeError" in said
 
 
+def test_a_form_of_rasa_1(tmp_path: Path) -> None:
+    """What has become of `FormAction`."""
+    (tmp_path / "old_actions.py").write_text("from rasa_sdk.forms import FormAction\n")
+
+    said = refused(tmp_path, "old_actions")
+
+    assert "old_actions.py:1" in said
+    assert "FormValidationAction" in said
+
+
 def test_without_the_sdk(tmp_path: Path) -> None:
     """The message says what to install."""
     code = (
