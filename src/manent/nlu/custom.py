@@ -92,8 +92,8 @@ def _make(path: str, options: Json) -> CustomComponent:
     module, _, name = path.rpartition(".")
     try:
         made = getattr(importlib.import_module(module), name)(dict(options))
-    except (ImportError, AttributeError) as error:
-        raise _problem(path, f"a class that can be imported ({error})") from error
+    except (ImportError, AttributeError, TypeError) as error:
+        raise _problem(path, f"a class that can be imported and made with its options ({error})") from error
     if not isinstance(made, CustomComponent):
         raise _problem(path, "a class with the methods train, process, persist and load")
     return made

@@ -55,7 +55,7 @@ def character_tokens(text: str) -> list[Token]:
             place = match.end()
         if place < end:
             tokens.append((place, end))
-    return tokens
+    return tokens or [(0, len(text))]
 
 
 _unspaced = re.compile(
