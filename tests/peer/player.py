@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from manent.core.domain import Domain
 from manent.core.errors import ActionError, RequestError
 from manent.core.events import (
@@ -132,7 +134,7 @@ class Player:
         return {
             "next_action": step.name,
             "sender_id": self.sender_id,
-            "tracker": tracker,
+            "tracker": msgspec.json.decode(msgspec.json.encode(tracker)),
             "domain": self.project_domain,
             "version": "3.6.21",
         }
