@@ -19,7 +19,7 @@ _OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "t
 
 _SECRETS = (
     re.compile(
-        r"""((?:token|password|secret|api_key|authorization)(?:=["']?|["']\s*[:=]\s*["']))([^\s"'&,;})\]]+)""",
+        r"""((?:token|password|secret|api_key|authorization)(?:=["']?|\\?["']\s*[:=]\s*\\?["']))([^\s"'\\&,;})\]]+)""",
         re.IGNORECASE,
     ),
     re.compile(r"(bearer\s+)([\w.~+/=-]+)", re.IGNORECASE),

@@ -11,7 +11,7 @@ import pytest
 from manent.core.events import Json
 from small_talk import Running, running
 
-SIGNING_KEY = "a-key-of-some-length-0123456789"
+SIGNING_KEY = "a-key-of-some-length-0123456789-0123456789"
 
 
 @pytest.fixture
@@ -175,12 +175,12 @@ async def test_api_is_off_by_default(tmp_path: Path) -> None:
 
 def bearer(**user: object) -> dict[str, str]:
     """The header of a signed token."""
-    return {"Authorization": f"Bearer {jwt.encode({'user': user}, SECRET, 'HS256')}"}
+    return {"Authorization": f"Bearer {jwt.encode({'user': user}, SIGNING_KEY, 'HS256')}"}
 
 
 async def test_token_and_jwt_guard_the_api(tmp_path: Path) -> None:
     """A token or an admin's JWT opens everything, a user's JWT their own conversation, anything else nothing."""
-    ways_in = {"auth_token": "t0ken", "jwt_secret": SIGNING_KEY}
+    ways_in: dict[str, Any] = {"auth_token": "t0ken", "jwt_secret": SIGNING_KEY}
     async with (
         running(tmp_path, enable_api=True, **ways_in) as server,
         httpx.AsyncClient(base_url=server.url) as http,
