@@ -139,7 +139,7 @@ class Decoder:
         self._nowhere = [0.0] * len(self._moves)
         possible = chain.transitions[chain.transitions > _FORBIDDEN / 2]
         spread = float(possible.max() - possible.min()) if possible.size else 0.0
-        self._margin = np.float32(min(2 * spread, _MARGIN))
+        self._margin = np.float32(min(_SHARE * spread, _MARGIN))
 
     def decode(self, emissions: FloatArray) -> list[int]:
         """Find the best tag sequence of one sentence.
@@ -212,7 +212,7 @@ class Decoder:
 
 _first = operator.itemgetter(0)
 _NEVER = float("-inf")
-_MARGIN = 5.0
+_SHARE, _MARGIN = 0.7, 5.0
 """How far below a token's best tag another may score and still be looked at (nats)."""
 
 _MANY = 10

@@ -132,16 +132,23 @@ class NgramTable:
         Returns:
             Indices into the table and their values; the norm of the values is ≤ 1.
         """
+        known, values, squares = self.find(hashes)
+        return known, values * np.float32(1.0 / (math.sqrt(squares) or 1.0))
+
+    def find(self, hashes: Hashes) -> tuple[IntArray, FloatArray, float]:
+        """Look n-grams up as `lookup` does, without dividing by the norm.
+
+        Returns:
+            Indices, weights, and the square of the norm.
+        """
         table = self.hashes
         if not len(hashes) or not len(table):
-            return _NO_INDICES, _NO_VALUES
+            return _NO_INDICES, _NO_VALUES, len(hashes) * self.unknown**2
         places = table.searchsorted(hashes)
         # The table's last hash is the greatest number there is, so no place is beyond the end.
         known = places[table[places] == hashes]
         values = self.weights[known]
-        missing = len(hashes) - len(known)
-        norm = math.sqrt(float(values @ values) + missing * self.unknown**2)
-        return known, values * np.float32(1.0 / (norm or 1.0))
+        return known, values, float(values @ values) + (len(hashes) - len(known)) * self.unknown**2
 
 
 _NO_INDICES = np.zeros(0, np.int64)

@@ -195,15 +195,18 @@ def _direction(
 
 
 def out_of_fold(
-    features: Features, labels: IntArray, classes: int, *, penalty: float, iterations: int, seed: int, folds: int = 5
+    features: Features, labels: IntArray, classes: int, *, penalty: float, iterations: int, seed: int
 ) -> FloatArray:
     """Score every example by a model that was trained without it: (n, classes) logits.
 
-    The folds are made per class, so that a class with two examples is trained on one of them each time.
+    The folds are made per class, so that a class with two examples is trained on one of them each time. There are ten of
+    them for a few hundred examples, where each counts; five for more; two, trained half as long, when training takes
+    seconds.
     """
+    gram = features.gram() if len(features) <= DUAL_LIMIT else None
+    folds = 2 if gram is None else 10 if len(features) <= _FEW else 5
     fold_of = _folds(labels, folds, seed)
     scores = np.zeros((len(labels), classes), np.float32)
-    gram = features.gram() if len(features) <= DUAL_LIMIT else None
     for fold in range(folds):
         held, kept = (fold_of == fold).nonzero()[0], (fold_of != fold).nonzero()[0]
         if not len(held) or not len(kept):
@@ -213,9 +216,13 @@ def out_of_fold(
             weights = fit_dual(inner, labels[kept], classes, penalty=penalty, iterations=iterations)
             scores[held] = gram[np.ix_(held, kept)] @ weights
         else:
-            model = fit(features.take(kept), labels[kept], classes, penalty=penalty, iterations=iterations, seed=seed)
+            part = features.take(kept)
+            model = fit(part, labels[kept], classes, penalty=penalty, iterations=iterations // 2, seed=seed)
             scores[held] = model.scores(features.take(held))
     return scores
+
+
+_FEW = 400
 
 
 def _folds(labels: IntArray, folds: int, seed: int) -> IntArray:

@@ -3,6 +3,8 @@
 The intent classifiers and the response selectors are made of it. Training needs SciPy; a loaded one only NumPy.
 """
 
+import functools
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from manent.learn.calibration import fit_temperature
 from manent.learn.ngrams import NgramTable, build_table, hash_ngrams
 from manent.learn.softmax import build_features, fit, out_of_fold, softmax
-from manent.nlu.component import Context, SparseFeatures, TextFeaturizer
+from manent.nlu.component import Context, LocalFeaturizer, SparseFeatures, TextFeaturizer
 from manent.nlu.featurizers import dump_table, hash_words, load_table
 from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
 from manent.nlu.message import Message
@@ -25,6 +27,11 @@ FloatArray = NDArray[np.float32]
 
 _VECTOR_WEIGHT = np.float32(2**0.5)
 """How much the word vectors count beside one featurizer; chosen on two public sets with ten examples an intent."""
+
+_CACHED_WORDS = 8192
+
+MAX_WORDS = 400
+"""Words of a message that are looked at: a text of a megabyte is no message."""
 
 _ORDER = {"lowercase": True, "strip_accents": None}
 
@@ -110,21 +117,49 @@ class TextClassifier:
 
     def __init__(self, meta: _Meta, parts: _Parts, arrays: Mapping[str, NDArray[Any]]) -> None:
         self.labels = meta.labels
-        self._parts = parts
         # Folded into the weights once, so that a parse need not multiply.
         factor = np.float32(meta.temperature)
-        self._sparse = arrays["sparse"].astype(np.float32) * factor
-        self._dense = arrays["dense"].astype(np.float32) * factor
+        sparse = arrays["sparse"].astype(np.float32) * factor
+        self._vectors = parts.vectors
+        self._dense = arrays["dense"].astype(np.float32) * (factor * _VECTOR_WEIGHT)
         self._bias = arrays["bias"].astype(np.float32) * factor
+        self._local: list[tuple[LocalFeaturizer, FloatArray]] = []
+        self._others: list[tuple[TextFeaturizer, FloatArray]] = []
+        base = 0
+        for featurizer in parts.featurizers:
+            weights = sparse[base : base + featurizer.width]
+            base += featurizer.width
+            if isinstance(featurizer, LocalFeaturizer) and featurizer.is_local:
+                self._local.append((featurizer, weights))
+            else:
+                self._others.append((featurizer, weights))
+        self._word = functools.lru_cache(maxsize=_CACHED_WORDS)(self._score_word)
 
     def chances(self, message: Message) -> FloatArray:
         """Return the probability of every label; what is missing from 1 is the chance that it is none of them."""
-        indices, values = self._parts.sparse(message)
-        scores = values @ self._sparse.take(indices, axis=0)
-        scores += self._bias
-        if self._parts.vectors is not None:
-            scores += self._parts.dense(message) @ self._dense
+        words = message.words[:MAX_WORDS]
+        scores = self._bias.copy()
+        if words and self._local:
+            found = [self._word(word) for word in words]
+            squares = map(sum, zip(*[squares for _, squares in found], strict=True))
+            norms = np.array([1.0 / (math.sqrt(square) or 1.0) for square in squares], np.float32)
+            scores += norms @ np.add.reduce([rows for rows, _ in found])
+        for featurizer, weights in self._others:
+            indices, values = featurizer.text_features(message)
+            if len(indices):
+                scores += values @ weights.take(indices, axis=0)
+        if self._vectors is not None:
+            scores += self._vectors.text(words) @ self._dense
         return softmax(scores)[: len(self.labels)]
+
+    def _score_word(self, word: str) -> tuple[FloatArray, tuple[float, ...]]:
+        """Score one word by each local featurizer: (featurizers, classes), before any norm, and their squares."""
+        rows, squares = [], []
+        for featurizer, weights in self._local:
+            indices, values, square = featurizer.word_lookup(word)
+            rows.append(values @ weights.take(indices, axis=0))
+            squares.append(square)
+        return np.array(rows, np.float32), tuple(squares)
 
     def rank(self, chances: FloatArray, length: int) -> list[tuple[str, float]]:
         """Return the most likely labels, best first."""

@@ -37,7 +37,22 @@ class TextFeaturizer(Protocol):
         """Number of features."""
 
     def text_features(self, message: Message) -> SparseFeatures:
-        """Return indices (ascending) and values."""
+        """Return indices and values."""
+
+
+@runtime_checkable
+class LocalFeaturizer(TextFeaturizer, Protocol):
+    """A text featurizer whose features come from single words, so that each word need be looked at only once.
+
+    A text's features are those of its words, divided by the root of the sum of their `squares`.
+    """
+
+    @property
+    def is_local(self) -> bool:
+        """Whether that holds with the options given."""
+
+    def word_lookup(self, word: str) -> tuple[NDArray[np.int64], NDArray[np.float32], float]:
+        """Return indices, weights and squares of one word."""
 
 
 @runtime_checkable

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from manent.core.events import Json
 from manent.learn.chain import Chain, Decoder, Sentences, confidences, fit_chain
+from manent.nlu.classifier import MAX_WORDS
 from manent.nlu.component import Context, Training
 from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
 from manent.nlu.message import Message
@@ -92,9 +93,10 @@ class EntityExtractor:
         message.entities += self._entities(message, [self._tags[index] for index in path], sure)
 
     def _score(self, message: Message) -> FloatArray:
-        count = len(message.words)
+        words = message.words[:MAX_WORDS]
+        count = len(words)
         # One row per token and two beyond each edge, each with what it says at every offset.
-        scores = np.array([*self._before, *map(self._word_scores, message.words), *self._after])
+        scores = np.array([*self._before, *map(self._word_scores, words), *self._after])
         emissions: FloatArray = scores[2:-2, 0] + scores[1:-3, 1]
         emissions += scores[3:-1, 2]
         emissions += scores[:-4, 3]
@@ -107,7 +109,7 @@ class EntityExtractor:
                 emissions[place] += weights[found[0]]
                 emissions[place - 1] += weights[found[1]]
         for featurizer in self._context.token_featurizers.values():
-            for place, names in enumerate(featurizer.token_features(message)):
+            for place, names in enumerate(featurizer.token_features(message)[:count]):
                 for name in names:
                     emissions[place] += self._row(name)
         chances = message.chances

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from manent.core.events import Json
 from manent.learn.ngrams import HashedText, NgramTable, build_table, hash_ngrams, hash_text, join_words
@@ -35,6 +36,19 @@ class CountVectors:
 
     def process(self, message: Message) -> None:
         """Nothing ahead of time."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether every n-gram lies within one word."""
+        return self._analyzer == "char_wb" or (self._analyzer == "word" and self._sizes == (1, 1))
+
+    def word_lookup(self, word: str) -> tuple[NDArray[np.int64], NDArray[np.float32], float]:
+        """Look one word's n-grams up; see `LocalFeaturizer`."""
+        if self._options["lowercase"]:
+            word = word.lower()
+        word = normalise(word, strip_accents=self._options["strip_accents"])
+        hashes = hash_ngrams(hash_text(join_words((word,))), self._analyzer, *self._sizes)
+        return self._table.find(hashes)
 
     def text_features(self, message: Message) -> SparseFeatures:
         """Look the text's n-grams up."""
