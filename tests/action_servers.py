@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -120,29 +121,44 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def action_server(root: Path, module: str = "actions", *, port: int | None = None) -> Iterator[str]:
-    """Run `manent.actions.server.serve` in a process; yields the URL of its webhook."""
+def action_server(
+    root: Path, module: str = "actions", *, port: int | None = None, certificate: Path | None = None
+) -> Iterator[str]:
+    """Run `manent.actions.server.serve` in a process; yields the URL of its webhook.
+
+    With a certificate (and `key.pem` beside it) it speaks HTTPS.
+    """
     port = port or free_port()
-    code = f"from manent.actions.server import serve; serve({module!r}, host='127.0.0.1', port={port})"
+    options = {"host": "127.0.0.1", "port": port}
+    if certificate is not None:
+        options |= {"ssl_certificate": str(certificate), "ssl_keyfile": str(certificate.with_name("key.pem"))}
+    code = f"from manent.actions.server import serve; serve({module!r}, **{options!r})"
     process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], cwd=root)
     try:
-        wait_for(f"http://127.0.0.1:{port}/health", process)
-        yield f"http://127.0.0.1:{port}/webhook"
+        if certificate is None:
+            wait_for(f"http://127.0.0.1:{port}/health", process)
+            yield f"http://127.0.0.1:{port}/webhook"
+        else:
+            wait_for(f"https://localhost:{port}/health", process, certificate=certificate)
+            yield f"https://localhost:{port}/webhook"
     finally:
         process.kill()
         process.wait()
 
 
-def wait_for(url: str, process: subprocess.Popen[Any], seconds: float = 30.0) -> None:
+def wait_for(
+    url: str, process: subprocess.Popen[Any], seconds: float = 30.0, *, certificate: Path | None = None
+) -> None:
     """Wait until a server answers.
 
     Raises:
         AssertionError: its process ended, or the time is over.
     """
     deadline = time.monotonic() + seconds
+    trust = ssl.create_default_context(cafile=certificate) if certificate else None
     while time.monotonic() < deadline:
         assert process.poll() is None, f"the server of {url} ended with status {process.returncode}"
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  # our own URL
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5, context=trust) as response:  # noqa: S310  # our own URL
             if response.status == 200:
                 return
         time.sleep(0.05)

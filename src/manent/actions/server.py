@@ -74,7 +74,7 @@ def serve(
         app.config.KEEP_ALIVE_TIMEOUT = KEEP_ALIVE_S
         app.config.GRACEFUL_SHUTDOWN_TIMEOUT = 0.0
         app.config.USE_UVLOOP = False  # it keeps signals back until the running action has ended
-        if Path(endpoints).is_file():
+        if _asks_for_tracing(Path(endpoints)):
             app.register_listener(partial(endpoint.load_tracer_provider, endpoints), "before_server_start")
         endpoint.plugin_manager().hook.attach_sanic_app_extensions(app=app)
         names = sorted(action.name for action in executor.list_actions())
@@ -93,6 +93,10 @@ def serve(
             motd=False,
             access_log=False,
         )
+
+
+def _asks_for_tracing(endpoints: Path) -> bool:
+    return endpoints.is_file() and "tracing:" in endpoints.read_text(encoding="utf-8")
 
 
 def _stop_on_signals(_app: object, loop: asyncio.AbstractEventLoop) -> None:

@@ -6,13 +6,18 @@ import sys
 import threading
 import time
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from action_servers import ASSISTANTS, action_call, free_port, wait_for
+from action_servers import ASSISTANTS, action_call, action_server, free_port, wait_for
 from manent.actions.endpoint import Endpoint, read_endpoint
 from manent.actions.remote import RemoteActions
 from manent.core.domain import Domain
@@ -183,3 +188,46 @@ def test_a_missing_module_is_said(tmp_path: Path) -> None:
         serve("actions_that_nobody_wrote", root=tmp_path)
 
     assert caught.value.problems[0].code == "actions.missing"
+
+
+def make_certificate(folder: Path) -> Path:
+    """Write a certificate for localhost that vouches for itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    path = folder / "certificate.pem"
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+async def test_https(tmp_path: Path) -> None:
+    """An action server with a certificate of its own is called when `cafile` names it, and not otherwise."""
+    certificate = make_certificate(tmp_path)
+    with action_server(ASSISTANTS / "action_kinds", "kinds", certificate=certificate) as url:
+        trusted = RemoteActions(
+            Endpoint(read_endpoint("action_endpoint", {"url": url, "cafile": str(certificate)})), Domain()
+        )
+        result = await trusted.run(action_call(text="secret"))
+        await trusted.close()
+
+        with pytest.raises(ActionError) as caught:
+            await run(url, "action_echo")
+
+    assert result.responses[0]["text"] == "secret"
+    assert caught.value.code == "action_unreachable"
+    assert "certificate" in caught.value.message.lower()
