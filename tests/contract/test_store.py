@@ -8,7 +8,7 @@ import pytest
 from logs import MakeStore, accept, empty, talk, turn
 from manent.core.errors import InternalError, StoreError
 from manent.core.events import UserUttered, decode_event
-from manent.core.log import Append, CancelReminders, FireReminder, Head, Lease, Reminder, Snapshot
+from manent.core.log import Append, CancelReminders, FireReminder, Head, Lease, Reminder, Revocation, Snapshot
 from manent.runtime.ports import ConversationStore, DuplicateMessage, ReminderGone, VersionConflict
 
 
@@ -624,3 +624,18 @@ async def test_reminders_end_with_their_conversation(store: ConversationStore) -
     await store.purge(older_than=1e12)
 
     assert await store.next_reminder() is None
+
+
+async def test_revocations_are_kept_and_replaced(store: ConversationStore) -> None:
+    """A revocation of the same subject or token takes the place of the one before; each comes back as it was given."""
+    everything = Revocation(kind="subject", value="ada", made=10.5)
+    older_ones = Revocation(kind="subject", value="ada", before=9.0, made=11.5)
+    one_token = Revocation(kind="token", value="ada", made=12.5)
+    for revocation in (everything, one_token, older_ones):
+        await store.revoke(revocation)
+    lifted = replace(one_token, lifted=True, made=13.5)
+    await store.revoke(lifted)
+
+    assert list(await store.revocations()) == [older_ones, lifted]
+    assert list(await store.revocations(since=13.5)) == [lifted]
+    assert list(await store.revocations(since=13.6)) == []

@@ -183,6 +183,24 @@ class Append:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """Tokens that count no more (or again), whatever their expiry says.
+
+    Attributes:
+        kind: what `value` is: a subject, of whom all tokens are meant, or the id (`jti`) of one token.
+        before: only tokens that were issued before this time (seconds since the epoch); None: all.
+        lifted: the revocation was taken back.
+        made: seconds since the epoch.
+    """
+
+    kind: Literal["subject", "token"]
+    value: str
+    before: float | None = None
+    lifted: bool = False
+    made: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """Visible entries in log order, and the head from the same read.
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from manent.core.errors import ManentError
 from manent.core.events import Json
-from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Snapshot
+from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Revocation, Snapshot
 
 
 class VersionConflict(ManentError):
@@ -127,6 +127,12 @@ class ConversationStore(Protocol):
 
     async def put_meta(self, key: str, value: bytes) -> bytes:
         """Keep a value under a key unless there is one; return the one that is there now."""
+
+    async def revoke(self, revocation: Revocation) -> None:
+        """Keep a revocation, in the place of an earlier one of the same kind and value."""
+
+    async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
+        """Return the revocations made at `since` (seconds since the epoch) or later, lifted ones too, oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from manent.core.log import (
     LogEntry,
     Page,
     Reminder,
+    Revocation,
     Snapshot,
 )
 from manent.runtime.ports import DuplicateMessage, Loaded, ReminderGone, VersionConflict
@@ -60,6 +61,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._conversations: dict[str, _Conversation] = {}
         self._meta: dict[str, bytes] = {}
+        self._revocations: dict[tuple[str, str], Revocation] = {}
         self._closed = False
 
     async def open(self) -> None:
@@ -224,6 +226,17 @@ class MemoryStore:
         """See `ConversationStore.put_meta`."""
         self._find("")
         return self._meta.setdefault(key, value)
+
+    async def revoke(self, revocation: Revocation) -> None:
+        """See `ConversationStore.revoke`."""
+        self._find("")
+        self._revocations[revocation.kind, revocation.value] = revocation
+
+    async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
+        """See `ConversationStore.revocations`."""
+        self._find("")
+        found = [one for one in self._revocations.values() if one.made >= since]
+        return sorted(found, key=lambda one: (one.made, one.kind, one.value))
 
 
 def _visible(entries: Iterable[LogEntry], limit: int) -> list[LogEntry]:

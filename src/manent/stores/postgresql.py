@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 import asyncpg
 
 from manent.core.errors import InternalError, StoreError
-from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Snapshot
+from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Revocation, Snapshot
 from manent.runtime.ports import DuplicateMessage, Loaded, VersionConflict
 from manent.stores import postgresql_sql as sql
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
@@ -250,6 +250,21 @@ class PostgresqlStore:
             await connection.execute(sql.PUT_META, key, value)
             kept: bytes = await connection.fetchval(sql.META, key)
             return kept
+
+    async def revoke(self, revocation: Revocation) -> None:
+        """See `ConversationStore.revoke`."""
+        one = revocation
+        async with self._connection() as connection:
+            await connection.execute(sql.REVOKE, one.kind, one.value, one.before, one.lifted, one.made)
+
+    async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
+        """See `ConversationStore.revocations`."""
+        async with self._connection() as connection:
+            found = await connection.fetch(sql.REVOCATIONS, since)
+        return [
+            Revocation(kind=kind, value=value, before=before, lifted=lifted, made=made)
+            for kind, value, before, lifted, made in found
+        ]
 
     def _turn_of(self, sender_id: str) -> asyncio.Lock:
         """Keep appends of one conversation in the order of their calls, whichever connections they get."""

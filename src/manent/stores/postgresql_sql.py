@@ -79,3 +79,13 @@ DROP_REMINDER = "DELETE FROM reminders WHERE conversation_id = $1 AND name = $2"
 FIRE_REMINDER = f"{DROP_REMINDER} AND seq = $3 RETURNING seq"
 DUE_REMINDERS = "SELECT data FROM reminders WHERE due <= $1 ORDER BY due LIMIT $2"
 NEXT_REMINDER = "SELECT min(due) FROM reminders"
+
+REVOKE = """
+INSERT INTO revocations (kind, value, issued_before, lifted, made) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (kind, value) DO UPDATE SET
+    issued_before = excluded.issued_before, lifted = excluded.lifted, made = excluded.made
+"""
+REVOCATIONS = (
+    "SELECT kind, value, issued_before, lifted, made FROM revocations WHERE made >= $1 ORDER BY made, kind, value"
+)
+"""Those made at a time or later."""

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from manent.core.errors import StoreError
-from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Snapshot
+from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Revocation, Snapshot
 from manent.runtime.ports import Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row
@@ -175,6 +175,14 @@ class SqliteStore:
         """See `ConversationStore.put_meta`."""
         return await self._write(lambda cursor: _put_meta(cursor, key, value))
 
+    async def revoke(self, revocation: Revocation) -> None:
+        """See `ConversationStore.revoke`."""
+        await self._write(lambda cursor: _revoke(cursor, revocation))
+
+    async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
+        """See `ConversationStore.revocations`."""
+        return await self._read(lambda cursor: _revocations(cursor, since))
+
     def _writing(self) -> Writer:
         if self._writer is None:
             raise StoreError("store_closed", "the store has been closed")
@@ -329,3 +337,21 @@ def _meta(cursor: sqlite3.Cursor, key: str) -> bytes | None:
 def _put_meta(cursor: sqlite3.Cursor, key: str, value: bytes) -> bytes:
     cursor.execute("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", (key, value))
     return _meta(cursor, key) or value
+
+
+def _revoke(cursor: sqlite3.Cursor, made: Revocation) -> None:
+    cursor.execute(
+        "INSERT OR REPLACE INTO revocations (kind, value, issued_before, lifted, made) VALUES (?, ?, ?, ?, ?)",
+        (made.kind, made.value, made.before, made.lifted, made.made),
+    )
+
+
+def _revocations(cursor: sqlite3.Cursor, since: float) -> list[Revocation]:
+    found = cursor.execute(
+        "SELECT kind, value, issued_before, lifted, made FROM revocations WHERE made >= ? ORDER BY made, kind, value",
+        (since,),
+    ).fetchall()
+    return [
+        Revocation(kind=kind, value=value, before=before, lifted=bool(lifted), made=made)
+        for kind, value, before, lifted, made in found
+    ]

@@ -15,7 +15,7 @@ from manent.core.errors import StoreError
 APPLICATION_ID = 0x4D414E45
 """`MANE` in SQLite's header: the file is a Manent store."""
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration; a file at another revision is not opened."""
 
 BUSY_TIMEOUT_S = 5.0
@@ -83,6 +83,15 @@ CREATE TABLE meta (
     value BLOB NOT NULL,
     CONSTRAINT pk_meta PRIMARY KEY (name)
 );
+CREATE TABLE revocations (
+    kind VARCHAR(8) NOT NULL,
+    value VARCHAR(255) NOT NULL,
+    issued_before DOUBLE,
+    lifted BOOLEAN NOT NULL,
+    made DOUBLE NOT NULL,
+    CONSTRAINT pk_revocations PRIMARY KEY (kind, value)
+) WITHOUT ROWID;
+CREATE INDEX ix_revocations_made ON revocations (made);
 """
 
 

@@ -99,3 +99,14 @@ meta = sa.Table(
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("value", sa.LargeBinary, nullable=False),
 )
+
+revocations = sa.Table(
+    "revocations",
+    metadata,
+    sa.Column("kind", sa.String(8), primary_key=True),
+    sa.Column("value", exact_string(255), primary_key=True),
+    sa.Column("issued_before", sa.Double),
+    sa.Column("lifted", sa.Boolean, nullable=False),
+    sa.Column("made", sa.Double, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
