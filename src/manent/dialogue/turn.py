@@ -57,7 +57,7 @@ log = logging.getLogger(__name__)
 class State(Enum):
     """What a turn is at."""
 
-    OPENING = "starts a session, if there is none or it has expired"
+    OPENING = "starts a session if there is none"
     UNDERSTANDING = "has the message understood"
     FILLING = "fills slots from the message"
     PREDICTING = "chooses the next action"

@@ -1,5 +1,7 @@
 """The turn engine: entry points, what is asked for and when, how turns end."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -351,6 +353,15 @@ def test_every_state_is_left_and_reached() -> None:
     assert {state for state, _ in TABLE} == set(State) - {State.FINISHED}
     assert starts | set(TABLE.values()) == set(State)
     assert {outcome for _, outcome in TABLE} == set(Outcome)
+
+
+def test_picture_is_the_tables() -> None:
+    """The picture in the documents is drawn from the table as it is."""
+    program = Path(__file__).parents[3] / "docs" / "make_turn_diagram.py"
+
+    assert subprocess.run([sys.executable, program, "--check"], check=False).returncode == 0, (  # noqa: S603
+        "run `python docs/make_turn_diagram.py`"
+    )
 
 
 def test_calls_carry_only_what_is_not_committed(shop: DialogueModel) -> None:
