@@ -20,7 +20,7 @@ from manent.learn.softmax import build_features, fit, out_of_fold, softmax
 from manent.nlu.component import Context, LocalFeaturizer, SparseFeatures, TextFeaturizer
 from manent.nlu.featurizers import dump_table, hash_words, load_table
 from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
-from manent.nlu.message import Message
+from manent.nlu.message import MAX_WORDS, Message
 from manent.nlu.vectors import WordVectors
 
 FloatArray = NDArray[np.float32]
@@ -29,9 +29,6 @@ _VECTOR_WEIGHT = np.float32(2**0.5)
 """How much the word vectors count beside one featurizer; chosen on two public sets with ten examples an intent."""
 
 _CACHED_WORDS = 8192
-
-MAX_WORDS = 400
-"""Words of a message that are looked at: a text of a megabyte is no message."""
 
 _ORDER = {"lowercase": True, "strip_accents": None}
 

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from manent.core.events import Json
 from manent.learn.chain import Chain, Decoder, Sentences, confidences, fit_chain
-from manent.nlu.classifier import MAX_WORDS
 from manent.nlu.component import Context, Training
 from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
-from manent.nlu.message import Message
+from manent.nlu.message import MAX_WORDS, Message
 from manent.nlu.spans import OUTSIDE, find_constraints, read_spans, tag_tokens
 from manent.nlu.vectors import SIZE, WordVectors
 

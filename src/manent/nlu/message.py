@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 from manent.core.events import Json
 from manent.learn.ngrams import HashedText
 
+MAX_WORDS = 400
+"""Words of a message that classifiers and extractors look at: a text of a megabyte is no message."""
+
 
 class Message:
     """A text on its way through the pipeline.

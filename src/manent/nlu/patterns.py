@@ -7,7 +7,7 @@ from manent.core.events import Json
 from manent.core.training_data import NluData
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.files import Files, dump_json, load_json
-from manent.nlu.message import Message
+from manent.nlu.message import MAX_WORDS, Message
 
 EXTRACTOR = "RegexEntityExtractor"
 _OPTIONS = {"case_sensitive": False, "use_lookup_tables": True, "use_regexes": True, "use_word_boundaries": True}
@@ -43,10 +43,11 @@ class PatternFeatures:
 
     def token_features(self, message: Message) -> list[list[str]]:
         """Name the patterns that each token is part of."""
-        tokens = message.tokens or ()
-        features: list[list[str]] = [[] for _ in tokens]
+        tokens = (message.tokens or [])[:MAX_WORDS]
+        features: list[list[str]] = [[] for _ in message.tokens or ()]
+        limit = tokens[-1][1] if tokens else 0
         for name, pattern in self._patterns:
-            for match in pattern.finditer(message.text):
+            for match in pattern.finditer(message.text, 0, limit):
                 first, last = match.span()
                 for place, (start, end) in enumerate(tokens):
                     if start < last and end > first:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -75,6 +76,15 @@ def test_a_pipeline_without_a_classifier_has_no_intent() -> None:
         "entities": [],
         "text_tokens": [[0, 5]],
     }
+
+
+def test_a_megabyte_is_parsed_in_a_moment(pizzeria: Pipeline) -> None:
+    """What no person types costs what it takes to find its words, and no more."""
+    started = time.process_time()
+    result = pizzeria.parse("bring me 2 pizzas " * 50_000)
+
+    assert result["intent"]["name"] in {"order", "nlu_fallback"}
+    assert time.process_time() - started < 5
 
 
 def test_an_empty_pipeline_parses() -> None:
