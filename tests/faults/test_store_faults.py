@@ -181,8 +181,9 @@ async def test_killed_process(tmp_path: Path) -> None:
 
 
 def wait_for_bytes(path: Path, count: int) -> None:
-    """Return when a file has grown that long."""
-    while not path.exists() or path.stat().st_size < count:
+    """Return when a file has grown that long, or after 30 seconds."""
+    until = time.monotonic() + 30
+    while (not path.exists() or path.stat().st_size < count) and time.monotonic() < until:
         time.sleep(0.005)
 
 
