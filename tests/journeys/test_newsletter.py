@@ -68,6 +68,14 @@ CONVERSATIONS = {
         ("no", "how old"),
         ("no", "Done! The letter goes to ada@example.org, twice a week."),
     ],
+    "a yes and a no that answer nothing": [
+        ("yes", "I can't make anything of that here"),
+        ("subscribe me", "Which e-mail address"),
+        ("yes", "in other words"),
+        ("subscribe me", "nearly there"),
+        ("no", "Do you want to go on"),
+        ("no", "As you like"),
+    ],
     "moods": [
         ("hello", "Hello, I'm the voice"),
         ("I'm sad", "Did that help"),
