@@ -11,6 +11,7 @@ loads, printed as a table. A "task" is what blocks the page: Chromium reports th
 import argparse
 import gzip
 import json
+import shutil
 import statistics
 import sys
 import tempfile
@@ -118,8 +119,11 @@ def ours(browser: Browser, folder: Path) -> dict[str, Any]:
         server.kill()
 
 
-def rasa_webchat(browser: Browser, site: Site, bundle: Path) -> dict[str, Any]:
-    """The widget with 5,000 messages in its storage."""
+def rasa_webchat(browser: Browser, site: Site, bundle: Path, folder: Path) -> dict[str, Any]:
+    """The widget with 5,000 messages in its storage, and a server that confirms its session."""
+    project = shutil.copytree(folder / "project", folder / "open", ignore=shutil.ignore_patterns("*.db*"))
+    (project / "credentials.yml").write_text("socketio:\n  session_persistence: true\n")
+    server = ChatServer(project=project, arguments=("--cors", "*"))
     site.pages["/rw.js"] = bundle.read_bytes()
     texts = [
         {"sender": "client" if number % 4 == 0 else "response", "text": f"Message {number}", "type": "text"}
@@ -133,18 +137,26 @@ def rasa_webchat(browser: Browser, site: Site, bundle: Path) -> dict[str, Any]:
         "lastUpdate": 4_102_444_800_000,
     }
     fill = f"localStorage.chat_session = {json.dumps(json.dumps(stored))}"
-    start = "WebChat.default({ socketUrl: location.origin, embedded: true, params: { storage: 'local' } }, null)"
+    start = f"WebChat.default({{ socketUrl: '{server.url}', embedded: true, params: {{ storage: 'local' }} }}, null)"
     url = site.page("/rw", f"<script>{fill}</script><script src='/rw.js'></script><script>{start}</script>")
-    return measure(browser.new_context(), url, ".rw-messages-container", ".rw-message", f"Message {MESSAGES - 1}")
+    server.start()
+    try:
+        return measure(browser.new_context(), url, ".rw-messages-container", ".rw-message", f"Message {MESSAGES - 1}")
+    finally:
+        server.kill()
 
 
-def deep_chat(browser: Browser, site: Site, bundle: Path) -> dict[str, Any]:
+def deep_chat(browser: Browser, site: Site, bundle: Path, _: Path) -> dict[str, Any]:
     """The element with 5,000 messages as its history."""
     site.pages["/deep.js"] = bundle.read_bytes()
-    body = f"""<script type="module" src="/deep.js"></script>
-      <deep-chat style="width:900px;height:700px" demo="true"></deep-chat>
-      <script>document.querySelector('deep-chat').history =
-        Array.from({{ length: {MESSAGES} }}, (_, i) => ({{ role: i % 4 ? 'ai' : 'user', text: 'Message ' + i }}));
+    body = f"""<script type="module">
+        await import('/deep.js');
+        const chat = document.createElement('deep-chat');
+        chat.style = 'width: 900px; height: 700px';
+        chat.demo = true;
+        const message = (_, i) => ({{ role: i % 4 ? 'ai' : 'user', text: 'Message ' + i }});
+        chat.history = Array.from({{ length: {MESSAGES} }}, message);
+        document.body.append(chat);
       </script>"""
     url = site.page("/deep", body)
     shown = f"Message {MESSAGES - 1}"
@@ -167,8 +179,11 @@ def main() -> None:
         others = [("rasa-webchat", rasa_webchat, given.rasa_webchat), ("deep-chat", deep_chat, given.deep_chat)]
         for name, run, bundle in others:
             if bundle is not None:
+                print(f"measuring {name}", file=sys.stderr)
                 size = gz(bundle)
-                rows[name] = {"first bytes, gzip": size, "all bytes, gzip": size} | run(browser, site, bundle)
+                rows[name] = {"first bytes, gzip": size, "all bytes, gzip": size} | run(
+                    browser, site, bundle, Path(folder)
+                )
         browser.close()
     print(f"{'':34}" + "".join(f"{name:>14}" for name in rows))
     for figure in rows["manent"]:

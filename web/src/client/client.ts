@@ -92,6 +92,8 @@ export class ConversationClient {
   private plain = false;
   private session: { session_id: string; session_token?: string; epoch: string } | null = null;
   private position: Position = at("", 0);
+  /** What came live since the last answer: a list that starts afresh must not lose it. */
+  private arrived: Message[] = [];
   private joins = 0; // each join outdates the ones before
   private failures = 0;
   private sending: string | null = null;
@@ -382,6 +384,10 @@ export class ConversationClient {
       this.joinRefused(error);
       return;
     }
+    if (request["session_id"] === undefined && this.memory.get() !== null) {
+      this.join(); // another tab was given a conversation meanwhile; one is enough
+      return;
+    }
     await this.joined(answer, join);
   }
 
@@ -432,7 +438,7 @@ export class ConversationClient {
       session_id: session.session_id,
       epoch: session.epoch,
       resumed: session.resumed,
-      messages,
+      messages: [...messages, ...this.arrived],
       has_more,
       continues,
       typing: session.typing,
@@ -450,6 +456,7 @@ export class ConversationClient {
       ...(token === undefined ? {} : { session_token: token }),
     };
     const kept = this.session?.session_id === session.session_id && !session.gap;
+    this.arrived = [];
     this.position = after(kept ? this.position : at(session.epoch, 0), session.epoch, session.messages);
     this.session = own;
     this.memory.set(own);
@@ -618,7 +625,10 @@ export class ConversationClient {
     const { position, outcome } = advance(this.position, message);
     this.position = position;
     if (message.role === "bot") this.setTyping(false);
-    if (outcome !== "known") this.tell({ type: "message", message });
+    if (outcome !== "known") {
+      this.arrived.push(message);
+      this.tell({ type: "message", message });
+    }
     if (message.role === "user") this.written.delete(message.message_id);
     if (message.role === "user" && this.outbox.remove(message.message_id)) {
       this.tellOutbox();

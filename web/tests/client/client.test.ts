@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 
-import { settle, silence, World } from "./world";
+import { settle, silence, Tab, World } from "./world";
 
 let world: World;
 beforeEach(() => {
@@ -333,6 +333,24 @@ describe("the log", () => {
     expect(tab.state.has_more).toBe(false);
   });
 
+  it("keeps what comes live while it pages back in vain", async () => {
+    const tab = await world.tab({ limit: 10 });
+    const id = tab.client.sessionId!;
+    world.server.deliver(id, world.server.botSays(id, "first"));
+    await tab.goes("offline");
+    for (let i = 0; i < 30; i += 1) world.server.botSays(id, `missed ${i}`);
+    world.server.handlers["history_request"] = () => {
+      world.server.deliver(id, world.server.botSays(id, "just now"));
+      return { ok: false, error: { code: "store_unavailable", message: "no" } };
+    };
+    await tab.goes("online");
+    await settle();
+
+    expect(tab.texts.at(-1)).toBe("just now");
+    expect(tab.texts.length).toBe(11);
+    expect(tab.state.has_more).toBe(true);
+  });
+
   it("throws its list away after another epoch", async () => {
     const tab = await world.tab();
     const id = tab.client.sessionId!;
@@ -412,6 +430,17 @@ describe("tabs", () => {
     await settle();
 
     expect(other.client.sessionId).toBe(tab.client.sessionId);
+    expect(other.texts).toEqual(["hello"]);
+  });
+
+  it("that open at once end up in one conversation", async () => {
+    const tab = new Tab(world);
+    const other = new Tab(world);
+    await settle();
+
+    expect(other.client.sessionId).toBe(tab.client.sessionId);
+    tab.client.send("hello");
+    await settle();
     expect(other.texts).toEqual(["hello"]);
   });
 
