@@ -22,6 +22,8 @@ from manent.runtime.view import messages_of
 PROTOCOLS = [1]
 DEFAULT_LIMIT = 50
 MAX_MESSAGE_ID = 128
+MAX_SEQ = 2**53
+"""No log has an event of this number; larger ones from clients mean the same, and fit no database's column."""
 
 Follow = Callable[[Conversation, Admission], None]
 """Called with the conversation just before it is read, so that a socket misses nothing that is committed meanwhile."""
@@ -122,7 +124,9 @@ class Sessions:
         before = request.get("before")
         if not isinstance(before, int) or isinstance(before, bool) or before < 0:
             raise RequestError("bad_request", "before must be the seq of a message")
-        page = await self.conversations.store.page(admission.sender_id, limit=self._limit(request), before=before)
+        page = await self.conversations.store.page(
+            admission.sender_id, limit=self._limit(request), before=min(before, MAX_SEQ)
+        )
         if page is None:
             return {"ok": True, "messages": [], "has_more": False}
         return {"ok": True, "messages": _messages(page), "has_more": page.has_more}
@@ -281,7 +285,7 @@ def _cursor(request: Json) -> tuple[str, int] | None:
         return None
     match cursor:
         case {"epoch": str(epoch), "seq": int(seq)} if not isinstance(seq, bool) and seq >= 0:
-            return epoch, seq
+            return epoch, min(seq, MAX_SEQ)
     raise RequestError("bad_request", "cursor must be {epoch, seq}, as an answer gave it")
 
 

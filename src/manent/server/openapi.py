@@ -177,6 +177,8 @@ _CHANNEL_MESSAGE = _object(
 _INCLUDE_EVENTS: Json = {"enum": [verbosity.name for verbosity in Verbosity]}
 _TRACKER_QUERY: Json = {"include_events": _INCLUDE_EVENTS}
 _OUTPUT: Json = {"output_channel": _TEXT}
+_SENDER_ID: Json = {"type": "string", "pattern": r"^[A-Za-z0-9_:@+-][A-Za-z0-9_:@+.-]{0,254}$"}
+"""Any string names a conversation; these can stand in a URL without further thought."""
 _MESSAGE_ID: Json = {"type": "string", "minLength": 1, "maxLength": 128}
 
 
@@ -190,8 +192,9 @@ def _operation(
     error: str = "Error",
     status: int = 200,
     path: tuple[str, ...] = (),
+    also: str | None = None,
 ) -> Json:
-    """Return an operation; an answer or body that is a string is a media type other than JSON."""
+    """Return an operation; an answer or body that is a string is a media type other than JSON, `also` another one."""
     operation: Json = {"summary": summary, "responses": {}}
     content = (
         None
@@ -201,6 +204,8 @@ def _operation(
         else {"application/json": {"schema": answer}}
     )
     operation["responses"][str(status)] = {"description": "done", **({"content": content} if content else {})}
+    if also is not None:
+        operation["responses"][str(status)]["content"][also] = {}
     for code in errors:
         operation["responses"][str(code)] = {
             "description": "refused",
@@ -209,7 +214,7 @@ def _operation(
     if body is not None:
         media = {body: {}} if isinstance(body, str) else {"application/json": {"schema": body}}
         operation["requestBody"] = {"required": True, "content": media}
-    parameters = [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in path]
+    parameters = [{"name": name, "in": "path", "required": True, "schema": _SENDER_ID} for name in path]
     parameters += [{"name": name, "in": "query", "schema": schema} for name, schema in (query or {}).items()]
     if parameters:
         operation["parameters"] = parameters
@@ -258,6 +263,7 @@ def _public() -> Json:
                 replies,
                 body=_CHANNEL_MESSAGE,
                 query={"stream": _FLAG},
+                also="text/event-stream",
                 errors=(400, 403, 409, 413, 429, 503),
             )
         },

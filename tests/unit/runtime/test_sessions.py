@@ -1,5 +1,7 @@
 """Protocol 1's requests, without a transport."""
 
+from pathlib import Path
+
 import pytest
 
 from manent.core.errors import RequestError
@@ -8,6 +10,7 @@ from manent.runtime.conversation import Conversation
 from manent.runtime.identity import Admission, Identity
 from manent.runtime.sessions import Joined, Sessions, checked_text, refusal, tell_changed
 from manent.stores.memory import MemoryStore
+from manent.stores.sqlite import SqliteStore
 from small_talk import opened, say
 
 SECRET = b"0123456789abcdef"
@@ -53,10 +56,12 @@ async def test_join_with_cursor_gets_what_is_newer() -> None:
     assert (after["gap"], after["resumed"]) == (False, True)
 
 
-@pytest.mark.parametrize("cursor", [{"epoch": "other", "seq": 1}, {"epoch": None, "seq": 10_000}])
-async def test_cursor_of_another_log_is_a_gap(cursor: Json) -> None:
+@pytest.mark.parametrize(
+    "cursor", [{"epoch": "other", "seq": 1}, {"epoch": None, "seq": 10_000}, {"epoch": None, "seq": 2**200}]
+)
+async def test_cursor_of_another_log_is_a_gap(cursor: Json, tmp_path: Path) -> None:
     """Another epoch, or a number beyond the head, gets the newest page and `gap`."""
-    async with opened(MemoryStore()) as conversations:
+    async with opened(SqliteStore(tmp_path / "conversations.db")) as conversations:
         sessions = Sessions(conversations, Identity())
         await say(conversations, "hello")
         epoch = (await join(sessions))["epoch"]
