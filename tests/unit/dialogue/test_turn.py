@@ -359,7 +359,7 @@ def test_picture_is_the_tables() -> None:
     """The picture in the documents is drawn from the table as it is."""
     program = Path(__file__).parents[3] / "docs" / "make_turn_diagram.py"
 
-    assert subprocess.run([sys.executable, program, "--check"], check=False).returncode == 0, (  # noqa: S603
+    assert subprocess.run([sys.executable, program, "--check"], check=False).returncode == 0, (
         "run `python docs/make_turn_diagram.py`"
     )
 
