@@ -6,6 +6,7 @@ from outside come this way too (`send`).
 """
 
 import asyncio
+import base64
 import importlib
 import logging
 import ssl
@@ -144,13 +145,10 @@ class CallbackChannel:
         async with self._opening:
             if self._session is None:
                 options = self.options
-                user = options.basic_auth.get("username")
                 context = ssl.create_default_context(cafile=options.cafile) if options.cafile else True
                 self._session = aiohttp.ClientSession(
                     connector=aiohttp.TCPConnector(limit=0, ssl=context),
-                    auth=aiohttp.BasicAuth(str(user), str(options.basic_auth.get("password") or "")) if user else None,
-                    headers={"Content-Type": "application/json"}
-                    | {name: str(value) for name, value in options.headers.items()},
+                    headers=_headers(options),
                     timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
                     cookie_jar=aiohttp.DummyCookieJar(),
                 )
@@ -161,6 +159,14 @@ class CallbackChannel:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+
+def _headers(options: CallbackOptions) -> dict[str, str]:
+    headers = {"Content-Type": "application/json"}
+    if user := options.basic_auth.get("username"):
+        pair = f"{user}:{options.basic_auth.get('password') or ''}"
+        headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return headers | {name: str(value) for name, value in options.headers.items()}
 
 
 def _failed(what: str) -> RequestError:

@@ -1,0 +1,71 @@
+"""Which channels a project opens."""
+
+import pytest
+
+from manent.channels.opening import open_channels
+from manent.core.errors import ProjectError
+from manent.stores.memory import MemoryStore
+from small_talk import home
+
+
+def test_what_is_not_supported_is_named_once() -> None:
+    """Channels that this version lacks are left out, and named in one line."""
+    channels = open_channels({"rest": {}, "slack": {}, "my.own.Channel": {}}, home(MemoryStore()))
+
+    assert channels.rest is not None
+    assert channels.callback is None
+    assert [note for note in channels.notes if "slack, my.own.Channel" in note]
+
+
+def test_without_credentials_the_ways_to_try_it_are_open() -> None:
+    """A project without credentials can be talked to over REST and in the web chat."""
+    channels = open_channels({}, home(MemoryStore()))
+
+    assert channels.rest is not None
+    assert channels.notes == ()
+
+
+def test_connector_leaves_only_that_channel() -> None:
+    """With --connector the others stay closed."""
+    channels = open_channels({"rest": {}, "callback": {"url": "http://x"}}, home(MemoryStore()), connector="rest")
+
+    assert (channels.rest is not None, channels.callback) == (True, None)
+
+
+def test_open_identity_is_said_aloud() -> None:
+    """The open mode is explained where it is used, and not where ids are minted."""
+    told = open_channels({"socketio": {}}, home(MemoryStore())).notes
+    minted = open_channels({"socketio": {"session_identity": "minted"}}, home(MemoryStore())).notes
+
+    assert "session_identity" in told[0]
+    assert minted == ()
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        {"socketio": {"session_identity": "minted", "session_secret": "short"}},
+        {"rest": {"session_identity": "anything"}},
+        {"socketio": {"session_persistence": "maybe"}},
+    ],
+)
+def test_mistakes_are_refused_at_start(credentials: dict[str, dict[str, object]]) -> None:
+    """A secret that can be guessed or an option that cannot be read stops the server before it starts."""
+    with pytest.raises(ProjectError):
+        open_channels(credentials, home(MemoryStore()))
+
+
+async def test_secret_is_made_once_and_kept() -> None:
+    """Two servers on one store prove sessions with the same key, though none is configured."""
+    store = MemoryStore()
+    opened = []
+    for _ in range(2):
+        channels = open_channels({"rest": {}, "socketio": {"session_identity": "minted"}}, home(store))
+        await channels.open(store)
+        opened.append(channels)
+    first, second = opened
+    mine = first.socketio.identity.new()
+
+    assert second.socketio.identity.admit(mine.sender_id, mine.token) == mine
+    assert second.rest is not None
+    assert second.rest.identity.admit(mine.sender_id, mine.token).sender_id == mine.sender_id
