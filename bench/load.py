@@ -69,15 +69,16 @@ class Talker:
         """Leave."""
         await self.socket.close()
 
-    async def _frame(self, prefix: str) -> str:
-        while True:
-            frame = await self.socket.receive_str(timeout=30)
-            if frame == "2":
-                await self.socket.send_str("3")
-            elif frame.startswith('42["error"'):
-                raise RuntimeError(frame)
-            elif frame.startswith(prefix):
-                return frame
+    async def _frame(self, prefix: str, within_s: float = 30.0) -> str:
+        async with asyncio.timeout(within_s):
+            while True:
+                frame = await self.socket.receive_str()
+                if frame == "2":
+                    await self.socket.send_str("3")
+                elif frame.startswith('42["error"'):
+                    raise RuntimeError(frame)
+                elif frame.startswith(prefix):
+                    return frame
 
 
 async def run(url: str, pid: int, *, conversations: int, seconds: float, phrases: Sequence[str]) -> Result:
@@ -95,7 +96,7 @@ async def run(url: str, pid: int, *, conversations: int, seconds: float, phrases
             count = 0
             while time.perf_counter() < stop:
                 phrase = phrases[count % len(phrases)]
-                latencies.append(await talker.ask(f"{phrase} {number}x{count}"))
+                latencies.append(await talker.ask(f"{phrase} {number * 100_000 + count}"))
                 count += 1
 
         await asyncio.gather(*(talk(talker, number) for number, talker in enumerate(talkers)))
