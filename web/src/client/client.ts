@@ -366,13 +366,10 @@ export class ConversationClient {
   }
 
   private async joinOnce(join: number): Promise<void> {
+    const request = this.sessionRequest();
     let answer: unknown;
     try {
-      answer = await this.ports.transport.request(
-        "session_request",
-        this.sessionRequest(),
-        ANSWER_TIMEOUT_MS,
-      );
+      answer = await this.ports.transport.request("session_request", request, ANSWER_TIMEOUT_MS);
     } catch {
       if (join === this.joins && this.phase === "joining") this.retryConnection();
       return;
@@ -626,7 +623,7 @@ export class ConversationClient {
     this.position = position;
     if (message.role === "bot") this.setTyping(false);
     if (outcome !== "known") {
-      this.arrived.push(message);
+      if (this.phase !== "ready" || this.resyncing !== null) this.arrived.push(message);
       this.tell({ type: "message", message });
     }
     if (message.role === "user") this.written.delete(message.message_id);
