@@ -199,9 +199,9 @@ def out_of_fold(
 ) -> FloatArray:
     """Score every example by a model that was trained without it: (n, classes) logits.
 
-    The folds are made per class, so that a class with two examples is trained on one of them each time. There are ten of
-    them for a few hundred examples, where each counts; five for more; two, trained half as long, when training takes
-    seconds.
+    The folds are made per class, so that a class with two examples is trained on one of them each time. There are ten
+    of them for a few hundred examples, where each counts; five for more; two, trained half as long, when training
+    takes seconds.
     """
     gram = features.gram() if len(features) <= DUAL_LIMIT else None
     folds = 2 if gram is None else 10 if len(features) <= _FEW else 5

@@ -6,6 +6,7 @@ The intent classifiers and the response selectors are made of it. Training needs
 import functools
 import math
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ _VECTOR_WEIGHT = np.float32(2**0.5)
 """How much the word vectors count beside one featurizer; chosen on two public sets with ten examples an intent."""
 
 _CACHED_WORDS = 8192
+_FREQUENT = 250
 
 _ORDER = {"lowercase": True, "strip_accents": None}
 
@@ -57,12 +59,18 @@ class Settings:
 
 
 class _Meta(msgspec.Struct, kw_only=True):
-    """What is remembered beside the arrays. `featurizers`: aliases, in the order of their rows."""
+    """What is remembered beside the arrays.
+
+    Attributes:
+        featurizers: aliases, in the order of their rows.
+        frequent: words to have scored before the first message comes.
+    """
 
     labels: list[str]
     temperature: float
     featurizers: list[str]
     vectors: bool
+    frequent: list[str]
 
 
 class _Pairs(TextFeaturizer):
@@ -131,6 +139,8 @@ class TextClassifier:
             else:
                 self._others.append((featurizer, weights))
         self._word = functools.lru_cache(maxsize=_CACHED_WORDS)(self._score_word)
+        for word in meta.frequent:
+            self._word(word)
 
     def chances(self, message: Message) -> FloatArray:
         """Return the probability of every label; what is missing from 1 is the chance that it is none of them."""
@@ -206,10 +216,22 @@ def train_classifier(
         temperature, chances = 1.0, np.ones((len(messages), classes), np.float32)
         shapes = {"sparse": (parts.width, classes), "dense": (features.dense.shape[1], classes), "bias": (classes,)}
         arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-    meta = _Meta(labels=labels, temperature=temperature, featurizers=aliases, vectors=settings.vectors)
+    meta = _Meta(
+        labels=labels,
+        temperature=temperature,
+        featurizers=aliases,
+        vectors=settings.vectors,
+        frequent=list_frequent(messages),
+    )
     files["classifier.json"] = dump_json(meta)
     files["classifier.safetensors"] = dump_arrays({name: array.astype(np.float16) for name, array in arrays.items()})
     return files, chances
+
+
+def list_frequent(messages: Sequence[Message]) -> list[str]:
+    """List the words that most messages are made of: to score them while a model loads takes 20 ms, not a message's."""
+    counts = Counter(word for message in messages for word in message.words)
+    return [word for word, _ in counts.most_common(_FREQUENT)]
 
 
 def load_classifier(files: Files, context: Context) -> TextClassifier:

@@ -7,7 +7,7 @@ alone is worked out once per word and kept, so that a parse adds up a few rows o
 import functools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from manent.core.events import Json
 from manent.learn.chain import Chain, Decoder, Sentences, confidences, fit_chain
+from manent.nlu.classifier import list_frequent
 from manent.nlu.component import Context, Training
 from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
 from manent.nlu.message import MAX_WORDS, Message
@@ -27,8 +28,8 @@ FloatArray = NDArray[np.float32]
 _CACHED_WORDS = 4096
 _OFFSETS = (0, -1, 1, -2, 2)
 _FEW_SENTENCES = 1500
-_MANY_PASSES, _SMALL_BATCH = 15, 8
-_FEW_PASSES, _LARGE_BATCH = 8, 32
+_MANY_PASSES, _FEW_PASSES = 15, 8
+_SMALL_BATCH, _LARGE_BATCH = 8, 64
 _RARE_FROM = 20_000
 """Tokens of training data from which features that occur once are left out."""
 
@@ -36,12 +37,21 @@ _repeated = re.compile(r"(.)\1+")
 
 
 class Labels(msgspec.Struct, kw_only=True):
-    """The tags (see `spans.py`), whether they are BILOU, how many intents the model looks at, where commas split."""
+    """What is remembered beside the arrays.
+
+    Attributes:
+        names: the tags (see `spans.py`).
+        bilou: whether they tell first, inside, last and only tokens apart.
+        intents: number of intents whose probabilities the model looks at; 0 for none.
+        split: the option `split_entities_by_comma`.
+        frequent: words to have scored before the first message comes.
+    """
 
     names: list[str]
     bilou: bool
     intents: int
     split: Any
+    frequent: list[str] = []
 
 
 class EntityExtractor:
@@ -71,6 +81,8 @@ class EntityExtractor:
         self._vectors = vectors
         self._tags = labels.names
         self._word_scores = functools.lru_cache(maxsize=_CACHED_WORDS)(self._score_word)
+        for word in labels.frequent:
+            self._word_scores(word)
         self._before = [self._score_edge(before=True)] * 2
         self._after = [self._score_edge(before=False)] * 2
         # The two features of a pair of neighbours, for the second and for the first of them.
@@ -124,7 +136,7 @@ class EntityExtractor:
         scores[:3] = (self._vectors.words([word])[0] @ self._meaning).reshape(3, size)
         places = self._atoms
         for slot, offset in enumerate(_OFFSETS):
-            known = [places[atom] for atom in _word_atoms(word, offset, self._context) if atom in places]
+            known = [places[atom] for atom in _word_atoms(word, offset, context=self._context) if atom in places]
             if known:
                 scores[slot] += np.add.reduce(self._chain.sparse[known])
         return scores
@@ -170,7 +182,7 @@ def _edge(offset: int) -> str:
     return f"{offset}:EDGE"
 
 
-def _word_atoms(word: str, offset: int, context: Context) -> list[str]:
+def _word_atoms(word: str, offset: int, *, context: Context) -> list[str]:
     """Name the features that a word gives to the token that it stands `offset` places from."""
     low = word.lower()
     if offset in (-2, 2):
@@ -191,7 +203,7 @@ def _shape(word: str) -> str:
     return _repeated.sub(r"\1", "".join(kinds))
 
 
-def _message_atoms(message: Message, context: Context) -> list[list[str]]:
+def _message_atoms(message: Message, context: Context, describe: Callable[[str, int], list[str]]) -> list[list[str]]:
     """Name all features of all tokens, for training: the same that `EntityExtractor` adds up."""
     words = message.words
     count = len(words)
@@ -202,7 +214,7 @@ def _message_atoms(message: Message, context: Context) -> list[list[str]]:
         atoms: list[str] = []
         for offset in _OFFSETS:
             there = place + offset
-            atoms += _word_atoms(words[there], offset, context) if 0 <= there < count else [_edge(offset)]
+            atoms += describe(words[there], offset) if 0 <= there < count else [_edge(offset)]
         if place:
             atoms.append(f"<{lowered[place - 1]} {lowered[place]}")
         if place + 1 < count:
@@ -213,12 +225,27 @@ def _message_atoms(message: Message, context: Context) -> list[list[str]]:
     return rows
 
 
-def _message_vectors(message: Message, vectors: WordVectors, chances: FloatArray) -> FloatArray:
-    here = vectors.words(message.words)
-    edge = np.zeros((1, SIZE), np.float32)
-    weight = np.float32(_CONTEXT_WEIGHT)
-    before, after = np.vstack([edge, here[:-1]]) * weight, np.vstack([here[1:], edge]) * weight
-    return np.hstack([here, before, after, np.repeat(chances[None] * _INTENT_WEIGHT, len(here), axis=0)])
+def _stack_vectors(messages: Sequence[Message], vectors: WordVectors, chances: FloatArray) -> FloatArray:
+    """Make the dense features of all tokens: own meaning, those before and after, the intents of the message.
+
+    Args:
+        messages: the examples.
+        vectors: for the meanings.
+        chances: (examples, intents).
+    """
+    units = functools.cache(lambda word: vectors.words((word,))[0])
+    total = sum(len(message.words) for message in messages)
+    dense = np.zeros((total, 3 * SIZE + chances.shape[1]), np.float32)
+    place = 0
+    for message, row in zip(messages, chances, strict=True):
+        end = place + len(message.words)
+        here = np.array([units(word) for word in message.words], np.float32)
+        dense[place:end, :SIZE] = here
+        dense[place + 1 : end, SIZE : 2 * SIZE] = here[:-1] * np.float32(_CONTEXT_WEIGHT)
+        dense[place : end - 1, 2 * SIZE : 3 * SIZE] = here[1:] * np.float32(_CONTEXT_WEIGHT)
+        dense[place:end, 3 * SIZE :] = row * _INTENT_WEIGHT
+        place = end
+    return dense
 
 
 def train_entities(options: Json, training: Training, *, use_intents: bool) -> dict[str, bytes]:
@@ -249,20 +276,20 @@ def train_entities(options: Json, training: Training, *, use_intents: bool) -> d
     ]
     names = [OUTSIDE, *sorted({tag for tags in tagged for tag in tags} - {OUTSIDE})]
     number = {name: index for index, name in enumerate(names)}
-    rows = [atoms for _, message in pairs for atoms in _message_atoms(message, training.context)]
+    describe = functools.cache(functools.partial(_word_atoms, context=training.context))
+    rows = [atoms for _, message in pairs for atoms in _message_atoms(message, training.context, describe)]
     counts = Counter(atom for atoms in rows for atom in atoms)
     least = 2 if len(rows) >= _RARE_FROM else 1
     atoms = {atom: index for index, atom in enumerate(atom for atom, count in counts.items() if count >= least)}
     found = [[atoms[atom] for atom in names_ if atom in atoms] for names_ in rows]
     ends = np.cumsum([0, *map(len, found)])
     indices = np.array([index for row in found for index in row], np.int64)
-    none = np.zeros(width, np.float32)
-    dense = np.vstack(
-        [_message_vectors(message, vectors, none if chances is None else chances[index]) for index, message in pairs]
-    )
+    numbers = [index for index, _ in pairs]
+    known = np.zeros((len(pairs), 0), np.float32) if chances is None else chances[numbers]
+    dense = _stack_vectors([message for _, message in pairs], vectors, known)
     data = Sentences(
         sparse=csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=(len(rows), len(atoms))),
-        dense=np.asarray(dense, np.float32),
+        dense=dense,
         tags=np.array([number[tag] for tags in tagged for tag in tags], np.int64),
         lengths=np.array([len(tags) for tags in tagged], np.int64),
     )
@@ -274,11 +301,17 @@ def train_entities(options: Json, training: Training, *, use_intents: bool) -> d
         allowed_start=start,
         allowed_end=end,
         epochs=_MANY_PASSES if len(pairs) < _FEW_SENTENCES else _FEW_PASSES,
-        batch=_SMALL_BATCH if len(pairs) < _FEW_SENTENCES else _LARGE_BATCH,
+        batch=_batch_size(len(pairs)),
         penalty=0.05,
         seed=options["random_seed"] or 0,
     )
-    labels = Labels(names=names, bilou=bilou, intents=width, split=options["split_entities_by_comma"])
+    labels = Labels(
+        names=names,
+        bilou=bilou,
+        intents=width,
+        split=options["split_entities_by_comma"],
+        frequent=list_frequent(training.messages),
+    )
     arrays = {"sparse": chain.sparse, "dense": chain.dense}
     exact = {"transitions": chain.transitions, "start": chain.start, "end": chain.end}
     halves = {name: array.astype(np.float16) for name, array in arrays.items()}
@@ -287,6 +320,11 @@ def train_entities(options: Json, training: Training, *, use_intents: bool) -> d
         "atoms.json": dump_json(list(atoms)),
         "chain.safetensors": dump_arrays({**halves, **exact}),
     }
+
+
+def _batch_size(sentences: int) -> int:
+    """Choose a batch: small ones learn more from few sentences, large ones are faster with many."""
+    return max(_SMALL_BATCH, min(_LARGE_BATCH, sentences // 150))
 
 
 def load_entities(name: str, files: Files, context: Context) -> EntityExtractor:

@@ -1,5 +1,6 @@
 """Featurizers: what classifiers and extractors see of a text. They are asked when needed, never run ahead."""
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -47,13 +48,17 @@ class CountVectors:
         if self._options["lowercase"]:
             word = word.lower()
         word = normalise(word, strip_accents=self._options["strip_accents"])
-        hashes = hash_ngrams(hash_text(join_words((word,))), self._analyzer, *self._sizes)
-        return self._table.find(hashes)
+        return self._table.find(hash_ngrams(_hash_word(word), self._analyzer, *self._sizes))
 
     def text_features(self, message: Message) -> SparseFeatures:
         """Look the text's n-grams up."""
         hashes = hash_ngrams(hash_words(message, self._options), self._analyzer, *self._sizes)
         return self._table.lookup(hashes)
+
+
+@functools.lru_cache(maxsize=64)  # the featurizers of a pipeline ask one after another
+def _hash_word(word: str) -> HashedText:
+    return hash_text(join_words((word,)))
 
 
 def hash_words(message: Message, options: Json) -> HashedText:
