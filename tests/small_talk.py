@@ -196,15 +196,17 @@ async def running(
     credentials: str = "rest:\nsocketio:\n  session_persistence: true\n",
     endpoints: str = "",
     actions: Actions | None = None,
+    port: int = 0,
     **options: object,
 ) -> AsyncIterator[Running]:
-    """Serve the assistant from a folder, on a free port."""
+    """Serve the assistant from a folder, on a free port or a given one."""
     (root / "credentials.yml").write_text(credentials)
     (root / "endpoints.yml").write_text(endpoints)
     application = build(ServeOptions(root=root, model=model_file(), **options))  # type: ignore[arg-type]
     application.conversations.actions = actions or Actions()
     listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
     config = uvicorn.Config(application.asgi, log_config=None, lifespan="on", access_log=False, ws="websockets-sansio")
     server = _Quiet(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))

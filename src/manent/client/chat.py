@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
+import aiohttp
 import socketio
 
 from manent.client.outbox import Outgoing, Refused, new_message_id
@@ -71,6 +72,7 @@ class ChatClient:
         self._kept: list[Json] = list(state.get("outbox", ()))
         self._outbox: list[Outgoing] = []
         self._socket: Any = None
+        self._http: aiohttp.ClientSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._changed = asyncio.Condition()
@@ -219,7 +221,8 @@ class ChatClient:
 
     async def _open(self) -> None:
         self._lost.clear()
-        socket = socketio.AsyncClient(reconnection=False, logger=False)
+        self._http = aiohttp.ClientSession()  # ours, as python-socketio leaves its own open when it is refused
+        socket = socketio.AsyncClient(reconnection=False, logger=False, http_session=self._http)
         socket.on("*", self._event, namespace=self._namespace)
         socket.on("disconnect", self._disconnected, namespace=self._namespace)
         self._socket = socket
@@ -238,6 +241,9 @@ class ChatClient:
         if socket is not None:
             with contextlib.suppress(socketio.exceptions.SocketIOError, OSError):
                 await socket.disconnect()
+        http, self._http = self._http, None
+        if http is not None:
+            await http.close()
 
     def _disconnected(self, *_: object) -> None:
         self._lost.set()
