@@ -126,3 +126,22 @@ def test_glossary_is_in_order() -> None:
     rows = re.findall(r"^\| `?([^|`]+?)`? \|", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)[1:]
 
     assert rows == sorted(rows, key=lambda word: word.lower().replace("_", " "))
+
+
+def test_the_way_of_a_message_exists() -> None:
+    """Every file and every function that the walk names is where it says."""
+    rows = [row for row in (ROOT / "docs/one-message.md").read_text().splitlines() if re.match(r"\| \d+ ", row)]
+    assert len(rows) == 12
+    missing = []
+    for row in rows:
+        source = ""
+        for name in re.findall(r"`([^`]+)`", row.split("|")[2]):
+            path = ROOT / "src/manent" / name
+            if "/" in name:
+                source = path.read_text() if path.is_file() else ""
+                missing += [] if path.exists() else [name]
+            else:
+                found = all(re.search(rf"\b(class|def) {part}\b", source) for part in name.split("."))
+                missing += [] if found else [name]
+
+    assert missing == []
