@@ -5,7 +5,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manent.core.domain import Domain
@@ -31,6 +31,7 @@ def _pipeline() -> Pipeline:
     return trained(lists, *DEFAULT[:-1], {"name": "RegexEntityExtractor"}, *DEFAULT[-2:])
 
 
+@settings(deadline=None)  # the first call trains
 @given(_texts)
 def test_any_text_is_understood_somehow(text: str) -> None:
     """No text raises, every span lies in the text, confidences are probabilities, and twice the same is the same."""
@@ -46,6 +47,7 @@ def test_any_text_is_understood_somehow(text: str) -> None:
     assert _pipeline().parse(text) == result
 
 
+@settings(deadline=None)  # the first call trains
 @given(_texts)
 def test_an_extracted_value_is_what_the_text_says(text: str) -> None:
     """Without synonyms an entity's value is its span of the text."""
@@ -61,6 +63,7 @@ def _extractor() -> Pipeline:
     return trained(data(), *DEFAULT[:-2])
 
 
+@settings(deadline=None)  # the first call trains
 @given(_texts)
 def test_tokens_are_in_order_and_hold_no_blanks(text: str) -> None:
     """Tokens don't overlap; only a text of nothing but signs is one token with whatever is in it."""
@@ -78,6 +81,7 @@ def _model() -> dict[str, bytes]:
     return train_pipeline(config(*DEFAULT), nlu, domain(nlu))
 
 
+@settings(deadline=None)  # the first call trains
 @given(st.data())
 def test_a_damaged_model_is_refused(tmp_path_factory: pytest.TempPathFactory, draw: st.DataObject) -> None:
     """Wherever a byte of a model file is flipped, reading it fails with an error of ours or gives what was written."""
@@ -101,6 +105,7 @@ def _written(folder: Path) -> bytes:
     return (folder / "whole.tar.gz").read_bytes()
 
 
+@settings(deadline=None)  # the first call trains
 @given(st.sampled_from(sorted(_model())), st.binary(max_size=64))
 def test_foreign_bytes_in_a_model_are_refused_or_harmless(name: str, content: bytes) -> None:
     """A file of a model that holds something else is an error of ours when it is loaded, never code that runs."""
