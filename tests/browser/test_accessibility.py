@@ -1,26 +1,13 @@
 """For everyone: no violation that axe finds in any state, keyboard alone, right to left, large text."""
 
-import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
+from browser.axe import violations
 from browser.chat import Chat
 from browser.servers import ChatServer
-
-AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds, one line each with the element."""
-    page.evaluate(AXE.read_text())
-    options = {"runOnly": {"type": "tag", "values": TAGS}}
-    found: Any = page.evaluate(f"axe.run(document, {json.dumps(options)})")
-    return [f"{item['id']}: {node['html'][:200]}" for item in found["violations"] for node in item["nodes"]]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

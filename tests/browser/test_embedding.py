@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from browser.axe import violations
 from browser.chat import Chat
 from browser.servers import ChatServer
 from browser.sites import Site
@@ -39,8 +40,11 @@ def test_the_launcher_loads_little_and_opens_the_chat(page: Page, server: ChatSe
     expect(launcher).to_be_visible()
     assert [url.rsplit("/", 1)[1] for url in loaded] == ["manent-chat.js"]
 
+    assert violations(page) == []
+
     launcher.click()
     chat = Chat(page).connected()
+    assert violations(page) == []
     expect(chat.box).to_be_focused()
     chat.say("many thanks").heard("With pleasure.")
     page.keyboard.press("Escape")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from browser.axe import violations
 from browser.chat import Chat
 from browser.servers import ChatServer
 
@@ -34,6 +35,7 @@ def test_options_change_the_preview_and_the_code(page: Page, api_server: ChatSer
     page.get_by_role("textbox", name="Write a message").press("Enter")
     chat.heard("With pleasure.")
 
+    assert violations(page) == []
     code = page.locator("#code").inner_text()
     assert '<manent-chat heading="Ada &amp; &quot;Co&quot;" layout="fill"></manent-chat>' in code
     assert "--manent-accent: #225522;" in code

@@ -1,0 +1,18 @@
+"""Accessibility as axe-core sees it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, one line each with the element."""
+    page.evaluate(AXE.read_text())
+    options = {"runOnly": {"type": "tag", "values": TAGS}}
+    found: Any = page.evaluate(f"axe.run(document, {json.dumps(options)})")
+    return [f"{item['id']}: {node['html'][:200]}" for item in found["violations"] for node in item["nodes"]]
