@@ -161,6 +161,12 @@ def output_of(conversation: Conversation, asked_for: str | None) -> str:
     return channel if channel is not None and channel in conversation.home.outputs else DEFAULT_OUTPUT
 
 
+def is_followed(conversation: Conversation, output_channel: str | None) -> bool:
+    """Whether the output channel is one whose sockets follow the log."""
+    channel = output_of(conversation, output_channel)
+    return channel in conversation.home.outputs and conversation.home.outputs[channel] is None
+
+
 def _latest_input(conversation: Conversation) -> str | None:
     return conversation.tracker.latest_input_channel if conversation.tracker is not None else None
 

@@ -184,9 +184,11 @@ class _ConversationsApi:
     ) -> Response:
         await operations.send_out(conversation, entries, channel)
         found = await self._read(conversation.sender_id, verbosity)
-        messages = replies_in(conversation.sender_id, entries)
+        body: Json = {"messages": replies_in(conversation.sender_id, entries)}
+        if operations.is_followed(conversation, channel):
+            body = {}  # as in Rasa: what sockets are sent is not in the answer
         return Response(
-            await asyncio.to_thread(lambda: _encode({"tracker": _wire(found), "messages": messages})),
+            await asyncio.to_thread(lambda: _encode({"tracker": _wire(found), **body})),
             media_type="application/json",
         )
 

@@ -100,7 +100,7 @@ SCHEMAS: Json = {
         },
         "recipient_id",
     ),
-    "Said": _object({"tracker": _ref("Tracker"), "messages": _list(_ref("Reply"))}, "tracker", "messages"),
+    "Said": _object({"tracker": _ref("Tracker"), "messages": _list(_ref("Reply"))}, "tracker"),
     "Prediction": _object(
         {
             "scores": _list(_object({"action": _TEXT, "score": _NUMBER}, "action", "score")),
