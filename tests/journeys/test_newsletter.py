@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,7 +91,7 @@ CONVERSATIONS = {
         ("once a week", "notification"),
         ("no", "how old"),
         ("no", "Done!"),
-        ("/change_subscription", "Which e-mail address"),
+        ("/change_subscription", "From the beginning"),
         ("grace@example.com", "How often"),
         ("twice", "notification"),
         ("yes", "how old"),
@@ -123,6 +124,36 @@ def test_conversations_go_as_they_should(project: Path, serve: Serve) -> None:
         for said, expected in turns:
             answered = [reply.get("text", "") for reply in server.say(said, sender=name)]
             assert any(expected in text for text in answered), (name, said, answered)
+
+
+def recorded() -> list[tuple[str, str, list[str]]]:
+    """Read the recording: conversation, what was said, and the lines that came back."""
+    turns: list[tuple[str, str, list[str]]] = []
+    name = ""
+    for line in (Path(__file__).parent / "newsletter_on_rasa.txt").read_text().splitlines():
+        if line.startswith("## "):
+            name = line[3:]
+        elif line.startswith("> "):
+            turns.append((name, line[2:], []))
+        elif line.startswith("    "):
+            turns[-1][2].append(line[4:])
+    return turns
+
+
+def as_recorded(reply: dict[str, Any]) -> str:
+    """Write a reply as the recording does."""
+    titles = [button["title"] for button in reply.get("buttons", [])]
+    return f"{reply.get('text') or reply.get('image')} {titles or ''}".strip()
+
+
+def test_it_talks_as_on_rasa(project: Path, serve: Serve) -> None:
+    """Every corner of the form, word for word as real Rasa answered with the same domain, rules and actions."""
+    server = serve(project)
+    turns = recorded()
+
+    assert len(turns) == 145
+    for name, said, expected in turns:
+        assert [as_recorded(reply) for reply in server.say(said, sender=name)] == expected, (name, said)
 
 
 def test_both_formats_say_the_same(project: Path, project_2_0: Path, serve: Serve) -> None:

@@ -12,7 +12,10 @@ YOUNGEST, OLDEST = 4, 120
 
 
 class ValidateNewsletterForm(FormValidationAction):
-    """Checks each answer; a slot that is set to None is asked for again."""
+    """Checks each answer; a slot that is set to None is asked for again.
+
+    Rasa has slots validated that an action emptied just before the form began, so that a value may be None.
+    """
 
     def name(self) -> str:
         return "validate_newsletter_form"
@@ -28,7 +31,7 @@ class ValidateNewsletterForm(FormValidationAction):
     def validate_email(
         self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> dict[str, Any]:
-        if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}", str(value)):
+        if value is None or re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}", value):
             return {"email": value}
         dispatcher.utter_message(response="utter_wrong_email")
         return {"email": None}
@@ -37,19 +40,17 @@ class ValidateNewsletterForm(FormValidationAction):
         self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> dict[str, Any]:
         # Synonyms in data/nlu.yml have made "once a week" of "weekly" already.
-        if str(value).lower() in FREQUENCIES:
-            return {"frequency": str(value).lower()}
+        if value is None or value in FREQUENCIES:
+            return {"frequency": value}
         dispatcher.utter_message(response="utter_wrong_frequency")
         return {"frequency": None}
 
     def validate_age(
         self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> dict[str, Any]:
-        try:
-            age = int(value)
-        except ValueError:
-            age = 0
-        if YOUNGEST <= age <= OLDEST:
-            return {"age": age}
+        if value is None:
+            return {"age": None}
+        if str(value).isdigit() and YOUNGEST <= int(value) <= OLDEST:
+            return {"age": int(value)}
         dispatcher.utter_message(response="utter_wrong_age")
         return {"age": None}

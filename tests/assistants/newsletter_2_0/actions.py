@@ -28,7 +28,7 @@ class ValidateNewsletterForm(FormValidationAction):
     def validate_email(
         self, slot_value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> Dict[Text, Any]:
-        if re.match(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}$", slot_value):
+        if slot_value is None or re.match(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}$", slot_value):
             return {"email": slot_value}
         dispatcher.utter_message(template="utter_wrong_email")
         return {"email": None}
@@ -36,14 +36,16 @@ class ValidateNewsletterForm(FormValidationAction):
     def validate_frequency(
         self, slot_value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> Dict[Text, Any]:
-        if slot_value.lower() in ("once a week", "twice a week"):
-            return {"frequency": slot_value.lower()}
+        if slot_value in (None, "once a week", "twice a week"):
+            return {"frequency": slot_value}
         dispatcher.utter_message(template="utter_wrong_frequency")
         return {"frequency": None}
 
     def validate_age(
         self, slot_value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> Dict[Text, Any]:
+        if slot_value is None:
+            return {"age": None}
         if str(slot_value).isdigit() and 4 <= int(slot_value) <= 120:
             return {"age": int(slot_value)}
         dispatcher.utter_message(template="utter_wrong_age")
