@@ -70,7 +70,7 @@ def _train(
     known = _known(previous)
     files: dict[str, bytes] = {}
     entries: list[Entry] = []
-    digests = _digest_data(data)
+    digests = _digest_data(data, domain)
     chain = hashlib.sha256(repr(config.language).encode()).hexdigest()
     for place, (component, kind) in enumerate(zip(config.pipeline, kinds, strict=True)):
         options, idle = _options(component, kind)
@@ -134,13 +134,13 @@ def _options(component: ComponentConfig, kind: Kind) -> tuple[Json, list[str]]:
     return options, [name for name in given if name not in options]
 
 
-def _digest_data(data: NluData) -> dict[str, str]:
+def _digest_data(data: NluData, domain: Domain) -> dict[str, str]:
     examples = [(example.text, example.intent, example.entities) for example in data.examples]
     parts: dict[str, object] = {
         "examples": examples,
         "synonyms": data.synonyms,
         "patterns": (data.regexes, data.lookups),
-        "responses": data.responses,
+        "responses": (data.responses, domain.original.get("responses")),
     }
     return {name: hashlib.sha256(dump_json(part)).hexdigest() for name, part in parts.items()}
 
@@ -154,6 +154,8 @@ def _known(previous: Mapping[str, bytes] | None) -> dict[str, dict[str, bytes]]:
     """Return the files of the last model's components by fingerprint."""
     index = read_index(previous) if previous else None
     if index is None or previous is None:
+        return {}
+    if index.vectors is not None and index.vectors != load_vectors().sha256:
         return {}
     known = {}
     for entry in index.components:

@@ -135,6 +135,33 @@ def test_new_examples_train_the_classifier_again() -> None:
     assert load_pipeline(again, domain(more)).parse("thank you")["intent"]["name"] == "thank"
 
 
+def test_new_word_vectors_train_everything_again() -> None:
+    """Nothing is taken over from a model that was trained with other vectors."""
+    nlu = data()
+    files = train_pipeline(config(*DEFAULT), nlu, domain(nlu))
+    index = files["nlu/pipeline.json"]
+    digest = index[index.rindex(b'"vectors":"') + 11 :][:64]
+    told: list[str] = []
+    old = {**files, "nlu/pipeline.json": index.replace(digest, b"0" * 64)}
+    train_pipeline(config(*DEFAULT), nlu, domain(nlu), previous=old, progress=told.append)
+
+    assert "DIETClassifier: training" in told
+
+
+def test_an_answer_in_the_domain_trains_its_selector_again() -> None:
+    """Variations may stand in the domain; the selector carries them, so a new one reaches the model."""
+    nlu = data({"faq/name": ["who are you", "your name"], "faq/age": ["how old", "your age"]})
+    components = ({"name": "WhitespaceTokenizer"}, {"name": "ResponseSelector", "retrieval_intent": "faq"})
+
+    def say(text: str) -> Domain:
+        return Domain(original={"responses": {"utter_faq/name": [{"text": text}]}})
+
+    first = train_pipeline(config(*components), nlu, say("Old."))
+    again = train_pipeline(config(*components), nlu, say("New."), previous=first)
+    selected = load_pipeline(again, say("New.")).parse("who are you")["response_selector"]["faq"]["response"]
+    assert selected["responses"] == [{"text": "New."}]
+
+
 def test_unknown_components_are_named() -> None:
     """A misspelt component stops the training with its name."""
     with pytest.raises(ProjectError, match="DITEClassifier"):
