@@ -48,7 +48,6 @@ class Site:
 
     def page(self, path: str, body: str) -> str:
         """Put a page up; returns its address."""
-        self.pages[path] = (
-            f"<!doctype html><html lang='en'><title>A site</title><body><main><h1>A site</h1>{body}</main></body></html>"
-        )
+        main = f"<main><h1>A site</h1>{body}</main>"
+        self.pages[path] = f"<!doctype html><html lang='en'><title>A site</title><body>{main}</body></html>"
         return self.url.rstrip("/") + path

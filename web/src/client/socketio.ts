@@ -3,7 +3,7 @@
 import { io, type Socket } from "socket.io-client";
 
 import type { Transport, TransportListener } from "./ports";
-import type { JsonObject } from "./wire";
+import { isObject, type JsonObject } from "./wire";
 
 export interface SocketIoOptions {
   /** Where the server is; its path, if any, is not the Socket.IO path. */
@@ -15,6 +15,15 @@ export interface SocketIoOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+
+/** What a refused connection says: python-socketio sends a sentence, and whatever the server adds as `data`. */
+function refusal(error: Error & { data?: unknown }): { code: string; message: string } {
+  const data = isObject(error.data) ? error.data : {};
+  return {
+    code: typeof data["code"] === "string" ? data["code"] : "connection_refused",
+    message: typeof data["message"] === "string" ? data["message"] : error.message,
+  };
+}
 
 export function socketIoTransport(options: SocketIoOptions): Transport {
   let socket: Socket | null = null;
@@ -56,7 +65,7 @@ export function socketIoTransport(options: SocketIoOptions): Transport {
         if (socket !== own) return;
         // An error of the transport has a type; a refusal by the server has the server's words.
         const refused = error.type === undefined && error.message !== "timeout";
-        const words = refused ? { code: "connection_refused", message: error.message } : undefined;
+        const words = refused ? refusal(error) : undefined;
         listener?.disconnected(error.message, words);
       });
       own.onAny((event: string, payload: unknown) => listener?.received(event, payload));
