@@ -111,7 +111,5 @@ class LearnedPolicy:
         )
 
     def _is_familiar(self, state: DialogState) -> bool:
-        """Whether a story has this intent (after a message), or this action (otherwise)."""
-        if state.previous == LISTEN:
-            return state.intent is not None and self.model.knows(f"0i={state.intent}")
-        return self.model.knows(f"0p={state.previous}")
+        """Whether a story has this intent, if a message is to be answered."""
+        return state.previous != LISTEN or (state.intent is not None and self.model.knows(f"0i={state.intent}"))
