@@ -61,6 +61,8 @@ export interface ClientOptions {
 /** First pause before another try; doubles up to the longest. */
 export const RETRY_FIRST_MS = 300;
 export const RETRY_LONGEST_MS = 10_000;
+/** Between tries with a token that the server does not accept; `reconnect` (a new token) does not wait. */
+export const REFUSED_MS = 60_000;
 /** An answer that takes longer is asked for again; asking twice is harmless. */
 export const ANSWER_TIMEOUT_MS = 15_000;
 /** After a sleep the connection may be dead without knowing it. */
@@ -288,7 +290,9 @@ export class ConversationClient {
     this.sending = null;
     this.resyncing = null;
     this.setTyping(false);
-    const pause = this.pause(this.failures);
+    // A token that was refused twice will be refused again, until the page has another.
+    const hopeless = refused?.code.startsWith("jwt_") === true && this.failures > 0;
+    const pause = hopeless ? REFUSED_MS : this.pause(this.failures);
     this.failures += 1;
     if (refused) this.tell({ type: "connection", status: "refused", retry_in_ms: pause, error: refused });
     else this.tell({ type: "connection", status: "offline", retry_in_ms: pause });

@@ -497,6 +497,28 @@ describe("identity", () => {
     expect(world.server.last("token_refresh")).toEqual({ token: "two" });
   });
 
+  it("tries a refused token once more, then waits for another", async () => {
+    const tab = await world.tab({ token: () => "stale" });
+    const refused = () =>
+      tab.socket.listener!.disconnected("no", { code: "jwt_revoked", message: "Sign in again." });
+    world.server.up = false; // from here on the test refuses by hand
+    refused();
+    const first = tab.events.findLast((event) => event.type === "connection");
+    refused();
+    const second = tab.events.findLast((event) => event.type === "connection");
+
+    expect(first).toMatchObject({
+      status: "refused",
+      retry_in_ms: 300,
+      error: { message: "Sign in again." },
+    });
+    expect(second).toMatchObject({ status: "refused", retry_in_ms: 60_000 });
+    world.server.up = true;
+    tab.client.reconnect();
+    await settle();
+    expect(tab.state.connection).toBe("online");
+  });
+
   it("forgets in this browser without touching the log", async () => {
     const tab = await world.tab();
     const id = tab.client.sessionId!;
