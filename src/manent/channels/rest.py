@@ -76,7 +76,9 @@ class RestChannel:
     async def receive(self, request: Request) -> Response:
         """Take a message, answer with what the bot said to it."""
         body = await request.body()
-        message = read_message(body, self.conversations, self.identity, input_channel=self.name)
+        message = await read_message(
+            body, self.conversations, self.identity, input_channel=self.name, token=bearer(request)
+        )
         conversation = self.conversations.get(message.sender_id)
         ticket = conversation.submit(message)
         if request.query_params.get("stream", "").lower() in ("true", "1"):
@@ -130,8 +132,16 @@ class _Stream:
         del error, message_id, seq
 
 
-def read_message(body: bytes, conversations: Conversations, identity: Identity, *, input_channel: str) -> UserMessage:
-    """Read the body that the REST and callback channels take.
+def bearer(request: Request) -> str | None:
+    """Return the token of the `Authorization: Bearer` header, None when there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+async def read_message(
+    body: bytes, conversations: Conversations, identity: Identity, *, input_channel: str, token: str | None = None
+) -> UserMessage:
+    """Read the body that the REST and callback channels take; `token` is that of its `Authorization` header.
 
     Raises:
         RequestError: it is no JSON object, a key is of the wrong type, or the sender may not use that conversation.
@@ -140,13 +150,17 @@ def read_message(body: bytes, conversations: Conversations, identity: Identity, 
     text = wire.get("message")
     if not isinstance(text, str):
         raise RequestError("bad_request", 'the body needs a "message", a string')
+    caller = await identity.authenticate(token)
     sender = wire.get("sender")
-    sender = "default" if sender is None else str(sender) if isinstance(sender, int) else sender
+    if sender is None and caller.subject is None:
+        sender = "default"
+    sender = str(sender) if isinstance(sender, int) else sender
     channel = wire.get("input_channel") or input_channel
     if not isinstance(channel, str):
         raise RequestError("bad_request", "input_channel must be a string")
+    admission = await identity.admit(sender, wire.get("session_token"), caller)
     return UserMessage(
-        sender_id=identity.admit(sender, wire.get("session_token")).sender_id,
+        sender_id=admission.sender_id,
         text=checked_text(text, conversations.limits.text),
         message_id=checked_message_id(wire.get("message_id")),
         input_channel=channel,

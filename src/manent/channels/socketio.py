@@ -9,14 +9,14 @@ room's name, and a session id may equal a socket id).
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import engineio.packet
-import jwt
 import msgspec
 import socketio
 
@@ -27,7 +27,7 @@ from manent.core.messages import UserMessage
 from manent.runtime import view
 from manent.runtime.conversation import Conversation
 from manent.runtime.conversations import Conversations
-from manent.runtime.identity import Admission, Identity
+from manent.runtime.identity import ANYBODY, Admission, Caller, Identity
 from manent.runtime.sessions import (
     Joined,
     Sessions,
@@ -37,6 +37,7 @@ from manent.runtime.sessions import (
     refusal,
     tell_changed,
 )
+from manent.runtime.tokens import VerifiedToken
 
 log = logging.getLogger("manent.socketio")
 
@@ -45,6 +46,13 @@ MAX_PACKET = 2_000_000
 
 PING_AFTER_S = 1.0
 """How long after a reply a plain socket is asked whether it is still there (see `Connection.confirm_soon`)."""
+
+WARN_BEFORE_S = 60.0
+"""How long before its token expires a socket is told so."""
+
+LONGEST_TIMER_S = 24 * 3600.0
+SOON_S = 0.02
+"""A timer never fires at once: a socket that has just connected is first told that it is."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -58,11 +66,7 @@ class SocketIoOptions:
     namespace: str = "/"
     session_persistence: bool = False
     socketio_path: str = "/socket.io"
-    jwt_key: str | None = None
-    jwt_method: str = "HS256"
     metadata_key: str = "metadata"
-    session_identity: Literal["open", "minted"] = "open"
-    session_secret: str | None = None
 
 
 def read_options(section: Json, file: str = "credentials.yml") -> SocketIoOptions:
@@ -107,21 +111,22 @@ class SocketIoChannel:
         """Return an ASGI application that serves the socket path itself and hands the rest on."""
         return socketio.ASGIApp(self.server, other, socketio_path=self.options.socketio_path)
 
-    def may_connect(self, auth: Any) -> bool:
-        """Check the token that `jwt_key` asks for (Rasa's mode; claims other than the registered ones don't matter)."""
-        key = self.options.jwt_key
-        if not key:
-            return True
+    async def authenticate(self, auth: Any, environ: Json) -> Caller:
+        """Find out who connects: the token is in the `auth` payload, or in the `Authorization` header.
+
+        Raises:
+            RequestError: see `Identity.authenticate`.
+        """
         token = auth.get("token") if isinstance(auth, dict) else None
-        if not isinstance(token, str):
-            return False
-        try:
-            jwt.decode(
-                token.removeprefix("Bearer "), key, algorithms=[self.options.jwt_method], options={"verify_aud": False}
-            )
-        except jwt.InvalidTokenError:
-            return False
-        return True
+        if token is None:
+            scheme, _, given = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+            token = given.strip() if scheme.lower() == "bearer" else None
+        return await self.identity.authenticate(token)
+
+    def end_revoked(self) -> None:
+        """End the sockets whose tokens count no more; called when a revocation became known."""
+        for connection in tuple(self.connections.values()):
+            connection.end_if_refused()
 
     def accepts_origin(self, origin: str, environ: Json) -> bool:
         """Whether a page of this origin may connect: the same host's, or one that `--cors` names."""
@@ -154,12 +159,18 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no
         self.on("disconnect", self._disconnected, namespace=namespace)
 
     async def _connected(self, sid: str, environ: Json, auth: Any = None) -> bool:
-        del environ
-        if not self.channel.may_connect(auth):
-            log.info("refused a connection: its token is missing or not valid")
-            return False
+        try:
+            caller = await self.channel.authenticate(auth, environ)
+        except RequestError as error:
+            log.info("refused a connection", extra={"code": error.code, "error": error.message})
+            raise socketio.exceptions.ConnectionRefusedError(error.message, refusal(error)["error"]) from None
         eio_sid = self.manager.eio_sid_from_sid(sid, self.channel.options.namespace)
-        self.channel.connections[eio_sid] = Connection(self.channel, sid, self.eio.sockets[eio_sid])
+        if eio_sid is None or eio_sid not in self.eio.sockets:
+            return False  # it left meanwhile
+        before = self.channel.connections.pop(eio_sid, None)
+        if before is not None:
+            before.close()
+        self.channel.connections[eio_sid] = Connection(self.channel, sid, self.eio.sockets[eio_sid], caller)
         return True
 
     async def _disconnected(self, sid: str, reason: object = None) -> None:
@@ -167,7 +178,7 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no
         eio_sid = self.manager.eio_sid_from_sid(sid, self.channel.options.namespace)
         connection = self.channel.connections.pop(eio_sid, None)
         if connection is not None:
-            connection.leave()
+            connection.close()
 
     async def _handle_eio_connect(self, eio_sid: str, environ: Json) -> None:
         await super()._handle_eio_connect(eio_sid, environ)
@@ -204,10 +215,14 @@ class Connection:
     """
 
     __slots__ = (
+        "_ending",
+        "_expiry",
         "_held",
         "_queue",
+        "_warned",
         "_worker",
         "admission",
+        "caller",
         "channel",
         "confirmable",
         "conversation",
@@ -219,13 +234,14 @@ class Connection:
         "socket",
     )
 
-    def __init__(self, channel: SocketIoChannel, sid: str, socket: Any) -> None:
+    def __init__(self, channel: SocketIoChannel, sid: str, socket: Any, caller: Caller = ANYBODY) -> None:
         self.channel = channel
         self.sid = sid
         self.socket = socket
         self.protocol = 0
         self.conversation: Conversation | None = None
         self.admission: Admission | None = None
+        self.caller = caller
         self.cursor = 0
         self.joined_at = 0
         self.confirmable = 0
@@ -233,11 +249,17 @@ class Connection:
         self._held: list[LogEntry] | None = None
         self._queue: deque[tuple[str, Any, int | None]] = deque()
         self._worker: asyncio.Task[None] | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._warned: VerifiedToken | None = None
+        self._watch_expiry()
 
     # requests -------------------------------------------------------------------------------------------------------
 
     def receive(self, event: Any, payload: Any, ack: int | None) -> None:
         """Take a request into the queue."""
+        if self._ending is not None:
+            return
         if len(self._queue) >= self.channel.conversations.limits.waiting_per_socket:
             error = RequestError("busy", "too many requests of this socket are waiting", status=429, retry_after=1.0)
             self._refuse(error, payload, ack)
@@ -261,6 +283,7 @@ class Connection:
             self._worker = None
 
     async def _serve(self, event: Any, payload: Any, ack: int | None) -> None:
+        self.channel.identity.check(self.caller)
         speaks_protocol = isinstance(payload, dict) and "protocol" in payload
         if event == "session_request" and not speaks_protocol:
             await self._plain_session_request(payload, ack)
@@ -287,22 +310,27 @@ class Connection:
     async def _protocol_request(self, event: Any, payload: Any, ack: int | None) -> None:
         if not isinstance(payload, dict):
             raise RequestError("bad_request", f"a request is an object; found {type(payload).__name__}")
-        sessions, member = self.channel.sessions, self.admission
+        sessions, caller, member = self.channel.sessions, self.caller, self.admission
         match event:
             case "session_request":
-                self._joined(await sessions.join(payload, self._follow, member), ack)
+                self._joined(await sessions.join(payload, self._follow, caller, member), ack)
             case "user_uttered":
-                ticket = sessions.submit(payload, input_channel=self.channel.name, member=member)
+                name = self.channel.name
+                ticket = await sessions.submit(payload, input_channel=name, caller=caller, member=member)
                 receipt = await ticket.accepted
                 self.acknowledge(ack, {"ok": True, "seq": receipt.seq, "duplicate": receipt.duplicate})
             case "history_request":
-                self.acknowledge(ack, await sessions.history(payload, member))
+                self.acknowledge(ack, await sessions.history(payload, caller, member))
             case "session_reset":
                 await self._reset(payload, ack)
             case "session_erase":
                 await self._erase(payload, ack)
-            case "session_list" | "token_refresh":
-                raise RequestError("not_available", f"{event} needs session_identity: jwt", status=403)
+            case "session_list":
+                self.acknowledge(ack, await sessions.mine(caller))
+            case "token_refresh":
+                self.caller, answer = await sessions.refresh(payload, caller)
+                self._watch_expiry()
+                self.acknowledge(ack, answer)
             case _:
                 raise RequestError("unknown_request", f"there is no request {str(event)[:64]!r}")
 
@@ -321,12 +349,12 @@ class Connection:
 
     async def _reset(self, payload: Json, ack: int | None) -> None:
         old = self.conversation
-        joined = await self.channel.sessions.reset(payload, self._follow, self.admission)
+        joined = await self.channel.sessions.reset(payload, self._follow, self.caller, self.admission)
         self._joined(joined, ack)
         tell_changed(old, "reset", joined, but=self)
 
     async def _erase(self, payload: Json, ack: int | None) -> None:
-        old, joined = await self.channel.sessions.erase(payload, self._follow, self.admission)
+        old, joined = await self.channel.sessions.erase(payload, self._follow, self.caller, self.admission)
         self._joined(joined, ack)
         tell_changed(self.channel.conversations.get(old.sender_id), "erased", joined, but=self)
 
@@ -336,7 +364,8 @@ class Connection:
         if payload is not None and not isinstance(payload, dict):
             raise RequestError("bad_request", f"session_request takes an object; found {type(payload).__name__}")
         session_id = payload.get("session_id") if payload else None
-        admission = self.channel.identity.admit(session_id, payload.get("session_token") if payload else None)
+        token = payload.get("session_token") if payload else None
+        admission = await self.channel.identity.admit(session_id, token, self.caller)
         self.protocol = 0
         if not self.channel.options.session_persistence:
             self.emit("session_confirm", admission.sender_id)
@@ -391,7 +420,9 @@ class Connection:
         if options.session_persistence:
             if payload.get("session_id") is None:
                 raise RequestError("bad_session_id", "session_id is missing: this server keeps sessions")
-            admission = self.channel.identity.admit(payload["session_id"], payload.get("session_token"))
+            admission = await self._admit_plainly(payload)
+        elif self.channel.identity.mode == "jwt" and self.caller.subject is not None:
+            admission = await self.channel.identity.admit(self.sid, None, self.caller)
         else:
             admission = Admission(sender_id=self.sid)
         conversation = self.channel.conversations.get(admission.sender_id)
@@ -410,6 +441,13 @@ class Connection:
         if ack is not None:
             await ticket.finished
             self.acknowledge_plainly(ack)
+
+    async def _admit_plainly(self, payload: Json) -> Admission:
+        """Admit the sender of a message; a member sends what it was confirmed, which costs no look into the store."""
+        session_id, member = payload["session_id"], self.admission
+        if member is not None and session_id in (member.sender_id, self.channel.identity.confirmation(member)):
+            return member
+        return await self.channel.identity.admit(session_id, payload.get("session_token"), self.caller)
 
     async def _join_by_speaking(self, conversation: Conversation, admission: Admission) -> None:
         """Follow a conversation because of a message in it: what is committed from now on is for this socket, too.
@@ -434,7 +472,14 @@ class Connection:
             self.conversation = conversation
             conversation.subscribers.append(self)
             self.cursor = self.joined_at = self.confirmable = 0
+        conversation.owner = admission.owner or conversation.owner
         self.admission = admission
+
+    def close(self) -> None:
+        """The socket is gone."""
+        self.leave()
+        if self._expiry is not None:
+            self._expiry.cancel()
 
     def leave(self) -> None:
         """Stop following."""
@@ -486,6 +531,8 @@ class Connection:
         self.cursor = 0
         if self.protocol:
             self.emit("session_changed", told)
+        if told["reason"] == "claimed" and self.admission is not None and self.admission.owner is None:
+            self.leave()  # it is somebody's now; to go on, this socket has to prove that it is theirs
 
     def failed(self, error: ManentError, *, message_id: str | None, seq: int | None) -> None:
         """Tell of an error after acceptance."""
@@ -496,6 +543,51 @@ class Connection:
             if seq is not None:
                 told["seq"] = seq
             self.emit("error", told)
+
+    # the token's end ------------------------------------------------------------------------------------------------
+
+    def _watch_expiry(self) -> None:
+        """Set the timer for the next thing that has to happen to this socket because of its token's age."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        verifier, token = self.channel.identity.verifier, self.caller.token
+        if verifier is None or token is None or token.expires_at is None or self.socket.closed:
+            return
+        left = token.expires_at + verifier.rules.leeway_s - time.time()
+        wait_s = left if self._warned is token else left - WARN_BEFORE_S
+        step = self.end_if_refused if self._warned is token else self._warn
+        if wait_s > LONGEST_TIMER_S:
+            wait_s, step = LONGEST_TIMER_S, self._watch_expiry
+        self._expiry = asyncio.get_running_loop().call_later(max(SOON_S, wait_s), step)
+
+    def _warn(self) -> None:
+        self._warned = self.caller.token
+        if self._warned is not None:
+            self.emit("token_expiring", {"expires_at": self._warned.expires_at})
+        self._watch_expiry()
+
+    def end_if_refused(self) -> None:
+        """End this socket if its token has run out or was revoked; it is told which."""
+        try:
+            self.channel.identity.check(self.caller)
+        except RequestError as error:
+            reason = "revoked" if error.code == "jwt_revoked" else "expired"
+            log.info("ended a socket", extra={"reason": reason})
+            self.end({"reason": reason})
+        else:
+            self._watch_expiry()
+
+    def end(self, told: Json) -> None:
+        """Say why, stop following, and close the socket once that is sent."""
+        if self._ending is None:
+            self._queue.clear()
+            self.emit("session_changed", told)
+            if not self.protocol:
+                self.emit("error", {"code": f"token_{told['reason']}", "message": f"the token is {told['reason']}"})
+            self.leave()
+            closing = self.channel.server.disconnect(self.sid, namespace=self.channel.options.namespace)
+            self._ending = asyncio.get_running_loop().create_task(closing)
 
     # what plain sockets have received -------------------------------------------------------------------------------
 

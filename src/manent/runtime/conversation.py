@@ -112,6 +112,19 @@ class Ticket:
             self.finished.set_result(self.entries)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """Events that are copied from another conversation.
+
+    Attributes:
+        shown: how each of them showed there.
+        message_id: used up with them, so that the same copy is not made twice.
+    """
+
+    shown: Sequence[View | None]
+    message_id: str
+
+
 class Conversation:
     """The mailbox and the state of one `sender_id` in this process.
 
@@ -119,6 +132,7 @@ class Conversation:
         subscribers: sockets that follow it; whoever adds one calls `Conversations.get` first and `release` at the end.
         seen: epoch and version up to which the subscribers were given everything; None before the first of them.
         plain_seq: bot events up to here are known to have reached a plain client.
+        owner: the subject that owns it, once somebody was admitted as such; written with the next append.
     """
 
     __slots__ = (
@@ -128,6 +142,7 @@ class Conversation:
         "_worker",
         "head",
         "home",
+        "owner",
         "plain_seq",
         "seen",
         "sender_id",
@@ -144,6 +159,7 @@ class Conversation:
         self.subscribers: list[Subscriber] = []
         self.tickets: dict[str, Ticket] = {}
         self.plain_seq = 0
+        self.owner: str | None = None
         self.seen: tuple[str, int] | None = None
         self._jobs: deque[Callable[[], Awaitable[None]]] = deque()
         self._worker: asyncio.Task[None] | None = None
@@ -464,6 +480,36 @@ class Conversation:
                 return
         raise InternalError("internal_error", "the turn could not be decided, however often it was tried")
 
+    async def take_in(self, make: Callable[[Tracker], tuple[Sequence[Event], Copied | None]]) -> None:
+        """Append events that no turn decides (a claimed conversation's); inside `perform` only.
+
+        Args:
+            make: called with the tracker, again after a conflict; returns the events and where they are copied from.
+
+        Raises:
+            DuplicateMessage: the copy was made before; nothing was written.
+            VersionConflict: another server was faster, however often it was tried.
+            StoreError: nothing was written.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                await self.load()
+                await self._finish_open_turn()
+                assert self.tracker is not None  # noqa: S101  # load() ran
+                events, copied = make(self.tracker)
+                for event in events:
+                    self.tracker.update(event)
+                await self.commit(events, open_turn=False, copied=copied)
+            except VersionConflict:
+                self.forget()
+                if attempt == ATTEMPTS - 1:
+                    raise
+            except WindowExceeded:
+                self.forget()
+                self._deep += 1
+            else:
+                return
+
     async def replace(self, events: Sequence[Event]) -> None:
         """Put these events in the place of the log, under another epoch; inside `perform` only.
 
@@ -482,7 +528,7 @@ class Conversation:
         tracker = Tracker(sender_id=self.sender_id, domain=self.home.assistant.domain)
         for event in events:
             tracker.update(event)
-        numbering = _Numbering(empty, tracker, None, show_user=False)
+        numbering = _Numbering(empty, tracker, None)
         entries = tuple(numbering.entry(event) for event in events)
         head = replace(
             empty,
@@ -514,7 +560,7 @@ class Conversation:
             if loaded is None:
                 now = time.time()
                 epoch = secrets.token_hex(8)
-                self.head = Head(sender_id=self.sender_id, epoch=epoch, started=now, updated=now)
+                self.head = Head(sender_id=self.sender_id, epoch=epoch, owner=self.owner, started=now, updated=now)
                 self.tracker = Tracker(sender_id=self.sender_id, domain=self.home.assistant.domain)
                 self._snapshot_version = 0
                 return
@@ -551,9 +597,9 @@ class Conversation:
         *,
         ticket: Ticket | None = None,
         open_turn: bool,
-        visible_user_events: bool = False,
         fires: FireReminder | None = None,
         schedules: bool = True,
+        copied: Copied | None = None,
     ) -> list[LogEntry]:
         """Append events, then resolve the ticket and publish. Returns the visible entries.
 
@@ -561,7 +607,7 @@ class Conversation:
             events: already taken in by the tracker.
             ticket: the message that its first user event is.
             open_turn: the turn goes on after this; a lease is taken or renewed.
-            visible_user_events: show user events without a ticket, too (claimed conversations, imports).
+            copied: how these events showed in the conversation that they come from; the message ids used up there.
             fires: a reminder that is used up with it.
             schedules: reminder events among them count.
 
@@ -577,8 +623,9 @@ class Conversation:
         lease = Lease(owner=self.home.owner, until=time.time() + LEASE_S) if open_turn else None
         if not events and head.open_turn == open_turn and lease is None:
             return []
-        numbering = _Numbering(head, tracker, ticket, show_user=visible_user_events)
-        entries = [numbering.entry(event) for event in events]
+        numbering = _Numbering(head, tracker, ticket)
+        shown = copied.shown if copied is not None else [None] * len(events)
+        entries = [numbering.entry(event, before) for event, before in zip(events, shown, strict=True)]
         after = replace(
             head,
             version=numbering.seq,
@@ -588,12 +635,15 @@ class Conversation:
             plain_seq=max(head.plain_seq, min(self.plain_seq, head.version)),
             open_turn=open_turn,
             lease=lease,
+            owner=head.owner or self.owner,
             updated=time.time(),
         )
         snapshot = None
         if not open_turn and after.version - self._snapshot_version >= SNAPSHOT_EVERY:
             snapshot = Snapshot(version=after.version, data=tracker.dump())
         accepted = numbering.accepted
+        if copied is not None:
+            accepted = Accepted(message_id=copied.message_id, seq=after.version, digest=b"")
         asked = time.perf_counter()
         await self.home.store.append(
             Append(
@@ -641,8 +691,16 @@ class Conversation:
             page = await self.home.store.after(self.sender_id, self.seen[1], limit=self.home.limits.page)
             if page is None or page.head.epoch != epoch:
                 return
+            self._notice_owner(page.head)
             self.publish(page.entries)
             self.seen = (epoch, page.entries[-1].seq if page.has_more else page.head.version)
+
+    def _notice_owner(self, head: Head) -> None:
+        """Tell those who follow an anonymous conversation that it was claimed on another server."""
+        if head.owner is not None and head.owner != self.owner:
+            self.owner = head.owner
+            for subscriber in tuple(self.subscribers):
+                subscriber.changed({"reason": "claimed", "session_id": self.sender_id, "epoch": head.epoch})
 
     def confirm_plain(self, seq: int) -> None:
         """Record that a plain client has received everything up to `seq`; written with the next commit, or alone."""
@@ -673,21 +731,22 @@ class Conversation:
 class _Numbering:
     """Numbers the events of one append and decides how each shows."""
 
-    __slots__ = ("accepted", "divider", "seq", "session_seq", "show_user", "ticket", "tracker", "visible")
+    __slots__ = ("accepted", "divider", "seq", "session_seq", "ticket", "tracker", "visible")
 
-    def __init__(self, head: Head, tracker: Tracker, ticket: Ticket | None, *, show_user: bool) -> None:
+    def __init__(self, head: Head, tracker: Tracker, ticket: Ticket | None) -> None:
         self.seq = head.version
         self.visible = head.visible
         self.divider: Divider | None = head.divider
         self.session_seq = head.session_seq
         self.tracker = tracker
-        self.show_user = show_user
         self.ticket = ticket if ticket is not None and not ticket.accepted.done() else None
         self.accepted: Accepted | None = None
 
-    def entry(self, event: Event) -> LogEntry:
+    def entry(self, event: Event, before: View | None = None) -> LogEntry:
+        """Number an event; `before`: how it showed in the conversation that it is copied from."""
         self.seq += 1
-        return LogEntry(seq=self.seq, event=event, view=self._view(event))
+        shown = self._view(event)
+        return LogEntry(seq=self.seq, event=event, view=self._show(before.title) if before and not shown else shown)
 
     def _view(self, event: Event) -> View | None:
         match event:
@@ -708,7 +767,7 @@ class _Numbering:
     def _user(self, event: UserUttered) -> View | None:
         ticket = self.ticket
         if ticket is None:
-            return self._show() if self.show_user else None
+            return None
         if self.accepted is not None:
             return None  # repeated by the dialogue, not by the visitor
         self.accepted = Accepted(message_id=ticket.message_id, seq=self.seq, digest=ticket.digest)

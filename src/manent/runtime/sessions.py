@@ -4,6 +4,7 @@ A request is a JSON object, an answer is a JSON object; errors are RequestErrors
 answer's form. Who may ask is `identity.py`'s to decide; what is shown is `view.py`'s.
 """
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable
@@ -16,12 +17,18 @@ from manent.core.log import Head, Page
 from manent.core.messages import UserMessage
 from manent.runtime.conversation import Conversation, Subscriber, Ticket
 from manent.runtime.conversations import Conversations
-from manent.runtime.identity import Admission, Identity
+from manent.runtime.identity import ANYBODY, Admission, Caller, Identity
 from manent.runtime.view import messages_of
 
 PROTOCOLS = [1]
 DEFAULT_LIMIT = 50
 MAX_MESSAGE_ID = 128
+
+LISTED = 50
+"""Conversations in the answer to `session_list`, at most."""
+
+PREVIEW = 80
+"""Characters of a conversation's newest message that the list shows."""
 MAX_SEQ = 2**53
 """No log has an event of this number; larger ones from clients mean the same, and fit no database's column."""
 
@@ -47,30 +54,35 @@ class Sessions:
 
     # who ------------------------------------------------------------------------------------------------------------
 
-    def admit(self, request: Json, member: Admission | None = None) -> Admission:
+    async def admit(self, request: Json, caller: Caller = ANYBODY, member: Admission | None = None) -> Admission:
         """Decide who asks: the member of the session it has joined, else whoever can name and prove one.
 
+        A member's request costs no suspension and no look into the store.
+
         Raises:
-            RequestError: `bad_session_id` or `forbidden`.
+            RequestError: see `Identity.admit`.
         """
         session_id = request.get("session_id")
         if member is not None and session_id == member.sender_id:
+            self.identity.check(caller)
             return member
-        return self.identity.admit(session_id, request.get("session_token"))
+        return await self.identity.admit(session_id, request.get("session_token"), caller)
 
-    def admit_named(self, request: Json, member: Admission | None = None) -> Admission:
+    async def admit_named(self, request: Json, caller: Caller = ANYBODY, member: Admission | None = None) -> Admission:
         """As `admit`, for requests that must name a session.
 
         Raises:
-            RequestError: `bad_session_id` or `forbidden`.
+            RequestError: see `Identity.admit`.
         """
         if request.get("session_id") is None:
             raise RequestError("bad_session_id", "session_id is missing", status=400)
-        return self.admit(request, member)
+        return await self.admit(request, caller, member)
 
     # requests -------------------------------------------------------------------------------------------------------
 
-    async def join(self, request: Json, follow: Follow, member: Admission | None = None) -> Joined:
+    async def join(
+        self, request: Json, follow: Follow, caller: Caller = ANYBODY, member: Admission | None = None
+    ) -> Joined:
         """`session_request`: a page of the conversation, and everything after it live.
 
         Raises:
@@ -80,19 +92,23 @@ class Sessions:
             raise UnsupportedProtocol
         limit = self._limit(request)
         cursor = _cursor(request)
-        admission = self.admit(request, member)
+        admission = await self.admit(request, caller, member)
         return await self._join(admission, follow, cursor, limit)
 
-    async def reset(self, request: Json, follow: Follow, member: Admission | None = None) -> Joined:
+    async def reset(
+        self, request: Json, follow: Follow, caller: Caller = ANYBODY, member: Admission | None = None
+    ) -> Joined:
         """`session_reset`: leave this conversation as it is and begin a new one.
 
         Raises:
             RequestError: an identity error.
         """
-        self.admit_named(request, member)
-        return await self._join(self.identity.new(), follow, None, DEFAULT_LIMIT)
+        await self.admit_named(request, caller, member)
+        return await self._join(await self.identity.new(caller), follow, None, DEFAULT_LIMIT)
 
-    async def erase(self, request: Json, follow: Follow, member: Admission | None = None) -> tuple[Admission, Joined]:
+    async def erase(
+        self, request: Json, follow: Follow, caller: Caller = ANYBODY, member: Admission | None = None
+    ) -> tuple[Admission, Joined]:
         """`session_erase`: remove the conversation with all that is kept of it; go on in an empty one.
 
         Returns:
@@ -101,7 +117,7 @@ class Sessions:
         Raises:
             RequestError: an identity error.
         """
-        old = self.admit_named(request, member)
+        old = await self.admit_named(request, caller, member)
         same_id = self.identity.mode == "open"
 
         async def work(conversation: Conversation) -> None:
@@ -111,16 +127,16 @@ class Sessions:
             conversation.seen = None  # those who follow it are told by the caller
 
         await self.conversations.get(old.sender_id).perform(work)
-        new = old if same_id else self.identity.new()
+        new = old if same_id else await self.identity.new(caller)
         return old, await self._join(new, follow, None, DEFAULT_LIMIT)
 
-    async def history(self, request: Json, member: Admission | None = None) -> Json:
+    async def history(self, request: Json, caller: Caller = ANYBODY, member: Admission | None = None) -> Json:
         """`history_request`: the page before a `seq`.
 
         Raises:
             RequestError: `bad_request` or an identity error.
         """
-        admission = self.admit_named(request, member)
+        admission = await self.admit_named(request, caller, member)
         before = request.get("before")
         if not isinstance(before, int) or isinstance(before, bool) or before < 0:
             raise RequestError("bad_request", "before must be the seq of a message")
@@ -131,14 +147,16 @@ class Sessions:
             return {"ok": True, "messages": [], "has_more": False}
         return {"ok": True, "messages": _messages(page), "has_more": page.has_more}
 
-    def submit(self, request: Json, *, input_channel: str, member: Admission | None = None) -> Ticket:
+    async def submit(
+        self, request: Json, *, input_channel: str, caller: Caller = ANYBODY, member: Admission | None = None
+    ) -> Ticket:
         """`user_uttered`: put a message in its conversation's mailbox.
 
         Raises:
             RequestError: `bad_request`, `too_long`, `busy`, `server_closing`, `message_id_conflict`, or an identity
                 error.
         """
-        admission = self.admit_named(request, member)
+        admission = await self.admit_named(request, caller, member)
         text = request.get("message")
         if not isinstance(text, str):
             raise RequestError("bad_request", "message must be a string")
@@ -162,17 +180,66 @@ class Sessions:
         )
         return self.conversations.get(admission.sender_id).submit(message, epoch=epoch)
 
+    async def mine(self, caller: Caller) -> Json:
+        """`session_list`: the caller's own conversations, the newest first.
+
+        Raises:
+            RequestError: `not_available` (nobody owns anything in this mode, or the caller has no token).
+        """
+        self.identity.check(caller)
+        if self.identity.mode != "jwt" or caller.subject is None:
+            raise RequestError("not_available", "session_list needs session_identity: jwt and a token", status=403)
+        store = self.conversations.store
+        heads = await store.conversations(owner=caller.subject, limit=LISTED)
+        pages = await asyncio.gather(*(store.page(head.sender_id, limit=1) for head in heads))
+        listed = [
+            {
+                "session_id": head.sender_id,
+                "started": head.started,
+                "last": head.updated,
+                "preview": _preview(page) if page is not None else "",
+            }
+            for head, page in zip(heads, pages, strict=True)
+        ]
+        return {"ok": True, "sessions": listed}
+
+    async def refresh(self, request: Json, caller: Caller) -> tuple[Caller, Json]:
+        """`token_refresh`: go on with another token of the same subject.
+
+        Returns:
+            The caller from now on, and the answer.
+
+        Raises:
+            RequestError: `not_available` (no tokens here), `forbidden` (of another subject), or what is wrong with it.
+        """
+        if self.identity.verifier is None:
+            raise RequestError("not_available", "token_refresh needs session_identity: jwt", status=403)
+        if request.get("token") is None:
+            raise RequestError("bad_request", "token is missing")
+        fresh = await self.identity.authenticate(request["token"])
+        if caller.token is not None and fresh.subject != caller.subject:
+            raise RequestError("forbidden", "the token is another subject's", status=403)
+        assert fresh.token is not None  # noqa: S101  # authenticate was given one
+        return fresh, {"ok": True, "expires_at": fresh.token.expires_at}
+
     # parts ----------------------------------------------------------------------------------------------------------
 
     async def _join(self, admission: Admission, follow: Follow, cursor: tuple[str, int] | None, limit: int) -> Joined:
         store = self.conversations.store
         conversation = self.conversations.get(admission.sender_id)
+        conversation.owner = admission.owner or conversation.owner
         follow(conversation, admission)
         page, gap = await self._read(admission.sender_id, cursor, limit)
         if page is None:
             now = time.time()
             await store.create(
-                Head(sender_id=admission.sender_id, epoch=secrets.token_hex(8), started=now, updated=now)
+                Head(
+                    sender_id=admission.sender_id,
+                    epoch=secrets.token_hex(8),
+                    owner=admission.owner,
+                    started=now,
+                    updated=now,
+                )
             )
             page, gap = await self._read(admission.sender_id, cursor, limit)
             assert page is not None  # noqa: S101  # it was just created
@@ -291,3 +358,9 @@ def _cursor(request: Json) -> tuple[str, int] | None:
 
 def _messages(page: Page) -> list[Json]:
     return [message for entry in page.entries for message in messages_of(entry)]
+
+
+def _preview(page: Page) -> str:
+    shown = _messages(page)[-1:]
+    text = next((str(one.get("title") or one.get("text") or one.get("message") or "") for one in shown), "")
+    return text if len(text) <= PREVIEW else text[: PREVIEW - 1] + "…"

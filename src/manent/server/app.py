@@ -30,9 +30,11 @@ from manent.runtime.conversations import Conversations
 from manent.runtime.measures import Measures
 from manent.runtime.ports import ActionRunner
 from manent.runtime.reminders import Reminders
+from manent.runtime.revocations import Revocations
 from manent.runtime.sessions import Sessions
-from manent.server import conversations_api, cors, errors, health, logs, metrics, openapi, page, sessions_api
+from manent.server import admin_api, conversations_api, cors, errors, health, logs, metrics, openapi, page, sessions_api
 from manent.server.auth import Guard
+from manent.server.jwks import JwksKeys
 from manent.server.loading import load_assistant
 from manent.server.model_api import ModelApi
 from manent.server.options import ServeOptions
@@ -75,11 +77,20 @@ def build(options: ServeOptions) -> Application:
         generator=open_generator(endpoints.nlg),
         measures=measures,
     )
-    channels = open_channels(credentials, conversations, cors=options.cors, connector=options.connector)
+    revocations = Revocations(store)
+    channels = open_channels(
+        credentials,
+        conversations,
+        revocations,
+        make_keys=JwksKeys,
+        root=options.root,
+        cors=options.cors,
+        connector=options.connector,
+    )
     socketio = channels.socketio
     routes: list[BaseRoute] = [
         *channels.routes(),
-        *sessions_api.routes(socketio.sessions, lambda token: socketio.may_connect({"token": token})),
+        *sessions_api.routes(socketio.sessions),
         *health.routes(conversations),
     ]
     guard = Guard(token=options.auth_token, jwt_secret=options.jwt_secret, jwt_method=options.jwt_method)
@@ -88,6 +99,7 @@ def build(options: ServeOptions) -> Application:
     reminders = Reminders(conversations)
     if options.enable_api:
         routes += [*conversations_api.routes(conversations, guard), *api.routes()]
+    routes += admin_api.routes(revocations, guard)
     routes += metrics.routes(conversations, socketio, guard)
     routes += openapi.routes(management=options.enable_api)
     routes += page.routes(socketio.options)
@@ -96,11 +108,13 @@ def build(options: ServeOptions) -> Application:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await conversations.open()
         await channels.open(store)
+        await revocations.open()
         await reminders.open()
         try:
             yield
         finally:
             await api.close()
+            await revocations.close()
             await reminders.close()
             await conversations.close(within_s=DRAIN_S)
             await models.close()

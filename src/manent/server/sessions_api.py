@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from manent.channels.rest import json_object
+from manent.channels.rest import bearer, json_object
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
 from manent.core.log import LogEntry
 from manent.runtime.conversation import Conversation
 from manent.runtime.conversations import Conversations
-from manent.runtime.identity import Admission
+from manent.runtime.identity import Admission, Caller
 from manent.runtime.sessions import Sessions, refusal, tell_changed
 
 MAX_WAIT_S = 25.0
@@ -33,30 +33,28 @@ CHANNEL = "socketio"
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
-MayJoin = Callable[[str | None], bool]
-"""Whether the bearer of this token (None: there is none) may use the session requests at all."""
+Serve = Callable[[Json, Caller], Awaitable[Json]]
 
 
-def routes(sessions: Sessions, may_join: MayJoin) -> list[Route]:
-    """Return the routes of all requests; `may_join` judges the token in `Authorization`."""
+def routes(sessions: Sessions) -> list[Route]:
+    """Return the routes of all requests."""
     requests = SessionRequests(sessions)
-    served: dict[str, Callable[[Json], Awaitable[Json]]] = {
+    served: dict[str, Serve] = {
         "session_request": requests.session_request,
         "user_uttered": requests.user_uttered,
         "history_request": requests.history_request,
         "session_reset": requests.session_reset,
         "session_erase": requests.session_erase,
-        "session_list": requests.not_available,
-        "token_refresh": requests.not_available,
+        "session_list": requests.session_list,
+        "token_refresh": requests.token_refresh,
         "events": requests.events,
     }
 
-    def endpoint(serve: Callable[[Json], Awaitable[Json]]) -> Callable[[Request], Awaitable[Response]]:
+    def endpoint(serve: Serve) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             try:
-                if not may_join(bearer(request)):
-                    raise RequestError("forbidden", "the token is missing or not valid", status=401)
-                return _answer(await serve(json_object(await request.body())))
+                caller = await sessions.identity.authenticate(bearer(request))
+                return _answer(await serve(json_object(await request.body()), caller))
             except ManentError as error:
                 return _refusal(error)
 
@@ -72,48 +70,48 @@ def routes(sessions: Sessions, may_join: MayJoin) -> list[Route]:
     ]
 
 
-def bearer(request: Request) -> str | None:
-    """Return the token of the `Authorization: Bearer` header, None when there is none."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
-
-
 class SessionRequests:
     """The requests, each a JSON object to a JSON object."""
 
     def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
 
-    async def session_request(self, request: Json) -> Json:
+    async def session_request(self, request: Json, caller: Caller) -> Json:
         """A page of a conversation, which is made when it does not exist."""
-        return (await self.sessions.join(request, _nobody)).answer
+        return (await self.sessions.join(request, _nobody, caller)).answer
 
-    async def user_uttered(self, request: Json) -> Json:
+    async def user_uttered(self, request: Json, caller: Caller) -> Json:
         """Accept a message; its replies come with `events`."""
-        receipt = await self.sessions.submit(request, input_channel=CHANNEL).accepted
+        ticket = await self.sessions.submit(request, input_channel=CHANNEL, caller=caller)
+        receipt = await ticket.accepted
         return {"ok": True, "seq": receipt.seq, "duplicate": receipt.duplicate}
 
-    async def history_request(self, request: Json) -> Json:
+    async def history_request(self, request: Json, caller: Caller) -> Json:
         """The page before a `seq`."""
-        return await self.sessions.history(request)
+        return await self.sessions.history(request, caller)
 
-    async def session_reset(self, request: Json) -> Json:
+    async def session_reset(self, request: Json, caller: Caller) -> Json:
         """Begin a new conversation; sockets that follow the old one are told."""
-        joined = await self.sessions.reset(request, _nobody)
-        tell_changed(self._named(request), "reset", joined)
+        joined = await self.sessions.reset(request, _nobody, caller)
+        old = await self.sessions.admit_named(request, caller)
+        tell_changed(self.sessions.conversations.get(old.sender_id), "reset", joined)
         return joined.answer
 
-    async def session_erase(self, request: Json) -> Json:
+    async def session_erase(self, request: Json, caller: Caller) -> Json:
         """Remove a conversation and begin an empty one; sockets that follow it are told."""
-        old, joined = await self.sessions.erase(request, _nobody)
+        old, joined = await self.sessions.erase(request, _nobody, caller)
         tell_changed(self.sessions.conversations.get(old.sender_id), "erased", joined)
         return joined.answer
 
-    async def not_available(self, _: Json) -> Json:
-        """Requests of an identity mode that is not configured."""
-        raise RequestError("not_available", "this request needs session_identity: jwt", status=403)
+    async def session_list(self, _: Json, caller: Caller) -> Json:
+        """The caller's own conversations."""
+        return await self.sessions.mine(caller)
 
-    async def events(self, request: Json) -> Json:
+    async def token_refresh(self, request: Json, caller: Caller) -> Json:
+        """Look at another token; over HTTP, each request brings its own."""
+        return (await self.sessions.refresh(request, caller))[1]
+
+    async def events(self, request: Json, caller: Caller) -> Json:
         """Messages after a cursor; when there are none yet, wait for some.
 
         The answer is a `session_request`'s, with `errors` when a message of this conversation failed meanwhile.
@@ -121,24 +119,21 @@ class SessionRequests:
         wait_s = _wait_s(request)
         if not isinstance(request.get("cursor"), dict):
             raise RequestError("bad_request", "cursor is missing: {epoch, seq}, as the last answer gave it")
-        self.sessions.admit_named(request)
+        await self.sessions.admit_named(request, caller)
         waiter = _Waiter(self.sessions.conversations)
         try:
-            answer = await self._read(request, waiter)
+            answer = await self._read(request, caller, waiter)
             if wait_s > 0 and not _has_news(answer):
                 await waiter.wait(wait_s)
-                answer = await self._read(request, waiter)
+                answer = await self._read(request, caller, waiter)
         finally:
             waiter.leave()
         if waiter.errors:
             answer["errors"] = waiter.errors
         return answer
 
-    async def _read(self, request: Json, waiter: "_Waiter") -> Json:
-        return (await self.sessions.join({**request, "protocol": 1}, waiter.follow)).answer
-
-    def _named(self, request: Json) -> Conversation:
-        return self.sessions.conversations.get(self.sessions.admit_named(request).sender_id)
+    async def _read(self, request: Json, caller: Caller, waiter: "_Waiter") -> Json:
+        return (await self.sessions.join({**request, "protocol": 1}, waiter.follow, caller)).answer
 
 
 class _Waiter:

@@ -138,7 +138,7 @@ async def test_bad_messages_are_refused_before_they_wait(request_: Json) -> None
     """A message with a missing or wrong key never enters the mailbox."""
     async with opened(MemoryStore()) as conversations:
         with pytest.raises(RequestError) as refused:
-            Sessions(conversations, Identity()).submit(request_, input_channel="socketio")
+            await Sessions(conversations, Identity()).submit(request_, input_channel="socketio")
 
     assert refused.value.code in ("bad_request", "bad_session_id")
 
@@ -179,7 +179,7 @@ async def test_erase_in_open_mode_keeps_the_id() -> None:
         _, joined = await sessions.erase({"session_id": "ada"}, follow)
         late = {"session_id": "ada", "epoch": before["epoch"], "message": "hello", "message_id": "m1"}
         with pytest.raises(RequestError) as refused:
-            await sessions.submit(late, input_channel="socketio").accepted
+            await (await sessions.submit(late, input_channel="socketio")).accepted
 
     assert joined.answer["session_id"] == "ada"
     assert joined.answer["epoch"] != before["epoch"]

@@ -1,0 +1,100 @@
+"""What becomes of an anonymous conversation when its visitor signs in (`claim:` in `credentials.yml`).
+
+`keep`: it changes hands, and goes on under its id. `merge`: its events are appended to the subject's own conversation
+as a session of their own, and it is removed. `identity.py` calls this after both proofs were given; tabs that follow
+the anonymous conversation are told where it went.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from manent.core.domain import REQUESTED_SLOT
+from manent.core.errors import RequestError
+from manent.core.events import Event, SessionStarted, SlotSet, StoryExported
+from manent.core.log import Head, LogEntry, View
+from manent.core.tracker import Tracker
+from manent.runtime.conversation import Conversation, Copied
+from manent.runtime.conversations import Conversations
+from manent.runtime.ports import DuplicateMessage
+
+
+class Claims:
+    """Lets subjects take over anonymous conversations; its `claim` is `Identity.claim`."""
+
+    def __init__(self, conversations: Conversations, how: Literal["keep", "merge"]) -> None:
+        self.conversations = conversations
+        self.how = how
+
+    async def claim(self, sender_id: str, subject: str) -> str:
+        """Make the subject the owner of an anonymous conversation; return the id that it goes on under.
+
+        Raises:
+            RequestError: `forbidden`; another subject was faster.
+            StoreError: nothing changed.
+        """
+        anonymous = self.conversations.get(sender_id)
+        newest: Sequence[Head] = ()
+        if self.how == "merge":
+            newest = await self.conversations.store.conversations(owner=subject, limit=1)
+        if newest and newest[0].sender_id != sender_id:
+            own = self.conversations.get(newest[0].sender_id)
+            await anonymous.perform(lambda alone: self._merge(alone, own, subject))
+        else:
+            own = anonymous
+            await anonymous.perform(lambda alone: self._keep(alone, subject))
+        head = await self.conversations.store.head(own.sender_id)
+        if head is None or head.owner != subject:
+            raise RequestError("forbidden", "this conversation was claimed by somebody else", status=403)
+        told = {"reason": "claimed", "session_id": own.sender_id, "epoch": head.epoch}
+        for subscriber in tuple(anonymous.subscribers):
+            subscriber.changed(told)
+        return own.sender_id
+
+    async def _keep(self, anonymous: Conversation, subject: str) -> None:
+        """Write the owner together with an event that changes nothing, so that every server notices a new version."""
+        store = self.conversations.store
+        head = await store.head(anonymous.sender_id)
+        if head is None or head.owner is not None:
+            return
+        anonymous.owner = subject
+        if head.version == 0:  # an event would stand where the first session has to begin
+            await store.erase(anonymous.sender_id, new_epoch=None)
+            await store.create(replace(head, owner=subject))
+            anonymous.forget()
+            return
+        await anonymous.take_in(lambda _: ([StoryExported(timestamp=time.time())], None))
+
+    async def _merge(self, anonymous: Conversation, own: Conversation, subject: str) -> None:
+        """Copy, then remove: after a crash in between, the copy is recognised and not made again."""
+        store = self.conversations.store
+        head = await store.head(anonymous.sender_id)
+        if head is None or head.owner is not None:
+            return
+        entries = await store.entries(anonymous.sender_id)
+        if entries:
+            own.owner = subject
+            try:
+                await own.perform(lambda alone: alone.take_in(lambda tracker: _session(tracker, entries, head.epoch)))
+            except DuplicateMessage:
+                own.forget()
+        await store.erase(anonymous.sender_id, new_epoch=None)
+        anonymous.forget()
+        anonymous.seen = None
+
+
+def _session(tracker: Tracker, entries: Sequence[LogEntry], epoch: str) -> tuple[Sequence[Event], Copied]:
+    """Return an anonymous log's events, with the owner's slots carried over into each session that begins in it."""
+    carried = tracker.slots() if tracker.domain.session.carry_over_slots else {}
+    kept = [(name, value) for name, value in carried.items() if value is not None and name != REQUESTED_SLOT]
+    events: list[Event] = []
+    shown: list[View | None] = []
+    for entry in entries:
+        events.append(entry.event)
+        shown.append(entry.view)
+        if isinstance(entry.event, SessionStarted) and kept:
+            events += [SlotSet(name=name, value=value, timestamp=entry.event.timestamp) for name, value in kept]
+            shown += [None] * len(kept)
+            kept = []  # the sessions after it carry them over themselves
+    return events, Copied(shown=shown, message_id=f"claim:{epoch}")
