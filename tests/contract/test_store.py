@@ -8,7 +8,7 @@ import pytest
 from logs import MakeStore, accept, empty, talk, turn
 from manent.core.errors import InternalError, StoreError
 from manent.core.events import UserUttered, decode_event
-from manent.core.log import Append, CancelReminders, FireReminder, Head, Lease, Reminder, Revocation, Snapshot
+from manent.core.log import Append, CancelReminders, FireReminder, Head, Lease, Reminder, Revocation, Snapshot, View
 from manent.runtime.ports import ConversationStore, DuplicateMessage, ReminderGone, VersionConflict
 
 
@@ -448,6 +448,25 @@ async def test_unusable_text_fails_alone(store: ConversationStore) -> None:
     assert all(result is None or isinstance(result, StoreError | Head) for result in results)
 
     assert await store.head("bob") is not None
+
+
+async def test_half_written_appends_are_taken_back(store: ConversationStore) -> None:
+    """An append that fails in its middle leaves nothing of itself, and harms none that is written together with it."""
+    known = await talk(store, empty("known"), 1)
+    appends = [turn(known, "fine so far"), turn(empty("new"), "fine so far"), turn(empty("bob"))]
+    for n in (0, 1):
+        broken = list(appends[n].entries)
+        broken[2] = replace(broken[2], view=View(prev=broken[0].seq, title="\ud800"))
+        appends[n] = replace(appends[n], entries=tuple(broken))
+    results = await asyncio.gather(*(store.append(append) for append in appends), return_exceptions=True)
+
+    assert results[2] is None
+    assert await store.head("bob") == appends[2].head
+    for before, append, result in zip((known, None), appends, results, strict=False):
+        assert result is None or isinstance(result, StoreError)
+        assert await store.head(append.head.sender_id) == (append.head if result is None else before)
+    entries = await store.entries("known")
+    assert [entry.seq for entry in entries] == list(range(1, 5 if results[0] else 9))
 
 
 async def test_acknowledged_is_seen_by_the_next_read(store: ConversationStore) -> None:

@@ -1,6 +1,7 @@
 """The SQLite store's own: settings, batches, checkpoints, cost that does not grow."""
 
 import asyncio
+import sqlite3
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -53,6 +54,27 @@ async def test_appends_made_together_share_a_commit(tmp_path: Path) -> None:
     assert len({head.sender_id for head in heads}) == 50
     assert sum(batches) == 250
     assert len(batches) < 50
+
+
+async def test_closing_waits_for_a_queue_that_is_held_up(tmp_path: Path) -> None:
+    """Work that waits behind a lock when the store is closed is written all the same."""
+    store = await open_store(tmp_path / "store.db")
+    await store.create(empty("first"))
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        appends = [asyncio.create_task(store.append(turn(empty(f"visitor {n}")))) for n in range(3)]
+        await asyncio.sleep(0.05)
+        appends += [asyncio.create_task(store.append(turn(empty(f"late {n}")))) for n in range(3)]
+        await asyncio.sleep(0)
+        shutting = asyncio.create_task(store.close())
+        await asyncio.sleep(0.05)
+        assert not any(append.done() for append in appends)
+        other.execute("ROLLBACK")
+        await asyncio.gather(*appends, shutting)
+
+    await store.open()
+    assert len(await store.conversations()) == 7
+    await store.close()
 
 
 async def test_one_turn_is_one_commit(tmp_path: Path) -> None:
