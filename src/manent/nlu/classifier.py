@@ -252,8 +252,9 @@ def _find_parts(aliases: Sequence[str], files: Files, context: Context, *, vecto
     return _Parts(tuple(featurizers), context.vectors() if vectors else None)
 
 
-_BACKGROUND_SHARE = 4
-"""Background examples, in examples that a class has on average. More of them cost the real classes confidence."""
+_BACKGROUND_SHARE = 1
+"""Background examples, in examples that a class has on average. Fewer let nonsense pass, more take what is new but
+meant: with four, 39 % of the held-out messages of a small assistant fell back; with one 17 %, with none 11 %."""
 
 _FEWEST, _MOST = 8, 400
 
