@@ -64,8 +64,8 @@ async def test_secret_is_made_once_and_kept() -> None:
         await channels.open(store)
         opened.append(channels)
     first, second = opened
-    mine = first.socketio.identity.new()
+    mine = await first.socketio.identity.new()
 
-    assert second.socketio.identity.admit(mine.sender_id, mine.token) == mine
+    assert await second.socketio.identity.admit(mine.sender_id, mine.token) == mine
     assert second.rest is not None
-    assert second.rest.identity.admit(mine.sender_id, mine.token).sender_id == mine.sender_id
+    assert (await second.rest.identity.admit(mine.sender_id, mine.token)).sender_id == mine.sender_id
