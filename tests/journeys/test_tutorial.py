@@ -210,13 +210,21 @@ def steal_the_conversation(browser: Browser, reader: Reader) -> None:
 
 
 def come_with_a_token(browser: Browser, reader: Reader, token: str) -> None:
-    """Without a token there is no connection; with one there is."""
-    context = browser.new_context()
-    page = open_page(context, reader)
-    page.wait_for_timeout(1000)
+    """Without a token there is no connection; with one there is, and on another device the same conversation."""
+    page = open_page(browser.new_context(), reader)
+    page.evaluate(
+        "window.refused = []; socket.on('connect_error', (told) => refused.push(told.message)); socket.connect()"
+    )
+    wait_until(lambda: bool(page.evaluate("refused.length")), page, "the refusal")
     assert not page.evaluate("socket.connected")
 
     page.evaluate("token => localStorage.setItem('token', token)", token)
     page.reload()
-    session(page)
+    mine = session(page)
     say(page, "subscribe me", "Which e-mail address")
+
+    telephone = open_page(browser.new_context(), reader)
+    telephone.evaluate("token => localStorage.setItem('token', token)", token)
+    telephone.reload()
+    assert session(telephone) == mine
+    say(telephone, "ada@example.org", "How often")
