@@ -100,10 +100,10 @@ class _Stream:
         self.ticket = ticket
         self._news = asyncio.Event()
         ticket.finished.add_done_callback(lambda _: self._news.set())
-        conversation.subscribers.append(self)
 
     async def lines(self) -> AsyncIterator[bytes]:
         ticket, sent = self.ticket, 0
+        self.conversation.subscribers.append(self)
         try:
             while True:
                 self._news.clear()
