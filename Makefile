@@ -51,12 +51,12 @@ format: .venv/develops ## write files the way `make check` wants them
 	$(BIN)/ruff format
 
 .PHONY: test
-test: install .venv/chromium ## all tests but the slow ones (installs Chromium with apt when root)
+test: install .venv/programs ## all tests but the slow ones (installs Chromium and PostgreSQL with apt when root)
 	$(BIN)/pytest -m "not slow"
 	npm --prefix web run --silent test
 
 .PHONY: test-slow
-test-slow: install .venv/chromium ## the tests that take minutes
+test-slow: install .venv/programs ## the tests that take minutes
 	$(BIN)/pytest -m slow
 
 .PHONY: bench
@@ -98,13 +98,17 @@ clean: ## remove what make and the tools made
 	@MANENT_SKIP_WEB=1 $(PIP) install --no-compile --editable '.[actions,dev]'
 	@touch $@ .venv/runs
 
-.venv/chromium: | .venv/bin/python
-	@if ! command -v chromium >/dev/null; then \
+.venv/programs: | .venv/bin/python
+	@missing=(); \
+	command -v chromium >/dev/null || missing+=(chromium); \
+	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql); \
+	if [ $${#missing[@]} -gt 0 ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "Installing Chromium"; \
-			apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
+			echo "Installing $${missing[*]}"; \
+			apt-get update -qq; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$${missing[@]}" >/dev/null; \
 		else \
-			echo "The browser tests need Chromium on the PATH. On Debian: sudo apt install chromium" >&2; exit 1; \
+			echo "The tests need programs that are not installed. On Debian: sudo apt install $${missing[*]}" >&2; exit 1; \
 		fi; \
 	fi
 	@touch $@
