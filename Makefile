@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 BUNDLE := src/manent/web/static/index.html
-WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name dist -o -name tests -o -name dev \) -prune -o -type f -print)
+WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name bench -o -name dev -o -name dist -o -name tests \) -prune -o -type f -print)
 EXAMPLE ?= examples/newsletter
 PORT ?= 5005
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-NOT_SOURCES = {"node_modules", "dist", "dev", "tests", "test-results"}
+NOT_SOURCES = {"node_modules", "bench", "dev", "dist", "tests", "test-results"}
 """Folders of `web/` that the page is not made of."""
 
 
