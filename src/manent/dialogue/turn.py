@@ -142,6 +142,7 @@ class Turn:
         self._work: _Work | None = None
         self._events: list[Event] = []
         self._held = 0
+        self._just_filled = 0
         self._values_before: dict[str, Any] = {}
         self._message: UserMessage | None = None
         self._choice: Choice | None = None
@@ -275,6 +276,7 @@ class Turn:
         while self._state is not State.FINISHED:
             try:
                 if self._work is None:
+                    self._acting.pending = ()
                     self._work = _WORK[self._state](self)
                     return next(self._work)
                 if error is not None:
@@ -291,6 +293,7 @@ class Turn:
 
     def _append(self, event: Event) -> None:
         """Stamp an event and take it in."""
+        self._just_filled = 0
         stamp = self._env.stamp
         stamped: Event = msgspec.structs.replace(
             event,
@@ -359,8 +362,10 @@ class Turn:
                 requested=tracker.requested_slot,
             )
             events = yield from self._model.filler.fill(self._acting, heard)
-            self._values_before = dict(tracker.state.values) if events else tracker.state.values
-            self._append_all(events)
+            if events:
+                self._values_before = dict(tracker.state.values)
+                self._append_all(events)
+                self._just_filled = len(events)
         return Outcome.RECORDED if self._records_only else Outcome.FILLED
 
     def _predict(self) -> _Work:
@@ -435,7 +440,6 @@ class Turn:
             self._append(event if event.timestamp is None else msgspec.structs.replace(event, timestamp=None))
 
     def _apologise(self) -> _Work:
-        self._acting.pending = ()
         message = None
         try:
             if ACTION_FAILED in self._model.responses:
@@ -455,9 +459,9 @@ class Turn:
     # slots under validation ---------------------------------------------------------------------------------------
 
     def _hold(self) -> None:
-        """Keep the newest slot events from being committed: a form has yet to validate them."""
+        """Keep the slots that were just filled from being committed: a form has yet to validate them."""
         count = 0
-        for event in reversed(self._events):
+        for event in reversed(self._events[len(self._events) - self._just_filled :]):
             if not isinstance(event, SlotSet):
                 break
             count += 1

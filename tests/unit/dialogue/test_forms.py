@@ -239,3 +239,15 @@ def test_candidates_wait_for_their_validation(shop: DialogueModel) -> None:
 
     assert seen == [1]
     assert talk.tracker.version == len(talk.events)
+
+
+def test_slots_of_an_earlier_action_stay(shop: DialogueModel) -> None:
+    """Only what the message filled waits for validation, not what an action of the same turn has set."""
+    following = ({"event": "slot", "name": "size", "value": "set"}, {"event": "followup", "name": "order_form"})
+    talk = Talk(shop, {"action_fetch": lambda *_: Answer(events=following)})
+
+    lines = talk.intent("fetch")
+
+    assert said(lines)[0].startswith("Sorry")
+    assert talk.tracker.get_slot("size") == "set"
+    assert "size = 'set'" in lines
