@@ -102,6 +102,38 @@ def test_the_parts_of_an_answer_stand_in_order(chat: Chat) -> None:
     assert chat.lines() == ["> count to three", "One.", "Two.", "Three."]
 
 
+def test_a_long_past_is_read_up_to_its_beginning(chat: Chat) -> None:
+    """Scrolling up loads page after page, keeps the place, and never draws more than 300 messages."""
+    turns = 70
+    talk = """async turns => {
+        const chat = document.querySelector('manent-chat');
+        for (let turn = 1; turn <= turns; turn += 1) {
+            const answered = new Promise(done => chat.addEventListener('manent-message', function hear(event) {
+                if (event.detail.body?.text !== 'Three.') return;
+                chat.removeEventListener('manent-message', hear);
+                done();
+            }));
+            await chat.send('/count', { title: `Turn ${turn}.` });
+            await answered;
+        }
+    }"""
+    chat.page.evaluate(talk, turns)
+    chat.reload().said(f"Turn {turns}.")
+
+    log = chat.log.element_handle()
+    to_the_top = """log => {
+        log.scrollTop = 0;
+        window.most = Math.max(window.most ?? 0, log.querySelectorAll('[part~=message]').length);
+        return log.innerText.includes('Turn 1.');
+    }"""
+    chat.page.wait_for_function(to_the_top, arg=log)
+    assert chat.page.evaluate("most") <= 300
+    assert chat.page.evaluate("document.querySelector('manent-chat').messages.length") == turns * 4
+
+    chat.page.get_by_role("button", name="Newest messages").click()
+    expect(chat.log.get_by_text(f"Turn {turns}.")).to_be_in_viewport()
+
+
 def test_a_new_conversation_begins_in_every_tab(chat: Chat, context: BrowserContext, server: ChatServer) -> None:
     """Beginning anew empties the other tab as well, and both go on together."""
     chat.say("hello").heard("What can I do for you?")

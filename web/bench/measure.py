@@ -50,8 +50,8 @@ SCROLL = """async ([selector, message, steps]) => {
     await frame();
     still = log.scrollTop === 0 && before === 0 ? still + 1 : 0;
   }
-  const longest = Math.max(0, ...tasks);
-  return { longest, most: Math.max(most, count()) };
+  const longest = Math.max(0, ...tasks); // before counting, which is a long task itself
+  return { longest, blocked: tasks.map(Math.round), most: Math.max(most, count()) };
 }"""
 
 TALK = """async turns => {
@@ -93,6 +93,9 @@ def measure(context: BrowserContext, url: str, log: str, message: str, shown: st
         opening.append(page.evaluate("Math.max(0, ...tasks)"))
         scrolled = page.evaluate(SCROLL, [log, message, 4000])
         scrolling.append(scrolled["longest"])
+        loaded = page.evaluate("document.querySelector('manent-chat')?.messages.length ?? null")
+        if loaded not in {None, MESSAGES}:
+            raise RuntimeError(f"scrolled through {loaded} of {MESSAGES} messages only")
         most = max(most, scrolled["most"])
         page.close()
     return {

@@ -74,7 +74,7 @@ export class Chat {
   state: ChatState = EMPTY;
   readonly client: ConversationClient;
   private readonly store: KeyValueStore;
-  private readonly viewport = new Viewport(() => this.schedule());
+  private readonly viewport = new Viewport(() => this.scheduleFrame());
   private words: Words = en;
   language = "en";
   private draft = "";
@@ -273,6 +273,11 @@ export class Chat {
       this.scheduled = false;
       if (!this.stopped) this.draw();
     });
+  }
+
+  /** Draw with the next frame: what scrolling asks for is cut into pieces that never block the page for long. */
+  private scheduleFrame(): void {
+    requestAnimationFrame(() => this.schedule());
   }
 
   private draw(): void {

@@ -63,6 +63,7 @@ export class Viewport {
         if (Math.abs(drift) > 0.5) this.log.scrollTop += drift;
       }
     }
+    this.reach();
   }
 
   /** Sizes changed without anything being drawn: whoever reads the end goes on reading it. */
@@ -97,16 +98,24 @@ export class Viewport {
     const below = log.scrollHeight - log.scrollTop - log.clientHeight;
     const was = this.following;
     this.following = below < AT_END && !this.behind;
-    if (log.scrollTop < NEAR && this.span.start > 0) {
-      this.following = false;
-      this.span = earlier(this.span);
-      this.moved();
-    } else if (below < NEAR && this.behind) {
-      this.span = later(this.span, this.messages.length);
-      this.moved();
-    } else if (was !== this.following || log.scrollTop < NEAR) {
-      this.moved();
-    }
+    if (!this.reach() && (was !== this.following || log.scrollTop < NEAR)) this.moved();
+  }
+
+  /**
+   * Move the window on when the reader is near its edge; returns whether it moved.
+   *
+   * Also asked after each drawing: a reader who stands at the very top while older messages arrive above the window
+   * scrolls no further, and no event would come.
+   */
+  private reach(): boolean {
+    const log = this.log;
+    if (log === null || this.following) return false;
+    const below = log.scrollHeight - log.scrollTop - log.clientHeight;
+    if (log.scrollTop < NEAR && this.span.start > 0) this.span = earlier(this.span);
+    else if (below < NEAR && this.behind) this.span = later(this.span, this.messages.length);
+    else return false;
+    this.moved();
+    return true;
   }
 
   /** Whether the reader is near the first drawn message, and everything loaded is drawn up to it. */

@@ -6,9 +6,9 @@
  */
 
 /** At most this many messages are drawn; a page of reading is about twenty. */
-export const MOST = 200;
+export const MOST = 160;
 /** How far the window moves when its edge comes near. */
-export const STEP = 60;
+export const STEP = 30;
 const FIRST = 80;
 
 export interface Span {
