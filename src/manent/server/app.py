@@ -32,7 +32,19 @@ from manent.runtime.ports import ActionRunner
 from manent.runtime.reminders import Reminders
 from manent.runtime.revocations import Revocations
 from manent.runtime.sessions import Sessions
-from manent.server import admin_api, conversations_api, cors, errors, health, logs, metrics, openapi, page, sessions_api
+from manent.server import (
+    admin_api,
+    conversations_api,
+    cors,
+    errors,
+    evaluation_api,
+    health,
+    logs,
+    metrics,
+    openapi,
+    page,
+    sessions_api,
+)
 from manent.server.auth import Guard
 from manent.server.jwks import JwksKeys
 from manent.server.loading import load_assistant
@@ -98,7 +110,11 @@ def build(options: ServeOptions) -> Application:
     api = ModelApi(conversations, guard, models=options.root / options.model, load=models.load, swap=models.swap)
     reminders = Reminders(conversations)
     if options.enable_api:
-        routes += [*conversations_api.routes(conversations, guard), *api.routes()]
+        routes += [
+            *conversations_api.routes(conversations, guard),
+            *api.routes(),
+            *evaluation_api.routes(conversations, guard, models.load),
+        ]
     routes += admin_api.routes(revocations, guard)
     routes += metrics.routes(conversations, socketio, guard)
     routes += openapi.routes(management=options.enable_api)

@@ -398,6 +398,15 @@ def _management() -> Json:
                 errors=(400, *guarded, 500),
             )
         },
+        "/model/test/intents": {
+            "post": _operation(
+                "How well annotated examples are understood",
+                _ANY_OBJECT,
+                body="application/yaml",
+                query={"model": _TEXT},
+                errors=(400, *guarded, 409, 501),
+            )
+        },
         "/model": {
             "put": _operation(
                 "Load another model",

@@ -161,6 +161,21 @@ async def test_without_a_model_everything_is_a_conflict(http: httpx.AsyncClient)
     assert (loaded.status_code, again.json()[0]["text"]) == (204, "Hello.")
 
 
+async def test_understanding_is_scored(http: httpx.AsyncClient) -> None:
+    """Annotated examples are judged: what was right, what was wrong, and which entities were found."""
+    examples = FILES["data/nlu.yml"] + "- intent: greet\n  examples: |\n    - count\n"
+    answer = await http.post("/model/test/intents", content=examples.encode())
+    assert answer.status_code == 200, answer.text
+    scored = answer.json()
+    folds = await http.post("/model/test/intents?cross_validation_folds=3", content=examples.encode())
+    none = await http.post("/model/test/intents", content=b"stories: []")
+
+    assert scored["intent_evaluation"]["accuracy"] == 0.8
+    assert [error["text"] for error in scored["intent_evaluation"]["errors"]] == ["count"]
+    assert scored["entity_evaluation"]["RegexEntityExtractor"]["f1_score"] == 1.0
+    assert (folds.status_code, none.status_code) == (501, 400)
+
+
 def test_split_document_keeps_lines_in_their_place() -> None:
     """Each part has its own keys' lines where they stood in the whole."""
     parts = split_document('version: "3.1"\npipeline: []\nintents:\n- a\nnlu:\n- intent: a\n')
