@@ -1,0 +1,31 @@
+"""Servers in their own processes: one for all attacks on jwt mode, others for what needs a configuration of its own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from security.sites import AUTH, Site, start, stop
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server in jwt mode, with its management API behind a token. Tests use visitors of their own."""
+    site = start(tmp_path_factory.mktemp("site"), "--enable-api", "--auth-token", AUTH)
+    yield site
+    stop(site)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Starts servers in the test's folder, and ends them."""
+    sites: list[Site] = []
+
+    def serve(*arguments: str, credentials: str, endpoints: str = "", folder: str = "site") -> Site:
+        site = start(tmp_path / folder, *arguments, credentials=credentials, endpoints=endpoints)
+        sites.append(site)
+        return site
+
+    yield serve
+    for site in sites:
+        stop(site)

@@ -1,0 +1,292 @@
+"""A subject's conversations are its own: join, read, send, reset, erase; expiry, refresh, revocation, claims."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from security.sites import AUTH, JWT, KEY, Site, start, stop, token
+
+Serve = Callable[..., Site]
+
+
+def somebody() -> str:
+    """A subject that no other test knows."""
+    return f"subject-{uuid.uuid4().hex}"
+
+
+async def test_foreign_conversation_is_shut(site: Site) -> None:
+    """With a valid token of one's own, another's session id opens nothing, whatever is asked."""
+    async with site.visitor(token(somebody())) as ada, site.visitor(token(somebody())) as eve:
+        session = (await ada.join())["session_id"]
+        await ada.ask("user_uttered", session_id=session, message="hello", message_id="m1")
+        await eve.join()
+        codes = [
+            await eve.code("session_request", protocol=1, session_id=session),
+            await eve.code("user_uttered", session_id=session, message="hello", message_id="m"),
+            await eve.code("history_request", session_id=session, before=9),
+            await eve.code("session_reset", session_id=session),
+            await eve.code("session_erase", session_id=session),
+        ]
+        await eve.socket.emit("session_request", {"session_id": session})
+        await eve.wait("error")
+        mine = token(somebody())
+        over_http = [
+            (await site.post(f"/sessions/{name}", {"session_id": session, **more}, mine)).status_code
+            for name, more in (
+                ("session_request", {"protocol": 1}),
+                ("user_uttered", {"message": "x", "message_id": "y"}),
+                ("history_request", {"before": 9}),
+                ("session_reset", {}),
+                ("session_erase", {}),
+                ("events", {"cursor": {"epoch": "e", "seq": 0}}),
+            )
+        ]
+        rest = await site.post("/webhooks/rest/webhook", {"sender": session, "message": "hello"}, mine)
+        history = await ada.ask("history_request", session_id=session, before=99)
+
+    assert codes == ["forbidden"] * 5
+    assert over_http == [403] * 6
+    assert rest.status_code == 403
+    assert [message["role"] for message in history["messages"]] == ["user", "bot"]
+    assert eve.told("bot_uttered") == []
+    assert eve.told("session_confirm") == []
+
+
+async def test_same_person_goes_on_elsewhere(site: Site) -> None:
+    """Another browser of the same subject gets the newest conversation without naming it, and can list all."""
+    subject = somebody()
+    async with site.visitor(token(subject)) as first:
+        session = (await first.join())["session_id"]
+        await first.ask("user_uttered", session_id=session, message="hello", message_id="m1")
+        await first.wait("bot_uttered")
+    async with site.visitor(token(subject)) as second:
+        found = await second.join()
+        fresh = await second.ask("session_reset", session_id=session)
+        listed = await second.ask("session_list")
+        newest = await second.join()
+
+    assert found["session_id"] == session
+    assert [message.get("text") for message in found["messages"]] == [None, "Hello."]
+    assert newest["session_id"] == fresh["session_id"] != session
+    assert [one["session_id"] for one in listed["sessions"]] == [fresh["session_id"], session]
+    assert [one["preview"] for one in listed["sessions"]] == ["", "Hello."]
+
+
+async def test_two_tabs_at_once_share_the_first_conversation(site: Site) -> None:
+    """Tabs that come for the first time at the same moment meet in one conversation."""
+    given = token(somebody())
+    async with site.visitor(given) as one, site.visitor(given) as other:
+        answers = await asyncio.gather(one.join(), other.join())
+
+    assert answers[0]["session_id"] == answers[1]["session_id"]
+
+
+async def test_an_unknown_id_becomes_ones_own(site: Site) -> None:
+    """A session id of the page's own is created for the subject that first names it (no session fixation)."""
+    planted = f"planted-{uuid.uuid4().hex}"
+    async with site.visitor(token(somebody())) as ada, site.visitor(token(somebody())) as eve:
+        joined = await ada.join(session_id=planted)
+
+        assert joined["session_id"] == planted
+        assert await eve.code("session_request", protocol=1, session_id=planted) == "forbidden"
+
+
+async def test_socket_id_is_no_session_id(site: Site) -> None:
+    """The id of another's socket names no room: a conversation of that name hears nothing of that socket's."""
+    async with site.visitor(token(somebody())) as ada, site.visitor(token(somebody())) as eve:
+        session = (await ada.join())["session_id"]
+        await eve.join(session_id=ada.socket.get_sid())
+        await ada.ask("user_uttered", session_id=session, message="hello", message_id="m1")
+        await ada.wait("bot_uttered")
+
+    assert eve.told("bot_uttered") == eve.told("user_uttered") == []
+
+
+async def test_plain_page_holds_a_conversation(site: Site) -> None:
+    """The tutorial's page with `io(url, {auth: {token}})`: session_id null, then what was confirmed."""
+    given = token(somebody())
+    async with site.visitor(given) as page:
+        await page.socket.emit("session_request", {"session_id": None})
+        (confirmed,) = await page.wait("session_confirm")
+        await page.socket.emit("user_uttered", {"message": "hello", "session_id": confirmed})
+        answers = await page.wait("bot_uttered")
+    async with site.visitor(given) as elsewhere:
+        found = await elsewhere.join()
+
+    assert answers == [{"text": "Hello."}]
+    assert found["session_id"] == confirmed
+    assert len(found["messages"]) == 2
+
+
+async def test_expiry_warns_ends_and_refresh_goes_on(site: Site) -> None:
+    """A token that runs out ends its socket after a warning; one that was refreshed in time stays, nothing lost."""
+    subject = somebody()
+    async with (
+        site.visitor(token(subject, lifetime_s=2)) as leaving,
+        site.visitor(token(subject, lifetime_s=2)) as stays,
+    ):
+        session = (await leaving.join())["session_id"]
+        await stays.join()
+        warned = await stays.wait("token_expiring")
+        foreign = await stays.code("token_refresh", token=token(somebody()))
+        refreshed = await stays.ask("token_refresh", token=token(subject, lifetime_s=600))
+        ended = await leaving.wait("session_changed")
+        async with asyncio.timeout(5):
+            while leaving.socket.connected:  # noqa: ASYNC110  # the client has no event for it
+                await asyncio.sleep(0.01)
+        said = await stays.ask("user_uttered", session_id=session, message="hello", message_id="m1")
+        await stays.wait("bot_uttered")
+
+    assert 0 < warned[0]["expires_at"] - time.time() + 10 < 20
+    assert foreign == "forbidden"
+    assert 590 < refreshed["expires_at"] - time.time() < 610
+    assert ended == [{"reason": "expired"}]
+    assert said["ok"]
+    assert stays.told("session_changed") == []
+
+
+async def test_revoked_subject_is_out_at_once(site: Site) -> None:
+    """Its sockets end with the reason, its tokens open no second connection, others notice nothing."""
+    subject = somebody()
+    given = token(subject)
+    async with site.visitor(given) as gone, site.visitor(token(somebody())) as other:
+        await gone.join()
+        await other.join()
+        assert await site.revoke(subject=subject) == 200
+        ended = await gone.wait("session_changed")
+        again = await site.refused(given)
+        fresh = await site.refused(token(subject))
+        over_http = await site.post("/sessions/session_request", {"protocol": 1}, given)
+        alive = await other.join()
+    lifted = await site.revoke(subject=subject, lift=True)
+
+    assert ended == [{"reason": "revoked"}]
+    assert (again, fresh, over_http.status_code) == ("jwt_revoked", "jwt_revoked", 401)
+    assert alive["ok"]
+    assert (lifted, await site.refused(given)) == (200, "connected")
+
+
+async def test_one_token_is_revoked_by_its_id(site: Site) -> None:
+    """Another token of the same subject goes on; so does one that was issued after a log-out everywhere."""
+    subject = somebody()
+    lost, kept = token(subject, jti=f"lost-{subject}"), token(subject, jti=f"kept-{subject}", iat=time.time() + 5)
+    await site.revoke(token_id=f"lost-{subject}")
+
+    assert (await site.refused(lost), await site.refused(kept)) == ("jwt_revoked", "connected")
+    await site.revoke(subject=subject, issued_before="now")
+    assert (await site.refused(token(subject)), await site.refused(kept)) == ("jwt_revoked", "connected")
+
+
+async def test_revocation_needs_the_token_and_a_subject(site: Site) -> None:
+    """Nobody revokes without the administrator's token, and nothing is revoked by a request that names nothing."""
+    asked = [
+        (await site.post("/admin/revoke", body, by)).status_code
+        for body, by in (
+            ({"subject": "ada"}, None),
+            ({"subject": "ada"}, token("ada")),
+            ({}, AUTH),
+            ({"subject": 5}, AUTH),
+            ({"subject": "a", "issued_before": "never"}, AUTH),
+        )
+    ]
+
+    assert asked == [401, 401, 400, 400, 400]
+
+
+async def test_revocation_reaches_other_servers_and_survives_a_restart(serve: Serve) -> None:
+    """Two servers on one store: what one is told holds on the other within seconds, and after a restart."""
+    first = serve("--enable-api", "--auth-token", AUTH, credentials=JWT)
+    second = serve("--enable-api", "--auth-token", AUTH, credentials=JWT)
+    given = token("ada")
+    async with second.visitor(given) as visitor:
+        await visitor.join()
+        await first.revoke(subject="ada")
+        told = await visitor.wait("session_changed", timeout_s=5)
+    first.process.kill()
+    third = serve("--enable-api", "--auth-token", AUTH, credentials=JWT)
+
+    assert told == [{"reason": "revoked"}]
+    assert await third.refused(given) == "jwt_revoked"
+
+
+ANONYMOUS = f"""
+socketio:
+  session_persistence: true
+  session_identity: jwt
+  jwt_key: "{KEY}"
+  jwt_anonymous: minted
+"""
+
+
+@pytest.fixture(scope="module")
+def keeping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server on which visitors may begin without a token, and keep what they began."""
+    site = start(tmp_path_factory.mktemp("keeping"), credentials=ANONYMOUS)
+    yield site
+    stop(site)
+
+
+async def test_anonymous_conversation_is_claimed_at_login(keeping: Site) -> None:
+    """It becomes the subject's under its id; the anonymous tab is told, and is shut out from then on."""
+    subject = somebody()
+    async with keeping.visitor() as before, keeping.visitor(token(subject)) as after:
+        begun = await before.join()
+        session = begun["session_id"]
+        proof = {"session_id": session, "session_token": begun["session_token"]}
+        await before.ask("user_uttered", **proof, message="hello", message_id="m1")
+        await before.wait("bot_uttered")
+        without = await after.code("session_request", protocol=1, session_id=session)
+        claimed = await after.join(**proof)
+        told = await before.wait("session_changed")
+        shut = await before.code("user_uttered", session_id=session, message="hello", message_id="m2")
+        back = await before.code("session_request", protocol=1, **proof)
+    async with keeping.visitor(token(subject)) as elsewhere, keeping.visitor(token(somebody())) as eve:
+        newest = await elsewhere.join()
+        stolen = await eve.code("session_request", protocol=1, **proof)
+
+    assert (without, claimed["session_id"], claimed["epoch"]) == ("forbidden", session, begun["epoch"])
+    assert "session_token" not in claimed
+    assert [message["role"] for message in claimed["messages"]] == ["user", "bot"]
+    assert told == [{"reason": "claimed", "session_id": session, "epoch": begun["epoch"]}]
+    assert (shut, back, stolen) == ("forbidden", "forbidden", "forbidden")
+    assert newest["session_id"] == session
+
+
+async def test_anonymous_visitors_do_not_meet(keeping: Site) -> None:
+    """Without a token the session token is what opens a conversation; with somebody's JWT, it is not enough."""
+    async with keeping.visitor() as ada, keeping.visitor() as eve:
+        begun = await ada.join()
+
+        assert await eve.code("session_request", protocol=1, session_id=begun["session_id"]) == "forbidden"
+        assert (await ada.join(session_id=begun["session_id"], session_token=begun["session_token"]))["ok"]
+
+
+async def test_anonymous_conversation_is_merged_at_login(serve: Serve) -> None:
+    """Its messages are appended to the subject's own, with a divider, once; its slots don't wipe the owner's."""
+    site = serve(credentials=ANONYMOUS + "  claim: merge\n")
+    async with site.visitor(token("ada")) as known:
+        own = (await known.join())["session_id"]
+        await known.ask("user_uttered", session_id=own, message="I am Ada", message_id="m1")
+        await known.wait("bot_uttered")
+    async with site.visitor() as before, site.visitor(token("ada")) as after:
+        begun = await before.join()
+        proof = {"session_id": begun["session_id"], "session_token": begun["session_token"]}
+        await before.ask("user_uttered", **proof, message="count", message_id="m1")
+        await before.wait("bot_uttered", 2)
+        await before.ask("user_uttered", **proof, message="/greet", message_id="m2", title="Stop")
+        await before.wait("bot_uttered", 3)
+        merged = await after.join(**proof)
+        told = await before.wait("session_changed")
+        again = await after.join(**proof)
+        await after.ask("user_uttered", session_id=own, message="I am", message_id="m9")
+    shown = [one.get("title") or one.get("message") or one["text"] for one in merged["messages"]]
+    dividers = [one["divider"] for one in merged["messages"] if "divider" in one]
+
+    assert merged["session_id"] == again["session_id"] == own
+    assert told[0]["session_id"] == own
+    assert shown == ["I am Ada", "Hello, Ada.", "count", "One.", "Two.", "Stop", "Hello."]
+    assert dividers == ["session"]
+    assert len(again["messages"]) == len(merged["messages"])

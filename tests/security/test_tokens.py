@@ -1,0 +1,114 @@
+"""Who gets in with which token, over every way in."""
+
+import base64
+import hmac
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from security.sites import JWT, KEY, Site, token
+
+Serve = Callable[..., Site]
+
+
+def unsigned(claims: dict[str, Any]) -> str:
+    """A token of method `none`."""
+    parts = ({"alg": "none", "typ": "JWT"}, claims)
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
+    return ".".join((*encoded, ""))
+
+
+BAD: dict[str, tuple[Callable[[], Any], str]] = {
+    "none": (lambda: None, "not_authenticated"),
+    "no text": (lambda: 5, "jwt_invalid"),
+    "garbage": (lambda: "a.b.c", "jwt_invalid"),
+    "expired": (lambda: token(lifetime_s=-2), "jwt_expired"),
+    "not yet valid": (lambda: token(nbf=time.time() + 60), "jwt_not_yet_valid"),
+    "alg none": (lambda: unsigned({"sub": "ada"}), "jwt_invalid"),
+    "another key": (lambda: token(key="another key, as long as the right one"), "jwt_invalid"),
+    "another method": (lambda: token(key="k" * 64, method="HS512"), "jwt_invalid"),
+    "no subject": (lambda: token(None), "jwt_no_subject"),
+    "empty subject": (lambda: token(""), "jwt_no_subject"),
+    "long subject": (lambda: token("x" * 256), "jwt_no_subject"),
+    "too long": (lambda: "eyJhbGciOiJIUzI1NiJ9." + "x" * 20_000, "jwt_invalid"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_bad_tokens_are_refused_at_every_door(site: Site, name: str) -> None:
+    """Socket.IO, the HTTP form and REST refuse a token that proves nothing, with the same reason."""
+    make, code = BAD[name]
+    given = make()
+
+    assert await site.refused(given) == code
+    if isinstance(given, str | None):
+        over_http = await site.post("/sessions/session_request", {"protocol": 1}, given)
+        rest = await site.post("/webhooks/rest/webhook", {"sender": "x", "message": "hello"}, given)
+
+        assert (over_http.status_code, over_http.json()["error"]["code"]) == (401, code)
+        assert (rest.status_code, rest.json()["details"]["error"]) == (401, code)
+    if isinstance(given, str):
+        assert given not in site.log
+
+
+async def test_token_may_come_in_the_header_of_the_handshake(site: Site) -> None:
+    """A client that cannot send an `auth` payload sends the `Authorization` header."""
+    async with site.visitor(headers={"Authorization": f"Bearer {token('header')}"}) as visitor:
+        assert (await visitor.join())["ok"]
+
+
+def hs256(claims: dict[str, Any], key: bytes) -> str:
+    """A token that is signed with any bytes, also those that libraries refuse as a key."""
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": "HS256"}, claims)]
+    signature = hmac.digest(key, b".".join(parts), "sha256")
+    return b".".join((*parts, base64.urlsafe_b64encode(signature).rstrip(b"="))).decode()
+
+
+async def test_public_key(serve: Serve) -> None:
+    """With a public key from a file, issuer and audience count, and the key itself signs nothing (HS/RS confusion)."""
+    key = rsa.generate_private_key(65537, 2048)
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    site = serve(
+        credentials="socketio:\n  session_persistence: true\n  session_identity: jwt\n"
+        f"  jwt_key: {json.dumps(public.decode())}\n  jwt_method: RS256\n  jwt_issuer: shop\n  jwt_audience: chat\n"
+    )
+    meant: dict[str, Any] = {"iss": "shop", "aud": ["chat", "mail"]}
+
+    assert await site.refused(token(key=key, method="RS256", **{**meant, "aud": "mail"})) == "jwt_invalid"
+    assert await site.refused(token(key=key, method="RS256", **{**meant, "iss": "shop2"})) == "jwt_invalid"
+    assert await site.refused(token(key=key, method="RS256")) == "jwt_invalid"
+    assert await site.refused(token(key=key, method="PS256", **meant)) == "jwt_invalid"
+    for secret in (public, public.strip()):
+        assert await site.refused(hs256({"sub": "ada", **meant}, secret)) == "jwt_invalid"
+    async with site.visitor(token(key=key, method="RS256", **meant)) as visitor:
+        assert (await visitor.join())["ok"]
+
+
+async def test_rasas_mode_goes_on_as_before(serve: Serve) -> None:
+    """`jwt_key` alone: any valid token, ids are open, as in Rasa; but an expired one ends, and it is said at start."""
+    site = serve(credentials=f'socketio:\n  session_persistence: true\n  jwt_key: "{KEY}"\n')
+    async with site.visitor(token(None)) as one, site.visitor(token("eve", lifetime_s=1.5)) as other:
+        await one.join(session_id="shared")
+        answer = await other.join(session_id="shared")
+        ended = await other.wait("session_changed")
+
+    assert answer["ok"]
+    assert ended == [{"reason": "expired"}]
+    assert "jwt_key without session_identity" in site.log
+
+
+async def test_open_rest_beside_jwt_leaves_owned_conversations_alone(serve: Serve) -> None:
+    """A REST channel that asks nobody speaks in conversations of its own, not in those of signed-in visitors."""
+    site = serve(credentials=JWT.replace("rest:\n  session_identity: jwt", "rest:"))
+    async with site.visitor(token("ada")) as visitor:
+        session = await visitor.join()
+        own = await site.post("/webhooks/rest/webhook", {"sender": "till", "message": "hello"})
+        foreign = await site.post("/webhooks/rest/webhook", {"sender": session["session_id"], "message": "hello"})
+
+    assert (own.status_code, foreign.status_code) == (200, 403)
+    assert visitor.told("user_uttered") == []

@@ -1,0 +1,133 @@
+"""Which tokens prove what."""
+
+import asyncio
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+
+from manent.core.errors import RequestError
+from manent.core.log import Revocation
+from manent.runtime.tokens import PUBLIC, Revoked, TokenRules, TokenVerifier, VerifiedToken, constant_keys
+
+SHARED_KEY = "k" * 64
+RSA = rsa.generate_private_key(65537, 2048)
+KEYS: dict[str, Any] = {
+    "RS256": RSA,
+    "RS512": RSA,
+    "PS256": RSA,
+    "PS512": RSA,
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "ES384": ec.generate_private_key(ec.SECP384R1()),
+    "ES512": ec.generate_private_key(ec.SECP521R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+}
+
+
+def pem(key: Any) -> str:
+    """The public half of a key, as a configuration has it."""
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return str(public.decode())
+
+
+def verifier(key: str = SHARED_KEY, method: str = "HS256", **rules: Any) -> TokenVerifier:
+    """A verifier with one constant key."""
+    methods = frozenset({method})
+    return TokenVerifier(TokenRules(methods=methods, **rules), constant_keys(key, methods))
+
+
+@pytest.mark.parametrize("method", KEYS)
+async def test_each_method_takes_its_own_kind_of_key_only(method: str) -> None:
+    """A token signed with the private half passes; the same subject under any other method does not."""
+    checks = verifier(pem(KEYS[method]), method)
+
+    assert (await checks.verify(jwt.encode({"sub": "ada"}, KEYS[method], method))).subject == "ada"
+    for other in sorted(KEYS.keys() - {method}):
+        with pytest.raises(RequestError, match="not accepted"):
+            await checks.verify(jwt.encode({"sub": "ada"}, KEYS[other], other))
+
+
+@pytest.mark.parametrize(
+    ("key", "methods"),
+    [
+        (pem(RSA), {"HS256"}),
+        (pem(RSA), {"HS256", "RS256"}),
+        (pem(RSA), {"ES256"}),
+        (pem(KEYS["ES384"]), {"ES256"}),
+        (pem(ed448.Ed448PrivateKey.generate()), {"RS256"}),
+        (SHARED_KEY, {"RS256"}),
+        (SHARED_KEY, set()),
+        ("-----BEGIN something", {"HS256"}),
+    ],
+)
+def test_keys_of_another_kind_are_refused_at_start(key: str, methods: set[str]) -> None:
+    """No configuration makes a public key a shared one, or lets one kind of key serve another kind of method."""
+    with pytest.raises(ValueError, match=r"key|method"):
+        constant_keys(key, frozenset(methods))
+
+
+async def test_subject_may_stand_elsewhere() -> None:
+    """The claim is configurable, numbers are taken as text, and what is no name is refused."""
+    checks = verifier(subject_claim="user_id")
+
+    assert (await checks.verify(jwt.encode({"user_id": 7}, SHARED_KEY))).subject == "7"
+    for wrong in ({"sub": "ada"}, {"user_id": True}, {"user_id": ["a"]}, {"user_id": "a\nb"}, {"user_id": "\ud800"}):
+        with pytest.raises(RequestError) as refused:
+            await checks.verify(jwt.encode(wrong, SHARED_KEY))
+        assert refused.value.code == "jwt_no_subject"
+
+
+async def test_leeway_forgives_clocks_that_differ() -> None:
+    """Within the leeway an expired token passes, beyond it no more; `check` agrees with `verify`."""
+    now = 2_000_000_000.0
+    lenient, strict = verifier(leeway_s=9e9), verifier()
+    old = jwt.encode({"sub": "ada", "exp": 1_000_000_000}, SHARED_KEY)
+    verified = await lenient.verify(old)
+
+    assert verified.expires_at == 1_000_000_000
+    with pytest.raises(RequestError, match="expired"):
+        await strict.verify(old)
+    with pytest.raises(RequestError, match="expired"):
+        TokenVerifier(strict.rules, strict.keys, now=lambda: now).check(verified)
+
+
+def test_revocations_by_subject_by_token_and_by_time() -> None:
+    """Each kind hits what it names; `before` spares newer tokens; lifting one lets them in again."""
+    revoked = Revoked()
+    ada_old = VerifiedToken(subject="ada", token_id="1", issued_at=10.0)  # noqa: S106
+    ada_new = VerifiedToken(subject="ada", token_id="2", issued_at=30.0)  # noqa: S106
+    undated = VerifiedToken(subject="ada")
+    bob = VerifiedToken(subject="bob", token_id="3")  # noqa: S106
+    every = (ada_old, ada_new, undated, bob)
+
+    revoked.note(Revocation(kind="subject", value="ada", before=20.0))
+    assert [revoked.has(one) for one in every] == [True, False, True, False]
+    revoked.note(Revocation(kind="token", value="3"))
+    revoked.note(Revocation(kind="subject", value="ada"))
+    assert [revoked.has(one) for one in every] == [True, True, True, True]
+    revoked.note(Revocation(kind="subject", value="ada", lifted=True))
+    assert [revoked.has(one) for one in every] == [False, False, False, True]
+
+
+class Rotating:
+    """A key source with several keys that takes its time."""
+
+    async def find(self, kid: str | None, method: str) -> list[Any]:
+        """Both keys, whichever is asked for."""
+        del kid, method
+        await asyncio.sleep(0)
+        return [KEYS["EdDSA"].public_key(), RSA.public_key()]
+
+    async def close(self) -> None:
+        """Nothing."""
+
+
+async def test_each_key_that_may_be_meant_is_tried() -> None:
+    """A token without a key id passes when one of the keys fits."""
+    checks = TokenVerifier(TokenRules(methods=PUBLIC), Rotating())
+
+    assert (await checks.verify(jwt.encode({"sub": "ada"}, RSA, "RS256"))).subject == "ada"
+    with pytest.raises(RequestError, match="not valid"):
+        await checks.verify(jwt.encode({"sub": "ada"}, rsa.generate_private_key(65537, 2048), "RS256"))
