@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,14 +55,16 @@ class Cluster:
 
 
 @contextmanager
-def running(folder: Path, bin_folder: Path, *, durable: bool = False) -> Iterator[Cluster]:
-    """Run a new cluster in a folder."""
-    for path in (folder, *folder.parents):  # pytest's folders are its user's alone
-        if path.stat().st_uid == os.geteuid() and path.stat().st_mode & 0o011 == 0:
-            path.chmod(path.stat().st_mode | 0o011)
-    cluster = Cluster(folder, bin_folder, durable=durable)
-    cluster.start()
+def running(bin_folder: Path, *, durable: bool = False) -> Iterator[Cluster]:
+    """Run a new cluster in a folder of its own (pytest keeps its folders from other accounts), removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="manent-postgresql-"))
+    folder.chmod(0o755)
     try:
-        yield cluster
+        cluster = Cluster(folder, bin_folder, durable=durable)
+        cluster.start()
+        try:
+            yield cluster
+        finally:
+            cluster.stop("immediate")
     finally:
-        cluster.stop("immediate")
+        shutil.rmtree(folder)

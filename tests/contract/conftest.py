@@ -17,12 +17,12 @@ TABLES = "conversations, events, accepted, snapshots, reminders, meta"
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """One PostgreSQL for all tests of the session."""
     bin_folder = programs()
     if bin_folder is None:
         pytest.skip("needs PostgreSQL (apt install postgresql)")
-    with running(tmp_path_factory.mktemp("postgresql"), bin_folder) as found:
+    with running(bin_folder) as found:
         yield found
 
 

@@ -17,12 +17,12 @@ from postgres import Cluster, programs, running
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """A PostgreSQL that syncs its commits."""
     bin_folder = programs()
     if bin_folder is None:
         pytest.skip("needs PostgreSQL (apt install postgresql)")
-    with running(tmp_path_factory.mktemp("postgresql"), bin_folder, durable=True) as found:
+    with running(bin_folder, durable=True) as found:
         yield found
 
 
