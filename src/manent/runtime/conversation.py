@@ -226,6 +226,9 @@ class Conversation:
         async def job() -> None:
             try:
                 value = await work(self)
+            except asyncio.CancelledError:
+                result.cancel()  # the server ends; whoever waits must not wait for ever
+                raise
             except Exception as error:  # noqa: BLE001  # handed to the caller, who is waiting for it
                 self.forget()
                 if not result.done():
@@ -239,8 +242,10 @@ class Conversation:
 
     def _check_room(self) -> None:
         if self.home.closing:
+            self.home.measures.refuse("server_closing")
             raise RequestError("server_closing", "the server is shutting down", status=503, retry_after=1.0)
         if len(self._jobs) >= self.home.limits.waiting_per_conversation:
+            self.home.measures.refuse("busy")
             raise RequestError(
                 "busy", "too many messages of this conversation are waiting", status=429, retry_after=1.0
             )

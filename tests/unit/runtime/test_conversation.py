@@ -10,6 +10,7 @@ import pytest
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import ActionExecuted, BotUttered, Json, SlotSet, UserUttered
 from manent.core.log import LogEntry
+from manent.runtime import operations
 from manent.runtime.conversations import Conversations
 from manent.runtime.ports import ActionCall, ActionResult
 from manent.stores.memory import MemoryStore
@@ -168,7 +169,9 @@ async def test_too_many_waiting_messages_are_refused() -> None:
         assert actions.hold is not None
         actions.hold.set()
         answers = [shown(await ticket.finished)[-1] for ticket in tickets]
+        counted = conversations.measures.refused
 
+    assert counted == {"busy": 1}
     assert (refused.value.code, refused.value.retry_after) == ("busy", 1.0)
     assert answers == ["Done.", "Hello.", "Hello."]
 
@@ -280,6 +283,18 @@ async def test_closing_refuses_what_is_new_and_finishes_what_is_not() -> None:
 
     assert refused.value.code == "server_closing"
     assert shown(await ticket.finished) == ["work", "Done."]
+
+
+async def test_work_that_is_cut_off_is_told_to_whoever_waits() -> None:
+    """When the server ends before a piece of work does, its caller is cancelled and does not wait for ever."""
+    actions = Actions(hold=asyncio.Event())
+    conversations = home(MemoryStore(), actions)
+    await conversations.open()
+    waiting = asyncio.create_task(operations.execute(conversations.get("ada"), "action_work"))
+    await until(lambda: bool(actions.calls))
+    await conversations.close(within_s=0.05)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(waiting, 2)
 
 
 async def test_an_old_conversation_is_read_from_a_snapshot() -> None:
