@@ -21,6 +21,15 @@ export type Block =
   | { kind: "code"; text: string }
   | { kind: "rule" };
 
+/** How far a mark looks for its other half, in characters: an answer's sentence is shorter, an attack is not. */
+const REACH = 1_000;
+
+/** As `indexOf`, within reach. */
+function ahead(text: string, needle: string, from: number): number {
+  const found = text.slice(from, from + REACH).indexOf(needle);
+  return found === -1 ? -1 : from + found;
+}
+
 /** Deeper nesting is shown flat. */
 const DEEPEST = 6;
 
@@ -178,7 +187,7 @@ function special(text: string, at: number, depth: number): Taken | null {
     case "[":
       return link(text, at, depth);
     case "<": {
-      const end = text.indexOf(">", at);
+      const end = ahead(text, ">", at);
       const href = end === -1 ? "" : text.slice(at + 1, end);
       return URL_AHEAD.test(href) ? { inline: autolink(href), end: end + 1 } : null;
     }
@@ -200,14 +209,14 @@ function special(text: string, at: number, depth: number): Taken | null {
 
 function code(text: string, at: number): Taken | null {
   const ticks = /^`+/.exec(text.slice(at, at + 8))![0];
-  const end = text.indexOf(ticks, at + ticks.length);
+  const end = ahead(text, ticks, at + ticks.length);
   return end === -1
     ? null
     : { inline: { kind: "code", text: text.slice(at + ticks.length, end).trim() }, end: end + ticks.length };
 }
 
 function link(text: string, at: number, depth: number): Taken | null {
-  const middle = text.indexOf("](", at);
+  const middle = ahead(text, "](", at);
   if (middle === -1 || text.slice(at + 1, middle).includes("[")) return null;
   // Parentheses inside an address may be balanced one deep.
   let open = 1;
@@ -263,7 +272,8 @@ function marked(text: string, at: number, depth: number): Taken | null {
 }
 
 function closing(text: string, from: number, mark: string): number {
-  for (let end = text.indexOf(mark, from + 1); end !== -1; end = text.indexOf(mark, end + 1)) {
+  const last = from + REACH;
+  for (let end = ahead(text, mark, from + 1); end !== -1 && end < last; end = ahead(text, mark, end + 1)) {
     if (/[\s\\]/.test(text[end - 1]!)) continue;
     if (mark.length === 1 && (text[end + 1] === mark || text[end - 1] === mark)) continue;
     if (mark[0] === "_" && /[\p{L}\p{N}]/u.test(text[end + mark.length] ?? "")) continue;
