@@ -114,6 +114,24 @@ def test_trimming_shows_nowhere(log: list[Event], keep: int) -> None:
         assert trimmed.applied == whole.applied[len(whole.applied) - len(trimmed.applied) :]
 
 
+@given(log=st.lists(events, max_size=80), keep=st.integers(1, 6))
+def test_states_outlive_trimming(log: list[Event], keep: int) -> None:
+    """The newest states are the same whether or not the tracker lets go of old events."""
+    trimmed = Tracker(sender_id="someone", domain=DOMAIN)
+    for event in log:
+        try:
+            trimmed.update(event)
+        except WindowExceeded:
+            return
+        trimmed.trim(keep)
+        history = history_of(trimmed, FEATURIZER)
+        fresh = History(FEATURIZER)
+        fresh.follow(trimmed)
+        assert history.full == fresh.full
+        assert history.current() == fresh.current()
+        assert history.whole == fresh.whole
+
+
 @given(log=st.lists(events, max_size=60))
 @settings(deadline=None)
 def test_states_follow_the_log(log: list[Event]) -> None:

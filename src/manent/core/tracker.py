@@ -173,8 +173,9 @@ class Tracker:
         base: the state before the first of `applied`.
         applied: recent applied events, oldest first.
         truncated: applied events of this session exist before the first of `applied`.
-        generation: counts the times that `applied` was changed other than by appending, so that whoever
-            derives something from it knows when to start over.
+        generation: counts the times that `applied` was changed other than at its ends, so that whoever derives
+            something from it knows when to start over.
+        trimmed: how many events `trim` has taken from the beginning of `applied`, since the tracker was loaded.
         latest_event_time: timestamp of the newest event.
         last_user_time: timestamp of the newest user event, on which session expiry depends.
         latest_input_channel: of the newest user event.
@@ -195,6 +196,7 @@ class Tracker:
     applied: list[Event] = field(default_factory=list)
     truncated: bool = False
     generation: int = 0
+    trimmed: int = 0
     latest_event_time: float | None = None
     last_user_time: float | None = None
     latest_input_channel: str | None = None
@@ -304,8 +306,7 @@ class Tracker:
     def trim(self, keep: int) -> None:
         """Let go of applied events before the newest `keep` actions, folding them into `base`.
 
-        Does so only when there are half as many again, because whoever derives something from `applied` then
-        starts over.
+        Does so only when there are half as many again, so that not every turn has to.
         """
         if len(self.applied) <= keep:
             return
@@ -317,7 +318,7 @@ class Tracker:
             self.base.apply(event)
         del self.applied[:start]
         self.truncated = True
-        self.generation += 1
+        self.trimmed += start
 
     def _remember(self, intent: str | None) -> None:
         self.recent_intents = (*self.recent_intents, intent)[-_RECENT:]

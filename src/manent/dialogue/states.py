@@ -4,7 +4,7 @@
 only pays for its own events. Training folds stories through the same code. Contract §5.3.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from manent.core.domain import Domain, Slot
@@ -12,7 +12,6 @@ from manent.core.events import (
     ActionExecuted,
     ActiveLoop,
     AllSlotsReset,
-    BotUttered,
     DefinePrevUserUtteredFeaturization,
     EntitiesAdded,
     Event,
@@ -178,6 +177,7 @@ class History:
         "_previous",
         "_slots",
         "_text",
+        "_trimmed",
         "_use_text",
         "_vectors",
         "featurizer",
@@ -190,6 +190,7 @@ class History:
         self.featurizer = featurizer
         self._generation = -1
         self._consumed = 0
+        self._trimmed = 0
         self.full: list[DialogState] = []
         self.visible: list[DialogState] = []
         self.whole = True
@@ -221,59 +222,81 @@ class History:
             self._entities = self.featurizer.entities(self._intent, message.entities)
 
     def follow(self, tracker: Tracker) -> None:
-        """Catch up with the tracker; from the start when its applied events changed otherwise than by appending."""
-        if tracker.generation != self._generation or self._consumed > len(tracker.applied):
+        """Catch up with the tracker; from the start when its applied events changed otherwise than at their ends."""
+        start = self._consumed - tracker.trimmed
+        if tracker.generation != self._generation or not 0 <= start <= len(tracker.applied):
             self._begin(tracker.base)
             self._generation = tracker.generation
+            self._trimmed = tracker.trimmed
             self.whole = not tracker.truncated
-        for event in tracker.applied[self._consumed :]:
-            self._take(event)
-        self._consumed = len(tracker.applied)
+            start = 0
+        elif tracker.trimmed != self._trimmed:
+            self._forget(sum(isinstance(event, ActionExecuted) for event in tracker.applied[:start]))
+            self._trimmed = tracker.trimmed
+        for event in tracker.applied[start:]:
+            take = _TAKE.get(type(event))
+            if take is not None:
+                take(self, event)
+        self._consumed = tracker.trimmed + len(tracker.applied)
+
+    def _forget(self, keep: int) -> None:
+        """Let go of states before the newest `keep` actions: the tracker has let go of their events."""
+        del self.full[: len(self.full) - keep]
+        del self.visible[: max(0, len(self.visible) - keep)]
+        self.whole = False
 
     def fold(self, events: Iterable[Event]) -> None:
         """Begin anew with these events (training)."""
         self._begin(State())
         for event in events:
-            self._take(event)
+            take = _TAKE.get(type(event))
+            if take is not None:
+                take(self, event)
 
-    def _take(self, event: Event) -> None:
-        if not isinstance(event, BotUttered | ActionExecuted):
+    def _take_slot(self, event: SlotSet) -> None:
+        slot = self.featurizer.slots.get(event.name)
+        if slot is None:
+            return
+        vector = slot_vector(slot, event.value)
+        if vector:
+            self._vectors[event.name] = vector
+        else:
+            self._vectors.pop(event.name, None)
+        self._slots = self._now = None
+
+    def _take_action(self, event: ActionExecuted) -> None:
+        self.full.append(self.current())
+        if not event.hide_rule_turn and self._previous != UNLIKELY:
+            self.visible.append(self._shown())
+        self._previous = event.name or event.action_text
+        self._now = None
+
+    def _take_message(self, event: UserUttered) -> None:
+        self._use_text = event.intent is None and not event.parse_data
+        self._hear(event)
+        self._now = None
+
+    def _take_featurization(self, event: DefinePrevUserUtteredFeaturization) -> None:
+        if event.use_text_for_featurization != self._use_text:
+            self._use_text = event.use_text_for_featurization
             self._now = None
-        match event:
-            case SlotSet():
-                slot = self.featurizer.slots.get(event.name)
-                if slot is not None:
-                    vector = slot_vector(slot, event.value)
-                    if vector:
-                        self._vectors[event.name] = vector
-                    else:
-                        self._vectors.pop(event.name, None)
-                    self._slots = None
-            case ActionExecuted():
-                self.full.append(self.current())
-                if not event.hide_rule_turn and self._previous != UNLIKELY:
-                    self.visible.append(self._shown())
-                self._previous = event.name or event.action_text
-                self._now = None
-            case UserUttered():
-                self._use_text = event.intent is None and not event.parse_data
-                self._hear(event)
-            case DefinePrevUserUtteredFeaturization():
-                self._use_text = event.use_text_for_featurization
-            case ActiveLoop():
-                self._loop = event.name
-            case EntitiesAdded():
-                more = self.featurizer.entities(self._intent, event.entities)
-                self._entities = tuple(sorted({*self._entities, *more}))
-            case AllSlotsReset():
-                self._vectors = {}
-                for name, slot in self.featurizer.slots.items():
-                    vector = slot_vector(slot, slot.initial_value)
-                    if vector:
-                        self._vectors[name] = vector
-                self._slots = None
-            case _:
-                pass
+
+    def _take_loop(self, event: ActiveLoop) -> None:
+        self._loop = event.name
+        self._now = None
+
+    def _take_entities(self, event: EntitiesAdded) -> None:
+        more = self.featurizer.entities(self._intent, event.entities)
+        self._entities = tuple(sorted({*self._entities, *more}))
+        self._now = None
+
+    def _take_reset(self, _: AllSlotsReset) -> None:
+        self._vectors = {}
+        for name, slot in self.featurizer.slots.items():
+            vector = slot_vector(slot, slot.initial_value)
+            if vector:
+                self._vectors[name] = vector
+        self._slots = self._now = None
 
     def _slot_features(self) -> SlotFeatures:
         if self._slots is None:
@@ -312,7 +335,8 @@ class History:
         if state.previous != LISTEN and self.visible:
             # The message that a story saw is the one before the turns that it did not see.
             last = self.visible[-1]
-            state = state._replace(intent=last.intent, text=last.text, entities=last.entities)
+            if (state.intent, state.text, state.entities) != (last.intent, last.text, last.entities):
+                state = state._replace(intent=last.intent, text=last.text, entities=last.entities)
         return state
 
     def shown(self, *, use_text: bool = False) -> list[DialogState]:
@@ -320,6 +344,18 @@ class History:
         if self._previous == UNLIKELY and self.visible:
             return self.visible
         return [*self.visible, self._shown(use_text=use_text or None)]
+
+
+_TAKE: dict[type, Callable[[History, Any], None]] = {
+    SlotSet: History._take_slot,  # noqa: SLF001 - the table of its own methods
+    ActionExecuted: History._take_action,  # noqa: SLF001
+    UserUttered: History._take_message,  # noqa: SLF001
+    DefinePrevUserUtteredFeaturization: History._take_featurization,  # noqa: SLF001
+    ActiveLoop: History._take_loop,  # noqa: SLF001
+    EntitiesAdded: History._take_entities,  # noqa: SLF001
+    AllSlotsReset: History._take_reset,  # noqa: SLF001
+}
+"""What a history makes of each kind of event; of the others, nothing."""
 
 
 def history_of(tracker: Tracker, featurizer: Featurizer) -> History:
