@@ -6,6 +6,7 @@ that `manent --help` and a mistyped command answer at once; neither Typer nor an
 
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,6 +58,9 @@ MANY_VALUES = frozenset({"--cors", "--data", "--nlu", "--stories", "-s", "-u"})
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status: 0, 1 for its failure, 2 for a mistake in the call, 130 for Ctrl-C."""
+    # NumPy's products here are small: threads of its own would wait for each other longer than they work, and each
+    # would hold memory. It must be said before NumPy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in {"-h", "--help", "help"}:
         print(overview())
