@@ -20,10 +20,6 @@ _DATA_KEYS = ("elements", "quick_replies", "buttons", "attachment", "image", "cu
 _VARIABLE_KEYS = ("text", "image", "custom", "buttons", "attachment", "quick_replies")
 
 
-class _Missing(Exception):
-    """A template names a value that does not exist."""
-
-
 @dataclass(frozen=True, slots=True)
 class Template:
     """A text with values to be filled in: literal pieces and names, alternating, a literal first."""
@@ -122,7 +118,8 @@ class _Compiled:
     Attributes:
         constant: its keys that never change.
         variable: its keys that hold templates.
-        plain: the keys of a finished message's event metadata.
+        channel: the output channel that it is for, None for all.
+        conditions: (slot, value) pairs that must all hold.
     """
 
     constant: Json

@@ -4,7 +4,7 @@ Compiled once per domain. `turn.py` runs it after each user message, `forms.py` 
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,8 +198,3 @@ def _run(acting: Acting, action: str, trailing: Sequence[Event]) -> Activity[lis
         else:
             log.warning("action %r may only set slots; its %s is ignored", action, type(event).__name__)
     return allowed
-
-
-def values_after(values: Mapping[str, Any], events: Sequence[Event]) -> dict[str, Any]:
-    """Return slot values with these events taken in."""
-    return {**values, **{event.name: event.value for event in events if isinstance(event, SlotSet)}}

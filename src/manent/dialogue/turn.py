@@ -482,11 +482,6 @@ class Turn:
                 self._append(event)
 
 
-def closes_turn(event: Event) -> bool:
-    """Whether a log that ends in this event has no turn open."""
-    return isinstance(event, ActionExecuted) and event.name == LISTEN
-
-
 _WORK = {
     State.OPENING: Turn._open,  # noqa: SLF001 - the table of its own methods
     State.UNDERSTANDING: Turn._understand,  # noqa: SLF001
