@@ -136,6 +136,7 @@ class Conversation:
     """
 
     __slots__ = (
+        "_cut",
         "_deep",
         "_jobs",
         "_snapshot_version",
@@ -165,6 +166,7 @@ class Conversation:
         self._worker: asyncio.Task[None] | None = None
         self._snapshot_version = 0
         self._deep = 0
+        self._cut: asyncio.Future[None] | None = None
 
     # the mailbox ----------------------------------------------------------------------------------------------------
 
@@ -221,6 +223,39 @@ class Conversation:
             RequestError: `busy` or `server_closing`; also whatever `work` raises.
         """
         self._check_room()
+        return await self._perform(work)
+
+    async def erase(self, *, new_epoch: str | None) -> bool:
+        """Remove the conversation with all that is kept of it, without waiting for an action that is at work.
+
+        Messages that wait are refused (`conversation_changed`); what an action or another server answers later is
+        discarded, because the log that it was for is gone. Those who follow it are told by the caller.
+
+        Args:
+            new_epoch: leave an empty conversation under this epoch.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            StoreError: it is still there.
+        """
+        for ticket in tuple(self.tickets.values()):
+            if not ticket.accepted.done():
+                ticket.fail(conversation_changed())
+        if self._cut is not None and not self._cut.done():
+            self._cut.set_result(None)
+
+        async def work(_: "Conversation") -> bool:
+            found = await self.home.store.erase(self.sender_id, new_epoch=new_epoch)
+            self.forget()
+            self.seen = None
+            self.plain_seq = 0
+            return found
+
+        return await self._perform(work)
+
+    async def _perform(self, work: Callable[["Conversation"], Awaitable[T]]) -> T:
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         async def job() -> None:
@@ -268,6 +303,9 @@ class Conversation:
 
     async def _take(self, ticket: Ticket) -> None:
         """See one message through: accepted, answered, published; or failed, visibly for its sender."""
+        if ticket.finished.done():  # refused while it waited
+            self.tickets.pop(ticket.message_id, None)
+            return
         turn_id.set(ticket.message_id)
         self.home.measures.queued.observe(time.perf_counter() - ticket.arrived)
         try:
@@ -275,6 +313,9 @@ class Conversation:
         except DuplicateMessage as duplicate:
             self.forget()
             await self._repeat(ticket, duplicate.accepted)
+        except Erased as error:
+            self.forget()
+            ticket.fail(error)
         except ManentError as error:
             self._report(ticket, error)
         except Exception as error:
@@ -374,13 +415,20 @@ class Conversation:
         return turn
 
     async def _outside(self, step: CallAction | Generate) -> object:
-        """Ask somebody outside, while the lease is renewed and visitors see that the bot is at work."""
+        """Ask somebody outside, while the lease is renewed and visitors see that the bot is at work.
+
+        Raises:
+            Erased: meanwhile the conversation was; the answer is not waited for.
+        """
         asked = asyncio.ensure_future(self.home.ask(self, step))
+        cut = self._cut = asyncio.get_running_loop().create_future()
         typing_at: float = TYPING_AFTER_S
         renew_at = time.monotonic() + LEASE_S / 3
         try:
             while True:
-                done, _ = await asyncio.wait({asked}, timeout=typing_at)
+                done, _ = await asyncio.wait({asked, cut}, timeout=typing_at, return_when=asyncio.FIRST_COMPLETED)
+                if cut in done:
+                    raise Erased
                 if done:
                     return asked.result()
                 typing_at = TYPING_EVERY_S
@@ -390,6 +438,7 @@ class Conversation:
                     renew_at = time.monotonic() + LEASE_S / 3
                     await self.commit([], open_turn=True)
         finally:
+            self._cut = None
             asked.cancel()
             with contextlib.suppress(asyncio.CancelledError, ManentError):
                 await asked
@@ -700,6 +749,14 @@ class Conversation:
             self.publish(page.entries)
             self.seen = (epoch, page.entries[-1].seq if page.has_more else page.head.version)
 
+    def vanished(self) -> None:
+        """Tell those who follow it that it is gone: erased on another server, or too old to be kept."""
+        if self.seen is not None:
+            self.forget()
+            self.seen = None
+            for subscriber in tuple(self.subscribers):
+                subscriber.changed({"reason": "erased", "session_id": self.sender_id, "epoch": ""})
+
     def _notice_owner(self, head: Head) -> None:
         """Tell those who follow an anonymous conversation that it was claimed on another server."""
         if head.owner is not None and head.owner != self.owner:
@@ -792,6 +849,13 @@ class _Numbering:
         self.visible = self.seq
         self.divider = None
         return shown
+
+
+class Erased(RequestError):
+    """The conversation was erased while one of its turns waited for somebody outside."""
+
+    def __init__(self) -> None:
+        super().__init__("conversation_changed", "the conversation was erased", status=409)
 
 
 def conversation_changed() -> RequestError:

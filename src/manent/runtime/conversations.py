@@ -262,11 +262,14 @@ class Conversations:
             followed = [sender_id for sender_id, conversation in self._all.items() if conversation.subscribers]
             try:
                 for start in range(0, len(followed), WATCH_AT_ONCE):
-                    places = await self.store.places(followed[start : start + WATCH_AT_ONCE])
-                    for sender_id, (epoch, version) in places.items():
-                        conversation = self._all.get(sender_id)
-                        if conversation is not None:
-                            await conversation.catch_up(epoch, version)
+                    asked_for = followed[start : start + WATCH_AT_ONCE]
+                    places = await self.store.places(asked_for)
+                    for sender_id in asked_for:
+                        conversation, place = self._all.get(sender_id), places.get(sender_id)
+                        if conversation is not None and place is not None:
+                            await conversation.catch_up(*place)
+                        elif conversation is not None and not conversation.working:
+                            conversation.vanished()
             except ManentError as error:
                 log.warning("could not look at the logs", extra={"code": error.code, "error": error.message})
 

@@ -119,14 +119,8 @@ class Sessions:
         """
         old = await self.admit_named(request, caller, member)
         same_id = self.identity.mode == "open"
-
-        async def work(conversation: Conversation) -> None:
-            epoch = secrets.token_hex(8) if same_id else None
-            await self.conversations.store.erase(conversation.sender_id, new_epoch=epoch)
-            conversation.forget()
-            conversation.seen = None  # those who follow it are told by the caller
-
-        await self.conversations.get(old.sender_id).perform(work)
+        epoch = secrets.token_hex(8) if same_id else None
+        await self.conversations.get(old.sender_id).erase(new_epoch=epoch)
         new = old if same_id else await self.identity.new(caller)
         return old, await self._join(new, follow, None, DEFAULT_LIMIT)
 

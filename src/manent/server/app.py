@@ -30,6 +30,7 @@ from manent.runtime.conversations import Conversations
 from manent.runtime.measures import Measures
 from manent.runtime.ports import ActionRunner
 from manent.runtime.reminders import Reminders
+from manent.runtime.retention import Retention
 from manent.runtime.revocations import Revocations
 from manent.runtime.sessions import Sessions
 from manent.server import (
@@ -90,6 +91,7 @@ def build(options: ServeOptions) -> Application:
         measures=measures,
     )
     revocations = Revocations(store)
+    retention = Retention(store, endpoints.retention_days)
     channels = open_channels(
         credentials,
         conversations,
@@ -125,11 +127,13 @@ def build(options: ServeOptions) -> Application:
         await conversations.open()
         await channels.open(store)
         await revocations.open()
+        await retention.open()
         await reminders.open()
         try:
             yield
         finally:
             await api.close()
+            await retention.close()
             await revocations.close()
             await reminders.close()
             await conversations.close(within_s=DRAIN_S)

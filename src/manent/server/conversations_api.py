@@ -60,8 +60,11 @@ def routes(conversations: Conversations, guard: Guard) -> list[Route]:
         ("POST", "messages", api.add_message),
     )
     return [
-        Route("/conversations/{sender_id:path}/" + path, guarded(endpoint), methods=[method])
-        for method, path, endpoint in served
+        *(
+            Route("/conversations/{sender_id:path}/" + path, guarded(endpoint), methods=[method])
+            for method, path, endpoint in served
+        ),
+        Route("/conversations/{sender_id:path}", guarded(api.erase), methods=["DELETE"]),
     ]
 
 
@@ -77,6 +80,15 @@ class _ConversationsApi:
         if await self.conversations.store.head(sender_id) is None:
             await self.conversations.create(sender_id)
         return await self._tracker(sender_id, verbosity, until=until)
+
+    async def erase(self, _: Request, sender_id: str) -> Response:
+        """Remove a conversation with all that is kept of it; whoever follows it is told."""
+        conversation = self.conversations.get(sender_id)
+        if not await conversation.erase(new_epoch=None):
+            raise unknown_conversation()
+        for subscriber in tuple(conversation.subscribers):
+            subscriber.changed({"reason": "erased", "session_id": sender_id, "epoch": ""})
+        return Response(status_code=204)
 
     async def add_events(self, request: Request, sender_id: str) -> Response:
         """Append events, one or a list."""

@@ -1,0 +1,48 @@
+"""Removes conversations that rested for longer than they are to be kept (`conversations: {retention_days: N}`).
+
+The composition root opens and closes it. Any number of servers may do this on one store.
+"""
+
+import asyncio
+import logging
+import time
+
+from manent.core.errors import ManentError
+from manent.runtime.ports import ConversationStore
+
+log = logging.getLogger("manent.retention")
+
+DAY_S = 86_400.0
+SELDOM_S = 3_600.0
+OFTEN_S = 1.0
+
+
+class Retention:
+    """See the module. `days` None: everything is kept."""
+
+    def __init__(self, store: ConversationStore, days: float | None) -> None:
+        self.store = store
+        self.days = days
+        self._purging: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begin, with what is due already."""
+        if self.days is not None:
+            self._purging = asyncio.create_task(self._purge_forever(self.days))
+
+    async def close(self) -> None:
+        """Stop."""
+        if self._purging is not None:
+            self._purging.cancel()
+            await asyncio.gather(self._purging, return_exceptions=True)
+
+    async def _purge_forever(self, days: float) -> None:
+        pause_s = min(SELDOM_S, max(OFTEN_S, days * DAY_S / 24))
+        while True:
+            try:
+                count = await self.store.purge(older_than=time.time() - days * DAY_S)
+                if count:
+                    log.info("removed old conversations", extra={"count": count, "older_than_days": days})
+            except ManentError as error:
+                log.warning("could not remove old conversations", extra={"code": error.code, "error": error.message})
+            await asyncio.sleep(pause_s)
