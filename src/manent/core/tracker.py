@@ -64,6 +64,7 @@ class State(msgspec.Struct, kw_only=True):
 
     Attributes:
         values: only slots that were set; the others have the domain's initial value.
+        uses_text: the policies looked at the latest message's text rather than at its intent.
     """
 
     values: dict[str, Any] = {}
@@ -73,6 +74,7 @@ class State(msgspec.Struct, kw_only=True):
     latest_bot: BotUttered | None = None
     followup_action: str | None = None
     paused: bool = False
+    uses_text: bool = False
 
     def copy(self) -> "State":
         """Return an independent copy (values themselves are never changed in place)."""
@@ -85,6 +87,7 @@ class State(msgspec.Struct, kw_only=True):
             latest_bot=self.latest_bot,
             followup_action=self.followup_action,
             paused=self.paused,
+            uses_text=self.uses_text,
         )
 
     def apply(self, event: Event) -> None:
@@ -104,6 +107,7 @@ class State(msgspec.Struct, kw_only=True):
             case UserUttered():
                 self.latest_message = event
                 self.followup_action = None
+                self.uses_text = False
             case ActiveLoop():
                 self._set_loop(event.name)
             case LoopInterrupted():
@@ -112,6 +116,8 @@ class State(msgspec.Struct, kw_only=True):
             case ActionExecutionRejected():
                 if self.active_loop is not None and self.active_loop.name == event.name:
                     self.active_loop.rejected = True
+            case DefinePrevUserUtteredFeaturization():
+                self.uses_text = event.use_text_for_featurization
             case EntitiesAdded():
                 self._add_entities(event.entities)
             case FollowupAction():

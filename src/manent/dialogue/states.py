@@ -201,7 +201,7 @@ class History:
         self._consumed = 0
         action, message = base.latest_action, base.latest_message
         self._previous = (action.name or action.action_text) if action is not None else None
-        self._use_text = False
+        self._use_text = base.uses_text
         self._hear(message)
         self._loop = base.active_loop.name if base.active_loop is not None else None
         self._vectors = {}
