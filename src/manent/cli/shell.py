@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STOP = "/stop"
 PROMPT = "Your input -> "
+LONGEST = 300
+"""Characters of a picture or other attachment that are printed: some are inside the message."""
 
 ConversationId = Annotated[
     str | None,
@@ -123,7 +125,8 @@ def _show(event: BotUttered) -> list[Json]:
         print(event.text)
     for kind in ("image", "attachment", "custom"):
         if value := event.data.get(kind):
-            print(f"{kind}: {value if isinstance(value, str) else msgspec.json.encode(value).decode()}")
+            shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            print(f"{kind}: {shown[:LONGEST]}{'…' if len(shown) > LONGEST else ''}")
     for element in event.data.get("elements") or ():
         print(f"element: {msgspec.json.encode(element).decode()}")
     buttons: list[Json] = event.data.get("quick_replies") or event.data.get("buttons") or []
