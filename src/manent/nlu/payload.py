@@ -40,7 +40,7 @@ def parse_payload(text: str, domain: Domain) -> Json | None:
     if not name or not _is_known(name, domain):
         return None
     if match["rest"].strip():
-        _log.warning("payload %r: ignored %r after the intent's entities", stripped, match["rest"])
+        _log.warning("a payload /%s has more behind its entities, which is ignored", name)  # visitors' words stay out
     confidence = min(float(match["confidence"]), 1.0) if match["confidence"] else 1.0
     entities = _entities(match["object"], match.span("object"), domain) if match["object"] else []
     intent = {"name": name, "confidence": confidence}
@@ -58,7 +58,7 @@ def _entities(source: str, span: tuple[int, int], domain: Domain) -> list[Json]:
     try:
         values = json.loads(source)
     except (ValueError, RecursionError):
-        _log.warning("payload: %r is no JSON object; its entities are ignored", source)
+        _log.warning("a payload's entities are no JSON object and are ignored")
         return []
     if not isinstance(values, dict):
         return []

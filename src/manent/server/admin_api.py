@@ -1,4 +1,4 @@
-"""`POST /admin/revoke`: tokens that count no more before they run out. Served only behind `--auth-token` or a JWT."""
+"""`POST /admin/revoke`: tokens that count no more before they run out. Works only behind `--auth-token` or a JWT."""
 
 import time
 from typing import Any
@@ -20,11 +20,11 @@ MAX_VALUE = 255
 
 
 def routes(revocations: Revocations, guard: Guard) -> list[Route]:
-    """Return the route; a server without a token of its own has none, because anybody could lock anybody out."""
-    if guard.is_open:
-        return []
+    """Return the route; a server without a token of its own refuses, because anybody could lock anybody out."""
 
     async def revoke(request: Request) -> Response:
+        if guard.is_open:
+            raise RequestError("not_available", "revoking needs a server with --auth-token or --jwt-secret", status=403)
         guard.check(request)
         body = json_object(await request.body())
         asked = [

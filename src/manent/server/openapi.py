@@ -221,11 +221,23 @@ def _operation(
     return operation
 
 
+_SESSIONS = _object(
+    {
+        "ok": {"const": True},
+        "sessions": _list(_object({"session_id": _TEXT, "started": _NUMBER, "last": _NUMBER, "preview": _TEXT})),
+    },
+    "ok",
+    "sessions",
+)
+
+
 def _session(summary: str, request: Json, answer: Json, *, errors: tuple[int, ...] = (400, 403)) -> Json:
     return {"post": _operation(summary, answer, body=request, errors=errors, error="Refusal")}
 
 
 def _public() -> Json:
+    token = _object({"token": _TEXT}, "token")
+    refreshed = _object({"ok": {"const": True}, "expires_at": {"type": ["number", "null"]}}, "ok", "expires_at")
     replies = _list(_ref("Reply"))
     health = {"get": _operation("Is the channel there?", _object({"status": _TEXT}, "status"), errors=())}
     accepted = _object({"ok": {"const": True}, "seq": _INTEGER, "duplicate": _FLAG}, "ok", "seq", "duplicate")
@@ -281,9 +293,24 @@ def _public() -> Json:
         "/sessions/history_request": _session("An older page", page, history),
         "/sessions/session_reset": _session("Begin another conversation", named, _ref("Session")),
         "/sessions/session_erase": _session("Remove a conversation", named, _ref("Session")),
-        "/sessions/session_list": _session("One's own conversations", _ANY_OBJECT, _ANY_OBJECT, errors=(403,)),
-        "/sessions/token_refresh": _session("Another token", _ANY_OBJECT, _ANY_OBJECT, errors=(403,)),
+        "/sessions/session_list": _session("One's own conversations", _ANY_OBJECT, _SESSIONS, errors=(401, 403)),
+        "/sessions/token_refresh": _session("Another token", token, refreshed, errors=(400, 401, 403, 503)),
         "/sessions/events": _session("Wait for what is newer than a cursor", poll, _ref("Session")),
+        "/admin/revoke": {
+            "post": _operation(
+                "Tokens that count no more",
+                _object({"ok": {"const": True}}, "ok"),
+                body=_object(
+                    {
+                        "subject": _TEXT,
+                        "token_id": _TEXT,
+                        "issued_before": {"oneOf": [_NUMBER, {"const": "now"}]},
+                        "lift": _FLAG,
+                    }
+                ),
+                errors=(400, 401, 403),
+            )
+        },
     }
 
 
@@ -294,6 +321,15 @@ def _management() -> Json:
     entities = {"oneOf": [_list(_ANY_OBJECT), _ANY_OBJECT]}
     of = "/conversations/{sender_id}"
     return {
+        of: {
+            "delete": _operation(
+                "Remove a conversation with all that is kept of it",
+                None,
+                errors=(*guarded, 404, 409),
+                status=204,
+                path=sender,
+            )
+        },
         f"{of}/tracker": {
             "get": _operation(
                 "The tracker",

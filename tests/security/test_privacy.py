@@ -1,0 +1,147 @@
+"""What is erased is gone: from the files, and from actions that are at work; what is old goes by itself."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+
+from manent.core.events import Json
+from manent.runtime.ports import ActionResult
+from security.sites import AUTH, Site
+from small_talk import Actions, running, until
+
+Serve = Callable[..., Site]
+
+SECRET = "my account is 4711-0815"  # noqa: S105  # something that a visitor says
+MINTED = "rest:\nsocketio:\n  session_persistence: true\n  session_identity: minted\n"
+
+
+def bytes_of(folder: Path) -> bytes:
+    """Everything in the database's files, after a checkpoint."""
+    (database,) = [path for path in folder.rglob("*") if path.suffix in (".db", ".sqlite", ".sqlite3")]
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
+
+
+async def ask(http: httpx.AsyncClient, name: str, **request: object) -> Json:
+    """Make a request that succeeds."""
+    answer = await http.post(f"/sessions/{name}", json=request)
+    assert answer.status_code == 200, answer.text
+    body: Json = answer.json()
+    return body
+
+
+async def test_erase_with_an_action_at_work_leaves_no_byte(tmp_path: Path) -> None:
+    """The erase does not wait for the action, the late result is discarded, and the files hold nothing of it."""
+    answered = ActionResult(
+        events=({"event": "slot", "name": "who", "value": SECRET},), responses=({"text": f"You said {SECRET}"},)
+    )
+    actions = Actions(work=lambda _: answered, hold=asyncio.Event())
+    assert actions.hold is not None
+    async with (
+        running(tmp_path, credentials=MINTED, actions=actions) as server,
+        httpx.AsyncClient(base_url=server.url) as http,
+    ):
+        mine, other = [await ask(http, "session_request", protocol=1) for _ in range(2)]
+        named = {key: mine[key] for key in ("session_id", "session_token")}
+        await ask(http, "user_uttered", **named, message=SECRET, message_id="m1", metadata={"note": SECRET})
+        await ask(http, "user_uttered", **named, message="work", message_id="m2", title=SECRET)
+        await until(lambda: bool(actions.calls))
+        waiting = await http.post("/webhooks/rest/webhook", json={"sender": "bystander", "message": "hello"})
+        began = time.monotonic()
+        fresh = await ask(http, "session_erase", **named)
+        took = time.monotonic() - began
+        actions.hold.set()
+        await asyncio.sleep(0.2)
+        late = await http.post(
+            "/sessions/user_uttered", json={**named, "message": SECRET, "message_id": "m3", "epoch": mine["epoch"]}
+        )
+        kept = await server.conversations.store.head(other["session_id"])
+        gone = await server.conversations.store.head(mine["session_id"])
+
+        assert SECRET.encode() not in bytes_of(tmp_path)
+        assert mine["session_id"].encode() not in bytes_of(tmp_path)
+
+    assert took < 2
+    assert waiting.status_code == 200
+    assert fresh["session_id"] != mine["session_id"]
+    assert (late.status_code, late.json()["error"]["code"]) == (409, "conversation_changed")
+    assert kept is not None
+    assert gone is None
+
+
+async def test_messages_that_wait_are_erased_with_the_rest(tmp_path: Path) -> None:
+    """What stands behind a slow action at the moment of the erase is refused, and comes back nowhere."""
+    actions = Actions(hold=asyncio.Event())
+    async with running(tmp_path, actions=actions) as server, httpx.AsyncClient(base_url=server.url) as http:
+        await ask(http, "session_request", protocol=1, session_id="ada")
+        busy = asyncio.create_task(http.post("/webhooks/rest/webhook", json={"sender": "ada", "message": "work"}))
+        await until(lambda: bool(actions.calls))
+        behind = asyncio.create_task(http.post("/webhooks/rest/webhook", json={"sender": "ada", "message": SECRET}))
+        await until(lambda: server.conversations.waiting == 1)
+        erased = await ask(http, "session_erase", session_id="ada")
+        answers = [(await task).status_code for task in (busy, behind)]
+        entries = await server.conversations.store.entries("ada")
+
+        assert SECRET.encode() not in bytes_of(tmp_path)
+
+    assert answers == [409, 409]
+    assert erased["messages"] == []
+    assert entries == []
+
+
+async def test_delete_by_the_management_api(serve: Serve) -> None:
+    """An operator erases one conversation by its id; its tabs are told, others' conversations stay."""
+    site = serve("--enable-api", "--auth-token", AUTH, credentials=MINTED.replace("minted", "open"))
+    async with site.visitor() as ada, httpx.AsyncClient(base_url=site.url) as http:
+        await ada.join(session_id="ada/1")
+        await ada.ask("user_uttered", session_id="ada/1", message=SECRET, message_id="m1")
+        await ada.wait("bot_uttered")
+        await site.post("/webhooks/rest/webhook", {"sender": "bob", "message": "hello"})
+        headers = {"Authorization": f"Bearer {AUTH}"}
+        refused = await http.delete("/conversations/ada/1")
+        done = await http.delete("/conversations/ada/1", headers=headers)
+        again = await http.delete("/conversations/ada/1", headers=headers)
+        told = await ada.wait("session_changed")
+        bob = await http.get("/conversations/bob/tracker", headers=headers)
+
+    assert [answer.status_code for answer in (refused, done, again)] == [401, 204, 404]
+    assert told == [{"reason": "erased", "session_id": "ada/1", "epoch": ""}]
+    assert SECRET.encode() not in bytes_of(site.folder)
+    assert len(bob.json()["events"]) > 3
+    assert SECRET not in site.log
+
+
+async def test_old_conversations_go_by_themselves(serve: Serve) -> None:
+    """Retention removes what rested too long, and no byte of it stays."""
+    site = serve(credentials="rest:\n", endpoints="conversations:\n  retention_days: 0.00002\n")  # 1.7 s
+    await site.post("/webhooks/rest/webhook", {"sender": "ada", "message": SECRET})
+    assert SECRET.encode() in bytes_of(site.folder)
+
+    async with asyncio.timeout(10):
+        while SECRET.encode() in bytes_of(site.folder):  # noqa: ASYNC110  # another process does it
+            await asyncio.sleep(0.2)
+
+
+async def test_logs_hold_no_message_and_no_token(serve: Serve) -> None:
+    """What visitors say is in no line above DEBUG, also when an action fails; tokens are struck out at every level."""
+    site = serve("--enable-api", "--auth-token", "s3cret-of-the-admin", credentials=MINTED.replace("minted", "open"))
+    async with site.visitor() as ada:
+        await ada.join(session_id="ada")
+        for number, text in enumerate((SECRET, "work", f"/name{{{SECRET}")):
+            await ada.ask("user_uttered", session_id="ada", message=text, message_id=f"m{number}")
+        await ada.wait("bot_uttered", 3)
+    async with httpx.AsyncClient(base_url=site.url) as http:
+        await http.get("/conversations/ada/tracker?token=s3cret-of-the-admin")
+        await http.get("/nowhere?token=s3cret-of-the-admin")
+    site.process.terminate()
+    site.process.wait(20)
+
+    assert "action failed" in site.log
+    assert SECRET not in site.log
+    assert "s3cret-of-the-admin" not in site.log
