@@ -124,7 +124,8 @@ def _show(event: BotUttered) -> list[Json]:
     if event.text:
         print(event.text)
     for kind in ("image", "attachment", "custom"):
-        if value := event.data.get(kind):
+        value = event.data.get(kind)
+        if value and not (kind == "attachment" and value == event.data.get("image")):  # Rasa sets both
             shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
             print(f"{kind}: {shown[:LONGEST]}{'…' if len(shown) > LONGEST else ''}")
     for element in event.data.get("elements") or ():
