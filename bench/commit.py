@@ -126,9 +126,7 @@ async def main() -> None:
     options.add_argument("--seconds", type=float, default=2.0)
     options.add_argument("--folder", type=Path, default=Path.cwd())
     options.add_argument("--durability", choices=("disk", "process"), default="disk")
-    options.add_argument(
-        "--postgresql", metavar="DSN", help="measure this database instead"
-    )
+    options.add_argument("--postgresql", metavar="DSN", help="measure this database instead")
     chosen = options.parse_args()
     client = client_cost()
     print(f"building an append: {client * 1e6:.0f} µs CPU, taken off below")

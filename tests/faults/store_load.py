@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 
 from logs import empty, turn
-from manent.stores import sqlite, sqlite_schema, sqlite_writer
+from manent.stores import sqlite, sqlite_checkpointer, sqlite_schema, sqlite_writer
 from manent.stores.sqlite import SqliteStore
 
-sqlite_writer.CHECKPOINT_AFTER_BYTES = 60_000  # type: ignore[misc]  # so that short runs see checkpoints, too
-sqlite_writer.TRUNCATE_AFTER_BYTES = 200_000  # type: ignore[misc]
-sqlite_writer.CHECK_AFTER_APPENDS = 4  # type: ignore[misc]
+sqlite_checkpointer.CHECKPOINT_AFTER_BYTES = 60_000  # type: ignore[misc]  # so that short runs see checkpoints, too
+sqlite_checkpointer.TRUNCATE_AFTER_BYTES = 200_000  # type: ignore[misc]
+sqlite_checkpointer.CHECK_AFTER_APPENDS = 4  # type: ignore[misc]
 
 
 def weaken(synchronous: str) -> None:
@@ -29,7 +29,7 @@ def weaken(synchronous: str) -> None:
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         return connection
 
-    for module in (sqlite, sqlite_schema, sqlite_writer):
+    for module in (sqlite, sqlite_checkpointer, sqlite_schema, sqlite_writer):
         vars(module)["connect"] = weakened
 
 

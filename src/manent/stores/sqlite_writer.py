@@ -3,7 +3,7 @@
 `sqlite.py` hands in work and futures. A batch is one `BEGIN IMMEDIATE … COMMIT`. Appends to known conversations are
 written together with a handful of statements whatever their number (`sqlite_rows.py` says why); when one of them
 meets another version, a used message id or anything else that does not fit, the batch is taken back and done
-again one by one, so that each fails alone. Checkpoints are made by a second thread beside the commits.
+again one by one, so that each fails alone. Checkpoints are made beside the commits (`sqlite_checkpointer.py`).
 """
 
 import asyncio
@@ -22,17 +22,12 @@ from manent.core.log import Accepted, Append, Head
 from manent.runtime.ports import DuplicateMessage, VersionConflict
 from manent.stores import sqlite_rows as rows
 from manent.stores.head_row import Row, head_values
+from manent.stores.sqlite_checkpointer import Checkpointer
 from manent.stores.sqlite_reminders import change_reminders, check_reminders
 from manent.stores.sqlite_schema import BUSY_TIMEOUT_S, connect
 
 BATCH_LIMIT: Final = 256
 """A commit that has so many pieces of work takes no more; bounds how long the first of them waits for the last."""
-
-CHECKPOINT_AFTER_BYTES: Final = 4 << 20
-"""Size of the write-ahead log above which its pages are copied into the database, beside the commits."""
-
-TRUNCATE_AFTER_BYTES: Final = 64 << 20
-"""Size above which writers are held up, briefly, to start the write-ahead log anew."""
 
 TRUNCATE_WAIT_MS: Final = 200
 """How long emptying the write-ahead log may wait for readers, while it holds up writers."""
@@ -42,9 +37,6 @@ EMPTY_LOG_WAIT_S: Final = 5.0
 
 TRUNCATE_TRIES: Final = 10
 """How often emptying the log is tried after an erase while readers are in the way."""
-
-CHECK_AFTER_APPENDS: Final = 64
-"""How many pieces of work lie between two looks at the log's size (64 appends make some 1 MiB)."""
 
 _KNOWN_LIMIT: Final = 100_000
 
@@ -291,54 +283,6 @@ class Writer:
         if len(self._known) >= _KNOWN_LIMIT:
             self._known.clear()
         self._known[sender_id] = conversation_id
-
-
-class Checkpointer:
-    """A thread that copies committed pages from the write-ahead log into the database, beside the commits.
-
-    Args:
-        empty_log: asks the writer to start the log anew, which only it can do between two commits under load.
-    """
-
-    def __init__(self, path: Path, *, durability: str, empty_log: Callable[[], None]) -> None:
-        self._path = path
-        self._durability = durability
-        self._empty_log = empty_log
-        self._log = Path(f"{path}-wal")
-        self._wake = threading.Event()
-        self._closing = False
-        self._unchecked = 0
-        self._thread = threading.Thread(target=self._run, name="manent-store-checkpoint", daemon=True)
-        self._thread.start()
-
-    def note_commits(self, count: int) -> None:
-        """Look at the log's size now and then (called after each commit)."""
-        self._unchecked += count
-        if self._unchecked >= CHECK_AFTER_APPENDS:
-            self._unchecked = 0
-            self._wake.set()
-
-    def copy(self) -> None:
-        """Copy what is committed into the database, holding up nobody."""
-        with contextlib.closing(connect(self._path, durability=self._durability)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-
-    def close(self) -> None:
-        """Stop."""
-        self._closing = True
-        self._wake.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._closing:
-            self._wake.wait()
-            self._wake.clear()
-            with contextlib.suppress(sqlite3.Error, OSError):  # nothing is lost: the log just stays longer
-                size = self._log.stat().st_size
-                if size > CHECKPOINT_AFTER_BYTES:
-                    self.copy()
-                if size > TRUNCATE_AFTER_BYTES:
-                    self._empty_log()
 
 
 _OWN_FAULT: Final = (

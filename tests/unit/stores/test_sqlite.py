@@ -11,7 +11,7 @@ import pytest
 
 from logs import empty, talk, turn
 from manent.core.log import Head
-from manent.stores import sqlite, sqlite_rows, sqlite_writer
+from manent.stores import sqlite, sqlite_checkpointer, sqlite_rows, sqlite_writer
 from manent.stores.codec import entry_to_row
 from manent.stores.sqlite import SqliteStore
 from manent.stores.sqlite_schema import connect
@@ -134,9 +134,9 @@ async def test_reads_and_writes_use_indexes(tmp_path: Path) -> None:
 
 async def test_write_ahead_log_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoints are made beside the writing: however much is written, the log becomes short again by itself."""
-    monkeypatch.setattr(sqlite_writer, "CHECKPOINT_AFTER_BYTES", 100_000)
-    monkeypatch.setattr(sqlite_writer, "TRUNCATE_AFTER_BYTES", 400_000)
-    monkeypatch.setattr(sqlite_writer, "CHECK_AFTER_APPENDS", 10)
+    monkeypatch.setattr(sqlite_checkpointer, "CHECKPOINT_AFTER_BYTES", 100_000)
+    monkeypatch.setattr(sqlite_checkpointer, "TRUNCATE_AFTER_BYTES", 400_000)
+    monkeypatch.setattr(sqlite_checkpointer, "CHECK_AFTER_APPENDS", 10)
     store = SqliteStore(tmp_path / "store.db", durability="process")
     await store.open()
     log = tmp_path / "store.db-wal"

@@ -1,0 +1,67 @@
+"""Keeps a SQLite store's write-ahead log short, beside the commits. Owned by the store's writer."""
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from manent.stores.sqlite_schema import connect
+
+CHECKPOINT_AFTER_BYTES: Final = 4 << 20
+"""Size of the write-ahead log above which its pages are copied into the database, beside the commits."""
+
+TRUNCATE_AFTER_BYTES: Final = 64 << 20
+"""Size above which writers are held up, briefly, to start the write-ahead log anew."""
+
+CHECK_AFTER_APPENDS: Final = 64
+"""How many pieces of work lie between two looks at the log's size (64 appends make some 1 MiB)."""
+
+
+class Checkpointer:
+    """A thread that copies committed pages from the write-ahead log into the database, beside the commits.
+
+    Args:
+        empty_log: asks the writer to start the log anew, which only it can do between two commits under load.
+    """
+
+    def __init__(self, path: Path, *, durability: str, empty_log: Callable[[], None]) -> None:
+        self._path = path
+        self._durability = durability
+        self._empty_log = empty_log
+        self._log = Path(f"{path}-wal")
+        self._wake = threading.Event()
+        self._closing = False
+        self._unchecked = 0
+        self._thread = threading.Thread(target=self._run, name="manent-store-checkpoint", daemon=True)
+        self._thread.start()
+
+    def note_commits(self, count: int) -> None:
+        """Look at the log's size now and then (called after each commit)."""
+        self._unchecked += count
+        if self._unchecked >= CHECK_AFTER_APPENDS:
+            self._unchecked = 0
+            self._wake.set()
+
+    def copy(self) -> None:
+        """Copy what is committed into the database, holding up nobody."""
+        with contextlib.closing(connect(self._path, durability=self._durability)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def close(self) -> None:
+        """Stop."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._wake.wait()
+            self._wake.clear()
+            with contextlib.suppress(sqlite3.Error, OSError):  # nothing is lost: the log just stays longer
+                size = self._log.stat().st_size
+                if size > CHECKPOINT_AFTER_BYTES:
+                    self.copy()
+                if size > TRUNCATE_AFTER_BYTES:
+                    self._empty_log()
