@@ -126,7 +126,7 @@ def test_a_long_past_is_read_up_to_its_beginning(chat: Chat) -> None:
         window.most = Math.max(window.most ?? 0, log.querySelectorAll('[part~=message]').length);
         return log.innerText.includes('Turn 1.');
     }"""
-    chat.page.wait_for_function(to_the_top, arg=log)
+    chat.page.wait_for_function(to_the_top, arg=log, timeout=30_000)
     assert chat.page.evaluate("most") <= 300
     assert chat.page.evaluate("document.querySelector('manent-chat').messages.length") == turns * 4
 

@@ -143,6 +143,10 @@ def test_run_without_a_model(tmp_path: Path) -> None:
 
 def test_interrupted_training_leaves_the_old_model(project: Path) -> None:
     """Ctrl-C during training leaves the folder of models as it was."""
+    many = "\n".join(f"      - is it {number} or {number * 7} today" for number in range(4000))
+    (project / "data" / "more.yml").write_text(
+        f'version: "3.1"\n\nnlu:\n  - intent: affirm\n    examples: |\n{many}\n'  # enough to be interrupted at
+    )
     before = {path: path.read_bytes() for path in (project / "models").iterdir()}
     process = subprocess.Popen(
         [*MANENT, "train", "--force"], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -4,13 +4,16 @@
 conversation is an error of the action, found before anything is recorded.
 """
 
+import logging
 from typing import Any
 
 import msgspec
 
 from manent.core.errors import ActionError, RequestError
-from manent.core.events import Json, event_from_wire
+from manent.core.events import EVENT_KINDS, Json, event_from_wire
 from manent.runtime.ports import ActionResult
+
+log = logging.getLogger("manent.actions")
 
 
 class _Response(msgspec.Struct):
@@ -35,17 +38,28 @@ _decoder = msgspec.json.Decoder(_Answer)
 def decode_answer(action: str, body: bytes) -> ActionResult:
     """Read an action's answer: `{events: [event…], responses: [response…]}` (contract §9).
 
+    Events of a kind that we don't know are logged and left out, as Rasa does: actions written for other versions go on
+    working.
+
     Raises:
-        ActionError: `action_garbage`; it is not JSON, not of that shape, or holds something that is no event.
+        ActionError: `action_garbage`; it is not JSON, not of that shape, or an event lacks what its kind needs.
     """
     try:
         answer = _decoder.decode(body)
-        for event in answer.events:
-            event_from_wire(event)
+        events = tuple(event for event in answer.events if _is_event(action, event))
         responses = tuple(_checked(response) for response in answer.responses)
     except (msgspec.MsgspecError, RequestError, UnicodeDecodeError) as error:
         raise ActionError("action_garbage", f"{action} answered something unreadable: {error}") from error
-    return ActionResult(events=tuple(answer.events), responses=responses)
+    return ActionResult(events=events, responses=responses)
+
+
+def _is_event(action: str, event: Json) -> bool:
+    kind = event.get("event")
+    if isinstance(kind, str) and kind not in EVENT_KINDS:
+        log.warning("%s answered an event of a kind that there is none of: %s", action, kind)
+        return False
+    event_from_wire(event)
+    return True
 
 
 def _checked(response: Json) -> Json:

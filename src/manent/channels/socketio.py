@@ -28,6 +28,8 @@ from manent.runtime import view
 from manent.runtime.conversation import Conversation
 from manent.runtime.conversations import Conversations
 from manent.runtime.identity import ANYBODY, Admission, Caller, Identity
+from manent.runtime.nesting import is_too_deep
+from manent.runtime.rates import address_of
 from manent.runtime.sessions import (
     Joined,
     Sessions,
@@ -49,6 +51,9 @@ PING_AFTER_S = 1.0
 
 WARN_BEFORE_S = 60.0
 """How long before its token expires a socket is told so."""
+
+DRAIN_S = 0.02
+"""Pause in a long replay while a socket takes what it was sent."""
 
 LONGEST_TIMER_S = 24 * 3600.0
 SOON_S = 0.02
@@ -121,7 +126,9 @@ class SocketIoChannel:
         if token is None:
             scheme, _, given = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
             token = given.strip() if scheme.lower() == "bearer" else None
-        return await self.identity.authenticate(token)
+        scope = environ.get("asgi.scope") or {}
+        client = scope.get("client")
+        return await self.identity.authenticate(token, address_of(client[0] if client else None))
 
     def end_revoked(self) -> None:
         """End the sockets whose tokens count no more; called when a revocation became known."""
@@ -163,6 +170,8 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no
             caller = await self.channel.authenticate(auth, environ)
         except RequestError as error:
             log.info("refused a connection", extra={"code": error.code, "error": error.message})
+            if self.channel.identity.mode == "open":
+                return False  # `jwt_key` alone is Rasa's mode, and this Rasa's sentence
             raise socketio.exceptions.ConnectionRefusedError(error.message, refusal(error)["error"]) from None
         eio_sid = self.manager.eio_sid_from_sid(sid, self.channel.options.namespace)
         if eio_sid is None or eio_sid not in self.eio.sockets:
@@ -186,6 +195,16 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no
         for packet in self.eio.sockets[eio_sid].queue._queue:  # noqa: SLF001
             packet.data.pop("maxPayload", None)
 
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            # whatever a client sends is its own fault, answered like other bad requests, and no traceback in our log
+            log.debug("a packet could not be read", exc_info=error)
+            connection = self.channel.connections.get(eio_sid)
+            if connection is not None:
+                connection.emit("error", refusal(RequestError("bad_request", "a packet could not be read"))["error"])
+
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002
         connection = self.channel.connections.get(eio_sid)
         if connection is not None and (namespace or "/") == self.channel.options.namespace and data:
@@ -201,10 +220,9 @@ class _Json:
 
     @staticmethod
     def loads(text: str, **_: Any) -> Any:
-        try:
-            return msgspec.json.decode(text)
-        except RecursionError as error:
-            raise ValueError("JSON nested too deeply") from error
+        if is_too_deep(text):
+            raise ValueError("JSON nested too deeply")
+        return msgspec.json.decode(text)
 
 
 class Connection:
@@ -401,6 +419,8 @@ class Connection:
             after = page.entries[-1].seq
             if not page.has_more:
                 return
+            while self.socket.queue.qsize() > page_size and not self.socket.closed:  # noqa: ASYNC110  # it has no event
+                await asyncio.sleep(DRAIN_S)
 
     async def _plain_message(self, payload: Any, ack: int | None) -> None:
         options = self.channel.options
@@ -425,6 +445,7 @@ class Connection:
             admission = await self.channel.identity.admit(self.sid, None, self.caller)
         else:
             admission = Admission(sender_id=self.sid)
+        self.channel.conversations.rates.speak(self.caller.address, self.caller.subject or admission.sender_id)
         conversation = self.channel.conversations.get(admission.sender_id)
         message = UserMessage(
             sender_id=admission.sender_id,
@@ -631,10 +652,18 @@ class Connection:
         return "" if namespace == "/" else f"{namespace},"
 
     def _send(self, kind: str, body: bytes, *, prefixed: bool = False) -> None:
-        if not self.socket.closed:
+        if self.socket.queue.qsize() >= self.channel.conversations.limits.outgoing_per_socket:
+            self._drop()
+        elif not self.socket.closed:
             head = kind if prefixed else kind + self._prefix()
             packet = engineio.packet.Packet(engineio.packet.MESSAGE, head + body.decode())
             self.socket.queue.put_nowait(packet)
+
+    def _drop(self) -> None:
+        """Close a socket that does not take what is sent to it, so that it does not fill our memory."""
+        if self._ending is None:
+            log.warning("closed a socket that does not read what it is sent")
+            self._ending = asyncio.get_running_loop().create_task(self.socket.close(wait=False, abort=True))
 
 
 class _Confirmation:

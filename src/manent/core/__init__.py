@@ -1,1 +1,1 @@
-"""The words that everything else speaks: events, tracker, domain, messages, errors. No I/O, no libraries but msgspec."""
+"""The words that everything else speaks: events, tracker, domain, messages, errors. No I/O; no library but msgspec."""

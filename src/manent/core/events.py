@@ -206,6 +206,9 @@ Event = (
     | AgentUttered
 )
 
+EVENT_KINDS = frozenset(kind.__struct_config__.tag for kind in Event.__args__) | {"form", "form_validation"}
+"""Every value of the key `event`, legacy names included."""
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
