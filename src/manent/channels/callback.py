@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from manent.channels.rest import bearer, health_routes, read_message, replies_in
+from manent.channels.rest import health_routes, read_message, replies_in
 from manent.core.errors import Problem, ProjectError, RequestError
 from manent.core.events import Json
 from manent.core.log import LogEntry
@@ -98,7 +98,7 @@ class CallbackChannel:
     async def receive(self, request: Request) -> Response:
         """Take a message, send out what the bot said to it, say `success`."""
         message = await read_message(
-            await request.body(), self.conversations, self.identity, input_channel=self.name, token=bearer(request)
+            await request.body(), self.conversations, self.identity, input_channel=self.name, request=request
         )
         ticket = self.conversations.get(message.sender_id).submit(message)
         await ticket.accepted

@@ -89,6 +89,7 @@ def make_identity(
         anonymous=options.jwt_anonymous,
         store=conversations.store,
         claim=Claims(conversations, options.claim).claim,
+        rates=conversations.rates,
     )
 
 

@@ -16,7 +16,9 @@ from manent.core.log import LogEntry
 from manent.core.messages import UserMessage
 from manent.runtime.conversation import Conversation, Ticket
 from manent.runtime.conversations import Conversations
-from manent.runtime.identity import Identity
+from manent.runtime.identity import Caller, Identity
+from manent.runtime.nesting import is_too_deep
+from manent.runtime.rates import address_of
 from manent.runtime.sessions import checked_message_id, checked_metadata, checked_text
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -76,9 +78,7 @@ class RestChannel:
     async def receive(self, request: Request) -> Response:
         """Take a message, answer with what the bot said to it."""
         body = await request.body()
-        message = await read_message(
-            body, self.conversations, self.identity, input_channel=self.name, token=bearer(request)
-        )
+        message = await read_message(body, self.conversations, self.identity, input_channel=self.name, request=request)
         conversation = self.conversations.get(message.sender_id)
         ticket = conversation.submit(message)
         if request.query_params.get("stream", "").lower() in ("true", "1"):
@@ -138,10 +138,19 @@ def bearer(request: Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
+async def caller_of(request: Request, identity: Identity) -> Caller:
+    """Find out who makes a request.
+
+    Raises:
+        RequestError: see `Identity.authenticate`.
+    """
+    return await identity.authenticate(bearer(request), address_of(request.client.host if request.client else None))
+
+
 async def read_message(
-    body: bytes, conversations: Conversations, identity: Identity, *, input_channel: str, token: str | None = None
+    body: bytes, conversations: Conversations, identity: Identity, *, input_channel: str, request: Request
 ) -> UserMessage:
-    """Read the body that the REST and callback channels take; `token` is that of its `Authorization` header.
+    """Read the body that the REST and callback channels take; the token is in the request's `Authorization` header.
 
     Raises:
         RequestError: it is no JSON object, a key is of the wrong type, or the sender may not use that conversation.
@@ -150,7 +159,7 @@ async def read_message(
     text = wire.get("message")
     if not isinstance(text, str):
         raise RequestError("bad_request", 'the body needs a "message", a string')
-    caller = await identity.authenticate(token)
+    caller = await caller_of(request, identity)
     sender = wire.get("sender")
     if sender is None and caller.subject is None:
         sender = "default"
@@ -159,6 +168,7 @@ async def read_message(
     if not isinstance(channel, str):
         raise RequestError("bad_request", "input_channel must be a string")
     admission = await identity.admit(sender, wire.get("session_token"), caller)
+    conversations.rates.speak(caller.address, caller.subject or admission.sender_id)
     return UserMessage(
         sender_id=admission.sender_id,
         text=checked_text(text, conversations.limits.text),
@@ -175,6 +185,8 @@ def json_object(body: bytes) -> Json:
     Raises:
         RequestError: `bad_request`.
     """
+    if is_too_deep(body):
+        raise RequestError("bad_request", "the body is nested too deeply")
     try:
         wire: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:

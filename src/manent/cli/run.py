@@ -36,6 +36,12 @@ WithActions = Annotated[
 Certificate = Annotated[Path | None, typer.Option("--ssl-certificate", metavar="FILE", help="Serve HTTPS.")]
 Keyfile = Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="Key of the certificate.")]
 Password = Annotated[str | None, typer.Option("--ssl-password", metavar="TEXT", help="Password of the key.")]
+ForwardedAllowIps = Annotated[
+    str,
+    typer.Option(
+        "--forwarded-allow-ips", metavar="ADDRESSES", help="Proxies whose X-Forwarded-For is believed; * = all."
+    ),
+]
 PositionalModel = Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="The same as --model.")]
 
 
@@ -54,6 +60,7 @@ def run(
     endpoints: Endpoints = None,
     connector: Connector = None,
     with_actions: WithActions = False,
+    forwarded_allow_ips: ForwardedAllowIps = "127.0.0.1",
     log_file: LogFile = None,
     ssl_certificate: Certificate = None,
     ssl_keyfile: Keyfile = None,
@@ -79,6 +86,7 @@ def run(
         credentials=credentials,
         endpoints=endpoints,
         connector=connector,
+        forwarded_allow_ips=forwarded_allow_ips,
         log_file=log_file,
         log_level=logging.getLevelName(log_level(verbose=verbose, debug=debug, quiet=quiet)),
         ssl_certfile=ssl_certificate,

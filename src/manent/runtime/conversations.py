@@ -25,6 +25,7 @@ from manent.runtime.assistant import Assistant
 from manent.runtime.conversation import Conversation
 from manent.runtime.measures import Measures
 from manent.runtime.ports import ActionCall, ActionResult, ActionRunner, ConversationStore, Generator, Output
+from manent.runtime.rates import Rates
 from manent.runtime.tracker_json import tracker_to_wire
 
 log = logging.getLogger("manent.conversations")
@@ -40,6 +41,11 @@ class Limits:
         page: visible events in one answer, at most.
         cached_trackers: trackers kept at hand of conversations that nobody is working on; some 50 kB each.
         waiting_per_socket: requests of one socket that may wait.
+        outgoing_per_socket: packets that may wait for a socket to take them; it is closed when there are more.
+        connects_per_minute: sockets that one address may open (this and the following: 0 is no limit).
+        sessions_per_minute: conversations that one address may begin.
+        messages_per_minute: that one address may send.
+        messages_per_minute_per_sender: in one conversation, or by one subject.
     """
 
     waiting_per_conversation: int = 64
@@ -47,6 +53,11 @@ class Limits:
     page: int = 200
     cached_trackers: int = 1_000
     waiting_per_socket: int = 256
+    outgoing_per_socket: int = 10_000
+    connects_per_minute: int = 60_000
+    sessions_per_minute: int = 60_000
+    messages_per_minute: int = 600_000
+    messages_per_minute_per_sender: int = 60_000
 
 
 RECOVER_EVERY_S = 5.0
@@ -76,12 +87,14 @@ class Conversations:
         generator: Generator | None = None,
         limits: Limits | None = None,
         measures: Measures | None = None,
+        rates: Rates | None = None,
     ) -> None:
         self.store = store
         self.model: Assistant | None = assistant
         self.actions = actions
         self.generator = generator
         self.limits = limits or Limits()
+        self.rates = rates or Rates()
         self.measures = measures or Measures()
         self.closing = False
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}:{secrets.token_hex(4)}"

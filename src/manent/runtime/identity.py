@@ -21,6 +21,7 @@ from weakref import WeakValueDictionary
 from manent.core.errors import RequestError
 from manent.core.log import Head
 from manent.runtime.ports import ConversationStore
+from manent.runtime.rates import Rates
 from manent.runtime.tokens import TokenVerifier, VerifiedToken
 
 Mode = Literal["open", "minted", "jwt"]
@@ -37,9 +38,15 @@ Claim = Callable[[str, str], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `token`: what they proved to be, None for anybody."""
+    """Who asks.
+
+    Attributes:
+        token: what they proved to be, None for anybody.
+        address: where they ask from, as `rates.address_of` has it.
+    """
 
     token: VerifiedToken | None = None
+    address: str = ""
 
     @property
     def subject(self) -> str | None:
@@ -77,6 +84,8 @@ class Identity:
         anonymous: what becomes of callers without a token in jwt mode.
         store: looked into for owners; needed in jwt mode and to guard owned conversations.
         claim: what is done when a subject proves an anonymous conversation to be theirs; None: that is refused.
+        rates: bounds how many conversations one address begins; in open mode, where ids are the clients' own,
+            `sessions.py` asks it.
     """
 
     mode: Mode = "open"
@@ -87,29 +96,31 @@ class Identity:
     anonymous: Literal["refuse", "minted"] = "refuse"
     store: ConversationStore | None = None
     claim: Claim | None = None
+    rates: Rates | None = None
     _first: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary, compare=False)
 
     # who calls ------------------------------------------------------------------------------------------------------
 
-    async def authenticate(self, token: Any) -> Caller:
+    async def authenticate(self, token: Any, address: str = "") -> Caller:
         """Find out who calls.
 
         Args:
             token: a JSON web token as the client sent it, with or without `Bearer `; None for none. Looked at only
                 when tokens are asked for.
+            address: where the call comes from.
 
         Raises:
             RequestError: `not_authenticated`, or whatever is wrong with the token (`TokenVerifier.verify`).
         """
         if self.verifier is None:
-            return ANYBODY
+            return Caller(address=address)
         if token is None or token == "":
             if self.mode == "jwt" and self.anonymous == "minted":
-                return ANYBODY
+                return Caller(address=address)
             raise RequestError("not_authenticated", "a token is needed, and there is none", status=401)
         if not isinstance(token, str):
             raise RequestError("jwt_invalid", f"a token is a string; found {type(token).__name__}", status=401)
-        return Caller(await self.verifier.verify(token.removeprefix("Bearer ").strip()))
+        return Caller(await self.verifier.verify(token.removeprefix("Bearer ").strip()), address)
 
     def check(self, caller: Caller) -> None:
         """Check a caller again who was authenticated before: the token may have run out or been revoked.
@@ -126,7 +137,9 @@ class Identity:
         """Return a fresh conversation's id (128 random bits), with its token or owned by the caller."""
         sender_id = secrets.token_hex(16)
         if self.mode == "jwt" and caller.subject is not None:
-            return await self._own(sender_id, caller.subject)
+            return await self._own(sender_id, caller.subject, caller)
+        if self.mode != "open":
+            self._begin(caller)
         return Admission(sender_id=sender_id, token=None if self.mode == "open" else self._token(sender_id))
 
     async def admit(self, session_id: Any, session_token: Any = None, caller: Caller = ANYBODY) -> Admission:
@@ -146,11 +159,11 @@ class Identity:
         sender_id = None if session_id is None else checked_id(session_id)
         if self.mode == "jwt":
             if caller.subject is not None:
-                return await self._admit_subject(sender_id, session_token, caller.subject)
+                return await self._admit_subject(sender_id, session_token, caller.subject, caller)
             if self.anonymous == "refuse":
                 raise RequestError("not_authenticated", "a token is needed, and there is none", status=401)
         if sender_id is None:
-            return await self.new()
+            return await self.new(caller)
         if self.mode == "open" and not (self.guards_minted and _MINTED_FORM.fullmatch(sender_id)):
             admission = Admission(sender_id=sender_id)
         else:
@@ -168,9 +181,9 @@ class Identity:
         """Return what a plain client is confirmed, stores, and sends as its `session_id` from then on."""
         return admission.sender_id if admission.token is None else f"{admission.sender_id}.{admission.token}"
 
-    async def _admit_subject(self, named: str | None, session_token: Any, subject: str) -> Admission:
+    async def _admit_subject(self, named: str | None, session_token: Any, subject: str, caller: Caller) -> Admission:
         if named is None:
-            return await self._newest(subject)
+            return await self._newest(subject, caller)
         sender_id, given = _split(named, session_token)
         proved = self._proves(sender_id, given)
         if not proved:
@@ -178,22 +191,23 @@ class Identity:
         head = await self._stored.head(sender_id)
         if head is None:
             # an anonymous one that was never begun, or was merged: the subject goes on in its own
-            return await (self._newest(subject) if proved else self._own(sender_id, subject))
+            return await (self._newest(subject, caller) if proved else self._own(sender_id, subject, caller))
         if head.owner is None and proved and self.claim is not None:
             return Admission(sender_id=await self.claim(sender_id, subject), owner=subject)
         if not _same(head.owner, subject):
             raise _forbidden()
         return Admission(sender_id=sender_id, owner=subject)
 
-    async def _newest(self, subject: str) -> Admission:
+    async def _newest(self, subject: str, caller: Caller) -> Admission:
         """Return the subject's newest conversation; two tabs that come first at once get the same one."""
         async with self._first.setdefault(subject, asyncio.Lock()):
             newest = await self._stored.conversations(owner=subject, limit=1)
             if newest:
                 return Admission(sender_id=newest[0].sender_id, owner=subject)
-            return await self._own(secrets.token_hex(16), subject)
+            return await self._own(secrets.token_hex(16), subject, caller)
 
-    async def _own(self, sender_id: str, subject: str) -> Admission:
+    async def _own(self, sender_id: str, subject: str, caller: Caller) -> Admission:
+        self._begin(caller)
         now = time.time()
         head = await self._stored.create(
             Head(sender_id=sender_id, epoch=secrets.token_hex(8), owner=subject, started=now, updated=now)
@@ -201,6 +215,10 @@ class Identity:
         if not _same(head.owner, subject):  # somebody was faster
             raise _forbidden()
         return Admission(sender_id=sender_id, owner=subject)
+
+    def _begin(self, caller: Caller) -> None:
+        if self.rates is not None:
+            self.rates.begin(caller.address)
 
     @property
     def _stored(self) -> ConversationStore:

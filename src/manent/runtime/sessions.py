@@ -93,7 +93,7 @@ class Sessions:
         limit = self._limit(request)
         cursor = _cursor(request)
         admission = await self.admit(request, caller, member)
-        return await self._join(admission, follow, cursor, limit)
+        return await self._join(admission, follow, cursor, limit, caller)
 
     async def reset(
         self, request: Json, follow: Follow, caller: Caller = ANYBODY, member: Admission | None = None
@@ -104,7 +104,7 @@ class Sessions:
             RequestError: an identity error.
         """
         await self.admit_named(request, caller, member)
-        return await self._join(await self.identity.new(caller), follow, None, DEFAULT_LIMIT)
+        return await self._join(await self.identity.new(caller), follow, None, DEFAULT_LIMIT, caller)
 
     async def erase(
         self, request: Json, follow: Follow, caller: Caller = ANYBODY, member: Admission | None = None
@@ -122,7 +122,7 @@ class Sessions:
         epoch = secrets.token_hex(8) if same_id else None
         await self.conversations.get(old.sender_id).erase(new_epoch=epoch)
         new = old if same_id else await self.identity.new(caller)
-        return old, await self._join(new, follow, None, DEFAULT_LIMIT)
+        return old, await self._join(new, follow, None, DEFAULT_LIMIT, caller)
 
     async def history(self, request: Json, caller: Caller = ANYBODY, member: Admission | None = None) -> Json:
         """`history_request`: the page before a `seq`.
@@ -172,6 +172,7 @@ class Sessions:
             title=title,
             metadata=checked_metadata(request.get("metadata")),
         )
+        self.conversations.rates.speak(caller.address, caller.subject or admission.sender_id)
         return self.conversations.get(admission.sender_id).submit(message, epoch=epoch)
 
     async def mine(self, caller: Caller) -> Json:
@@ -218,13 +219,17 @@ class Sessions:
 
     # parts ----------------------------------------------------------------------------------------------------------
 
-    async def _join(self, admission: Admission, follow: Follow, cursor: tuple[str, int] | None, limit: int) -> Joined:
+    async def _join(
+        self, admission: Admission, follow: Follow, cursor: tuple[str, int] | None, limit: int, caller: Caller
+    ) -> Joined:
         store = self.conversations.store
         conversation = self.conversations.get(admission.sender_id)
         conversation.owner = admission.owner or conversation.owner
         follow(conversation, admission)
         page, gap = await self._read(admission.sender_id, cursor, limit)
         if page is None:
+            if self.identity.mode == "open":
+                self.conversations.rates.begin(caller.address)
             now = time.time()
             await store.create(
                 Head(

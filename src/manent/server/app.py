@@ -48,9 +48,11 @@ from manent.server import (
 )
 from manent.server.auth import Guard
 from manent.server.jwks import JwksKeys
+from manent.server.limits import rates_of, read_limits
 from manent.server.loading import load_assistant
 from manent.server.model_api import ModelApi
 from manent.server.options import ServeOptions
+from manent.server.security import Gate
 from manent.stores.opening import open_store
 
 log = logging.getLogger("manent.server")
@@ -83,12 +85,16 @@ def build(options: ServeOptions) -> Application:
     store = open_store(
         endpoints.tracker_store, root=options.root, durability=endpoints.durability, observe=measures.committed
     )
+    limits = read_limits(endpoints.limits)
+    rates = rates_of(limits)
     conversations = Conversations(
         store=store,
         assistant=assistant,
         actions=open_actions(endpoints.action_endpoint, assistant.domain, root=options.root),
         generator=open_generator(endpoints.nlg),
         measures=measures,
+        limits=limits,
+        rates=rates,
     )
     revocations = Revocations(store)
     retention = Retention(store, endpoints.retention_days)
@@ -151,7 +157,7 @@ def build(options: ServeOptions) -> Application:
         },
     )
     return Application(
-        asgi=socketio.app(starlette),
+        asgi=Gate(socketio.app(starlette), rates, socket_path=socketio.options.socketio_path.rstrip("/") + "/"),
         conversations=conversations,
         sessions=socketio.sessions,
         notes=(*channels.notes, *_notes(options, endpoints, guard)),

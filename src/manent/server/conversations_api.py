@@ -24,6 +24,7 @@ from manent.runtime import operations, reading
 from manent.runtime.conversation import Conversation
 from manent.runtime.conversations import Conversations
 from manent.runtime.identity import checked_id
+from manent.runtime.nesting import is_too_deep
 from manent.runtime.reading import Reading, Verbosity
 from manent.runtime.sessions import checked_text
 from manent.runtime.tracker_json import tracker_to_wire
@@ -234,6 +235,8 @@ def json_body(body: bytes) -> Any:
     Raises:
         RequestError: `bad_request`.
     """
+    if is_too_deep(body):
+        raise RequestError("bad_request", "the body is nested too deeply")
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:

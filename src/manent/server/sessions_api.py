@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from manent.channels.rest import bearer, json_object
+from manent.channels.rest import caller_of, json_object
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
 from manent.core.log import LogEntry
@@ -53,7 +53,7 @@ def routes(sessions: Sessions) -> list[Route]:
     def endpoint(serve: Serve) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             try:
-                caller = await sessions.identity.authenticate(bearer(request))
+                caller = await caller_of(request, sessions.identity)
                 return _answer(await serve(json_object(await request.body()), caller))
             except ManentError as error:
                 return _refusal(error)

@@ -29,7 +29,7 @@ async def test_every_route_is_described_and_every_description_served(tmp_path: P
     """The document and the routes name the same paths and methods."""
     credentials = "rest:\ncallback:\n  url: http://127.0.0.1:9/\nsocketio:\n"
     async with running(tmp_path, credentials=credentials, enable_api=True) as server:
-        starlette: Any = server.application.asgi.other_asgi_app
+        starlette: Any = server.application.asgi.app.other_asgi_app
         routes = [route for route in starlette.routes if isinstance(route, Route)]
     served = {
         (method.lower(), re.sub(r":path}", "}", route.path))

@@ -1,0 +1,119 @@
+"""What stands before every request: bounded bodies, a bound on new sockets, and headers that keep browsers careful.
+
+An ASGI application around the whole server, Socket.IO included. What a single message or visitor may do is decided
+further in (`runtime/rates.py`).
+"""
+
+from typing import Any
+
+import msgspec
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from manent.core.errors import RequestError
+from manent.runtime.rates import Rates, address_of
+
+MAX_BODY = 2_000_000
+"""Bytes of a request's body, as of one Socket.IO packet."""
+
+MAX_MANAGEMENT_BODY = 64_000_000
+"""Bytes of a body for the management API: training data, whole logs."""
+
+_SMALL = ("/sessions/", "/webhooks/", "/admin/")
+
+HEADERS = {b"x-content-type-options": b"nosniff", b"referrer-policy": b"no-referrer"}
+
+DATA_HEADERS = {
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cache-control": b"no-store",
+}
+"""For JSON: nothing in it is ever shown as a page or kept by a cache, unless the route says so."""
+
+
+class Gate:
+    """See the module.
+
+    Args:
+        app: the server.
+        socket_path: where Socket.IO is, with a slash at the end.
+    """
+
+    def __init__(self, app: ASGIApp, rates: Rates, *, socket_path: str) -> None:
+        self.app = app
+        self.rates = rates
+        self.socket_path = socket_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or WebSocket."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        if scope["path"].startswith(self.socket_path) and b"sid=" not in scope.get("query_string", b""):
+            client = scope.get("client")
+            try:
+                self.rates.connect(address_of(client[0] if client else None))
+            except RequestError as error:
+                await _refuse(scope, receive, send, error)
+                return
+        if scope["type"] == "websocket":
+            await self.app(scope, receive, send)
+            return
+        limit = MAX_BODY if scope["path"].startswith(_SMALL) else MAX_MANAGEMENT_BODY
+        sending = _with_headers(send)
+        if _announced(scope) > limit:
+            await _refuse(scope, receive, sending, too_large(limit))
+            return
+        await self.app(scope, _bounded(receive, limit), sending)
+
+
+def too_large(limit: int) -> RequestError:
+    """Return the error of a body that is too large."""
+    return RequestError("too_long", f"a request may have {limit} bytes", status=413)
+
+
+def _announced(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return 0
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    left = limit
+
+    async def receiving() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise too_large(limit)
+        return message
+
+    return receiving
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers: list[Any] = list(message.get("headers", ()))
+            given = {name.lower(): value for name, value in headers}
+            is_data = given.get(b"content-type", b"").startswith(b"application/json")
+            added = {**HEADERS, **(DATA_HEADERS if is_data else {})}
+            headers += [(name, value) for name, value in added.items() if name not in given]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return sending
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, error: RequestError) -> None:
+    if scope["type"] == "websocket":
+        await receive()  # websocket.connect
+        await send({"type": "websocket.close", "code": 1013, "reason": error.code})
+        return
+    body = msgspec.json.encode({"ok": False, "error": {"code": error.code, "message": error.message}})
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", str(max(1, round(error.retry_after))).encode()))
+    headers.append((b"connection", b"close"))  # the rest of a body that is too large is not read
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
