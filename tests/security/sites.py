@@ -82,6 +82,8 @@ class Site:
             )
             await socket.disconnect()
             return "connected"
+        if socket.eio.http is not None:
+            await socket.eio.http.close()
         return str(told[0]["data"]["code"]) if told and isinstance(told[0], dict) and "data" in told[0] else "refused"
 
     async def post(

@@ -4,6 +4,8 @@ An ASGI application around the whole server, Socket.IO included. What a single m
 further in (`runtime/rates.py`).
 """
 
+import asyncio
+import contextlib
 from typing import Any
 
 import msgspec
@@ -19,6 +21,12 @@ MAX_MANAGEMENT_BODY = 64_000_000
 """Bytes of a body for the management API: training data, whole logs."""
 
 _SMALL = ("/sessions/", "/webhooks/", "/admin/")
+
+MOST_DISCARDED = 32_000_000
+DISCARD_S = 10.0
+
+_PACKETS = frozenset("0123456")
+_NOOP = "6"
 
 HEADERS = {b"x-content-type-options": b"nosniff", b"referrer-policy": b"no-referrer"}
 
@@ -55,11 +63,12 @@ class Gate:
                 await _refuse(scope, receive, send, error)
                 return
         if scope["type"] == "websocket":
-            await self.app(scope, receive, send)
+            await self.app(scope, _packets(receive), send)
             return
-        limit = MAX_BODY if scope["path"].startswith(_SMALL) else MAX_MANAGEMENT_BODY
+        limit = MAX_BODY if scope["path"].startswith((*_SMALL, self.socket_path)) else MAX_MANAGEMENT_BODY
         sending = _with_headers(send)
         if _announced(scope) > limit:
+            await _discard(receive)
             await _refuse(scope, receive, sending, too_large(limit))
             return
         await self.app(scope, _bounded(receive, limit), sending)
@@ -75,6 +84,31 @@ def _announced(scope: Scope) -> int:
         if name == b"content-length":
             return int(value) if value.isdigit() else 0
     return 0
+
+
+async def _discard(receive: Receive) -> None:
+    """Read a body that is not wanted, within reason: clients look at the answer when they have sent theirs."""
+    left = MOST_DISCARDED
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_S):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
+
+
+def _packets(receive: Receive) -> Receive:
+    """Let only what can be a packet of Engine.IO through; python-engineio ends with a traceback at anything else."""
+
+    async def receiving() -> Message:
+        message = await receive()
+        text = message.get("text")
+        if text is not None and text[:1] not in _PACKETS:
+            message = {**message, "text": _NOOP}
+        return message
+
+    return receiving
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:
