@@ -59,6 +59,12 @@ test: install .venv/programs ## all tests but the slow ones (installs Chromium a
 test-slow: install .venv/programs ## the tests that take minutes
 	$(BIN)/pytest -m slow
 
+.PHONY: audit
+audit: install ## ask PyPI and npm about known weaknesses of what is installed
+	@$(BIN)/python -m pip_audit --version >/dev/null 2>&1 || $(PIP) install pip-audit
+	@$(BIN)/python -m pip_audit --local --skip-editable --progress-spinner off
+	@npm --prefix web audit --omit=dev
+
 .PHONY: bench
 bench: .venv/develops ## measure speed and memory beside the bare transport
 	@for program in bench/*.py; do echo "== $$program"; nice -n 10 $(BIN)/python "$$program"; done

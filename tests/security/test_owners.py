@@ -290,3 +290,16 @@ async def test_anonymous_conversation_is_merged_at_login(serve: Serve) -> None:
     assert shown == ["I am Ada", "Hello, Ada.", "count", "One.", "Two.", "Stop", "Hello."]
     assert dividers == ["session"]
     assert len(again["messages"]) == len(merged["messages"])
+
+
+async def test_statements_in_values_are_values(site: Site) -> None:
+    """SQL in ids, texts and message ids is stored as it is; the tables stay."""
+    attack = f"x'; DROP TABLE events; -- {uuid.uuid4().hex}"
+    async with site.visitor(token(f"{attack} {somebody()}")) as visitor:
+        session = (await visitor.join(session_id=attack))["session_id"]
+        await visitor.ask("user_uttered", session_id=session, message=attack, message_id=attack, title=attack)
+        await visitor.wait("bot_uttered")
+        again = await visitor.join(session_id=attack)
+
+    assert [message.get("message") for message in again["messages"]] == [attack, None]
+    assert again["messages"][0]["title"] == attack
