@@ -21,7 +21,17 @@ KEYS = (*SECTIONS, "durability", "conversations", "limits", "tracing")
 SERVER_KEYS = ("url", "params", "headers", "basic_auth", "token", "token_name", "cafile", "type")
 _SERVER_SECTIONS = ("action_endpoint", "nlg", "nlu", "models")
 _TYPES = {
-    "tracker_store": ("SQL", "redis", "mongod", "dynamo", "in_memory", "InMemory", "InMemoryTrackerStore", "postgresql", "sqlite"),
+    "tracker_store": (
+        "SQL",
+        "redis",
+        "mongod",
+        "dynamo",
+        "in_memory",
+        "InMemory",
+        "InMemoryTrackerStore",
+        "postgresql",
+        "sqlite",
+    ),
     "lock_store": ("in_memory", "redis"),
     "event_broker": ("pika", "kafka", "sql", "file"),
     "nlg": ("callback", "response"),
