@@ -20,14 +20,13 @@ from manent.core.domain import Domain
 from manent.core.errors import ModelError, Problem, ProjectError
 from manent.core.training_data import AssistantConfig, NluData, Stories
 from manent.models.archive import find_model, model_name, read_model, write_model
+from manent.models.metadata import MODEL_FORMAT, Metadata
 from manent.project.reading import Project, read_project
 
 Part = Literal["nlu", "core"]
 Progress = Callable[[str], None]
 """Is told what is being done, in a few words; a whole sentence, with its full stop, is a remark for the user."""
 
-MODEL_FORMAT = 1
-"""Goes up when an older Manent could not read what a newer one writes."""
 
 _deterministic = msgspec.json.Encoder(order="deterministic")
 
@@ -78,27 +77,10 @@ class Trained:
     seconds: float = 0.0
 
 
-class _Metadata(msgspec.Struct, kw_only=True):
-    """`metadata.json` in a model.
-
-    Attributes:
-        format: `MODEL_FORMAT` of the Manent that wrote it.
-        trained_at: seconds since the epoch.
-        fingerprints: what each of its parts was made of.
-    """
-
-    format: int
-    manent_version: str
-    model_id: str
-    assistant_id: str
-    trained_at: float
-    fingerprints: dict[str, str]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OldModel:
     path: Path
-    metadata: _Metadata
+    metadata: Metadata
     files: dict[str, bytes]
 
     def part(self, part: Part) -> dict[str, bytes]:
@@ -155,7 +137,7 @@ def _find_old_model(options: TrainingOptions) -> _OldModel | None:
     try:
         path = find_model(folder / _file_name(options.fixed_name) if options.fixed_name else folder)
         files = read_model(path)
-        metadata = msgspec.json.decode(files["metadata.json"], type=_Metadata)
+        metadata = msgspec.json.decode(files["metadata.json"], type=Metadata)
     except (ModelError, KeyError, msgspec.DecodeError):
         return None  # none, or none of ours: everything is trained anew
     old = _OldModel(path=path, metadata=metadata, files=files)
@@ -188,7 +170,7 @@ def _train_part(part: Part, project: Project, old: _OldModel | None, say: Progre
 def _write(
     options: TrainingOptions, project: Project, wanted: dict[str, str], old: _OldModel | None, files: dict[str, bytes]
 ) -> Path:
-    metadata = _Metadata(
+    metadata = Metadata(
         format=MODEL_FORMAT,
         manent_version=__version__,
         model_id=uuid.uuid4().hex,

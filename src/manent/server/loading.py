@@ -9,21 +9,9 @@ from manent.core.domain import Domain
 from manent.core.errors import ModelError
 from manent.dialogue.model import load_dialogue
 from manent.models.archive import find_model, read_model
+from manent.models.metadata import MODEL_FORMAT, Metadata
 from manent.nlu.pipeline import load_pipeline
 from manent.runtime.assistant import Assistant
-
-MODEL_FORMAT = 1
-"""Of the files in an archive; a model of another format is refused with the request to train again."""
-
-
-class Metadata(msgspec.Struct, kw_only=True):
-    """`metadata.json` of a model."""
-
-    format: int
-    model_id: str
-    assistant_id: str
-    trained_at: float
-    manent_version: str = ""
 
 
 def load_assistant(path: Path, *, external_nlg: bool = False) -> Assistant:
