@@ -94,6 +94,38 @@ async def test_an_unknown_id_becomes_ones_own(site: Site) -> None:
         assert await eve.code("session_request", protocol=1, session_id=planted) == "forbidden"
 
 
+async def test_erased_id_that_somebody_else_names_is_theirs_alone(site: Site) -> None:
+    """Whoever had an id before it was erased hears, reads and writes nothing of the next owner."""
+    planted = f"planted-{uuid.uuid4().hex}"
+    mallory, ada = token(somebody()), token(somebody())
+    async with site.visitor(mallory) as stays, site.visitor(mallory) as plain, site.visitor(mallory) as erases:
+        await stays.join(session_id=planted)
+        await plain.socket.emit("session_request", {"session_id": planted})
+        await plain.wait("session_confirm")
+        await erases.join(session_id=planted)
+        await erases.ask("session_erase", session_id=planted)
+        await stays.wait("session_changed")
+        async with site.visitor(ada) as visitor:
+            joined = await visitor.join(session_id=planted)
+            await visitor.ask("user_uttered", session_id=planted, message="hello", message_id="m1")
+            await visitor.wait("bot_uttered")
+            codes = [
+                await stays.code("history_request", session_id=planted, before=99),
+                await stays.code("user_uttered", session_id=planted, message="hello", message_id="m2"),
+                await stays.code("session_request", protocol=1, session_id=planted),
+                await stays.code("session_erase", session_id=planted),
+            ]
+            await plain.socket.emit("user_uttered", {"session_id": planted, "message": "hello"})
+            (refused,) = await plain.wait("error")
+            shown = await visitor.join(session_id=planted)
+
+    assert joined["ok"]
+    assert codes == ["forbidden"] * 4
+    assert refused["code"] == "forbidden"
+    assert stays.told("bot_uttered") == stays.told("user_uttered") == plain.told("bot_uttered") == []
+    assert len(shown["messages"]) == 2
+
+
 async def test_socket_id_is_no_session_id(site: Site) -> None:
     """The id of another's socket names no room: a conversation of that name hears nothing of that socket's."""
     async with site.visitor(token(somebody())) as ada, site.visitor(token(somebody())) as eve:

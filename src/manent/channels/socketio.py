@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -293,8 +294,10 @@ class Connection:
                 try:
                     await self._serve(event, payload, ack)
                 except ManentError as error:
+                    self._stop_joining()
                     self._refuse(error, payload, ack)
                 except Exception:
+                    self._stop_joining()
                     log.exception("request failed", extra={"event_name": str(event)[:64]})
                     self._refuse(InternalError("internal_error", "the request could not be served"), payload, ack)
         finally:
@@ -364,6 +367,12 @@ class Connection:
         self.cursor = joined.version
         held, self._held = self._held or [], None
         self.deliver(held)
+
+    def _stop_joining(self) -> None:
+        """A request failed: what was followed on its behalf is not, and nothing is collected for it."""
+        if self._held is not None:
+            self._held = None
+            self.leave()
 
     async def _reset(self, payload: Json, ack: int | None) -> None:
         old = self.conversation
@@ -437,12 +446,13 @@ class Connection:
         if isinstance(metadata, str):
             metadata = _json_object(metadata)
         message_id = checked_message_id(payload.get("message_id"))
+        identity = self.channel.identity
         if options.session_persistence:
             if payload.get("session_id") is None:
                 raise RequestError("bad_session_id", "session_id is missing: this server keeps sessions")
             admission = await self._admit_plainly(payload)
-        elif self.channel.identity.mode == "jwt" and self.caller.subject is not None:
-            admission = await self.channel.identity.admit(self.sid, None, self.caller)
+        elif identity.mode == "jwt" and self.caller.subject is not None:
+            admission = await identity.admit(self.sid, None, self.caller)
         else:
             admission = Admission(sender_id=self.sid)
         self.channel.conversations.rates.speak(self.caller.address, self.caller.subject or admission.sender_id)
@@ -457,7 +467,7 @@ class Connection:
         )
         if conversation is not self.conversation:
             await self._join_by_speaking(conversation, admission)
-        ticket = conversation.submit(message)
+        ticket = conversation.submit(message, confirm=partial(identity.confirm, admission))
         await ticket.accepted
         if ack is not None:
             await ticket.finished
@@ -547,13 +557,14 @@ class Connection:
 
     def changed(self, told: Json) -> None:
         """Tell where the conversation went on; a socket that is just joining has it in its answer."""
-        if self._held is not None:
-            return
-        self.cursor = 0
-        if self.protocol:
-            self.emit("session_changed", told)
-        if told["reason"] == "claimed" and self.admission is not None and self.admission.owner is None:
-            self.leave()  # it is somebody's now; to go on, this socket has to prove that it is theirs
+        gone = told["reason"] == "erased" and self.channel.identity.mode == "jwt"
+        taken = told["reason"] == "claimed" and self.admission is not None and self.admission.owner is None
+        if self._held is None:
+            self.cursor = 0
+            if self.protocol:
+                self.emit("session_changed", told)
+        if gone or taken:
+            self.leave()  # it is, or may become, somebody else's; to go on, this socket has to prove that it is theirs
 
     def failed(self, error: ManentError, *, message_id: str | None, seq: int | None) -> None:
         """Tell of an error after acceptance."""

@@ -82,6 +82,7 @@ class Ticket:
 
     Attributes:
         epoch: of the log that the message is meant for; None: whichever there is.
+        confirm: asked, with the log's head in hand, whether its sender may still speak here; raises if not.
         accepted: resolves when the message is durable, or fails with what is wrong with it.
         finished: resolves when its turn is over, with the visible entries that it committed. Never fails.
         error: what went wrong, before or after acceptance.
@@ -94,6 +95,7 @@ class Ticket:
     epoch: str | None
     accepted: asyncio.Future[Receipt]
     finished: asyncio.Future[list[LogEntry]]
+    confirm: Callable[[Head], None] | None = None
     entries: list[LogEntry] = field(default_factory=list)
     error: ManentError | None = None
     arrived: float = field(default_factory=time.perf_counter)
@@ -185,7 +187,9 @@ class Conversation:
         """Nobody follows it and nothing is to be done."""
         return self._worker is None and not self._jobs and not self.subscribers
 
-    def submit(self, message: UserMessage, *, epoch: str | None = None) -> Ticket:
+    def submit(
+        self, message: UserMessage, *, epoch: str | None = None, confirm: Callable[[Head], None] | None = None
+    ) -> Ticket:
         """Put a message in the mailbox; its turn begins when those before it are done.
 
         The same `message_id` while the first still waits or is at work: the first one's ticket.
@@ -211,6 +215,7 @@ class Conversation:
             epoch=epoch,
             accepted=loop.create_future(),
             finished=loop.create_future(),
+            confirm=confirm,
         )
         self.tickets[message_id] = ticket
         self._enqueue(lambda: self._take(ticket))
@@ -251,6 +256,7 @@ class Conversation:
             self.forget()
             self.seen = None
             self.plain_seq = 0
+            self.owner = None
             return found
 
         return await self._perform(work)
@@ -334,6 +340,8 @@ class Conversation:
                 await self.load()
                 if ticket.epoch is not None and self.head is not None and ticket.epoch != self.head.epoch:
                     raise conversation_changed()
+                if ticket.confirm is not None and self.head is not None:
+                    ticket.confirm(self.head)
                 await self._finish_open_turn()
                 if ticket.accepted.done():
                     return  # accepted before a conflict; whoever won went on with the turn, or we just did
@@ -738,6 +746,7 @@ class Conversation:
         if self.seen[0] != epoch:
             self.forget()
             self.seen = (epoch, version)
+            self.owner = None
             for subscriber in tuple(self.subscribers):
                 subscriber.changed({"reason": "erased", "session_id": self.sender_id, "epoch": epoch})
             return
@@ -754,6 +763,7 @@ class Conversation:
         if self.seen is not None:
             self.forget()
             self.seen = None
+            self.owner = None
             for subscriber in tuple(self.subscribers):
                 subscriber.changed({"reason": "erased", "session_id": self.sender_id, "epoch": ""})
 

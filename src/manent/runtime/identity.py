@@ -3,7 +3,8 @@
 Modes (`protocol.md`, "Who may join a conversation"): `open` (Rasa's: who names an id has it), `minted` (the server
 makes ids and hands out a token with each) and `jwt` (the subject of a JSON web token owns its conversations). Every
 channel asks `authenticate` who calls, once a connection or request, and `admit` which conversation they may use. A
-socket that has joined is a member: its requests compare ids and ask `check`, without the store.
+socket that has joined is a member: its requests compare ids and ask `check`, without the store; what they then read or
+write is held against `confirm`, because the conversation may have changed hands meanwhile.
 """
 
 import asyncio
@@ -176,6 +177,17 @@ class Identity:
             if head is not None and head.owner is not None:
                 raise _forbidden()
         return admission
+
+    def confirm(self, admission: Admission, head: Head) -> None:
+        """Check an earlier decision against the log as it was read just now: it may be somebody else's since.
+
+        A conversation changes hands when it is claimed, and when its id is named anew after it was erased.
+
+        Raises:
+            RequestError: `forbidden`.
+        """
+        if (self.mode == "jwt" or self.guards_owned) and head.owner != admission.owner:
+            raise _forbidden()
 
     def confirmation(self, admission: Admission) -> str:
         """Return what a plain client is confirmed, stores, and sends as its `session_id` from then on."""

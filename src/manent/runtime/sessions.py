@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from manent.core.errors import ManentError, RequestError
@@ -118,10 +119,13 @@ class Sessions:
             RequestError: an identity error.
         """
         old = await self.admit_named(request, caller, member)
+        head = await self.conversations.store.head(old.sender_id)
+        if head is not None:
+            self.identity.confirm(old, head)
         same_id = self.identity.mode == "open"
+        new = old if same_id else await self.identity.new(caller)  # first: this may be refused
         epoch = secrets.token_hex(8) if same_id else None
         await self.conversations.get(old.sender_id).erase(new_epoch=epoch)
-        new = old if same_id else await self.identity.new(caller)
         return old, await self._join(new, follow, None, DEFAULT_LIMIT, caller)
 
     async def history(self, request: Json, caller: Caller = ANYBODY, member: Admission | None = None) -> Json:
@@ -139,6 +143,7 @@ class Sessions:
         )
         if page is None:
             return {"ok": True, "messages": [], "has_more": False}
+        self.identity.confirm(admission, page.head)
         return {"ok": True, "messages": _messages(page), "has_more": page.has_more}
 
     async def submit(
@@ -173,7 +178,8 @@ class Sessions:
             metadata=checked_metadata(request.get("metadata")),
         )
         self.conversations.rates.speak(caller.address, caller.subject or admission.sender_id)
-        return self.conversations.get(admission.sender_id).submit(message, epoch=epoch)
+        confirm = partial(self.identity.confirm, admission)
+        return self.conversations.get(admission.sender_id).submit(message, epoch=epoch, confirm=confirm)
 
     async def mine(self, caller: Caller) -> Json:
         """`session_list`: the caller's own conversations, the newest first.
@@ -209,11 +215,12 @@ class Sessions:
         """
         if self.identity.verifier is None:
             raise RequestError("not_available", "token_refresh needs session_identity: jwt", status=403)
-        if request.get("token") is None:
-            raise RequestError("bad_request", "token is missing")
-        fresh = await self.identity.authenticate(request["token"])
-        if caller.token is not None and fresh.subject != caller.subject:
-            raise RequestError("forbidden", "the token is another subject's", status=403)
+        token = request.get("token")
+        if not isinstance(token, str) or not token:
+            raise RequestError("bad_request", "token is missing, or no string")
+        fresh = await self.identity.authenticate(token, caller.address)
+        if fresh.subject != caller.subject:
+            raise RequestError("forbidden", "the token is another subject's; connect again with it", status=403)
         assert fresh.token is not None  # noqa: S101  # authenticate was given one
         return fresh, {"ok": True, "expires_at": fresh.token.expires_at}
 
@@ -224,7 +231,6 @@ class Sessions:
     ) -> Joined:
         store = self.conversations.store
         conversation = self.conversations.get(admission.sender_id)
-        conversation.owner = admission.owner or conversation.owner
         follow(conversation, admission)
         page, gap = await self._read(admission.sender_id, cursor, limit)
         if page is None:
@@ -243,7 +249,9 @@ class Sessions:
             page, gap = await self._read(admission.sender_id, cursor, limit)
             assert page is not None  # noqa: S101  # it was just created
         head = page.head
+        self.identity.confirm(admission, head)
         await conversation.catch_up(head.epoch, head.version)
+        conversation.owner = head.owner or conversation.owner
         answer: Json = {"ok": True, "session_id": admission.sender_id}
         if admission.token is not None:
             answer["session_token"] = admission.token
