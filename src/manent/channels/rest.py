@@ -14,12 +14,13 @@ from manent.core.errors import ManentError, RequestError
 from manent.core.events import BotUttered, Json
 from manent.core.log import LogEntry
 from manent.core.messages import UserMessage
-from manent.runtime.conversation import Conversation, Ticket
+from manent.runtime.conversation import Conversation
 from manent.runtime.conversations import Conversations
 from manent.runtime.identity import Caller, Identity
 from manent.runtime.nesting import is_too_deep
 from manent.runtime.rates import address_of
 from manent.runtime.sessions import checked_message_id, checked_metadata, checked_text
+from manent.runtime.ticket import Ticket
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 

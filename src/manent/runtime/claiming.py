@@ -15,8 +15,10 @@ from manent.core.errors import RequestError
 from manent.core.events import Event, SessionStarted, SlotSet, StoryExported
 from manent.core.log import Head, LogEntry, View
 from manent.core.tracker import Tracker
-from manent.runtime.conversation import Conversation, Copied
+from manent.runtime import turns
+from manent.runtime.conversation import Conversation
 from manent.runtime.conversations import Conversations
+from manent.runtime.numbering import Copied
 from manent.runtime.ports import DuplicateMessage
 
 
@@ -62,9 +64,9 @@ class Claims:
         if head.version == 0:  # an event would stand where the first session has to begin
             await store.erase(anonymous.sender_id, new_epoch=None)
             await store.create(replace(head, owner=subject))
-            anonymous.forget()
+            anonymous.record.forget()
             return
-        await anonymous.take_in(lambda _: ([StoryExported(timestamp=time.time())], None))
+        await turns.take_in(anonymous, lambda _: ([StoryExported(timestamp=time.time())], None))
 
     async def _merge(self, anonymous: Conversation, own: Conversation, subject: str) -> None:
         """Copy, then remove: after a crash in between, the copy is recognised and not made again."""
@@ -76,11 +78,13 @@ class Claims:
         if entries:
             own.owner = subject
             try:
-                await own.perform(lambda alone: alone.take_in(lambda tracker: _session(tracker, entries, head.epoch)))
+                await own.perform(
+                    lambda alone: turns.take_in(alone, lambda tracker: _session(tracker, entries, head.epoch))
+                )
             except DuplicateMessage:
-                own.forget()
+                own.record.forget()
         await store.erase(anonymous.sender_id, new_epoch=None)
-        anonymous.forget()
+        anonymous.record.forget()
         anonymous.seen = None
 
 

@@ -21,11 +21,13 @@ from manent.core.errors import ActionError, ManentError, RequestError
 from manent.core.events import Json
 from manent.core.log import Head, Lease, LogEntry
 from manent.dialogue.turn import CallAction, Env, Generate
+from manent.runtime import turns
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation import Conversation
 from manent.runtime.measures import Measures
 from manent.runtime.ports import ActionCall, ActionResult, ActionRunner, ConversationStore, Generator, Output
 from manent.runtime.rates import Rates
+from manent.runtime.record import Record
 from manent.runtime.tracker_json import tracker_to_wire
 
 log = logging.getLogger("manent.conversations")
@@ -43,7 +45,9 @@ class Limits:
         waiting_per_socket: requests of one socket that may wait.
         outgoing_per_socket: packets that may wait for a socket to take them; it is closed when there are more.
         connects_per_minute: sockets that one address may open (this and the following: 0 is no limit).
+        connects_per_minute_per_subject: that one signed-in visitor may open.
         sessions_per_minute: conversations that one address may begin.
+        sessions_per_minute_per_subject: that one signed-in visitor may begin.
         messages_per_minute: that one address may send.
         messages_per_minute_per_sender: in one conversation, or by one subject.
     """
@@ -55,7 +59,9 @@ class Limits:
     waiting_per_socket: int = 256
     outgoing_per_socket: int = 10_000
     connects_per_minute: int = 60_000
+    connects_per_minute_per_subject: int = 60_000
     sessions_per_minute: int = 60_000
+    sessions_per_minute_per_subject: int = 60_000
     messages_per_minute: int = 600_000
     messages_per_minute_per_sender: int = 60_000
 
@@ -167,7 +173,7 @@ class Conversations:
 
     def release(self, conversation: Conversation) -> None:
         """Let go of conversations that nobody needs, oldest first, beyond the bound."""
-        if conversation.idle and conversation.tracker is None:
+        if conversation.idle and conversation.record.tracker is None:
             self._all.pop(conversation.sender_id, None)
         excess = len(self._all) - self.limits.cached_trackers
         if excess <= 0:
@@ -179,8 +185,8 @@ class Conversations:
                 del self._all[sender_id]
             else:
                 self._all.move_to_end(sender_id)
-                if not candidate.working:
-                    candidate.forget()
+                if not candidate.mailbox.working:
+                    candidate.record.forget()
 
     @property
     def count(self) -> int:
@@ -190,7 +196,7 @@ class Conversations:
     @property
     def waiting(self) -> int:
         """Messages and other jobs that wait for their turn."""
-        return sum(conversation.waiting for conversation in self._all.values())
+        return sum(len(conversation.mailbox) for conversation in self._all.values())
 
     def committed(self, sender_id: str, entries: Sequence[LogEntry]) -> None:
         """Tell the readers of the log (event broker, reminders, metrics) what was appended."""
@@ -208,30 +214,28 @@ class Conversations:
         parse: Json = assistant.pipeline.parse(text)
         return parse
 
-    async def ask(self, conversation: Conversation, step: CallAction | Generate) -> ActionResult | Json:
+    async def ask(self, record: Record, step: CallAction | Generate) -> ActionResult | Json:
         """Run a custom action or have a response made.
 
         Raises:
             ActionError: it could not be done.
         """
-        assert conversation.head is not None  # noqa: S101  # a turn is running
-        assert conversation.tracker is not None  # noqa: S101
-        head = conversation.head
+        head, tracker = await record.load()
         name = step.name if isinstance(step, CallAction) else step.response
         key = f"{head.epoch}:{head.version}:{name}"
         events = await self._session_events(head)
-        tracker = tracker_to_wire(conversation.tracker, events, trailing=step.trailing, idempotency_key=key)
+        wire = tracker_to_wire(tracker, events, trailing=step.trailing, idempotency_key=key)
         if isinstance(step, Generate):
             if self.generator is None:
                 raise ActionError("nlg_missing", "no nlg endpoint is configured")
-            return await self.generator.generate(step.response, step.arguments, tracker, step.channel)
+            return await self.generator.generate(step.response, step.arguments, wire, step.channel)
         if self.actions is None:
             raise ActionError(
                 "action_endpoint_missing",
                 f"the custom action {name!r} cannot run: endpoints.yml has no action_endpoint",
             )
         return await self.actions.run(
-            ActionCall(name=name, sender_id=head.sender_id, tracker=tracker, idempotency_key=key)
+            ActionCall(name=name, sender_id=head.sender_id, tracker=wire, idempotency_key=key)
         )
 
     async def _session_events(self, head: Head) -> list[bytes]:
@@ -256,7 +260,7 @@ class Conversations:
         """Whether an open turn is for this server to finish: nobody's any more, or its own and nobody is at work."""
         if head.lease is not None and head.lease.owner == self.owner:
             conversation = self._all.get(head.sender_id)
-            return conversation is None or not conversation.working
+            return conversation is None or not conversation.mailbox.working
         return head.lease is None or self.may_take_over(head.lease)
 
     async def _recover_forever(self) -> None:
@@ -281,14 +285,14 @@ class Conversations:
                         conversation, place = self._all.get(sender_id), places.get(sender_id)
                         if conversation is not None and place is not None:
                             await conversation.catch_up(*place)
-                        elif conversation is not None and not conversation.working:
+                        elif conversation is not None and not conversation.mailbox.working:
                             conversation.vanished()
             except ManentError as error:
                 log.warning("could not look at the logs", extra={"code": error.code, "error": error.message})
 
     async def _recover(self, sender_id: str) -> None:
         try:
-            await self.get(sender_id).recover()
+            await self.get(sender_id).perform(turns.recover)
         except ManentError as error:
             log.warning(
                 "an unfinished turn could not be finished",

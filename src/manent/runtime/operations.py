@@ -15,7 +15,9 @@ from manent.core.events import Event, Json
 from manent.core.log import FireReminder, LogEntry, Reminder
 from manent.core.messages import UserMessage
 from manent.dialogue.turn import Step, Turn
+from manent.runtime import turns
 from manent.runtime.conversation import Conversation
+from manent.runtime.ticket import Occasion
 
 DEFAULT_OUTPUT = "collector"
 """Name of the output channel that only collects what is said, for the answer's body."""
@@ -168,7 +170,8 @@ def is_followed(conversation: Conversation, output_channel: str | None) -> bool:
 
 
 def _latest_input(conversation: Conversation) -> str | None:
-    return conversation.tracker.latest_input_channel if conversation.tracker is not None else None
+    tracker = conversation.record.tracker
+    return tracker.latest_input_channel if tracker is not None else None
 
 
 async def _run(
@@ -182,7 +185,7 @@ async def _run(
         collector = _Collector()
         alone.subscribers.append(collector)
         try:
-            await alone.decide(begin, fires=fires, schedules=schedules)
+            await turns.decide(alone, begin, Occasion(fires=fires, schedules=schedules))
         finally:
             alone.subscribers.remove(collector)
         return collector.entries

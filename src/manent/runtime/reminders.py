@@ -114,9 +114,8 @@ class Reminders:
 
 
 async def _is_taken_back(conversation: Conversation, reminder: Reminder) -> bool:
-    await conversation.load()
-    tracker = conversation.tracker
-    if tracker is None or tracker.truncated:
+    _, tracker = await conversation.record.load()
+    if tracker.truncated:
         return False  # it may stand before the events at hand
     return not any(
         isinstance(event, ReminderScheduled) and event.intent == reminder.intent for event in tracker.applied

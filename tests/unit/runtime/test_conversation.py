@@ -311,9 +311,8 @@ async def test_an_old_conversation_is_read_from_a_snapshot() -> None:
     assert len(loaded.entries) < 210
     async with opened(store) as fresh:
         conversation = fresh.get("ada")
-        await conversation.perform(lambda alone: alone.load())
-        assert conversation.tracker is not None
-        slots = conversation.tracker.slots()
+        _, tracker = await conversation.perform(lambda alone: alone.record.load())
+        slots = tracker.slots()
 
     assert slots["who"] == "Ada"
 
