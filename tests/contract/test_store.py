@@ -192,6 +192,21 @@ async def test_snapshot_of_same_version_is_replaced(store: ConversationStore) ->
     assert loaded.snapshot == again.snapshot
 
 
+async def test_old_snapshots_are_thinned(store: ConversationStore) -> None:
+    """A long conversation keeps a few snapshots, and for each state one that is at most twice as far back."""
+    head = await talk(store, empty(), 200, snapshot_every=1)
+    found, before = [], head.version + 1
+    while (loaded := await store.load("ada", before=before)) is not None and loaded.snapshot is not None:
+        before = loaded.snapshot.version
+        found.append(before)
+
+    assert found[:3] == [head.version, head.version - 4, head.version - 8]
+    assert len(found) < 20
+    for back in range(4, head.version):
+        reached = next((version for version in found if version <= head.version - back), 0)
+        assert head.version - reached <= 2 * back
+
+
 async def test_page_back_through_visible_entries(store: ConversationStore) -> None:
     """Paging back from the end meets each visible entry once, in log order, and says when there are no more."""
     head = await talk(store, empty(), 4)

@@ -25,6 +25,7 @@ from manent.core.log import (
 from manent.runtime.ports import DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
 from manent.stores.head_row import empty_head
+from manent.stores.thinning import superfluous
 
 
 @dataclass(slots=True)
@@ -40,6 +41,8 @@ class _Conversation:
         self.accepted.update((accepted.message_id, accepted) for accepted in append.accepted)
         if append.snapshot is not None:
             self.snapshots[append.snapshot.version] = append.snapshot
+            for version in superfluous(self.snapshots):
+                del self.snapshots[version]
         for change in append.reminders:
             match change:
                 case Reminder():

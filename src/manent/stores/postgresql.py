@@ -22,6 +22,7 @@ from manent.stores.codec import check_append, current_json, entry_to_row, row_to
 from manent.stores.head_row import empty_head, head_of_row, head_values
 from manent.stores.postgresql_reminders import change_reminders, decode_reminder
 from manent.stores.postgresql_schema import SCHEMA, prepare_database
+from manent.stores.thinning import superfluous
 
 CONNECTIONS: Final = 10
 """Most connections of one server process."""
@@ -121,7 +122,7 @@ class PostgresqlStore:
         with self._at_work() as pool:
             async with self._turn_of(append.head.sender_id), pool.acquire(timeout=STATEMENT_TIMEOUT_S) as connection:
                 try:
-                    if append.reminders or await _append(connection, append) is None:
+                    if append.reminders or append.snapshot or await _append(connection, append) is None:
                         async with connection.transaction():
                             await _append_with_all(connection, append)
                 except asyncpg.UniqueViolationError as error:
@@ -331,7 +332,7 @@ async def _append(connection: Connection, append: Append) -> int | None:
 
 
 async def _append_with_all(connection: Connection, append: Append) -> None:
-    """Write an append that may have to make its conversation, with its reminders, inside a transaction."""
+    """Write an append that may have to make its conversation, with reminders and snapshots, inside a transaction."""
     sender_id = append.head.sender_id
     if append.expected_version == 0:
         await connection.execute(sql.INSERT_HEAD, *head_values(replace(append.head, version=0)))
@@ -339,6 +340,9 @@ async def _append_with_all(connection: Connection, append: Append) -> None:
     if conversation_id is None:
         raise VersionConflict(sender_id)
     await change_reminders(connection, conversation_id, sender_id, append.reminders)
+    if append.snapshot is not None:
+        found = await connection.fetch(sql.SNAPSHOT_VERSIONS, conversation_id)
+        await connection.execute(sql.DROP_SNAPSHOTS, conversation_id, superfluous(row[0] for row in found))
 
 
 async def _used_up(connection: Connection, append: Append) -> Exception:

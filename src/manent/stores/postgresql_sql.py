@@ -65,6 +65,8 @@ TAIL = f"SELECT format, data FROM events WHERE conversation_id = {_ID} AND seq >
 NEWEST_SNAPSHOT = (
     f"SELECT version, data FROM snapshots WHERE conversation_id = {_ID} AND version < $2 ORDER BY version DESC LIMIT 1"
 )
+SNAPSHOT_VERSIONS = "SELECT version FROM snapshots WHERE conversation_id = $1"
+DROP_SNAPSHOTS = "DELETE FROM snapshots WHERE conversation_id = $1 AND version = ANY($2::bigint[])"
 ACCEPTED = f"SELECT message_id, seq, digest FROM accepted WHERE conversation_id = {_ID} AND message_id = $2"
 
 META = "SELECT value FROM meta WHERE name = $1"

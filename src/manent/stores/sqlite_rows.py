@@ -16,6 +16,8 @@ from manent.stores.head_row import HEAD_COLUMNS, Row
 INSERT_CONVERSATIONS = f"INSERT INTO conversations (id, {HEAD_COLUMNS}) VALUES "
 INSERT_EVENTS = "INSERT INTO events (conversation_id, seq, format, prev, divider, title, data) VALUES "
 INSERT_ACCEPTED = "INSERT OR IGNORE INTO accepted (conversation_id, message_id, seq, digest) VALUES "
+SNAPSHOT_VERSIONS = "SELECT version FROM snapshots WHERE conversation_id = ?"
+DROP_SNAPSHOTS = "DELETE FROM snapshots WHERE conversation_id = ? AND version IN (SELECT value FROM json_each(?))"
 INSERT_SNAPSHOTS = "INSERT OR REPLACE INTO snapshots (conversation_id, version, data) VALUES "
 UPDATE_HEADS = (
     """

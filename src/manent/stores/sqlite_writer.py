@@ -25,6 +25,7 @@ from manent.stores.head_row import Row, head_values
 from manent.stores.sqlite_checkpointer import Checkpointer
 from manent.stores.sqlite_reminders import change_reminders, check_reminders
 from manent.stores.sqlite_schema import BUSY_TIMEOUT_S, connect
+from manent.stores.thinning import superfluous
 
 BATCH_LIMIT: Final = 256
 """A commit that has so many pieces of work takes no more; bounds how long the first of them waits for the last."""
@@ -338,9 +339,19 @@ def append_together(cursor: sqlite3.Cursor, works: Sequence[tuple[int, AppendWor
     if rows.insert_rows(cursor, rows.INSERT_ACCEPTED, accepted) != len(accepted):
         raise BulkFailed
     rows.insert_rows(cursor, rows.INSERT_SNAPSHOTS, snapshots)
+    for conversation_id, *_ in snapshots:
+        thin_snapshots(cursor, conversation_id)
     for conversation_id, work in works:
         if work.append.reminders and not change_reminders(cursor, conversation_id, work.append.reminders):
             raise BulkFailed
+
+
+def thin_snapshots(cursor: sqlite3.Cursor, conversation_id: int) -> None:
+    """Drop the snapshots of a conversation that need not be kept beside its newest."""
+    found = cursor.execute(rows.SNAPSHOT_VERSIONS, (conversation_id,)).fetchall()
+    gone = superfluous(version for (version,) in found)
+    if gone:
+        cursor.execute(rows.DROP_SNAPSHOTS, (conversation_id, str(gone)))
 
 
 def append_to_new(cursor: sqlite3.Cursor, work: AppendWork) -> int:
