@@ -16,9 +16,10 @@ from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
 from manent.core.log import Head, Page
 from manent.core.messages import UserMessage
-from manent.runtime.conversation import Conversation, Subscriber, Ticket
+from manent.runtime.conversation import Conversation, Subscriber
 from manent.runtime.conversations import Conversations
 from manent.runtime.identity import ANYBODY, Admission, Caller, Identity
+from manent.runtime.ticket import Ticket
 from manent.runtime.view import messages_of
 
 PROTOCOLS = [1]
