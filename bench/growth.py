@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import psutil
-from load import Talker, free_port, serving
+from load import Talker
 from project import copy_of_counter
+from servers import MANENT, Running, running, wait_until_up
 
 BLOCK = 50
 """Messages in a row to one conversation while CPU is measured; the system counts it in steps of 10 ms."""
@@ -38,18 +37,15 @@ def main() -> None:
     say = "count" if options.action else "hello"
     with tempfile.TemporaryDirectory() as folder:
         project = copy_of_counter(Path(folder))
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "manent", "run", "-i", "127.0.0.1", "-p", str(port)]
-        with serving(command, cwd=project, url=url, log=Path(folder) / "server.log") as server:
-            asyncio.run(_measure(url, server.pid, say, options.turns, options.messages))
+        with running(MANENT, project, log=Path(folder) / "server.log") as server:
+            wait_until_up(server, MANENT.patience_s)
+            asyncio.run(_measure(server, say, options.turns, options.messages))
         asyncio.run(_count_statements(project, say))
 
 
-async def _measure(url: str, pid: int, say: str, turns: int, messages: int) -> None:
-    process = psutil.Process(pid)
+async def _measure(server: Running, say: str, turns: int, messages: int) -> None:
     async with aiohttp.ClientSession() as http:
-        old, young = await Talker(http, url, "old").open(), await Talker(http, url, "young").open()
+        old, young = await Talker(http, server.url, "old").open(), await Talker(http, server.url, "young").open()
         started = time.perf_counter()
         for number in range(turns):
             await old.ask(f"hello {number}" if say == "hello" else say)
@@ -61,10 +57,10 @@ async def _measure(url: str, pid: int, say: str, turns: int, messages: int) -> N
         cpu: dict[str, list[float]] = {"old": [], "young": []}
         for _ in range(max(1, messages // BLOCK)):
             for name, talker in (("old", old), ("young", young)):
-                before = sum(process.cpu_times()[:2])
+                before = server.cpu_s()
                 for number in range(BLOCK):
                     await talker.ask(f"hello {number}" if say == "hello" else say)
-                cpu[name].append((sum(process.cpu_times()[:2]) - before) / BLOCK)
+                cpu[name].append((server.cpu_s() - before) / BLOCK)
         for name, values in latencies.items():
             print(
                 f"{name:>6}: p50 {statistics.median(values) * 1000:.2f} ms,"

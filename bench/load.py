@@ -1,23 +1,23 @@
-"""A light Socket.IO load: raw Engine.IO frames over websockets, so that the client costs little beside the server.
+"""A light load: conversations over raw Engine.IO frames or REST, so that the client costs little beside the server.
 
-Plain Rasa protocol only (`session_request`, `user_uttered`, `bot_uttered`): any server that speaks it can be measured.
+Plain Rasa protocol only (`session_request`, `user_uttered`, `bot_uttered`; the REST webhook): any server that speaks it
+can be measured.
 """
 
 import asyncio
-import contextlib
 import json
-import os
-import socket
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol, Self
 
 import aiohttp
-import psutil
+from servers import Running
+
+PHRASES = ("hello", "bye", "are you a bot?", "hi there", "good morning")
+"""What is said to the assistant of `manent init`, a number after each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Talker:
         self.session_id = session_id
         self.url = url.replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
 
-    async def open(self) -> "Talker":
+    async def open(self) -> Self:
         """Connect and take a session."""
         self.socket = await self.http.ws_connect(self.url, max_msg_size=0)
         await self._frame("0")
@@ -81,16 +81,60 @@ class Talker:
                     return frame
 
 
-async def run(url: str, pid: int, *, conversations: int, seconds: float, phrases: Sequence[str]) -> Result:
+class RestTalker:
+    """A conversation over REST."""
+
+    def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
+        self.http = http
+        self.url = f"{url}/webhooks/rest/webhook"
+        self.sender = uuid.uuid4().hex
+
+    async def open(self) -> Self:
+        """There is nothing to open."""
+        return self
+
+    async def ask(self, text: str) -> float:
+        """Send a message; return the seconds until the whole answer."""
+        started = time.perf_counter()
+        async with self.http.post(self.url, json={"sender": self.sender, "message": text}) as answer:
+            answer.raise_for_status()
+            assert await answer.json(content_type=None), "no answer"
+        return time.perf_counter() - started
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+class Conversation(Protocol):
+    """What `Talker` and `RestTalker` have in common."""
+
+    async def open(self) -> Self:
+        """Connect."""
+        ...
+
+    async def ask(self, text: str, /) -> float:
+        """Send a message; return the seconds until it is answered."""
+        ...
+
+    async def close(self) -> None:
+        """Leave."""
+        ...
+
+
+Channel = Callable[[aiohttp.ClientSession, str], Conversation]
+
+
+async def run(
+    server: Running, *, conversations: int, seconds: float, phrases: Sequence[str] = PHRASES, over: Channel = Talker
+) -> Result:
     """Talk in so many conversations at once for so many seconds; each message is a text never sent before."""
-    process = psutil.Process(pid)
     latencies: list[float] = []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        talkers = [await Talker(http, url).open() for _ in range(conversations)]
+        talkers = [await over(http, server.url).open() for _ in range(conversations)]
         for talker in talkers:
             await talker.ask(phrases[0])
         stop = time.perf_counter() + seconds
-        before, started = _cpu_s(process), time.perf_counter()
+        before, started = server.cpu_s(), time.perf_counter()
 
         async def talk(talker: Talker, number: int) -> None:
             count = 0
@@ -100,7 +144,7 @@ async def run(url: str, pid: int, *, conversations: int, seconds: float, phrases
                 count += 1
 
         await asyncio.gather(*(talk(talker, number) for number, talker in enumerate(talkers)))
-        wall, cpu = time.perf_counter() - started, _cpu_s(process) - before
+        wall, cpu = time.perf_counter() - started, server.cpu_s() - before
         for talker in talkers:
             await talker.close()
     ordered = sorted(latencies)
@@ -112,37 +156,3 @@ async def run(url: str, pid: int, *, conversations: int, seconds: float, phrases
         cpu_us=1e6 * cpu / len(latencies),
         cores=cpu / wall,
     )
-
-
-@contextlib.contextmanager
-def serving(command: Sequence[str], *, cwd: Path, url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the block ends; it begins when the port accepts connections."""
-    port = int(url.rsplit(":", 1)[1])
-    with log.open("ab") as out:
-        server = subprocess.Popen(command, cwd=cwd, stdout=out, stderr=out, env={**os.environ, "PYTHONUNBUFFERED": "1"})
-    try:
-        for _ in range(600):
-            if server.poll() is not None:
-                sys.exit(f"the server ended with status {server.returncode}; see {log}")
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
-                break
-            time.sleep(0.05)
-        yield server
-    finally:
-        server.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(15)
-        server.kill()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system

@@ -1,26 +1,68 @@
-"""The assistants that the benchmarks talk to, trained into a folder of their own."""
+"""The assistants that the benchmarks talk to, copied or made, and trained, in folders of their own."""
 
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+from servers import ECHO, MANENT, ROOT, Contender
+
 ASSISTANTS = Path(__file__).parent / "assistants"
+UNWANTED = shutil.ignore_patterns("models", "*.db*", "__pycache__", ".*")
+
+
+def template(folder: Path) -> Path:
+    """Make the untrained project of `manent init` in a new folder below `folder`; return it."""
+    project = folder / "init"
+    made = [sys.executable, "-m", "manent", "init", "--no-prompt", "--init-dir", str(project)]
+    subprocess.run(made, check=True, capture_output=True)
+    shutil.rmtree(project / "models", ignore_errors=True)
+    # Over REST, and with Rasa, a client names its conversation.
+    credentials = project / "credentials.yml"
+    credentials.write_text(credentials.read_text().replace("session_identity: minted", "session_identity: open"))
+    return project
+
+
+def newsletter(folder: Path) -> Path:
+    """Copy the example without its model and conversations into a new folder below `folder`; return it."""
+    project = folder / "newsletter"
+    shutil.copytree(ROOT / "examples" / "newsletter", project, ignore=UNWANTED)
+    return project
+
+
+def train(contender: Contender, project: Path) -> dict[str, float]:
+    """Train once in a process of its own; return wall and CPU seconds, peak MiB and model MB."""
+    started = time.perf_counter()
+    with (project / "train.log").open("wb") as log:
+        environment = {**os.environ, **contender.environment}
+        process = subprocess.Popen(contender.train, cwd=project, stdout=log, stderr=log, env=environment)
+        _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{contender.name} did not train:\n{(project / 'train.log').read_text()[-2000:]}")
+    newest = max((project / "models").glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    return {
+        "seconds": time.perf_counter() - started,
+        "cpu_s": used.ru_utime + used.ru_stime,
+        "peak_mb": used.ru_maxrss / 1024,
+        "model_mb": newest.stat().st_size / 1e6,
+    }
 
 
 def copy_of_counter(folder: Path) -> Path:
     """Train `assistants/counter` in a new folder below `folder`; return it."""
     project = folder / "counter"
-    shutil.copytree(ASSISTANTS / "counter", project, ignore=shutil.ignore_patterns("models", "*.db*", "__pycache__"))
-    subprocess.run([sys.executable, "-m", "manent", "train"], check=True, cwd=project, stdout=subprocess.DEVNULL)
+    shutil.copytree(ASSISTANTS / "counter", project, ignore=UNWANTED)
+    train(MANENT, project)
     return project
 
 
-def new_project(folder: Path) -> Path:
-    """Make and train what `manent init` makes in a new folder below `folder`; return it."""
-    project = folder / "assistant"
-    manent = [sys.executable, "-m", "manent"]
-    subprocess.run([*manent, "init", "--no-prompt", "--init-dir", str(project)], check=True, stdout=subprocess.DEVNULL)
-    if not list((project / "models").glob("*.tar.gz")):
-        subprocess.run([*manent, "train"], check=True, cwd=project, stdout=subprocess.DEVNULL)
+def trained(contender: Contender, folder: Path) -> Path:
+    """Make what `manent init` makes in this new folder, train it for one of the contenders; return the project."""
+    folder.mkdir(parents=True)
+    project = template(folder)
+    if contender is not ECHO:
+        train(contender, project)
     return project

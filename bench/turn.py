@@ -1,70 +1,98 @@
-"""Socket.IO turns per second, beside a bare echo on the same transport, in one run.
+"""Turns per second with many conversations at once, beside a bare echo on the same transport, in one run.
 
-    python bench/turn.py [--project DIR] [--conversations 1,8,32] [--seconds 5] [--rounds 3]
+    python bench/turn.py [--project DIR] [--conversations 1,8,32] [--seconds 5] [--rounds 3] [--channel socketio|rest]
 
-Without --project a new assistant is made with `manent init`. Rounds alternate between the two servers, and medians are
+Without --project a new assistant is made with `manent init`. Rounds alternate between the servers, and medians are
 printed, because machines are shared and noisy: only the ratio counts. Each message is a text never sent before, and
-each of Manent's turns is one durable commit.
+each of Manent's turns is one durable commit. Per core: turns for each second of the server's CPU.
 """
 
 import argparse
 import asyncio
+import contextlib
 import statistics
-import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from load import Result, free_port, run, serving
-from project import new_project
+from load import Channel, RestTalker, Result, Talker, run
+from project import trained
+from servers import ECHO, MANENT, Contender, running, wait_until_up
 
-PHRASES = ("hello", "bye", "are you a bot?", "hi there", "good morning")
+CHANNELS: dict[str, Channel] = {"socketio": Talker, "rest": RestTalker}
 
 
-def main() -> None:
-    """Measure and print."""
+def measure(
+    contenders: Sequence[Contender],
+    *,
+    channel: str = "socketio",
+    conversations: Sequence[int] = (1, 8, 32),
+    seconds: float = 5.0,
+    rounds: int = 3,
+    project: Path | None = None,
+) -> dict[str, Any]:
+    """Talk to all of them in turn; return the medians of their `Result`s by number of conversations and name.
+
+    `ratio` beside the names is Manent's turns per core by the echo's, the median over the rounds.
+    """
+    results: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        servers = {}
+        for contender in contenders:
+            its_project = project or trained(contender, Path(folder) / contender.name)
+            server = stack.enter_context(running(contender, its_project, log=Path(folder) / "server.log"))
+            wait_until_up(server, contender.patience_s)
+            servers[contender.name] = server
+        for count in conversations:
+            measured: dict[str, list[Result]] = {name: [] for name in servers}
+            for _ in range(rounds):
+                for name, server in servers.items():
+                    talk = run(server, conversations=count, seconds=seconds, over=CHANNELS[channel])
+                    measured[name].append(asyncio.run(talk))
+            results[str(count)] = {name: _middle(several) for name, several in measured.items()}
+            if ECHO.name in measured:
+                pairs = zip(measured[MANENT.name], measured[ECHO.name], strict=True)
+                results[str(count)]["ratio"] = statistics.median(ours.per_core / echo.per_core for ours, echo in pairs)
+    return results
+
+
+def _middle(several: Sequence[Result]) -> dict[str, float]:
+    rows = [{**asdict(one), "per_core": one.per_core} for one in several]
+    return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+
+
+def rows(results: dict[str, Any]) -> list[list[str]]:
+    """Return a table: a head, then a row for each number of conversations and server."""
+    table = [["conversations", "", "turns/s", "p50 ms", "p99 ms", "CPU µs a turn", "per core", "of the echo's"]]
+    for count, by_name in results.items():
+        for name, one in by_name.items():
+            if name == "ratio":
+                continue
+            ratio = f"{by_name['ratio']:.0%}" if name == MANENT.name and "ratio" in by_name else ""
+            numbers = [f"{one[key]:.0f}" for key in ("per_second",)] + [
+                f"{one[key]:.2f}" for key in ("p50_ms", "p99_ms")
+            ]
+            table.append([count, name, *numbers, f"{one['cpu_us']:.0f}", f"{one['per_core']:.0f}", ratio])
+    return table
+
+
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--project", type=Path)
     parser.add_argument("--conversations", default="1,8,32")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        project = options.project or new_project(Path(folder))
-        log = Path(folder) / "server.log"
-        echo_url, our_url = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
-        echo = [sys.executable, str(Path(__file__).with_name("echo_server.py")), echo_url.rsplit(":", 1)[1]]
-        ours = [sys.executable, "-m", "manent", "run", "-i", "127.0.0.1", "-p", our_url.rsplit(":", 1)[1]]
-        with (
-            serving(echo, cwd=project, url=echo_url, log=log) as echo_server,
-            serving(ours, cwd=project, url=our_url, log=log) as our_server,
-        ):
-            print(
-                f"{'conversations':>13} {'server':>7} {'turns/s':>8} {'p50 ms':>7} {'p99 ms':>7} {'CPU µs':>7}"
-                f" {'per core':>9}"
-            )
-            for count in map(int, options.conversations.split(",")):
-                rounds: dict[str, list[Result]] = {"echo": [], "manent": []}
-                for _ in range(options.rounds):
-                    for name, url, server in (("echo", echo_url, echo_server), ("manent", our_url, our_server)):
-                        measured = run(url, server.pid, conversations=count, seconds=options.seconds, phrases=PHRASES)
-                        rounds[name].append(asyncio.run(measured))
-                for name, results in rounds.items():
-                    print(_row(count, name, results))
-                ratios = [
-                    ours.per_core / echo.per_core for ours, echo in zip(rounds["manent"], rounds["echo"], strict=True)
-                ]
-                print(f"{count:>13} ratio per core: median {statistics.median(ratios):.0%} of the echo")
-
-
-def _row(count: int, name: str, results: list[Result]) -> str:
-    def middle(attribute: str) -> float:
-        return statistics.median(getattr(result, attribute) for result in results)
-
-    return (
-        f"{count:>13} {name:>7} {middle('per_second'):>8.0f} {middle('p50_ms'):>7.2f} {middle('p99_ms'):>7.2f}"
-        f" {middle('cpu_us'):>7.0f} {middle('per_core'):>9.0f}"
+    parser.add_argument("--channel", choices=CHANNELS, default="socketio")
+    chosen = parser.parse_args()
+    everything = measure(
+        [ECHO, MANENT] if chosen.channel == "socketio" else [MANENT],
+        channel=chosen.channel,
+        conversations=[int(count) for count in chosen.conversations.split(",")],
+        seconds=chosen.seconds,
+        rounds=chosen.rounds,
+        project=chosen.project,
     )
-
-
-if __name__ == "__main__":
-    main()
+    for row in rows(everything):
+        print("".join(f"{cell:>14}" for cell in row))

@@ -1,0 +1,130 @@
+"""The three servers that are measured side by side: Manent, real Rasa, and a bare echo on the same transport.
+
+Real Rasa lives in a virtual environment of its own (`make bench-peer`), outside of ours: it needs Python 3.10. Nothing
+here imports either product; they are commands, and what they say over public protocols is what counts.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+PEER = Path(os.environ.get("MANENT_BENCH_RASA", ROOT / ".venv-rasa" / "bin" / "rasa"))
+"""Rasa's command; MANENT_BENCH_RASA names another."""
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """A server that can be measured: how to start it on a port, and how to train for it."""
+
+    name: str
+    serve: tuple[str, ...]
+    """Its command; `{port}` stands for the port."""
+    train: tuple[str, ...] = ()
+    patience_s: float = 60.0
+    """How long it may take to start."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def command(self, port: int) -> list[str]:
+        """Return what starts it on this port."""
+        return [part.replace("{port}", str(port)) for part in self.serve]
+
+
+MANENT = Contender(
+    name="manent",
+    serve=(sys.executable, "-m", "manent", "run", "-i", "127.0.0.1", "-p", "{port}"),
+    train=(sys.executable, "-m", "manent", "train", "--force"),
+)
+ECHO = Contender(name="echo", serve=(sys.executable, str(Path(__file__).with_name("echo_server.py")), "{port}"))
+RASA = Contender(
+    name="rasa",
+    serve=(str(PEER), "run", "-i", "127.0.0.1", "-p", "{port}"),
+    train=(str(PEER), "train", "--force"),
+    patience_s=300.0,
+    environment={
+        "RASA_TELEMETRY_ENABLED": "false",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
+    },
+)
+
+
+def bots() -> list[Contender]:
+    """Those that hold conversations: Manent, and Rasa where `make bench-peer` has installed it."""
+    return [MANENT, RASA] if PEER.exists() else [MANENT]
+
+
+@dataclass(slots=True)
+class Running:
+    """A started server."""
+
+    url: str
+    process: psutil.Process
+    started: float
+    """`time.perf_counter()` when its process was begun."""
+
+    def memory_mb(self) -> float:
+        """Resident memory of it and its children, in MiB."""
+        return sum(one.memory_info().rss for one in self._family()) / 2**20
+
+    def cpu_s(self) -> float:
+        """CPU seconds, of user and system, of it and its children, since they began."""
+        return sum(sum(one.cpu_times()[:2]) for one in self._family())
+
+    def _family(self) -> Sequence[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
+
+
+@contextlib.contextmanager
+def running(contender: Contender, project: Path, *, log: Path) -> Iterator[Running]:
+    """Start a server in a project's folder; the block begins at once, it may not answer yet; afterwards it is ended."""
+    port = free_port()
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **contender.environment}
+    # As users have it: Python keeps its bytecode.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    with log.open("ab") as out:
+        started = time.perf_counter()
+        server = subprocess.Popen(contender.command(port), cwd=project, stdout=out, stderr=out, env=environment)
+    try:
+        yield Running(f"http://127.0.0.1:{port}", psutil.Process(server.pid), started)
+    finally:
+        server.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(20)
+        server.kill()
+        server.wait()
+
+
+def wait_until_up(server: Running, patience_s: float) -> None:
+    """Wait until any HTTP request is answered, with whatever status; raise TimeoutError after `patience_s`."""
+    until = time.perf_counter() + patience_s
+    while time.perf_counter() < until:
+        if not server.process.is_running() or server.process.status() == psutil.STATUS_ZOMBIE:
+            raise RuntimeError("the server ended while it was started; its log says why")
+        try:
+            with urllib.request.urlopen(server.url, timeout=5):  # noqa: S310 a URL of our own
+                return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise TimeoutError(f"the server did not answer within {patience_s:.0f} s")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
