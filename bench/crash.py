@@ -27,9 +27,9 @@ from typing import Any
 import aiohttp
 from crash_client import Plain, Tab, Visitor
 from crash_judge import Verdict, judge_ledger, judge_plain, judge_visitor
-from load import free_port
 from mutant import MUTATIONS
 from project import copy_of_counter
+from servers import free_port
 
 
 @dataclass(slots=True)
