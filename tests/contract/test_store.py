@@ -1,6 +1,7 @@
 """What every conversation store does, whatever it keeps the logs in."""
 
 import asyncio
+import time
 from dataclasses import replace
 
 import pytest
@@ -658,6 +659,42 @@ async def test_reminders_end_with_their_conversation(store: ConversationStore) -
     await store.purge(older_than=1e12)
 
     assert await store.next_reminder() is None
+
+
+async def test_what_another_process_wrote_is_news(make_store: MakeStore) -> None:
+    """An append, an erase and a revocation through one store are heard of at another over the same data, soon."""
+    here, there = make_store(), make_store()
+    if here is there:
+        pytest.skip("no other process can write to memory")
+    await here.open()
+    await there.open()
+    await here.news(within_s=5)  # of what was written before it listened
+    works = [
+        there.append(turn(empty())),
+        there.erase("ada", new_epoch="e2"),
+        there.revoke(Revocation(kind="subject", value="ada", made=1.0)),
+    ]
+    for work in works:
+        listening = asyncio.create_task(here.news(within_s=20))
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        await work
+        heard = await listening
+        assert heard is None or "ada" in heard
+        assert time.monotonic() - began < 5
+    await here.close()
+    await there.close()
+
+
+async def test_own_writing_is_no_news(store: ConversationStore) -> None:
+    """What a store has written itself wakes nobody who waits for others."""
+    await store.news(within_s=2)
+    listening = asyncio.create_task(store.news(within_s=0.5))
+    await talk(store, empty(), 3)
+    await asyncio.wait({listening}, timeout=0.3)
+
+    assert not listening.done()
+    assert not await listening
 
 
 async def test_revocations_are_kept_and_replaced(store: ConversationStore) -> None:

@@ -13,7 +13,7 @@ import secrets
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from manent.runtime import turns
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation import Conversation
 from manent.runtime.measures import Measures
+from manent.runtime.news import News
 from manent.runtime.ports import ActionCall, ActionResult, ActionRunner, ConversationStore, Generator, Output
 from manent.runtime.rates import Rates
 from manent.runtime.record import Record
@@ -67,10 +68,6 @@ class Limits:
 
 
 RECOVER_EVERY_S = 5.0
-WATCH_EVERY_S = 3.0
-"""How often the logs that somebody follows are compared with the store, for what other servers wrote meanwhile."""
-
-WATCH_AT_ONCE = 500
 
 
 class Conversations:
@@ -82,6 +79,7 @@ class Conversations:
         readers: told of every append, after it is durable.
         outputs: channels that can send without being asked, by name of the output channel; None for those whose
             sockets follow the log anyway.
+        news: hands out what other servers wrote.
     """
 
     def __init__(
@@ -106,24 +104,24 @@ class Conversations:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}:{secrets.token_hex(4)}"
         self.readers: list[Callable[[str, Sequence[LogEntry]], None]] = []
         self.outputs: dict[str, Output | None] = {}
+        self.news = News(self)
         self._all: OrderedDict[str, Conversation] = OrderedDict()
         self._workers: set[asyncio.Task[None]] = set()
         self._rng = random.Random()  # noqa: S311  # picks response variations
-        self._watches: list[asyncio.Task[None]] = []
+        self._recovery: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Connect the store and begin to finish what an earlier process left open."""
         await self.store.open()
-        self._watches = [
-            asyncio.create_task(self._recover_forever()),
-            asyncio.create_task(self._catch_up_forever()),
-        ]
+        self._recovery = asyncio.create_task(self._recover_forever())
+        self.news.open()
 
     async def close(self, *, within_s: float = 10.0) -> None:
         """Refuse what is new, let turns finish within a bound, then close actions and store."""
-        for watch in self._watches:
-            watch.cancel()
-        await asyncio.gather(*self._watches, return_exceptions=True)
+        if self._recovery is not None:
+            self._recovery.cancel()
+            await asyncio.gather(self._recovery, return_exceptions=True)
+        await self.news.close()
         await self.drain(within_s=within_s)
         if self.actions is not None:
             await self.actions.close()
@@ -187,6 +185,11 @@ class Conversations:
                 self._all.move_to_end(sender_id)
                 if not candidate.mailbox.working:
                     candidate.record.forget()
+
+    def followed(self, among: Collection[str] | None = None) -> list[Conversation]:
+        """Return the conversations that somebody follows here, all or those of these ids."""
+        known = self._all.values() if among is None else (self._all[one] for one in among if one in self._all)
+        return [conversation for conversation in known if conversation.subscribers]
 
     @property
     def count(self) -> int:
@@ -271,24 +274,6 @@ class Conversations:
             except ManentError as error:
                 log.warning("could not look for unfinished turns", extra={"code": error.code, "error": error.message})
             await asyncio.sleep(RECOVER_EVERY_S)
-
-    async def _catch_up_forever(self) -> None:
-        """Notice what other servers wrote to the logs that somebody follows here (their wake-up may have been lost)."""
-        while True:
-            await asyncio.sleep(WATCH_EVERY_S)
-            followed = [sender_id for sender_id, conversation in self._all.items() if conversation.subscribers]
-            try:
-                for start in range(0, len(followed), WATCH_AT_ONCE):
-                    asked_for = followed[start : start + WATCH_AT_ONCE]
-                    places = await self.store.places(asked_for)
-                    for sender_id in asked_for:
-                        conversation, place = self._all.get(sender_id), places.get(sender_id)
-                        if conversation is not None and place is not None:
-                            await conversation.catch_up(*place)
-                        elif conversation is not None and not conversation.mailbox.working:
-                            conversation.vanished()
-            except ManentError as error:
-                log.warning("could not look at the logs", extra={"code": error.code, "error": error.message})
 
     async def _recover(self, sender_id: str) -> None:
         try:

@@ -3,7 +3,7 @@
 The Protocols belong to their consumer (this package); `stores/` and `actions/` implement them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -121,6 +121,14 @@ class ConversationStore(Protocol):
 
     async def purge(self, *, older_than: float) -> int:
         """Remove conversations whose newest change is before that time (seconds since the epoch); return how many."""
+
+    async def news(self, *, within_s: float) -> Collection[str] | None:
+        """Wait until another process has written, at most so many seconds. One caller at a time.
+
+        Returns:
+            The conversations that it wrote to; none, when nobody has written; None, when anything may have been
+            written.
+        """
 
     async def get_meta(self, key: str) -> bytes | None:
         """Return a value kept for the whole store (a secret made once, the schema's version)."""

@@ -4,6 +4,7 @@ The composition root opens and closes it; `/admin/revoke` writes through it; `to
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -37,6 +38,7 @@ class Revocations:
         self._newest = 0.0
         self._seen: set[Revocation] = set()
         self._watch: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
 
     async def open(self) -> None:
         """Learn of all that were ever made, then watch for others. The store is open.
@@ -63,6 +65,10 @@ class Revocations:
         await self.store.revoke(made)
         self._note([made])
 
+    def look_soon(self) -> None:
+        """Other servers may have made some."""
+        self._wake.set()
+
     async def _look(self) -> None:
         found = await self.store.revocations(since=self._newest - CLOCKS_APART_S)
         self._note([one for one in found if one not in self._seen])
@@ -78,7 +84,9 @@ class Revocations:
 
     async def _look_forever(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY_S)
+            self._wake.clear()
             try:
                 await self._look()
             except ManentError as error:

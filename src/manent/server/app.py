@@ -133,6 +133,7 @@ def build(options: ServeOptions) -> Application:
         await conversations.open()
         await channels.open(store)
         await revocations.open()
+        conversations.news.listeners.append(revocations.look_soon)
         await retention.open()
         await reminders.open()
         try:

@@ -4,6 +4,7 @@ For `tracker_store: {type: InMemory}`, for tests, and as the plainest statement 
 keeps what the other stores keep and honours the same conditions; nothing survives the process.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -219,6 +220,11 @@ class MemoryStore:
         for sender_id in old:
             del self._conversations[sender_id]
         return len(old)
+
+    async def news(self, *, within_s: float) -> tuple[str, ...]:
+        """See `ConversationStore.news`. There is no other process."""
+        await asyncio.sleep(within_s)
+        return ()
 
     async def get_meta(self, key: str) -> bytes | None:
         """See `ConversationStore.get_meta`."""

@@ -20,6 +20,8 @@ from manent.runtime.ports import DuplicateMessage, Loaded, VersionConflict
 from manent.stores import postgresql_sql as sql
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
 from manent.stores.head_row import empty_head, head_of_row, head_values
+from manent.stores.postgresql_errors import translated
+from manent.stores.postgresql_news import Bulletin
 from manent.stores.postgresql_reminders import change_reminders, decode_reminder
 from manent.stores.postgresql_schema import SCHEMA, prepare_database
 from manent.stores.thinning import superfluous
@@ -62,6 +64,7 @@ class PostgresqlStore:
         }
         self._observe = observe
         self._pool: asyncpg.Pool | None = None
+        self._bulletin: Bulletin | None = None
         self._in_use = 0
         self._idle = asyncio.Event()
         self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -72,7 +75,7 @@ class PostgresqlStore:
         Raises:
             StoreError: `store_unreachable`, `store_schema_old`, `store_schema_new`, …
         """
-        with _translated():
+        with translated():
             await prepare_database(self._dsn, self._schema)
             self._pool = await asyncpg.create_pool(
                 self._dsn,
@@ -82,6 +85,7 @@ class PostgresqlStore:
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=STATEMENT_TIMEOUT_S,
             )
+        self._bulletin = Bulletin(self._dsn, self._schema)
 
     async def close(self) -> None:
         """See `ConversationStore.close`."""
@@ -91,6 +95,9 @@ class PostgresqlStore:
         while self._in_use:
             self._idle.clear()
             await self._idle.wait()
+        bulletin, self._bulletin = self._bulletin, None
+        if bulletin is not None:
+            await bulletin.close()
         await pool.close()
 
     async def head(self, sender_id: str) -> Head | None:
@@ -127,6 +134,7 @@ class PostgresqlStore:
                             await _append_with_all(connection, append)
                 except asyncpg.UniqueViolationError as error:
                     raise await _used_up(connection, append) from error
+        self._tell(append.head.sender_id)
         if self._observe is not None:
             self._observe(1, loop.time() - started)
 
@@ -188,6 +196,7 @@ class PostgresqlStore:
             if new_epoch is not None:
                 fresh = empty_head(sender_id, new_epoch, owner=head.owner if head else None)
                 await connection.execute(sql.INSERT_HEAD, *head_values(fresh))
+        self._tell(sender_id)
         return head is not None
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
@@ -200,6 +209,7 @@ class PostgresqlStore:
                 raise VersionConflict(sender_id)
             await connection.execute(sql.FORGET, [sender_id])
             await _append_with_all(connection, append)
+        self._tell(sender_id)
 
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100
@@ -239,6 +249,17 @@ class PostgresqlStore:
             total += gone
         return total
 
+    async def news(self, *, within_s: float) -> frozenset[str] | None:
+        """See `ConversationStore.news`."""
+        if self._bulletin is None:
+            raise StoreError("store_closed", "the store has been closed")
+        return await self._bulletin.hear(within_s=within_s)
+
+    def _tell(self, sender_id: str) -> None:
+        """Wake up the servers that have followers of a conversation; "": all of them."""
+        if self._bulletin is not None:
+            self._bulletin.tell(sender_id)
+
     async def get_meta(self, key: str) -> bytes | None:
         """See `ConversationStore.get_meta`."""
         async with self._connection() as connection:
@@ -257,6 +278,7 @@ class PostgresqlStore:
         one = revocation
         async with self._connection() as connection:
             await connection.execute(sql.REVOKE, one.kind, one.value, one.before, one.lifted, one.made)
+        self._tell("")
 
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
         """See `ConversationStore.revocations`."""
@@ -285,7 +307,7 @@ class PostgresqlStore:
             raise StoreError("store_closed", "the store has been closed")
         self._in_use += 1
         try:
-            with _translated():
+            with translated():
                 yield self._pool
         finally:
             self._in_use -= 1
@@ -366,40 +388,3 @@ async def _entries(connection: Connection, sender_id: str, after: int, limit: in
 def _entry(row: Any) -> LogEntry:
     seq, written_as, prev, divider, title, data = row
     return row_to_entry((seq, written_as, prev, divider, title, data.encode()))
-
-
-_CODES: Final = {
-    "53100": ("store_full", "the database's disk is full"),
-    "25006": ("store_readonly", "the database takes no writes"),
-    "55P03": ("store_locked", "the database is locked"),
-    "40P01": ("store_locked", "the database met a deadlock"),
-    "57014": ("store_locked", "the database took too long"),
-    "XX001": ("store_corrupt", "the database is damaged"),
-    "XX002": ("store_corrupt", "the database is damaged"),
-}
-_CLASSES: Final = {
-    "08": ("store_unreachable", "the database cannot be reached"),
-    "22": ("store_refused", "the database cannot keep such a value"),
-    "28": ("store_unreachable", "the database does not let us in"),
-    "3D": ("store_unreachable", "there is no such database"),
-    "53": ("store_unreachable", "the database has no room for a connection"),
-    "57": ("store_unreachable", "the database is going down or coming up"),
-    "58": ("store_io", "the database's disk failed"),
-}
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn what asyncpg and the network raise into a StoreError."""
-    try:
-        yield
-    except asyncpg.PostgresError as error:
-        state = error.sqlstate or ""
-        code, message = _CODES.get(state) or _CLASSES.get(state[:2]) or ("store_failed", "the database refused")
-        raise StoreError(code, f"{message} ({error})") from error
-    except (UnicodeError, OverflowError, asyncpg.DataError) as error:
-        raise StoreError("store_refused", f"the database cannot keep such a value ({error})") from error
-    except TimeoutError as error:
-        raise StoreError("store_locked", "the database took too long") from error
-    except (OSError, asyncpg.InterfaceError) as error:
-        raise StoreError("store_unreachable", f"the database cannot be reached ({error})") from error

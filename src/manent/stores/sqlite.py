@@ -9,10 +9,11 @@ processes may open one file: each append checks epoch and version while it holds
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -26,6 +27,9 @@ from manent.stores.sqlite_schema import connect, prepare_file
 from manent.stores.sqlite_writer import AppendWork, Writer, append_to_new, find_accepted, insert_head, store_error
 
 T = TypeVar("T")
+
+LOOK_EVERY_S: Final = 0.1
+"""How often the file is looked at for what other processes wrote: some 50 µs each time."""
 
 _PURGE_AT_ONCE = 100
 _READERS = 2
@@ -53,6 +57,7 @@ class SqliteStore:
         self._readers: ThreadPoolExecutor | None = None
         self._reading = threading.local()
         self._connections: list[sqlite3.Connection] = []
+        self._foreign_commits = (0, 0)
 
     async def open(self) -> None:
         """See `ConversationStore.open`.
@@ -166,6 +171,16 @@ class SqliteStore:
         if total:
             await self._writing().scrub()
         return total
+
+    async def news(self, *, within_s: float) -> tuple[str, ...] | None:
+        """See `ConversationStore.news`. The file tells whether others have written, not what."""
+        until = time.monotonic() + within_s
+        while (commits := await self._writing().count_foreign_commits()) == self._foreign_commits:
+            if time.monotonic() >= until:
+                return ()
+            await asyncio.sleep(LOOK_EVERY_S)
+        self._foreign_commits = commits
+        return None
 
     async def get_meta(self, key: str) -> bytes | None:
         """See `ConversationStore.get_meta`."""

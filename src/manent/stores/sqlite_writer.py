@@ -54,16 +54,17 @@ Work = AppendWork | Callable[[sqlite3.Cursor], Any]
 """What the writer does: an append, or a function that runs inside the transaction and returns the answer."""
 
 
-class _EmptyLog:
-    """Work of another kind: finish the checkpoint and empty the write-ahead log, between two commits."""
+class _Between:
+    """Work of another kind: something to be done between two commits, outside of a transaction."""
 
-    def __init__(self) -> None:
+    def __init__(self, do: Callable[[], Any]) -> None:
+        self.do = do
         self.done = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    work: Work | _EmptyLog
+    work: Work | _Between
     future: asyncio.Future[Any] | None
 
 
@@ -86,13 +87,14 @@ class Writer:
         self._queue: queue.SimpleQueue[list[_Waiting | None]] = queue.SimpleQueue()
         self._known: dict[str, int] = {}
         self._connection: sqlite3.Connection | None = None
+        self._opened = 0
         self._loop = asyncio.get_running_loop()
         self._closing = False
         self._checkpointer = Checkpointer(path, durability=durability, empty_log=self._ask_for_empty_log)
         self._thread = threading.Thread(target=self._run, name="manent-store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work | _EmptyLog) -> asyncio.Future[Any]:
+    def submit(self, work: Work | _Between) -> asyncio.Future[Any]:
         """Queue work; the future holds its answer once it is durable.
 
         What the event loop does in one round is handed over together: with 32 conversations at once a commit then
@@ -132,14 +134,19 @@ class Writer:
         """
         await asyncio.to_thread(self._checkpointer.copy)
         for _ in range(TRUNCATE_TRIES):
-            if await self.submit(_EmptyLog()):
+            if await self.submit(_Between(self._empty_log)):
                 return True
             await asyncio.sleep(TRUNCATE_WAIT_MS / 1000)
         return False
 
+    async def count_foreign_commits(self) -> tuple[int, int]:
+        """Return something that is another one after each commit of another process."""
+        count: tuple[int, int] = await self.submit(_Between(self._count_foreign_commits))
+        return count
+
     def _ask_for_empty_log(self) -> None:
         """Have the log emptied and wait for it: another checkpoint at the same time would be in its way."""
-        work = _EmptyLog()
+        work = _Between(self._empty_log)
         self._queue.put([_Waiting(work, None)])
         work.done.wait(EMPTY_LOG_WAIT_S)
 
@@ -151,14 +158,13 @@ class Writer:
                 while len(batch) < BATCH_LIMIT and batch[-1] is not None:
                     batch += self._queue.get_nowait()
             open_for_work = batch[-1] is not None
-            works = [item for item in batch if item is not None and not isinstance(item.work, _EmptyLog)]
+            works = [item for item in batch if item is not None and not isinstance(item.work, _Between)]
             if works:
                 self._serve(works)
-            asked = [item for item in batch if item is not None and isinstance(item.work, _EmptyLog)]
-            if asked:
-                self._settle(asked, [self._empty_log()] * len(asked))
-                for item in asked:
-                    cast("_EmptyLog", item.work).done.set()
+            for item in batch:
+                if item is not None and isinstance(item.work, _Between):
+                    self._settle([item], [item.work.do()])
+                    item.work.done.set()
         self._empty_log()  # the file can then be copied on its own
         self._let_go()
 
@@ -166,7 +172,7 @@ class Writer:
         """Do a batch and resolve its futures, whatever happens."""
         started = time.perf_counter()
         try:
-            answers = self._commit([item.work for item in batch if not isinstance(item.work, _EmptyLog)])
+            answers = self._commit([item.work for item in batch if not isinstance(item.work, _Between)])
         except sqlite3.Error as error:
             answers = [store_error(error)] * len(batch)
             self._let_go()
@@ -195,6 +201,15 @@ class Writer:
             return False
         return not blocked
 
+    def _count_foreign_commits(self) -> Any:
+        """SQLite counts for each connection what others have committed; the writer's own commits don't count."""
+        try:
+            (count,) = self._connected().execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error as error:
+            self._let_go()
+            return store_error(error)
+        return self._opened, count
+
     def _let_go(self) -> None:
         """Drop the connection after an error of unknown extent; the next batch opens another."""
         self._known.clear()
@@ -206,6 +221,7 @@ class Writer:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = connect(self._path, durability=self._durability)
+            self._opened += 1
         return self._connection
 
     def _commit(self, works: list[Work]) -> list[Any]:
