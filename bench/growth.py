@@ -13,7 +13,6 @@ import contextlib
 import sqlite3
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,58 +26,54 @@ BLOCK = 50
 """Messages in a row to one conversation while CPU is measured; the system counts it in steps of 10 ms."""
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--turns", type=int, default=10_000)
-    parser.add_argument("--messages", type=int, default=500)
-    parser.add_argument("--action", action="store_true")
-    options = parser.parse_args()
-    say = "count" if options.action else "hello"
+def measure(turns: int = 10_000, messages: int = 500, *, action: bool = False) -> dict[str, Any]:
+    """Let an old and a young conversation take turns; return latency, CPU and statements of each, and the ratios."""
+    say = "count" if action else "hello"
     with tempfile.TemporaryDirectory() as folder:
         project = copy_of_counter(Path(folder))
         with running(MANENT, project, log=Path(folder) / "server.log") as server:
             wait_until_up(server, MANENT.patience_s)
-            asyncio.run(_measure(server, say, options.turns, options.messages))
-        asyncio.run(_count_statements(project, say))
+            measured = asyncio.run(_alternate(server, say, turns, messages))
+        for sender_id, statements in asyncio.run(_count_statements(project, say)).items():
+            measured[sender_id]["statements"] = statements
+    old, young = measured["old"], measured["young"]
+    return {"turns": turns, "action": action, **measured, "ratio": {key: old[key] / young[key] for key in old}}
 
 
-async def _measure(server: Running, say: str, turns: int, messages: int) -> None:
+async def _alternate(server: Running, say: str, turns: int, messages: int) -> dict[str, dict[str, float]]:
+    def text(number: int) -> str:
+        return f"hello {number}" if say == "hello" else say
+
     async with aiohttp.ClientSession() as http:
-        old, young = await Talker(http, server.url, "old").open(), await Talker(http, server.url, "young").open()
-        started = time.perf_counter()
+        talkers = {name: await Talker(http, server.url, name).open() for name in ("old", "young")}
         for number in range(turns):
-            await old.ask(f"hello {number}" if say == "hello" else say)
-        print(f"the old conversation has {turns} turns, after {time.perf_counter() - started:.0f} s")
-        latencies: dict[str, list[float]] = {"old": [], "young": []}
+            await talkers["old"].ask(text(number))
+        latencies: dict[str, list[float]] = {name: [] for name in talkers}
         for number in range(messages):
-            for name, talker in (("old", old), ("young", young)):
-                latencies[name].append(await talker.ask(f"hello {number}" if say == "hello" else say))
-        cpu: dict[str, list[float]] = {"old": [], "young": []}
+            for name, talker in talkers.items():
+                latencies[name].append(await talker.ask(text(number)))
+        cpu: dict[str, list[float]] = {name: [] for name in talkers}
         for _ in range(max(1, messages // BLOCK)):
-            for name, talker in (("old", old), ("young", young)):
+            for name, talker in talkers.items():
                 before = server.cpu_s()
                 for number in range(BLOCK):
-                    await talker.ask(f"hello {number}" if say == "hello" else say)
+                    await talker.ask(text(number))
                 cpu[name].append((server.cpu_s() - before) / BLOCK)
-        for name, values in latencies.items():
-            print(
-                f"{name:>6}: p50 {statistics.median(values) * 1000:.2f} ms,"
-                f" CPU {statistics.mean(cpu[name]) * 1e6:.0f} µs a turn"
-            )
-        ratio = statistics.median(latencies["old"]) / statistics.median(latencies["young"])
-        cpu_ratio = statistics.mean(cpu["old"]) / statistics.mean(cpu["young"])
-        print(f"old/young: latency {ratio:.2f}, CPU {cpu_ratio:.2f}")
-        await old.close()
-        await young.close()
+        for talker in talkers.values():
+            await talker.close()
+    return {
+        name: {"p50_ms": statistics.median(latencies[name]) * 1000, "cpu_us": statistics.mean(cpu[name]) * 1e6}
+        for name in talkers
+    }
 
 
-async def _count_statements(project: Path, say: str) -> None:
-    """Run turns of both conversations in this process, with every SQL statement counted."""
+async def _count_statements(project: Path, say: str) -> dict[str, float]:
+    """Run turns of both conversations in this process, with every SQL statement counted; return the medians."""
     from manent.core.messages import UserMessage
     from manent.server.app import build
     from manent.server.options import ServeOptions
 
+    medians = {}
     with _counting() as count:
         application = build(ServeOptions(root=project))
         conversations = application.conversations
@@ -90,8 +85,9 @@ async def _count_statements(project: Path, say: str) -> None:
                 ticket = conversations.get(sender_id).submit(UserMessage(sender_id=sender_id, text=say))
                 await ticket.finished
                 counts.append(count() - before)
-            print(f"{sender_id:>6}: {statistics.median(counts):.0f} SQL statements a turn")
+            medians[sender_id] = statistics.median(counts)
         await conversations.close()
+    return medians
 
 
 @contextlib.contextmanager
@@ -116,5 +112,23 @@ def _counting() -> Iterator[Callable[[], int]]:
         sqlite3.connect = connect
 
 
+def rows(results: dict[str, Any]) -> list[list[str]]:
+    """Return a table: a head, a row for each conversation, and one for the ratios."""
+    turn = "custom action" if results["action"] else "answer"
+    table = [["conversation", "a turn's work", "p50 ms", "CPU µs a turn", "SQL statements"]]
+    for name, age in (("old", f"after {results['turns']} turns"), ("young", "new")):
+        one = results[name]
+        table.append([age, turn, f"{one['p50_ms']:.2f}", f"{one['cpu_us']:.0f}", f"{one['statements']:.0f}"])
+    ratio = results["ratio"]
+    table.append(["old ÷ young", "", *(f"{ratio[key]:.2f}" for key in ("p50_ms", "cpu_us", "statements"))])
+    return table
+
+
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--turns", type=int, default=10_000)
+    parser.add_argument("--messages", type=int, default=500)
+    parser.add_argument("--action", action="store_true")
+    chosen = parser.parse_args()
+    for row in rows(measure(chosen.turns, chosen.messages, action=chosen.action)):
+        print("".join(f"{cell:>20}" for cell in row))
