@@ -66,8 +66,15 @@ audit: install ## ask PyPI and npm about known weaknesses of what is installed
 	@npm --prefix web audit --omit=dev
 
 .PHONY: bench
-bench: .venv/develops ## measure speed and memory beside the bare transport
-	@for program in bench/*.py; do echo "== $$program"; nice -n 10 $(BIN)/python "$$program"; done
+bench: .venv/measures $(BUNDLE) ## measure speed and memory beside the bare transport, and Rasa after `make bench-peer`
+	@$(BIN)/python bench/suite.py $(ARGS)
+
+.PHONY: bench-peer
+bench-peer: ## install Rasa 3.6.21 into .venv-rasa, to be measured beside (2.7 GB; needs Python 3.10)
+	@python=$$(command -v python3.10 || compgen -G "$$HOME/.pyenv/versions/3.10.*/bin/python" | tail -n 1 || true); \
+	[ -n "$$python" ] || { echo "Rasa needs Python 3.10, and there is none: Rasa will not be measured." >&2; exit 1; }; \
+	[ -x .venv-rasa/bin/rasa ] || { echo "Installing Rasa into .venv-rasa"; "$$python" -m venv .venv-rasa \
+		&& .venv-rasa/bin/python -m pip --disable-pip-version-check --quiet install 'rasa==3.6.21' 'setuptools<81'; }
 
 .PHONY: dist
 dist: .venv/develops ## build the sdist and the wheel
@@ -103,6 +110,11 @@ clean: ## remove what make and the tools made
 	@echo "Installing Manent and its tools into .venv"
 	@MANENT_SKIP_WEB=1 $(PIP) install --no-compile --editable '.[actions,dev]'
 	@touch $@ .venv/runs
+
+.venv/measures: .venv/develops
+	@echo "Installing what the benchmarks draw with"
+	@MANENT_SKIP_WEB=1 $(PIP) install --no-compile --editable '.[bench]'
+	@touch $@
 
 .venv/programs: | .venv/bin/python
 	@missing=(); \

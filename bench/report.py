@@ -33,9 +33,8 @@ def write_report(results: Path, rows: Mapping[str, Rows]) -> Path:
         if part in DRAWINGS:
             block.insert(1, _picture(part, kept["measured"]))
         marks = re.compile(rf"(<!-- measured: {part} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text, found = marks.subn(
-            lambda match, block=block: match[1] + "\n" + "\n\n".join(block) + "\n\n" + match[2], text
-        )
+        body = "\n" + "\n\n".join(block) + "\n\n"
+        text, found = marks.subn(lambda match, body=body: match[1] + body + match[2], text)
         if not found:
             raise ValueError(f"{PAGE.name} has no place for {part}: expected <!-- measured: {part} --> … <!-- end -->")
     PAGE.write_text(text, encoding="utf-8")
@@ -75,17 +74,17 @@ def _bars(axes: Any, values: Mapping[str, float], label: str, form: str = "{:.1f
     axes.invert_yaxis()
 
 
+def _seconds(measured: Mapping[str, Any]) -> dict[str, float]:
+    return {name: one["seconds"] for name, one in measured.items()}
+
+
 def _training(axes: Any, measured: Any) -> str:
-    _bars(
-        axes, {name: one["seconds"] for name, one in measured["newsletter"].items()}, "seconds to train the newsletter"
-    )
+    _bars(axes, _seconds(measured["newsletter"]), "seconds to train the newsletter assistant")
     return "Seconds to train the newsletter assistant"
 
 
 def _cold_start(axes: Any, measured: Any) -> str:
-    _bars(
-        axes, {name: one["seconds"] for name, one in measured.items()}, "seconds from start to first answer", "{:.2f}"
-    )
+    _bars(axes, _seconds(measured), "seconds from start to first answer", "{:.2f}")
     return "Seconds from start to first answer"
 
 
