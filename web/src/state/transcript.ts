@@ -41,16 +41,20 @@ function isEntryDrawn(entry: OutboxEntry): boolean {
   return entry.title !== undefined || !entry.message.startsWith("/");
 }
 
-function day(timestamp: number): string {
-  return new Date(timestamp * 1000).toDateString();
-}
-
-// Contents are derived once a message; messages are never changed in place.
-const derived = new WeakMap<BotMessage, readonly Content[]>();
+// Derived once a message; messages are never changed in place.
+const contentsByMessage = new WeakMap<BotMessage, readonly Content[]>();
+const dayByMessage = new WeakMap<Message, string>();
 
 function contentsOf(message: BotMessage): readonly Content[] {
-  let found = derived.get(message);
-  if (found === undefined) derived.set(message, (found = contents(message.body)));
+  let found = contentsByMessage.get(message);
+  if (found === undefined) contentsByMessage.set(message, (found = contents(message.body)));
+  return found;
+}
+
+function dayOf(message: Message): string {
+  let found = dayByMessage.get(message);
+  if (found === undefined)
+    dayByMessage.set(message, (found = new Date(message.timestamp * 1000).toDateString()));
   return found;
 }
 
@@ -84,7 +88,7 @@ export function transcript(state: ChatState, start = 0, end = state.messages.len
     const message = messages[i]!;
     let starts = before?.role !== message.role;
     // A payload that is not drawn keeps its divider.
-    if (before === undefined || day(before.timestamp) !== day(message.timestamp)) {
+    if (before === undefined || dayOf(before) !== dayOf(message)) {
       if (isDrawn(message))
         items.push({ kind: "day", key: `day ${message.id}`, timestamp: message.timestamp });
       starts = true;

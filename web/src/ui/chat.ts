@@ -50,7 +50,7 @@ import {
   type MenuEntry,
   type Question,
 } from "./views/shell";
-import { transcriptView } from "./views/transcript";
+import { transcriptView, type Look, type TranscriptContext } from "./views/transcript";
 import { Viewport } from "./viewport";
 
 /** What the element around the chat provides. */
@@ -69,6 +69,8 @@ export interface ChatHost {
 
 /** How long a screen reader has to notice an announcement. */
 const ANNOUNCED_MS = 4_000;
+/** As long as the movement of a message that comes (`styles.ts`), and a little. */
+const ARRIVING_MS = 400;
 
 export class Chat {
   state: ChatState = EMPTY;
@@ -84,6 +86,11 @@ export class Chat {
   private question: Question | null = null;
   private sessions: readonly SessionSummary[] | null = null;
   private scheduled = false;
+  private frame: number | null = null;
+  /** What all messages are drawn with; another object whenever something of it has changed. */
+  private look: Look;
+  /** Messages that have just come, by key: they are seen arriving. */
+  private readonly arriving = new Set<string>();
   private stopped = false;
   private returnFocus: HTMLElement | null = null;
   private readonly preferences: Preferences;
@@ -100,6 +107,7 @@ export class Chat {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(styles);
     host.root.adoptedStyleSheets = [...host.root.adoptedStyleSheets, sheet];
+    this.look = this.lookOf(config);
     this.store = browserStore(config.storage);
     adoptSession(this.store, storageScope(config), config.adopt);
     this.client = new ConversationClient(
@@ -131,6 +139,7 @@ export class Chat {
     const { signal } = this.ending;
     host.panel.addEventListener("keydown", (event) => this.pressed(event), { signal });
     document.addEventListener("visibilitychange", () => this.looked(), { signal });
+    addEventListener("beforeprint", () => this.print(), { signal });
   }
 
   async start(): Promise<void> {
@@ -159,6 +168,7 @@ export class Chat {
       [config.language, page, ...navigator.languages].filter((tag) => tag !== ""),
     );
     this.words = await loadWords(this.language);
+    this.look = this.lookOf(config);
     this.host.panel.lang = this.language;
     this.host.panel.dir = direction(this.language);
     this.draw();
@@ -170,6 +180,7 @@ export class Chat {
     if (message === "") return null;
     this.viewport.toEnd();
     const message_id = this.client.send(message, title === undefined ? {} : { title });
+    this.arrive(message_id);
     this.host.tell("sent", { message, title, message_id });
     return message_id;
   }
@@ -194,6 +205,7 @@ export class Chat {
 
   private happened(event: ClientEvent): void {
     const before = this.state;
+    if (event.type === "message") this.arrive(event.message.id);
     this.dispatch(event);
     if (event.type === "message") {
       this.host.tell("message", event.message);
@@ -277,7 +289,10 @@ export class Chat {
 
   /** Draw with the next frame: what scrolling asks for is cut into pieces that never block the page for long. */
   private scheduleFrame(): void {
-    requestAnimationFrame(() => this.schedule());
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.schedule();
+    });
   }
 
   private draw(): void {
@@ -293,8 +308,7 @@ export class Chat {
     }
     viewport.settle();
     this.grow();
-    if (viewport.atBeginning && !viewport.following && state.has_more && state.older === "idle")
-      void this.loadOlder();
+    if (viewport.atBeginning && state.has_more && state.older === "idle") void this.loadOlder();
     this.host.panel.toggleAttribute("data-ready", state.connection === "online");
     this.host.panel.dataset["connection"] = state.connection;
   }
@@ -380,7 +394,7 @@ export class Chat {
     </button>`;
   }
 
-  private transcriptContext() {
+  private transcriptContext(): TranscriptContext {
     const { state } = this;
     const pending = pendingEntries(state);
     let newest: string | null = null;
@@ -391,15 +405,22 @@ export class Chat {
       break;
     }
     return {
-      words: this.words,
-      language: this.language,
-      base: `${this.config.server_url}/`,
-      name: this.config.heading,
-      avatar: this.config.avatar === "" ? null : safeSource(this.config.avatar, document.baseURI),
+      look: this.look,
       now: new Date(),
       troubles: state.troubles,
-      renderers: this.host.renderers,
       newest,
+      arriving: this.arriving,
+    };
+  }
+
+  private lookOf(config: ChatConfig): Look {
+    return {
+      words: this.words,
+      language: this.language,
+      base: `${config.server_url}/`,
+      name: config.heading,
+      avatar: config.avatar === "" ? null : safeSource(config.avatar, document.baseURI),
+      renderers: this.host.renderers,
       choose: (payload: string, title: string) => {
         this.send(payload, title);
         this.host.panel.querySelector("textarea")?.focus({ preventScroll: true });
@@ -407,6 +428,23 @@ export class Chat {
       retry: (message_id: string) => this.client.retry(message_id),
       discard: (message_id: string) => this.client.discard(message_id),
     };
+  }
+
+  /** A message that has just come is drawn as arriving; what is drawn again later is not. */
+  private arrive(key: string): void {
+    this.arriving.add(key);
+    setTimeout(() => this.arriving.delete(key), ARRIVING_MS);
+  }
+
+  /** Paper shows all that is loaded. */
+  private print(): void {
+    const back = this.viewport.showAll();
+    this.draw();
+    const printed = (): void => {
+      back();
+      this.draw();
+    };
+    addEventListener("afterprint", printed, { once: true, signal: this.ending.signal });
   }
 
   private status(): string {

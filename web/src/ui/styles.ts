@@ -159,7 +159,7 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
 
 /* Arriving is shown, staying is not. */
 @media (prefers-reduced-motion: no-preference) {
-  .bot, .user { animation: arrive 0.22s ease-out; }
+  .arriving { animation: arrive 0.22s ease-out; }
   @keyframes arrive { from { opacity: 0; transform: translateY(4px); } }
 }
 @media (prefers-reduced-motion: reduce) {

@@ -6,7 +6,7 @@
  */
 
 import type { Message } from "../client/wire";
-import { earlier, follow, later, newest, type Span } from "./window";
+import { earlier, FIRST, follow, later, newest, STEP, type Span } from "./window";
 
 /** How near to an edge, in pixels, the window moves on. */
 const NEAR = 600;
@@ -43,7 +43,7 @@ export class Viewport {
       } else {
         const atEnd = this.span.end === known.length;
         this.span = follow(this.span, at - this.span.start, messages.length, atEnd);
-        if (this.following && atEnd && this.span.end - this.span.start > 120)
+        if (this.following && atEnd && this.span.end - this.span.start > 2 * FIRST)
           this.span = newest(messages.length);
       }
       this.messages = messages;
@@ -85,11 +85,19 @@ export class Viewport {
   private findAnchor(): { key: string; top: number } | null {
     if (this.log === null) return null;
     const edge = this.log.getBoundingClientRect().top;
-    for (const element of this.log.querySelectorAll<HTMLElement>("[data-key]")) {
-      const box = element.getBoundingClientRect();
-      if (box.bottom > edge) return { key: element.dataset["key"]!, top: box.top };
+    const drawn = this.log.querySelectorAll<HTMLElement>("[data-key]");
+    // They stand in order: halving finds the first that is to be seen.
+    let low = 0;
+    let high = drawn.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (drawn[middle]!.getBoundingClientRect().bottom > edge) high = middle;
+      else low = middle + 1;
     }
-    return null;
+    const found = drawn[low];
+    return found === undefined
+      ? null
+      : { key: found.dataset["key"]!, top: found.getBoundingClientRect().top };
   }
 
   private scrolled(): void {
@@ -118,8 +126,17 @@ export class Viewport {
     return true;
   }
 
-  /** Whether the reader is near the first drawn message, and everything loaded is drawn up to it. */
+  /** Whether the reader comes near the first message that is loaded. */
   get atBeginning(): boolean {
-    return this.log !== null && this.span.start === 0 && this.log.scrollTop < NEAR;
+    return (
+      this.log !== null && !this.following && this.span.start <= 2 * STEP && this.log.scrollTop < 2 * NEAR
+    );
+  }
+
+  /** Draw everything that is loaded, for the printer; returns a function that goes back. */
+  showAll(): () => void {
+    const before = this.span;
+    this.span = { start: 0, end: this.messages.length };
+    return () => (this.span = before);
   }
 }

@@ -6,10 +6,11 @@
  */
 
 /** At most this many messages are drawn; a page of reading is about twenty. */
-export const MOST = 160;
-/** How far the window moves when its edge comes near. */
-export const STEP = 30;
-const FIRST = 80;
+export const MOST = 120;
+/** How far the window moves in one frame when its edge comes near: what a slow machine lays out in 10 ms. */
+export const STEP = 10;
+/** Drawn at first, and again when a reader at the end has let more than twice as many come. */
+export const FIRST = 40;
 
 export interface Span {
   readonly start: number;

@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
 
-import { earlier, follow, later, MOST, newest, type Span } from "../../src/ui/window";
+import { earlier, follow, later, MOST, newest, STEP, type Span } from "../../src/ui/window";
 
 describe("the window of drawn messages", () => {
   it("never holds more than the most, wherever one scrolls in 5,000 messages", () => {
     let span: Span = newest(5_000);
-    for (let i = 0; i < 200; i += 1) {
+    for (let i = 0; i < 5_000 / STEP; i += 1) {
       span = earlier(span);
       expect(span.end - span.start).toBeLessThanOrEqual(MOST);
     }
     expect(span.start).toBe(0);
-    for (let i = 0; i < 200; i += 1) {
+    for (let i = 0; i < 5_000 / STEP; i += 1) {
       span = later(span, 5_000);
       expect(span.end - span.start).toBeLessThanOrEqual(MOST);
     }

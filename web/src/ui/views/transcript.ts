@@ -1,89 +1,117 @@
 /** The conversation itself: dividers, the assistant's messages, the visitor's, and what is on its way. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
+import { guard } from "lit-html/directives/guard.js";
 import { repeat } from "lit-html/directives/repeat.js";
 
 import type { Notice } from "../../client/events";
+import type { Content } from "../../state/content";
 import type { Item } from "../../state/transcript";
 import { mark } from "../icons";
 import { fill } from "../i18n";
 import { content, type ContentContext } from "./content";
 
-export interface TranscriptContext extends Omit<ContentContext, "choice"> {
+/** What every message is drawn with: one object, and another when something of it changes. */
+export interface Look extends Omit<ContentContext, "choice"> {
   /** The assistant's name. */
-  name: string;
+  readonly name: string;
   /** Address of a picture; null for the mark. */
-  avatar: string | null;
-  language: string;
-  now: Date;
-  troubles: Readonly<Record<string, Notice>>;
-  /** Key of the visitor's newest message, whose state is shown. */
-  newest: string | null;
+  readonly avatar: string | null;
+  readonly language: string;
   retry(message_id: string): void;
   discard(message_id: string): void;
+}
+
+export interface TranscriptContext {
+  readonly look: Look;
+  readonly now: Date;
+  readonly troubles: Readonly<Record<string, Notice>>;
+  /** Key of the visitor's newest message, whose state is shown. */
+  readonly newest: string | null;
+  /** Keys of messages that have just come. */
+  readonly arriving: ReadonlySet<string>;
 }
 
 export function transcriptView(items: readonly Item[], context: TranscriptContext): unknown {
   return repeat(
     items,
     (item) => item.key,
-    (item) => itemView(item, context),
+    (item) => guard(ingredients(item, context), () => itemView(item, context)),
   );
 }
 
-function itemView(item: Item, context: TranscriptContext): TemplateResult {
+/** Everything that an item's drawing depends on: as long as it is the same, the item is left as it is. */
+function ingredients(item: Item, { look, troubles, newest, now }: TranscriptContext): unknown[] {
   switch (item.kind) {
     case "day":
-      return html`<div class="divider" part="divider"><span>${dayName(item.timestamp, context)}</span></div>`;
+      return [look, now.toDateString()];
+    case "divider":
+      return [look];
+    case "bot":
+      return [look, item.message, pieces(item.contents), item.starts, item.choice.open, item.choice.chosen];
+    case "user":
+      return [look, item.message, item.starts, item.key === newest, troubles[item.key]];
+    case "pending":
+      return [look, item.entry, item.starts];
+  }
+}
+
+/** Cards that come one by one are joined to what is there already. */
+function pieces(contents: readonly Content[]): number {
+  return contents.reduce((sum, piece) => sum + (piece.kind === "cards" ? piece.cards.length : 1), 0);
+}
+
+function itemView(item: Item, context: TranscriptContext): TemplateResult {
+  const { look } = context;
+  const manner = `${"starts" in item && item.starts ? "starts" : ""} ${context.arriving.has(item.key) ? "arriving" : ""}`;
+  switch (item.kind) {
+    case "day":
+      return html`<div class="divider" part="divider">
+        <span>${dayName(item.timestamp, context.now, look)}</span>
+      </div>`;
     case "divider":
       return html`<div class="divider rubric" part="divider">
-        <span>${item.reason === "restart" ? context.words.restarted : context.words.resumed}</span>
+        <span>${item.reason === "restart" ? look.words.restarted : look.words.resumed}</span>
       </div>`;
-    case "bot":
-      return html`<article class="bot ${item.starts ? "starts" : ""}" part="message bot" data-key=${item.key}>
+    case "bot": {
+      const drawing: ContentContext = { ...look, choice: item.choice };
+      return html`<article class="bot ${manner}" part="message bot" data-key=${item.key}>
         ${
           item.starts
             ? html`<header>
                 <span class="avatar" part="avatar"
-                  >${context.avatar === null ? mark() : html`<img src=${context.avatar} alt="" />`}</span
-                ><span class="name">${context.name}</span>${time(item.message.timestamp, context)}
+                  >${look.avatar === null ? mark() : html`<img src=${look.avatar} alt="" />`}</span
+                ><span class="name">${look.name}</span>${time(item.message.timestamp, look)}
               </header>`
-            : html`<span class="sr">${fill(context.words.said, context.name)}</span>`
+            : html`<span class="sr">${fill(look.words.said, look.name)}</span>`
         }
-        ${item.contents.map((piece) => content(piece, { ...context, choice: item.choice }))}
+        ${item.contents.map((piece) => content(piece, drawing))}
       </article>`;
+    }
     case "user":
-      return html`<article
-        class="user ${item.starts ? "starts" : ""}"
-        part="message user"
-        data-key=${item.key}
-      >
-        <span class="sr">${fill(context.words.said, context.words.you)}</span>
+      return html`<article class="user ${manner}" part="message user" data-key=${item.key}>
+        <span class="sr">${fill(look.words.said, look.words.you)}</span>
         <div class="bubble" part="bubble" dir="auto">${item.text}</div>
         ${
           item.key === context.newest
             ? html`<footer class="state sent">
-                ${time(item.timestamp, context)}<span class="stet" role="img" aria-label=${context.words.sent}
+                ${time(item.timestamp, look)}<span class="stet" role="img" aria-label=${look.words.sent}
                   ><i></i><i></i><i></i
                 ></span>
               </footer>`
             : nothing
         }
-        ${trouble(item.key, context)}
+        ${trouble(context.troubles[item.key], look)}
       </article>`;
     case "pending":
-      return pending(item, context);
+      return pending(item, manner, look);
   }
 }
 
-function pending(item: Extract<Item, { kind: "pending" }>, context: TranscriptContext): TemplateResult {
+function pending(item: Extract<Item, { kind: "pending" }>, manner: string, look: Look): TemplateResult {
   const { entry } = item;
-  const { words } = context;
-  return html`<article
-    class="user ${entry.state} ${item.starts ? "starts" : ""}"
-    part="message user"
-    data-key=${item.key}
-  >
+  const { words } = look;
+  return html`<article class="user ${entry.state} ${manner}" part="message user" data-key=${item.key}>
     <span class="sr">${fill(words.said, words.you)}</span>
     <div class="bubble" part="bubble" dir="auto">${item.text}</div>
     ${
@@ -92,10 +120,10 @@ function pending(item: Extract<Item, { kind: "pending" }>, context: TranscriptCo
             <span
               >${words.failed}${entry.error === undefined ? nothing : html`<span class="reason">: ${entry.error.message}</span>`}</span
             >
-            <button type="button" class="quiet" @click=${() => context.retry(entry.message_id)}>
+            <button type="button" class="quiet" @click=${() => look.retry(entry.message_id)}>
               ${words.retry}
             </button>
-            <button type="button" class="quiet" @click=${() => context.discard(entry.message_id)}>
+            <button type="button" class="quiet" @click=${() => look.discard(entry.message_id)}>
               ${words.discard}
             </button>
           </footer>`
@@ -108,10 +136,9 @@ function pending(item: Extract<Item, { kind: "pending" }>, context: TranscriptCo
   </article>`;
 }
 
-function trouble(message_id: string, context: TranscriptContext): TemplateResult | typeof nothing {
-  const notice = context.troubles[message_id];
+function trouble(notice: Notice | undefined, look: Look): TemplateResult | typeof nothing {
   if (notice === undefined) return nothing;
-  return html`<p class="trouble">${notice.message === "" ? context.words.action_failed : notice.message}</p>`;
+  return html`<p class="trouble">${notice.message === "" ? look.words.action_failed : notice.message}</p>`;
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
@@ -132,19 +159,19 @@ function format(language: string, kind: "time" | "day" | "full"): Intl.DateTimeF
   return found;
 }
 
-function time(timestamp: number, context: TranscriptContext): TemplateResult | typeof nothing {
+function time(timestamp: number, { language }: Look): TemplateResult | typeof nothing {
   if (timestamp <= 0) return nothing;
   const at = new Date(timestamp * 1000);
-  return html`<time datetime=${at.toISOString()} title=${format(context.language, "full").format(at)}
-    >${format(context.language, "time").format(at)}</time
+  return html`<time datetime=${at.toISOString()} title=${format(language, "full").format(at)}
+    >${format(language, "time").format(at)}</time
   >`;
 }
 
-function dayName(timestamp: number, context: TranscriptContext): string {
+function dayName(timestamp: number, now: Date, { words, language }: Look): string {
   const at = new Date(timestamp * 1000);
   const midnight = (date: Date): number => new Date(date).setHours(0, 0, 0, 0);
-  const days = Math.round((midnight(context.now) - midnight(at)) / 86_400_000);
-  if (days === 0) return context.words.today;
-  if (days === 1) return context.words.yesterday;
-  return format(context.language, "day").format(at);
+  const days = Math.round((midnight(now) - midnight(at)) / 86_400_000);
+  if (days === 0) return words.today;
+  if (days === 1) return words.yesterday;
+  return format(language, "day").format(at);
 }
