@@ -6,6 +6,7 @@ takes 60 µs and, at 100,000 n-grams, 15 MB and 60 ms of loading). The NLU featu
 this; it knows nothing of either.
 """
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -103,10 +104,61 @@ def hash_ngrams(text: HashedText, analyzer: Analyzer, smallest: int, largest: in
         for size in range(smallest, min(largest, length) + 1):
             hashes = (prefix[size:] - prefix[: length - size + 1]) * _INVERSES[: length - size + 1]
             hashes += _LENGTHS[size]
-            if analyzer == "char_wb" and size > 2:  # noqa: PLR2004 - shorter ones have no inside
+            # Shorter ones have no inside, and in a single word nothing crosses a blank.
+            if analyzer == "char_wb" and size > 2 and len(text.spaces) > 2:  # noqa: PLR2004
                 hashes = hashes[text.inside[size - 1 : length] == text.inside[1 : length - size + 2]]
             found.append(hashes)
     return np.concatenate(found) if found else np.zeros(0, np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class HashedWord:
+    """A word of which n-grams of words are made one by one: `polynomial` hash and number of code points."""
+
+    polynomial: int
+    length: int
+
+
+def hash_word(word: str) -> HashedWord:
+    """Prepare a word for `hash_pair`."""
+    text = hash_text(word)
+    return HashedWord(int(text.prefix[-1]), text.length)
+
+
+def hash_single(word: HashedWord) -> int:
+    """Return the hash that `hash_ngrams` gives a word."""
+    return (word.polynomial + word.length * _LENGTH) & _MASK
+
+
+def hash_pair(first: HashedWord, second: HashedWord) -> int:
+    """Return the hash that `hash_ngrams` gives two words side by side; ten times faster for a few of them."""
+    place = first.length
+    ahead = first.polynomial + _POWER_LIST[place] * _BLANK + _POWER_LIST[place + 1] * second.polynomial
+    return (ahead + (place + 1 + second.length) * _LENGTH) & _MASK
+
+
+def hash_inside(word: str, smallest: int, largest: int) -> list[int]:
+    """Hash the `char_wb` n-grams of one word as `hash_ngrams` does; several times faster for one."""
+    signs = [_scramble(sign) for sign in f" {word} "[:MAX_TEXT]]
+    powers = _POWER_LIST
+    found = []
+    for start in range(len(signs)):
+        value = 0
+        for size, sign in enumerate(signs[start : start + largest], 1):
+            value += sign * powers[size - 1]
+            if size >= smallest:
+                found.append((value + size * _LENGTH) & _MASK)
+    return found
+
+
+@functools.lru_cache(maxsize=1024)
+def _scramble(sign: str) -> int:
+    return hash_word(sign).polynomial
+
+
+_MASK = 2**64 - 1
+_POWER_LIST: list[int] = [*_POWERS.tolist(), pow(_BASE, MAX_TEXT, 2**64), pow(_BASE, MAX_TEXT + 1, 2**64)]
+_BLANK = hash_word(" ").polynomial
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +174,10 @@ class NgramTable:
     hashes: Hashes
     weights: FloatArray
     unknown: float
+
+    def places(self) -> dict[int, int]:
+        """Return the place of each n-gram by its hash, to look up a few of them without arrays."""
+        return dict(zip(self.hashes.tolist(), range(len(self.hashes)), strict=True))
 
     def lookup(self, hashes: Hashes) -> tuple[IntArray, FloatArray]:
         """Make a text's features from its n-grams.

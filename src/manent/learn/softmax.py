@@ -235,7 +235,7 @@ def _folds(labels: IntArray, folds: int, seed: int) -> IntArray:
 
 
 def _fit_primal(
-    features: Features, labels: IntArray, classes: int, *, penalty: float, epochs: int, seed: int, batch: int = 128
+    features: Features, labels: IntArray, classes: int, *, penalty: float, epochs: int, seed: int, batch: int = 32
 ) -> Softmax:
     """Train in batches. Per-weight step sizes (Adagrad); only the rows of a batch's features are touched."""
     count, (width, depth) = len(labels), (features.sparse.shape[1], features.dense.shape[1])
@@ -249,7 +249,7 @@ def _fit_primal(
     # A feature's penalty is spread over the examples that have it.
     share = penalty / np.maximum(np.bincount(features.sparse.indices, minlength=width), 1).astype(np.float32)
     for epoch in range(epochs):
-        step = 0.7 * (1 - 0.95 * epoch / epochs)
+        step = 0.3 * (1 - 0.95 * epoch / epochs)
         for number in random.permutation(len(batches)).tolist():
             rows, piece = batches[number], pieces[number]
             block, weights = with_bias[rows], sparse.value[piece.columns]

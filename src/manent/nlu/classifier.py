@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manent.learn.calibration import fit_temperature
-from manent.learn.ngrams import NgramTable, build_table, hash_ngrams
+from manent.learn.ngrams import HashedWord, NgramTable, build_table, hash_ngrams, hash_pair, hash_single, hash_word
 from manent.learn.softmax import build_features, fit, out_of_fold, softmax
 from manent.nlu.component import Context, LocalFeaturizer, SparseFeatures, TextFeaturizer
-from manent.nlu.featurizers import dump_table, hash_words, load_table
+from manent.nlu.featurizers import NO_FEATURES, dump_table, hash_words, load_table, normalise
 from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
 from manent.nlu.message import MAX_WORDS, Message
-from manent.nlu.vectors import WordVectors
+from manent.nlu.rows import WordRows
+from manent.nlu.vectors import SIZE, WordVectors
 
 FloatArray = NDArray[np.float32]
 
@@ -79,13 +80,30 @@ class _Pairs(TextFeaturizer):
     def __init__(self, table: NgramTable, smallest: int) -> None:
         self._table = table
         self._smallest = smallest
+        self._places = table.places()
+        self._weights: list[float] = table.weights.tolist()
+        self._word = functools.lru_cache(maxsize=_CACHED_WORDS)(_prepare_word)
 
     @property
     def width(self) -> int:
         return len(self._table.hashes)
 
     def text_features(self, message: Message) -> SparseFeatures:
-        return self._table.lookup(hash_ngrams(hash_words(message, _ORDER), "word", self._smallest, 2))
+        words = [self._word(word) for word in message.lowered[:MAX_WORDS]]
+        hashes = [hash_single(word) for word in words] if self._smallest == 1 else []
+        hashes += map(hash_pair, words, words[1:])
+        places = self._places
+        known = [places[key] for key in hashes if key in places]
+        if not known:
+            return NO_FEATURES
+        values = [self._weights[place] for place in known]
+        square = sum(value * value for value in values) + (len(hashes) - len(known)) * self._table.unknown**2
+        norm = 1.0 / math.sqrt(square)
+        return np.array(known), np.array([value * norm for value in values], np.float32)
+
+
+def _prepare_word(word: str) -> HashedWord:
+    return hash_word(normalise(word))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,35 +156,43 @@ class TextClassifier:
                 self._local.append((featurizer, weights))
             else:
                 self._others.append((featurizer, weights))
-        self._word = functools.lru_cache(maxsize=_CACHED_WORDS)(self._score_word)
-        for word in meta.frequent:
-            self._word(word)
+        # A word's row: its scores by each local featurizer and by its meaning, what these are to be divided by for the
+        # whole text (squares of norms), and the vector, of which the text's norm is made.
+        self._blocks = len(self._local) + (self._vectors is not None)
+        self._scored = self._blocks * len(self._bias)
+        self._normed = self._scored + len(self._local)
+        width = self._normed + (SIZE if self._vectors is not None else 0)
+        self._rows = WordRows(width, self._describe, first=meta.frequent)
 
     def chances(self, message: Message) -> FloatArray:
         """Return the probability of every label; what is missing from 1 is the chance that it is none of them."""
         words = message.words[:MAX_WORDS]
-        scores = self._bias.copy()
-        if words and self._local:
-            found = [self._word(word) for word in words]
-            squares = map(sum, zip(*[squares for _, squares in found], strict=True))
-            norms = np.array([1.0 / (math.sqrt(square) or 1.0) for square in squares], np.float32)
-            scores += norms @ np.add.reduce([rows for rows, _ in found])
+        scores = self._bias
+        if words and self._blocks:
+            total = np.add.reduce(self._rows.take(words))
+            squares = total[self._scored : self._normed].tolist()
+            if self._vectors is not None:
+                vector = total[self._normed :]
+                squares.append(float(vector @ vector))
+            norms = np.array([1.0 / math.sqrt(square) if square > 0 else 0.0 for square in squares], np.float32)
+            scores = scores + norms @ total[: self._scored].reshape(self._blocks, -1)
         for featurizer, weights in self._others:
             indices, values = featurizer.text_features(message)
             if len(indices):
-                scores += values @ weights.take(indices, axis=0)
-        if self._vectors is not None:
-            scores += self._vectors.text(words) @ self._dense
+                scores = scores + values @ weights.take(indices, axis=0)
         return softmax(scores)[: len(self.labels)]
 
-    def _score_word(self, word: str) -> tuple[FloatArray, tuple[float, ...]]:
-        """Score one word by each local featurizer: (featurizers, classes), before any norm, and their squares."""
-        rows, squares = [], []
+    def _describe(self, word: str) -> FloatArray:
+        """Make the row of a word."""
+        parts, squares = [], []
         for featurizer, weights in self._local:
             indices, values, square = featurizer.word_lookup(word)
-            rows.append(values @ weights.take(indices, axis=0))
+            parts.append(values @ weights.take(indices, axis=0))
             squares.append(square)
-        return np.array(rows, np.float32), tuple(squares)
+        if self._vectors is None:
+            return np.concatenate([*parts, np.array(squares, np.float32)])
+        vector = self._vectors.word(word)
+        return np.concatenate([*parts, vector @ self._dense, np.array(squares, np.float32), vector])
 
     def rank(self, chances: FloatArray, length: int) -> list[tuple[str, float]]:
         """Return the most likely labels, best first."""

@@ -59,8 +59,11 @@ class LocalFeaturizer(TextFeaturizer, Protocol):
 class WordFeaturizer(Protocol):
     """A component that describes a token by single words around it; entity extractors ask it once per word."""
 
-    def word_features(self, word: str, offset: int) -> list[str]:
-        """Return features that a word gives to the token that it stands `offset` places from (-2 to 2)."""
+    def word_features(self, word: str) -> list[tuple[str, tuple[int, ...]]]:
+        """Return names of features of a word, each with where the word stands, seen from the tokens that it describes.
+
+        -1: the token after the word; 0: the word itself; only -2 to 2 count.
+        """
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ alone is worked out once per word and kept, so that a parse adds up a few rows o
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,12 +20,12 @@ from manent.nlu.classifier import list_frequent
 from manent.nlu.component import Context, Training
 from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
 from manent.nlu.message import MAX_WORDS, Message
+from manent.nlu.rows import WordRows
 from manent.nlu.spans import OUTSIDE, find_constraints, read_spans, tag_tokens
-from manent.nlu.vectors import SIZE, WordVectors
+from manent.nlu.vectors import SIZE, WordVectors, scale
 
 FloatArray = NDArray[np.float32]
 
-_CACHED_WORDS = 4096
 _OFFSETS = (0, -1, 1, -2, 2)
 _FEW_SENTENCES = 1500
 _MANY_PASSES, _FEW_PASSES = 15, 8
@@ -80,11 +80,12 @@ class EntityExtractor:
         self._context = context
         self._vectors = vectors
         self._tags = labels.names
-        self._word_scores = functools.lru_cache(maxsize=_CACHED_WORDS)(self._score_word)
-        for word in labels.frequent:
-            self._word_scores(word)
-        self._before = [self._score_edge(before=True)] * 2
-        self._after = [self._score_edge(before=False)] * 2
+        # The last row stands for what is not there.
+        self._sparse = np.concatenate([chain.sparse, np.zeros((1, chain.sparse.shape[1]), np.float32)])
+        self._places = _sort_atoms(atoms)
+        width = len(_OFFSETS) * len(labels.names)
+        self._rows = WordRows(width, self._describe, first=labels.frequent if len(labels.names) > 1 else ())
+        self._edges = [self._row(_edge(offset)) for offset in _OFFSETS]
         # The two features of a pair of neighbours, for the second and for the first of them.
         self._pairs = {
             tuple(name[1:].split(" ")): (row, atoms[f">{name[1:]}"])
@@ -100,19 +101,26 @@ class EntityExtractor:
         path = self._decoder.decode(emissions.copy())
         if not any(path):
             return
-        sure = confidences(emissions, self._chain, path).tolist()
+        sure = confidences(emissions, self._chain, path)
         message.entities += self._entities(message, [self._tags[index] for index in path], sure)
 
     def _score(self, message: Message) -> FloatArray:
         words = message.words[:MAX_WORDS]
         count = len(words)
-        # One row per token and two beyond each edge, each with what it says at every offset.
-        scores = np.array([*self._before, *map(self._word_scores, words), *self._after])
-        emissions: FloatArray = scores[2:-2, 0] + scores[1:-3, 1]
-        emissions += scores[3:-1, 2]
-        emissions += scores[:-4, 3]
-        emissions += scores[4:, 4]
-        pairs, weights = self._pairs, self._chain.sparse
+        # What each token says for itself, the one after it, the one before it, and those two places away.
+        said = self._rows.take(words).reshape(count, len(_OFFSETS), -1)
+        edges = self._edges
+        emissions: FloatArray = said[:, 0].copy()
+        emissions[:, 0] -= _EAGERNESS
+        emissions[1:] += said[:-1, 1]
+        emissions[:-1] += said[1:, 2]
+        emissions[2:] += said[:-2, 3]
+        emissions[:-2] += said[2:, 4]
+        emissions[0] += edges[1]
+        emissions[-1] += edges[2]
+        emissions[:2] += edges[3]
+        emissions[-2:] += edges[4]
+        pairs, weights = self._pairs, self._sparse
         lowered = message.lowered
         for place in range(1, count):
             found = pairs.get((lowered[place - 1], lowered[place]))
@@ -126,40 +134,27 @@ class EntityExtractor:
         chances = message.chances
         if chances is not None and len(chances) == self._labels.intents:
             emissions += chances @ self._intent_scores
-        emissions[:, 0] -= _EAGERNESS
         return emissions
 
-    def _score_word(self, word: str) -> FloatArray:
-        """Score what one word says for itself, for the words after and before it…: (offsets, tags)."""
+    def _describe(self, word: str) -> FloatArray:
+        """Make the row of a word: what it says for itself, for the words after and before it…: (offsets * tags,)."""
         size = len(self._tags)
-        scores = np.zeros((len(_OFFSETS), size), np.float32)
-        scores[:3] = (self._vectors.words([word])[0] @ self._meaning).reshape(3, size)
-        places = self._atoms
-        for slot, offset in enumerate(_OFFSETS):
-            known = [places[atom] for atom in _word_atoms(word, offset, context=self._context) if atom in places]
-            if known:
-                scores[slot] += np.add.reduce(self._chain.sparse[known])
+        places = self._places
+        known = [place for name, _ in _describe_word(word, self._context) for place in places.get(name, ())]
+        scores: FloatArray = self._sparse.take(known, axis=0).reshape(-1, len(_OFFSETS) * size).sum(axis=0)
+        scores[: 3 * size] += scale(self._vectors.word(word)) @ self._meaning
         return scores
 
-    def _score_edge(self, *, before: bool) -> FloatArray:
-        """Score what it says that there is no word: before the first one, or after the last."""
-        sides = [offset != 0 and (offset < 0) == before for offset in _OFFSETS]
-        rows = [
-            self._row(_edge(offset)) + np.zeros(len(self._tags), np.float32) if here else np.zeros(len(self._tags))
-            for offset, here in zip(_OFFSETS, sides, strict=True)
-        ]
-        return np.array(rows, np.float32)
-
-    def _row(self, name: str) -> FloatArray | float:
-        place = self._atoms.get(name)
-        return 0.0 if place is None else self._chain.sparse[place]
+    def _row(self, name: str) -> FloatArray:
+        row: FloatArray = self._sparse[self._atoms.get(name, -1)]
+        return row
 
     def _entities(self, message: Message, path: Sequence[str], sure: Sequence[float]) -> list[Json]:
         tokens = message.tokens or []
         entities: list[Json] = []
         for span in read_spans(path, message.text, tokens, self._labels.split):
             start, end = tokens[span.first][0], tokens[span.last - 1][1]
-            confidence = float(np.mean(sure[span.first : span.last]))
+            confidence = sum(sure[span.first : span.last]) / (span.last - span.first)
             for entity, role, group in span.labels:
                 found: Json = {"entity": entity, "start": start, "end": end, "confidence_entity": confidence}
                 if role:
@@ -182,17 +177,37 @@ def _edge(offset: int) -> str:
     return f"{offset}:EDGE"
 
 
-def _word_atoms(word: str, offset: int, *, context: Context) -> list[str]:
-    """Name the features that a word gives to the token that it stands `offset` places from."""
+def _describe_word(word: str, context: Context) -> list[tuple[str, tuple[int, ...]]]:
+    """Name the features of a word, each with where the word stands, seen from the tokens that it describes."""
     low = word.lower()
-    if offset in (-2, 2):
-        return [f"{offset}:w={low}"]
-    atoms = [f"{offset}:w={low}", f"{offset}:S={_shape(word)}", f"{offset}:s3={low[-3:]}", f"{offset}:p3={low[:3]}"]
-    if offset == 0:
-        atoms += [f"0:p2={low[:2]}", f"0:p5={low[:5]}", f"0:s2={low[-2:]}", f"0:s4={low[-4:]}"]
+    features = [
+        (f"w={low}", _ALL_PLACES),
+        (f"S={_shape(word)}", _NEAR),
+        (f"s3={low[-3:]}", _NEAR),
+        (f"p3={low[:3]}", _NEAR),
+        (f"p2={low[:2]}", _HERE),
+        (f"p5={low[:5]}", _HERE),
+        (f"s2={low[-2:]}", _HERE),
+        (f"s4={low[-4:]}", _HERE),
+    ]
     for featurizer in context.word_featurizers.values():
-        atoms += featurizer.word_features(word, offset)
-    return atoms
+        features += featurizer.word_features(word)
+    return features
+
+
+_ALL_PLACES, _NEAR, _HERE = _OFFSETS, _OFFSETS[:3], _OFFSETS[:1]
+
+
+def _sort_atoms(atoms: Mapping[str, int]) -> dict[str, list[int]]:
+    """Return by a word's feature its atoms' rows for every offset, -1 for none."""
+    slots = {str(offset): slot for slot, offset in enumerate(_OFFSETS)}
+    found: dict[str, list[int]] = {}
+    for atom, row in atoms.items():
+        offset, _, name = atom.partition(":")
+        slot = slots.get(offset)
+        if slot is not None:
+            found.setdefault(name, [-1] * len(_OFFSETS))[slot] = row
+    return found
 
 
 def _shape(word: str) -> str:
@@ -203,18 +218,29 @@ def _shape(word: str) -> str:
     return _repeated.sub(r"\1", "".join(kinds))
 
 
-def _message_atoms(message: Message, context: Context, describe: Callable[[str, int], list[str]]) -> list[list[str]]:
-    """Name all features of all tokens, for training: the same that `EntityExtractor` adds up."""
-    words = message.words
-    count = len(words)
-    lowered = [word.lower() for word in words]
+def _message_atoms(
+    message: Message, context: Context, describe: Callable[[str], Sequence[tuple[str, ...]]]
+) -> list[list[str]]:
+    """Name all features of all tokens, for training: the same that `EntityExtractor` adds up.
+
+    Args:
+        message: an example.
+        context: its token featurizers.
+        describe: names a word's features, for each of `_OFFSETS`.
+    """
+    count = len(message.words)
+    lowered = message.lowered
+    described = [describe(word) for word in message.words]
     featurizers = [featurizer.token_features(message) for featurizer in context.token_featurizers.values()]
     rows = []
     for place in range(count):
         atoms: list[str] = []
-        for offset in _OFFSETS:
+        for slot, offset in enumerate(_OFFSETS):
             there = place + offset
-            atoms += describe(words[there], offset) if 0 <= there < count else [_edge(offset)]
+            if 0 <= there < count:
+                atoms += described[there][slot]
+            else:
+                atoms.append(_edge(offset))
         if place:
             atoms.append(f"<{lowered[place - 1]} {lowered[place]}")
         if place + 1 < count:
@@ -223,6 +249,11 @@ def _message_atoms(message: Message, context: Context, describe: Callable[[str, 
             atoms += features[place]
         rows.append(atoms)
     return rows
+
+
+def _word_atoms(word: str, context: Context) -> list[tuple[str, ...]]:
+    features = _describe_word(word, context)
+    return [tuple(f"{offset}:{name}" for name, offsets in features if offset in offsets) for offset in _OFFSETS]
 
 
 def _stack_vectors(messages: Sequence[Message], vectors: WordVectors, chances: FloatArray) -> FloatArray:

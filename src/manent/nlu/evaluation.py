@@ -12,6 +12,7 @@ from typing import Any
 
 from manent.core.events import Json
 from manent.core.training_data import Example, NluData
+from manent.learn import scores
 from manent.nlu.fallback import FALLBACK_INTENT
 
 Parse = Callable[[str], Json]
@@ -47,42 +48,9 @@ def judge(examples: Sequence[Example], parse: Parse) -> list[Judged]:
     return [Judged(example=example, result=parse(example.text)) for example in examples]
 
 
-def report_labels(pairs: Sequence[tuple[str, str]]) -> Json:
-    """Score predictions of one label each.
-
-    Args:
-        pairs: (right, predicted) labels.
-
-    Returns:
-        Per label `precision, recall, f1-score, support, confused_with`, and `accuracy`, `macro avg`, `weighted avg`,
-        in the form of scikit-learn's `classification_report(output_dict=True)`.
-    """
-    labels = sorted({label for pair in pairs for label in pair if label})
-    confused: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    hits: dict[str, int] = defaultdict(int)
-    there: dict[str, int] = defaultdict(int)
-    said: dict[str, int] = defaultdict(int)
-    for right, predicted in pairs:
-        there[right] += 1
-        said[predicted] += 1
-        if right == predicted:
-            hits[right] += 1
-        else:
-            confused[right][predicted] += 1
-    report: Json = {}
-    for label in labels:
-        others = sorted(confused[label].items(), key=lambda item: (-item[1], item[0]))
-        report[label] = {**_scores(hits[label], said[label], there[label]), "confused_with": dict(others[:5])}
-    scored = [report[label] for label in labels]
-    report["accuracy"] = sum(hits.values()) / len(pairs) if pairs else 0.0
-    report["macro avg"] = _average(scored, [1] * len(scored), len(pairs))
-    report["weighted avg"] = _average(scored, [score["support"] for score in scored], len(pairs))
-    return report
-
-
 def report_intents(judged: Sequence[Judged]) -> Json:
-    """Score the intents; see `report_labels`."""
-    return report_labels([(item.intent, item.predicted) for item in judged if item.intent])
+    """Score the intents; see `learn.scores.report_labels`."""
+    return scores.report_labels([(item.intent, item.predicted) for item in judged if item.intent])
 
 
 def report_responses(judged: Sequence[Judged]) -> Json:
@@ -90,7 +58,7 @@ def report_responses(judged: Sequence[Judged]) -> Json:
     pairs = [
         (item.example.intent, _selected(item.result, item.intent)) for item in judged if "/" in item.example.intent
     ]
-    return report_labels(pairs) if pairs else {}
+    return scores.report_labels(pairs) if pairs else {}
 
 
 def list_intents(judged: Sequence[Judged], *, right: bool) -> list[Json]:
@@ -131,7 +99,8 @@ def report_entities(judged: Sequence[Judged], extractor: str) -> Json:
     """Score one extractor's entities token by token, as Rasa's `<Extractor>_report.json` does.
 
     Returns:
-        See `report_labels`, with `micro avg` over the entities instead of `accuracy`; `confused_with` counts tokens.
+        See `learn.scores.report_labels`, with `micro avg` over the entities instead of `accuracy`;
+        `confused_with` counts tokens.
     """
     pairs: list[tuple[str, str]] = []
     for item in judged:
@@ -140,7 +109,7 @@ def report_entities(judged: Sequence[Judged], extractor: str) -> Json:
             right = next((_label(e) for e in item.example.entities if e.start < end and e.end > start), NO_ENTITY)
             predicted = next((_name(e) for e in entities if e["start"] < end and e["end"] > start), NO_ENTITY)
             pairs.append((right, predicted))
-    report = report_labels([pair for pair in pairs if pair != (NO_ENTITY, NO_ENTITY)])
+    report = scores.report_labels([pair for pair in pairs if pair != (NO_ENTITY, NO_ENTITY)])
     none = report.pop(NO_ENTITY, None)
     del report["accuracy"], none
     labels = [name for name in report if not name.endswith(" avg")]
@@ -150,9 +119,9 @@ def report_entities(judged: Sequence[Judged], extractor: str) -> Json:
     scored = [report[name] for name in labels]
     return {
         **{name: report[name] for name in labels},
-        "micro avg": _scores(hits, said, there),
-        "macro avg": _average(scored, [1] * len(scored), there),
-        "weighted avg": _average(scored, [score["support"] for score in scored], there),
+        "micro avg": scores.score(hits, said, there),
+        "macro avg": scores.average(scored, [1] * len(scored), there),
+        "weighted avg": scores.average(scored, [score["support"] for score in scored], there),
     }
 
 
@@ -165,7 +134,7 @@ def score_spans(judged: Sequence[Judged]) -> Json:
         hits += len(right & found)
         said += len(found)
         there += len(right)
-    return _scores(hits, said, there)
+    return scores.score(hits, said, there)
 
 
 def list_entities(judged: Sequence[Judged], extractor: str, *, right: bool) -> list[Json]:
@@ -189,13 +158,7 @@ def list_entities(judged: Sequence[Judged], extractor: str, *, right: bool) -> l
 
 def count_confusions(judged: Sequence[Judged]) -> tuple[list[str], list[list[int]]]:
     """Return the labels of the confusion matrix and its counts, a row per right intent."""
-    labels = sorted({label for item in judged for label in (item.intent, item.predicted) if label})
-    place = {label: index for index, label in enumerate(labels)}
-    counts = [[0] * len(labels) for _ in labels]
-    for item in judged:
-        if item.intent and item.predicted:
-            counts[place[item.intent]][place[item.predicted]] += 1
-    return labels, counts
+    return scores.count_confusions([(item.intent, item.predicted) for item in judged])
 
 
 def split_confidences(judged: Sequence[Judged]) -> tuple[list[float], list[float]]:
@@ -278,19 +241,3 @@ def _name(entity: Json) -> str:
 
 def _join(entity: str, role: str | None, group: str | None) -> str:
     return entity + (f"#{role}" if role else "") + (f"#{group}" if group else "")
-
-
-def _scores(hits: int, said: int, there: int) -> Json:
-    precision, recall = hits / said if said else 0.0, hits / there if there else 0.0
-    total = precision + recall
-    f1 = 2 * precision * recall / total if total else 0.0
-    return {"precision": precision, "recall": recall, "f1-score": f1, "support": there}
-
-
-def _average(scores: Sequence[Json], weights: Sequence[int], support: int) -> Json:
-    total = sum(weights)
-    found = {
-        key: sum(score[key] * weight for score, weight in zip(scores, weights, strict=True)) / total if total else 0.0
-        for key in ("precision", "recall", "f1-score")
-    }
-    return {**found, "support": support}

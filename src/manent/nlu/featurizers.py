@@ -1,6 +1,5 @@
 """Featurizers: what classifiers and extractors see of a text. They are asked when needed, never run ahead."""
 
-import functools
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -10,7 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manent.core.events import Json
-from manent.learn.ngrams import HashedText, NgramTable, build_table, hash_ngrams, hash_text, join_words
+from manent.learn.ngrams import (
+    HashedText,
+    NgramTable,
+    build_table,
+    hash_inside,
+    hash_ngrams,
+    hash_single,
+    hash_text,
+    hash_word,
+    join_words,
+)
 from manent.nlu.component import Component, Context, Kind, SparseFeatures, Training
 from manent.nlu.files import Files, dump_arrays, load_arrays
 from manent.nlu.message import Message
@@ -19,6 +28,9 @@ _NUMBER = "0"
 """Stands for every word of digits."""
 
 _digits = re.compile(r"\d")
+
+NO_FEATURES: SparseFeatures = (np.zeros(0, np.int64), np.zeros(0, np.float32))
+"""Of a text in which nothing is known."""
 
 
 class CountVectors:
@@ -29,6 +41,7 @@ class CountVectors:
         self._analyzer = options["analyzer"]
         self._sizes = int(options["min_ngram"]), int(options["max_ngram"])
         self._table = table
+        self._places = table.places() if self.is_local else {}
 
     @property
     def width(self) -> int:
@@ -48,17 +61,16 @@ class CountVectors:
         if self._options["lowercase"]:
             word = word.lower()
         word = normalise(word, strip_accents=self._options["strip_accents"])
-        return self._table.find(hash_ngrams(_hash_word(word), self._analyzer, *self._sizes))
+        hashes = [hash_single(hash_word(word))] if self._analyzer == "word" else hash_inside(word, *self._sizes)
+        places = self._places
+        found = np.array([places[key] for key in hashes if key in places], np.int64)
+        values = self._table.weights.take(found)
+        return found, values, float(values @ values) + (len(hashes) - len(found)) * self._table.unknown**2
 
     def text_features(self, message: Message) -> SparseFeatures:
         """Look the text's n-grams up."""
         hashes = hash_ngrams(hash_words(message, self._options), self._analyzer, *self._sizes)
         return self._table.lookup(hashes)
-
-
-@functools.lru_cache(maxsize=64)  # the featurizers of a pipeline ask one after another
-def _hash_word(word: str) -> HashedText:
-    return hash_text(join_words((word,)))
 
 
 def hash_words(message: Message, options: Json) -> HashedText:
@@ -126,17 +138,17 @@ class LexicalFeatures:
 
     def __init__(self, windows: Sequence[Sequence[str]]) -> None:
         middle = len(windows) // 2
-        self._windows = {
-            place - middle: [name for name in names if name in _PROPERTIES] for place, names in enumerate(windows)
+        self._places = {
+            name: tuple(place - middle for place, names in enumerate(windows) if name in names) for name in _PROPERTIES
         }
 
     def process(self, message: Message) -> None:
         """Nothing ahead of time."""
 
-    def word_features(self, word: str, offset: int) -> list[str]:
-        """Name the properties of a word that stands `offset` places from the token that they describe."""
-        values = ((name, _PROPERTIES[name](word)) for name in self._windows.get(offset, ()))
-        return [f"{offset}:{name}={value}" for name, value in values if value]
+    def word_features(self, word: str) -> list[tuple[str, tuple[int, ...]]]:
+        """Name the properties of a word, each with the places of the tokens that it describes; see `WordFeaturizer`."""
+        values = ((name, places, _PROPERTIES[name](word)) for name, places in self._places.items() if places)
+        return [(f"{name}={value}", places) for name, places, value in values if value]
 
 
 _PROPERTIES: dict[str, Callable[[str], object]] = {

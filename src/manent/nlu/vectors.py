@@ -55,11 +55,11 @@ class WordVectors:
     def text(self, words: Sequence[str]) -> FloatArray:
         """Return the mean of the pieces of all words, scaled to norm 1; zeros when nothing is known: (256,)."""
         total = np.add.reduce([self.word(word) for word in words]) if words else _ZEROS
-        return _unit(total)
+        return scale(total)
 
     def words(self, words: Sequence[str]) -> FloatArray:
         """Return each word's vector, scaled to norm 1: (words, 256)."""
-        return np.array([_unit(self.word(word)) for word in words], np.float32).reshape(len(words), SIZE)
+        return np.array([scale(self.word(word)) for word in words], np.float32).reshape(len(words), SIZE)
 
     def vocabulary(self) -> tuple[list[str], list[str]]:
         """List whole words that the tokenizer knows: those in plain Latin letters, and those with other letters."""
@@ -91,7 +91,8 @@ def _give_memory_back() -> None:
         trim(0)
 
 
-def _unit(vector: FloatArray) -> FloatArray:
+def scale(vector: FloatArray) -> FloatArray:
+    """Scale a vector to norm 1; zeros stay."""
     norm = float(vector @ vector) ** 0.5
     return vector / np.float32(norm) if norm else vector
 
