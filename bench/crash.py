@@ -26,8 +26,8 @@ from typing import Any
 
 import aiohttp
 from crash_client import Plain, Tab, Visitor
-from crash_judge import Verdict, judge_ledger, judge_plain, judge_visitor
-from mutant import MUTATIONS
+from crash_judge import Verdict, judge_keys, judge_ledger, judge_plain, judge_visitor, read_ledger
+from mutant import CAUGHT_AS, MUTATIONS
 from project import copy_of_counter
 from servers import free_port
 
@@ -81,7 +81,7 @@ async def trial(options: argparse.Namespace, mutation: str | None) -> Verdict:
             verdict = await _talk_and_kill(options, fleet)
         finally:
             fleet.stop()
-        judge_ledger(verdict, fleet.project / "ledger", fleet.kills)
+        judge_ledger(verdict, read_ledger(fleet.project / "ledger"), fleet.kills)
         verdict.seen["kills"] = len(fleet.kills)
         if options.keep_log:
             shutil.copy(fleet.project / "server.log", options.keep_log)
@@ -100,10 +100,10 @@ async def _talk_and_kill(options: argparse.Namespace, fleet: Fleet) -> Verdict:
         plain = [Plain(http, fleet.urls, uuid.uuid4().hex, random.Random(rng.random())) for _ in range(options.plain)]
         until = time.time() + options.kills * options.every
         talking = [
-            asyncio.create_task(visitor.live(until, 0.01 if number % 4 == 3 else 0.0))
+            asyncio.create_task(visitor.live(until, 0.02 if number % 4 == 3 else 0.0))
             for number, visitor in enumerate(visitors)
         ]
-        talking += [asyncio.create_task(page.live(until + 5)) for page in plain]
+        talking += [asyncio.create_task(page.live(until)) for page in plain]
         for number in range(options.kills):
             await asyncio.sleep(options.every * (0.5 + rng.random()))
             fleet.kill(rng.choice(fleet.ports))
@@ -112,6 +112,7 @@ async def _talk_and_kill(options: argparse.Namespace, fleet: Fleet) -> Verdict:
         await _all_up(http, fleet)
         await asyncio.wait(talking, timeout=90)
         verdict = Verdict()
+        ledger = read_ledger(fleet.project / "ledger")
         for task in talking:
             if not task.done():
                 verdict.add("unanswered", "a visitor still waits for an acknowledgement")
@@ -122,6 +123,7 @@ async def _talk_and_kill(options: argparse.Namespace, fleet: Fleet) -> Verdict:
         for visitor in visitors:
             history, epoch = await _history(visitor.speaker)
             judge_visitor(verdict, visitor, history, epoch)
+            judge_keys(verdict, ledger, history, epoch)
         for page in plain:
             tab = Tab(http, fleet.urls, page.session_id, rng)
             await asyncio.wait_for(tab.joined.wait(), 20)
@@ -162,7 +164,7 @@ async def _all_up(http: aiohttp.ClientSession, fleet: Fleet) -> None:
 
 
 def main() -> None:
-    """Run and print; status 1 when a guarantee was broken, or a mutation was not noticed."""
+    """Run and print; status 1 when a guarantee was broken, or a mutation was not caught by the name it goes by."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--every", type=float, default=1.5, help="seconds between kills, on average")
@@ -183,7 +185,12 @@ def main() -> None:
             print(f"  VIOLATION {name}: {count}, for example {verdict.examples[name]}")
         if not verdict.violations:
             print("  no violation")
-        wrong |= bool(verdict.violations) != bool(mutation)
+        if mutation is None:
+            wrong |= bool(verdict.violations)
+        else:
+            caught = verdict.violations[CAUGHT_AS[mutation]] > 0
+            print(f"  {mutation}: {'caught' if caught else 'NOT CAUGHT'} as {CAUGHT_AS[mutation]!r}")
+            wrong |= not caught
     sys.exit(1 if wrong else 0)
 
 

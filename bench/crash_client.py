@@ -2,7 +2,8 @@
 
 They share no code with the product or its client. A `Visitor` has one conversation, one tab that speaks and one
 that only listens; each tab reconnects to any server that answers, and asks for what comes after its cursor. What went
-over the wire is kept in `record`, from which `crash_judge.py` judges.
+over the wire is kept frame by frame in `record`, from which `crash_judge.py` judges; what the clients themselves make
+of it only keeps them talking.
 """
 
 import asyncio
@@ -22,13 +23,11 @@ REPLY_PARTS = {"hello": 1, "tale": 3, "count": 1}
 
 
 @dataclass(slots=True)
-class Record:
-    """One thing that happened to a tab: `kind` is request, answer, event, refused, lost."""
+class Frame:
+    """What went over the wire: `way` is sent, received, or lost (the connection; then without text)."""
 
-    at: float
-    kind: str
-    name: str
-    data: Any
+    way: str
+    text: str = ""
 
 
 @dataclass(slots=True)
@@ -48,7 +47,7 @@ class Tab:
 
     def __init__(self, http: aiohttp.ClientSession, urls: Sequence[str], session_id: str, rng: random.Random) -> None:
         self.http, self.urls, self.session_id, self.rng = http, urls, session_id, rng
-        self.record: list[Record] = []
+        self.record: list[Frame] = []
         self.epoch: str | None = None
         self.cursor = 0
         self.joined = asyncio.Event()
@@ -65,9 +64,10 @@ class Tab:
             raise ConnectionError("not connected")
         number, self._numbers = self._numbers, self._numbers + 1
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        self.record.append(Record(time.time(), "request", name, payload))
+        frame = f"42{number}{json.dumps([name, payload])}"
+        self.record.append(Frame("sent", frame))
         try:
-            await self._socket.send_str(f"42{number}{json.dumps([name, payload])}")
+            await self._socket.send_str(frame)
             async with asyncio.timeout(timeout_s):
                 return await answer
         except (TimeoutError, OSError, RuntimeError) as error:
@@ -88,7 +88,7 @@ class Tab:
                 async with self.http.ws_connect(url, timeout=aiohttp.ClientWSTimeout(ws_close=1.0)) as socket:
                     self._socket = socket
                     await self._listen(socket)
-            self.record.append(Record(time.time(), "lost", "", None))
+            self.record.append(Frame("lost"))
             self.joined.clear()
             self._socket = None
             for answer in self._answers.values():
@@ -103,6 +103,7 @@ class Tab:
             frame = message.data
             if not isinstance(frame, str):
                 continue
+            self.record.append(Frame("received", frame))
             if frame.startswith("0"):
                 await socket.send_str("40")
             elif frame.startswith("40"):
@@ -131,7 +132,6 @@ class Tab:
         waiting = self._answers.get(number)
         if isinstance(answer, dict) and "messages" in answer and "epoch" in answer:
             self._joined(answer)
-        self.record.append(Record(time.time(), "answer", "", answer))
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
 
@@ -143,7 +143,6 @@ class Tab:
         self.joined.set()
 
     def _event(self, name: str, data: Any) -> None:
-        self.record.append(Record(time.time(), "event", name, data))
         if name == "session_changed":
             self.epoch, self.cursor = None, 0
             self._again = asyncio.create_task(self.join())
@@ -225,19 +224,20 @@ class Plain:
     session_id: str
     rng: random.Random
     sent: list[Sent] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
+    record: list[Frame] = field(default_factory=list)
 
-    async def live(self, until: float) -> None:
-        """Talk until the time is over."""
+    async def live(self, until: float, listen_s: float = 6.0) -> None:
+        """Talk until the time is over, then listen for the rest."""
         waiting: Sent | None = None
-        while time.time() < until:
+        while time.time() < until + listen_s:
             url = self.rng.choice(self.urls).replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
             with contextlib.suppress(OSError, aiohttp.ClientError, TimeoutError, ConnectionError):
                 async with self.http.ws_connect(url, timeout=aiohttp.ClientWSTimeout(ws_close=1.0)) as socket:
-                    while time.time() < until:
+                    while time.time() < until + listen_s:
                         frame = (await socket.receive(timeout=6)).data
                         if not isinstance(frame, str):
                             break
+                        self.record.append(Frame("received", frame))
                         if frame.startswith("0"):
                             await socket.send_str("40")
                         elif frame.startswith("40"):
@@ -245,20 +245,16 @@ class Plain:
                             await socket.send_str(f"42{request}")
                         elif frame == "2":
                             await socket.send_str("3")
-                        elif frame.startswith('42["bot_uttered"'):
-                            self.texts.append(json.loads(frame[2:])[1].get("text", ""))
                         elif frame.startswith(('42["session_confirm"', "43")):
                             if frame.startswith("43") and waiting is not None and frame.endswith("[]"):
                                 waiting.seq = 1
                                 waiting = None
                                 await asyncio.sleep(self.rng.random() * 0.15)
-                            if waiting is None:
+                            if waiting is None and time.time() < until:
                                 waiting = Sent(uuid.uuid4().hex, self.rng.choice(list(REPLY_PARTS)), None)
                                 self.sent.append(waiting)
-                            body = {
-                                "session_id": self.session_id,
-                                "message": waiting.text,
-                                "message_id": waiting.message_id,
-                            }
-                            await socket.send_str(f"421{json.dumps(['user_uttered', body])}")
+                            if waiting is not None:
+                                body = {"session_id": self.session_id, "message": waiting.text}
+                                request = ["user_uttered", {**body, "message_id": waiting.message_id}]
+                                await socket.send_str(f"421{json.dumps(request)}")
             await asyncio.sleep(0.1)

@@ -13,6 +13,8 @@ from manent.channels import socketio
 from manent.cli.main import main
 from manent.core.log import Append, LogEntry
 from manent.runtime import conversation, conversations, sessions, view
+from manent.runtime.numbering import Numbering
+from manent.runtime.ticket import Occasion
 from manent.stores import sqlite
 
 
@@ -35,13 +37,12 @@ def emit_before_commit() -> None:
     """Show the visitor what is not stored yet."""
     commit = conversation.Conversation.commit
 
-    async def early(self: conversation.Conversation, events: Sequence[Any], **options: Any) -> list[LogEntry]:
-        assert self.head is not None
-        assert self.tracker is not None
-        numbering = conversation._Numbering(self.head, self.tracker, options.get("ticket"), show_user=False)
-        self.publish([entry for entry in map(numbering.entry, events) if entry.view is not None])
+    async def early(self: conversation.Conversation, events: Sequence[Any], occasion: Occasion, **options: Any) -> None:
+        head, tracker = await self.record.load()
+        entries = Numbering(head, tracker, occasion.ticket).entries(events)
+        self.publish([entry for entry in entries if entry.view is not None])
         await asyncio.sleep(0.03)
-        return await commit(self, events, **options)
+        await commit(self, events, occasion, **options)
 
     conversation.Conversation.commit = early  # type: ignore[method-assign]
 
@@ -62,7 +63,7 @@ def cursor_off_by_one() -> None:
 
     async def early(self: sessions.Sessions, sender_id: str, cursor: Any, limit: int) -> Any:
         if cursor is not None:
-            cursor = (cursor[0], max(0, cursor[1] - 2))
+            cursor = (cursor[0], max(0, cursor[1] - 1))
         return await read(self, sender_id, cursor, limit)
 
     sessions.Sessions._read = early  # type: ignore[method-assign]
@@ -95,6 +96,16 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "part-dropped": part_dropped,
     "lease-ignored": lease_ignored,
 }
+
+CAUGHT_AS = {
+    "ack-before-commit": "acknowledged, then lost",
+    "emit-before-commit": "delivered, then gone",
+    "no-dedupe": "accepted twice",
+    "cursor-off-by-one": "delivered twice",
+    "part-dropped": "part missing",
+    "lease-ignored": "action run twice without a crash",
+}
+"""Which violation each mutation must be noticed by, whatever else it brings about."""
 
 
 if __name__ == "__main__":
