@@ -8,7 +8,7 @@ import difflib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from manent import __version__
@@ -39,6 +39,8 @@ COMMANDS = (
     Command("run actions", "manent.cli.run_actions:run_actions", "Serve the project's custom actions."),
     Command("shell", "manent.cli.shell:shell", "Talk to the assistant on the terminal."),
     Command("shell nlu", "manent.cli.shell:shell_nlu", "See what it understands of what you type."),
+    Command("test", "manent.cli.score_stories:score_all", "Play the test stories, and score the understanding."),
+    Command("test core", "manent.cli.score_stories:score_core", "Play the test stories."),
     Command("test nlu", "manent.cli.score_nlu:score_nlu", "Score a model's understanding on annotated examples."),
     Command("data validate", "manent.cli.data_validate:data_validate", "Check the project's files."),
     Command("data migrate", "manent.cli.data_migrate:data_migrate", "Write a project of format 2.0 in format 3.1."),
@@ -51,9 +53,6 @@ COMMANDS = (
     Command("db backup", "manent.cli.db:db_backup", "Copy the store while it is in use."),
 )
 """Every command there is, in the order of the help."""
-
-MANY_VALUES = frozenset({"--cors", "--data", "--nlu", "--stories", "-s", "-u"})
-"""Options that take all values up to the next option, as in `--data one two`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,21 +102,28 @@ def call(command: Command, arguments: Sequence[str]) -> int:
 
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(context_settings={"help_option_names": ["-h", "--help"]})(function)
+    options = typer.main.get_command(app).params
+    lists = {name for option in options if getattr(option, "multiple", False) for name in option.opts}
     try:
-        result = app(args=spread(arguments), prog_name=f"manent {command.name}")
+        result = app(args=spread(arguments, lists), prog_name=f"manent {command.name}")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
     return result if isinstance(result, int) else 0
 
 
-def spread(arguments: Sequence[str]) -> list[str]:
-    """Repeat an option before each of its values: `--data one two` is `--data one --data two`, as Rasa reads it."""
+def spread(arguments: Sequence[str], lists: Collection[str]) -> list[str]:
+    """Repeat an option before each of its values: `--data one two` is `--data one --data two`, as Rasa reads it.
+
+    Args:
+        arguments: as typed.
+        lists: options that take all values up to the next option.
+    """
     result: list[str] = []
     option = ""
     values = 0
     for argument in arguments:
         if argument.startswith("-") and argument != "-":
-            option, values = (argument if argument in MANY_VALUES else ""), 0
+            option, values = (argument if argument in lists else ""), 0
         elif option:
             values += 1
             if values > 1:

@@ -1,27 +1,51 @@
 """`manent test nlu`: score a model's understanding on annotated examples, with Rasa's reports."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
-from manent.cli.options import MODELS, Config, Domain, Model
+from manent.cli.options import MODELS, Domain, Model
+from manent.cli.results import (
+    RESULTS,
+    NoErrors,
+    NoPlots,
+    Results,
+    Successes,
+    percent,
+    print_table,
+    write_picture,
+    write_report,
+)
 from manent.cli.steps import Steps
 from manent.core.errors import ManentError
 from manent.core.events import Json
+from manent.core.training_data import AssistantConfig, NluData
 from manent.nlu import evaluation
 from manent.nlu.evaluation import Judged
 
 if TYPE_CHECKING:
     from manent.project.reading import Project
 
-Errors = Annotated[bool, typer.Option("--no-errors", help="Don't list what was misunderstood.")]
-Plots = Annotated[bool, typer.Option("--no-plot", help="Draw no pictures.")]
-Successes = Annotated[bool, typer.Option("--successes", help="List what was understood, too.")]
 Examples = Annotated[
     list[Path] | None, typer.Option("-u", "--nlu", metavar="PATH...", help="Annotated examples; default: data.")
 ]
+Configs = Annotated[
+    list[Path] | None,
+    typer.Option("-c", "--config", metavar="FILE...", help="Pipelines to train and compare; default: config.yml."),
+]
+CrossValidation = Annotated[
+    bool, typer.Option("--cross-validation", help="Train on parts of the data and score on the others.")
+]
+Folds = Annotated[int, typer.Option("-f", "--folds", min=2, help="How many parts.")]
+Runs = Annotated[int, typer.Option("-r", "--runs", min=1, help="When comparing: how often to train each.")]
+Percentages = Annotated[
+    list[int] | None,
+    typer.Option("-p", "--percentages", metavar="N...", min=0, max=99, help="… and without how much of the data."),
+]
+_TEST_SHARE = 0.2
+"""Part of the data that a comparison is scored on, when there is no other."""
 
 
 def score_nlu(
@@ -29,49 +53,124 @@ def score_nlu(
     nlu: Examples = None,
     model: Model = MODELS,
     domain: Domain = None,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to put the reports.")] = Path("results"),
+    config: Configs = None,
+    out: Results = RESULTS,
     successes: Successes = False,
-    no_errors: Errors = False,
-    no_plot: Plots = False,
-    config: Config = None,
-    cross_validation: Annotated[
-        bool, typer.Option("--cross-validation", help="Train and score on parts of the data instead.")
-    ] = False,
-    folds: Annotated[int, typer.Option("-f", "--folds", min=2, help="How many parts.")] = 5,
+    no_errors: NoErrors = False,
+    no_plot: NoPlots = False,
+    cross_validation: CrossValidation = False,
+    folds: Folds = 5,
+    runs: Runs = 3,
+    percentages: Percentages = None,
 ) -> None:
-    """Score the understanding of messages: reports as JSON, lists of what went wrong, a confusion matrix."""
+    """Score the understanding of messages: reports as JSON, lists of what went wrong, a confusion matrix.
+
+    Scores a model; with --cross-validation, or with several --config, the pipelines of these files instead.
+    """
     from manent.project.reading import read_project
 
-    project = read_project(Path(), domain=domain, data=nlu, config=config)
+    configs: list[Path | None] = list(config) if config else [None]
+    project = read_project(Path(), domain=domain, data=nlu, config=configs[0])
     if not project.nlu.examples:
         raise ManentError("test.no_examples", "there are no annotated examples; name some with --nlu")
-    if cross_validation:
-        subject, judged = f"{folds} folds", _cross_validate(project, folds)
-    else:
-        from manent.server.loading import load_assistant
+    if len(configs) > 1 and not cross_validation:
+        others = [read_project(Path(), domain=domain, data=nlu, config=path) for path in configs[1:]]
+        names = {str(path): each.config for path, each in zip(configs, [project, *others], strict=True)}
+        _compare(project, names, out, runs=runs, percentages=percentages or [0, 25, 50, 75], plots=not no_plot)
+        return
+    rows = []
+    for path in configs:
+        if cross_validation:
+            each = project if path is configs[0] else read_project(Path(), domain=domain, data=nlu, config=path)
+            subject = str(path or "config.yml")
+            parts = list(_cross_validate(each, folds))
+        else:
+            from manent.server.loading import load_assistant
 
-        assistant = load_assistant(model)
-        subject, judged = assistant.file, evaluation.judge(project.nlu.examples, assistant.pipeline.parse)
-    out.mkdir(parents=True, exist_ok=True)
-    for name, report in _reports(judged, successes=successes, errors=not no_errors).items():
-        (out / name).write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
-    if not no_plot:
-        _draw(judged, out)
-    print(_summary(judged, subject, out))
+            assistant = load_assistant(model)
+            subject = assistant.file
+            parts = [evaluation.judge(project.nlu.examples, assistant.pipeline.parse)]
+        judged = [item for part in parts for item in part]
+        folder = out / path.stem if path is not None and len(configs) > 1 else out
+        _write(judged, folder, successes=successes, errors=not no_errors, plots=not no_plot)
+        rows.append(_row(subject, judged, parts))
+    print_table(
+        ("model" if not cross_validation else "pipeline", "examples", "intents", "entities F1", "answers"), rows
+    )
+    print(f"Reports are in {out}/")
 
 
-def _cross_validate(project: "Project", folds: int) -> list[Judged]:
-    """Judge every example by a pipeline that was trained without it."""
-    from manent.nlu.pipeline import load_pipeline
-    from manent.nlu.training import train_pipeline
-
-    judged: list[Judged] = []
+def _cross_validate(project: "Project", folds: int) -> Iterator[list[Judged]]:
+    """Judge every example by a pipeline that was trained without it; yield a list for each fold."""
     with Steps() as steps:
         for number, (known, unknown) in enumerate(evaluation.make_folds(project.nlu, folds, seed=0), start=1):
             steps.show(f"Fold {number} of {folds}")
-            pipeline = load_pipeline(train_pipeline(project.config, known, project.domain), project.domain)
-            judged += evaluation.judge(unknown.examples, pipeline.parse)
-    return judged
+            yield _train_and_judge(project, project.config, known, unknown)
+
+
+def _train_and_judge(project: "Project", config: AssistantConfig, known: NluData, unknown: NluData) -> list[Judged]:
+    from manent.nlu.pipeline import load_pipeline
+    from manent.nlu.training import train_pipeline
+
+    pipeline = load_pipeline(train_pipeline(config, known, project.domain), project.domain)
+    return evaluation.judge(unknown.examples, pipeline.parse)
+
+
+def _compare(
+    project: "Project",
+    configs: dict[str, AssistantConfig],
+    out: Path,
+    *,
+    runs: int,
+    percentages: list[int],
+    plots: bool,
+) -> None:
+    """Train every pipeline several times, each time without some of the data, and score all on the same examples."""
+    found: dict[str, dict[int, list[list[Judged]]]] = {name: {} for name in configs}
+    sizes: dict[int, int] = {}
+    with Steps() as steps:
+        for run in range(runs):
+            rest, unknown = evaluation.split_data(project.nlu, fraction=1 - _TEST_SHARE, seed=run)
+            for left_out in percentages:
+                known = _without(rest, left_out, seed=run)
+                sizes[left_out] = len(known.examples)
+                for name, config in configs.items():
+                    steps.show(f"Run {run + 1} of {runs}: {name} without {left_out} % of the data")
+                    judged = _train_and_judge(project, config, known, unknown)
+                    found[name].setdefault(left_out, []).append(judged)
+                    folder = out / f"run_{run + 1}" / f"{left_out}%_exclusion" / Path(name).stem
+                    _write(judged, folder, successes=False, errors=True, plots=plots)
+    scores = {
+        name: {str(left_out): [_f1(judged) for judged in judgements] for left_out, judgements in by_share.items()}
+        for name, by_share in found.items()
+    }
+    write_report(out, "results.json", {name: list(by_share.values()) for name, by_share in scores.items()})
+    rows = [
+        (f"{name} on {sizes[left_out]} examples", *_row("", [item for part in parts for item in part], parts)[1:])
+        for name, by_share in found.items()
+        for left_out, parts in by_share.items()
+    ]
+    print_table(("pipeline", "examples", "intents", "entities F1", "answers"), rows)
+    print(f"Reports are in {out}/")
+
+
+def _without(data: NluData, percentage: int, *, seed: int) -> NluData:
+    """Leave out that much of the data."""
+    if percentage == 0:
+        return data
+    return evaluation.split_data(data, fraction=1 - percentage / 100, seed=seed)[0]
+
+
+def _f1(judged: list[Judged]) -> float:
+    report: Json = evaluation.report_intents(judged)
+    return float(report["weighted avg"]["f1-score"])
+
+
+def _write(judged: list[Judged], out: Path, *, successes: bool, errors: bool, plots: bool) -> None:
+    for name, report in _reports(judged, successes=successes, errors=errors).items():
+        write_report(out, name, report)
+    if plots:
+        _draw(judged, out)
 
 
 def _reports(judged: list[Judged], *, successes: bool, errors: bool) -> dict[str, object]:
@@ -95,13 +194,19 @@ def _draw(judged: list[Judged], out: Path) -> None:
     from manent.nlu.plots import draw_confusions, draw_histogram
 
     labels, counts = evaluation.count_confusions(judged)
-    (out / "intent_confusion_matrix.png").write_bytes(draw_confusions(labels, counts, title="Intents"))
+    write_picture(out, "intent_confusion_matrix.png", draw_confusions(labels, counts, title="Intents"))
     right, wrong = evaluation.split_confidences(judged)
-    (out / "intent_histogram.png").write_bytes(draw_histogram(right, wrong, title="Confidence"))
+    write_picture(out, "intent_histogram.png", draw_histogram(right, wrong, title="Confidence"))
 
 
-def _summary(judged: list[Judged], subject: str, out: Path) -> str:
-    intents: Json = evaluation.report_intents(judged)
+def _row(subject: str, judged: list[Judged], parts: list[list[Judged]]) -> tuple[str, ...]:
     spans = evaluation.score_spans(judged)
-    entities = f", entities {spans['f1-score']:.1%} F1 of {spans['support']}" if spans["support"] else ""
-    return f"{subject}: intents {intents['accuracy']:.1%} of {len(judged)} right{entities}. Reports are in {out}/"
+    responses = evaluation.report_responses(judged)
+    mean, deviation = evaluation.summarise([evaluation.report_intents(part)["accuracy"] for part in parts])
+    return (
+        subject,
+        str(len(judged)),
+        percent(mean) + (f" ± {100 * deviation:.1f}" if len(parts) > 1 else ""),
+        percent(spans["f1-score"]) if spans["support"] else "–",
+        percent(responses["accuracy"]) if responses else "–",
+    )

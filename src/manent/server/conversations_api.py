@@ -20,6 +20,7 @@ from manent.core.errors import RequestError
 from manent.core.events import Event, Json, encode_event, event_from_wire
 from manent.core.log import Head, LogEntry
 from manent.core.messages import UserMessage
+from manent.project import story_text
 from manent.runtime import operations, reading
 from manent.runtime.conversation import Conversation
 from manent.runtime.conversations import Conversations
@@ -28,7 +29,6 @@ from manent.runtime.nesting import is_too_deep
 from manent.runtime.reading import Reading, Verbosity
 from manent.runtime.sessions import checked_text
 from manent.runtime.tracker_json import tracker_to_wire
-from manent.server import story
 from manent.server.auth import Guard
 from manent.server.predicting import predict
 
@@ -122,7 +122,7 @@ class _ConversationsApi:
         after = 0 if every else max(0, head.session_seq - 1)
         entries = await self.conversations.store.entries(sender_id, after=after, limit=head.version - after)
         events = [entry.event for entry in entries if until is None or (entry.event.timestamp or 0.0) <= until]
-        return PlainTextResponse(story.write(sender_id, events))
+        return PlainTextResponse(story_text.write(sender_id, events))
 
     async def execute(self, request: Request, sender_id: str) -> Response:
         """Run an action."""

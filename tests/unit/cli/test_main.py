@@ -75,7 +75,7 @@ def test_unknown_option(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_spread(given: list[str], expected: list[str]) -> None:
     """Options with many values are repeated before each, other options are left alone."""
-    assert spread(given) == expected
+    assert spread(given, {"--data", "-u"}) == expected
 
 
 def test_all_problems_are_told() -> None:

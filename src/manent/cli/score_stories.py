@@ -1,0 +1,255 @@
+"""`manent test` and `manent test core`: play test stories, with Rasa's reports."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from manent.cli.options import MODELS, Config, Domain
+from manent.cli.results import (
+    RESULTS,
+    NoErrors,
+    NoPlots,
+    Results,
+    Successes,
+    percent,
+    print_table,
+    write_picture,
+    write_report,
+    write_text,
+)
+from manent.core.errors import ManentError, ProjectError
+from manent.core.training_data import Stories
+
+if TYPE_CHECKING:
+    from manent.dialogue.evaluation import Played
+    from manent.runtime.assistant import Assistant
+
+Models = Annotated[
+    list[Path] | None,
+    typer.Option("-m", "--model", metavar="PATH...", help="Model file, or folder with the newest; several: compare."),
+]
+StoryPath = Annotated[
+    list[Path] | None,
+    typer.Option("-s", "--stories", metavar="PATH...", help="Test stories: files, or folders with test_*.yml."),
+]
+MaxStories = Annotated[int | None, typer.Option("--max-stories", min=1, help="Play that many at most.")]
+Fail = Annotated[bool, typer.Option("--fail-on-prediction-errors", help="Exit with 1 when a story fails.")]
+NoWarnings = Annotated[bool, typer.Option("--no-warnings", help="Don't list stories with unlikely messages.")]
+Examples = Annotated[
+    list[Path] | None, typer.Option("-u", "--nlu", metavar="PATH...", help="Annotated examples; default: data.")
+]
+ManyConfigs = Annotated[
+    list[Path] | None,
+    typer.Option("-c", "--config", metavar="FILE...", help="Pipeline and policies; several: compare."),
+]
+
+ALL_RIGHT = "None of the test stories failed."
+NO_WARNINGS = "None of the test stories has an unlikely message."
+ALL_WRONG = "None of the test stories succeeded."
+
+
+def score_all(
+    *,
+    model: Models = None,
+    stories: StoryPath = None,
+    nlu: Examples = None,
+    domain: Domain = None,
+    config: Config = None,
+    out: Results = RESULTS,
+    max_stories: MaxStories = None,
+    fail_on_prediction_errors: Fail = False,
+    successes: Successes = False,
+    no_errors: NoErrors = False,
+    no_warnings: NoWarnings = False,
+    no_plot: NoPlots = False,
+) -> None:
+    """Play the test stories, texts and all, and score the understanding of the NLU examples."""
+    from manent.cli.score_nlu import score_nlu
+
+    is_kept = score_stories(
+        model or [MODELS],
+        find_test_stories(stories or [Path()]),
+        out=out,
+        end_to_end=True,
+        limit=max_stories,
+        successes=successes,
+        errors=not no_errors,
+        warnings=not no_warnings,
+        plots=not no_plot,
+    )
+    score_nlu(
+        nlu=nlu,
+        model=(model or [MODELS])[0],
+        domain=domain,
+        config=[config] if config else None,
+        out=out,
+        successes=successes,
+        no_errors=no_errors,
+        no_plot=no_plot,
+    )
+    if fail_on_prediction_errors and not is_kept:
+        raise typer.Exit(1)
+
+
+def score_core(
+    *,
+    model: Models = None,
+    stories: StoryPath = None,
+    end_to_end: Annotated[
+        bool, typer.Option("--e2e", "--end-to-end", help="Understand the texts, too, instead of taking the intents.")
+    ] = False,
+    out: Results = RESULTS,
+    max_stories: MaxStories = None,
+    fail_on_prediction_errors: Fail = False,
+    evaluate_model_directory: Annotated[
+        bool, typer.Option("--evaluate-model-directory", help="Compare all models in the folder.")
+    ] = False,
+    successes: Successes = False,
+    no_errors: NoErrors = False,
+    no_warnings: NoWarnings = False,
+    no_plot: NoPlots = False,
+) -> None:
+    """Play the test stories and tell where the assistant would have acted otherwise."""
+    models = model or [MODELS]
+    if evaluate_model_directory:
+        models = [path for folder in models for path in sorted(folder.glob("*.tar.gz"))]
+    is_kept = score_stories(
+        models,
+        find_test_stories(stories or [Path()]),
+        out=out,
+        end_to_end=end_to_end,
+        limit=max_stories,
+        successes=successes,
+        errors=not no_errors,
+        warnings=not no_warnings,
+        plots=not no_plot,
+    )
+    if fail_on_prediction_errors and not is_kept:
+        raise typer.Exit(1)
+
+
+def find_test_stories(paths: Sequence[Path]) -> Stories:
+    """Read the test stories below some paths; in a folder without any, all its stories.
+
+    Raises:
+        ProjectError: with all mistakes of all files.
+        ManentError: there are none.
+    """
+    from manent.project.files import find_files
+    from manent.project.stories_files import read_test_stories
+
+    stories = read_test_stories(paths)
+    if not stories.stories:
+        stories = read_test_stories([file for path in paths if path != Path() for file in find_files([path])])
+    if not stories.stories:
+        raise ManentError(
+            "test.no_stories", "there are no test stories: write tests/test_stories.yml, or name a file with --stories"
+        )
+    return stories
+
+
+def score_stories(
+    models: Sequence[Path],
+    stories: Stories,
+    *,
+    out: Path,
+    end_to_end: bool,
+    limit: int | None,
+    successes: bool,
+    errors: bool,
+    warnings: bool,
+    plots: bool,
+) -> bool:
+    """Play the stories with each model, write the reports, and print a summary; return whether all stories went right.
+
+    The reports of several models are in a folder each. `known`: stories that the training data have, too.
+    """
+    from manent.server.loading import load_assistant
+
+    known = _read_training_stories()
+    rows = []
+    is_kept = True
+    for path in models:
+        assistant = load_assistant(path)
+        played = _play(assistant, stories, known, end_to_end=end_to_end, limit=limit)
+        folder = out / assistant.file.removesuffix(".tar.gz") if len(models) > 1 else out
+        _write(played, folder, successes=successes, errors=errors, warnings=warnings, plots=plots)
+        rows.append(_row(assistant.file, played))
+        is_kept = is_kept and all(each.is_right for each in played)
+        if len(models) == 1:
+            _print_failures(played)
+    print_table(("model", "stories", "actions", "turns", "F1", "known"), rows)
+    print(f"Reports are in {out}/")
+    return is_kept
+
+
+def _play(
+    assistant: "Assistant", stories: Stories, known: Stories | None, *, end_to_end: bool, limit: int | None
+) -> "list[Played]":
+    from manent.dialogue.evaluation import play_stories
+
+    parse = assistant.pipeline.parse if end_to_end else None
+    return play_stories(assistant.dialogue, stories, parse=parse, known=known, limit=limit)
+
+
+def _read_training_stories() -> Stories | None:
+    """Read the project's own stories, to tell how many of the tests are among them; None if they can't be read."""
+    from manent.project.files import find_files
+    from manent.project.stories_files import read_test_stories
+
+    with contextlib.suppress(ProjectError):
+        return read_test_stories(find_files([Path("data")]))
+    return None
+
+
+def _write(played: "list[Played]", out: Path, *, successes: bool, errors: bool, warnings: bool, plots: bool) -> None:
+    from manent.dialogue.evaluation import action_pairs, report_stories
+    from manent.learn.scores import count_confusions
+    from manent.project.story_text import write_played
+
+    write_report(out, "story_report.json", report_stories(played))
+    if errors:
+        failed = [each for each in played if not each.is_right]
+        write_text(out, "failed_test_stories.yml", write_played(failed, otherwise=ALL_RIGHT))
+    if successes:
+        kept = [each for each in played if each.is_right]
+        write_text(out, "successful_test_stories.yml", write_played(kept, otherwise=ALL_WRONG))
+    if warnings:
+        unlikely = [each for each in played if each.has_warnings]
+        write_text(out, "stories_with_warnings.yml", write_played(unlikely, otherwise=NO_WARNINGS))
+    if plots:
+        from manent.nlu.plots import draw_confusions
+
+        labels, counts = count_confusions(action_pairs(played))
+        write_picture(out, "story_confusion_matrix.png", draw_confusions(labels, counts, title="Actions"))
+
+
+def _print_failures(played: "list[Played]") -> None:
+    """Print, for each story that failed, the first thing that went wrong and where."""
+    for story in played:
+        wrong = next((move for move in story.moves if not move.is_right), None)
+        if wrong is not None:
+            expected, predicted = next(pair for pair in wrong.pairs if pair[0] != pair[1])
+            place = f"{wrong.where.file}:{wrong.where.line}"
+            print(f"{place}  {story.name}: expected {expected}, predicted {predicted}")
+
+
+def _row(model: str, played: "list[Played]") -> tuple[str, ...]:
+    from manent.core.events import UserUttered
+    from manent.dialogue.evaluation import report_stories
+
+    report = report_stories(played)
+    whole = report["conversation_accuracy"]
+    actions = [move for each in played for move in each.actions]
+    turns = [move for each in played for move in each.moves if move.pairs and isinstance(move.event, UserUttered)]
+    return (
+        model,
+        f"{whole['correct']} of {whole['total']}",
+        f"{sum(move.is_right for move in actions)} of {len(actions)}",
+        f"{sum(move.is_right for move in turns)} of {len(turns)}",
+        f"{report['weighted avg']['f1-score']:.3f}",
+        percent(sum(each.is_known for each in played) / len(played) if played else 0.0),
+    )

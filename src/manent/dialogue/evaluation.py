@@ -1,0 +1,230 @@
+"""How well an assistant keeps to its test stories: plays them, and counts what it would have done otherwise.
+
+A story is walked through event by event. Before each of its actions the policies are asked what they would do, and
+(end to end) the NLU what it makes of each text; whatever they say, the story goes on as it is written, so that one
+mistake does not make all that follows wrong. Custom actions are not run: the story says what they set. `manent test`
+and the HTTP API call this; nothing here reads or writes files.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from manent.core.domain import Domain
+from manent.core.events import (
+    ActionExecuted,
+    ActionExecutionRejected,
+    Event,
+    Json,
+    UserUttered,
+)
+from manent.core.markup import mark
+from manent.core.tracker import Tracker
+from manent.core.training_data import Stories, Where
+from manent.dialogue.model import DialogueModel
+from manent.dialogue.policies.ensemble import Choice
+from manent.dialogue.states import LISTEN, UNLIKELY
+from manent.dialogue.stories import Sequence as Told
+from manent.dialogue.stories import story_sequences
+from manent.learn import scores
+
+Parse = Callable[[str], Json]
+
+NOTHING = "None"
+"""Stands for no intent and no entity in the lists that are compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One event of a story, with what was expected and what was predicted there.
+
+    Attributes:
+        pairs: (expected, predicted) names: of the action, or of the intent and the entities.
+        was_unlikely: the assistant found the user's turn unlikely before it acted as expected.
+    """
+
+    event: Event
+    where: Where
+    pairs: tuple[tuple[str, str], ...] = ()
+    policy: str | None = None
+    confidence: float = 0.0
+    predicted_entities: tuple[Json, ...] = ()
+    was_unlikely: bool = False
+
+    @property
+    def is_right(self) -> bool:
+        """Was everything predicted as expected?"""
+        return all(expected == predicted for expected, predicted in self.pairs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """One story as it was played.
+
+    Attributes:
+        file: where it stands.
+        is_known: the training data have a story (or rule) with the same turns.
+    """
+
+    name: str
+    moves: tuple[Move, ...]
+    file: str = ""
+    is_known: bool = False
+
+    @property
+    def is_right(self) -> bool:
+        """Did the assistant do all that the story says?"""
+        return all(move.is_right for move in self.moves)
+
+    @property
+    def has_warnings(self) -> bool:
+        """Was a turn of the user unlikely for the assistant?"""
+        return any(move.was_unlikely for move in self.moves)
+
+    @property
+    def actions(self) -> list[Move]:
+        """The moves of the bot."""
+        return [move for move in self.moves if move.pairs and isinstance(move.event, ActionExecuted)]
+
+
+def play_stories(
+    model: DialogueModel,
+    stories: Stories,
+    *,
+    parse: Parse | None = None,
+    known: Stories | None = None,
+    limit: int | None = None,
+) -> list[Played]:
+    """Play every way through the stories.
+
+    Args:
+        model: whose policies are asked.
+        stories: to be played; rules among them are not.
+        parse: understands the texts of the stories; None takes the intents as written.
+        known: what the model was trained on, for `Played.is_known`.
+        limit: play that many at most.
+    """
+    turns = {_turns(told) for told in story_sequences(model.domain, known)} if known is not None else set()
+    told = story_sequences(model.domain, stories)[:limit]
+    return [_Player(model, parse).play(each, is_known=_turns(each) in turns) for each in told]
+
+
+def _turns(told: Told) -> tuple[str, ...]:
+    """What makes two stories the same conversation: intents and actions, in order."""
+    names = []
+    for event in told.events:
+        match event:
+            case UserUttered():
+                names.append(f"/{event.intent or event.text}")
+            case ActionExecuted() if event.name != LISTEN:
+                names.append(event.name or event.action_text or "")
+            case _:
+                pass
+    return tuple(names)
+
+
+@dataclass(slots=True)
+class _Player:
+    """Plays one story after another."""
+
+    model: DialogueModel
+    parse: Parse | None
+    tracker: Tracker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tracker = _new_tracker(self.model.domain)
+
+    def play(self, told: Told, *, is_known: bool) -> Played:
+        self.tracker = _new_tracker(self.model.domain)
+        moves: list[Move] = []
+        for index, placed in enumerate(told.placed):
+            match placed.event:
+                case ActionExecuted() if index == 0 and placed.event.name == LISTEN:
+                    moves.append(Move(event=placed.event, where=placed.where))
+                case ActionExecuted():
+                    moves.append(self._act(placed.event, placed.where))
+                case UserUttered():
+                    moves.append(self._hear(placed.event, placed.where))
+                case _:
+                    moves.append(Move(event=placed.event, where=placed.where))
+            self.tracker.update(moves[-1].event)
+        file = told.placed[0].where.file if told.placed else ""
+        return Played(name=told.name, moves=tuple(moves), file=file, is_known=is_known)
+
+    def _act(self, event: ActionExecuted, where: Where) -> Move:
+        expected = event.name or event.action_text or ""
+        choice = self.model.ensemble.choose(self.tracker)
+        was_unlikely = choice.action == UNLIKELY != expected
+        if was_unlikely:
+            self.tracker.update(ActionExecuted(name=UNLIKELY, policy=choice.policy, confidence=choice.confidence))
+            choice = self.model.ensemble.choose(self.tracker)
+        if self._declines(choice, expected):
+            self.tracker.update(ActionExecutionRejected(name=choice.action))
+            choice = self.model.ensemble.choose(self.tracker)
+        if choice.action == expected:
+            for requested in choice.events:
+                self.tracker.update(requested)
+            event = msgspec.structs.replace(event, hide_rule_turn=choice.hide_turn)
+        return Move(
+            event=event,
+            where=where,
+            pairs=((expected, choice.action),),
+            policy=choice.policy,
+            confidence=choice.confidence,
+            was_unlikely=was_unlikely,
+        )
+
+    def _declines(self, choice: Choice, expected: str) -> bool:
+        """Whether the story is about a message that the active form has no use for: something else comes next."""
+        return choice.action == self.tracker.active_loop_name and choice.action != expected
+
+    def _hear(self, event: UserUttered, where: Where) -> Move:
+        if self.parse is None or event.intent is None:
+            return Move(event=event, where=where)
+        if event.text is None:
+            return Move(event=event, where=where, pairs=((event.intent, event.intent),))
+        found = self.parse(event.text)
+        intent = str((found.get("intent") or {}).get("name") or NOTHING)
+        entities = tuple(found.get("entities") or ())
+        # A payload is not annotated: what stands in it is what is meant.
+        expected = entities if event.text.startswith("/") else event.entities
+        pairs = ((event.intent, intent), *_entity_pairs(event.text, expected, entities))
+        return Move(event=event, where=where, pairs=pairs, predicted_entities=entities)
+
+
+def _new_tracker(domain: Domain) -> Tracker:
+    return Tracker(sender_id="test", domain=domain)
+
+
+def _entity_pairs(text: str, expected: Iterable[Json], predicted: Iterable[Json]) -> Iterator[tuple[str, str]]:
+    """Pair what was annotated with what was found at the same place, with `None` where one side has nothing."""
+    places: dict[tuple[int, int], list[str]] = {}
+    for side, entities in enumerate((expected, predicted)):
+        for entity in entities:
+            span = (entity.get("start", 0), entity.get("end", 0))
+            places.setdefault(span, [NOTHING, NOTHING])[side] = mark(text[span[0] : span[1]], entity)
+    yield from ((one, other) for one, other in places.values())
+
+
+def report_stories(played: Sequence[Played]) -> Json:
+    """Score actions, intents and entities of all stories, and the stories as wholes.
+
+    Returns:
+        See `manent.learn.scores.report_expected`, with `conversation_accuracy`.
+    """
+    right = sum(each.is_right for each in played)
+    return {
+        **scores.report_expected([pair for each in played for move in each.moves for pair in move.pairs]),
+        "conversation_accuracy": {
+            "accuracy": right / len(played) if played else 0.0,
+            "correct": right,
+            "with_warnings": sum(each.has_warnings for each in played if each.is_right),
+            "total": len(played),
+        },
+    }
+
+
+def action_pairs(played: Iterable[Played]) -> list[tuple[str, str]]:
+    """Return the (expected, predicted) actions of all stories."""
+    return [move.pairs[0] for each in played for move in each.actions]

@@ -1,0 +1,119 @@
+"""Writes stories: a conversation as a test story (`GET …/story`), and test stories with what went wrong in them.
+
+The YAML is the one that `manent test` reads. Strings in, strings out; no files.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import yaml
+
+from manent.core.events import (
+    ActionExecuted,
+    ActiveLoop,
+    Event,
+    Restarted,
+    SessionStarted,
+    SlotSet,
+    UserUttered,
+)
+from manent.core.markup import annotated
+from manent.dialogue.evaluation import Move, Played
+
+_HEAD = ('version: "3.1"', "stories:")
+_UNTOLD = ("action_listen", "action_session_start", "action_extract_slots")
+
+
+def write(name: str, events: Sequence[Event]) -> str:
+    """Return the YAML of one story a session; events of no session make one story without steps."""
+    sessions = [told for session in _sessions(events) if (told := _lines((event, "") for event in session))] or [[]]
+    stories = []
+    for number, steps in enumerate(sessions, 1):
+        title = name if len(sessions) == 1 else f"{name}, story {number}"
+        stories += [f"- story: {_scalar(title)}", *(["  steps:", *steps] if steps else ["  steps: []"])]
+    return "\n".join([*_HEAD, *stories, ""])
+
+
+def write_played(played: Iterable[Played], *, otherwise: str) -> str:
+    """Return the YAML of stories as they were played, with what was predicted instead as comments beside the steps.
+
+    Args:
+        played: stories, as a test made them.
+        otherwise: what the file says, as a comment, when there are none.
+    """
+    stories = []
+    for each in played:
+        title = f"{each.name} ({each.file})" if each.file else each.name
+        stories += [
+            f"- story: {_scalar(title)}",
+            "  steps:",
+            *_lines((move.event, _remark(move)) for move in each.moves),
+        ]
+    return "\n".join([*_HEAD, *stories, ""]) if stories else f"# {otherwise}\n"
+
+
+def _remark(move: Move) -> str:
+    """Say what was predicted, if it was something else."""
+    parts = []
+    if not move.is_right:
+        parts.append(f"predicted: {move.pairs[0][1]}")
+    if isinstance(move.event, UserUttered) and any(one != other for one, other in move.pairs[1:]):
+        parts.append(" ".join(annotated(move.event.text or "", move.predicted_entities).split()))
+    if move.was_unlikely:
+        parts.append("the message before was unlikely (action_unlikely_intent)")
+    return f"  # {': '.join(parts)}" if parts else ""
+
+
+def _sessions(events: Iterable[Event]) -> Iterator[list[Event]]:
+    session: list[Event] = []
+    for event in events:
+        if isinstance(event, SessionStarted | Restarted):
+            yield session
+            session = []
+        else:
+            session.append(event)
+    yield session
+
+
+def _lines(told: Iterable[tuple[Event, str]]) -> list[str]:
+    """Return the lines of all steps; each event may have a remark, which goes to the end of its first line."""
+    lines: list[str] = []
+    is_in_slots = False
+    for event, remark in told:
+        if isinstance(event, SlotSet):
+            lines += [] if is_in_slots else ["  - slot_was_set:"]
+            lines.append(f"    - {_scalar(event.name)}: {_scalar(event.value)}")
+            is_in_slots = True
+        elif step := _step(event, remark):
+            lines += [step[0] + remark, *step[1:]]
+            is_in_slots = False
+    return lines
+
+
+def _step(event: Event, remark: str) -> list[str]:
+    match event:
+        case UserUttered(text=str(text)):
+            body = [f"      {line}".rstrip() for line in annotated(text, event.entities).split("\n")]
+            intent = [f"  - intent: {_scalar(event.intent)}", "    user: |-"]
+            return [*(intent if event.intent else ["  - user: |-"]), *body]
+        case UserUttered():
+            entities = [f"    - {_scalar(each['entity'])}: {_scalar(each.get('value'))}" for each in event.entities]
+            return [f"  - intent: {_scalar(event.intent)}", *(["    entities:", *entities] if entities else [])]
+        case ActionExecuted() if event.name in _UNTOLD:
+            # A step of its own would make the bot listen twice, if the file is played.
+            return [f"  # {event.name}"] if remark else []
+        case ActionExecuted():
+            return [f"  - action: {_scalar(event.name)}" if event.name else f"  - bot: {_scalar(event.action_text)}"]
+        case ActiveLoop():
+            return [f"  - active_loop: {_scalar(event.name)}"]
+        case _:
+            return []
+
+
+def _scalar(value: Any) -> str:
+    """Return a value as YAML writes it on one line; objects in JSON's way."""
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    shown: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1_000_000)
+    return shown.removesuffix("\n").removesuffix("\n...")
