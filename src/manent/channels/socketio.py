@@ -53,12 +53,24 @@ PING_AFTER_S = 1.0
 WARN_BEFORE_S = 60.0
 """How long before its token expires a socket is told so."""
 
+MAX_WAITING = 4 * MAX_PACKET
+"""Characters that may wait in one socket's queues: of requests that were not served yet, of packets not taken yet.
+
+What is at work, or on its way, is not counted; one packet alone always passes.
+"""
+
+CONNECT_WITHIN_S = 45.0
+"""In which a socket has to have joined the namespace, and been let in; otherwise it only costs us memory."""
+
 DRAIN_S = 0.02
 """Pause in a long replay while a socket takes what it was sent."""
 
 LONGEST_TIMER_S = 24 * 3600.0
 SOON_S = 0.02
 """A timer never fires at once: a socket that has just connected is first told that it is."""
+
+_BINARY = ("5", "6")
+"""Socket.IO's packets that say how many binary ones follow."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -112,6 +124,7 @@ class SocketIoChannel:
         self.connections: dict[str, Connection] = {}
         self.server = _Server(self)
         self._refused: set[str] = set()
+        self._ending: set[asyncio.Task[None]] = set()
 
     def app(self, other: Any) -> Any:
         """Return an ASGI application that serves the socket path itself and hands the rest on."""
@@ -129,12 +142,22 @@ class SocketIoChannel:
             token = given.strip() if scheme.lower() == "bearer" else None
         scope = environ.get("asgi.scope") or {}
         client = scope.get("client")
-        return await self.identity.authenticate(token, address_of(client[0] if client else None))
+        caller = await self.identity.authenticate(token, address_of(client[0] if client else None))
+        self.conversations.rates.connect_as(caller.subject)
+        return caller
 
     def end_revoked(self) -> None:
         """End the sockets whose tokens count no more; called when a revocation became known."""
         for connection in tuple(self.connections.values()):
             connection.end_if_refused()
+
+    def end_stranger(self, eio_sid: str) -> None:
+        """End a socket that nobody was let in by."""
+        socket = self.server.eio.sockets.get(eio_sid)
+        if socket is not None and eio_sid not in self.connections:
+            ending = asyncio.get_running_loop().create_task(socket.close(wait=False))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
     def accepts_origin(self, origin: str, environ: Json) -> bool:
         """Whether a page of this origin may connect: the same host's, or one that `--cors` names."""
@@ -189,20 +212,26 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no
         connection = self.channel.connections.pop(eio_sid, None)
         if connection is not None:
             connection.close()
+            asyncio.get_running_loop().call_later(CONNECT_WITHIN_S, self.channel.end_stranger, eio_sid)
 
     async def _handle_eio_connect(self, eio_sid: str, environ: Json) -> None:
         await super()._handle_eio_connect(eio_sid, environ)
         # The handshake that Rasa's clients know has no maxPayload; its packet waits in the queue at this moment.
         for packet in self.eio.sockets[eio_sid].queue._queue:  # noqa: SLF001
             packet.data.pop("maxPayload", None)
+        asyncio.get_running_loop().call_later(CONNECT_WITHIN_S, self.channel.end_stranger, eio_sid)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        connection = self.channel.connections.get(eio_sid)
         try:
+            if not isinstance(data, str) or data[:1] in _BINARY:
+                raise TypeError("a binary packet")  # noqa: TRY301  # nothing here is binary; it would collect in memory
+            if connection is not None:
+                connection.arriving = len(data)
             await super()._handle_eio_message(eio_sid, data)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             # whatever a client sends is its own fault, answered like other bad requests, and no traceback in our log
             log.debug("a packet could not be read", exc_info=error)
-            connection = self.channel.connections.get(eio_sid)
             if connection is not None:
                 connection.emit("error", refusal(RequestError("bad_request", "a packet could not be read"))["error"])
 
@@ -238,9 +267,12 @@ class Connection:
         "_expiry",
         "_held",
         "_queue",
+        "_unsent",
+        "_waiting",
         "_warned",
         "_worker",
         "admission",
+        "arriving",
         "caller",
         "channel",
         "confirmable",
@@ -265,8 +297,11 @@ class Connection:
         self.joined_at = 0
         self.confirmable = 0
         self.pings = 0
+        self.arriving = 0
         self._held: list[LogEntry] | None = None
-        self._queue: deque[tuple[str, Any, int | None]] = deque()
+        self._queue: deque[tuple[str, Any, int | None, int]] = deque()
+        self._waiting = 0
+        self._unsent = 0
         self._worker: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -279,18 +314,21 @@ class Connection:
         """Take a request into the queue."""
         if self._ending is not None:
             return
-        if len(self._queue) >= self.channel.conversations.limits.waiting_per_socket:
+        most = self.channel.conversations.limits.waiting_per_socket
+        if len(self._queue) >= most or self._waiting > MAX_WAITING:
             error = RequestError("busy", "too many requests of this socket are waiting", status=429, retry_after=1.0)
             self._refuse(error, payload, ack)
             return
-        self._queue.append((event, payload, ack))
+        self._queue.append((event, payload, ack, self.arriving))
+        self._waiting += self.arriving
         if self._worker is None:
             self._worker = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
         try:
             while self._queue:
-                event, payload, ack = self._queue.popleft()
+                event, payload, ack, size = self._queue.popleft()
+                self._waiting -= size
                 try:
                     await self._serve(event, payload, ack)
                 except ManentError as error:
@@ -614,6 +652,7 @@ class Connection:
         """Say why, stop following, and close the socket once that is sent."""
         if self._ending is None:
             self._queue.clear()
+            self._waiting = 0
             self.emit("session_changed", told)
             if not self.protocol:
                 self.emit("error", {"code": f"token_{told['reason']}", "message": f"the token is {told['reason']}"})
@@ -663,12 +702,17 @@ class Connection:
         return "" if namespace == "/" else f"{namespace},"
 
     def _send(self, kind: str, body: bytes, *, prefixed: bool = False) -> None:
-        if self.socket.queue.qsize() >= self.channel.conversations.limits.outgoing_per_socket:
+        queue = self.socket.queue
+        if queue.empty():
+            self._unsent = 0
+        elif self._unsent > MAX_WAITING:  # counted anew: some of it has been sent
+            self._unsent = sum(len(packet.data or "") for packet in queue._queue if packet is not None)  # noqa: SLF001
+        if queue.qsize() >= self.channel.conversations.limits.outgoing_per_socket or self._unsent > MAX_WAITING:
             self._drop()
         elif not self.socket.closed:
             head = kind if prefixed else kind + self._prefix()
-            packet = engineio.packet.Packet(engineio.packet.MESSAGE, head + body.decode())
-            self.socket.queue.put_nowait(packet)
+            self._unsent += len(body)
+            queue.put_nowait(engineio.packet.Packet(engineio.packet.MESSAGE, head + body.decode()))
 
     def _drop(self) -> None:
         """Close a socket that does not take what is sent to it, so that it does not fill our memory."""

@@ -230,7 +230,7 @@ class Identity:
 
     def _begin(self, caller: Caller) -> None:
         if self.rates is not None:
-            self.rates.begin(caller.address)
+            self.rates.begin(caller.address, caller.subject)
 
     @property
     def _stored(self) -> ConversationStore:

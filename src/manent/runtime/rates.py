@@ -56,16 +56,27 @@ class Rates:
 
     Args:
         connects: of sockets, per address and minute.
+        connects_per_subject: of sockets, per subject of a token and minute.
         sessions: new conversations, per address and minute.
+        sessions_per_subject: new conversations, per subject and minute.
         messages: per address and minute.
         messages_per_sender: per conversation (or subject) and minute.
     """
 
     def __init__(
-        self, *, connects: float = 0, sessions: float = 0, messages: float = 0, messages_per_sender: float = 0
+        self,
+        *,
+        connects: float = 0,
+        connects_per_subject: float = 0,
+        sessions: float = 0,
+        sessions_per_subject: float = 0,
+        messages: float = 0,
+        messages_per_sender: float = 0,
     ) -> None:
         self._connects = Buckets(connects)
+        self._connects_per_subject = Buckets(connects_per_subject)
         self._sessions = Buckets(sessions)
+        self._sessions_per_subject = Buckets(sessions_per_subject)
         self._messages = Buckets(messages)
         self._messages_per_sender = Buckets(messages_per_sender)
 
@@ -77,12 +88,23 @@ class Rates:
         """
         self._connects.take(address)
 
-    def begin(self, address: str) -> None:
+    def connect_as(self, subject: str | None) -> None:
+        """Whoever opens a socket has proved who they are.
+
+        Raises:
+            RequestError: `too_many_requests`.
+        """
+        if subject is not None:
+            self._connects_per_subject.take(subject)
+
+    def begin(self, address: str, subject: str | None = None) -> None:
         """Somebody begins a conversation.
 
         Raises:
             RequestError: `too_many_requests`.
         """
+        if subject is not None:
+            self._sessions_per_subject.take(subject)
         self._sessions.take(address)
 
     def speak(self, address: str, sender: str) -> None:

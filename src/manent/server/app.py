@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute
 
 from manent.actions.opening import open_actions, open_generator
 from manent.channels.opening import open_channels
+from manent.channels.socketio import MAX_PACKET
 from manent.core.errors import ManentError
 from manent.project.credentials import read_credentials
 from manent.project.endpoints import Endpoints, read_endpoints
@@ -47,6 +48,7 @@ from manent.server import (
     sessions_api,
 )
 from manent.server.auth import Guard
+from manent.server.connections import HttpConnection, WebSocketConnection
 from manent.server.jwks import JwksKeys
 from manent.server.limits import rates_of, read_limits
 from manent.server.loading import load_assistant
@@ -182,7 +184,9 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
         host=options.host,
         port=options.port,
         loop="uvloop",
-        http="httptools",
+        http=HttpConnection,
+        ws=WebSocketConnection,
+        ws_max_size=4 * MAX_PACKET,  # in bytes; that of characters is the channel's
         log_config=None,
         access_log=False,
         lifespan="on",

@@ -14,7 +14,9 @@ PUBLIC = Limits(
     outgoing_per_socket=2_000,
     text=4_000,
     connects_per_minute=60,
+    connects_per_minute_per_subject=60,
     sessions_per_minute=20,
+    sessions_per_minute_per_subject=20,
     messages_per_minute=300,
     messages_per_minute_per_sender=60,
 )
@@ -46,7 +48,9 @@ def rates_of(limits: Limits) -> Rates:
     """Return the buckets for these limits."""
     return Rates(
         connects=limits.connects_per_minute,
+        connects_per_subject=limits.connects_per_minute_per_subject,
         sessions=limits.sessions_per_minute,
+        sessions_per_subject=limits.sessions_per_minute_per_subject,
         messages=limits.messages_per_minute,
         messages_per_sender=limits.messages_per_minute_per_sender,
     )

@@ -7,6 +7,7 @@ further in (`runtime/rates.py`).
 import asyncio
 import contextlib
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +22,9 @@ MAX_MANAGEMENT_BODY = 64_000_000
 """Bytes of a body for the management API: training data, whole logs."""
 
 _SMALL = ("/sessions/", "/webhooks/", "/admin/")
+
+PIECE_WITHIN_S = 30.0
+"""In which the next piece of a request's body has to come."""
 
 MOST_DISCARDED = 32_000_000
 DISCARD_S = 10.0
@@ -55,7 +59,8 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        if scope["path"].startswith(self.socket_path) and b"sid=" not in scope.get("query_string", b""):
+        is_socket = (scope["path"] + "/").startswith(self.socket_path)
+        if is_socket and b"sid" not in dict(parse_qsl(scope.get("query_string", b""))):
             client = scope.get("client")
             try:
                 self.rates.connect(address_of(client[0] if client else None))
@@ -65,13 +70,16 @@ class Gate:
         if scope["type"] == "websocket":
             await self.app(scope, _packets(receive), send)
             return
-        limit = MAX_BODY if scope["path"].startswith((*_SMALL, self.socket_path)) else MAX_MANAGEMENT_BODY
+        limit = MAX_BODY if is_socket or scope["path"].startswith(_SMALL) else MAX_MANAGEMENT_BODY
         sending = _with_headers(send)
         if _announced(scope) > limit:
             await _discard(receive)
             await _refuse(scope, receive, sending, too_large(limit))
             return
-        await self.app(scope, _bounded(receive, limit), sending)
+        try:
+            await self.app(scope, _bounded(receive, limit), sending)
+        except RequestError as error:  # of `_bounded`, and nobody further in was ready for it
+            await _refuse(scope, receive, sending, error)
 
 
 def too_large(limit: int) -> RequestError:
@@ -112,14 +120,21 @@ def _packets(receive: Receive) -> Receive:
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:
-    left = limit
+    left, complete = limit, False
 
     async def receiving() -> Message:
-        nonlocal left
-        message = await receive()
+        nonlocal left, complete
+        if complete:
+            return await receive()  # the end of the connection, which may be far away
+        try:
+            async with asyncio.timeout(PIECE_WITHIN_S):
+                message = await receive()
+        except TimeoutError:
+            raise RequestError("too_slow", "the request's body did not come in time", status=408) from None
         left -= len(message.get("body", b""))
         if left < 0:
             raise too_large(limit)
+        complete = not message.get("more_body", False)
         return message
 
     return receiving
