@@ -128,7 +128,7 @@ def build(options: ServeOptions) -> Application:
     routes += admin_api.routes(revocations, guard)
     routes += metrics.routes(conversations, socketio, guard)
     routes += openapi.routes(management=options.enable_api)
-    routes += page.routes(socketio.options)
+    routes += page.routes(socketio.options, studio=options.enable_api)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

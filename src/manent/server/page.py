@@ -1,4 +1,4 @@
-"""The hosted web chat at `/`, with its assets; one line of text for clients that are no browsers."""
+"""The hosted web chat at `/`, with its assets, and its studio; one line of text for clients that are no browsers."""
 
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ from manent.web import STATIC
 
 CSP = (
     "default-src 'self'; img-src 'self' https: data:; media-src 'self' https:; connect-src 'self' ws: wss:;"
-    " style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors *; form-action 'none'"
+    " object-src 'none'; base-uri 'none'; frame-ancestors *; form-action 'none'"
 )
-"""For the hosted page. Bots show pictures from anywhere on https; Lit puts styles into its shadow roots."""
+"""For the hosted page and the studio: nothing inline. Bots show pictures from anywhere on https; the chat's styles are
+constructed style sheets, which need no permission.
+"""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": CSP,
@@ -26,13 +28,17 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 
+STUDIO = "/webchat/studio"
+"""The page for site owners; what its files are called begins with it."""
 
-def routes(socketio: SocketIoOptions, static: Path = STATIC) -> list[BaseRoute]:
-    """Return `/`, `/webchat/config.json` and the files of the bundle.
+
+def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = False) -> list[BaseRoute]:
+    """Return `/`, `/webchat/config.json`, the files of the bundle and, if asked for, the studio.
 
     Args:
         socketio: where the page finds its server.
         static: directory of the built bundle; without it `/` says how to build one.
+        studio: whether site owners may try options at `/webchat/studio`.
     """
     index = static / "index.html"
     config = msgspec.json.encode(
@@ -44,23 +50,34 @@ def routes(socketio: SocketIoOptions, static: Path = STATIC) -> list[BaseRoute]:
             return PlainTextResponse(f"Hello from Manent: {__version__}")
         if not index.exists():
             return PlainTextResponse("The web chat was not built: run `npm ci && npm run build` in web/.", 503)
-        return FileResponse(index, headers={**SECURITY_HEADERS, "Cache-Control": "no-cache"})
+        return _page(index)
+
+    async def studio_page(_: Request) -> Response:
+        return _page(static / "webchat/studio.html")
 
     async def webchat_config(_: Request) -> Response:
         return Response(config, media_type="application/json", headers={"Cache-Control": "no-cache"})
 
     found: list[BaseRoute] = [Route("/", root), Route("/webchat/config.json", webchat_config)]
     if static.is_dir():
-        found.append(_Bundle(static))
+        if studio:
+            found.append(Route(STUDIO, studio_page))
+        found.append(_Bundle(static, studio=studio))
     return found
+
+
+def _page(path: Path) -> Response:
+    return FileResponse(path, headers={**SECURITY_HEADERS, "Cache-Control": "no-cache"})
 
 
 class _Bundle(Mount):
     """The bundle's files at the root, matching only what it holds: other paths are for the routes to refuse."""
 
-    def __init__(self, static: Path) -> None:
+    def __init__(self, static: Path, *, studio: bool) -> None:
         super().__init__("/", _Assets(directory=static))
-        self.paths = {f"/{path.relative_to(static).as_posix()}" for path in static.rglob("*") if path.is_file()}
+        paths = {f"/{path.relative_to(static).as_posix()}" for path in static.rglob("*") if path.is_file()}
+        pages = {"/index.html", f"{STUDIO}.html"}  # served by their routes, with their headers
+        self.paths = {path for path in paths - pages if studio or not path.startswith(STUDIO)}
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match requests for a file that is there."""

@@ -1,7 +1,8 @@
 /**
  * The page for site owners at `/webchat/studio`: every option beside a live preview, and the code to copy.
  *
- * Talks to the server it came from, like any embedded chat. Knows the options from the table below only.
+ * Served with `--enable-api` only. Talks to the server it came from, like any embedded chat. Knows the options from the
+ * table below only.
  */
 
 import { LANGUAGES } from "../ui/i18n/languages";
@@ -79,19 +80,7 @@ function field(option: Option): HTMLElement {
         : input.value;
     if (value === first) chosen.delete(option.name);
     else chosen.set(option.name, value);
-
-    /** The studio is for owners: the management API's presence is the switch. */
-    async function begin(): Promise<void> {
-      const answer = await fetch(new URL("../status", import.meta.url));
-      if (answer.status === 404) {
-        preview.textContent = "The studio is served by `manent run --enable-api`.";
-        code.textContent = "";
-        return;
-      }
-      draw();
-    }
-
-    void begin();
+    draw();
   });
   label.append(input);
   return label;
@@ -160,15 +149,4 @@ document.querySelector("#copy")!.addEventListener("click", () => {
   });
 });
 
-/** The studio is for owners: the management API's presence is the switch. */
-async function begin(): Promise<void> {
-  const answer = await fetch(new URL("../status", import.meta.url));
-  if (answer.status === 404) {
-    preview.textContent = "The studio is served by `manent run --enable-api`.";
-    code.textContent = "";
-    return;
-  }
-  draw();
-}
-
-void begin();
+draw();

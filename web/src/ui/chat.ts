@@ -67,6 +67,8 @@ export interface ChatHost {
   unread(count: number): void;
 }
 
+/** Whether the browser does by itself what `grow` does. */
+const FIELDS_GROW = CSS.supports("field-sizing", "content");
 /** How long a screen reader has to notice an announcement. */
 const ANNOUNCED_MS = 4_000;
 /** As long as the movement of a message that comes (`styles.ts`), and a little. */
@@ -456,8 +458,9 @@ export class Chat {
 
   /** The text field grows with what is written, up to the limit in the styles. */
   private grow(): void {
+    if (FIELDS_GROW) return;
     const field = this.host.panel.querySelector("textarea");
-    if (field === null || CSS.supports("field-sizing", "content")) return;
+    if (field === null) return;
     field.style.height = "auto";
     field.style.height = `${field.scrollHeight}px`;
   }

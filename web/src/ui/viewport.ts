@@ -19,7 +19,7 @@ export class Viewport {
   following = true;
   private messages: readonly Message[] = [];
   private log: HTMLElement | null = null;
-  private anchor: { key: string; top: number } | null = null;
+  private anchor: { element: Element; top: number } | null = null;
 
   constructor(private readonly moved: () => void) {}
 
@@ -56,12 +56,9 @@ export class Viewport {
     if (this.log === null) return;
     if (this.following) {
       this.log.scrollTop = this.log.scrollHeight;
-    } else if (this.anchor !== null) {
-      const element = this.log.querySelector(`[data-key="${CSS.escape(this.anchor.key)}"]`);
-      if (element !== null) {
-        const drift = element.getBoundingClientRect().top - this.anchor.top;
-        if (Math.abs(drift) > 0.5) this.log.scrollTop += drift;
-      }
+    } else if (this.anchor?.element.isConnected === true) {
+      const drift = this.anchor.element.getBoundingClientRect().top - this.anchor.top;
+      if (Math.abs(drift) > 0.5) this.log.scrollTop += drift;
     }
     this.reach();
   }
@@ -82,11 +79,12 @@ export class Viewport {
     this.moved();
   }
 
-  private findAnchor(): { key: string; top: number } | null {
-    if (this.log === null) return null;
+  /** The first message that is to be seen. */
+  private findAnchor(): { element: Element; top: number } | null {
+    const drawn = this.log?.firstElementChild?.children;
+    if (this.log === null || drawn === undefined) return null;
     const edge = this.log.getBoundingClientRect().top;
-    const drawn = this.log.querySelectorAll<HTMLElement>("[data-key]");
-    // They stand in order: halving finds the first that is to be seen.
+    // They stand in order: halving finds it.
     let low = 0;
     let high = drawn.length;
     while (low < high) {
@@ -94,10 +92,9 @@ export class Viewport {
       if (drawn[middle]!.getBoundingClientRect().bottom > edge) high = middle;
       else low = middle + 1;
     }
-    const found = drawn[low];
-    return found === undefined
-      ? null
-      : { key: found.dataset["key"]!, top: found.getBoundingClientRect().top };
+    while (low < drawn.length && !drawn[low]!.hasAttribute("data-key")) low += 1;
+    const element = drawn[low];
+    return element === undefined ? null : { element, top: element.getBoundingClientRect().top };
   }
 
   private scrolled(): void {
