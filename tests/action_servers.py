@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from manent.runtime.ports import ActionCall
+from ports import free_port
 
 ASSISTANTS = Path(__file__).parent / "assistants"
 
@@ -111,13 +112,6 @@ def sleeps(seconds: float) -> Answer:
         return web.json_response({"events": [], "responses": []})
 
     return reply
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
 
 
 @contextlib.contextmanager

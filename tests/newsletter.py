@@ -5,25 +5,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import yaml
 
 from action_servers import ASSISTANTS, action_server
-from journeys.processes import manent
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "newsletter"
 IN_2_0 = ASSISTANTS / "newsletter_2_0"
-
-
-def trained(source: Path, folders: pytest.TempPathFactory) -> Path:
-    """Return a trained copy of an assistant, the same one for a whole test run."""
-    target = folders.getbasetemp() / f"trained-{source.name}"
-    if not target.exists():
-        ignored = shutil.ignore_patterns("models", "*.db*", "__pycache__")
-        shutil.copytree(source, target, ignore=ignored)
-        done = manent("train", cwd=target)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return target
 
 
 def copied(

@@ -5,6 +5,7 @@ a time.
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from browser.chat import Chat
-from browser.servers import ChatServer, trained_copy
+from browser.servers import ChatServer
+from once import trained
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
@@ -27,9 +29,9 @@ ARGUMENTS = [
 TIMEOUT_MS = 10_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, started once."""
+    """Chromium. It ends with the module: Playwright's synchronous interface keeps the thread's event loop to itself."""
     if not Path(CHROMIUM).exists():
         pytest.fail(f"{CHROMIUM} is missing: apt-get install chromium, or name one in CHROMIUM")
     with sync_playwright() as playwright:
@@ -40,14 +42,16 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def trained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tests' own little project, trained once."""
-    return trained_copy(Path(__file__).parent / "project", tmp_path_factory.mktemp("browser") / "project")
+    """The tests' own little project, trained once; to be copied."""
+    return trained(Path(__file__).parent / "project", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def running_server(trained_project: Path) -> Iterator[ChatServer]:
+def running_server(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
     """One server for all tests: each visitor has a conversation of their own."""
-    running = ChatServer(project=trained_project, arguments=("--cors", "*"))
+    project = tmp_path_factory.mktemp("browser") / "project"
+    shutil.copytree(trained_project, project)
+    running = ChatServer(project=project, arguments=("--cors", "*"))
     running.start()
     yield running
     running.stop()

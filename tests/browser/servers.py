@@ -1,7 +1,6 @@
 """The real `manent run` for browser tests: on a port that stays the same when it is killed and started again."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from journeys.processes import free_port
+from ports import free_port
 
 UP_WITHIN_S = 30.0
 
@@ -71,13 +70,3 @@ class ChatServer:
     def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-
-def trained_copy(source: Path, target: Path) -> Path:
-    """Copy a project and train it."""
-    shutil.copytree(source, target)
-    done = subprocess.run(
-        [sys.executable, "-m", "manent", "train"], cwd=target, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return target

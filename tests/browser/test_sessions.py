@@ -9,20 +9,22 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.chat import Chat
-from browser.servers import ChatServer, trained_copy
+from browser.servers import ChatServer
+from once import train
 
 EXPIRES_AFTER_S = 0.6
 
 
 @pytest.fixture
-def hasty_server(tmp_path: Path) -> Iterator[ChatServer]:
+def hasty_server(trained_project: Path, tmp_path: Path) -> Iterator[ChatServer]:
     """A server whose sessions expire within a second."""
-    source = tmp_path / "source"
-    shutil.copytree(Path(__file__).parent / "project", source)
-    domain = source / "domain.yml"
+    project = tmp_path / "project"
+    shutil.copytree(trained_project, project)
+    domain = project / "domain.yml"
     minutes = f"session_expiration_time: {EXPIRES_AFTER_S / 60}"
     domain.write_text(re.sub(r"session_expiration_time: \d+", minutes, domain.read_text()))
-    running = ChatServer(project=trained_copy(source, tmp_path / "project"))
+    train(project)
+    running = ChatServer(project=project)
     running.start()
     yield running
     running.stop()

@@ -16,7 +16,7 @@ from browser.servers import ChatServer
 def api_server(trained_project: Path, tmp_path: Path) -> Iterator[ChatServer]:
     """A server with the management API."""
     project = tmp_path / "project"
-    shutil.copytree(trained_project, project, ignore=shutil.ignore_patterns("*.db*", "*.log"))
+    shutil.copytree(trained_project, project)
     running = ChatServer(project=project, arguments=("--enable-api",))
     running.start()
     yield running

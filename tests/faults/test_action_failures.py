@@ -15,7 +15,9 @@ import pytest
 
 import newsletter
 from journeys.conftest import serve  # noqa: F401  # a fixture
-from journeys.processes import Server, free_port
+from journeys.processes import Server
+from once import trained
+from ports import free_port
 
 Serve = Callable[..., Server]
 
@@ -110,8 +112,8 @@ class Proxy:
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     """The example's action server, with the proxy before it."""
-    trained = newsletter.trained(newsletter.EXAMPLE, tmp_path_factory)
-    with newsletter.actions_of(trained) as url:
+    example = trained(newsletter.EXAMPLE, tmp_path_factory)
+    with newsletter.actions_of(example) as url:
         standing = Proxy(url)
         yield standing
         standing.stop()
@@ -120,8 +122,8 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 @pytest.fixture
 def server(proxy: Proxy, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, serve: Serve) -> Server:  # noqa: F811
     """The example, which calls its actions through the proxy."""
-    trained = newsletter.trained(newsletter.EXAMPLE, tmp_path_factory)
-    project = newsletter.copied(trained, tmp_path / "project", actions=proxy.url, timeout_s=TIMEOUT_S)
+    example = trained(newsletter.EXAMPLE, tmp_path_factory)
+    project = newsletter.copied(example, tmp_path / "project", actions=proxy.url, timeout_s=TIMEOUT_S)
     return serve(project, "--enable-api")
 
 

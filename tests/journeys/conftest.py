@@ -7,16 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from journeys.processes import MANENT, Server, free_port, listens, manent, wait_for
+from journeys.processes import MANENT, Server, listens, manent, wait_for
+from once import made_once
+from ports import free_port
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project as `manent init` makes and trains it."""
-    folder = tmp_path_factory.mktemp("trained")
-    done = manent("init", "--no-prompt", "--init-dir", str(folder), cwd=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+
+    def make(folder: Path) -> None:
+        done = manent("init", "--no-prompt", "--init-dir", str(folder), cwd=folder.parent)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return made_once(tmp_path_factory, "trained-by-init", make)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -11,7 +10,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from journeys.processes import free_port, listens, wait_for
+from journeys.processes import listens, wait_for
+from ports import free_port
 
 PAGES = Path(__file__).parent.parent / "pages"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -19,12 +19,9 @@ TIMEOUT_MS = 20_000
 
 
 def libraries() -> Path:
-    """Return the folder with the pages' libraries, installed from npm when it is missing."""
+    """Return the folder with the pages' libraries."""
     modules = PAGES / "node_modules"
-    if not (modules / ".package-lock.json").exists():
-        npm = shutil.which("npm")
-        assert npm, "the page tests need npm: apt-get install npm"
-        subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=PAGES, check=True, capture_output=True, timeout=300)
+    assert modules.exists(), "the pages' libraries are missing: `make install` gets them"
     return modules
 
 

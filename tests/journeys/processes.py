@@ -24,14 +24,6 @@ def manent(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedP
     )
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @dataclass
 class Server:
     """A running `manent run`."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from journeys.processes import MANENT, Server, free_port, listens, manent, wait_for
+from journeys.processes import MANENT, Server, listens, manent, wait_for
+from ports import free_port
 
 Serve = Callable[..., Server]
 

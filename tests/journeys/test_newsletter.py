@@ -9,6 +9,7 @@ import pytest
 
 import newsletter
 from journeys.processes import Server
+from once import trained
 
 Serve = Callable[..., Server]
 
@@ -103,17 +104,17 @@ CONVERSATIONS = {
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The example with its action server running."""
-    trained = newsletter.trained(newsletter.EXAMPLE, tmp_path_factory)
-    with newsletter.actions_of(trained) as url:
-        yield newsletter.copied(trained, tmp_path_factory.mktemp("newsletter") / "project", actions=url)
+    example = trained(newsletter.EXAMPLE, tmp_path_factory)
+    with newsletter.actions_of(example) as url:
+        yield newsletter.copied(example, tmp_path_factory.mktemp("newsletter") / "project", actions=url)
 
 
 @pytest.fixture(scope="module")
 def project_2_0(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The same in format 2.0, with action code of that time."""
-    trained = newsletter.trained(newsletter.IN_2_0, tmp_path_factory)
-    with newsletter.actions_of(trained) as url:
-        yield newsletter.copied(trained, tmp_path_factory.mktemp("newsletter-2-0") / "project", actions=url)
+    example = trained(newsletter.IN_2_0, tmp_path_factory)
+    with newsletter.actions_of(example) as url:
+        yield newsletter.copied(example, tmp_path_factory.mktemp("newsletter-2-0") / "project", actions=url)
 
 
 def test_conversations_go_as_they_should(project: Path, serve: Serve) -> None:

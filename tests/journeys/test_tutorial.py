@@ -16,7 +16,9 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 import newsletter
 from journeys.pages import TIMEOUT_MS, browse, libraries, received, wait_until
-from journeys.processes import free_port, listens, wait_for
+from journeys.processes import listens, wait_for
+from once import trained
+from ports import free_port
 
 TUTORIAL = Path(__file__).parent.parent.parent / "docs" / "tutorial-session-persistence.md"
 FENCE = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -87,13 +89,13 @@ class Reader:
 @pytest.fixture
 def reader(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """A reader with the newsletter assistant."""
-    trained = newsletter.trained(newsletter.EXAMPLE, tmp_path_factory)
+    example = trained(newsletter.EXAMPLE, tmp_path_factory)
     page = tmp_path / "page"
     page.mkdir()
     (page / "node_modules").symlink_to(libraries())
     shutil.copy(libraries() / "socket.io-client-newest" / "dist" / "socket.io.js", page)
     following = Reader(tmp_path / "project", page)
-    newsletter.copied(trained, following.project, actions=f"http://127.0.0.1:{following.actions}/webhook")
+    newsletter.copied(example, following.project, actions=f"http://127.0.0.1:{following.actions}/webhook")
     following.blocks = FENCE.findall(TUTORIAL.read_text())
     yield following
     for what in list(following.running):

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 import newsletter
 from journeys.pages import PAGES, TIMEOUT_MS, browse, libraries, received, wait_until, web_server
 from journeys.processes import Server
+from once import trained
 
 Serve = Callable[..., Server]
 
@@ -21,9 +22,9 @@ HUMAN_PAUSE_MS = 2500
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The example with `session_persistence: true` and ids that the page makes."""
-    trained = newsletter.trained(newsletter.EXAMPLE, tmp_path_factory)
-    with newsletter.actions_of(trained) as url:
-        yield newsletter.copied(trained, tmp_path_factory.mktemp("tutorial-page") / "project", actions=url)
+    example = trained(newsletter.EXAMPLE, tmp_path_factory)
+    with newsletter.actions_of(example) as url:
+        yield newsletter.copied(example, tmp_path_factory.mktemp("tutorial-page") / "project", actions=url)
 
 
 @pytest.fixture(scope="module")

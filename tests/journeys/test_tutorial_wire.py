@@ -11,6 +11,7 @@ import yaml
 
 import newsletter
 from journeys.processes import Server
+from once import trained
 
 Serve = Callable[..., Server]
 
@@ -102,8 +103,8 @@ async def test_unknown_and_empty_messages_are_answered(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, serve: Serve, plain: Callable[[Server], Any]
 ) -> None:
     """Nobody who says nothing, or nothing sensible, is left alone."""
-    trained = newsletter.trained(newsletter.EXAMPLE, tmp_path_factory)
-    server = serve(newsletter.copied(trained, tmp_path / "project", actions="http://127.0.0.1:9/"))
+    example = trained(newsletter.EXAMPLE, tmp_path_factory)
+    server = serve(newsletter.copied(example, tmp_path / "project", actions="http://127.0.0.1:9/"))
 
     for number, message in enumerate(["", "   ", "qwx zzyv plonk", "/no_such_intent"]):
         page = await plain(server)

@@ -14,8 +14,9 @@ import httpx
 import jwt
 import socketio
 
-from journeys.processes import MANENT, free_port, listens, wait_for
+from journeys.processes import MANENT, listens, wait_for
 from manent.core.events import Json
+from ports import free_port
 from small_talk import model_file
 
 KEY = "the key of the tests, 32 bytes or more"

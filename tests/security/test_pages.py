@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from journeys.pages import CHROMIUM, libraries
-from journeys.processes import free_port, listens, wait_for
+from journeys.processes import listens, wait_for
+from ports import free_port
 from security.sites import AUTH, start, stop
 
 EXAMPLE = Path(__file__).parents[2] / "examples/jwt_site"
