@@ -1,12 +1,27 @@
-"""`manent data validate`: check a project's files without training."""
+"""`manent data validate [stories]`: check a project's files without training."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from manent.cli.options import Config, Data, Domain
-from manent.project.reading import read_project
+from manent.cli.options import Config, Credentials, Data, Domain, Endpoints
+
+if TYPE_CHECKING:
+    from manent.core.errors import Problem
+    from manent.project.reading import Project
+
+FailOnWarnings = Annotated[bool, typer.Option("--fail-on-warnings", help="Exit with 1 for warnings, too.")]
+MaxHistory = Annotated[
+    int | None,
+    typer.Option(
+        "--max-history",
+        min=1,
+        help="How many steps stories must have in common to contradict each other; default: all from the beginning.",
+        show_default=False,
+    ),
+]
 
 
 def data_validate(
@@ -14,17 +29,72 @@ def data_validate(
     domain: Domain = None,
     data: Data = None,
     config: Config = None,
-    fail_on_warnings: Annotated[
-        bool, typer.Option("--fail-on-warnings", help="Exit with 1 for warnings, too.")
-    ] = False,
+    credentials: Credentials = None,
+    endpoints: Endpoints = None,
+    max_history: MaxHistory = None,
+    fail_on_warnings: FailOnWarnings = False,
 ) -> None:
-    """Check the project's files: every mistake at once, with file, line and what was expected."""
+    """Check the project's files: every mistake at once, with file, line and what was expected.
+
+    Finds unknown and unused names, examples of two intents, rules and stories that contradict each other, and mistakes
+    in the configuration of channels and servers.
+    """
+    from manent.project.reading import read_project, validate_project
+
+    problems = list(
+        validate_project(Path(), domain=domain, data=data, config=config, credentials=credentials, endpoints=endpoints)
+    )
+    if not all(problem.warning for problem in problems):
+        _report(problems, None, fail_on_warnings=fail_on_warnings)
+        return
     project = read_project(Path(), domain=domain, data=data, config=config)
-    for warning in project.warnings:
+    _report([*problems, *_conflicts(project, max_history)], project, fail_on_warnings=fail_on_warnings)
+
+
+def data_validate_stories(
+    *,
+    domain: Domain = None,
+    data: Data = None,
+    config: Config = None,
+    max_history: MaxHistory = None,
+    fail_on_warnings: FailOnWarnings = False,
+) -> None:
+    """Check only whether stories and rules contradict each other."""
+    from manent.project.reading import read_project
+
+    project = read_project(Path(), domain=domain, data=data, config=config)
+    _report(_conflicts(project, max_history), project, fail_on_warnings=fail_on_warnings)
+
+
+def _conflicts(project: "Project", max_history: int | None) -> "list[Problem]":
+    from manent.dialogue.conflicts import find_conflicts
+
+    return find_conflicts(project.config, project.domain, project.stories, max_history=max_history)
+
+
+def _report(problems: "Sequence[Problem]", project: "Project | None", *, fail_on_warnings: bool) -> None:
+    """Print all problems, errors first, and what the project has; exit with 1 when it is not fit for training."""
+    errors = [problem for problem in problems if not problem.warning]
+    warnings = [problem for problem in problems if problem.warning]
+    for error in errors:
+        print(error)
+    for warning in warnings:
         print(f"Warning: {warning}")
-    intents = {example.intent for example in project.nlu.examples}
-    found = f"{len(project.nlu.examples)} examples of {len(intents)} intents"
-    told = f"{len(project.stories.stories)} stories, {len(project.stories.rules)} rules"
-    print(f"No mistakes, {len(project.warnings)} warnings: {found}, {told}.")
-    if fail_on_warnings and project.warnings:
+    print(f"{_count(len(errors), 'mistake')}, {_count(len(warnings), 'warning')}{_contents(project)}.")
+    if errors or (fail_on_warnings and warnings):
         raise typer.Exit(1)
+
+
+def _contents(project: "Project | None") -> str:
+    if project is None:
+        return ""
+    intents = {example.intent for example in project.nlu.examples}
+    stories = project.stories
+    return (
+        f": {len(project.nlu.examples)} examples of {_count(len(intents), 'intent')}, "
+        f"{_count(len(stories.stories), 'story', 'stories')}, {_count(len(stories.rules), 'rule')}"
+    )
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number or 'no'} {one if number == 1 else many or f'{one}s'}"

@@ -43,6 +43,7 @@ COMMANDS = (
     Command("test core", "manent.cli.score_stories:score_core", "Play the test stories."),
     Command("test nlu", "manent.cli.score_nlu:score_nlu", "Score a model's understanding on annotated examples."),
     Command("data validate", "manent.cli.data_validate:data_validate", "Check the project's files."),
+    Command("data validate stories", "manent.cli.data_validate:data_validate_stories", "Check stories and rules only."),
     Command("data migrate", "manent.cli.data_migrate:data_migrate", "Write a project of format 2.0 in format 3.1."),
     Command("conversations list", "manent.cli.conversations:list_conversations", "List who has talked, and when."),
     Command("conversations show", "manent.cli.conversations:show_conversation", "Print what was said in one."),
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def find(words: Sequence[str]) -> tuple[Command | None, list[str]]:
     """Return the command with the most words that the call begins with, and the rest of the call."""
-    for length in (2, 1):
+    for length in (3, 2, 1):
         name = " ".join(words[:length])
         for command in COMMANDS:
             if command.name == name and len(words) >= length:

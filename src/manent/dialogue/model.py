@@ -5,7 +5,7 @@ that is in them. No I/O here: files are names and bytes. Nothing is pickled; loa
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,11 +23,12 @@ from manent.dialogue.policies.memoization import MemoizationOptions, Memoization
 from manent.dialogue.policies.memoization_training import train_memoization
 from manent.dialogue.policies.prediction import Policy
 from manent.dialogue.policies.rule import LoopEntry, RuleEntry, RuleOptions, RulePolicy, RuleState
-from manent.dialogue.policies.rule_training import train_rules
+from manent.dialogue.policies.rule_training import RuleTraining, train_rules
 from manent.dialogue.policies.unexpected import UnexpectedIntentPolicy, UnexpectedOptions
 from manent.dialogue.responses import Responses
 from manent.dialogue.slots import SlotFiller
 from manent.dialogue.states import DialogState, Featurizer
+from manent.dialogue.stories import Sequence as Told
 from manent.dialogue.stories import rule_sequences, story_sequences
 
 _FILE = "dialogue/policies.json"
@@ -79,13 +80,7 @@ def train_dialogue(
     rules = rule_sequences(domain, stories.rules)
     trained: list[Json] = []
     files: dict[str, bytes] = {}
-    rule_config = next((each for each in config.policies if each.name == "RulePolicy"), None)
-    options = (
-        _options(RuleOptions, rule_config)
-        if rule_config is not None
-        else RuleOptions(check_for_contradictions=False, enable_fallback_prediction=False)
-    )
-    ruled = train_rules(domain, Featurizer(domain), options, rules=rules, told=told)
+    ruled = compile_rules(config, domain, rules=rules, told=told)
     if ruled.problems:
         raise ProjectError(ruled.problems)
     featurizer = Featurizer(domain, ruled.rule_only_slots, ruled.rule_only_loops)
@@ -121,6 +116,19 @@ def train_dialogue(
         }
     )
     return files
+
+
+def compile_rules(
+    config: AssistantConfig, domain: Domain, *, rules: Sequence[Told], told: Sequence[Told]
+) -> RuleTraining:
+    """Compile the rules with the options of the configured RulePolicy; without one they are only looked at."""
+    component = next((each for each in config.policies if each.name == "RulePolicy"), None)
+    options = (
+        _options(RuleOptions, component)
+        if component is not None
+        else RuleOptions(check_for_contradictions=False, enable_fallback_prediction=False)
+    )
+    return train_rules(domain, Featurizer(domain), options, rules=rules, told=told)
 
 
 def _options(kind: Any, component: ComponentConfig) -> Any:

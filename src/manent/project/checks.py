@@ -7,6 +7,7 @@ called unknown. Contradictions between rules and stories are found by the dialog
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from manent.core.domain import DEFAULT_ACTIONS, DEFAULT_INTENTS, Domain
 from manent.core.training_data import AssistantConfig, ComponentConfig, NluData, Stories, Where
@@ -50,7 +51,7 @@ def check_project(parsed: Parsed, report: Report) -> None:
         _check_responses(parsed)
         _check_examples_against_domain(parsed, report)
         if not (parsed.are_stories_broken or parsed.is_nlu_broken):
-            _check_unused(parsed, used)
+            _check_unused(parsed, used, report)
         if not parsed.is_config_broken:
             _check_policies(parsed, rule_policy, report)
         _check_forms(parsed)
@@ -224,8 +225,8 @@ def _check_policies(parsed: Parsed, rule_policy: ComponentConfig | None, report:
         )
 
 
-def _check_unused(parsed: Parsed, used: set[str]) -> None:
-    """Warn of intents and responses that no story or rule mentions."""
+def _check_unused(parsed: Parsed, used: set[str], report: Report) -> None:
+    """Warn of intents and responses that no story or rule mentions, nor (responses) the actions' own code."""
     raw, domain = parsed.raw, parsed.domain
     if not (parsed.stories.stories or parsed.stories.rules):
         return  # nothing but language understanding is trained
@@ -237,9 +238,17 @@ def _check_unused(parsed: Parsed, used: set[str]) -> None:
         mentioned |= set(form.ignored_intents)
     unused = {n: spot for n, spot in raw.intents.items() if n not in used and n not in mentioned}
     _warn_of_all(unused, "intents.unused", "intents that stories or rules use", "Use them, or remove them")
-    if not raw.actions:  # an action may say any response
-        unused = {name: spot for name, spot in raw.responses.items() if not _is_said(name, used)}
+    code = _action_code(report.root)
+    if code or not raw.actions:  # actions that are kept elsewhere may say any response
+        silent = {name: spot for name, spot in raw.responses.items() if not _is_said(name, used)}
+        unused = {name: spot for name, spot in silent.items() if name not in code}
         _warn_of_all(unused, "responses.unused", "responses that stories or rules use", "Use them, or remove them")
+
+
+def _action_code(root: Path) -> str:
+    """Return the source of the project's custom actions, as far as it is where Rasa's projects have it."""
+    files = [root / "actions.py", *sorted((root / "actions").rglob("*.py"))]
+    return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file())
 
 
 def _is_said(name: str, used: set[str]) -> bool:

@@ -1,0 +1,76 @@
+"""Finds what stories and rules say against each other, without training anything: for `manent data validate`."""
+
+from collections.abc import Iterable
+
+from manent.core.domain import Domain
+from manent.core.errors import Problem
+from manent.core.events import ActionExecuted
+from manent.core.tracker import Tracker
+from manent.core.training_data import AssistantConfig, Stories, Where
+from manent.dialogue.model import compile_rules
+from manent.dialogue.states import UNLIKELY, DialogState, Featurizer, history_of
+from manent.dialogue.stories import Sequence, rule_sequences, story_sequences
+
+
+def find_conflicts(
+    config: AssistantConfig, domain: Domain, stories: Stories, *, max_history: int | None = None
+) -> list[Problem]:
+    """Find contradictions.
+
+    Args:
+        config: whose `RulePolicy` options count.
+        domain: the assistant's.
+        stories: with the rules.
+        max_history: how many of the newest states two stories must have in common to contradict each other; None for
+            all since the beginning.
+
+    Returns:
+        Errors of rules among themselves and against stories, which would stop training; then warnings of stories that
+        go on differently after the same beginning, of which a policy can follow only one.
+    """
+    told = story_sequences(domain, stories)
+    problems = compile_rules(config, domain, rules=rule_sequences(domain, stories.rules), told=told).problems
+    return [*problems, *_story_conflicts(domain, told, max_history)]
+
+
+def _story_conflicts(domain: Domain, stories: Iterable[Sequence], max_history: int | None) -> list[Problem]:
+    featurizer = Featurizer(domain)
+    first: dict[tuple[DialogState, ...], tuple[str, str, Where]] = {}
+    problems: dict[Problem, None] = {}
+    for story in stories:
+        for states, action, where in _steps(domain, featurizer, story):
+            key = states if max_history is None else states[-max_history:]
+            before = first.setdefault(key, (action, story.name, where))
+            if before[0] != action:
+                problems[_conflict(story.name, action, where, before)] = None
+    return list(problems)
+
+
+def _steps(
+    domain: Domain, featurizer: Featurizer, story: Sequence
+) -> Iterable[tuple[tuple[DialogState, ...], str, Where]]:
+    """Yield each action of a story with the states before it, the newest last."""
+    tracker = Tracker(sender_id="training", domain=domain)
+    for placed in story.placed:
+        event = placed.event
+        if isinstance(event, ActionExecuted) and event.name != UNLIKELY:
+            name = event.name or event.action_text or ""
+            # A form that runs again takes the turn that answered it out of what the policies see.
+            if name != tracker.active_loop_name:
+                yield tuple(history_of(tracker, featurizer).shown()), name, placed.where
+        tracker.update(event)
+
+
+def _conflict(story: str, action: str, where: Where, before: tuple[str, str, Where]) -> Problem:
+    other, other_story, other_where = before
+    return Problem(
+        file=where.file,
+        line=where.line,
+        path=f"stories.{story}",
+        code="story.contradicts-story",
+        found=f'"{action}"',
+        expected=f'"{other}", as after the same steps in the story "{other_story}" '
+        f"({other_where.file}:{other_where.line})",
+        suggestion="Let both say the same, or tell them apart before: by the intent, an entity or a slot",
+        warning=True,
+    )

@@ -1,0 +1,99 @@
+"""`manent data validate`: what is found, where, and with which status."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+Manent = Callable[[str], tuple[int, str]]
+
+APART = """
+version: "3.1"
+stories:
+- story: a sale
+  steps:
+  - intent: greet
+  - action: utter_greet
+  - intent: thank
+  - action: utter_welcome
+- story: no sale
+  steps:
+  - intent: greet
+  - action: utter_greet
+  - intent: thank
+  - action: utter_greet
+- story: late
+  steps:
+  - intent: thank
+  - action: utter_welcome
+  - intent: greet
+  - action: utter_greet
+  - intent: thank
+  - action: utter_welcome
+"""
+
+
+def test_a_sound_project(manent: Manent) -> None:
+    """Nothing to complain of: what there is, and status 0."""
+    assert manent("data validate --fail-on-warnings") == (
+        0,
+        "no mistakes, no warnings: 6 examples of 3 intents, 1 story, 2 rules.\n",
+    )
+
+
+def test_stories_that_go_on_differently(manent: Manent, shop: Path) -> None:
+    """Two stories with the same beginning and different ends are named, both with their lines."""
+    (shop / "data/stories.yml").write_text(APART)
+    status, shown = manent("data validate")
+
+    assert status == 0
+    assert 'data/stories.yml:15  stories.no sale  [story.contradicts-story]\n  found "utter_greet"; expected' in shown
+    assert '"utter_welcome", as after the same steps in the story "a sale" (data/stories.yml:9)' in shown
+    assert shown.count("story.contradicts-story") == 1
+    assert manent("data validate stories --fail-on-warnings")[0] == 1
+
+
+def test_short_memory_finds_more(manent: Manent, shop: Path) -> None:
+    """With --max-history stories contradict each other that began differently."""
+    (shop / "data/stories.yml").write_text(APART)
+
+    assert manent("data validate stories --max-history 1")[1].count("story.contradicts-story") == 1
+    (shop / "data/stories.yml").write_text(APART.replace("  - intent: thank\n  - action: utter_greet", "", 1))
+    assert "story.contradicts-story" not in manent("data validate stories")[1]
+
+
+def test_stories_against_rules(manent: Manent, shop: Path) -> None:
+    """A story that a rule forbids is a mistake, found without training."""
+    rule = "rules:\n- rule: always\n  steps: [{intent: thank}, {action: utter_greet}]\n"
+    (shop / "data/more.yml").write_text(f'version: "3.1"\n{rule}')
+    status, shown = manent("data validate")
+
+    assert status == 1
+    assert "data/stories.yml:9  stories.a sale  [story.contradicts-rule]" in shown
+    assert "1 mistake, no warnings" in shown
+
+
+def test_mistakes_and_warnings_of_all_files(manent: Manent, shop: Path) -> None:
+    """Names that do not exist, examples of two intents, the server's files: all at once."""
+    domain = (shop / "domain.yml").read_text()
+    (shop / "domain.yml").write_text(domain.replace("intents: [", "intents: [idle, "))
+    (shop / "data/nlu.yml").write_text((shop / "data/nlu.yml").read_text().replace("- thanks", "- hi"))
+    stories = (shop / "data/stories.yml").read_text()
+    (shop / "data/stories.yml").write_text(stories.replace("utter_greet", "utter_great", 1))
+    (shop / "endpoints.yml").write_text("tracker_store:\n  type: sqll\n")
+    status, shown = manent("data validate")
+
+    assert status == 1
+    for code in ("story.unknown-response", "nlu.example-twice", "intents.unused", "endpoints.yml:2"):
+        assert code in shown, code
+
+
+def test_responses_that_only_code_says(manent: Manent, shop: Path) -> None:
+    """A response is unused unless a story, a rule or an action's own code names it."""
+    domain = (shop / "domain.yml").read_text()
+    (shop / "domain.yml").write_text(domain + "  utter_extra: [{text: x}]\nactions: [action_extra]\n")
+    assert "responses.unused" not in manent("data validate")[1]
+    (shop / "actions").mkdir()
+    (shop / "actions/actions.py").write_text("pass\n")
+    assert 'responses.utter_extra  [responses.unused]\n  found "utter_extra"' in manent("data validate")[1]
+    (shop / "actions/actions.py").write_text("dispatcher.utter_message(response='utter_extra')\n")
+
+    assert "responses.unused" not in manent("data validate")[1]
