@@ -89,7 +89,7 @@ def score_nlu(
 
             assistant = load_assistant(model)
             subject = assistant.file
-            parts = [evaluation.judge(project.nlu.examples, assistant.pipeline.parse)]
+            parts = [evaluation.judge(project.nlu.examples, assistant.parse)]
         judged = [item for part in parts for item in part]
         folder = out / path.stem if path is not None and len(configs) > 1 else out
         _write(judged, folder, successes=successes, errors=not no_errors, plots=not no_plot)

@@ -191,7 +191,7 @@ def _play(
 ) -> "list[Played]":
     from manent.dialogue.evaluation import play_stories
 
-    parse = assistant.pipeline.parse if end_to_end else None
+    parse = assistant.parse if end_to_end else None
     return play_stories(assistant.dialogue, stories, parse=parse, known=known, limit=limit)
 
 

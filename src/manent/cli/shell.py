@@ -76,7 +76,7 @@ def shell_nlu(
     assistant = load_assistant(model_path or model)
     print(f"Type a message. {STOP} ends it.")
     while (text := _ask()) is not None:
-        print(msgspec.json.format(msgspec.json.encode(assistant.pipeline.parse(text)), indent=2).decode())
+        print(msgspec.json.format(msgspec.json.encode(assistant.parse(text)), indent=2).decode())
 
 
 def _log(verbose: int, *, debug: bool, quiet: bool) -> None:

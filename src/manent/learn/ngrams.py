@@ -8,6 +8,7 @@ this; it knows nothing of either.
 
 import functools
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -120,9 +121,9 @@ class HashedWord:
 
 
 def hash_word(word: str) -> HashedWord:
-    """Prepare a word for `hash_pair`."""
-    text = hash_text(word)
-    return HashedWord(int(text.prefix[-1]), text.length)
+    """Prepare a word for `hash_single` and `hash_pair`."""
+    signs = word[:MAX_TEXT]
+    return HashedWord(sum(map(operator.mul, map(_scramble, signs), _POWER_LIST)), len(signs))
 
 
 def hash_single(word: HashedWord) -> int:
@@ -153,7 +154,8 @@ def hash_inside(word: str, smallest: int, largest: int) -> list[int]:
 
 @functools.lru_cache(maxsize=1024)
 def _scramble(sign: str) -> int:
-    return hash_word(sign).polynomial
+    value = (ord(sign) + 1) * int(_SCRAMBLE) & _MASK
+    return value ^ value >> 29
 
 
 _MASK = 2**64 - 1

@@ -31,7 +31,7 @@ _VECTOR_WEIGHT = np.float32(2**0.5)
 """How much the word vectors count beside one featurizer; chosen on two public sets with ten examples an intent."""
 
 _CACHED_WORDS = 8192
-_FREQUENT = 250
+_FREQUENT = 500
 
 _ORDER = {"lowercase": True, "strip_accents": None}
 
@@ -255,7 +255,7 @@ def train_classifier(
 
 
 def list_frequent(messages: Sequence[Message]) -> list[str]:
-    """List the words that most messages are made of: to score them while a model loads takes 20 ms, not a message's."""
+    """List the words that most messages are made of: to score them while a model loads takes 30 ms, not a message's."""
     counts = Counter(word for message in messages for word in message.words)
     return [word for word, _ in counts.most_common(_FREQUENT)]
 

@@ -1,8 +1,8 @@
 """DucklingEntityExtractor: dates, numbers, amounts… from a Duckling server.
 
 The pipeline does no I/O: `Pipeline.services` says whom to ask what, the runtime asks (a POST of `Service.form`, as a
-form), turns the answer into entities with `read_answer`, and hands them to `Pipeline.parse` as `found`. A server that
-can't be reached means no entities, as with Rasa.
+form), turns the answer into entities with `read_answer`, and hands them to `Pipeline.parse` as `found`
+(`server/duckling.py`). A server that can't be reached means no entities, as with Rasa.
 """
 
 import json
@@ -39,11 +39,6 @@ class Service:
     timezone: str | None
     timeout_s: float
 
-    @property
-    def endpoint(self) -> str:
-        """Where to POST."""
-        return f"{(self.url or '').rstrip('/')}/parse"
-
     def form(self, text: str, *, now: float | None = None) -> dict[str, str]:
         """Make the form to POST.
 
@@ -70,7 +65,7 @@ class Duckling:
 
     def process(self, message: Message) -> None:
         """Add the entities that the runtime brought."""
-        message.entities += message.found
+        message.entities += map(dict, message.found.get(self.service, ()))
 
 
 def read_answer(answer: object, service: Service) -> list[Json]:

@@ -1,5 +1,8 @@
 """The one working object of a parse: components read what earlier ones found and add to it."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +25,7 @@ class Message:
         intent_ranking: the classifier's, best first; None when no classifier makes one.
         entities: in Rasa's form, in the order in which the extractors found them.
         response_selector: what the selectors say; None without selectors.
-        found: entities that services found (see `Pipeline.services`).
+        found: entities by the service that found them (see `Pipeline.services`).
         hashed: the text prepared for n-grams, by how it was normalised, so that featurizers share it.
         chances: the probabilities of all intents, in the classifier's own order; None without a classifier.
     """
@@ -50,7 +53,7 @@ class Message:
         self.intent_ranking: list[Json] | None = None
         self.entities: list[Json] = []
         self.response_selector: Json | None = None
-        self.found: list[Json] = []
+        self.found: Mapping[Any, Sequence[Json]] = {}
         self.hashed: dict[tuple[bool, str | None], HashedText] = {}
         self.chances: NDArray[np.float32] | None = None
 

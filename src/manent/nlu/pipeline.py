@@ -9,7 +9,7 @@ from manent.core.domain import Domain
 from manent.core.errors import ModelError
 from manent.core.events import Json
 from manent.nlu.component import Component, Context, TextFeaturizer, TokenFeaturizer, WordFeaturizer
-from manent.nlu.duckling import Duckling
+from manent.nlu.duckling import Duckling, Service
 from manent.nlu.files import load_json
 from manent.nlu.message import Message
 from manent.nlu.payload import parse_payload
@@ -18,6 +18,9 @@ from manent.nlu.vectors import check_vectors, load_vectors
 
 FOLDER = "nlu/"
 INDEX = "nlu/pipeline.json"
+
+
+NOTHING_FOUND: Mapping[Service, Sequence[Json]] = {}
 
 
 class Entry(msgspec.Struct, kw_only=True):
@@ -48,20 +51,26 @@ class Pipeline:
     """Components in the order of `config.yml`.
 
     Attributes:
-        services: servers to ask about a message before it is parsed (see `duckling.py`).
+        services: servers to ask about a message before it is parsed (see `duckling.py`), each once.
     """
 
     def __init__(self, components: Sequence[Component], domain: Domain) -> None:
         self._components = tuple(components)
         self._domain = domain
-        self.services = tuple(component.service for component in components if isinstance(component, Duckling))
+        self.services = tuple(
+            dict.fromkeys(component.service for component in components if isinstance(component, Duckling))
+        )
 
-    def parse(self, text: str, *, found: Sequence[Json] = ()) -> Json:
+    def needs_services(self, text: str) -> bool:
+        """Say whether services are to be asked about a text: there are some, and it is no payload."""
+        return bool(self.services) and parse_payload(text, self._domain) is None
+
+    def parse(self, text: str, *, found: Mapping[Service, Sequence[Json]] = NOTHING_FOUND) -> Json:
         """Understand a text.
 
         Args:
             text: what was said.
-            found: entities that services found in it.
+            found: entities that services found in it, stripped of blanks around it.
 
         Returns:
             The parse result (contract §4.2). A payload (`/intent{…}`) takes the place of what the components say.
@@ -70,7 +79,7 @@ class Pipeline:
         if payload is not None:
             return payload
         message = Message(text.strip())
-        message.found = list(found)
+        message.found = found
         for component in self._components:
             component.process(message)
         return message.result()

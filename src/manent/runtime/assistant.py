@@ -6,6 +6,7 @@ from manent.core.domain import Domain
 from manent.core.events import Json
 from manent.dialogue.model import DialogueModel
 from manent.nlu.pipeline import Pipeline
+from manent.runtime.ports import Services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,7 @@ class Assistant:
         model_id: random, made at training.
         assistant_id: names the assistant across its models.
         file: name of the model's file.
+        services: asks the servers that the pipeline wants asked; None when it wants none.
     """
 
     domain: Domain
@@ -25,3 +27,16 @@ class Assistant:
     assistant_id: str = ""
     file: str = ""
     stamp: Json = field(default_factory=dict)
+    services: Services | None = None
+
+    def parse(self, text: str) -> Json:
+        """Understand a text, for those who may wait for a server meanwhile; see `Pipeline.parse`."""
+        if self.services is None or not self.pipeline.needs_services(text):
+            return self.pipeline.parse(text)
+        return self.pipeline.parse(text, found=self.services.ask(text.strip()))
+
+    async def understand(self, text: str) -> Json:
+        """Understand a text without holding up other conversations."""
+        if self.services is None or not self.pipeline.needs_services(text):
+            return self.pipeline.parse(text)
+        return self.pipeline.parse(text, found=await self.services.ask_aside(text.strip()))

@@ -214,8 +214,7 @@ class Conversations:
 
     async def understand(self, assistant: Assistant, text: str) -> Json:
         """Run the NLU."""
-        parse: Json = assistant.pipeline.parse(text)
-        return parse
+        return await assistant.understand(text)
 
     async def ask(self, record: Record, step: CallAction | Generate) -> ActionResult | Json:
         """Run a custom action or have a response made.

@@ -3,13 +3,14 @@
 The Protocols belong to their consumer (this package); `stores/` and `actions/` implement them.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from manent.core.errors import ManentError
 from manent.core.events import Json
 from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Revocation, Snapshot
+from manent.nlu.duckling import Service
 
 
 class VersionConflict(ManentError):
@@ -191,6 +192,16 @@ class Generator(Protocol):
         Raises:
             ActionError: the server could not be reached or answered garbage.
         """
+
+
+class Services(Protocol):
+    """Asks servers what they find in a message (`Pipeline.services`): Duckling."""
+
+    def ask(self, text: str) -> Mapping[Service, Sequence[Json]]:
+        """Return the entities that each service found; none from one that can't be reached. Blocks."""
+
+    async def ask_aside(self, text: str) -> Mapping[Service, Sequence[Json]]:
+        """Do the same in a thread."""
 
 
 class Output(Protocol):

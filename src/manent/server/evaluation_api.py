@@ -61,7 +61,7 @@ def evaluate(text: str, assistant: Assistant) -> Json:
     Raises:
         RequestError: `bad_request`; the document can't be read or has no examples.
     """
-    judged = evaluation.judge(read_examples(text, assistant), assistant.pipeline.parse)
+    judged = evaluation.judge(read_examples(text, assistant), assistant.parse)
     intents = evaluation.report_intents(judged)
     responses = evaluation.report_responses(judged)
     return {

@@ -12,6 +12,7 @@ from manent.models.archive import find_model, read_model
 from manent.models.metadata import MODEL_FORMAT, Metadata
 from manent.nlu.pipeline import load_pipeline
 from manent.runtime.assistant import Assistant
+from manent.server.duckling import open_services
 
 
 def load_assistant(path: Path, *, external_nlg: bool = False) -> Assistant:
@@ -34,12 +35,14 @@ def load_assistant(path: Path, *, external_nlg: bool = False) -> Assistant:
     except msgspec.ValidationError as error:
         raise ModelError("model_unreadable", f"{file} cannot be read: {error}; train again") from error
     limit = int(os.environ.get("MAX_NUMBER_OF_PREDICTIONS", "10"))
+    pipeline = load_pipeline(files, domain)
     return Assistant(
         domain=domain,
-        pipeline=load_pipeline(files, domain),
+        pipeline=pipeline,
         dialogue=load_dialogue(files, domain, max_predictions=limit, external_nlg=external_nlg),
         model_id=metadata.model_id,
         assistant_id=metadata.assistant_id,
         file=file.name,
         stamp={"model_id": metadata.model_id, "assistant_id": metadata.assistant_id},
+        services=open_services(pipeline),
     )

@@ -383,7 +383,7 @@ def test_duckling_is_asked_by_the_runtime() -> None:
     pipeline = trained(data(), TOKENIZER, {**component, "locale": "en_GB", "timezone": "Europe/Berlin"})
     (service,) = pipeline.services
 
-    assert service.endpoint == "http://localhost:8000/parse"
+    assert (service.url, service.timeout_s) == ("http://localhost:8000/", 3)
     assert service.form("tomorrow", now=1.5) == {
         "text": "tomorrow",
         "locale": "en_GB",
@@ -395,7 +395,7 @@ def test_duckling_is_asked_by_the_runtime() -> None:
         {"body": "tomorrow", "start": 0, "end": 8, "dim": "time", "value": {"value": "2030-01-01", "type": "value"}},
         {"body": "5", "start": 9, "end": 10, "dim": "number", "value": {"value": 5, "type": "value"}},
     ]
-    entities = pipeline.parse("tomorrow 5", found=read_answer(answer, service))["entities"]
+    entities = pipeline.parse("tomorrow 5", found={service: read_answer(answer, service)})["entities"]
     assert [(entity["entity"], entity["value"], entity["text"]) for entity in entities] == [
         ("time", "2030-01-01", "tomorrow")
     ]
