@@ -8,8 +8,6 @@ from typing import Any
 
 import websockets
 
-from security.sites import Site
-
 
 @dataclass
 class Raw:
@@ -40,8 +38,8 @@ class Raw:
 
 
 @contextlib.asynccontextmanager
-async def raw(site: Site, **options: Any) -> AsyncIterator[Raw]:
-    """Open a WebSocket to Engine.IO, before any packet of Socket.IO."""
-    url = f"ws://127.0.0.1:{site.port}/socket.io/?EIO=4&transport=websocket"
+async def raw(url: str, **options: Any) -> AsyncIterator[Raw]:
+    """Open a WebSocket to the Engine.IO of a server, before any packet of Socket.IO."""
+    url = f"ws{url.removeprefix('http')}/socket.io/?EIO=4&transport=websocket"
     async with websockets.connect(url, max_size=None, compression=None, **options) as socket:
         yield Raw(socket)

@@ -1,15 +1,21 @@
 """One client that asks too much is slowed down, the others are not."""
 
 import asyncio
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
+import websockets
 
+from manent.channels import socketio as channel
 from manent.core.errors import RequestError
 from manent.runtime.nesting import MOST_LEVELS, is_too_deep
 from manent.runtime.rates import MOST_KEYS, Buckets, address_of
-from security.sites import Site
+from security.frames import raw
+from security.sites import JWT, Site, token
+from small_talk import Actions, running, until
 
 Serve = Callable[..., Site]
 
@@ -73,6 +79,111 @@ async def test_socket_is_told_and_stays(serve: Serve) -> None:
     assert answers[-1]["error"]["code"] == "too_many_requests"
     assert answers[-1]["error"]["retry_after"] > 0
     assert again["ok"]
+
+
+async def test_limits_of_a_subject_hold_from_every_address(serve: Serve) -> None:
+    """Who is signed in has limits of their own for sockets, conversations and messages, wherever they come from."""
+    site = serve(
+        credentials=JWT,
+        endpoints="limits:\n  connects_per_minute_per_subject: 5\n  sessions_per_minute_per_subject: 3\n"
+        "  messages_per_minute_per_sender: 4\n",
+    )
+    ada, bob = token("ada"), token("bob")
+
+    async def speak(name: str, address: str, by: str) -> int:
+        body = {"sender": name, "message": "hello"}
+        return (await site.post("/webhooks/rest/webhook", body, by, {"X-Forwarded-For": address})).status_code
+
+    connects = [await site.refused(ada, headers={"X-Forwarded-For": f"192.0.2.{number}"}) for number in range(7)]
+    begun = []
+    for number in range(5):
+        request = {"protocol": 1, "session_id": f"ada-{number}"}
+        answer = await site.post("/sessions/session_request", request, ada, {"X-Forwarded-For": f"192.0.2.{number}"})
+        begun.append(answer.status_code)
+    spoken = [await speak(f"ada-{number % 2}", f"192.0.2.{number}", ada) for number in range(6)]
+
+    assert connects == ["connected"] * 5 + ["too_many_requests"] * 2
+    assert begun == [200] * 3 + [429] * 2
+    assert spoken == [200] * 4 + [429] * 2
+    assert (await site.refused(bob), await speak("bob-0", "192.0.2.1", bob)) == ("connected", 200)
+
+
+WAYS = (("/socket.io/", "&xsid=1"), ("/socket.io", ""), ("/socket.io/", "&sid="))
+
+
+async def test_limits_cannot_be_stepped_around(serve: Serve) -> None:
+    """A query that only looks like a known socket's, and the path without its slash, count as connects all the same."""
+    site = serve(credentials=OPEN, endpoints="limits:\n  connects_per_minute: 3\n")
+    async with httpx.AsyncClient(base_url=site.url) as http:
+        ways = [f"{path}?EIO=4&transport=polling{more}" for path, more in WAYS]
+        found = [(await http.get(way)).status_code for way in ways * 2]
+
+    assert found == [200] * 3 + [429] * 3
+
+
+async def test_a_proxy_that_is_not_named_is_not_believed(serve: Serve) -> None:
+    """`X-Forwarded-For` counts from the addresses of `--forwarded-allow-ips` only."""
+    site = serve(
+        "--forwarded-allow-ips", "192.0.2.7", credentials=OPEN, endpoints="limits:\n  messages_per_minute: 3\n"
+    )
+    body = {"sender": "ada", "message": "hello"}
+    found = [
+        (
+            await site.post("/webhooks/rest/webhook", body, headers={"X-Forwarded-For": f"198.51.100.{number}"})
+        ).status_code
+        for number in range(5)
+    ]
+
+    assert found == [200] * 3 + [429] * 2
+
+
+async def test_large_requests_that_wait_are_few(tmp_path: Path) -> None:
+    """While a socket's request is at work, the others wait up to a bound in bytes; what is beyond is `busy`."""
+    actions = Actions(hold=asyncio.Event())
+    assert actions.hold is not None
+    async with running(tmp_path, actions=actions) as server, raw(server.url) as connection:
+        await connection.connect()
+        await connection.send('421["user_uttered",{"session_id":"ada","message":"work"}]')
+        await until(lambda: bool(actions.calls))
+        request = json.dumps(["user_uttered", {"session_id": "ada", "message": "x" * 1_900_000}])
+        for number in range(2, 8):
+            await connection.send(f"42{number}{request}")
+        first = json.loads((await connection.until("43"))[3:])
+        actions.hold.set()
+        served = [json.loads((await connection.until("43"))[3:]) for _ in range(6)]
+
+    assert first[0]["error"]["code"] == "busy"
+    assert [answer[0]["error"]["code"] if answer else "ok" for answer in served] == ["ok"] + ["too_long"] * 5
+
+
+async def test_binary_packets_collect_nowhere(tmp_path: Path) -> None:
+    """A packet that announces binary ones is refused at once, as are they; the socket goes on."""
+    async with running(tmp_path) as server, raw(server.url) as connection:
+        await connection.connect()
+        for packet in ('459999999999-["user_uttered",{"_placeholder":true,"num":0}]', b"x" * 1_000_000, '461-7["x"]'):
+            await connection.send(packet)
+            assert json.loads((await connection.until('42["error"'))[2:])[1]["code"] == "bad_request"
+        await connection.send('420["session_request",{"protocol":1,"session_id":"ada"}]')
+        assert json.loads((await connection.until("430"))[3:])[0]["ok"]
+
+
+async def test_a_socket_that_does_not_join_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever opens a socket and is not let into the namespace, or leaves it, is hung up on; members stay."""
+    monkeypatch.setattr(channel, "CONNECT_WITHIN_S", 0.3)
+    async with (
+        running(tmp_path) as server,
+        raw(server.url) as stranger,
+        raw(server.url) as leaver,
+        raw(server.url) as member,
+    ):
+        await member.connect()
+        await leaver.connect()
+        await leaver.send("41")
+        for gone in (stranger, leaver):
+            with pytest.raises(websockets.exceptions.ConnectionClosed):
+                await gone.until("never", timeout_s=5)
+        await member.send('420["session_request",{"protocol":1,"session_id":"ada"}]')
+        assert json.loads((await member.until("430"))[3:])[0]["ok"]
 
 
 async def test_defaults_and_public(serve: Serve) -> None:

@@ -82,7 +82,7 @@ async def shoot(site: Site, frames: list[Any]) -> None:
     """Send frames on one connection, on a new one when the server closes it."""
     left = list(frames)
     while left:
-        async with raw(site) as connection:
+        async with raw(site.url) as connection:
             await connection.send("40")
             while left and await connection.send(left.pop(0)):
                 pass
@@ -118,7 +118,7 @@ async def test_deep_json_is_refused_and_the_socket_stays(target: Site) -> None:
     """A thousand levels: an error event, and the next request on the same socket is served; over HTTP: 400."""
     deep = "[" * 1_000 + "]" * 1_000
     within = "[" * 1_000 + '"]]]'
-    async with raw(target) as connection:
+    async with raw(target.url) as connection:
         await connection.connect()
         for body in (deep, within):
             await connection.send(f'42["user_uttered",{{"session_id":"deep","message":"x","metadata":{body}}}]')
@@ -137,7 +137,7 @@ async def test_deep_json_is_refused_and_the_socket_stays(target: Site) -> None:
 
 async def test_large_messages_end_where_the_limit_is(target: Site) -> None:
     """Below 2 MB a message is answered with its error; ten megabytes close the socket, or are refused over HTTP."""
-    async with raw(target) as connection:
+    async with raw(target.url) as connection:
         await connection.connect()
         text = "x" * 1_900_000
         await connection.send(f'421["session_request",{{"protocol":1,"session_id":"large"}}]')  # noqa: F541
@@ -167,23 +167,37 @@ async def test_large_messages_end_where_the_limit_is(target: Site) -> None:
 
 
 async def test_long_poll_with_a_large_body_is_refused(target: Site) -> None:
-    """The polling transport has the same limit as the WebSocket."""
+    """The polling transport has the same limit as the WebSocket, and a body has to say how long it is."""
     async with httpx.AsyncClient(base_url=target.url, timeout=20) as http:
         opened = (await http.get("/socket.io/?EIO=4&transport=polling")).text
         sid = json.loads(opened[1:])["sid"]
         answer = await http.post(f"/socket.io/?EIO=4&transport=polling&sid={sid}", content="4" + "x" * 10_000_000)
 
-    assert answer.status_code == 413
+        opened = (await http.get("/socket.io/?EIO=4&transport=polling")).text
+        sid = json.loads(opened[1:])["sid"]
+
+        async def pieces() -> Any:
+            for _ in range(100):
+                yield b"4" * 100_000
+
+        try:
+            path = f"/socket.io/?EIO=4&transport=polling&sid={sid}"
+            streamed = (await http.post(path, content=pieces())).status_code
+        except httpx.TransportError:
+            streamed = 411  # it hung up before everything was sent
+
+    assert (answer.status_code, streamed) == (413, 411)
     await assert_alive(target)
 
 
-async def test_a_reader_that_sleeps_is_closed(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A socket that asks and never reads is closed when too much waits for it; the server's memory stays bounded."""
-    site = start(tmp_path_factory.mktemp("slow"), credentials=OPEN, endpoints="limits:\n  outgoing_per_socket: 50\n")
+@pytest.mark.parametrize("endpoints", ["limits:\n  outgoing_per_socket: 50\n", ""])
+async def test_a_reader_that_sleeps_is_closed(tmp_path_factory: pytest.TempPathFactory, endpoints: str) -> None:
+    """A socket that asks and never reads is closed when too much waits for it, counted in packets and in bytes."""
+    site = start(tmp_path_factory.mktemp("slow"), credentials=OPEN, endpoints=endpoints)
     try:
         said = {"sender": "ada", "message": "x" * 60_000}
         await site.post("/webhooks/rest/webhook", said)
-        async with raw(site, max_queue=1, close_timeout=0.1) as connection:
+        async with raw(site.url, max_queue=1, close_timeout=0.1) as connection:
             await connection.connect()
             for number in range(2_000):
                 packet = json.dumps(["session_request", {"protocol": 1, "session_id": "ada"}])

@@ -155,7 +155,7 @@ class SocketIoChannel:
         """End a socket that nobody was let in by."""
         socket = self.server.eio.sockets.get(eio_sid)
         if socket is not None and eio_sid not in self.connections:
-            ending = asyncio.get_running_loop().create_task(socket.close(wait=False))
+            ending = asyncio.get_running_loop().create_task(_hang_up(socket))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
 
@@ -170,6 +170,12 @@ class SocketIoChannel:
             self._refused.add(origin)
             log.warning("refused a page of another origin; to allow it: --cors %s", origin)
         return False
+
+
+async def _hang_up(socket: Any) -> None:
+    """Close an Engine.IO socket, whether its client closes it in turn or not."""
+    await socket.close(wait=False)
+    socket.queue.put_nowait(None)  # ends the task that writes to it, which then closes the connection
 
 
 class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no types
@@ -718,6 +724,8 @@ class Connection:
         """Close a socket that does not take what is sent to it, so that it does not fill our memory."""
         if self._ending is None:
             log.warning("closed a socket that does not read what it is sent")
+            while not self.socket.queue.empty():
+                self.socket.queue.get_nowait()
             self._ending = asyncio.get_running_loop().create_task(self.socket.close(wait=False, abort=True))
 
 

@@ -72,7 +72,12 @@ class Gate:
             return
         limit = MAX_BODY if is_socket or scope["path"].startswith(_SMALL) else MAX_MANAGEMENT_BODY
         sending = _with_headers(send)
-        if _announced(scope) > limit:
+        announced = _announced(scope)
+        if announced is None and is_socket and scope["method"] == "POST":  # python-engineio would take it for empty
+            error = RequestError("length_required", "the request needs a Content-Length", status=411)
+            await _refuse(scope, receive, sending, error)
+            return
+        if announced is not None and announced > limit:
             await _discard(receive)
             await _refuse(scope, receive, sending, too_large(limit))
             return
@@ -87,11 +92,11 @@ def too_large(limit: int) -> RequestError:
     return RequestError("too_long", f"a request may have {limit} bytes", status=413)
 
 
-def _announced(scope: Scope) -> int:
+def _announced(scope: Scope) -> int | None:
     for name, value in scope["headers"]:
         if name == b"content-length":
             return int(value) if value.isdigit() else 0
-    return 0
+    return None
 
 
 async def _discard(receive: Receive) -> None:

@@ -63,7 +63,7 @@ async def serving() -> AsyncIterator[tuple[str, int]]:
     )
     server = Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110  # it has no event
         await asyncio.sleep(0.01)
     try:
         yield listening.getsockname()
