@@ -25,7 +25,7 @@ def api_server(trained_project: Path, tmp_path: Path) -> Iterator[ChatServer]:
 
 def test_options_change_the_preview_and_the_code(page: Page, api_server: ChatServer) -> None:
     """What an owner chooses is seen at once, works, and stands in the code to copy."""
-    page.goto(f"{api_server.url}webchat/studio.html")
+    page.goto(f"{api_server.url}webchat/studio")
     page.get_by_label("Heading").fill('Ada & "Co"')
     page.get_by_label("Accent", exact=True).fill("#225522")
     page.get_by_label("Layout").select_option("fill")
@@ -43,8 +43,22 @@ def test_options_change_the_preview_and_the_code(page: Page, api_server: ChatSer
 
 
 def test_it_is_closed_without_the_management_api(page: Page, server: ChatServer) -> None:
-    """A public server shows no studio."""
-    page.goto(f"{server.url}webchat/studio.html")
+    """A public server has neither the studio nor its files, and nobody gets at it by its file's name."""
+    for path in ("studio", "studio.html", "studio.js", "studio.css"):
+        answer = page.request.get(f"{server.url}webchat/{path}")
 
-    expect(page.get_by_text("The studio is served by")).to_be_visible()
-    expect(page.locator("manent-chat")).to_have_count(0)
+        assert answer.status == 404, path
+
+
+def test_the_code_is_copied(page: Page, api_server: ChatServer) -> None:
+    """The button puts the code into the clipboard, and nothing on the page needs an exception from its policy."""
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text) if "Content Security" in said.text else None)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{api_server.url}webchat/studio")
+    page.get_by_label("Heading").fill("Ask us")
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+
+    assert '<manent-chat heading="Ask us">' in page.evaluate("navigator.clipboard.readText()")
+    assert refused == []
