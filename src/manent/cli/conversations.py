@@ -3,9 +3,8 @@
 import secrets
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
@@ -13,12 +12,16 @@ import typer
 from manent.cli.options import Endpoints
 from manent.cli.project_store import with_store
 from manent.core.errors import StoreError
-from manent.core.events import BotUttered, UserUttered, event_to_wire
-from manent.core.log import Head, LogEntry
+from manent.core.events import event_to_wire
+from manent.core.log import Head
+from manent.runtime.export import entries_of, moment, pieces, printable, transcript_lines
 from manent.runtime.ports import ConversationStore
 
 PAGE = 500
-"""Conversations or events asked for at once."""
+"""Conversations asked for at once."""
+
+MOST_OWNED = 100_000
+"""Conversations of one owner."""
 
 SenderId = Annotated[str, typer.Argument(metavar="SENDER_ID")]
 
@@ -36,7 +39,7 @@ def list_conversations(
             if count == limit:
                 print(f"More than {limit}; --limit shows more.", file=sys.stderr)
                 return
-            print(f"{_moment(head.started)}  {_moment(head.updated)}  {head.version:>7}  {head.sender_id}")
+            print(f"{moment(head.started)}  {moment(head.updated)}  {head.version:>7}  {printable(head.sender_id)}")
             count += 1
 
     with_store(endpoints, work)
@@ -47,8 +50,9 @@ def show_conversation(sender_id: SenderId, *, endpoints: Endpoints = None) -> No
 
     async def work(store: ConversationStore) -> None:
         await _existing(store, sender_id)
-        async for entry in _entries(store, sender_id):
-            _print_words(entry)
+        async for entry in entries_of(store, sender_id):
+            for line in transcript_lines(entry):
+                print(line)
 
     with_store(endpoints, work)
 
@@ -56,21 +60,29 @@ def show_conversation(sender_id: SenderId, *, endpoints: Endpoints = None) -> No
 def export_conversations(
     sender_ids: Annotated[list[str] | None, typer.Argument(metavar="[SENDER_ID...]")] = None,
     *,
+    owner: Annotated[
+        str | None, typer.Option("--owner", metavar="SUBJECT", help="All of one signed-in visitor.")
+    ] = None,
+    form: Annotated[
+        Literal["lines", "json", "transcript"],
+        typer.Option("--format", help="JSON events, one a line; all that is kept, as JSON; or a text to read."),
+    ] = "lines",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A file instead of the terminal.")] = None,
     endpoints: Endpoints = None,
 ) -> None:
-    """Write the events of some or all conversations: one JSON object a line, each with its `sender_id` and `seq`."""
+    """Write out some or all conversations: `lines` for programs, `json` or `transcript` for a visitor who asks."""
 
     async def work(store: ConversationStore) -> None:
-        for sender_id in sender_ids or ():
-            await _existing(store, sender_id)
-        wanted = sender_ids or [head.sender_id async for head in _heads(store)]
+        wanted = [await _existing(store, sender_id) for sender_id in sender_ids or ()]
+        if owner is not None:
+            wanted += await store.conversations(owner=owner, limit=MOST_OWNED)
+        elif not wanted:
+            wanted = [head async for head in _heads(store)]
         target = out.open("wb") if out is not None else sys.stdout.buffer
         try:
-            for sender_id in wanted:
-                async for entry in _entries(store, sender_id):
-                    line = {"sender_id": sender_id, "seq": entry.seq, **event_to_wire(entry.event)}
-                    target.write(msgspec.json.encode(line) + b"\n")
+            for head in wanted:
+                async for piece in _lines(store, head) if form == "lines" else pieces(store, head, form):
+                    target.write(piece)
         finally:
             target.flush()
             if out is not None:
@@ -107,12 +119,10 @@ async def _heads(store: ConversationStore) -> AsyncIterator[Head]:
         after = heads[-1].sender_id
 
 
-async def _entries(store: ConversationStore, sender_id: str) -> AsyncIterator[LogEntry]:
-    after = 0
-    while entries := await store.entries(sender_id, after=after, limit=PAGE):
-        for entry in entries:
-            yield entry
-        after = entries[-1].seq
+async def _lines(store: ConversationStore, head: Head) -> AsyncIterator[bytes]:
+    async for entry in entries_of(store, head.sender_id):
+        line = {"sender_id": head.sender_id, "seq": entry.seq, **event_to_wire(entry.event)}
+        yield msgspec.json.encode(line) + b"\n"
 
 
 async def _existing(store: ConversationStore, sender_id: str) -> Head:
@@ -122,21 +132,3 @@ async def _existing(store: ConversationStore, sender_id: str) -> Head:
             "unknown_conversation", f"there is no conversation {sender_id!r} (`manent conversations list`)"
         )
     return head
-
-
-def _print_words(entry: LogEntry) -> None:
-    if entry.view is None:
-        return
-    if entry.view.divider is not None:
-        print(f"--- {entry.view.divider} ---")
-    event = entry.event
-    when = _moment(event.timestamp or 0.0)
-    if isinstance(event, UserUttered):
-        print(f"{when}  visitor  {entry.view.title or event.text}")
-    elif isinstance(event, BotUttered):
-        others = ", ".join(key for key, value in event.data.items() if value)
-        print(f"{when}  bot      {event.text or ''}{f' [{others}]' if others else ''}")
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

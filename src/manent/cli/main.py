@@ -45,6 +45,7 @@ COMMANDS = (
     Command("data validate", "manent.cli.data_validate:data_validate", "Check the project's files."),
     Command("data validate stories", "manent.cli.data_validate:data_validate_stories", "Check stories and rules only."),
     Command("data migrate", "manent.cli.data_migrate:data_migrate", "Write a project of format 2.0 in format 3.1."),
+    Command("visualize", "manent.cli.visualize:visualize", "Draw stories and rules as a graph."),
     Command("conversations list", "manent.cli.conversations:list_conversations", "List who has talked, and when."),
     Command("conversations show", "manent.cli.conversations:show_conversation", "Print what was said in one."),
     Command("conversations export", "manent.cli.conversations:export_conversations", "Write events as JSON lines."),

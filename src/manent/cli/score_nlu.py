@@ -22,6 +22,7 @@ from manent.cli.steps import Steps
 from manent.core.errors import ManentError
 from manent.core.events import Json
 from manent.core.training_data import AssistantConfig, NluData
+from manent.learn.scores import count_confusions
 from manent.nlu import evaluation
 from manent.nlu.evaluation import Judged
 
@@ -75,7 +76,7 @@ def score_nlu(
         raise ManentError("test.no_examples", "there are no annotated examples; name some with --nlu")
     if len(configs) > 1 and not cross_validation:
         others = [read_project(Path(), domain=domain, data=nlu, config=path) for path in configs[1:]]
-        names = {str(path): each.config for path, each in zip(configs, [project, *others], strict=True)}
+        names = {Path(path or "").stem: each.config for path, each in zip(configs, [project, *others], strict=True)}
         _compare(project, names, out, runs=runs, percentages=percentages or [0, 25, 50, 75], plots=not no_plot)
         return
     rows = []
@@ -125,7 +126,10 @@ def _compare(
     percentages: list[int],
     plots: bool,
 ) -> None:
-    """Train every pipeline several times, each time without some of the data, and score all on the same examples."""
+    """Train every pipeline several times, each time without some of the data, and score all on the same examples.
+
+    `results.json` has the F1 of the intents: a list for each run, with one number for each percentage.
+    """
     found: dict[str, dict[int, list[list[Judged]]]] = {name: {} for name in configs}
     sizes: dict[int, int] = {}
     with Steps() as steps:
@@ -138,13 +142,13 @@ def _compare(
                     steps.show(f"Run {run + 1} of {runs}: {name} without {left_out} % of the data")
                     judged = _train_and_judge(project, config, known, unknown)
                     found[name].setdefault(left_out, []).append(judged)
-                    folder = out / f"run_{run + 1}" / f"{left_out}%_exclusion" / Path(name).stem
+                    folder = out / f"run_{run + 1}" / f"{left_out}%_exclusion" / f"{name}_report"
                     _write(judged, folder, successes=False, errors=True, plots=plots)
     scores = {
-        name: {str(left_out): [_f1(judged) for judged in judgements] for left_out, judgements in by_share.items()}
+        name: [[_f1(part) for part in run] for run in zip(*by_share.values(), strict=True)]
         for name, by_share in found.items()
     }
-    write_report(out, "results.json", {name: list(by_share.values()) for name, by_share in scores.items()})
+    write_report(out, "results.json", scores)
     rows = [
         (f"{name} on {sizes[left_out]} examples", *_row("", [item for part in parts for item in part], parts)[1:])
         for name, by_share in found.items()
@@ -197,6 +201,14 @@ def _draw(judged: list[Judged], out: Path) -> None:
     write_picture(out, "intent_confusion_matrix.png", draw_confusions(labels, counts, title="Intents"))
     right, wrong = evaluation.split_confidences(judged)
     write_picture(out, "intent_histogram.png", draw_histogram(right, wrong, title="Confidence"))
+    for extractor in evaluation.find_extractors(judged):
+        labels, counts = count_confusions(evaluation.pair_entities(judged, extractor))
+        picture = draw_confusions(labels, counts, title=extractor)
+        write_picture(out, f"{extractor}_confusion_matrix.png", picture)
+    if evaluation.report_responses(judged):
+        labels, counts = count_confusions(evaluation.pair_responses(judged))
+        picture = draw_confusions(labels, counts, title="Answers")
+        write_picture(out, "response_selection_confusion_matrix.png", picture)
 
 
 def _row(subject: str, judged: list[Judged], parts: list[list[Judged]]) -> tuple[str, ...]:

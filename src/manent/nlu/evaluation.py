@@ -53,11 +53,14 @@ def report_intents(judged: Sequence[Judged]) -> Json:
     return scores.report_labels([(item.intent, item.predicted) for item in judged if item.intent])
 
 
+def pair_responses(judged: Sequence[Judged]) -> list[tuple[str, str]]:
+    """Return which answers of retrieval intents were (right, selected)."""
+    return [(item.example.intent, _selected(item.result, item.intent)) for item in judged if "/" in item.example.intent]
+
+
 def report_responses(judged: Sequence[Judged]) -> Json:
     """Score which answers of retrieval intents were selected; empty when no example has a retrieval intent."""
-    pairs = [
-        (item.example.intent, _selected(item.result, item.intent)) for item in judged if "/" in item.example.intent
-    ]
+    pairs = pair_responses(judged)
     return scores.report_labels(pairs) if pairs else {}
 
 
@@ -95,13 +98,8 @@ def find_extractors(judged: Sequence[Judged]) -> list[str]:
     return sorted({str(entity.get("extractor")) for item in judged for entity in item.result["entities"]})
 
 
-def report_entities(judged: Sequence[Judged], extractor: str) -> Json:
-    """Score one extractor's entities token by token, as Rasa's `<Extractor>_report.json` does.
-
-    Returns:
-        See `learn.scores.report_labels`, with `micro avg` over the entities instead of `accuracy`;
-        `confused_with` counts tokens.
-    """
+def pair_entities(judged: Sequence[Judged], extractor: str) -> list[tuple[str, str]]:
+    """Return the (right, predicted) labels of one extractor for every token, `O` for none."""
     pairs: list[tuple[str, str]] = []
     for item in judged:
         entities = [entity for entity in item.result["entities"] if entity.get("extractor") == extractor]
@@ -109,10 +107,19 @@ def report_entities(judged: Sequence[Judged], extractor: str) -> Json:
             right = next((_label(e) for e in item.example.entities if e.start < end and e.end > start), NO_ENTITY)
             predicted = next((_name(e) for e in entities if e["start"] < end and e["end"] > start), NO_ENTITY)
             pairs.append((right, predicted))
+    return pairs
+
+
+def report_entities(judged: Sequence[Judged], extractor: str) -> Json:
+    """Score one extractor's entities token by token, as Rasa's `<Extractor>_report.json` does.
+
+    Returns:
+        See `learn.scores.report_labels`, with `micro avg` over the entities; `confused_with` counts tokens, `accuracy`
+        those without an entity, too.
+    """
+    pairs = pair_entities(judged, extractor)
     report = scores.report_labels([pair for pair in pairs if pair != (NO_ENTITY, NO_ENTITY)])
-    none = report.pop(NO_ENTITY, None)
-    del report["accuracy"], none
-    labels = [name for name in report if not name.endswith(" avg")]
+    labels = [name for name in report if name not in (NO_ENTITY, "accuracy") and not name.endswith(" avg")]
     hits = sum(right == predicted and right != NO_ENTITY for right, predicted in pairs)
     said = sum(predicted != NO_ENTITY for _, predicted in pairs)
     there = sum(right != NO_ENTITY for right, _ in pairs)
@@ -122,6 +129,7 @@ def report_entities(judged: Sequence[Judged], extractor: str) -> Json:
         "micro avg": scores.score(hits, said, there),
         "macro avg": scores.average(scored, [1] * len(scored), there),
         "weighted avg": scores.average(scored, [score["support"] for score in scored], there),
+        "accuracy": scores.accuracy(pairs),
     }
 
 

@@ -238,16 +238,19 @@ def _check_unused(parsed: Parsed, used: set[str], report: Report) -> None:
         mentioned |= set(form.ignored_intents)
     unused = {n: spot for n, spot in raw.intents.items() if n not in used and n not in mentioned}
     _warn_of_all(unused, "intents.unused", "intents that stories or rules use", "Use them, or remove them")
-    code = _action_code(report.root)
-    if code or not raw.actions:  # actions that are kept elsewhere may say any response
-        silent = {name: spot for name, spot in raw.responses.items() if not _is_said(name, used)}
-        unused = {name: spot for name, spot in silent.items() if name not in code}
-        _warn_of_all(unused, "responses.unused", "responses that stories or rules use", "Use them, or remove them")
+    silent = {name: spot for name, spot in raw.responses.items() if not _is_said(name, used)}
+    code = _action_code(report.root) if silent else ""
+    unused = {name: spot for name, spot in silent.items() if name not in code}
+    suggestion = "Use them, or remove them"
+    if raw.actions and not code:
+        suggestion += ", unless actions that are not in this project say them"
+    _warn_of_all(unused, "responses.unused", "responses that stories or rules use", suggestion)
 
 
 def _action_code(root: Path) -> str:
     """Return the source of the project's custom actions, as far as it is where Rasa's projects have it."""
-    files = [root / "actions.py", *sorted((root / "actions").rglob("*.py"))]
+    folder = root / "actions"
+    files = [folder.with_suffix(".py"), *sorted(folder.rglob("*.py"))]
     return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file())
 
 

@@ -25,12 +25,15 @@ from manent.core.training_data import (
 START = "start"
 END = "end"
 
-_WIDTH = 190
-_HEIGHT = 34
-_ACROSS = 230
-_DOWN = 100
+_WIDTH = 180
+_HEIGHT = 30
+_SAID = 190
+_SILENT = 40
+_TRUNK = 16
+_DOWN = 50
 _MARGIN = 40
 _SHOWN = 26
+"""Characters of a label that are shown; all of them when it is pointed at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,49 +144,42 @@ def _slot_text(slot: SlotStep) -> str:
 def graph_html(graph: Graph, title: str) -> str:
     """Return a whole HTML page that shows the graph; scrolls, follows light and dark, runs no script."""
     places = _places(graph)
-    width = max(x for x, _ in places.values()) + _WIDTH + _MARGIN
+    width = max(x for x, _ in places.values()) + _WIDTH + _SAID
     height = max(y for _, y in places.values()) + _HEIGHT + _MARGIN
     drawn = [*_draw_edges(graph, places), *_draw_nodes(graph, places)]
     return _PAGE.format(title=html.escape(title), width=width, height=height, drawing="\n".join(drawn))
 
 
-def _layers(graph: Graph) -> list[list[str]]:
-    """Return the nodes by their distance from the start; those that nothing leads to begin beside the start."""
+def _places(graph: Graph) -> dict[str, tuple[int, int]]:
+    """Return the left upper corner of every node, in pixels.
+
+    What follows a node stands to its right: the first thing on the same line, others on lines below, so that a story
+    reads like a line of text. What several paths lead to stands where the first of them does.
+    """
     following: dict[str, list[str]] = {key: [] for key in graph.nodes}
     reached: set[str] = set()
     for source, target in graph.edges:
-        following[source].append(target)
-        reached.add(target)
-    layer = [START, *(key for key in graph.nodes if key not in reached and key not in (START, END))]
-    placed = {*layer, END}  # an end is drawn at each place where a story ends
-    layers = []
-    while layer:
-        layers.append(layer)
-        layer = list(dict.fromkeys(key for node in layer for key in following[node] if key not in placed))
-        placed.update(layer)
-    rest = [key for key in graph.nodes if key not in placed]
-    return [*layers, rest] if rest else layers
-
-
-def _places(graph: Graph) -> dict[str, tuple[int, int]]:
-    """Return the left upper corner of every node, in pixels; children stand near the middle of their parents."""
-    parents: dict[str, list[str]] = {key: [] for key in graph.nodes}
-    for source, target in graph.edges:
-        parents[target].append(source)
-    columns: dict[str, float] = {}
+        if target != END:  # an end is drawn at each node where a story ends
+            following[source].append(target)
+            reached.add(target)
+    roots = [START, *(key for key in graph.nodes if key not in reached), *graph.nodes]
     places: dict[str, tuple[int, int]] = {}
-    for depth, layer in enumerate(_layers(graph)):
-        wished = {key: _mean([columns[one] for one in parents[key] if one in columns]) for key in layer}
-        next_free = 0.0
-        for key in sorted(layer, key=lambda key: wished[key]):
-            columns[key] = max(next_free, wished[key])
-            next_free = columns[key] + 1
-            places[key] = (round(columns[key] * _ACROSS) + _MARGIN, depth * _DOWN + _MARGIN)
+    row = 0
+    waiting = [(key, _MARGIN) for key in reversed(roots) if key != END]
+    while waiting:
+        key, x = waiting.pop()
+        if key in places:
+            continue
+        places[key] = (x, row * _DOWN + _MARGIN)
+        next_ones = [each for each in dict.fromkeys(following[key]) if each not in places]
+        waiting += [(each, x + _WIDTH + _gap(graph.edges[key, each])) for each in reversed(next_ones)]
+        row += not next_ones
     return places
 
 
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+def _gap(labels: list[str]) -> int:
+    """Width between two nodes: room for what is said, if anything is."""
+    return _SAID if any(labels) else _SILENT
 
 
 def _draw_nodes(graph: Graph, places: dict[str, tuple[int, int]]) -> Iterator[str]:
@@ -192,26 +188,42 @@ def _draw_nodes(graph: Graph, places: dict[str, tuple[int, int]]) -> Iterator[st
         yield (
             f'<g class="{node.kind}"><title>{html.escape(node.label)}</title>'
             f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="8"/>'
-            f'<text x="{x + _WIDTH // 2}" y="{y + 22}">{html.escape(_short(node.label))}</text></g>'
+            f'<text x="{x + _WIDTH // 2}" y="{y + 20}">{html.escape(_short(node.label))}</text></g>'
         )
 
 
 def _draw_edges(graph: Graph, places: dict[str, tuple[int, int]]) -> Iterator[str]:
-    said_into: Counter[str] = Counter()
+    incoming: Counter[str] = Counter()
+    outgoing: Counter[str] = Counter()
     for (source, target), labels in graph.edges.items():
         x1, y1 = places[source]
-        x2, y2 = places.get(target, (x1, y1 + _DOWN // 2))
-        x1, x2, y1 = x1 + _WIDTH // 2, x2 + _WIDTH // 2, y1 + _HEIGHT
-        bend = min(_DOWN // 2, y2 - y1) if y2 > y1 else _DOWN
+        x1, y1 = x1 + _WIDTH, y1 + _HEIGHT // 2
         text = "; ".join(label for label in labels if label)
         if target == END:
-            yield f'<circle cx="{x2}" cy="{y2 + 4}" r="6"><title>end</title></circle>'
-        yield (
-            f'<path d="M{x1},{y1} C{x1},{y1 + bend} {x2},{y2 - bend} {x2},{y2 - 4}" marker-end="url(#arrow)"/>'
-            f'<text class="said" x="{x2}" y="{y2 - 14 - 13 * said_into[target]}">{html.escape(_short(text))}'
-            f"<title>{html.escape(text)}</title></text>"
-        )
-        said_into[target] += target != END and bool(text)
+            yield f'<circle cx="{x1}" cy="{y1}" r="5"><title>a story ends here</title></circle>'
+            if text:
+                yield _draw_said(x1 + 10, y1 + 4, text)
+            continue
+        x2, y2 = places[target]
+        y2 += _HEIGHT // 2
+        incoming[target] += 1
+        if incoming[target] == 1 and x2 > x1:
+            trunk = x1 + _TRUNK
+            yield f'<path d="M{x1},{y1} H{trunk} V{y2} H{x2 - 2}" marker-end="url(#arrow)"/>'
+        else:  # to a node that stands elsewhere: into it from below
+            trunk, below = x1 + _TRUNK, y2 + _HEIGHT // 2
+            yield (
+                f'<path class="back" d="M{x1},{y1} C{x1 + _SAID},{y1} {x2 + _WIDTH // 2},{below + _DOWN} '
+                f'{x2 + _WIDTH // 2},{below + 2}" marker-end="url(#arrow)"/>'
+            )
+            y2 = y1 + 12 * outgoing[source]
+            outgoing[source] += 1
+        if text:
+            yield _draw_said(trunk + 6, y2 - 5, text)
+
+
+def _draw_said(x: int, y: int, text: str) -> str:
+    return f'<text class="said" x="{x}" y="{y}">{html.escape(_short(text))}<title>{html.escape(text)}</title></text>'
 
 
 def _short(text: str) -> str:
@@ -238,7 +250,9 @@ circle {{ fill: var(--line); }}
 .start rect {{ fill: var(--back); stroke-width: 2; }}
 .loop rect {{ stroke-dasharray: 5 3; }}
 .checkpoint rect {{ stroke: var(--said); stroke-width: 2; }}
-.said {{ fill: var(--said); font-size: 11px; paint-order: stroke; stroke: var(--back); stroke-width: 4px; }}
+.back {{ stroke-dasharray: 4 4; }}
+.said {{ fill: var(--said); font-size: 11px; text-anchor: start;
+  paint-order: stroke; stroke: var(--back); stroke-width: 4px; }}
 </style>
 </head>
 <body>

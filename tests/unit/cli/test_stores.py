@@ -77,6 +77,28 @@ def test_export(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_export_for_a_visitor_who_asks(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """As JSON: every event with its number and title; as a transcript: who said what."""
+    assert main(["conversations", "export", "ada", "--format", "json"]) == 0
+    kept = json.loads(capsysbinary.readouterr().out)
+    assert main(["conversations", "export", "ada", "--format", "transcript"]) == 0
+    title, _, *said = capsysbinary.readouterr().out.decode().splitlines()
+
+    assert kept["sender_id"] == "ada"
+    assert [event["seq"] for event in kept["events"]] == [1, 2, 3, 4]
+    assert kept["events"][0]["title"] == "Hello!"
+    assert title.startswith("Conversation ada, ")
+    assert [line.split("  ", 1)[1] for line in said] == ["visitor  Hello!", "bot      re: message 1"]
+
+
+@pytest.mark.usefixtures("project")
+def test_export_of_one_owner(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Of a subject that owns nothing, nothing is written; another's conversations are not."""
+    assert main(["conversations", "export", "--owner", "ada", "--format", "json"]) == 0
+    assert capsysbinary.readouterr().out == b""
+
+
+@pytest.mark.usefixtures("project")
 def test_erase(capsys: pytest.CaptureFixture[str]) -> None:
     """An erased conversation is neither listed nor shown; the other one stays."""
     assert main(["conversations", "erase", "ada", "--yes"]) == 0

@@ -136,7 +136,7 @@ def test_domain(old: str, new: str, finding: str, make_project: MakeProject, fin
 
 
 def test_unused(make_project: MakeProject, findings: Findings) -> None:
-    """Intents and responses that no story uses are warned of; with custom actions a response may be said by one."""
+    """Intents and responses that no story uses are warned of; a response that an action's code names is used."""
     domain = (
         "intents: [greet, bye, ask]\nresponses:\n  utter_greet: [{text: a}]\n  utter_bye: [{text: a}]\n"
         "  utter_never: [{text: a}]\n  utter_default: [{text: a}]\n"
@@ -147,7 +147,8 @@ def test_unused(make_project: MakeProject, findings: Findings) -> None:
         "domain.yml:1 intents.unused?",
         "domain.yml:5 responses.unused?",
     ]
-    assert findings(make_project({"domain.yml": domain + "actions: [action_x]\n"})) == [
+    said = {"domain.yml": domain + "actions: [action_x]\n", "actions/x.py": "say('utter_never')\n"}
+    assert findings(make_project(said)) == [
         "domain.yml:1 intents.no-examples?",
         "domain.yml:1 intents.unused?",
     ]

@@ -1,0 +1,36 @@
+"""`manent visualize`: draw stories and rules as a graph, into one HTML file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from manent.core.errors import ManentError
+
+Source = Annotated[
+    list[Path] | None, typer.Option("-s", "--stories", "--data", metavar="PATH...", help="Stories; default: data.")
+]
+Target = Annotated[Path, typer.Option("--out", metavar="FILE", help="The HTML file.")]
+MaxHistory = Annotated[
+    int, typer.Option("--max-history", min=1, help="Steps that two paths must have in common to run together.")
+]
+NoRules = Annotated[bool, typer.Option("--no-rules", help="Draw the stories only.")]
+
+
+def visualize(
+    *, stories: Source = None, out: Target = Path("graph.html"), max_history: MaxHistory = 2, no_rules: NoRules = False
+) -> None:
+    """Draw stories and rules as a graph, into one HTML file that needs no network."""
+    from manent.core.training_data import Stories
+    from manent.project.files import find_files
+    from manent.project.stories_files import read_test_stories
+    from manent.project.story_graph import build_graph, graph_html
+
+    found = read_test_stories(find_files(stories or [Path("data")]))
+    if no_rules:
+        found = Stories(stories=found.stories)
+    if not (found.stories or found.rules):
+        raise ManentError("visualize.no_stories", "there are no stories; name a file or folder with --stories")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(graph_html(build_graph(found, max_history=max_history), Path.cwd().name), encoding="utf-8")
+    print(f"Drew {len(found.stories)} stories and {len(found.rules)} rules into {out}")
