@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,9 +104,11 @@ async def _talk_and_kill(options: argparse.Namespace, fleet: Fleet) -> Verdict:
             asyncio.create_task(visitor.live(until, 0.02 if number % 4 == 3 else 0.0))
             for number, visitor in enumerate(visitors)
         ]
-        talking += [asyncio.create_task(page.live(until)) for page in plain]
+        end = asyncio.Event()
+        listening = [asyncio.create_task(page.live(until, end)) for page in plain]
         for number in range(options.kills):
             await asyncio.sleep(options.every * (0.5 + rng.random()))
+            await _one_up(http, fleet)  # a machine that starts servers slowly would see nothing but starts
             fleet.kill(rng.choice(fleet.ports))
             if number % 20 == 19:
                 print(f"  {number + 1} kills", flush=True)
@@ -120,6 +123,8 @@ async def _talk_and_kill(options: argparse.Namespace, fleet: Fleet) -> Verdict:
             elif task.exception() is not None:
                 raise task.exception()  # type: ignore[misc]
         await asyncio.sleep(8)  # turns that a dead server left are taken over, other servers' news is polled for
+        end.set()
+        await asyncio.wait(listening, timeout=20)
         for visitor in visitors:
             history, epoch = await _history(visitor.speaker)
             judge_visitor(verdict, visitor, history, epoch)
@@ -150,17 +155,27 @@ async def _history(tab: Tab) -> tuple[list[dict[str, Any]], str]:
 
 
 async def _all_up(http: aiohttp.ClientSession, fleet: Fleet) -> None:
-    for url in fleet.urls:
-        for _ in range(400):
-            try:
-                async with http.get(f"{url}/health/ready") as answer:
-                    if answer.status == 200:
-                        break
-            except aiohttp.ClientError:
-                pass
-            await asyncio.sleep(0.05)
-        else:
-            sys.exit(f"{url} does not come up; see server.log")
+    await _wait_for(http, lambda ready: all(ready), fleet)
+
+
+async def _one_up(http: aiohttp.ClientSession, fleet: Fleet) -> None:
+    await _wait_for(http, lambda ready: any(ready), fleet)
+
+
+async def _wait_for(http: aiohttp.ClientSession, enough: Callable[[list[bool]], bool], fleet: Fleet) -> None:
+    for _ in range(600):
+        if enough([await _is_ready(http, url) for url in fleet.urls]):
+            return
+        await asyncio.sleep(0.05)
+    sys.exit("the servers do not come up; see server.log")
+
+
+async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with http.get(f"{url}/health/ready") as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
 
 
 def main() -> None:

@@ -226,14 +226,14 @@ class Plain:
     sent: list[Sent] = field(default_factory=list)
     record: list[Frame] = field(default_factory=list)
 
-    async def live(self, until: float, listen_s: float = 6.0) -> None:
-        """Talk until the time is over, then listen for the rest."""
+    async def live(self, until: float, end: asyncio.Event) -> None:
+        """Talk until the time is over, then listen until the end."""
         waiting: Sent | None = None
-        while time.time() < until + listen_s:
+        while not end.is_set():
             url = self.rng.choice(self.urls).replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
             with contextlib.suppress(OSError, aiohttp.ClientError, TimeoutError, ConnectionError):
                 async with self.http.ws_connect(url, timeout=aiohttp.ClientWSTimeout(ws_close=1.0)) as socket:
-                    while time.time() < until + listen_s:
+                    while not end.is_set():
                         frame = (await socket.receive(timeout=6)).data
                         if not isinstance(frame, str):
                             break

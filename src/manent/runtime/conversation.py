@@ -25,7 +25,14 @@ from manent.runtime import turns
 from manent.runtime.mailbox import Mailbox
 from manent.runtime.numbering import Copied
 from manent.runtime.record import Record
-from manent.runtime.ticket import Occasion, Receipt, Ticket, conversation_changed, message_id_conflict
+from manent.runtime.ticket import (
+    Occasion,
+    Receipt,
+    Ticket,
+    conversation_changed,
+    message_id_conflict,
+    server_closing,
+)
 
 if TYPE_CHECKING:
     from manent.runtime.conversations import Conversations
@@ -152,9 +159,7 @@ class Conversation:
         Raises:
             StoreError: it is still there.
         """
-        for ticket in tuple(self.tickets.values()):
-            if not ticket.accepted.done():
-                ticket.fail(conversation_changed())
+        self.refuse_waiting(conversation_changed())
         if self.cut is not None and not self.cut.done():
             self.cut.set_result(None)
 
@@ -164,6 +169,12 @@ class Conversation:
             return found
 
         return await self._perform(work)
+
+    def refuse_waiting(self, error: RequestError) -> None:
+        """Refuse the messages whose turn has not begun."""
+        for ticket in tuple(self.tickets.values()):
+            if not ticket.accepted.done():
+                ticket.fail(error)
 
     async def replace(self, events: Sequence[Event]) -> None:
         """Put these events in the place of the log, under another epoch; inside `perform` only.
@@ -197,7 +208,7 @@ class Conversation:
     def _check_room(self) -> None:
         if self.home.closing:
             self.home.measures.refuse("server_closing")
-            raise RequestError("server_closing", "the server is shutting down", status=503, retry_after=1.0)
+            raise server_closing()
         if len(self.mailbox) >= self.home.limits.waiting_per_conversation:
             self.home.measures.refuse("busy")
             raise RequestError(

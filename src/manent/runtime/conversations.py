@@ -29,6 +29,7 @@ from manent.runtime.news import News
 from manent.runtime.ports import ActionCall, ActionResult, ActionRunner, ConversationStore, Generator, Output
 from manent.runtime.rates import Rates
 from manent.runtime.record import Record
+from manent.runtime.ticket import server_closing
 from manent.runtime.tracker_json import tracker_to_wire
 
 log = logging.getLogger("manent.conversations")
@@ -136,6 +137,8 @@ class Conversations:
                 log.warning("a turn did not finish in time; it goes on at the next start")
                 worker.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
+            for conversation in tuple(self._all.values()):
+                conversation.refuse_waiting(server_closing())
 
     @property
     def assistant(self) -> Assistant:
@@ -293,9 +296,13 @@ def _new_id() -> str:
 
 
 def _started(pid: int) -> str:
-    """Return when a process of this host started (clock ticks since boot), "" when there is none or nobody can tell."""
+    """Return when a process of this host started (clock ticks since boot), "" when there is none or nobody can tell.
+
+    A zombie, whose parent has not asked for its status, is dead.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return ""
-    return stat.rpartition(")")[2].split()[19]
+    state, *rest = stat.rpartition(")")[2].split()
+    return "" if state in "ZX" else rest[18]

@@ -95,6 +95,11 @@ def conversation_changed() -> RequestError:
     )
 
 
+def server_closing() -> RequestError:
+    """Return the error of a message that came too late: the server is ending, another or the next one takes it."""
+    return RequestError("server_closing", "the server is shutting down", status=503, retry_after=1.0)
+
+
 def message_id_conflict(message_id: str) -> RequestError:
     """Return the error of a message id that was used for another text."""
     return RequestError(

@@ -7,9 +7,10 @@ This is the only place that knows of all parts. `build` makes the application wi
 import asyncio
 import contextlib
 import logging
+import os
 import resource
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -60,15 +61,24 @@ from manent.stores.opening import open_store
 log = logging.getLogger("manent.server")
 
 DRAIN_S = 10.0
+"""How long turns may take to finish when the server is told to stop."""
+
+DELIVER_S = 5.0
+"""How long sockets may then take to accept what was said to them."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Application:
-    """A server's parts, built and not yet opened."""
+    """A server's parts, built and not yet opened.
+
+    Attributes:
+        flush: waits until sockets were given what is queued for them, at most so many seconds.
+    """
 
     asgi: Any
     conversations: Conversations
     sessions: Sessions
+    flush: Callable[[float], Awaitable[None]]
     notes: tuple[str, ...]
 
 
@@ -163,6 +173,7 @@ def build(options: ServeOptions) -> Application:
         asgi=Gate(socketio.app(starlette), rates, socket_path=socketio.options.socketio_path.rstrip("/") + "/"),
         conversations=conversations,
         sessions=socketio.sessions,
+        flush=socketio.flush,
         notes=(*channels.notes, *_notes(options, endpoints, guard)),
     )
 
@@ -220,11 +231,15 @@ class _Server(uvicorn.Server):
         """Drain at the first signal; leave at once at the second."""
         if self._draining is None and sig in (signal.SIGINT, signal.SIGTERM):
             self._draining = asyncio.get_running_loop().create_task(self._drain(sig, frame))
+        elif self._draining is not None:
+            # Nothing that was acknowledged is lost, and actions at work in threads would hold up any other exit.
+            os._exit(128 + sig)
         else:
             super().handle_exit(sig, frame)
 
     async def _drain(self, sig: int, frame: FrameType | None) -> None:
         await self.application.conversations.drain(within_s=DRAIN_S)
+        await self.application.flush(DELIVER_S)
         super().handle_exit(sig, frame)
 
 

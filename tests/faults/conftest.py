@@ -1,0 +1,27 @@
+"""Stores for real servers, as `endpoints.yml` names them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from faults.servers import Fleet, fleet
+from postgres import programs, running
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    """The `tracker_store` section of a PostgreSQL of this module's own."""
+    found = programs()
+    if found is None:
+        pytest.skip("needs PostgreSQL (apt install postgresql)")
+    with running(found) as cluster:
+        yield f"tracker_store:\n  type: SQL\n  dialect: postgresql\n  url: {cluster.dsn}\n"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fleet]:
+    """A project on each store that several servers can share."""
+    section = request.getfixturevalue("postgresql") if request.param == "postgresql" else ""
+    with fleet(tmp_path / "project", tracker_store=section) as found:
+        yield found
