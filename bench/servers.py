@@ -34,7 +34,7 @@ class Contender:
     train: tuple[str, ...] = ()
     patience_s: float = 60.0
     """How long it may take to start."""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def command(self, port: int) -> list[str]:
         """Return what starts it on this port."""
@@ -71,6 +71,7 @@ class Running:
 
     url: str
     process: psutil.Process
+    log: Path
     started: float
     """`time.perf_counter()` when its process was begun."""
 
@@ -97,7 +98,7 @@ def running(contender: Contender, project: Path, *, log: Path) -> Iterator[Runni
         started = time.perf_counter()
         server = subprocess.Popen(contender.command(port), cwd=project, stdout=out, stderr=out, env=environment)
     try:
-        yield Running(f"http://127.0.0.1:{port}", psutil.Process(server.pid), started)
+        yield Running(f"http://127.0.0.1:{port}", psutil.Process(server.pid), log, started)
     finally:
         server.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -111,7 +112,7 @@ def wait_until_up(server: Running, patience_s: float) -> None:
     until = time.perf_counter() + patience_s
     while time.perf_counter() < until:
         if not server.process.is_running() or server.process.status() == psutil.STATUS_ZOMBIE:
-            raise RuntimeError("the server ended while it was started; its log says why")
+            raise RuntimeError(f"the server ended while it was started:\n{server.log.read_text()[-2000:]}")
         try:
             with urllib.request.urlopen(server.url, timeout=5):  # noqa: S310 a URL of our own
                 return

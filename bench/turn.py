@@ -1,16 +1,19 @@
 """Turns per second with many conversations at once, beside a bare echo on the same transport, in one run.
 
     python bench/turn.py [--project DIR] [--conversations 1,8,32] [--seconds 5] [--rounds 3] [--channel socketio|rest]
+                         [--at-least RATIO]
 
 Without --project a new assistant is made with `manent init`. Rounds alternate between the servers, and medians are
 printed, because machines are shared and noisy: only the ratio counts. Each message is a text never sent before, and
-each of Manent's turns is one durable commit. Per core: turns for each second of the server's CPU.
+each of Manent's turns is one durable commit. Per core: turns for each second of the server's CPU. With --at-least it
+ends with status 1 when Manent's turns per core, by the echo's, are fewer at any number of conversations.
 """
 
 import argparse
 import asyncio
 import contextlib
 import statistics
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -85,6 +88,7 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--channel", choices=CHANNELS, default="socketio")
+    parser.add_argument("--at-least", type=float, default=0.0, metavar="RATIO")
     chosen = parser.parse_args()
     everything = measure(
         [ECHO, MANENT] if chosen.channel == "socketio" else [MANENT],
@@ -96,3 +100,5 @@ if __name__ == "__main__":
     )
     for row in rows(everything):
         print("".join(f"{cell:>14}" for cell in row))
+    if slow := [count for count, by_name in everything.items() if by_name.get("ratio", 1.0) < chosen.at_least]:
+        sys.exit(f"fewer turns per core than {chosen.at_least:.0%} of the echo's at {', '.join(slow)} conversations")
