@@ -31,14 +31,15 @@ def run_form(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[Ev
     """
     loop = acting.tracker.state.active_loop
     events: list[Event] = []
+    opens = loop is None or loop.name != form.name
     validates = True
-    if loop is None or loop.name != form.name:
+    if opens:
         events.append(ActiveLoop(name=form.name))
         events += yield from _activate(acting, filler, form)
         validates = len(events) == 1
     if not _is_done(events):
         if validates:
-            events += yield from _validate_answer(acting, form, events)
+            events += yield from _validate_answer(acting, filler, form, events, may_decline=not opens)
         if not any(isinstance(event, ActionExecutionRejected) for event in events):
             events += yield from _ask_next(acting, form, events)
     if _is_done(events):
@@ -58,17 +59,7 @@ def _is_done(events: Sequence[Event]) -> bool:
 def _activate(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[Event]]:
     """Fill slots from the message that opened the form, now that the form is active, and have them validated."""
     opened: list[Event] = [ActiveLoop(name=form.name)]
-    extracted: list[Event] = []
-    message = acting.tracker.state.latest_message
-    if message is not None:
-        heard = Heard(
-            message=message,
-            loop=form.name,
-            rejected=False,
-            requested=acting.tracker.requested_slot,
-            opens=True,
-        )
-        extracted = yield from filler.fill(acting, heard, trailing=opened)
+    extracted = yield from _extract(acting, filler, form, opened)
     values = acting.values(extracted)
     filled = [SlotSet(name=name, value=values[name]) for name in form.required_slots if values.get(name) is not None]
     validated = yield from _validate(acting, form, filled, [*opened, *extracted], prefilled=True)
@@ -76,8 +67,32 @@ def _activate(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[E
     return [*validated, *(event for event in extracted if not (isinstance(event, SlotSet) and event.name in settled))]
 
 
-def _validate_answer(acting: Acting, form: Form, before: Sequence[Event]) -> Activity[list[Event]]:
-    """Validate what the latest message filled; decline the message when it filled nothing."""
+def _extract(
+    acting: Acting, filler: SlotFiller, form: Form, before: Sequence[Event], *, opens: bool = True
+) -> Activity[list[Event]]:
+    """Fill slots from the latest message, now that the form is active."""
+    message = acting.tracker.state.latest_message
+    if message is None:
+        return []
+    heard = Heard(
+        message=message,
+        loop=form.name,
+        rejected=False,
+        requested=acting.tracker.requested_slot,
+        opens=opens,
+        by_form=True,
+    )
+    return (yield from filler.fill(acting, heard, trailing=before))
+
+
+def _validate_answer(
+    acting: Acting, filler: SlotFiller, form: Form, before: Sequence[Event], *, may_decline: bool
+) -> Activity[list[Event]]:
+    """Validate what the latest message filled; decline the message when it filled nothing.
+
+    Args:
+        may_decline: False for the message that opens the form: what was asked for then is another form's slot.
+    """
     tracker = acting.tracker
     loop = tracker.state.active_loop
     is_interrupted = loop is not None and loop.name == form.name and loop.is_interrupted
@@ -87,10 +102,15 @@ def _validate_answer(acting: Acting, form: Form, before: Sequence[Event]) -> Act
     if tracker.latest_action_name != LISTEN or is_interrupted:
         # Nothing to validate, but a validator may decide which slot comes next.
         return (yield from _validate(acting, form, [], before))
-    candidates = _candidates(acting, form)
+    if acting.domain.is_legacy:
+        # In format 2.0 it is the form that fills its slots, after it was predicted.
+        events = yield from _extract(acting, filler, form, before, opens=not may_decline)
+        candidates = [event for event in events if isinstance(event, SlotSet)]
+    else:
+        candidates = _candidates(acting, form)
     validated = yield from _validate(acting, form, candidates, before)
     settles = any(isinstance(event, SlotSet) and event.name != REQUESTED_SLOT for event in validated)
-    if tracker.requested_slot is not None and not candidates and not settles:
+    if may_decline and tracker.requested_slot is not None and not candidates and not settles:
         raise ActionRejected(form.name)
     return validated
 
@@ -113,7 +133,7 @@ def _validate(
     """Call `validate_<form>` if there is one; what it does not speak of stays as it was extracted."""
     name = f"validate_{form.name}"
     if name not in acting.domain.actions:
-        return []
+        return list(candidates) if acting.domain.is_legacy and not prefilled else []
     shown: list[Event] = [
         *before,
         SlotSet(name=REQUESTED_SLOT, value=acting.tracker.requested_slot),

@@ -27,6 +27,7 @@ class Heard:
         rejected: that loop has just declined a message.
         requested: the slot that is asked for.
         opens: this very message activates the loop.
+        by_form: the form itself asks. In format 2.0 a form's mappings count only then, the others only before.
     """
 
     message: UserUttered
@@ -34,6 +35,7 @@ class Heard:
     rejected: bool
     requested: str | None
     opens: bool = False
+    by_form: bool = False
 
 
 class SlotFiller:
@@ -121,6 +123,8 @@ class SlotFiller:
     def _applies(self, mapping: SlotMapping, slot: str, heard: Heard) -> bool:
         intent = heard.message.intent
         loop = heard.loop
+        if self._domain.is_legacy and heard.by_form != any(each.active_loop for each in mapping.conditions):
+            return False
         is_ignored = loop is not None and intent in self._ignored.get(loop, ()) and _concerns(mapping, loop)
         if mapping.intents:
             # In format 2.0 an ignored intent blocks also the mappings that name it.

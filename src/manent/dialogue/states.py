@@ -15,6 +15,7 @@ from manent.core.events import (
     DefinePrevUserUtteredFeaturization,
     EntitiesAdded,
     Event,
+    FollowupAction,
     Json,
     SlotSet,
     UserUttered,
@@ -170,11 +171,14 @@ class History:
     __slots__ = (
         "_consumed",
         "_entities",
+        "_follows_up",
         "_generation",
         "_intent",
+        "_is_hidden",
         "_loop",
         "_now",
         "_previous",
+        "_previous_shown",
         "_slots",
         "_text",
         "_trimmed",
@@ -201,6 +205,9 @@ class History:
         self._consumed = 0
         action, message = base.latest_action, base.latest_message
         self._previous = (action.name or action.action_text) if action is not None else None
+        self._is_hidden = False
+        self._previous_shown = self._previous
+        self._follows_up = base.followup_action is not None
         self._use_text = base.uses_text
         self._hear(message)
         self._loop = base.active_loop.name if base.active_loop is not None else None
@@ -266,14 +273,27 @@ class History:
 
     def _take_action(self, event: ActionExecuted) -> None:
         self.full.append(self.current())
-        if not event.hide_rule_turn and self._previous != UNLIKELY:
+        if not self._is_hidden:
+            self._previous_shown = self._previous
+        if not self._goes_on():
+            self._is_hidden = event.hide_rule_turn
+        if not self._is_hidden and self._previous != UNLIKELY:
             self.visible.append(self._shown())
         self._previous = event.name or event.action_text
+        self._follows_up = False
         self._now = None
+
+    def _goes_on(self) -> bool:
+        """Whether the action to come is part of the turn before: it follows up, or follows on the loop's own."""
+        return self._follows_up or (self._loop is not None and self._loop == self._previous)
+
+    def _take_followup(self, event: FollowupAction) -> None:
+        self._follows_up = event.name is not None
 
     def _take_message(self, event: UserUttered) -> None:
         self._use_text = event.intent is None and not event.parse_data
         self._hear(event)
+        self._follows_up = False
         self._now = None
 
     def _take_featurization(self, event: DefinePrevUserUtteredFeaturization) -> None:
@@ -332,6 +352,8 @@ class History:
             state = state._replace(
                 slots=tuple(each for each in state.slots if each[0] not in featurizer.rule_only_slots)
             )
+        if self._previous_shown != state.previous:
+            state = state._replace(previous=self._previous_shown)
         if state.previous != LISTEN and self.visible:
             # The message that a story saw is the one before the turns that it did not see.
             last = self.visible[-1]
@@ -341,8 +363,10 @@ class History:
 
     def shown(self, *, use_text: bool = False) -> list[DialogState]:
         """Return the visible states, the current one last."""
-        if self._previous == UNLIKELY and self.visible:
+        if self.visible and (self._previous == UNLIKELY or (self._is_hidden and self._goes_on())):
             return self.visible
+        if not self._is_hidden:
+            self._previous_shown = self._previous
         return [*self.visible, self._shown(use_text=use_text or None)]
 
 
@@ -352,6 +376,7 @@ _TAKE: dict[type, Callable[[History, Any], None]] = {
     UserUttered: History._take_message,  # noqa: SLF001
     DefinePrevUserUtteredFeaturization: History._take_featurization,  # noqa: SLF001
     ActiveLoop: History._take_loop,  # noqa: SLF001
+    FollowupAction: History._take_followup,  # noqa: SLF001
     EntitiesAdded: History._take_entities,  # noqa: SLF001
     AllSlotsReset: History._take_reset,  # noqa: SLF001
 }

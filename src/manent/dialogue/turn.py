@@ -42,6 +42,7 @@ from manent.dialogue.default_actions import SESSION_START, run_action
 from manent.dialogue.forms import candidate_slots
 from manent.dialogue.model import DialogueModel
 from manent.dialogue.policies.ensemble import Choice
+from manent.dialogue.policies.rule import INTENT_ACTIONS, RulePolicy
 from manent.dialogue.responses import ACTION_FAILED, ACTION_FAILED_TEXT, bot_event
 from manent.dialogue.session import needs_new_session, session_start_events
 from manent.dialogue.slots import Heard
@@ -319,14 +320,14 @@ class Turn:
                 self._has_failed = True
             self._append(ActionExecuted(name=SESSION_START, confidence=1.0))
             self._append_all(events)
-        elif self._message is not None and self._is_open():
+        elif self._message is not None and not tracker.state.paused and self._is_open():
             self._append(ActionExecuted(name=LISTEN))
         if self._message is not None:
             return Outcome.OPENED
         return Outcome.OPENED_TO_ACT if self._acts_alone else Outcome.OPENED_TO_ADD
 
     def _is_open(self) -> bool:
-        """Whether the turn before did not end in listening: `execute` left it so, or an action that paused the bot."""
+        """Whether the turn before did not end in listening: `execute` left it so, or a pause that is over now."""
         for event in reversed(self._tracker.applied):
             if isinstance(event, ActionExecuted):
                 return event.name != LISTEN
@@ -373,8 +374,13 @@ class Turn:
         ensemble = self._model.ensemble
         if not ensemble.policies:
             return Outcome.SILENT
-        if state.paused and (state.latest_message is None or state.latest_message.intent != "restart"):
-            return Outcome.SILENT
+        if state.paused:
+            if state.latest_message is None or state.latest_message.intent != "restart":
+                return Outcome.SILENT
+            if self._tracker.latest_action_name != LISTEN:
+                # The pause cut a turn short, so that no policy sees a message that is to be answered.
+                self._choice = Choice(action=INTENT_ACTIONS["restart"], policy=RulePolicy.name, confidence=1.0)
+                return Outcome.CHOSEN
         if self._actions >= self._model.max_predictions:
             log.warning("%d actions in one turn: the bot listens now", self._actions)
             self._append(ActionExecuted(name=LISTEN))

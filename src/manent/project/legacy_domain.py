@@ -196,11 +196,11 @@ def _add_mapping(found: Seq, slot: str, form: str, mapping: Spot) -> None:
 
 
 def _add_implicit(found: Seq, slot: str, raw: RawDomain, form_slots: dict[str, dict[str, list[Spot]]]) -> None:
-    """A slot that a form's validator asked for, without being listed, was filled by the entity of its name."""
+    """A slot that an action asked for while a form ran that does not list it was filled by the entity of its name."""
     conditions: list[Json] = [
         {"active_loop": form, "requested_slot": slot}
         for form, slots in form_slots.items()
-        if slot not in slots and f"validate_{form}" in raw.actions
+        if slot not in slots and raw.actions
     ]
     if conditions:
         _append(found, {"type": "from_entity", "entity": slot, "conditions": conditions}, found.line)

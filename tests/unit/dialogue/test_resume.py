@@ -70,10 +70,10 @@ def _undisturbed(shop: DialogueModel) -> Talk:
 
 def test_script_goes_outside_often(shop: DialogueModel) -> None:
     """The conversation has enough steps outside to die at."""
-    assert len(_undisturbed(shop).calls) == 10
+    assert len(_undisturbed(shop).calls) == 12
 
 
-@pytest.mark.parametrize("dies_at", range(10))
+@pytest.mark.parametrize("dies_at", range(12))
 def test_crash_before_any_step_outside(shop: DialogueModel, dies_at: int) -> None:
     """Wherever the server dies while somebody outside is at work, the log ends up the same."""
     whole = _undisturbed(shop)

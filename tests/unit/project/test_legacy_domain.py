@@ -173,11 +173,11 @@ def test_slot_that_only_a_form_knows(convert: Convert, report: Report) -> None:
     assert [problem.code for problem in report.warnings] == ["forms.undeclared-slot"]
 
 
-def test_slot_requested_by_a_validator(convert: Convert) -> None:
-    """A slot that a form doesn't list, but its validator may ask for, is filled by the entity of its name."""
+def test_slot_requested_by_an_action(convert: Convert) -> None:
+    """A slot that a form doesn't list, but an action may ask for, is filled by the entity of its name."""
     domain, _ = convert(
-        "entities: [a]\nactions: [validate_f]\nslots:\n  a: {type: text, auto_fill: false}\n"
-        "forms:\n  f: {required_slots: {}}\n  g: {required_slots: {}}\n"
+        "entities: [a]\nactions: [action_x]\nslots:\n  a: {type: text, auto_fill: false}\n"
+        "forms:\n  f: {required_slots: {}}\n  g: {required_slots: {a: []}}\n"
     )
 
     assert mappings(domain, "a") == (

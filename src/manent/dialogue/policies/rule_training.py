@@ -1,7 +1,7 @@
 """Training of RulePolicy: rules become entries; contradictions and gaps become located problems (contract §5.4)."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from manent.core.domain import Domain
@@ -11,7 +11,7 @@ from manent.core.tracker import Tracker
 from manent.core.training_data import Where
 from manent.dialogue.policies.rule import Decision, LoopEntry, RuleEntry, RuleOptions, RulePolicy, RuleState
 from manent.dialogue.states import LISTEN, UNLIKELY, Featurizer, Vector, history_of, slot_vector
-from manent.dialogue.stories import ANYTHING
+from manent.dialogue.stories import ANYTHING, Placed
 from manent.dialogue.stories import Sequence as TrainingSequence
 
 _Source = RuleEntry | tuple[str, str]
@@ -227,38 +227,63 @@ def _slots(sequences: Iterable[TrainingSequence]) -> set[str]:
 # incomplete rules -----------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a rule says right after one of its actions.
+
+    Attributes:
+        sets: featurised slots that it sets then.
+        sets_loop: it activates a loop then, or ends it.
+        state: what it says of the conversation by then.
+    """
+
+    rule: str
+    action: str
+    where: Where
+    sets: frozenset[str]
+    sets_loop: bool
+    state: RuleState
+
+
+def _told(domain: Domain, featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_Told]:
+    fold = _RuleFold(domain, featurizer)
+    action: Placed | None = None
+    sets: set[str] = set()
+    sets_loop = False
+    for placed in rule.placed:
+        match placed.event:
+            case SlotSet(name=name) if name in featurizer.slots:
+                sets.add(name)
+            case ActiveLoop():
+                sets_loop = True
+            case ActionExecuted():
+                if action is not None and fold.previous not in (None, ANYTHING, LISTEN):
+                    yield _Told(rule.name, fold.previous, action.where, frozenset(sets), sets_loop, fold.state())
+                action, sets, sets_loop = placed, set(), False
+            case _:
+                pass
+        fold.take(placed.event)
+
+
 def _incomplete(domain: Domain, featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> list[Problem]:
     """Find actions after which one rule sets a slot or loop and another one does not say."""
+    told = [each for rule in rules for each in _told(domain, featurizer, rule)]
     slots: dict[str, set[str]] = {}
-    with_loop: set[str] = set()
-    steps = [(rule, step) for rule in rules for step in _steps(domain, featurizer, rule)]
-    for _, step in steps:
-        last = step.states[-1]
-        if last.previous in (None, ANYTHING, LISTEN):
-            continue
-        set_here = slots.setdefault(last.previous, set())
-        before = step.states[-2] if len(step.states) > 1 else RuleState()
-        now = {name for name, _ in last.slots} | set(last.unset)
-        then = {name for name, _ in before.slots} | set(before.unset)
-        set_here |= now - then
-        if (last.loop, last.no_loop) != (before.loop, before.no_loop):
-            with_loop.add(last.previous)
+    for each in told:
+        slots.setdefault(each.action, set()).update(each.sets)
+    with_loop = {each.action for each in told if each.sets_loop}
     problems = []
-    for rule, step in steps:
-        last = step.states[-1]
-        if last.previous in (None, ANYTHING, LISTEN):
-            continue
-        now = {name for name, _ in last.slots} | set(last.unset)
-        missing = sorted(slots.get(last.previous, set()) - now)
-        if last.previous in with_loop and last.loop is None and not last.no_loop:
+    for each in told:
+        missing = sorted(slots[each.action] - {name for name, _ in each.state.slots} - {*each.state.unset})
+        if each.action in with_loop and each.state.loop is None and not each.state.no_loop:
             missing.append("active_loop")
         problems += [
             Problem(
-                file=step.where.file,
-                line=step.where.line,
-                path=f"rules.{rule.name}",
+                file=each.where.file,
+                line=each.where.line,
+                path=f"rules.{each.rule}",
                 code="rule.incomplete",
-                found=f'nothing about "{name}" after "{last.previous}"',
+                found=f'nothing about "{name}" after "{each.action}"',
                 expected="what other rules with this action say",
                 suggestion=f"Say what {name} is after this action, or that it is null.",
             )
