@@ -311,11 +311,12 @@ def background_messages(messages: Sequence[Message], classes: int, vectors: Word
             chosen = ["".join(draw.choices(alphabet, k=draw.randint(2, 9))) for _ in range(1 + length // 3)]
         else:
             chosen = draw.choices(strange, k=length)
-        made.append(_join(chosen))
+        made.append(join_words(chosen))
     return made
 
 
-def _join(words: Sequence[str]) -> Message:
+def join_words(words: Sequence[str]) -> Message:
+    """Make a message of words, as a tokenizer would find them."""
     message = Message(" ".join(words))
     place, tokens = 0, []
     for word in words:

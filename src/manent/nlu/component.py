@@ -86,6 +86,8 @@ class Context:
         token_featurizers: likewise.
         vectors: opens the word vectors.
         spacy_model: name of the model of the pipeline's SpacyNLP.
+        intent_split: what separates the intents of a multi-intent, when the tokenizer says that they are to be learnt
+            part by part.
     """
 
     language: str | None
@@ -95,6 +97,7 @@ class Context:
     word_featurizers: dict[str, WordFeaturizer] = field(default_factory=dict)
     token_featurizers: dict[str, TokenFeaturizer] = field(default_factory=dict)
     spacy_model: str | None = None
+    intent_split: str | None = None
 
 
 @dataclass(slots=True)

@@ -3,10 +3,14 @@
 All are the one linear classifier of `classifier.py`; DIETClassifier (`diet.py`) uses this for its intents.
 """
 
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+
 import numpy as np
 
 from manent.core.events import Json
-from manent.nlu.classifier import Settings, TextClassifier, load_classifier, train_classifier
+from manent.nlu.classifier import Settings, TextClassifier, join_words, load_classifier, train_classifier
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.files import Files
 from manent.nlu.message import Message
@@ -41,10 +45,44 @@ def train_intents(training: Training, settings: Settings) -> dict[str, bytes]:
     """
     rows = [index for index, example in enumerate(training.examples) if example.intent]
     names = [training.examples[index].intent.split("/", 1)[0] for index in rows]
-    files, chances = train_classifier([training.messages[index] for index in rows], names, training.context, settings)
+    messages = [training.messages[index] for index in rows]
+    made = join_examples(messages, names, training.context.intent_split, settings.seed)
+    messages += [message for message, _ in made]
+    names += [name for _, name in made]
+    files, chances = train_classifier(messages, names, training.context, settings)
     training.chances = np.zeros((len(training.examples), chances.shape[1]), np.float32)
-    training.chances[rows] = chances
+    training.chances[rows] = chances[: len(rows)]
     return files
+
+
+def join_examples(
+    messages: Sequence[Message], names: Sequence[str], split: str | None, seed: int
+) -> list[tuple[Message, str]]:
+    """Make examples of multi-intents (`greet+order`) from those of their parts, one after another.
+
+    Args:
+        messages: tokenised examples.
+        names: their intents.
+        split: what separates the parts of a multi-intent; None: there are none.
+        seed: the same seed makes the same examples.
+
+    Returns:
+        For each multi-intent whose parts are intents, as many examples as an intent has on average.
+    """
+    if not split:
+        return []
+    examples: dict[str, list[Message]] = defaultdict(list)
+    for message, name in zip(messages, names, strict=True):
+        examples[name].append(message)
+    draw = random.Random(seed)  # noqa: S311 - no secret
+    made = []
+    for name in sorted(examples):
+        parts = name.split(split)
+        if len(parts) > 1 and all(part in examples for part in parts):
+            for _ in range(-(-len(messages) // len(examples))):
+                chosen = [draw.choice(examples[part]) for part in draw.sample(parts, len(parts))]
+                made.append((join_words([word for message in chosen for word in message.words]), name))
+    return made
 
 
 def load_intents(options: Json, files: Files, context: Context) -> IntentClassifier:

@@ -18,6 +18,8 @@ UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "km", "my"})
 
 OPTIONS: Mapping[str, Any] = {
     "token_pattern": None,
+    "intent_tokenization_flag": False,
+    "intent_split_symbol": "_",
 }
 
 
@@ -39,11 +41,18 @@ class Tokenizer:
 
 
 def _load_whitespace(options: Json, _: Files, context: Context) -> Component:
+    _note_split(options, context)
     unspaced = (context.language or "").split("-")[0].split("_")[0].lower() in UNSPACED_LANGUAGES
     return Tokenizer(character_tokens if unspaced else whitespace_tokens, options["token_pattern"])
 
 
-def _load_jieba(options: Json, _: Files, __: Context) -> Component:
+def _note_split(options: Json, context: Context) -> None:
+    if options["intent_tokenization_flag"]:
+        context.intent_split = str(options["intent_split_symbol"]) or None
+
+
+def _load_jieba(options: Json, _: Files, context: Context) -> Component:
+    _note_split(options, context)
     if importlib.util.find_spec("jieba") is None:
         return Tokenizer(character_tokens, options["token_pattern"])
     jieba = importlib.import_module("jieba")
@@ -60,9 +69,7 @@ def _train_jieba(options: Json, training: Training) -> Files:
         training.notes.append(
             "JiebaTokenizer: jieba is not installed, so every character is a token. `pip install jieba` for words."
         )
-    if options["dictionary_path"]:
-        training.notes.append("JiebaTokenizer: `dictionary_path` is not used.")
-    return {}
+    return _train(options, training)
 
 
 def _train(options: Json, _: Training) -> Files:
@@ -85,6 +92,12 @@ def _train(options: Json, _: Training) -> Files:
     return {}
 
 
-_IDLE = frozenset({"prefix_separator_symbol", "intent_tokenization_flag", "intent_split_symbol"})
-WHITESPACE = Kind(load=_load_whitespace, train=_train, options=OPTIONS, idle=_IDLE)
-JIEBA = Kind(load=_load_jieba, train=_train_jieba, options={**OPTIONS, "dictionary_path": None}, idle=_IDLE)
+WHITESPACE = Kind(
+    load=_load_whitespace, train=_train, options=OPTIONS, idle=frozenset({"prefix_separator_symbol", "case_sensitive"})
+)
+JIEBA = Kind(
+    load=_load_jieba,
+    train=_train_jieba,
+    options=OPTIONS,
+    idle=frozenset({"prefix_separator_symbol", "dictionary_path"}),
+)
