@@ -4,7 +4,7 @@ The other direction, reading such text, is `project/annotations.py`.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from manent.core.events import Json
 
@@ -12,16 +12,19 @@ PAYLOAD_EXTRACTOR = "RegexMessageHandler"
 """Says of an entity that it stood in a payload (`/intent{…}`) and not in words."""
 
 
-def annotated(text: str, entities: Sequence[Json]) -> str:
+def annotated(text: str, entities: Iterable[Json]) -> str:
     """Return a message with its entities marked; payloads stay as they are."""
-    parts: list[str] = []
-    end = 0
+    spans: dict[tuple[int, int], list[Json]] = {}
     for entity in sorted((each for each in entities if _is_marked(each, text)), key=lambda each: int(each["start"])):
-        if entity["start"] < end:
+        spans.setdefault((entity["start"], entity["end"]), []).append(entity)
+    parts: list[str] = []
+    last = 0
+    for (start, end), found in spans.items():
+        if start < last:
             continue  # one of two that overlap
-        parts += [text[end : entity["start"]], mark(text[entity["start"] : entity["end"]], entity)]
-        end = entity["end"]
-    return "".join([*parts, text[end:]])
+        parts += [text[last:start], mark(text[start:end], *found)]
+        last = end
+    return "".join([*parts, text[last:]])
 
 
 def _is_marked(entity: Json, text: str) -> bool:
@@ -34,11 +37,17 @@ def _is_marked(entity: Json, text: str) -> bool:
     )
 
 
-def mark(text: str, entity: Json) -> str:
-    """Return the marked words of one entity: `[Berlin](city)`, or with an object where there is more to say."""
+def mark(text: str, *entities: Json) -> str:
+    """Return words marked as an entity, `[Berlin](city)`, as an object where there is more to say, or as several."""
+    labels = [_label(text, entity) for entity in entities]
+    if len(labels) == 1 and labels[0].keys() == {"entity"}:
+        return f"[{text}]({labels[0]['entity']})"
+    shown = json.dumps(labels if len(labels) > 1 else labels[0], ensure_ascii=False, default=str)
+    return f"[{text}]{shown}"
+
+
+def _label(text: str, entity: Json) -> Json:
     kept = {key: entity[key] for key in ("entity", "role", "group", "value") if entity.get(key) is not None}
     if kept.get("value") == text:
         del kept["value"]
-    if kept.keys() == {"entity"}:
-        return f"[{text}]({kept['entity']})"
-    return f"[{text}]" + json.dumps(kept, ensure_ascii=False, default=str)
+    return kept

@@ -70,7 +70,16 @@ def _add_example(data: NluFiles, item: Spot) -> None:
             surface = text[mention.start : mention.end]
             if isinstance(mention.value, str) and mention.value != surface:
                 add_synonym(data, surface, mention.value, item, entity.line)
-    data.examples.append(Example(text=text, intent=intent, entities=tuple(mentions), where=item.where))
+    metadata = plain(item.value.get("metadata"))
+    data.examples.append(
+        Example(
+            text=text,
+            intent=intent,
+            entities=tuple(mentions),
+            metadata=metadata if isinstance(metadata, dict) else None,
+            where=item.where,
+        )
+    )
 
 
 def _mention(spot: Spot, text: str) -> EntityMention | None:

@@ -77,6 +77,20 @@ def read_project(
     return replace(project, warnings=report.warnings)
 
 
+def read_nlu(root: Path, data: Sequence[Path] | None = None) -> NluData:
+    """Read NLU data alone; `responses` are those that stand beside it, as written.
+
+    Args: as for `read_project`.
+
+    Raises:
+        ProjectError: with all mistakes of all files, those of stories among them too.
+    """
+    report = Report(Path(root))
+    nlu, _ = _read_data(data_paths(report.root, data), report)
+    report.raise_errors()
+    return nlu.data({name: plain(spot.value) for name, spot in nlu.responses.items()})
+
+
 def validate_project(
     root: Path,
     *,

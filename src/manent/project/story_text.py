@@ -31,7 +31,7 @@ def write(name: str, events: Sequence[Event]) -> str:
     stories = []
     for number, steps in enumerate(sessions, 1):
         title = name if len(sessions) == 1 else f"{name}, story {number}"
-        stories += [f"- story: {_scalar(title)}", *(["  steps:", *steps] if steps else ["  steps: []"])]
+        stories += [f"- story: {write_scalar(title)}", *(["  steps:", *steps] if steps else ["  steps: []"])]
     return "\n".join([*_HEAD, *stories, ""])
 
 
@@ -46,7 +46,7 @@ def write_played(played: Iterable[Played], *, otherwise: str) -> str:
     for each in played:
         title = f"{each.name} ({each.file})" if each.file else each.name
         stories += [
-            f"- story: {_scalar(title)}",
+            f"- story: {write_scalar(title)}",
             "  steps:",
             *_lines((move.event, _remark(move)) for move in each.moves),
         ]
@@ -83,7 +83,7 @@ def _lines(told: Iterable[tuple[Event, str]]) -> list[str]:
     for event, remark in told:
         if isinstance(event, SlotSet):
             lines += [] if is_in_slots else ["  - slot_was_set:"]
-            lines.append(f"    - {_scalar(event.name)}: {_scalar(event.value)}")
+            lines.append(f"    - {write_scalar(event.name)}: {write_scalar(event.value)}")
             is_in_slots = True
         elif step := _step(event, remark):
             lines += [step[0] + remark, *step[1:]]
@@ -95,23 +95,29 @@ def _step(event: Event, remark: str) -> list[str]:
     match event:
         case UserUttered(text=str(text)):
             body = [f"      {line}".rstrip() for line in annotated(text, event.entities).split("\n")]
-            intent = [f"  - intent: {_scalar(event.intent)}", "    user: |-"]
+            intent = [f"  - intent: {write_scalar(event.intent)}", "    user: |-"]
             return [*(intent if event.intent else ["  - user: |-"]), *body]
         case UserUttered():
-            entities = [f"    - {_scalar(each['entity'])}: {_scalar(each.get('value'))}" for each in event.entities]
-            return [f"  - intent: {_scalar(event.intent)}", *(["    entities:", *entities] if entities else [])]
+            entities = [
+                f"    - {write_scalar(each['entity'])}: {write_scalar(each.get('value'))}" for each in event.entities
+            ]
+            return [f"  - intent: {write_scalar(event.intent)}", *(["    entities:", *entities] if entities else [])]
         case ActionExecuted() if event.name in _UNTOLD:
             # A step of its own would make the bot listen twice, if the file is played.
             return [f"  # {event.name}"] if remark else []
         case ActionExecuted():
-            return [f"  - action: {_scalar(event.name)}" if event.name else f"  - bot: {_scalar(event.action_text)}"]
+            return [
+                f"  - action: {write_scalar(event.name)}"
+                if event.name
+                else f"  - bot: {write_scalar(event.action_text)}"
+            ]
         case ActiveLoop():
-            return [f"  - active_loop: {_scalar(event.name)}"]
+            return [f"  - active_loop: {write_scalar(event.name)}"]
         case _:
             return []
 
 
-def _scalar(value: Any) -> str:
+def write_scalar(value: Any) -> str:
     """Return a value as YAML writes it on one line; objects in JSON's way."""
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, default=str)

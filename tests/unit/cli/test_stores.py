@@ -88,7 +88,9 @@ def test_export_for_a_visitor_who_asks(capsysbinary: pytest.CaptureFixture[bytes
     assert [event["seq"] for event in kept["events"]] == [1, 2, 3, 4]
     assert kept["events"][0]["title"] == "Hello!"
     assert title.startswith("Conversation ada, ")
-    assert [line.split("  ", 1)[1] for line in said] == ["visitor  Hello!", "bot      re: message 1"]
+    assert [line.split("  ", 1)[1] for line in said[:2]] == ["visitor  Hello!", "bot      re: message 1"]
+    assert said[2:] == ["", "Remembered:", '  mood: {"of":["joy",null,1.5]}']
+    assert kept["slots"] == {"mood": {"of": ["joy", None, 1.5]}}
 
 
 @pytest.mark.usefixtures("project")

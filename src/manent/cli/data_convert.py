@@ -1,0 +1,42 @@
+"""`manent data convert nlu`: write NLU data as YAML, or in Rasa's JSON format."""
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from manent.cli.options import Data
+from manent.core.errors import ManentError
+
+
+class Format(enum.StrEnum):
+    """What to write."""
+
+    YAML = "yaml"
+    JSON = "json"
+
+
+Target = Annotated[Path, typer.Option("--out", metavar="PATH", help="A file, or a folder for one named nlu.")]
+
+
+def convert_nlu(
+    *,
+    data: Data = None,
+    out: Target = Path("converted_data"),
+    format: Annotated[Format, typer.Option("-f", "--format", help="What to write.")] = Format.YAML,  # noqa: A002
+    language: Annotated[str | None, typer.Option("-l", "--language", hidden=True)] = None,
+) -> None:
+    """Write NLU data, YAML or JSON, as one file of the other format. Both can be trained on as they are."""
+    from manent.project.nlu_text import nlu_to_json, nlu_to_yaml
+    from manent.project.reading import read_nlu
+
+    del language  # Rasa's option, which says nothing about the data
+    found = read_nlu(Path(), data)
+    if not found.examples:
+        raise ManentError("convert.no_examples", "there are no examples to convert; name some with --data")
+    suffixes = {Format.YAML: (".yml", ".yaml"), Format.JSON: (".json",)}[format]
+    target = out if out.suffix in suffixes else out / f"nlu{suffixes[0]}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(nlu_to_yaml(found) if format is Format.YAML else nlu_to_json(found), encoding="utf-8")
+    print(f"Wrote {len(found.examples)} examples into {target}")

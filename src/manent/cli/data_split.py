@@ -1,0 +1,73 @@
+"""`manent data split nlu|stories`: divide data in a part for training and one for testing."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from manent.core.errors import ManentError
+
+Source = Annotated[
+    list[Path] | None, typer.Option("-u", "--nlu", "--data", metavar="PATH...", help="The data; default: data.")
+]
+StorySource = Annotated[
+    list[Path] | None,
+    typer.Option("-s", "--stories", "-u", "--nlu", "--data", metavar="PATH...", help="The stories; default: data."),
+]
+Fraction = Annotated[
+    float, typer.Option("--training-fraction", min=0.01, max=0.99, help="Share that goes into the part for training.")
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--random-seed", help="The same number makes the same parts; default: another each time.",
+                 show_default=False),
+]  # fmt: skip
+Target = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to put the parts.")]
+PARTS = Path("train_test_split")
+
+
+def split_nlu(
+    *, nlu: Source = None, training_fraction: Fraction = 0.8, random_seed: Seed = None, out: Target = PARTS
+) -> None:
+    """Divide NLU examples, every intent by the same share, into training_data.yml and test_data.yml.
+
+    Synonyms, patterns and answers go to both.
+    """
+    from manent.nlu.evaluation import split_data
+    from manent.project.nlu_text import nlu_to_yaml
+    from manent.project.reading import read_nlu
+
+    data = read_nlu(Path(), nlu)
+    if not data.examples:
+        raise ManentError("split.no_examples", "there are no examples to divide; name some with --nlu")
+    parts = split_data(data, fraction=training_fraction, seed=random_seed)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, part in zip(("training_data.yml", "test_data.yml"), parts, strict=True):
+        (out / name).write_text(nlu_to_yaml(part), encoding="utf-8")
+        print(f"Wrote {len(part.examples)} examples into {out / name}")
+
+
+def split_stories(
+    *, stories: StorySource = None, training_fraction: Fraction = 0.8, random_seed: Seed = None, out: Target = PARTS
+) -> None:
+    """Divide the stories of each file into a train_… and a test_… file, comments kept; rules are left out."""
+    from manent.project.files import find_files, is_stories
+    from manent.project.stories_files import read_test_stories
+    from manent.project.story_split import split_stories as split
+
+    files = [path for path in find_files(stories or [Path("data")]) if is_stories(path.read_text(encoding="utf-8-sig"))]
+    read_test_stories(files)  # its mistakes are told better here than by the division
+    is_divided = False
+    for path in files:
+        parts = split(path.read_text(encoding="utf-8-sig"), fraction=training_fraction, seed=random_seed)
+        if parts is None:
+            print(f"Left out {path}: it has not two stories to divide.")
+            continue
+        out.mkdir(parents=True, exist_ok=True)
+        for kind, text in zip(("train", "test"), parts, strict=True):
+            target = out / f"{kind}_{path.name}"
+            target.write_text(text, encoding="utf-8")
+            print(f"Wrote {target}")
+        is_divided = True
+    if not is_divided:
+        raise ManentError("split.no_stories", "there are no stories to divide; name some with --stories")
