@@ -6,12 +6,14 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
+MAKEFLAGS += --jobs=4
 
 # The first Python on the PATH that we support, unless one is named: make run PYTHON=/usr/bin/python3.11
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 BUNDLE := src/manent/web/static/index.html
 WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name bench -o -name dev -o -name dist -o -name tests \) -prune -o -type f -print)
 EXAMPLE ?= examples/newsletter
@@ -33,7 +35,7 @@ run: .venv/runs $(BUNDLE) ## install, build the web chat, train the example and 
 web: $(BUNDLE) ## build the web chat
 
 .PHONY: install
-install: .venv/develops web/node_modules/.package-lock.json $(BUNDLE) ## install everything that work on Manent needs
+install: .venv/develops tests/pages/node_modules/.package-lock.json $(BUNDLE) ## install everything that work on Manent needs
 
 # Checking ----------------------------------------------------------------------------------------------------------
 
@@ -51,19 +53,31 @@ format: .venv/develops ## write files the way `make check` wants them
 	$(BIN)/ruff format
 
 .PHONY: test
-test: install .venv/programs ## all tests but the slow ones (installs Chromium and PostgreSQL with apt when root)
-	$(BIN)/pytest -m "not slow"
-	npm --prefix web run --silent test
+test: test-python test-web ## all tests but the slow ones (installs Chromium and PostgreSQL with apt when root)
+
+.PHONY: test-python
+test-python: install .venv/programs
+	$(BIN)/pytest -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+.PHONY: test-web
+test-web: install
+	npm --prefix web run --silent test -- --reporter=dot
 
 .PHONY: test-slow
 test-slow: install .venv/programs ## the tests that take minutes
 	$(BIN)/pytest -m slow
 
+.PHONY: lock
+lock: .venv/develops ## write what is installed, with hashes, anew from pyproject.toml (UPGRADE=1: in the newest versions)
+	$(LOCK) pyproject.toml --extra dev --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --extra actions --extra postgresql --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) requirements/build.in --constraint requirements/dev.txt --output-file requirements/build.txt
+
 .PHONY: audit
-audit: install ## ask PyPI and npm about known weaknesses of what is installed
-	@$(BIN)/python -m pip_audit --version >/dev/null 2>&1 || $(PIP) install pip-audit
-	@$(BIN)/python -m pip_audit --local --skip-editable --progress-spinner off
-	@npm --prefix web audit --omit=dev
+audit: install ## ask PyPI and npm about known weaknesses of what is locked
+	$(BIN)/pip-audit --requirement requirements/dev.txt --disable-pip --require-hashes --progress-spinner off
+	npm --prefix web audit
+	npm --prefix tests/pages audit
 
 .PHONY: bench
 bench: .venv/measures $(BUNDLE) ## measure speed and memory beside the bare transport, and Rasa after `make bench-peer`
@@ -77,12 +91,15 @@ bench-peer: ## install Rasa 3.6.21 into .venv-rasa, to be measured beside (2.7 G
 		&& .venv-rasa/bin/python -m pip --disable-pip-version-check --quiet install 'rasa==3.6.21' 'setuptools<81'; }
 
 .PHONY: dist
-dist: .venv/develops ## build the sdist and the wheel
+dist: .venv/develops $(BUNDLE) ## build the sdist and the wheel, and list what they are made of (CycloneDX)
 	$(BIN)/python -m build
+	$(BIN)/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/manent.cdx.json
+	npm --prefix web --silent sbom --sbom-format cyclonedx --omit dev --package-lock-only > dist/manent-web.cdx.json
 
 .PHONY: clean
 clean: ## remove what make and the tools made
-	rm -rf .venv web/node_modules $(dir $(BUNDLE)) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv web/node_modules tests/pages/node_modules $(dir $(BUNDLE)) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What the targets above are made of --------------------------------------------------------------------------------
@@ -101,14 +118,25 @@ clean: ## remove what make and the tools made
 		fi; \
 	fi
 
-.venv/runs: pyproject.toml | .venv/bin/python
-	@echo "Installing Manent into .venv"
-	@MANENT_SKIP_WEB=1 $(PIP) install --no-compile --editable '.[actions]'
+# What is locked, then ourselves: nothing gets into .venv whose hash does not stand in requirements/. uv installs in
+# seconds what takes pip a minute; where only pip has been told how to reach a package index, pip does it.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps
+UV := $(BIN)/uv --quiet --system-certs pip install --python $(BIN)/python --no-deps
+
+.venv/bin/uv: requirements/build.txt | .venv/bin/python
+	@$(PIP) --require-hashes --requirement $<
 	@touch $@
 
-.venv/develops: pyproject.toml | .venv/bin/python
+.venv/runs: requirements/run.txt pyproject.toml .venv/bin/uv
+	@echo "Installing Manent into .venv"
+	@$(UV) --require-hashes --requirement $< || $(PIP) --require-hashes --requirement $<
+	@MANENT_SKIP_WEB=1 $(PIP) --no-build-isolation --editable .
+	@touch $@
+
+.venv/develops: requirements/dev.txt pyproject.toml .venv/bin/uv
 	@echo "Installing Manent and its tools into .venv"
-	@MANENT_SKIP_WEB=1 $(PIP) install --no-compile --editable '.[actions,dev]'
+	@$(UV) --require-hashes --requirement $< || $(PIP) --require-hashes --requirement $<
+	@MANENT_SKIP_WEB=1 $(PIP) --no-build-isolation --editable .
 	@touch $@ .venv/runs
 
 .venv/measures: .venv/develops
@@ -131,10 +159,10 @@ clean: ## remove what make and the tools made
 	fi
 	@touch $@
 
-web/node_modules/.package-lock.json: web/package.json web/package-lock.json
-	@command -v npm >/dev/null || { echo "The web chat needs Node.js 20 or newer with npm, which is not on the PATH." >&2; exit 1; }
-	@echo "Installing what the web chat is built with"
-	@npm --prefix web ci --no-audit --no-fund --loglevel=error
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	@command -v npm >/dev/null || { echo "Manent's web chat needs Node.js 20 or newer with npm, which is not on the PATH." >&2; exit 1; }
+	@echo "Installing the packages of $*"
+	@npm --prefix $* ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(BUNDLE): $(WEB_SOURCES) | web/node_modules/.package-lock.json
