@@ -155,11 +155,11 @@ async def _history(tab: Tab) -> tuple[list[dict[str, Any]], str]:
 
 
 async def _all_up(http: aiohttp.ClientSession, fleet: Fleet) -> None:
-    await _wait_for(http, lambda ready: all(ready), fleet)
+    await _wait_for(http, all, fleet)
 
 
 async def _one_up(http: aiohttp.ClientSession, fleet: Fleet) -> None:
-    await _wait_for(http, lambda ready: any(ready), fleet)
+    await _wait_for(http, any, fleet)
 
 
 async def _wait_for(http: aiohttp.ClientSession, enough: Callable[[list[bool]], bool], fleet: Fleet) -> None:

@@ -1,5 +1,7 @@
-"""Stores for real servers, as `endpoints.yml` names them."""
+"""Stores for real servers, as `endpoints.yml` names them, and a disk that is soon full."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,3 +27,16 @@ def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fleet]:
     section = request.getfixturevalue("postgresql") if request.param == "postgresql" else ""
     with fleet(tmp_path / "project", tracker_store=section) as found:
         yield found
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MiB."""
+    mount = shutil.which("mount")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = [mount or "mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if mount is None or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("needs to be allowed to mount a tmpfs")
+    yield folder
+    subprocess.run([shutil.which("umount") or "umount", "-l", str(folder)], check=True)

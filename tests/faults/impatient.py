@@ -1,4 +1,4 @@
-"""The command line with short patience: leases run out and are looked for after moments instead of half a minute.
+"""The command line with short patience: for leases, which run out after moments, and for a locked database.
 
 python impatient.py run -p 5005 …
 """
@@ -7,9 +7,11 @@ import sys
 
 from manent.cli.main import main
 from manent.runtime import conversations, record, turns
+from manent.stores import sqlite_schema, sqlite_writer
 
 if __name__ == "__main__":
     vars(record)["LEASE_S"] = vars(turns)["LEASE_S"] = 1.5
     turns.TYPING_EVERY_S = 0.4  # the lease is renewed on such an occasion
+    vars(sqlite_schema)["BUSY_TIMEOUT_S"] = vars(sqlite_writer)["BUSY_TIMEOUT_S"] = 0.3
     conversations.RECOVER_EVERY_S = 0.2
     sys.exit(main(sys.argv[1:]))

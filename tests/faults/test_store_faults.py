@@ -1,53 +1,24 @@
 """A full disk, a locked or unwritable file, a killed process: told to whoever waits, and over when the fault is."""
 
 import asyncio
-import io
 import os
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from faults.small_disk import fill
 from logs import empty, talk, turn
 from manent.core.errors import StoreError
 from manent.stores import sqlite_schema
 from manent.stores.sqlite import SqliteStore
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MiB."""
-    mount = shutil.which("mount")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = [mount or "mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if mount is None or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("needs to be allowed to mount a tmpfs")
-    yield folder
-    subprocess.run([shutil.which("umount") or "umount", "-l", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Write until nothing fits any more."""
-    path = folder / "filler"
-    with path.open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space left"):
-        write_for_ever(filler)
-    return path
-
-
-def write_for_ever(file: io.FileIO) -> None:
-    """Write until the disk stops it."""
-    while True:
-        file.write(bytes(4096))
 
 
 async def test_full_disk(small_disk: Path) -> None:

@@ -15,9 +15,11 @@ class ManentError(Exception):
         code: a stable, machine-readable name (`snake_case` for requests, `part.kebab-case` for projects).
         message: one sentence for a person.
         status: the HTTP status that answers a request which met this error.
+        retry_after: seconds after which the same request may succeed, or None when it never will.
     """
 
     status = 500
+    retry_after: float | None = None
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -67,11 +69,7 @@ class ProjectError(ManentError):
 
 
 class RequestError(ManentError):
-    """A client asked for something that cannot be served; the request was not carried out.
-
-    Attributes:
-        retry_after: seconds after which the same request may succeed, or None when it never will.
-    """
+    """A client asked for something that cannot be served; the request was not carried out."""
 
     def __init__(self, code: str, message: str, *, status: int = 400, retry_after: float | None = None) -> None:
         super().__init__(code, message)
@@ -86,9 +84,13 @@ class ActionError(ManentError):
 
 
 class StoreError(ManentError):
-    """The conversation store could not do what it was asked (disk full, locked, unreachable)."""
+    """The conversation store could not do what it was asked (disk full, locked, unreachable).
+
+    Nothing was written. Such faults pass, or somebody sees to them, so the same request may be made again.
+    """
 
     status = 503
+    retry_after = 2.0
 
 
 class ModelError(ManentError):

@@ -310,7 +310,7 @@ def tell_changed(
 def refusal(error: ManentError) -> Json:
     """Return the answer to a request that failed."""
     shown: Json = {"code": error.code, "message": error.message}
-    if isinstance(error, RequestError) and error.retry_after is not None:
+    if error.retry_after is not None:
         shown["retry_after"] = error.retry_after
     if isinstance(error, UnsupportedProtocol):
         shown["supported"] = PROTOCOLS

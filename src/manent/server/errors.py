@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from manent import __version__
-from manent.core.errors import InternalError, ManentError, RequestError
+from manent.core.errors import InternalError, ManentError
 
 log = logging.getLogger("manent.http")
 
@@ -35,7 +35,7 @@ def error_response(error: ManentError) -> Response:
         "code": error.status,
     }
     headers = {}
-    if isinstance(error, RequestError) and error.retry_after is not None:
+    if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     return Response(msgspec.json.encode(body), error.status, headers, media_type="application/json")
 

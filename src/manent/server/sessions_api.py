@@ -207,6 +207,5 @@ def _answer(body: Json, status: int = 200, headers: dict[str, str] | None = None
 
 
 def _refusal(error: ManentError) -> Response:
-    retry_after = error.retry_after if isinstance(error, RequestError) else None
-    headers = {} if retry_after is None else {"Retry-After": str(max(1, round(retry_after)))}
+    headers = {} if error.retry_after is None else {"Retry-After": str(max(1, round(error.retry_after)))}
     return _answer(refusal(error), error.status, headers)
