@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Site]]:
     """Starts servers in the test's folder, and ends them."""
     sites: list[Site] = []
 
-    def serve(*arguments: str, credentials: str, endpoints: str = "", folder: str = "site") -> Site:
-        site = start(tmp_path / folder, *arguments, credentials=credentials, endpoints=endpoints)
+    def serve(*arguments: str, folder: str = "site", **more: Any) -> Site:
+        site = start(tmp_path / folder, *arguments, **more)
         sites.append(site)
         return site
 

@@ -66,7 +66,7 @@ class Site:
         visitor.listen()
         auth = {"token": token} if token is not None else None
         try:
-            await visitor.socket.connect(self.url, auth=auth, transports=["websocket"], **options)
+            await visitor.socket.connect(self.url, auth=auth, transports=["websocket"], wait_timeout=10, **options)
             yield visitor
         finally:
             await visitor.socket.disconnect()
@@ -78,9 +78,8 @@ class Site:
         socket = socketio.AsyncClient(reconnection=False)
         socket.on("connect_error", told.append)
         with contextlib.suppress(socketio.exceptions.ConnectionError):
-            await socket.connect(
-                self.url, auth={"token": token} if token is not None else None, transports=["websocket"], **options
-            )
+            auth = {"token": token} if token is not None else None
+            await socket.connect(self.url, auth=auth, transports=["websocket"], wait_timeout=10, **options)
             await socket.disconnect()
             return "connected"
         if socket.eio.http is not None:
@@ -141,17 +140,24 @@ class Visitor:
         return self.told(event)
 
 
-def start(folder: Path, *arguments: str, credentials: str = JWT, endpoints: str = "") -> Site:
-    """Start a server in a folder."""
+def start(
+    folder: Path,
+    *arguments: str,
+    credentials: str = JWT,
+    endpoints: str = "",
+    model: Path | None = None,
+    environment: dict[str, str] | None = None,
+) -> Site:
+    """Start a server in a folder; `environment`: variables besides ours."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "credentials.yml").write_text(credentials)
     (folder / "endpoints.yml").write_text(endpoints)
     port = free_port()
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
-            [*MANENT, "run", "-i", "127.0.0.1", "-p", str(port), "-m", str(model_file()), *arguments],
+            [*MANENT, "run", "-i", "127.0.0.1", "-p", str(port), "-m", str(model or model_file()), *arguments],
             cwd=folder,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {}),
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -8,10 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+import pytest
 
 from manent.core.events import Json
 from manent.runtime.ports import ActionResult
-from security.sites import AUTH, Site
+from security.sites import AUTH, JWT, KEY, Site, token
 from small_talk import Actions, running, until
 
 Serve = Callable[..., Site]
@@ -117,6 +118,64 @@ async def test_delete_by_the_management_api(serve: Serve) -> None:
     assert SECRET not in site.log
 
 
+async def test_export_has_all_and_after_an_erase_nothing(serve: Serve) -> None:
+    """An operator hands a visitor everything: words, metadata, titles, slots; as JSON and to read. Nobody else may."""
+    site = serve("--enable-api", "--auth-token", AUTH, credentials=MINTED.replace("minted", "open"))
+    async with site.visitor() as ada, httpx.AsyncClient(base_url=site.url) as http:
+        await ada.join(session_id="ada/1")
+        said = {"message": "I am Ada", "message_id": "m1", "metadata": {"page": SECRET}, "title": "Me"}
+        await ada.ask("user_uttered", session_id="ada/1", **said)
+        await ada.wait("bot_uttered")
+        http.headers["Authorization"] = f"Bearer {AUTH}"
+        kept = (await http.get("/conversations/ada/1/export")).json()
+        text = await http.get("/conversations/ada/1/export?format=transcript")
+        wrong = await http.get("/conversations/ada/1/export?format=pdf")
+        refused = await http.get("/conversations/ada/1/export", headers={"Authorization": ""})
+        await http.delete("/conversations/ada/1")
+        gone = await http.get("/conversations/ada/1/export")
+
+    user = next(event for event in kept["events"] if event["event"] == "user")
+    assert (kept["sender_id"], kept["slots"]["who"], user["title"]) == ("ada/1", "Ada", "Me")
+    assert user["metadata"]["page"] == SECRET
+    assert [event["seq"] for event in kept["events"]] == list(range(1, len(kept["events"]) + 1))
+    assert "  visitor  Me\n" in text.text
+    assert "  bot      Hello, Ada.\n" in text.text
+    assert "\n  who: Ada\n" in text.text.partition("Remembered:")[2]
+    assert [answer.status_code for answer in (wrong, refused, gone)] == [400, 401, 404]
+
+
+async def test_every_table_forgets(tmp_path: Path) -> None:
+    """Events, snapshots, reminders and the ids of accepted messages of an erased conversation are gone, no others."""
+    reminder = {"event": "reminder", "intent": "ping", "name": SECRET, "date_time": "2999-01-01T00:00:00"}
+    actions = Actions(work=lambda _: ActionResult(events=(reminder,)))
+    tables = ("conversations", "events", "accepted", "snapshots", "reminders")
+
+    def counted() -> list[int]:
+        with closing(sqlite3.connect(database)) as connection:
+            return [connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables]  # noqa: S608
+
+    async with (
+        running(tmp_path, credentials=MINTED.replace("minted", "open"), actions=actions) as server,
+        httpx.AsyncClient(base_url=server.url) as http,
+    ):
+        database = tmp_path / "conversations.db"
+        await ask(http, "session_request", protocol=1, session_id="bob")
+        before = counted()
+        await ask(http, "session_request", protocol=1, session_id="ada")
+        await ask(http, "user_uttered", session_id="ada", message="work", message_id=SECRET)
+        for number in range(50):
+            await ask(http, "user_uttered", session_id="ada", message="hello", message_id=f"m{number}")
+        await until(lambda: all(more > less for more, less in zip(counted(), before, strict=True)))
+        await server.conversations.get("ada").erase(new_epoch=None)
+
+        assert counted() == before
+        assert SECRET.encode() not in bytes_of(tmp_path)
+        await ask(http, "session_request", protocol=1, session_id="ada")
+        again = await ask(http, "user_uttered", session_id="ada", message="other text", message_id=SECRET)
+
+    assert again["duplicate"] is False
+
+
 async def test_old_conversations_go_by_themselves(serve: Serve) -> None:
     """Retention removes what rested too long, and no byte of it stays."""
     site = serve(credentials="rest:\n", endpoints="conversations:\n  retention_days: 0.00002\n")  # 1.7 s
@@ -145,3 +204,47 @@ async def test_logs_hold_no_message_and_no_token(serve: Serve) -> None:
     assert "action failed" in site.log
     assert SECRET not in site.log
     assert "s3cret-of-the-admin" not in site.log
+
+
+@pytest.mark.parametrize("form", ["", "json"])
+async def test_debug_logs_of_a_site_with_logins_hold_no_secret(serve: Serve, form: str) -> None:
+    """At level DEBUG, over every way in, with tokens good and bad: no token, no session token, no key is written."""
+    key = "a key that nobody may ever see in any log file"
+    credentials = JWT.replace(KEY, key) + "  jwt_anonymous: minted\n"
+    site = serve(
+        "--enable-api",
+        "--auth-token",
+        "s3cret-of-the-admin",
+        "--debug",
+        credentials=credentials,
+        environment={"MANENT_LOG_FORMAT": form},
+    )
+    good, other = token("ada", key=key, jti="id-of-a-token"), token("ada", key=key, lifetime_s=900)
+    bad = [token("eve"), token("ada", key=key, lifetime_s=-5)]
+    async with site.visitor() as before, site.visitor(good) as after, site.visitor(good) as plain:
+        begun = await before.join()
+        proof = {"session_id": begun["session_id"], "session_token": begun["session_token"]}
+        await before.ask("user_uttered", **proof, message="hello", message_id="m1")
+        await after.join(**proof)
+        await after.ask("token_refresh", token=other)
+        for one in bad:
+            await after.ask("token_refresh", token=one)
+        await after.ask("session_request", protocol=1, session_id="foreign", session_token={"token": other})
+        await plain.socket.emit("session_request", {"session_id": f"{begun['session_id']}.{begun['session_token']}"})
+        await plain.socket.emit("user_uttered", {"session_id": [other], "message": {"token": other}})
+        await plain.wait("error")
+    for one in bad:
+        await site.refused(one)
+        await site.post("/sessions/session_request", {"protocol": 1, **proof}, one)
+        await site.post("/webhooks/rest/webhook", {"sender": "x", "message": "hello"}, one)
+    await site.post("/admin/revoke?token=s3cret-of-the-admin", {"token_id": "id-of-a-token"})
+    async with httpx.AsyncClient(base_url=site.url) as http:
+        for path in ("/conversations/ada/tracker", "/status", "/nowhere", "/socket.io/"):
+            await http.get(f"{path}?token=s3cret-of-the-admin")
+    site.process.terminate()
+    site.process.wait(20)
+
+    assert "DEBUG" in site.log or '"debug"' in site.log
+    for secret in (good, other, *bad, key, begun["session_token"], "s3cret-of-the-admin"):
+        assert secret not in site.log
+        assert secret.rpartition(".")[2] not in site.log  # a signature

@@ -6,6 +6,7 @@ The composition root opens and closes it. Any number of servers may do this on o
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 from manent.core.errors import ManentError
 from manent.runtime.ports import ConversationStore
@@ -18,11 +19,12 @@ OFTEN_S = 1.0
 
 
 class Retention:
-    """See the module. `days` None: everything is kept."""
+    """See the module. `days` None: everything is kept; `now`: the clock, in seconds since the epoch."""
 
-    def __init__(self, store: ConversationStore, days: float | None) -> None:
+    def __init__(self, store: ConversationStore, days: float | None, *, now: Callable[[], float] = time.time) -> None:
         self.store = store
         self.days = days
+        self.now = now
         self._purging: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -40,7 +42,7 @@ class Retention:
         pause_s = min(SELDOM_S, max(OFTEN_S, days * DAY_S / 24))
         while True:
             try:
-                count = await self.store.purge(older_than=time.time() - days * DAY_S)
+                count = await self.store.purge(older_than=self.now() - days * DAY_S)
                 if count:
                     log.info("removed old conversations", extra={"count": count, "older_than_days": days})
             except ManentError as error:

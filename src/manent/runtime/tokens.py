@@ -247,12 +247,14 @@ class TokenVerifier:
                 subject = str(subject)
             if not isinstance(subject, str) or not subject.isprintable() or not 0 < len(subject) <= MAX_SUBJECT:
                 raise _refused("jwt_no_subject", f"the token needs a subject: the claim {self.rules.subject_claim!r}")
-        token_id = claims.get("jti")
+        token_id, expires_at = claims.get("jti"), _time(claims.get("exp"))
+        if expires_at is None and claims.get("exp") is not None:  # a number as text would never run out
+            raise _refused("jwt_invalid", "the token is not valid")
         return VerifiedToken(
             subject=subject,
             token_id=token_id if isinstance(token_id, str) else None,
             issued_at=_time(claims.get("iat")),
-            expires_at=_time(claims.get("exp")),
+            expires_at=expires_at,
         )
 
 

@@ -7,11 +7,11 @@ so that they stay in order with what visitors say and reach every socket.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast, get_args
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from manent.channels.rest import json_object, replies_in
@@ -21,7 +21,7 @@ from manent.core.events import Event, Json, encode_event, event_from_wire
 from manent.core.log import Head, LogEntry
 from manent.core.messages import UserMessage
 from manent.project import story_text
-from manent.runtime import operations, reading
+from manent.runtime import export, operations, reading
 from manent.runtime.conversation import Conversation
 from manent.runtime.conversations import Conversations
 from manent.runtime.identity import checked_id
@@ -55,6 +55,7 @@ def routes(conversations: Conversations, guard: Guard) -> list[Route]:
         ("POST", "tracker/events", api.add_events),
         ("PUT", "tracker/events", api.replace_events),
         ("GET", "story", api.story),
+        ("GET", "export", api.export),
         ("POST", "execute", api.execute),
         ("POST", "trigger_intent", api.trigger_intent),
         ("POST", "predict", api.predict),
@@ -123,6 +124,16 @@ class _ConversationsApi:
         entries = await self.conversations.store.entries(sender_id, after=after, limit=head.version - after)
         events = [entry.event for entry in entries if until is None or (entry.event.timestamp or 0.0) <= until]
         return PlainTextResponse(story_text.write(sender_id, events))
+
+    async def export(self, request: Request, sender_id: str) -> Response:
+        """Hand out all that is kept of a conversation, as JSON or as a transcript."""
+        form = request.query_params.get("format", "json")
+        if form not in get_args(export.Format):
+            raise RequestError("bad_request", f"format must be one of {', '.join(get_args(export.Format))}")
+        head = await self._known(sender_id)
+        kind = "application/json" if form == "json" else "text/plain; charset=utf-8"
+        written = export.pieces(self.conversations.store, head, cast("export.Format", form))
+        return StreamingResponse(written, media_type=kind)
 
     async def execute(self, request: Request, sender_id: str) -> Response:
         """Run an action."""

@@ -29,6 +29,9 @@ _SECRETS = (
 
 _PLAIN = re.compile(r"[^\s\"=]+")
 
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What ends a line, moves a terminal's cursor or turns the reading order around; visitors choose ids and origins."""
+
 
 def set_up(level: str, *, file: Path | None = None, as_json: bool = False) -> None:
     """Log to standard error and, if asked for, to a file as well; what was set up before is replaced.
@@ -62,13 +65,18 @@ def redact(line: str) -> str:
     return line
 
 
+def visible(line: str) -> str:
+    """Return the line with its control characters written out, so that nobody forges another line."""
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+
+
 class KeyValue(logging.Formatter):
     """`2026-01-31T12:00:00.123Z WARNING manent.conversation action failed turn=m1 code=action_timeout`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and the traceback below it."""
         pairs = "".join(f" {key}={_value(value)}" for key, value in _fields(record).items())
-        line = f"{_time(record)} {record.levelname:<7} {record.name} {record.getMessage()}{pairs}"
+        line = visible(f"{_time(record)} {record.levelname:<7} {record.name} {record.getMessage()}{pairs}")
         if record.exc_info:
             line = f"{line}\n{self.formatException(record.exc_info)}"
         return redact(line)

@@ -366,6 +366,28 @@ def _management() -> Json:
                 path=sender,
             )
         },
+        f"{of}/export": {
+            "get": _operation(
+                "All that is kept of a conversation, as JSON or as a transcript",
+                _object(
+                    {
+                        "sender_id": _TEXT,
+                        "owner": _NULLABLE_TEXT,
+                        "started": _NUMBER,
+                        "updated": _NUMBER,
+                        "events": _list({"type": "object"}),
+                        "slots": {"type": "object"},
+                    },
+                    "sender_id",
+                    "events",
+                    "slots",
+                ),
+                query={"format": {"enum": ["json", "transcript"]}},
+                errors=(400, *guarded, 404, 409),
+                path=sender,
+                also="text/plain",
+            )
+        },
         f"{of}/execute": {
             "post": _operation(
                 "Run an action",

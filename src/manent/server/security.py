@@ -74,8 +74,8 @@ class Gate:
         sending = _with_headers(send)
         announced = _announced(scope)
         if announced is None and is_socket and scope["method"] == "POST":  # python-engineio would take it for empty
-            error = RequestError("length_required", "the request needs a Content-Length", status=411)
-            await _refuse(scope, receive, sending, error)
+            unknown = RequestError("length_required", "the request needs a Content-Length", status=411)
+            await _refuse(scope, receive, sending, unknown)
             return
         if announced is not None and announced > limit:
             await _discard(receive)

@@ -131,3 +131,10 @@ async def test_each_key_that_may_be_meant_is_tried() -> None:
     assert (await checks.verify(jwt.encode({"sub": "ada"}, RSA, "RS256"))).subject == "ada"
     with pytest.raises(RequestError, match="not valid"):
         await checks.verify(jwt.encode({"sub": "ada"}, rsa.generate_private_key(65537, 2048), "RS256"))
+
+
+@pytest.mark.parametrize("expiry", ["99999999999", [1], "soon"])
+async def test_an_expiry_that_is_no_number_is_refused(expiry: Any) -> None:
+    """A number as text would pass as one when it is compared, and never end the socket."""
+    with pytest.raises(RequestError, match="not valid"):
+        await verifier().verify(jwt.encode({"sub": "ada", "exp": expiry}, SHARED_KEY, "HS256"))

@@ -54,6 +54,15 @@ def test_tokens_are_struck_out(said: str) -> None:
         assert "***" in line
 
 
+def test_nobody_forges_a_line() -> None:
+    """What ends a line or moves a terminal's cursor is written out, also inside of what visitors choose."""
+    said = "a\nb\x1b[2J\u202ec\u2028d"
+    line = logs.KeyValue().format(record(f"refused {said}", sender_id=said))
+
+    assert line.isprintable()
+    assert "refused a\\u000ab\\u001b[2J\\u202ec\\u2028d" in line
+
+
 def test_prose_about_tokens_stays() -> None:
     """Sentences that only speak of tokens are left as they are."""
     said = "--enable-api without --auth-token or --jwt-secret: whoever reaches this port"

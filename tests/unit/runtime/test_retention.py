@@ -1,0 +1,53 @@
+"""What rested too long is removed, by the clock."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from logs import empty, talk, turn
+from manent.runtime.retention import DAY_S, Retention
+from manent.stores.sqlite import SqliteStore
+
+KEPT = 90
+
+
+async def test_ninety_days_by_a_moved_clock(tmp_path: Path) -> None:
+    """A conversation stays for ninety days after its last word, not a day longer; younger ones stay."""
+    store = SqliteStore(tmp_path / "conversations.db")
+    await store.open()
+    old = await talk(store, empty("old"), 3, snapshot_every=1)
+    young = await talk(store, empty("young"), 3)
+    rested = replace(young, updated=young.updated + 30 * DAY_S)
+    await store.append(turn(rested))
+
+    async def names_at(days: float) -> list[str]:
+        """Look in with a clock that says so; wait until the first removal is over."""
+        retention = Retention(store, KEPT, now=lambda: old.updated + days * DAY_S)
+        await retention.open()
+        await asyncio.sleep(0.1)
+        await retention.close()
+        return [head.sender_id for head in await store.conversations()]
+
+    assert await names_at(89.9) == ["old", "young"]
+    assert await names_at(90.1) == ["young"]
+    assert await names_at(120.1) == []
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "conversations.db")) as database:
+        for table in ("events", "accepted", "snapshots", "reminders"):
+            assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608
+
+
+async def test_nothing_is_removed_unless_asked_for(tmp_path: Path) -> None:
+    """Without `retention_days` the oldest conversation stays."""
+    store = SqliteStore(tmp_path / "conversations.db")
+    await store.open()
+    await talk(store, empty("old"), 1)
+    retention = Retention(store, None, now=lambda: 1e12)
+    await retention.open()
+    await asyncio.sleep(0.05)
+    await retention.close()
+
+    assert len(await store.conversations()) == 1
+    await store.close()

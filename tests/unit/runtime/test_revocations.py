@@ -1,0 +1,23 @@
+"""Revocations of other servers, whatever their clocks say."""
+
+import time
+from pathlib import Path
+
+from manent.core.log import Revocation
+from manent.runtime.revocations import Revocations
+from manent.runtime.tokens import VerifiedToken
+from manent.stores.sqlite import SqliteStore
+
+
+async def test_a_clock_that_is_ahead_hides_nothing(tmp_path: Path) -> None:
+    """After a revocation from the future, one that is made now is noticed all the same."""
+    store = SqliteStore(tmp_path / "conversations.db")
+    await store.open()
+    revocations = Revocations(store)
+    await store.revoke(Revocation(kind="subject", value="ada", made=time.time() + 3600))
+    await revocations._look()
+    await store.revoke(Revocation(kind="subject", value="bob", made=time.time()))
+    await revocations._look()
+
+    assert [revocations.known.has(VerifiedToken(subject=name)) for name in ("ada", "bob", "eve")] == [True, True, False]
+    await store.close()
