@@ -140,14 +140,14 @@ class TextClassifier:
 
     def __init__(self, meta: _Meta, parts: _Parts, arrays: Mapping[str, NDArray[Any]]) -> None:
         self.labels = meta.labels
-        # Folded into the weights once, so that a parse need not multiply.
-        factor = np.float32(meta.temperature)
-        sparse = arrays["sparse"].astype(np.float32) * factor
+        # In half precision, as in the model: rows are seldom asked for.
+        sparse = arrays["sparse"]
+        factor = self._factor = np.float32(meta.temperature)
         self._vectors = parts.vectors
         self._dense = arrays["dense"].astype(np.float32) * (factor * _VECTOR_WEIGHT)
         self._bias = arrays["bias"].astype(np.float32) * factor
-        self._local: list[tuple[LocalFeaturizer, FloatArray]] = []
-        self._others: list[tuple[TextFeaturizer, FloatArray]] = []
+        self._local: list[tuple[LocalFeaturizer, NDArray[Any]]] = []
+        self._others: list[tuple[TextFeaturizer, NDArray[Any]]] = []
         base = 0
         for featurizer in parts.featurizers:
             weights = sparse[base : base + featurizer.width]
@@ -179,7 +179,7 @@ class TextClassifier:
         for featurizer, weights in self._others:
             indices, values = featurizer.text_features(message)
             if len(indices):
-                scores = scores + values @ weights.take(indices, axis=0)
+                scores = scores + self._add(weights, indices, values)
         return softmax(scores)[: len(self.labels)]
 
     def _describe(self, word: str) -> FloatArray:
@@ -187,12 +187,16 @@ class TextClassifier:
         parts, squares = [], []
         for featurizer, weights in self._local:
             indices, values, square = featurizer.word_lookup(word)
-            parts.append(values @ weights.take(indices, axis=0))
+            parts.append(self._add(weights, indices, values))
             squares.append(square)
         if self._vectors is None:
             return np.concatenate([*parts, np.array(squares, np.float32)])
         vector = self._vectors.word(word)
         return np.concatenate([*parts, vector @ self._dense, np.array(squares, np.float32), vector])
+
+    def _add(self, weights: NDArray[Any], indices: NDArray[np.int64], values: FloatArray) -> FloatArray:
+        """Add up rows of weights: the scores of some features."""
+        return np.asarray((values * self._factor) @ weights.take(indices, axis=0).astype(np.float32))
 
     def rank(self, chances: FloatArray, length: int) -> list[tuple[str, float]]:
         """Return the most likely labels, best first."""

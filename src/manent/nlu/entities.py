@@ -80,8 +80,8 @@ class EntityExtractor:
         self._context = context
         self._vectors = vectors
         self._tags = labels.names
-        # The last row stands for what is not there.
-        self._sparse = np.concatenate([chain.sparse, np.zeros((1, chain.sparse.shape[1]), np.float32)])
+        # The last row stands for what is not there. In half precision, as in the model: rows are seldom asked for.
+        self._sparse = np.concatenate([chain.sparse, np.zeros((1, chain.sparse.shape[1]), chain.sparse.dtype)])
         self._places = _sort_atoms(atoms)
         width = len(_OFFSETS) * len(labels.names)
         self._rows = WordRows(width, self._describe, first=labels.frequent if len(labels.names) > 1 else ())
@@ -141,12 +141,13 @@ class EntityExtractor:
         size = len(self._tags)
         places = self._places
         known = [place for name, _ in _describe_word(word, self._context) for place in places.get(name, ())]
-        scores: FloatArray = self._sparse.take(known, axis=0).reshape(-1, len(_OFFSETS) * size).sum(axis=0)
+        rows = self._sparse.take(known, axis=0).astype(np.float32)
+        scores: FloatArray = np.add.reduce(rows.reshape(-1, len(_OFFSETS) * size))
         scores[: 3 * size] += scale(self._vectors.word(word)) @ self._meaning
         return scores
 
     def _row(self, name: str) -> FloatArray:
-        row: FloatArray = self._sparse[self._atoms.get(name, -1)]
+        row: FloatArray = self._sparse[self._atoms.get(name, -1)].astype(np.float32)
         return row
 
     def _entities(self, message: Message, path: Sequence[str], sure: Sequence[float]) -> list[Json]:
@@ -368,7 +369,8 @@ def load_entities(name: str, files: Files, context: Context) -> EntityExtractor:
             name=name, labels=labels, atoms={}, chain=chain, vectors=context.vectors(), context=context
         )
     atoms = {atom: index for index, atom in enumerate(load_json(files["atoms.json"], list[str]))}
-    arrays = {key: array.astype(np.float32) for key, array in load_arrays(files["chain.safetensors"]).items()}
+    arrays = load_arrays(files["chain.safetensors"])
+    arrays |= {key: array.astype(np.float32) for key, array in arrays.items() if key != "sparse"}
     return EntityExtractor(
         name=name, labels=labels, atoms=atoms, chain=Chain(**arrays), vectors=context.vectors(), context=context
     )

@@ -122,7 +122,8 @@ def load_component(entry: Entry, files: Mapping[str, bytes], context: Context) -
     prefix = f"{FOLDER}{entry.folder}/"
     own = {name.removeprefix(prefix): content for name, content in files.items() if name.startswith(prefix)}
     try:
-        component = kind.load(entry.options, own, context)
+        # A model of an earlier version doesn't have the options that are new.
+        component = kind.load({**kind.options, **entry.options}, own, context)
     except KeyError as error:
         raise ModelError("model_unusable", f"The model lacks {error} of {entry.name}. Train again.") from error
     alias = str(entry.options.get("alias") or entry.folder)

@@ -11,7 +11,7 @@ import jwt
 import pytest
 import socketio
 
-from manent.channels import socketio as channel
+from manent.channels import socketio_plain
 from manent.runtime.ports import ActionResult
 from small_talk import Actions, running, until
 
@@ -123,7 +123,7 @@ async def test_reply_to_a_socket_that_dropped_waits_for_the_next(tmp_path: Path)
 
 async def test_reply_that_arrived_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a socket has answered a ping after is not sent again to the next one."""
-    monkeypatch.setattr(channel, "PING_AFTER_S", 0.02)
+    monkeypatch.setattr(socketio_plain, "PING_AFTER_S", 0.02)
     async with running(tmp_path, credentials=PERSISTENT) as server:
         async with page(server.url) as ada:
             await ada.say("hello")

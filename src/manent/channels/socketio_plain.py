@@ -1,0 +1,205 @@
+"""Plain Rasa clients on a socket: the requests that they send, to the key what they are sent, and what they received.
+
+Called by `socketio_connection.py`. Plain clients acknowledge nothing, but every Engine.IO client answers a ping, in
+order: a pong that answers a ping sent after a reply proves that the reply arrived. The regular ping comes every 25 s
+only; until then a reload would repeat the reply, so we ask a moment after it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import engineio.packet
+import msgspec
+
+from manent.core.errors import RequestError
+from manent.core.events import BotUttered, Json
+from manent.core.log import LogEntry
+from manent.core.messages import UserMessage
+from manent.runtime import view
+from manent.runtime.conversation import Conversation
+from manent.runtime.identity import Admission
+from manent.runtime.sessions import checked_message_id, checked_metadata, checked_text
+
+if TYPE_CHECKING:
+    from manent.channels.socketio_connection import Connection
+
+PING_AFTER_S = 1.0
+"""How long after a reply a plain socket is asked whether it is still there."""
+
+DRAIN_S = 0.02
+"""Pause in a long replay while a socket takes what it was sent."""
+
+
+async def take_session_request(connection: "Connection", payload: Any, ack: int | None) -> None:
+    """Confirm a session, then send the bot's messages that no plain socket is known to have received.
+
+    Raises:
+        RequestError: `bad_request`, or an identity error.
+    """
+    if payload is not None and not isinstance(payload, dict):
+        raise RequestError("bad_request", f"session_request takes an object; found {type(payload).__name__}")
+    channel, outbox = connection.channel, connection.outbox
+    session_id = payload.get("session_id") if payload else None
+    token = payload.get("session_token") if payload else None
+    admission = await channel.identity.admit(session_id, token, connection.caller)
+    connection.protocol = 0
+    if not channel.options.session_persistence:
+        outbox.emit("session_confirm", admission.sender_id)
+        outbox.acknowledge(ack)
+        return
+    conversation = channel.conversations.get(admission.sender_id)
+    already = connection.joined_at if conversation is connection.conversation else None
+    connection.follow(conversation, admission)
+    head = await channel.conversations.store.head(admission.sender_id)
+    outbox.emit("session_confirm", channel.identity.confirmation(admission))
+    cursor = connection.cursor
+    if head is not None:
+        await conversation.catch_up(head.epoch, head.version)
+        until = head.version if already is None else already
+        await _replay(connection, conversation, head.plain_seq, until)
+        cursor = max(connection.cursor, until)
+    connection.confirmable = True
+    connection.go_on_from(cursor)
+    outbox.acknowledge(ack)
+
+
+async def _replay(connection: "Connection", conversation: Conversation, after: int, until: int) -> None:
+    """Send the bot events that no plain socket is known to have received."""
+    page_size = connection.channel.conversations.limits.page
+    while after < until:
+        page = await connection.channel.conversations.store.after(conversation.sender_id, after, limit=page_size)
+        if page is None or not page.entries:
+            return
+        for entry in page.entries:
+            if entry.seq <= until:
+                emit_entry(connection, entry)
+        after = page.entries[-1].seq
+        if not page.has_more:
+            return
+        while len(connection.outbox) > page_size and not connection.socket.closed:  # noqa: ASYNC110  # it has no event
+            await asyncio.sleep(DRAIN_S)
+
+
+async def take_message(connection: "Connection", payload: Any, ack: int | None) -> None:
+    """Take what the visitor said; Rasa acknowledges it when the turn is over.
+
+    Raises:
+        RequestError: `bad_request`, `bad_session_id`, `too_long`, `busy`, …, or an identity error.
+    """
+    channel = connection.channel
+    options, identity, conversations = channel.options, channel.identity, channel.conversations
+    if not isinstance(payload, dict):
+        raise RequestError("bad_request", f"{options.user_message_evt} takes an object; found {type(payload).__name__}")
+    text = payload.get("message", "")
+    if text is None:
+        text = ""
+    if not isinstance(text, str):
+        raise RequestError("bad_request", f"message must be a string; found {type(text).__name__}")
+    metadata = payload.get(options.metadata_key)
+    if isinstance(metadata, str):
+        metadata = _json_object(metadata)
+    message_id = checked_message_id(payload.get("message_id"))
+    admission = await _admit(connection, payload)
+    conversations.rates.speak(connection.caller.address, connection.caller.subject or admission.sender_id)
+    conversation = conversations.get(admission.sender_id)
+    message = UserMessage(
+        sender_id=admission.sender_id,
+        text=checked_text(text, conversations.limits.text),
+        message_id=message_id,
+        input_channel=channel.name,
+        output_channel=channel.name,
+        metadata=checked_metadata(metadata),
+    )
+    if conversation is not connection.conversation:
+        await _join_by_speaking(connection, conversation, admission)
+    ticket = conversation.submit(message, confirm=partial(identity.confirm, admission))
+    await ticket.accepted
+    if ack is not None:
+        await ticket.finished
+        connection.outbox.acknowledge(ack)
+
+
+async def _admit(connection: "Connection", payload: Json) -> Admission:
+    """Admit the sender of a message; a member sends what it was confirmed, which costs no look into the store."""
+    identity, member = connection.channel.identity, connection.admission
+    if connection.channel.options.session_persistence:
+        session_id = payload.get("session_id")
+        if session_id is None:
+            raise RequestError("bad_session_id", "session_id is missing: this server keeps sessions")
+        if member is not None and session_id in (member.sender_id, identity.confirmation(member)):
+            return member
+        return await identity.admit(session_id, payload.get("session_token"), connection.caller)
+    if identity.mode == "jwt" and connection.caller.subject is not None:
+        return await identity.admit(connection.sid, None, connection.caller)
+    return Admission(sender_id=connection.sid)
+
+
+async def _join_by_speaking(connection: "Connection", conversation: Conversation, admission: Admission) -> None:
+    """Follow a conversation because of a message in it: what is committed from now on is for this socket, too.
+
+    socket.io-client sends what was typed during an outage before it runs the page's `connect` handler, so that the
+    message may come before `session_request` (which then sends what had been missed up to here).
+    """
+    connection.follow(conversation, admission)
+    head = await connection.channel.conversations.store.head(conversation.sender_id)
+    if head is not None:
+        await conversation.catch_up(head.epoch, head.version)
+    connection.joined_at = head.version if head is not None else 0
+    connection.go_on_from(connection.joined_at)
+
+
+def emit_entry(connection: "Connection", entry: LogEntry) -> bool:
+    """Send what the bot said; False when it is not the bot who spoke."""
+    if not isinstance(entry.event, BotUttered):
+        return False
+    for part in view.bot_parts(entry.event):
+        connection.outbox.emit(connection.channel.options.bot_message_evt, view.plain_payload(part))
+    return True
+
+
+def confirm_soon(connection: "Connection") -> None:
+    """Ask the socket, a moment after a reply, whether it is still there; its pong confirms the reply."""
+    if connection.confirmable and not connection.pings and connection.channel.options.session_persistence:
+        connection.pings = -1  # asked, not yet sent
+        asyncio.get_running_loop().call_later(PING_AFTER_S, _ping, connection)
+
+
+def _ping(connection: "Connection") -> None:
+    conversation, socket = connection.conversation, connection.socket
+    if not socket.closed and conversation is not None:
+        connection.pings = 2 if socket.last_ping else 1  # a regular ping that is on its way is answered first
+        _watch_pongs(socket, partial(_take_pong, connection, conversation, connection.cursor))
+        connection.outbox.ping()
+
+
+def _take_pong(connection: "Connection", conversation: Conversation, seq: int) -> bool:
+    """Take a pong; True when it was the one that answers our ping, and so confirms everything up to `seq`."""
+    connection.pings -= 1
+    if connection.pings > 0:
+        return False
+    connection.pings = 0
+    conversation.confirm_plain(seq)
+    if connection.conversation is conversation and connection.cursor > seq:
+        confirm_soon(connection)  # more was sent meanwhile
+    return True
+
+
+def _watch_pongs(socket: Any, pong: Callable[[], bool]) -> None:
+    """Call `pong` for each pong of an Engine.IO socket until it returns True."""
+    receive = type(socket).receive
+
+    async def watching(packet: Any) -> None:
+        if packet.packet_type == engineio.packet.PONG and pong():
+            del socket.receive
+        await receive(socket, packet)
+
+    socket.receive = watching
+
+
+def _json_object(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise RequestError("bad_request", f"metadata is not JSON: {error}") from error

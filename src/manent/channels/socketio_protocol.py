@@ -1,0 +1,79 @@
+"""Protocol 1 on a socket: each request is an event with an acknowledgement, served by `runtime/sessions.py`.
+
+Called by `socketio_connection.py` for sockets that said `protocol: 1`; the same requests come over HTTP, too
+(`server/sessions_api.py`).
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from manent.core.errors import RequestError
+from manent.core.events import Json
+from manent.runtime.conversation import Conversation
+from manent.runtime.identity import Admission
+from manent.runtime.sessions import Follow, Joined, tell_changed
+
+if TYPE_CHECKING:
+    from manent.channels.socketio_connection import Connection
+
+
+async def serve(connection: "Connection", event: Any, payload: Any, ack: int | None) -> None:
+    """Serve one request.
+
+    Raises:
+        RequestError: see `Sessions`; `unknown_request`, `bad_request`.
+    """
+    if not isinstance(payload, dict):
+        raise RequestError("bad_request", f"a request is an object; found {type(payload).__name__}")
+    sessions, caller, member = connection.channel.sessions, connection.caller, connection.admission
+    outbox = connection.outbox
+    match event:
+        case "session_request":
+            _joined(connection, await sessions.join(payload, _follow(connection), caller, member), ack)
+        case "user_uttered":
+            name = connection.channel.name
+            ticket = await sessions.submit(payload, input_channel=name, caller=caller, member=member)
+            receipt = await ticket.accepted
+            outbox.acknowledge(ack, {"ok": True, "seq": receipt.seq, "duplicate": receipt.duplicate})
+        case "history_request":
+            outbox.acknowledge(ack, await sessions.history(payload, caller, member))
+        case "session_reset":
+            await _reset(connection, payload, ack)
+        case "session_erase":
+            await _erase(connection, payload, ack)
+        case "session_list":
+            outbox.acknowledge(ack, await sessions.mine(caller))
+        case "token_refresh":
+            fresh, answer = await sessions.refresh(payload, caller)
+            connection.call_as(fresh)
+            outbox.acknowledge(ack, answer)
+        case _:
+            raise RequestError("unknown_request", f"there is no request {str(event)[:64]!r}")
+
+
+def _follow(connection: "Connection") -> Follow:
+    def follow(conversation: Conversation, admission: Admission) -> None:
+        connection.protocol = 1
+        connection.follow(conversation, admission)
+
+    return follow
+
+
+def _joined(connection: "Connection", joined: Joined, ack: int | None) -> None:
+    """Answer, then send what was committed while the answer was read."""
+    connection.outbox.acknowledge(ack, joined.answer)
+    connection.go_on_from(joined.version)
+
+
+async def _reset(connection: "Connection", payload: Json, ack: int | None) -> None:
+    old = connection.conversation
+    sessions = connection.channel.sessions
+    joined = await sessions.reset(payload, _follow(connection), connection.caller, connection.admission)
+    _joined(connection, joined, ack)
+    tell_changed(old, "reset", joined, but=connection)
+
+
+async def _erase(connection: "Connection", payload: Json, ack: int | None) -> None:
+    sessions = connection.channel.sessions
+    old, joined = await sessions.erase(payload, _follow(connection), connection.caller, connection.admission)
+    _joined(connection, joined, ack)
+    tell_changed(connection.channel.conversations.get(old.sender_id), "erased", joined, but=connection)
