@@ -25,13 +25,11 @@ def convert_nlu(
     data: Data = None,
     out: Target = Path("converted_data"),
     format: Annotated[Format, typer.Option("-f", "--format", help="What to write.")] = Format.YAML,  # noqa: A002
-    language: Annotated[str | None, typer.Option("-l", "--language", hidden=True)] = None,
 ) -> None:
     """Write NLU data, YAML or JSON, as one file of the other format. Both can be trained on as they are."""
     from manent.project.nlu_text import nlu_to_json, nlu_to_yaml
     from manent.project.reading import read_nlu
 
-    del language  # Rasa's option, which says nothing about the data
     found = read_nlu(Path(), data)
     if not found.examples:
         raise ManentError("convert.no_examples", "there are no examples to convert; name some with --data")

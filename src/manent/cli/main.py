@@ -10,8 +10,11 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from manent import __version__
+from manent.cli.rasa_words import COMMANDS as RASA_COMMANDS
+from manent.cli.rasa_words import sift
 from manent.core.errors import ManentError, ProjectError
 
 
@@ -59,12 +62,17 @@ COMMANDS = (
 )
 """Every command there is, in the order of the help."""
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status: 0, 1 for its failure, 2 for a mistake in the call, 130 for Ctrl-C."""
     # NumPy's products here are small: threads of its own would wait for each other longer than they work, and each
     # would hold memory. It must be said before NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if (folder := str(Path.cwd())) not in sys.path:
+        sys.path.append(folder)  # a project's own components and channels are found by their module's name
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in {"-h", "--help", "help"}:
         print(overview())
@@ -84,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Error: {error.message}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     return 1
 
 
@@ -109,9 +117,17 @@ def call(command: Command, arguments: Sequence[str]) -> int:
     app.command(context_settings={"help_option_names": ["-h", "--help"]})(function)
     options = typer.main.get_command(app).params
     lists = {name for option in options if getattr(option, "multiple", False) for name in option.opts}
+    sifted = sift(command.name, arguments, {name for option in options for name in option.opts})
+    for note in sifted.notes:
+        print(f"Note: {note}", file=sys.stderr)
+    if sifted.refusal:
+        print(f"Error: {sifted.refusal}", file=sys.stderr)
+        return 2
     try:
-        result = app(args=spread(arguments, lists), prog_name=f"manent {command.name}")
+        result = app(args=spread(sifted.rest, lists), prog_name=f"manent {command.name}")
     except SystemExit as stop:
+        if stop.code == INTERRUPTED:  # Typer's way of saying so
+            raise KeyboardInterrupt from stop
         return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
     return result if isinstance(result, int) else 0
 
@@ -156,12 +172,19 @@ def overview() -> str:
 
 def unknown(words: Sequence[str]) -> str:
     """Return what is said about a command that there is none of."""
-    within = [command.name for command in COMMANDS if command.name.startswith(f"{words[0]} ")]
-    if within:
-        return f"`manent {words[0]}` needs one more word: " + ", ".join(f"`manent {name}`" for name in within)
+    begun = " ".join(words[:2]) if _within(" ".join(words[:2])) else words[0]
+    if within := _within(begun):
+        return f"`manent {begun}` needs one more word: " + ", ".join(f"`manent {name}`" for name in within)
+    if words[0] in RASA_COMMANDS:
+        return f"There is no command `manent {words[0]}`: {RASA_COMMANDS[words[0]]}."
     near = difflib.get_close_matches(words[0], [command.name.split()[0] for command in COMMANDS], n=1)
     hint = f" Did you mean `manent {near[0]}`?" if near else ""
     return f"There is no command `manent {words[0]}`.{hint}\n`manent --help` lists what there is."
+
+
+def _within(name: str) -> list[str]:
+    """Return the commands that begin with these words and have more."""
+    return [command.name for command in COMMANDS if command.name.startswith(f"{name} ")]
 
 
 def complain(error: ProjectError) -> str:

@@ -49,5 +49,7 @@ def run_actions(
 
 def _stop_when_stdin_ends() -> None:
     """End this process when the one that started it, and holds the other end of the pipe, is gone, however it went."""
-    sys.stdin.buffer.read()
+    # Not by `sys.stdin`: a thread that waits in it holds its lock, and the interpreter dies of that when it ends.
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)

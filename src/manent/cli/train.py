@@ -20,9 +20,6 @@ NEEDS_TRAINING = 1
 FORCED_TRAINING = 8
 """Exit statuses of a dry run, which scripts written for Rasa look at."""
 
-Ignored = Annotated[str | None, typer.Option(hidden=True)]
-IgnoredFlag = Annotated[bool, typer.Option(hidden=True)]
-
 
 def train(
     *,
@@ -37,25 +34,11 @@ def train(
     fail_on_validation_warnings: Annotated[
         bool, typer.Option("--fail-on-validation-warnings", help="Treat what is suspicious as an error.")
     ] = False,
-    augmentation: Ignored = None,
-    num_threads: Ignored = None,
-    validation_max_history: Ignored = None,
-    epoch_fraction: Ignored = None,
-    debug_plots: IgnoredFlag = False,
-    persist_nlu_data: IgnoredFlag = False,
 ) -> None:
     """Train a model from the project's files.
 
     Only what has changed since the newest model is trained. The new model is put beside the old ones.
     """
-    _mention_ignored(
-        augmentation=augmentation,
-        num_threads=num_threads,
-        validation_max_history=validation_max_history,
-        epoch_fraction=epoch_fraction,
-        debug_plots=debug_plots,
-        persist_nlu_data=persist_nlu_data,
-    )
     run_training(
         TrainingOptions(
             domain=domain,
@@ -149,10 +132,3 @@ def _report_dry_run(trained: Trained, *, forced: bool) -> None:
 def _print_warnings(warnings: tuple[Problem, ...]) -> None:
     for warning in warnings:
         print(f"Warning: {warning}", file=sys.stderr)
-
-
-def _mention_ignored(**options: str | bool | None) -> None:
-    """Say which options of `rasa train` were given that have no meaning here."""
-    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
-    if given:
-        print(f"Note: {', '.join(given)} has no effect in Manent.", file=sys.stderr)
