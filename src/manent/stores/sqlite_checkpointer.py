@@ -15,6 +15,9 @@ CHECKPOINT_AFTER_BYTES: Final = 4 << 20
 TRUNCATE_AFTER_BYTES: Final = 64 << 20
 """Size above which writers are held up, briefly, to start the write-ahead log anew."""
 
+RETRY_S: Final = 1.0
+"""How long after an attempt in vain (a long reader, a full disk) the next one is made, though nobody writes."""
+
 CHECK_AFTER_APPENDS: Final = 64
 """How many pieces of work lie between two looks at the log's size (64 appends make some 1 MiB)."""
 
@@ -23,10 +26,11 @@ class Checkpointer:
     """A thread that copies committed pages from the write-ahead log into the database, beside the commits.
 
     Args:
-        empty_log: asks the writer to start the log anew, which only it can do between two commits under load.
+        empty_log: asks the writer to start the log anew, which only it can do between two commits under load; whether
+            it did.
     """
 
-    def __init__(self, path: Path, *, durability: str, empty_log: Callable[[], None]) -> None:
+    def __init__(self, path: Path, *, durability: str, empty_log: Callable[[], bool]) -> None:
         self._path = path
         self._durability = durability
         self._empty_log = empty_log
@@ -56,12 +60,18 @@ class Checkpointer:
         self._thread.join()
 
     def _run(self) -> None:
+        again_after_s: float | None = None
         while not self._closing:
-            self._wake.wait()
+            self._wake.wait(again_after_s)
             self._wake.clear()
-            with contextlib.suppress(sqlite3.Error, OSError):  # nothing is lost: the log just stays longer
-                size = self._log.stat().st_size
-                if size > CHECKPOINT_AFTER_BYTES:
-                    self.copy()
-                if size > TRUNCATE_AFTER_BYTES:
-                    self._empty_log()
+            again_after_s = None if self._shorten() else RETRY_S
+
+    def _shorten(self) -> bool:
+        """Do what the log's length asks for; False when something was in the way, and it is as long as it was."""
+        try:
+            size = self._log.stat().st_size
+            if size > CHECKPOINT_AFTER_BYTES:
+                self.copy()
+            return size <= TRUNCATE_AFTER_BYTES or self._empty_log()
+        except (sqlite3.Error, OSError):
+            return False

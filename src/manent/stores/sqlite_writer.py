@@ -59,6 +59,7 @@ class _Between:
 
     def __init__(self, do: Callable[[], Any]) -> None:
         self.do = do
+        self.answer: Any = None
         self.done = threading.Event()
 
 
@@ -144,11 +145,11 @@ class Writer:
         count: tuple[int, int] = await self.submit(_Between(self._count_foreign_commits))
         return count
 
-    def _ask_for_empty_log(self) -> None:
+    def _ask_for_empty_log(self) -> bool:
         """Have the log emptied and wait for it: another checkpoint at the same time would be in its way."""
         work = _Between(self._empty_log)
         self._queue.put([_Waiting(work, None)])
-        work.done.wait(EMPTY_LOG_WAIT_S)
+        return work.done.wait(EMPTY_LOG_WAIT_S) and work.answer is True
 
     def _run(self) -> None:
         open_for_work = True
@@ -163,8 +164,9 @@ class Writer:
                 self._serve(works)
             for item in batch:
                 if item is not None and isinstance(item.work, _Between):
-                    self._settle([item], [item.work.do()])
+                    item.work.answer = item.work.do()
                     item.work.done.set()
+                    self._settle([item], [item.work.answer])
         self._empty_log()  # the file can then be copied on its own
         self._let_go()
 
