@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from browser.chat import Chat
 from browser.servers import ChatServer
+from browser.sites import Site
+from browser.tokens import KEY, Tokens
 from once import trained
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -98,3 +100,35 @@ def page(context: BrowserContext) -> Page:
 def chat(page: Page, server: ChatServer) -> Chat:
     """The hosted page in that tab, ready to be written in."""
     return Chat(page).open(server.url)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A site on another origin."""
+    with Site() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def running_jwt_server(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
+    """A server that believes the tokens of `Tokens`."""
+    project = tmp_path_factory.mktemp("members") / "project"
+    shutil.copytree(trained_project, project)
+    credentials = f"socketio:\n  session_persistence: true\n  session_identity: jwt\n  jwt_key: {KEY}\n"
+    (project / "credentials.yml").write_text(credentials)
+    running = ChatServer(project=project, arguments=("--cors", "*"))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def jwt_server(running_jwt_server: ChatServer) -> ChatServer:
+    """The server for signed-in visitors."""
+    return running_jwt_server
+
+
+@pytest.fixture
+def tokens(site: Site) -> Tokens:
+    """A site that signs its visitors in."""
+    return Tokens(site)

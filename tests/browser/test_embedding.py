@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,6 @@ from browser.servers import ChatServer
 from browser.sites import Site
 
 SOCKET_IO = Path(__file__).parents[2] / "web/node_modules/socket.io-client/dist/socket.io.min.js"
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    """A site on another origin."""
-    with Site() as running:
-        yield running
 
 
 def element(server: ChatServer, attributes: str = "") -> str:

@@ -25,7 +25,9 @@ import {
   type JsonObject,
   type Message,
   type PageAnswer,
+  type Requests,
   type SessionAnswer,
+  type SessionRequest,
   type SessionSummary,
   type WireError,
 } from "./wire";
@@ -48,8 +50,8 @@ export interface ClientOptions {
   token?: () => Promise<string | null | undefined> | string | null | undefined;
   /** Said on the visitor's behalf when a conversation is new; a bare payload (`/greet`) is not drawn. */
   initial_payload?: string;
-  /** Sent along with every message. */
-  metadata?: JsonObject;
+  /** Sent along with every message; asked for when the message is written. */
+  metadata?: () => JsonObject;
   /** The key that plain servers expect metadata under. */
   plain_metadata_key?: string;
   /** Names of the two message events on plain servers. */
@@ -165,7 +167,7 @@ export class ConversationClient {
   send(message: string, extra: { title?: string; metadata?: JsonObject; message_id?: string } = {}): string {
     const message_id = extra.message_id ?? this.ports.chance.id();
     const known = this.session ?? this.memory.get();
-    const metadata = { ...this.options.metadata, ...extra.metadata };
+    const metadata = { ...this.options.metadata?.(), ...extra.metadata };
     const last = this.outbox.list().at(-1)?.written ?? 0;
     this.written.add(message_id);
     this.outbox.put({
@@ -239,6 +241,7 @@ export class ConversationClient {
     this.plainLog.clear();
     for (const entry of this.outbox.list()) this.outbox.remove(entry.message_id);
     this.leave();
+    this.tell({ type: "left" });
     this.tellOutbox();
     if (this.phase === "joining" || this.phase === "ready") this.join();
   }
@@ -356,7 +359,7 @@ export class ConversationClient {
     void this.joinOnce(this.joins);
   }
 
-  private sessionRequest(): JsonObject {
+  private sessionRequest(): SessionRequest {
     const stored = this.memory.get();
     const session_id = this.session?.session_id ?? stored?.session_id;
     const token = this.session?.session_token ?? stored?.session_token;
@@ -373,7 +376,7 @@ export class ConversationClient {
     const request = this.sessionRequest();
     let answer: unknown;
     try {
-      answer = await this.ports.transport.request("session_request", request, ANSWER_TIMEOUT_MS);
+      answer = await this.request("session_request", request);
     } catch {
       if (join === this.joins && this.phase === "joining") this.retryConnection();
       return;
@@ -514,7 +517,7 @@ export class ConversationClient {
   private async resyncOnce(timeout_ms: number): Promise<void> {
     const join = this.joins;
     try {
-      const answer = await this.ports.transport.request("session_request", this.sessionRequest(), timeout_ms);
+      const answer = await this.request("session_request", this.sessionRequest(), timeout_ms);
       if (join !== this.joins || this.phase !== "ready") return;
       const error = readError(answer);
       if (error === null) await this.joined(answer, join);
@@ -700,28 +703,24 @@ export class ConversationClient {
         continue;
       }
       if (this.sending !== null || this.sendTimer !== null) return;
-      void this.deliver(entry);
+      void this.deliver(entry, this.session);
       return;
     }
   }
 
-  private async deliver(entry: OutboxEntry): Promise<void> {
+  private async deliver(entry: OutboxEntry, session: { session_id: string }): Promise<void> {
     const join = this.joins;
     this.sending = entry.message_id;
     let answer: unknown;
     try {
-      answer = await this.ports.transport.request(
-        "user_uttered",
-        {
-          session_id: entry.session_id,
-          ...(entry.epoch === null ? {} : { epoch: entry.epoch }),
-          message: entry.message,
-          ...(entry.title === undefined ? {} : { title: entry.title }),
-          message_id: entry.message_id,
-          ...(entry.metadata === undefined ? {} : { metadata: entry.metadata }),
-        },
-        ANSWER_TIMEOUT_MS,
-      );
+      answer = await this.request("user_uttered", {
+        session_id: entry.session_id ?? session.session_id,
+        ...(entry.epoch === null ? {} : { epoch: entry.epoch }),
+        message: entry.message,
+        ...(entry.title === undefined ? {} : { title: entry.title }),
+        message_id: entry.message_id,
+        ...(entry.metadata === undefined ? {} : { metadata: entry.metadata }),
+      });
     } catch {
       // Not answered: the same id again, on this connection or the next.
       if (join === this.joins && this.sending === entry.message_id) this.again(entry, undefined);
@@ -795,11 +794,24 @@ export class ConversationClient {
   // -- odds and ends ------------------------------------------------------------------------------------------
 
   private async page(before: number, limit: number): Promise<PageAnswer> {
+    if (this.sessionId === null) throw new Error("no session yet");
     return readPage(await this.ask("history_request", { session_id: this.sessionId, before, limit }));
   }
 
-  private async ask(event: string, payload: JsonObject): Promise<unknown> {
-    const answer = await this.ports.transport.request(event, payload, ANSWER_TIMEOUT_MS);
+  /** What travels is what the schema says; what comes back is read before it is believed. */
+  private request<Name extends keyof Requests>(
+    name: Name,
+    payload: Requests[Name]["payload"],
+    timeout_ms = ANSWER_TIMEOUT_MS,
+  ): Promise<unknown> {
+    return this.ports.transport.request(name, payload, timeout_ms);
+  }
+
+  private async ask<Name extends keyof Requests>(
+    name: Name,
+    payload: Requests[Name]["payload"],
+  ): Promise<unknown> {
+    const answer = await this.request(name, payload);
     const error = readError(answer);
     if (error !== null) throw new RequestRefused(error);
     return answer;

@@ -27,6 +27,8 @@ export type ClientEvent =
       /** The server speaks Rasa's protocol only: no history, no acknowledgements. */
       plain: boolean;
     }
+  /** This browser forgot the conversation. */
+  | { type: "left" }
   | { type: "message"; message: Message }
   | { type: "older"; messages: readonly Message[]; has_more: boolean }
   | { type: "older_failed" }

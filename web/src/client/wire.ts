@@ -1,111 +1,42 @@
 /**
- * The words of protocol 1 as they travel: requests, answers, messages.
+ * Protocol 1 as the client works with it: what comes out of the tolerant readers that turn unknown JSON into messages
+ * and answers.
  *
- * Owns the shapes and the tolerant readers that turn unknown JSON into them; everybody else works with what comes
- * out of here. Must not keep state. The names are the server's (`docs/protocol.md`) and stay in snake_case.
+ * The types of the wire itself are in `protocol.ts`, made from the schema; names stay in snake_case, as the server's.
+ * Must not keep state.
  */
 
-/** Any JSON value. */
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-export type JsonObject = { [key: string]: Json };
+import type {
+  Json,
+  JsonObject,
+  Numbered,
+  PageAnswer as WirePage,
+  SessionAnswer as WireSession,
+  SessionSummary,
+  UserMessage as WireUserMessage,
+  WireError,
+} from "./protocol";
+
+export type * from "./protocol";
 
 export const PROTOCOL = 1;
 
 /** How many log events a page holds unless asked otherwise; the server's own default. */
 export const PAGE_LIMIT = 50;
 
-/** Where a reader of the log stands: everything up to `seq` of this `epoch` is known. */
-export interface Cursor {
-  epoch: string;
-  seq: number;
-}
-
-interface Numbered {
-  /** Number of the event in the log: rising, with holes. */
-  seq: number;
-  /** `"<seq>.<part>"`, unique within an epoch. */
-  id: string;
-  /** How many messages this event shows as. */
-  parts: number;
-  /** `seq` of the visible event before this one; 0 for the first. */
-  prev: number;
-  /** Seconds since the epoch, UTC. */
-  timestamp: number;
-  /** Set on the first message after a restart, or after an expired session. */
-  divider?: "restart" | "session";
-}
-
-/** What the visitor said. */
-export interface UserMessage extends Numbered {
-  role: "user";
-  message: string;
-  /** What the visitor clicked, when `message` is a button's payload. */
-  title?: string;
-  /** A bare payload such as `/greet`: part of the log, not drawn. */
-  payload?: boolean;
-  message_id: string;
-}
-
 /** What the assistant said; `body` holds Rasa's keys exactly as they came. */
-export interface BotMessage extends Numbered {
-  role: "bot";
-  body: JsonObject;
-}
+export type BotMessage = Numbered & { role: "bot"; body: JsonObject };
+
+/** What the visitor said; `message_id` is `""` for what was said without one. */
+export type UserMessage = Omit<WireUserMessage, "message_id"> & { message_id: string };
 
 export type Message = UserMessage | BotMessage;
 
-/** A refusal: a stable code, a sentence, and seconds after which another try may succeed. */
-export interface WireError {
-  code: string;
-  message: string;
-  retry_after?: number;
-  /** Present on `unsupported_protocol`. */
-  supported?: number[];
-}
+/** An answer to `session_request`, `session_reset` or `session_erase`, read. */
+export type SessionAnswer = Omit<WireSession, "ok" | "messages" | "errors"> & { messages: Message[] };
 
-/** The answer to `session_request`, `session_reset` and `session_erase`. */
-export interface SessionAnswer {
-  session_id: string;
-  session_token?: string;
-  epoch: string;
-  seq: number;
-  resumed: boolean;
-  messages: Message[];
-  has_more: boolean;
-  gap: boolean;
-  typing: boolean;
-}
-
-export interface SentAnswer {
-  seq: number;
-  duplicate: boolean;
-}
-
-export interface PageAnswer {
-  messages: Message[];
-  has_more: boolean;
-}
-
-/** One of the visitor's own conversations, as `session_list` names them. */
-export interface SessionSummary {
-  session_id: string;
-  started: number;
-  last: number;
-  preview: string;
-}
-
-export interface SessionChange {
-  reason: "reset" | "erased" | "expired" | "revoked" | "claimed";
-  session_id?: string;
-  session_token?: string;
-  epoch?: string;
-}
-
-/** An `error` event: something went wrong that no acknowledgement tells of. */
-export interface ErrorEvent extends WireError {
-  message_id?: string;
-  seq?: number;
-}
+/** A page of the past, read. */
+export type PageAnswer = Omit<WirePage, "ok" | "messages"> & { messages: Message[] };
 
 const NUMBERING = new Set(["role", "seq", "id", "parts", "prev", "timestamp", "divider"]);
 

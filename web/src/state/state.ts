@@ -130,6 +130,8 @@ export function reduce(state: ChatState, event: ChatEvent): ChatState {
       return { ...state, connection: event.status, refusal: event.error ?? null };
     case "joined":
       return joined(state, event);
+    case "left":
+      return { ...EMPTY, connection: state.connection, refusal: state.refusal };
     case "message":
       return { ...state, messages: merge(state.messages, [event.message]) };
     case "loading_older":

@@ -11,7 +11,7 @@ import { ConversationClient } from "../client/client";
 import type { ClientEvent } from "../client/events";
 import { socketIoTransport } from "../client/socketio";
 import type { KeyValueStore } from "../client/ports";
-import type { BotMessage, SessionSummary } from "../client/wire";
+import type { BotMessage, JsonObject, SessionSummary } from "../client/wire";
 import { contents, plainWords } from "../state/content";
 import { safeSource } from "../state/links";
 import { EMPTY, reduce, unread, type ChatEvent, type ChatState } from "../state/state";
@@ -59,6 +59,8 @@ export interface ChatHost {
   readonly panel: HTMLElement;
   readonly renderers: ReadonlyMap<string, CustomRenderer>;
   token(): Promise<string | null | undefined>;
+  /** What the page adds to every message. */
+  metadata(): JsonObject;
   /** Tell the page. */
   tell(name: string, detail: unknown): void;
   open(): void;
@@ -127,7 +129,7 @@ export class Chat {
       {
         scope: storageScope(config),
         token: () => host.token(),
-        metadata: config.metadata,
+        metadata: () => ({ ...this.config.metadata, ...host.metadata() }),
         plain_metadata_key: config.plain_metadata_key,
         user_message_event: config.user_message_event,
         bot_message_event: config.bot_message_event,

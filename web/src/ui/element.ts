@@ -10,7 +10,7 @@
  * @fires manent-unread
  */
 
-import type { Message } from "../client/wire";
+import type { JsonObject, Message } from "../client/wire";
 import type { Chat } from "./chat";
 import { ATTRIBUTES, readConfig, storageScope, type ChatConfig } from "./config";
 import { launcherMark, launcherStyles } from "./launcher";
@@ -33,6 +33,7 @@ export class ManentChat extends HTMLElement {
   private readonly badge = document.createElement("span");
   private readonly renderers = new Map<string, CustomRenderer>();
   private tokenSource: TokenSource = null;
+  private user: JsonObject | null = null;
   private loading: Promise<Chat> | null = null;
   private chat: Chat | null = null;
   private known = "";
@@ -132,6 +133,24 @@ export class ManentChat extends HTMLElement {
     this.chat?.client.reconnect();
   }
 
+  /**
+   * Say who is here: `token` proves it (see `setToken`), everything else is told to the assistant as `metadata.user`.
+   * Null at log-out: this browser forgets the conversation. Without a token nothing is proven, only told.
+   */
+  async setUser(user: ({ token?: TokenSource } & { [fact: string]: unknown }) | null): Promise<void> {
+    if (user === null) {
+      this.user = null;
+      this.tokenSource = null;
+      const chat = await this.load();
+      chat.client.forget();
+      chat.client.reconnect();
+      return;
+    }
+    const { token, ...facts } = user;
+    this.user = facts as JsonObject;
+    if (token !== undefined) this.setToken(token);
+  }
+
   /** Sent along with every message from now on. */
   setMetadata(metadata: object): void {
     this.setAttribute("metadata", JSON.stringify(metadata));
@@ -187,6 +206,7 @@ export class ManentChat extends HTMLElement {
         panel: this.panel,
         renderers: this.renderers,
         token: async () => (typeof this.tokenSource === "function" ? this.tokenSource() : this.tokenSource),
+        metadata: () => (this.user === null ? {} : { user: this.user }),
         tell: (name, detail) => this.fire(name, detail),
         open: () => this.open(),
         close: () => this.close(),

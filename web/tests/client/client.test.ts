@@ -567,7 +567,7 @@ describe("plain servers", () => {
   });
 
   it("are recognised by their confirmation, and spoken to as Rasa's are", async () => {
-    const tab = await world.tab({ metadata: { page: "home" }, plain_metadata_key: "customData" });
+    const tab = await world.tab({ metadata: () => ({ page: "home" }), plain_metadata_key: "customData" });
     tab.client.send("hello");
 
     expect(tab.state.plain).toBe(true);

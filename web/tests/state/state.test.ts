@@ -105,6 +105,15 @@ describe("the list of messages", () => {
   });
 });
 
+describe("leaving", () => {
+  it("takes everything that was said off the page", () => {
+    const left = reduce(showing(user(1, "a secret"), bot(2)), { type: "left" });
+
+    expect(left.messages).toEqual([]);
+    expect(left.session_id).toBe(null);
+  });
+});
+
 describe("unread", () => {
   it("counts the assistant's messages after what was read", () => {
     let state = reduce(showing(bot(1), user(2, "hi")), { type: "read" });
