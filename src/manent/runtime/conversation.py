@@ -286,6 +286,13 @@ class Conversation:
             self.seen = None
             self._tell_changed("erased", "")
 
+    def drop_if_gone(self, place: tuple[str, int] | None) -> None:
+        """Nobody follows it: forget a log that was erased elsewhere. `place`: what the store has under its id."""
+        head = self.record.head
+        if head is not None and not self.mailbox.working and (place is None or place[0] != head.epoch):
+            self._begin_anew(None)
+            self.home.release(self)
+
     def confirm_plain(self, seq: int) -> None:
         """Record that a plain client has received everything up to `seq`; written with the next commit, or alone."""
         if seq > self.record.plain_seq:

@@ -13,7 +13,7 @@ import secrets
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,8 +191,14 @@ class Conversations:
 
     def followed(self, among: Collection[str] | None = None) -> list[Conversation]:
         """Return the conversations that somebody follows here, all or those of these ids."""
-        known = self._all.values() if among is None else (self._all[one] for one in among if one in self._all)
-        return [conversation for conversation in known if conversation.subscribers]
+        return [one for one in self._known(among) if one.subscribers]
+
+    def remembered(self, among: Collection[str] | None = None) -> list[Conversation]:
+        """Return those that nobody follows, and whose trackers are kept for their next messages."""
+        return [one for one in self._known(among) if not one.subscribers and one.record.head is not None]
+
+    def _known(self, among: Collection[str] | None) -> Iterable[Conversation]:
+        return self._all.values() if among is None else (self._all[one] for one in among if one in self._all)
 
     @property
     def count(self) -> int:

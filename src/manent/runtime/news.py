@@ -1,4 +1,4 @@
-"""Hands out what other servers wrote to the conversations that somebody follows here.
+"""Hands out what other servers wrote to the conversations that somebody follows here; lets go of erased ones.
 
 The store says when there is news (PostgreSQL's notifications, SQLite's change counter); what it is, is read from the
 logs, from where the followers are. A wake-up may be lost: at the latest `LOOK_EVERY_S` later all that is followed is
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from manent.core.errors import ManentError
 
 if TYPE_CHECKING:
+    from manent.runtime.conversation import Conversation
     from manent.runtime.conversations import Conversations
 
 log = logging.getLogger("manent.news")
@@ -39,6 +40,8 @@ class News:
         self.conversations = conversations
         self.listeners: list[Callable[[], None]] = []
         self._watch: asyncio.Task[None] | None = None
+        self._unsure = True
+        self._sure_at = float("-inf")
 
     def open(self) -> None:
         """Begin to watch. The store is open."""
@@ -65,14 +68,30 @@ class News:
                 await asyncio.sleep(RETRY_S)
 
     async def _hand_out(self, heard: Collection[str] | None) -> None:
-        """Compare these conversations, or all, with the store; let those that are behind catch up."""
-        followed = self.conversations.followed(heard)
-        for start in range(0, len(followed), AT_ONCE):
-            asked_for = followed[start : start + AT_ONCE]
-            places = await self.conversations.store.places([one.sender_id for one in asked_for])
-            for conversation in asked_for:
-                place = places.get(conversation.sender_id)
-                if place is not None:
-                    await conversation.catch_up(*place)
-                elif not conversation.mailbox.working:
-                    conversation.vanished()
+        """Compare these conversations, or all, with the store; let those that are behind catch up.
+
+        What was erased elsewhere must not stay in our memory, either; when it is not known what was written, trackers
+        that are kept for later are compared less often.
+        """
+        for conversation, place in await self._places(self.conversations.followed(heard)):
+            if place is not None:
+                await conversation.catch_up(*place)
+            elif not conversation.mailbox.working:
+                conversation.vanished()
+        self._unsure = self._unsure or heard is None
+        if self._unsure and time.monotonic() - self._sure_at >= LOOK_EVERY_S:
+            remembered = self.conversations.remembered()
+            self._unsure, self._sure_at = False, time.monotonic()
+        else:
+            remembered = self.conversations.remembered(heard or ())
+        for conversation, place in await self._places(remembered):
+            conversation.drop_if_gone(place)
+
+    async def _places(self, asked_for: list["Conversation"]) -> list[tuple["Conversation", tuple[str, int] | None]]:
+        """Return where the logs of these conversations are in the store, None for those that are not there."""
+        found: list[tuple[Conversation, tuple[str, int] | None]] = []
+        for start in range(0, len(asked_for), AT_ONCE):
+            part = asked_for[start : start + AT_ONCE]
+            places = await self.conversations.store.places([one.sender_id for one in part])
+            found += [(one, places.get(one.sender_id)) for one in part]
+        return found
