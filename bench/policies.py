@@ -113,6 +113,11 @@ def _sum(one: Score, other: Score) -> Score:
     return Score(one.right + other.right, one.total + other.total)
 
 
+def _name(root: Path) -> str:
+    """Return the assistant's name: of the folder, or of the one above when it is just `project`."""
+    return root.parent.name if root.name == "project" else root.name
+
+
 def write_splits(root: Path, folder: Path) -> None:
     """Write each split of a project for real Rasa."""
     data = [
@@ -122,7 +127,7 @@ def write_splits(root: Path, folder: Path) -> None:
     count = 0
     for path, document in documents.items():
         for number in range(len(document["stories"])):
-            target = folder / f"{root.name}-{count}"
+            target = folder / f"{_name(root)}-{count}"
             shutil.copytree(
                 root, target / "train", dirs_exist_ok=True, ignore=shutil.ignore_patterns("models", ".rasa")
             )
@@ -136,11 +141,23 @@ def write_splits(root: Path, folder: Path) -> None:
                 yaml.safe_dump({"version": "3.1", "stories": [held]}), encoding="utf-8"
             )
             (target / "train" / "config.yml").write_text(
-                "recipe: default.v1\nassistant_id: bench\nlanguage: en\npipeline: [{name: WhitespaceTokenizer}]\n"
+                "recipe: default.v1\nassistant_id: bench\nlanguage: en\n"
+                "pipeline: [{name: WhitespaceTokenizer}, {name: CountVectorsFeaturizer}, {name: KeywordIntentClassifier},\n"
+                "  {name: CountVectorsFeaturizer, analyzer: char_wb, min_ngram: 1, max_ngram: 4}]\n"
                 "policies: [{name: TEDPolicy, max_history: 5, epochs: 100, constrain_similarities: true}]\n",
                 encoding="utf-8",
             )
+            _drop_forms(target / "train")
             count += 1
+
+
+def _drop_forms(project: Path) -> None:
+    """Take forms and rules out of a project: Rasa refuses them without RulePolicy, which shall take no part."""
+    for path in (project / "domain.yml", *sorted((project / "data").rglob("*.yml"))):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if document.keys() & {"forms", "rules"}:
+            kept = {key: value for key, value in document.items() if key not in ("forms", "rules")}
+            path.write_text(yaml.safe_dump(kept), encoding="utf-8")
 
 
 def main() -> None:
@@ -151,7 +168,7 @@ def main() -> None:
     options = parser.parse_args()
     for root in options.projects:
         project = read_project(root)
-        measure(replace(project, stories=project.stories), "/".join(root.parts[-2:]))
+        measure(replace(project, stories=project.stories), _name(root))
         if options.splits is not None:
             write_splits(root, options.splits)
 

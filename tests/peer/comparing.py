@@ -46,8 +46,6 @@ def normalised(event: Event) -> Json:
                 seen["name"] = wire["name"]
             if wire.get("policy") is not None:
                 seen["policy"] = wire["policy"]
-        case "loop_interrupted":
-            seen["is_interrupted"] = wire["is_interrupted"]
         case "reminder" | "cancel_reminder":
             seen |= {"intent": wire["intent"], "entities": wire["entities"]}
             seen["kill_on_user_message"] = wire.get("kill_on_user_msg")

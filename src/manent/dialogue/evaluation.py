@@ -34,6 +34,8 @@ Parse = Callable[[str], Json]
 NOTHING = "None"
 """Stands for no intent and no entity in the lists that are compared."""
 
+_REMEMBERING = ("MemoizationPolicy", "RulePolicy")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
@@ -228,3 +230,9 @@ def report_stories(played: Sequence[Played]) -> Json:
 def action_pairs(played: Iterable[Played]) -> list[tuple[str, str]]:
     """Return the (expected, predicted) actions of all stories."""
     return [move.pairs[0] for each in played for move in each.actions]
+
+
+def remembered(played: Iterable[Played]) -> float:
+    """Return the share of actions, in [0, 1], that a story or rule of the training data foretold."""
+    policies = [move.policy or "" for each in played for move in each.actions]
+    return sum(policy.endswith(_REMEMBERING) for policy in policies) / len(policies) if policies else 0.0

@@ -62,7 +62,7 @@ def _activate(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[E
     extracted = yield from _extract(acting, filler, form, opened)
     values = acting.values(extracted)
     filled = [SlotSet(name=name, value=values[name]) for name in form.required_slots if values.get(name) is not None]
-    validated = yield from _validate(acting, form, filled, [*opened, *extracted], prefilled=True)
+    validated = yield from _validate(acting, form, filled, [*opened, *extracted], opens=True)
     settled = {event.name for event in validated if isinstance(event, SlotSet)}
     return [*validated, *(event for event in extracted if not (isinstance(event, SlotSet) and event.name in settled))]
 
@@ -88,10 +88,9 @@ def _extract(
 def _validate_answer(
     acting: Acting, filler: SlotFiller, form: Form, before: Sequence[Event], *, may_decline: bool
 ) -> Activity[list[Event]]:
-    """Validate what the latest message filled; decline the message when it filled nothing.
+    """Validate what the latest message filled; decline the message when it filled nothing, if that is allowed.
 
-    Args:
-        may_decline: False for the message that opens the form: what was asked for then is another form's slot.
+    It is not for the message that opens the form: what was asked for then is another form's slot.
     """
     tracker = acting.tracker
     loop = tracker.state.active_loop
@@ -102,13 +101,14 @@ def _validate_answer(
     if tracker.latest_action_name != LISTEN or is_interrupted:
         # Nothing to validate, but a validator may decide which slot comes next.
         return (yield from _validate(acting, form, [], before))
-    if acting.domain.is_legacy:
+    is_new = acting.domain.is_legacy
+    if is_new:
         # In format 2.0 it is the form that fills its slots, after it was predicted.
         events = yield from _extract(acting, filler, form, before, opens=not may_decline)
         candidates = [event for event in events if isinstance(event, SlotSet)]
     else:
         candidates = _candidates(acting, form)
-    validated = yield from _validate(acting, form, candidates, before)
+    validated = yield from _validate(acting, form, candidates, before, is_new=is_new)
     settles = any(isinstance(event, SlotSet) and event.name != REQUESTED_SLOT for event in validated)
     if may_decline and tracker.requested_slot is not None and not candidates and not settles:
         raise ActionRejected(form.name)
@@ -128,23 +128,36 @@ def _candidates(acting: Acting, form: Form) -> list[SlotSet]:
 
 
 def _validate(
-    acting: Acting, form: Form, candidates: Sequence[SlotSet], before: Sequence[Event], *, prefilled: bool = False
+    acting: Acting,
+    form: Form,
+    candidates: Sequence[SlotSet],
+    before: Sequence[Event],
+    *,
+    is_new: bool = False,
+    opens: bool = False,
 ) -> Activity[list[Event]]:
-    """Call `validate_<form>` if there is one; what it does not speak of stays as it was extracted."""
+    """Call `validate_<form>` if there is one.
+
+    Candidates that are new (in no log yet) are returned even if the validator does not speak of them. While a form
+    opens, the validator sees what was asked for, whichever form asked.
+    """
     name = f"validate_{form.name}"
-    if name not in acting.domain.actions:
-        return list(candidates) if acting.domain.is_legacy and not prefilled else []
-    shown: list[Event] = [
-        *before,
-        SlotSet(name=REQUESTED_SLOT, value=acting.tracker.requested_slot),
-        ActionExecuted(name=form.name),
-        *(SlotSet(name=event.name, value=event.value) for event in candidates),
-    ]
-    events = yield from acting.call(name, trailing=shown)
-    settled = {event.name for event in events if isinstance(event, SlotSet)}
-    if prefilled:
+    events: list[Event] = []
+    if name in acting.domain.actions:
+        run = _run_shown(acting, form, opens=opens)
+        shown = [*before, *run, *(SlotSet(name=each.name, value=each.value) for each in candidates)]
+        events = yield from acting.call(name, trailing=shown)
+    if not is_new:
         return events
-    return [*events, *(SlotSet(name=each.name, value=each.value) for each in candidates if each.name not in settled)]
+    settled = {event.name for event in events if isinstance(event, SlotSet)}
+    return [*events, *(each for each in candidates if each.name not in settled)]
+
+
+def _run_shown(acting: Acting, form: Form, *, opens: bool = False) -> list[Event]:
+    """Return what a form's run shows of itself to the actions that validate and ask, though it is not over."""
+    is_own = opens or acting.tracker.active_loop_name == form.name
+    asked = acting.tracker.requested_slot if is_own else None
+    return [SlotSet(name=REQUESTED_SLOT, value=asked), ActionExecuted(name=form.name)]
 
 
 def _ask_next(acting: Acting, form: Form, before: Sequence[Event]) -> Activity[list[Event]]:
@@ -167,7 +180,7 @@ def _ask(acting: Acting, form: Form, slot: str, before: Sequence[Event]) -> Acti
     domain = acting.domain
     for part in (f"{form.name}_{slot}", slot):
         if f"action_ask_{part}" in domain.actions:
-            return (yield from acting.call(f"action_ask_{part}", trailing=before))
+            return (yield from acting.call(f"action_ask_{part}", trailing=[*_run_shown(acting, form), *before]))
         if f"utter_ask_{part}" in domain.responses:
             return (yield from acting.say(f"utter_ask_{part}", trailing=before))
     return []

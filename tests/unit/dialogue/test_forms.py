@@ -36,12 +36,12 @@ def test_whole_form(shop: DialogueModel) -> None:
         "user order", "order_form", "loop order_form", "requested_slot = 'size'", "bot Which size?",
     ]  # fmt: skip
     assert brief(talk.intent("inform", size="big")) == [
-        "user inform", "size = 'big'", "order_form", "size = 'big'", "requested_slot = 'amount'", "bot How many big?",
+        "user inform", "size = 'big'", "order_form", "requested_slot = 'amount'", "bot How many big?",
     ]  # fmt: skip
     talk.intent("inform", amount=3)
     assert brief(talk.intent("affirm")) == [
-        "user affirm", "gift = True", "order_form", "gift = True", "requested_slot = None", "loop None",
-        "utter_done", "bot 3 x big, gift True",
+        "user affirm", "gift = True", "order_form", "requested_slot = None", "loop None", "utter_done",
+        "bot 3 x big, gift True",
     ]  # fmt: skip
     assert talk.tracker.active_loop_name is None
 
@@ -52,8 +52,8 @@ def test_event_order_of_a_filled_turn(shop: DialogueModel) -> None:
     talk.intent("order")
 
     assert talk.intent("inform", size="big") == [
-        "user inform", "size = 'big'", "intent", "order_form", "size = 'big'", "requested_slot = 'amount'",
-        "bot How many big?", "action_listen",
+        "user inform", "size = 'big'", "intent", "order_form", "requested_slot = 'amount'", "bot How many big?",
+        "action_listen",
     ]  # fmt: skip
 
 

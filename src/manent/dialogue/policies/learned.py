@@ -1,8 +1,8 @@
 """The learned policy, in the place of TEDPolicy: for conversations that no story matches exactly.
 
-Multinomial logistic regression over features of the recent states. It has no opinion about a message of which no
-story knows the intent; what it thinks of the others has to beat the core fallback. After a message that is near to a
-text of an end-to-end story it looks at that text instead of the intent.
+Multinomial logistic regression over features of the recent states. What it thinks has to beat the core fallback; what
+it makes of a message of which no story knows the intent doesn't, as long as the fallback's threshold is the default.
+After a message that is near to a text of an end-to-end story it looks at that text instead of the intent.
 
 Training is in `learned_training.py`; here only additions of rows of a matrix.
 """
@@ -21,6 +21,8 @@ from manent.dialogue.states import LISTEN, DialogState, History
 
 PRIORITY = 1
 DEFAULT_HISTORY = 5
+DOUBT = 0.25
+"""By how much a prediction counts less that follows on an intent which no story has: below the core fallback."""
 
 FloatArray = NDArray[np.float32]
 
@@ -93,11 +95,11 @@ class LearnedPolicy:
             _, similarity = self.texts.nearest((message.text or "") if message is not None else "")
             by_text = similarity >= self.options.e2e_confidence_threshold
         states = history.shown(use_text=by_text)[-self.options.history :]
-        if not by_text and not self._is_familiar(states[-1]):
-            return Prediction(action=None, confidence=0.0, policy=self.name, priority=self.options.priority)
         chances = self.model.chances(
             state_features(states, self.texts, least_similarity=self.options.e2e_confidence_threshold)
         )
+        if not by_text and not self._is_familiar(states[-1]):
+            chances *= DOUBT
         order = chances.argsort()[::-1]
         best = int(order[0])
         others: dict[str, Any] = {self.model.labels[int(each)]: float(chances[int(each)]) for each in order[1:10]}

@@ -149,7 +149,7 @@ def train_rules(
     problems: list[Problem] = []
     entries = _entries(domain, featurizer, rules)
     loop_entries = _loop_entries(domain, featurizer, [*rules, *told])
-    loops = _loops(rules) - _loops(told)
+    loops = _loops(domain, featurizer, rules) - _loops(domain, featurizer, told)
     policy = RulePolicy(options, entries, loop_entries)
     if options.check_for_contradictions:
         problems += _incomplete(domain, featurizer, rules)
@@ -211,12 +211,13 @@ def _loop_entries(domain: Domain, featurizer: Featurizer, sequences: Iterable[Tr
     return list(found)
 
 
-def _loops(sequences: Iterable[TrainingSequence]) -> set[str]:
+def _loops(domain: Domain, featurizer: Featurizer, sequences: Iterable[TrainingSequence]) -> set[str]:
+    """Return the loops that are active before some action; one that ends as it begins is none of them."""
     return {
-        each.event.name
+        step.states[-1].loop
         for sequence in sequences
-        for each in sequence.placed
-        if isinstance(each.event, ActiveLoop) and each.event.name is not None
+        for step in _steps(domain, featurizer, sequence)
+        if step.states[-1].loop is not None
     }
 
 
