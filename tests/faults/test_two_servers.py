@@ -3,16 +3,36 @@
 import asyncio
 import signal
 import time
+from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
+import httpx
 import pytest
 
-from faults.servers import Fleet, history, tab, until
+from faults.servers import Fleet, fleet, history, tab, until
+from manent.client import ChatClient, Refused
 from manent.client.chat import texts
 from manent.core.events import Json
+from security.sites import AUTH, JWT, token
 
 SOON_S = 1.0
 """Within which a tab sees what was said on another server."""
+
+
+@pytest.fixture
+def minted(tmp_path: Path) -> Iterator[Fleet]:
+    """A project whose server makes the conversations' ids."""
+    credentials = "rest:\nsocketio:\n  session_persistence: true\n  session_identity: minted\n"
+    with fleet(tmp_path / "project", credentials=credentials) as found:
+        yield found
+
+
+@pytest.fixture
+def jwt(tmp_path: Path) -> Iterator[Fleet]:
+    """A project whose visitors have tokens."""
+    with fleet(tmp_path / "project", credentials=JWT) as found:
+        yield found
 
 
 def has_said(count: int, messages: list[Json]) -> bool:
@@ -107,3 +127,67 @@ async def test_tab_on_another_server_sees_messages_soon(servers: Fleet) -> None:
             waited.append(time.monotonic() - began)
         assert max(waited) < SOON_S
         assert speaker.messages == listener.messages
+
+
+async def test_reset_on_one_server_takes_the_tabs_of_the_other_along(servers: Fleet) -> None:
+    """After a reset here the tab there is in the new conversation, too, within a second; the old one stays."""
+    here, there = servers.start(), servers.start()
+    session_id = f"reset {time.time()}"
+    async with tab(here, session_id) as speaker, tab(there, session_id) as listener:
+        await speaker.send("hello")
+        await listener.wait_for(partial(has_said, 2))
+        began = time.monotonic()
+        await speaker.reset()
+        await until(lambda: listener.session_id == speaker.session_id, within_s=5)
+        assert time.monotonic() - began < SOON_S
+        await speaker.send("count")
+        await listener.wait_for(lambda messages: texts(messages) == ["count", "One.", "Two."])
+
+    assert speaker.session_id != session_id
+    assert await history(there, session_id) == ["hello", "Hello."]
+
+
+async def test_erase_on_one_server_empties_the_tabs_of_the_other(servers: Fleet) -> None:
+    """After an erase here the tab there is empty within a second, and goes on in what is left."""
+    here, there = servers.start(), servers.start()
+    session_id = f"erase {time.time()}"
+    async with tab(here, session_id) as speaker, tab(there, session_id) as listener:
+        await listener.send("hello")
+        await speaker.wait_for(partial(has_said, 2))
+        began = time.monotonic()
+        await speaker.erase()
+        await until(lambda: not listener.messages, within_s=5)
+        assert time.monotonic() - began < SOON_S
+        await speaker.send("hello")
+        await listener.wait_for(partial(has_said, 2))
+        assert listener.messages == speaker.messages
+
+
+async def test_reset_hands_the_new_token_to_the_tabs_of_the_other(minted: Fleet) -> None:
+    """With minted ids the tab on the other server gets what proves that the new conversation is its own."""
+    here, there = minted.start(), minted.start()
+    async with ChatClient(here.url) as speaker, ChatClient(there.url, state=speaker.state()) as listener:
+        await speaker.send("hello")
+        await listener.wait_for(partial(has_said, 2))
+        await speaker.reset()
+        await until(lambda: listener.session_id == speaker.session_id, within_s=5)
+        await listener.send("hello")
+        await speaker.wait_for(partial(has_said, 2))
+        assert listener.session_token == speaker.session_token
+
+
+async def test_revoked_subject_is_out_on_every_server(jwt: Fleet) -> None:
+    """A token that is revoked on one server ends its sockets on the other within a second, and lets nobody in."""
+    here, there = (jwt.start("--auth-token", AUTH) for _ in range(2))
+    told: list[Json] = []
+    key = token("ada")
+    async with ChatClient(there.url, auth={"token": key}, on_event=lambda _, payload: told.append(payload)) as client:
+        await client.send("hello")
+        began = time.monotonic()
+        async with httpx.AsyncClient() as http:
+            answer = await http.post(f"{here.url}/admin/revoke?token={AUTH}", json={"subject": "ada"})
+            assert answer.status_code == 200
+        await until(lambda: any(one.get("reason") == "revoked" for one in told), within_s=5)
+        assert time.monotonic() - began < SOON_S
+    with pytest.raises((Refused, TimeoutError)):
+        await ChatClient(there.url, auth={"token": key}).connect(timeout_s=2)

@@ -57,12 +57,12 @@ class Channels:
     async def open(self, store: ConversationStore) -> None:
         """Take the key of the session tokens: the configured one, else one that is made once and kept in the store."""
         channels = [channel for channel in (self.socketio, self.rest, self.callback) if channel is not None]
-        if not any(needs_secret(channel.identity) for channel in channels):
-            return
-        secret = await store.put_meta("session_secret", secrets.token_bytes(32))
-        for channel in channels:
-            channel.identity = replace(channel.identity, secret=secret)
-        self.socketio.sessions.identity = self.socketio.identity
+        if any(needs_secret(channel.identity) for channel in channels):
+            secret = await store.put_meta("session_secret", secrets.token_bytes(32))
+            for channel in channels:
+                channel.identity = replace(channel.identity, secret=secret)
+            self.socketio.sessions.identity = self.socketio.identity
+        self.socketio.conversations.token_of = self.socketio.identity.token_of
 
     async def close(self) -> None:
         """Let go of connections."""

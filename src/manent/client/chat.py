@@ -82,6 +82,7 @@ class ChatClient:
         self._pending: set[asyncio.Future[Json]] = set()
         self._rejoin = False
         self._hole = False
+        self._moving = False
 
     # life -----------------------------------------------------------------------------------------------------------
 
@@ -297,6 +298,7 @@ class ChatClient:
         self.session_token = answer.get("session_token", self.session_token)
         self.typing = bool(answer.get("typing"))
         self._hole = self.transcript.begin(answer)
+        self._moving = False
 
     async def _fill(self, page: list[Json]) -> None:
         """Fill the hole between what was here and a page, from the page back."""
@@ -345,6 +347,8 @@ class ChatClient:
         if not isinstance(payload, dict):
             return
         match event:
+            case "bot_uttered" | "user_uttered" if self._moving:
+                pass  # of the conversation that we are leaving
             case "bot_uttered" | "user_uttered":
                 role = "bot" if event == "bot_uttered" else "user"
                 if role == "bot":
@@ -356,6 +360,7 @@ class ChatClient:
             case "session_changed":
                 self.session_id = payload.get("session_id", self.session_id)
                 self.session_token = payload.get("session_token", self.session_token)
+                self._moving = self.transcript.move(payload.get("epoch", self.transcript.epoch))
                 self._join_again()
             case "error":
                 self.errors.append(payload)

@@ -31,6 +31,14 @@ class Transcript:
         """The `seq` of the first message here, 0 for none."""
         return min((message["seq"] for message in self._messages.values()), default=0)
 
+    def move(self, epoch: str) -> bool:
+        """The conversation goes on under this epoch ("": not known yet); whether that is another one."""
+        if epoch == self.epoch:
+            return False
+        self.epoch, self.cursor, self.has_more = epoch, 0, False
+        self._messages = {}
+        return True
+
     def begin(self, answer: Json) -> bool:
         """Take in an answer to `session_request`.
 

@@ -22,6 +22,7 @@ from manent.core.events import Event, Json
 from manent.core.log import Head, LogEntry
 from manent.core.messages import UserMessage
 from manent.runtime import turns
+from manent.runtime.leaving import Left, where_to
 from manent.runtime.mailbox import Mailbox
 from manent.runtime.numbering import Copied
 from manent.runtime.record import Record
@@ -271,12 +272,15 @@ class Conversation:
             self._tell_changed("erased", epoch)
             return
         while self.seen[1] < version:
-            page = await self.home.store.after(self.sender_id, self.seen[1], limit=self.home.limits.page)
-            if page is None or page.head.epoch != epoch:
+            entries = await self.home.store.entries(self.sender_id, after=self.seen[1], limit=self.home.limits.page)
+            head = await self.home.store.head(self.sender_id)
+            if not entries or head is None or head.epoch != epoch:
                 return
-            self._notice_owner(page.head)
-            self.publish(page.entries)
-            self.seen = (epoch, page.entries[-1].seq if page.has_more else page.head.version)
+            self._notice_owner(head)
+            self.publish([entry for entry in entries if entry.view is not None])
+            self.seen = (epoch, entries[-1].seq)
+            for left in filter(None, (where_to(entry.event) for entry in entries)):
+                self._tell_left(left)
 
     def vanished(self) -> None:
         """Tell those who follow it that it is gone: erased on another server, or too old to be kept."""
@@ -320,5 +324,12 @@ class Conversation:
             self._tell_changed("claimed", head.epoch)
 
     def _tell_changed(self, reason: str, epoch: str) -> None:
+        self._tell({"reason": reason, "session_id": self.sender_id, "epoch": epoch})
+
+    def _tell_left(self, left: Left) -> None:
+        token = {"session_token": self.home.token_of(left.session_id)} if left.proved else {}
+        self._tell({"reason": "reset", "session_id": left.session_id, "epoch": left.epoch, **token})
+
+    def _tell(self, told: Json) -> None:
         for subscriber in tuple(self.subscribers):
-            subscriber.changed({"reason": reason, "session_id": self.sender_id, "epoch": epoch})
+            subscriber.changed(told)

@@ -81,6 +81,7 @@ class Conversations:
         outputs: channels that can send without being asked, by name of the output channel; None for those whose
             sockets follow the log anyway.
         news: hands out what other servers wrote.
+        token_of: returns what proves that a conversation of this id is one's own.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Conversations:
         self.readers: list[Callable[[str, Sequence[LogEntry]], None]] = []
         self.outputs: dict[str, Output | None] = {}
         self.news = News(self)
+        self.token_of: Callable[[str], str] = lambda _: ""
         self._all: OrderedDict[str, Conversation] = OrderedDict()
         self._workers: set[asyncio.Task[None]] = set()
         self._rng = random.Random()  # noqa: S311  # picks response variations

@@ -141,7 +141,7 @@ class Identity:
             return await self._own(sender_id, caller.subject, caller)
         if self.mode != "open":
             self._begin(caller)
-        return Admission(sender_id=sender_id, token=None if self.mode == "open" else self._token(sender_id))
+        return Admission(sender_id=sender_id, token=None if self.mode == "open" else self.token_of(sender_id))
 
     async def admit(self, session_id: Any, session_token: Any = None, caller: Caller = ANYBODY) -> Admission:
         """Decide whether the caller may use the conversation that they name; None names their newest or a new one.
@@ -171,7 +171,7 @@ class Identity:
             sender_id, given = _split(sender_id, session_token)
             if not self._proves(sender_id, given):
                 raise _forbidden()
-            admission = Admission(sender_id=sender_id, token=self._token(sender_id))
+            admission = Admission(sender_id=sender_id, token=self.token_of(sender_id))
         if self.guards_owned or self.mode == "jwt":
             head = await self._stored.head(admission.sender_id)
             if head is not None and head.owner is not None:
@@ -240,9 +240,10 @@ class Identity:
     def _proves(self, sender_id: str, given: Any) -> bool:
         if not self.secret or not isinstance(given, str):
             return False
-        return hmac.compare_digest(given.encode(errors="replace"), self._token(sender_id).encode())
+        return hmac.compare_digest(given.encode(errors="replace"), self.token_of(sender_id).encode())
 
-    def _token(self, sender_id: str) -> str:
+    def token_of(self, sender_id: str) -> str:
+        """Return what proves that a conversation is one's own, where nothing else does."""
         digest = hmac.digest(self.secret, b"session:" + sender_id.encode(), hashlib.sha256)
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 

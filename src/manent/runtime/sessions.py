@@ -19,6 +19,7 @@ from manent.core.messages import UserMessage
 from manent.runtime.conversation import Conversation, Subscriber
 from manent.runtime.conversations import Conversations
 from manent.runtime.identity import ANYBODY, Admission, Caller, Identity
+from manent.runtime.leaving import Left, leave
 from manent.runtime.ticket import Ticket
 from manent.runtime.view import messages_of
 
@@ -105,8 +106,12 @@ class Sessions:
         Raises:
             RequestError: an identity error.
         """
-        await self.admit_named(request, caller, member)
-        return await self._join(await self.identity.new(caller), follow, None, DEFAULT_LIMIT, caller)
+        old = await self.admit_named(request, caller, member)
+        joined = await self._join(await self.identity.new(caller), follow, None, DEFAULT_LIMIT, caller)
+        left = Left(joined.admission.sender_id, joined.answer["epoch"], joined.admission.token is not None)
+        told = leave(self.conversations.get(old.sender_id), left)
+        self.conversations.working(asyncio.get_running_loop().create_task(told))
+        return joined
 
     async def erase(
         self, request: Json, follow: Follow, caller: Caller = ANYBODY, member: Admission | None = None
