@@ -176,6 +176,52 @@ def split_confidences(judged: Sequence[Judged]) -> tuple[list[float], list[float
     return right, wrong
 
 
+def report_all(judged: Sequence[Judged]) -> Json:
+    """Return all reports in one object, as Rasa's HTTP API has them.
+
+    Returns:
+        `intent_evaluation`, `entity_evaluation` by extractor, `response_selection_evaluation`; the latter two are null
+        when there is nothing of their kind.
+    """
+    responses = report_responses(judged)
+    entities = {
+        extractor: {
+            **_summary(report_entities(judged, extractor)),
+            "errors": list_entities(judged, extractor, right=False),
+        }
+        for extractor in find_extractors(judged)
+    }
+    return {
+        "intent_evaluation": {
+            **_summary(report_intents(judged)),
+            "predictions": [
+                {
+                    "text": item.example.text,
+                    "intent": item.intent,
+                    "predicted": item.predicted,
+                    "confidence": item.confidence,
+                }
+                for item in judged
+            ],
+            "errors": list_intents(judged, right=False),
+        },
+        "entity_evaluation": entities or None,
+        "response_selection_evaluation": {**_summary(responses), "errors": list_responses(judged, right=False)}
+        if responses
+        else None,
+    }
+
+
+def _summary(report: Json) -> Json:
+    weighted = report["weighted avg"]
+    return {
+        "report": report,
+        "precision": weighted["precision"],
+        "f1_score": weighted["f1-score"],
+        "accuracy": report["accuracy"],
+    }
+
+
 def split_data(data: NluData, *, fraction: float = 0.8, seed: int | None = None) -> tuple[NluData, NluData]:
     """Split the examples in two, every intent by the same fraction; synonyms, patterns and answers go to both.
 

@@ -1,8 +1,8 @@
-"""`POST /model/test/intents`: how well a model understands annotated examples; with `--enable-api` only."""
+"""`POST /model/test/stories` and `…/intents`: how well a model does on tests; with `--enable-api` only."""
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,86 +12,130 @@ from starlette.routing import Route
 
 from manent.core.errors import ProjectError, RequestError
 from manent.core.events import Json
-from manent.core.training_data import Example
+from manent.core.training_data import Example, Stories
+from manent.dialogue.evaluation import Played, play_stories, remembered, report_stories
 from manent.nlu import evaluation
-from manent.nlu.evaluation import Judged
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversations import Conversations
 from manent.server.auth import Guard
+from manent.server.cross_validation_job import cross_validate
+from manent.server.later import Later
 from manent.server.model_api import Load, write_yaml
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
+FEWEST_FOLDS, MOST_FOLDS = 2, 20
 
 
 def routes(conversations: Conversations, guard: Guard, load: Load) -> list[Route]:
-    """Return `/model/test/intents`."""
+    """Return `/model/test/stories` and `/model/test/intents`."""
+    later = Later()
+
+    async def stories(request: Request) -> Response:
+        guard.check(request)
+        assistant = conversations.assistant
+        text = await _text(request)
+        end_to_end = request.query_params.get("e2e", "false").lower() == "true"
+        return _json(await asyncio.to_thread(_test_stories, text, assistant, end_to_end=end_to_end))
 
     async def intents(request: Request) -> Response:
         guard.check(request)
-        if "cross_validation_folds" in request.query_params:
-            raise RequestError(
-                "not_available",
-                "cross-validation trains many times: run `manent test nlu --cross-validation`",
-                status=501,
-            )
-        text = (await request.body()).decode("utf-8", "replace")
+        text = await _text(request)
+        folds = _folds(request)
+        if folds is not None:
+            model = conversations.model
+            domain = write_yaml(model.domain.original) if model is not None else ""
+            return await later.answer(request, _cross_validate(text, folds, domain))
         named = request.query_params.get("model")
-        assistant = await _load(load, Path(named)) if named else conversations.assistant
-        answer = await asyncio.to_thread(evaluate, text, assistant)
-        return Response(_encode(answer), media_type="application/json")
+        assistant = await asyncio.to_thread(load, Path(named)) if named else conversations.assistant
+        return await later.answer(request, _test_intents(text, assistant))
 
-    return [Route("/model/test/intents", intents, methods=["POST"])]
-
-
-async def _load(load: Callable[[Path], Assistant], path: Path) -> Assistant:
-    return await asyncio.to_thread(load, path)
+    return [
+        Route("/model/test/stories", stories, methods=["POST"]),
+        Route("/model/test/intents", intents, methods=["POST"]),
+    ]
 
 
-def evaluate(text: str, assistant: Assistant) -> Json:
-    """Judge the examples of a YAML document.
+async def _text(request: Request) -> str:
+    return (await request.body()).decode("utf-8", "replace")
 
-    Args:
-        text: a document with `nlu:`.
-        assistant: whose understanding is judged.
 
-    Returns:
-        `intent_evaluation`, `entity_evaluation` by extractor, `response_selection_evaluation`; the latter two are null
-        when there is nothing of their kind.
+def _folds(request: Request) -> int | None:
+    asked_for = request.query_params.get("cross_validation_folds")
+    if asked_for is None:
+        return None
+    if not asked_for.isdecimal() or not FEWEST_FOLDS <= int(asked_for) <= MOST_FOLDS:
+        raise RequestError(
+            "bad_request", f"cross_validation_folds must be a number from {FEWEST_FOLDS} to {MOST_FOLDS}"
+        )
+    return int(asked_for)
+
+
+async def _cross_validate(text: str, folds: int, domain: str) -> Response:
+    return _json(await cross_validate(text, folds=folds, domain=domain))
+
+
+async def _test_intents(text: str, assistant: Assistant) -> Response:
+    def work() -> Json:
+        judged = evaluation.judge(read_examples(text, assistant), assistant.pipeline.parse)
+        return evaluation.report_all(judged)
+
+    return _json(await asyncio.to_thread(work))
+
+
+def _test_stories(text: str, assistant: Assistant, *, end_to_end: bool) -> Json:
+    parse = assistant.pipeline.parse if end_to_end else None
+    played = play_stories(assistant.dialogue, read_stories(text), parse=parse)
+    report = report_stories(played)
+    weighted = report["weighted avg"]
+    return {
+        "report": report,
+        "precision": weighted["precision"],
+        "f1": weighted["f1-score"],
+        "accuracy": report["accuracy"],
+        "actions": _actions(played),
+        "in_training_data_fraction": remembered(played),
+        "is_end_to_end_evaluation": end_to_end,
+    }
+
+
+def _actions(played: Sequence[Played]) -> list[Json]:
+    return [
+        {
+            "action": move.pairs[0][0],
+            "predicted": move.pairs[0][1],
+            "policy": move.policy,
+            "confidence": move.confidence,
+        }
+        for each in played
+        for move in each.actions
+    ]
+
+
+def read_stories(text: str) -> Stories:
+    """Read the test stories of a YAML document.
 
     Raises:
-        RequestError: `bad_request`; the document can't be read or has no examples.
+        RequestError: `bad_request`; it can't be read, or has none.
     """
-    judged = evaluation.judge(read_examples(text, assistant), assistant.parse)
-    intents = evaluation.report_intents(judged)
-    responses = evaluation.report_responses(judged)
-    return {
-        "intent_evaluation": {
-            **_summary(intents),
-            "predictions": [_prediction(item) for item in judged],
-            "errors": evaluation.list_intents(judged, right=False),
-        },
-        "entity_evaluation": {
-            extractor: {
-                **_summary(evaluation.report_entities(judged, extractor)),
-                "errors": evaluation.list_entities(judged, extractor, right=False),
-            }
-            for extractor in evaluation.find_extractors(judged)
-        }
-        or None,
-        "response_selection_evaluation": {
-            **_summary(responses),
-            "errors": evaluation.list_responses(judged, right=False),
-        }
-        if responses
-        else None,
-    }
+    from manent.project.stories_files import read_test_stories
+
+    with tempfile.TemporaryDirectory(prefix="manent-test-") as folder:
+        path = Path(folder, "test_stories.yml")
+        path.write_text(text, encoding="utf-8")
+        try:
+            stories = read_test_stories([path], root=Path(folder))
+        except ProjectError as error:
+            raise RequestError("bad_request", error.message) from error
+    if not stories.stories:
+        raise RequestError("bad_request", "the body must be a YAML document with test stories under `stories:`")
+    return stories
 
 
 def read_examples(text: str, assistant: Assistant) -> Sequence[Example]:
     """Read the annotated examples of a YAML document, against the assistant's domain.
 
     Raises:
-        RequestError: `bad_request`.
+        RequestError: `bad_request`; it can't be read, or has none.
     """
     from manent.project.reading import read_project
 
@@ -109,20 +153,5 @@ def read_examples(text: str, assistant: Assistant) -> Sequence[Example]:
     return project.nlu.examples
 
 
-def _summary(report: Json) -> Json:
-    weighted = report.get("weighted avg") or {}
-    return {
-        "report": report,
-        "precision": weighted.get("precision", 0.0),
-        "f1_score": weighted.get("f1-score", 0.0),
-        "accuracy": report.get("accuracy", weighted.get("recall", 0.0)),
-    }
-
-
-def _prediction(item: Judged) -> Json:
-    return {
-        "text": item.example.text,
-        "intent": item.intent,
-        "predicted": item.predicted,
-        "confidence": item.confidence,
-    }
+def _json(body: Json) -> Response:
+    return Response(_encode(body), media_type="application/json")

@@ -1,7 +1,6 @@
 """The management API of the model (contract §8), served with `--enable-api` only: parse, predict, train, swap."""
 
 import asyncio
-import contextlib
 import logging
 import re
 import tempfile
@@ -16,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from manent.channels.rest import json_object
-from manent.core.errors import ManentError, ModelError, RequestError
+from manent.core.errors import ModelError, RequestError
 from manent.core.events import Json
 from manent.runtime import reading
 from manent.runtime.assistant import Assistant
@@ -27,7 +26,7 @@ from manent.runtime.tracker_json import tracker_to_wire
 from manent.server.auth import Guard
 from manent.server.conversations_api import events_of, json_body, verbosity_of
 from manent.server.emulation import EMULATIONS
-from manent.server.errors import error_response
+from manent.server.later import Later
 from manent.server.predicting import predict
 from manent.server.training_job import train_document
 
@@ -62,7 +61,7 @@ class ModelApi:
         self.load = load
         self.swap = swap
         self.training_jobs = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.later = Later()
 
     def routes(self) -> list[Route]:
         """Return `/model…`, `/domain` and `/status`."""
@@ -122,21 +121,14 @@ class ModelApi:
         text = (await request.body()).decode("utf-8", "replace")
         if not text.strip():
             raise RequestError("bad_request", "the body must be a YAML document with config, domain and training data")
-        job = self._train(
-            text,
-            keep=request.query_params.get("save_to_default_model_directory", "true").lower() == "true",
-            force=request.query_params.get("force_training", "false").lower() == "true",
+        return await self.later.answer(
+            request,
+            self._train(
+                text,
+                keep=request.query_params.get("save_to_default_model_directory", "true").lower() == "true",
+                force=request.query_params.get("force_training", "false").lower() == "true",
+            ),
         )
-        callback_url = request.query_params.get("callback_url")
-        if callback_url is None:
-            return await job
-        if not callback_url.startswith(("http://", "https://")):
-            job.close()
-            raise RequestError("bad_request", "callback_url must begin with http:// or https://")
-        task = asyncio.create_task(_answer_later(callback_url, job))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return Response(status_code=204)
 
     async def _train(self, text: str, *, keep: bool, force: bool) -> Response:
         self.training_jobs += 1
@@ -210,9 +202,7 @@ class ModelApi:
 
     async def close(self) -> None:
         """End trainings that somebody waits for elsewhere."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.later.close()
 
 
 class _Dumper(yaml.SafeDumper):
@@ -248,24 +238,6 @@ def _accepted(header: str | None) -> str:
     raise RequestError(
         "not_acceptable", "the domain comes as application/json or application/x-yaml; accept one of them", status=406
     )
-
-
-async def _answer_later(url: str, job: Awaitable[Response]) -> None:
-    """Send a result, or the error in its place, to the URL that was left for it."""
-    import aiohttp
-
-    try:
-        answer = await job
-    except ManentError as error:
-        answer = error_response(error)
-    headers = {"Content-Type": answer.media_type or "application/octet-stream"}
-    with contextlib.suppress(KeyError):
-        headers["filename"] = answer.headers["filename"]
-    try:
-        async with aiohttp.ClientSession() as session, session.post(url, data=answer.body, headers=headers) as sent:
-            await sent.read()
-    except (aiohttp.ClientError, TimeoutError) as error:
-        log.warning("a training's result could not be sent", extra={"error": str(error)})
 
 
 def _json(body: Any) -> Response:

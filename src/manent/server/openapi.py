@@ -267,6 +267,7 @@ def _public() -> Json:
         "/metrics": {"get": _operation("Prometheus' metrics", "text/plain", errors=(401,))},
         "/openapi.json": {"get": _operation("This document", _ANY_OBJECT, errors=())},
         "/webchat/config.json": {"get": _operation("Where the web chat connects", _ANY_OBJECT, errors=())},
+        "/webchat/studio": {"get": _operation("Where a site owner tries the web chat's options", "text/html", errors=(404,))},
         "/webhooks/socketio/": health,
         "/webhooks/rest/": health,
         "/webhooks/rest/webhook": {
@@ -456,13 +457,26 @@ def _management() -> Json:
                 errors=(400, *guarded, 500),
             )
         },
+        "/model/test/stories": {
+            "post": _operation(
+                "How well the assistant keeps to test stories",
+                _ANY_OBJECT,
+                body="application/yaml",
+                query={"e2e": _FLAG},
+                errors=(400, *guarded, 409),
+            )
+        },
         "/model/test/intents": {
             "post": _operation(
                 "How well annotated examples are understood",
                 _ANY_OBJECT,
                 body="application/yaml",
-                query={"model": _TEXT},
-                errors=(400, *guarded, 409, 501),
+                query={
+                    "model": _TEXT,
+                    "cross_validation_folds": {"type": "integer", "minimum": 2, "maximum": 20},
+                    "callback_url": _TEXT,
+                },
+                errors=(400, *guarded, 409, 500),
             )
         },
         "/model": {

@@ -1,18 +1,12 @@
-"""Training on request: `POST /model/train`'s document becomes a project, trained in a process of its own.
+"""Training on request, in a process of its own (see `job`): `POST /model/train`'s document becomes a project."""
 
-A process, because training computes for seconds in Python: in this one every conversation would wait for it, and its
-libraries would stay in memory. Run as a program, this module is that process: options in, a line of JSON out.
-"""
-
-import asyncio
 import re
-import sys
-import tempfile
 from pathlib import Path
 
 import msgspec
 
 from manent.core.errors import ManentError, ProjectError, RequestError
+from manent.server.job import print_result, read_options, run_job, write_files
 
 _CONFIG_KEYS = frozenset({"recipe", "language", "pipeline", "policies", "assistant_id", "importers"})
 _DATA_KEYS = frozenset({"nlu", "stories", "rules"})
@@ -63,32 +57,8 @@ async def train_document(text: str, *, out: Path, force: bool) -> Path:
     Raises:
         RequestError: `bad_project` (400), the document has mistakes; `training_failed` (500).
     """
-    with tempfile.TemporaryDirectory(prefix="manent-train-") as folder:
-        for name, content in split_document(text).items():
-            path = Path(folder, name)
-            await asyncio.to_thread(path.write_text, content, encoding="utf-8")
-        options = msgspec.json.encode(_Options(root=folder, out=str(out), force=force))
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            __name__,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            stdout, stderr = await process.communicate(options)
-        except asyncio.CancelledError:
-            process.kill()
-            await process.wait()
-            raise
-    try:
-        result = msgspec.json.decode(stdout.rstrip().rpartition(b"\n")[2], type=_Result)
-    except msgspec.DecodeError as error:
-        reason = stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise RequestError("training_failed", f"training ended with {reason or process.returncode}", status=500) from (
-            error
-        )
+    with await write_files(split_document(text)) as folder:
+        result = await run_job(__name__, _Options(root=folder, out=str(out), force=force), _Result)
     if result.model is None:
         if result.is_project:
             raise RequestError("bad_project", result.error)
@@ -100,7 +70,7 @@ def _run() -> None:
     """Train as standard input says."""
     from manent.training import TrainingOptions, train
 
-    options = msgspec.json.decode(sys.stdin.buffer.read(), type=_Options)
+    options = read_options(_Options)
     try:
         trained = train(
             TrainingOptions(
@@ -115,7 +85,7 @@ def _run() -> None:
         result = _Result(model=str(trained.path))
     except ManentError as error:
         result = _Result(error=error.message, is_project=isinstance(error, ProjectError))
-    sys.stdout.buffer.write(b"\n" + msgspec.json.encode(result) + b"\n")
+    print_result(result)
 
 
 if __name__ == "__main__":
