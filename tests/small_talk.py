@@ -16,7 +16,7 @@ from manent.core.log import LogEntry
 from manent.core.messages import UserMessage
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversations import Conversations
-from manent.runtime.ports import ActionCall, ActionResult, ConversationStore
+from manent.runtime.ports import NEWEST_EVENTS, ActionCall, ActionResult, ConversationStore
 from manent.server.app import Application, build
 from manent.server.loading import load_assistant
 from manent.server.options import ServeOptions
@@ -114,6 +114,7 @@ class Actions:
     work: Callable[[ActionCall], ActionResult] = lambda _: ActionResult(responses=({"text": "Done."},))
     hold: asyncio.Event | None = None
     calls: list[ActionCall] = field(default_factory=list)
+    newest_events: int | None = NEWEST_EVENTS
 
     async def run(self, call: ActionCall) -> ActionResult:
         """Run an action; with `hold`, not before it is set."""

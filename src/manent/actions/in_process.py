@@ -18,7 +18,7 @@ from manent.actions.remote import PROTOCOL_VERSION, encode_domain
 from manent.actions.threads import ActionThreads
 from manent.core.domain import Domain
 from manent.core.errors import ActionError
-from manent.runtime.ports import ActionCall, ActionResult
+from manent.runtime.ports import NEWEST_EVENTS, ActionCall, ActionResult
 
 if TYPE_CHECKING:
     from rasa_sdk.executor import ActionExecutor
@@ -37,6 +37,7 @@ class InProcessActions:
         threads: how many may run at the same time, at least 1.
         timeout_s: after this time the conversation goes on without the action. Its thread cannot be stopped, and
             stays taken until the action returns.
+        newest_events: see `ActionRunner`.
     """
 
     def __init__(
@@ -46,7 +47,9 @@ class InProcessActions:
         *,
         threads: int = DEFAULT_THREADS,
         timeout_s: float,
+        newest_events: int | None = NEWEST_EVENTS,
     ) -> None:
+        self.newest_events = newest_events
         self._executor = executor
         self._domain = encode_domain(domain)
         self._threads = ActionThreads(threads)

@@ -7,7 +7,7 @@ from manent.actions.endpoint import DEFAULT_TIMEOUT_S, Endpoint, endpoint_proble
 from manent.core.domain import Domain
 from manent.core.errors import ProjectError
 from manent.core.events import Json
-from manent.runtime.ports import ActionRunner, Generator
+from manent.runtime.ports import NEWEST_EVENTS, ActionRunner, Generator
 
 
 def open_actions(action_endpoint: Json | None, domain: Domain, *, root: Path | None = None) -> ActionRunner | None:
@@ -17,7 +17,8 @@ def open_actions(action_endpoint: Json | None, domain: Domain, *, root: Path | N
 
     Args:
         action_endpoint: has `url` (a server; with `enable_selective_domain`, `timeout` in seconds and the options of
-            every endpoint) or `actions_module` (in this process; with `threads` and `timeout`).
+            every endpoint) or `actions_module` (in this process; with `threads` and `timeout`); `events: all` shows
+            actions the whole session instead of its newest events.
         domain: what actions are told of the assistant.
         root: the project's directory, where `actions_module` is looked for; the current one by default.
 
@@ -34,6 +35,7 @@ def open_actions(action_endpoint: Json | None, domain: Domain, *, root: Path | N
             suggestion="url: http://localhost:5055/webhook",
         )
         raise ProjectError([problem])
+    newest_events = _newest_events(action_endpoint)
     if "url" in action_endpoint:
         from manent.actions.remote import RemoteActions
 
@@ -42,8 +44,19 @@ def open_actions(action_endpoint: Json | None, domain: Domain, *, root: Path | N
             domain,
             selective_domain=bool(action_endpoint.get("enable_selective_domain")),
             compress=os.environ.get("COMPRESS_ACTION_SERVER_REQUEST", "").lower() == "true",
+            newest_events=newest_events,
         )
-    return _open_in_process(action_endpoint, domain, root or Path.cwd())
+    return _open_in_process(action_endpoint, domain, root or Path.cwd(), newest_events)
+
+
+def _newest_events(action_endpoint: Json) -> int | None:
+    events = action_endpoint.get("events", NEWEST_EVENTS)
+    if events == "all":
+        return None
+    if not isinstance(events, int) or isinstance(events, bool) or events < 1:
+        expected = "`all`, or how many of the session's newest events actions get, at least 1"
+        raise ProjectError([endpoint_problem("action_endpoint.events", events, expected)])
+    return events
 
 
 def open_generator(nlg: Json | None) -> Generator | None:
@@ -67,7 +80,7 @@ def open_generator(nlg: Json | None) -> Generator | None:
     return RemoteGenerator(Endpoint(read_endpoint("nlg", nlg)))
 
 
-def _open_in_process(action_endpoint: Json, domain: Domain, root: Path) -> ActionRunner:
+def _open_in_process(action_endpoint: Json, domain: Domain, root: Path, newest_events: int | None) -> ActionRunner:
     from manent.actions.in_process import DEFAULT_THREADS, InProcessActions
     from manent.actions.sdk import load_executor
 
@@ -83,4 +96,10 @@ def _open_in_process(action_endpoint: Json, domain: Domain, root: Path) -> Actio
         problems.append(endpoint_problem("action_endpoint.timeout", timeout_s, "a number of seconds above 0"))
     if problems:
         raise ProjectError(problems)
-    return InProcessActions(load_executor(module, root=root), domain, threads=threads, timeout_s=float(timeout_s))
+    return InProcessActions(
+        load_executor(module, root=root),
+        domain,
+        threads=threads,
+        timeout_s=float(timeout_s),
+        newest_events=newest_events,
+    )

@@ -14,7 +14,7 @@ from manent.actions.endpoint import Answer, Endpoint
 from manent.core.domain import Domain
 from manent.core.errors import ActionError
 from manent.core.events import Json
-from manent.runtime.ports import ActionCall, ActionResult
+from manent.runtime.ports import NEWEST_EVENTS, ActionCall, ActionResult
 
 PROTOCOL_VERSION = "3.6.21"
 """The Rasa release whose action protocol this is; SDKs compare it with their own and may print a warning."""
@@ -40,11 +40,19 @@ class RemoteActions:
         selective_domain: send the domain only to actions that ask for it (`send_domain: true`, or a plainly
             declared `validate_…`).
         compress: deflate the request's body.
+        newest_events: see `ActionRunner`.
     """
 
     def __init__(
-        self, endpoint: Endpoint, domain: Domain, *, selective_domain: bool = False, compress: bool = False
+        self,
+        endpoint: Endpoint,
+        domain: Domain,
+        *,
+        selective_domain: bool = False,
+        compress: bool = False,
+        newest_events: int | None = NEWEST_EVENTS,
     ) -> None:
+        self.newest_events = newest_events
         self._endpoint = endpoint
         # A domain has up to some 100 kB: encoded once, copied into each request as bytes.
         self._domain = msgspec.Raw(encode_domain(domain))

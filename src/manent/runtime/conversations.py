@@ -26,7 +26,15 @@ from manent.runtime.assistant import Assistant
 from manent.runtime.conversation import Conversation
 from manent.runtime.measures import Measures
 from manent.runtime.news import News
-from manent.runtime.ports import ActionCall, ActionResult, ActionRunner, ConversationStore, Generator, Output
+from manent.runtime.ports import (
+    NEWEST_EVENTS,
+    ActionCall,
+    ActionResult,
+    ActionRunner,
+    ConversationStore,
+    Generator,
+    Output,
+)
 from manent.runtime.rates import Rates
 from manent.runtime.record import Record
 from manent.runtime.ticket import server_closing
@@ -252,10 +260,11 @@ class Conversations:
         )
 
     async def _session_events(self, head: Head) -> list[bytes]:
-        """Return the session's newest events as JSON; when there are more, from a user turn on."""
-        limit = SESSION_EVENTS_FOR_ACTIONS
+        """Return the session's events as JSON; when they are more than actions are shown, from a user turn on."""
+        newest = self.actions.newest_events if self.actions is not None else NEWEST_EVENTS
+        limit = newest or max(1, head.version)
         events = await self.store.tail(head.sender_id, after=max(0, head.session_seq - 2), limit=limit)
-        if len(events) == limit:
+        if len(events) == newest:
             turns = (index for index, event in enumerate(events) if event.startswith(b'{"event":"user"'))
             del events[: next(turns, 0)]
         return events
@@ -293,10 +302,6 @@ class Conversations:
                 "an unfinished turn could not be finished",
                 extra={"sender_id": sender_id, "code": error.code, "error": error.message},
             )
-
-
-SESSION_EVENTS_FOR_ACTIONS = 500
-"""Custom actions get the newest events of the session up to this number."""
 
 
 def _new_id() -> str:

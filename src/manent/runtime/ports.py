@@ -169,8 +169,16 @@ class ActionResult:
     rejected: bool = False
 
 
+NEWEST_EVENTS = 500
+"""Events of the session that an action is shown, unless its endpoint says otherwise."""
+
+
 class ActionRunner(Protocol):
     """Runs custom actions: on an action server, or in this process."""
+
+    @property
+    def newest_events(self) -> int | None:
+        """How many of the session's newest events an action is shown; None: all of them."""
 
     async def run(self, call: ActionCall) -> ActionResult:
         """Run an action.

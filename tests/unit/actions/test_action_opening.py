@@ -35,6 +35,16 @@ async def test_a_module_means_this_process() -> None:
     assert result.responses[0]["text"] == "here"
 
 
+@pytest.mark.parametrize(("events", "newest"), [(None, 500), ("all", None), (20, 20)])
+def test_how_many_events_actions_are_shown(events: object, newest: int | None) -> None:
+    """`events` says how many of the session's newest ones, or all."""
+    section = {"url": "http://localhost:5055/webhook"} | ({} if events is None else {"events": events})
+    runner = open_actions(section, Domain())
+
+    assert runner is not None
+    assert runner.newest_events == newest
+
+
 async def test_the_environment_turns_compression_on(scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """`COMPRESS_ACTION_SERVER_REQUEST=True` works as with Rasa, in any case of letters."""
     monkeypatch.setenv("COMPRESS_ACTION_SERVER_REQUEST", "True")
@@ -54,6 +64,7 @@ async def test_the_environment_turns_compression_on(scripted: ScriptedServer, mo
         ({"actions_module": 5}, "action_endpoint.actions_module"),
         ({"actions_module": "kinds", "threads": 0}, "action_endpoint.threads"),
         ({"actions_module": "kinds", "timeout": -1}, "action_endpoint.timeout"),
+        ({"url": "http://localhost/", "events": "some"}, "action_endpoint.events"),
     ],
 )
 def test_a_section_that_says_something_else(section: dict[str, Any], path: str) -> None:
