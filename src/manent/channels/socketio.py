@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ import socketio
 
 from manent.channels.socketio_connection import Connection
 from manent.channels.socketio_outbox import MAX_PACKET, encode
+from manent.channels.socketio_websocket import WebSocket
 from manent.core.errors import Problem, ProjectError, RequestError
 from manent.core.events import Json
 from manent.runtime.conversations import Conversations
@@ -35,6 +37,9 @@ CONNECT_WITHIN_S = 45.0
 
 DRAIN_S = 0.02
 """Pause while sockets take what they were sent."""
+
+LONGEST_ACK = 19
+"""Digits of an acknowledgement's number that is taken without a closer look."""
 
 _BINARY = ("5", "6")
 """Socket.IO's packets that say how many binary ones follow."""
@@ -163,6 +168,8 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no
             engineio_logger=False,
         )
         self.channel = channel
+        websocket = partial(WebSocket, take=self._take_event, longest=MAX_PACKET)
+        self.eio._async = {**self.eio._async, "websocket": websocket}  # noqa: SLF001  # it offers no other way
         namespace = channel.options.namespace
         self.on("connect", self._connected, namespace=namespace)
         self.on("disconnect", self._disconnected, namespace=namespace)
@@ -171,7 +178,7 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no
         try:
             caller = await self.channel.authenticate(auth, environ)
         except RequestError as error:
-            log.info("refused a connection", extra={"code": error.code, "error": error.message})
+            note(error, way="socketio connect", address=caller_address(environ))
             if self.channel.identity.mode == "open":
                 return False  # `jwt_key` alone is Rasa's mode, and this Rasa's sentence
             raise socketio.exceptions.ConnectionRefusedError(error.message, refusal(error)["error"]) from None
@@ -198,6 +205,23 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no
         for packet in self.eio.sockets[eio_sid].queue._queue:  # noqa: SLF001
             packet.data.pop("maxPayload", None)
         asyncio.get_running_loop().call_later(CONNECT_WITHIN_S, self.channel.end_stranger, eio_sid)
+
+    def _take_event(self, eio_sid: str, packet: str) -> bool:
+        """Hand an event to its connection; False when it is not a well-formed one that somebody was let in to send."""
+        connection = self.channel.connections.get(eio_sid)
+        start = packet.find("[")
+        ack = packet[1:start]
+        if connection is None or self.channel.options.namespace != "/" or start < 1:
+            return False
+        if ack and not (ack.isdecimal() and len(ack) < LONGEST_ACK):
+            return False
+        try:
+            event, *payload = _Json.loads(packet[start:])
+        except (ValueError, RecursionError):
+            return False
+        connection.arriving = len(packet)
+        connection.receive(event, payload[0] if payload else None, int(ack) if ack else None)
+        return True
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         connection = self.channel.connections.get(eio_sid)

@@ -1,0 +1,70 @@
+"""The WebSocket below one Engine.IO socket, with a short way for what there is most of: events.
+
+python-engineio starts three tasks and two timers for each message that comes in and goes out; that is as much work as
+a whole turn's. Here an event goes straight to its connection, and waiting for something to send is waiting. All other
+packets (pings, connecting, upgrading, closing) are Engine.IO's as before. Made by python-engineio, because
+`socketio.py` names it in the place of its own class.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import engineio.exceptions
+from engineio.async_drivers import asgi
+
+EVENT = "42"
+"""An Engine.IO message that is a Socket.IO event."""
+
+Take = Callable[[str, str], bool]
+"""Called with Engine.IO's id of the socket and an event's packet; False: it has to go the long way."""
+
+
+class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no types
+    """One WebSocket.
+
+    Args:
+        handler: the Engine.IO socket's, which reads from this and writes to it until the end.
+        server: Engine.IO's.
+        take: what takes events.
+        longest: characters of an event that may go the short way.
+    """
+
+    def __init__(self, handler: Any, server: Any, *, take: Take, longest: int) -> None:
+        super().__init__(handler, server)
+        self._socket = handler.__self__
+        self._take = take
+        self._longest = longest
+        self._socket.poll = self._poll
+
+    async def wait(self) -> Any:
+        """Return the next packet that Engine.IO has to look at."""
+        while True:
+            event = await self.asgi_receive()
+            if event["type"] != "websocket.receive":
+                raise OSError
+            text = event.get("text")
+            if text is None:
+                return event["bytes"]
+            if not (text.startswith(EVENT) and len(text) <= self._longest and self._take(self._socket.sid, text[1:])):
+                return text
+
+    async def _poll(self) -> list[Any]:
+        """Return the packets that wait to be sent, at least one; none when the socket is to be closed.
+
+        In the place of Engine.IO's, which gives up after a while; but there is always a ping before that.
+        """
+        queue = self._socket.queue
+        try:
+            packets = [await queue.get()]
+        except asyncio.CancelledError:
+            raise engineio.exceptions.QueueEmpty from None
+        queue.task_done()
+        while packets[-1] is not None and not queue.empty():
+            packets.append(queue.get_nowait())
+            queue.task_done()
+        if packets[-1] is None:
+            packets.pop()
+            if packets:
+                queue.put_nowait(None)
+        return packets
