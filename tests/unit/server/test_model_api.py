@@ -10,7 +10,10 @@ import pytest
 
 from manent.server.model_api import write_yaml
 from manent.server.training_job import split_document
-from small_talk import FILES, Actions, Running, model_file, running, until
+from manent.training import TrainingOptions, train
+from small_talk import FILES, Actions, Running, model_file, running, until, write_project
+
+VISITORS, MESSAGES = 6, 12
 
 ONE_DOCUMENT = "\n".join(
     [FILES["config.yml"], *(FILES[name].replace('version: "3.1"\n', "") for name in FILES if name != "config.yml")]
@@ -142,6 +145,42 @@ async def test_swap_waits_for_no_turn_and_loses_none(tmp_path: Path) -> None:
         answer = (await slow).json()
 
     assert answer == [{"recipient_id": "ada", "text": "Done."}]
+
+
+async def test_swaps_under_load_lose_no_message(http: httpx.AsyncClient, server: Running) -> None:
+    """Visitors talk while the model is swapped again and again: each message is answered once, by one of them."""
+    project = write_project(server.root / "other")
+    domain = project / "domain.yml"
+    domain.write_text(domain.read_text().replace("text: Hello.", "text: Good day."))
+    other = (await asyncio.to_thread(train, TrainingOptions(root=project))).path
+    said: dict[str, list[str]] = {}
+    swaps = 0
+
+    async def talk(sender: str) -> None:
+        for number in range(MESSAGES):
+            body = {"sender": sender, "message": "hello", "message_id": f"{sender}-{number}"}
+            answer = await http.post("/webhooks/rest/webhook", json=body)
+            assert answer.status_code == 200, answer.text
+            said.setdefault(sender, []).extend(reply["text"] for reply in answer.json())
+
+    async def swap() -> None:
+        nonlocal swaps
+        while True:
+            file = model_file() if swaps % 2 else other
+            assert (await http.put("/model", json={"model_file": str(file)})).status_code == 204
+            swaps += 1
+
+    swapping = asyncio.create_task(swap())
+    await asyncio.gather(*(talk(f"visitor {number}") for number in range(VISITORS)))
+    swapping.cancel()
+    await asyncio.gather(swapping, return_exceptions=True)
+    tracker = (await http.get("/conversations/visitor 0/tracker")).json()
+    heard = [event["message_id"] for event in tracker["events"] if event["event"] == "user"]
+
+    assert swaps > 2
+    assert [len(texts) for texts in said.values()] == [MESSAGES] * VISITORS
+    assert {text for texts in said.values() for text in texts} == {"Hello.", "Good day."}
+    assert heard == [f"visitor 0-{number}" for number in range(MESSAGES)]
 
 
 async def test_without_a_model_everything_is_a_conflict(http: httpx.AsyncClient) -> None:
