@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -142,6 +143,16 @@ def test_run_without_a_model(tmp_path: Path) -> None:
     assert "manent train" in done.stderr
 
 
+def test_run_with_a_store_that_cannot_be_opened(project: Path) -> None:
+    """A server whose store is in no state to be opened says so in one sentence."""
+    (project / "conversations.db").write_text("This was never a database." * 100)
+    done = manent("run", "-p", str(free_port()), cwd=project)
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert [line for line in done.stderr.splitlines() if line.startswith("Error: ")] != []
+
+
 def test_interrupted_training_leaves_the_old_model(project: Path) -> None:
     """Ctrl-C during training leaves the folder of models as it was."""
     many = "\n".join(f"      - is it {number} or {number * 7} today" for number in range(4000))
@@ -247,3 +258,20 @@ def test_with_actions(project: Path, serve: Serve) -> None:
     assert reply[0]["text"] == "told by an action"
     assert was_up
     wait_for(lambda: not listens(action_port), "the end of the action server")
+
+
+def test_action_server_that_cannot_start_ends_cleanly(project: Path) -> None:
+    """It ends with its failure, not with that of the thread that watches its standard input."""
+    pytest.importorskip("rasa_sdk")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [*MANENT, "run", "actions", "-i", "127.0.0.1", "--port", port, "--stop-with-stdin"]
+        with subprocess.Popen(
+            command, cwd=project, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stderr is not None
+            said = process.stderr.read()  # standard input stays open, as it does under a server
+            status = process.wait(30)
+
+    assert status == 1, said
+    assert "Fatal Python error" not in said

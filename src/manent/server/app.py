@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -72,10 +73,12 @@ class Application:
     """A server's parts, built and not yet opened.
 
     Attributes:
+        opened: opens the parts, and closes them at the end; what an ASGI server does by the protocol's lifespan.
         flush: waits until sockets were given what is queued for them, at most so many seconds.
     """
 
     asgi: Any
+    opened: Callable[[], AbstractAsyncContextManager[None]]
     conversations: Conversations
     sessions: Sessions
     flush: Callable[[float], Awaitable[None]]
@@ -141,7 +144,7 @@ def build(options: ServeOptions) -> Application:
     routes += page.routes(socketio.options, studio=options.enable_api)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def opened() -> AsyncIterator[None]:
         await conversations.open()
         await channels.open(store)
         await revocations.open()
@@ -161,7 +164,7 @@ def build(options: ServeOptions) -> Application:
 
     starlette = Starlette(
         routes=routes,
-        lifespan=lifespan,
+        lifespan=lambda _: opened(),
         middleware=cors.middleware(options.cors),
         exception_handlers={
             ManentError: errors.answer,
@@ -171,6 +174,7 @@ def build(options: ServeOptions) -> Application:
     )
     return Application(
         asgi=Gate(socketio.app(starlette), rates, socket_path=socketio.options.socketio_path.rstrip("/") + "/"),
+        opened=opened,
         conversations=conversations,
         sessions=socketio.sessions,
         flush=socketio.flush,
@@ -184,6 +188,9 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
     Args:
         options: what was asked for.
         ready: called with the page's address once the server accepts connections.
+
+    Raises:
+        ManentError: what `build` raises, and what is in the way of opening the parts.
     """
     _raise_file_limit()
     logs.set_up(options.log_level, file=options.log_file, as_json=options.log_json)
@@ -200,7 +207,7 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
         ws_max_size=4 * MAX_PACKET,  # in bytes; that of characters is the channel's
         log_config=None,
         access_log=False,
-        lifespan="on",
+        lifespan="off",  # uvicorn would print the traceback of a store that cannot be opened
         timeout_graceful_shutdown=int(DRAIN_S),
         forwarded_allow_ips=options.forwarded_allow_ips,
         server_header=False,
@@ -220,6 +227,11 @@ class _Server(uvicorn.Server):
         self.application = application
         self.ready = ready
         self._draining: asyncio.Task[None] | None = None
+
+    async def serve(self, sockets: list[Any] | None = None) -> None:
+        """Serve with open parts."""
+        async with self.application.opened():
+            await super().serve(sockets)
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Start, then say so."""
