@@ -148,6 +148,7 @@ UV := $(BIN)/uv --quiet --system-certs pip install --python $(BIN)/python --no-d
 	@missing=(); \
 	command -v chromium >/dev/null || missing+=(chromium); \
 	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql); \
+	case "$$(/sbin/ldconfig -p 2>/dev/null)" in *libatomic.so.1*) ;; *) missing+=(libatomic1) ;; esac; \
 	if [ $${#missing[@]} -gt 0 ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "Installing $${missing[*]}"; \
