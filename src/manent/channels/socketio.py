@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import socketio
@@ -25,6 +24,7 @@ from manent.runtime.conversations import Conversations
 from manent.runtime.identity import Caller, Identity
 from manent.runtime.nesting import is_too_deep
 from manent.runtime.rates import address_of
+from manent.runtime.refusals import note
 from manent.runtime.sessions import (
     Sessions,
     refusal,
@@ -110,9 +110,7 @@ class SocketIoChannel:
         if token is None:
             scheme, _, given = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
             token = given.strip() if scheme.lower() == "bearer" else None
-        scope = environ.get("asgi.scope") or {}
-        client = scope.get("client")
-        caller = await self.identity.authenticate(token, address_of(client[0] if client else None))
+        caller = await self.identity.authenticate(token, caller_address(environ))
         self.conversations.rates.connect_as(caller.subject)
         return caller
 
@@ -141,12 +139,18 @@ class SocketIoChannel:
         if "*" in self.cors or origin in self.cors:
             return True
         host = environ.get("HTTP_X_FORWARDED_HOST") or environ.get("HTTP_HOST")
-        if host and urlsplit(origin).netloc == host:
+        if host and origin.partition("://")[2] == host:
             return True
         if origin not in self._refused and len(self._refused) < 1000:  # noqa: PLR2004  # bounded: origins are client input
             self._refused.add(origin)
             log.warning("refused a page of another origin; to allow it: --cors %s", origin)
         return False
+
+
+def caller_address(environ: Json) -> str:
+    """Return where a handshake comes from."""
+    client = (environ.get("asgi.scope") or {}).get("client")
+    return address_of(client[0] if client else None)
 
 
 async def _hang_up(socket: Any) -> None:

@@ -21,6 +21,7 @@ from manent.core.log import LogEntry
 from manent.runtime import view
 from manent.runtime.conversation import Conversation
 from manent.runtime.identity import ANYBODY, Admission, Caller
+from manent.runtime.refusals import note
 from manent.runtime.sessions import refusal
 from manent.runtime.tokens import VerifiedToken
 
@@ -151,6 +152,7 @@ class Connection:
 
     def _refuse(self, error: ManentError, payload: Any, ack: int | None) -> None:
         """Say what went wrong: in the acknowledgement when one was asked for, and to plain pages as an event."""
+        note(error, way="socketio", address=self.caller.address)
         answer = refusal(error)
         if ack is not None:
             self.outbox.acknowledge(ack, answer)

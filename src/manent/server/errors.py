@@ -10,6 +10,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from manent import __version__
 from manent.core.errors import InternalError, ManentError
+from manent.runtime.rates import address_of
+from manent.runtime.refusals import note
 
 log = logging.getLogger("manent.http")
 
@@ -40,9 +42,10 @@ def error_response(error: ManentError) -> Response:
     return Response(msgspec.json.encode(body), error.status, headers, media_type="application/json")
 
 
-async def answer(_: Request, error: Exception) -> Response:
+async def answer(request: Request, error: Exception) -> Response:
     """Answer with an error that was raised on purpose."""
     assert isinstance(error, ManentError)  # noqa: S101  # it is registered for these
+    note(error, way=request.scope["method"], address=address_of(request.client.host if request.client else None))
     return error_response(error)
 
 

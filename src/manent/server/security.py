@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from manent.core.errors import RequestError
 from manent.runtime.rates import Rates, address_of
+from manent.runtime.refusals import note
 
 MAX_BODY = 2_000_000
 """Bytes of a request's body, as of one Socket.IO packet."""
@@ -31,6 +32,9 @@ DISCARD_S = 10.0
 
 _PACKETS = frozenset("0123456")
 _NOOP = "6"
+
+_TOO_BIG = 1009
+"""With this code uvicorn closes a WebSocket whose message is larger than it may be."""
 
 HEADERS = {b"x-content-type-options": b"nosniff", b"referrer-policy": b"no-referrer"}
 
@@ -61,14 +65,13 @@ class Gate:
             return
         is_socket = (scope["path"] + "/").startswith(self.socket_path)
         if is_socket and b"sid" not in dict(parse_qsl(scope.get("query_string", b""))):
-            client = scope.get("client")
             try:
-                self.rates.connect(address_of(client[0] if client else None))
+                self.rates.connect(_address(scope))
             except RequestError as error:
                 await _refuse(scope, receive, send, error)
                 return
         if scope["type"] == "websocket":
-            await self.app(scope, _packets(receive), send)
+            await self.app(scope, _packets(receive, _address(scope)), send)
             return
         limit = MAX_BODY if is_socket or scope["path"].startswith(_SMALL) else MAX_MANAGEMENT_BODY
         sending = _with_headers(send)
@@ -92,6 +95,11 @@ def too_large(limit: int) -> RequestError:
     return RequestError("too_long", f"a request may have {limit} bytes", status=413)
 
 
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return address_of(client[0] if client else None)
+
+
 def _announced(scope: Scope) -> int | None:
     for name, value in scope["headers"]:
         if name == b"content-length":
@@ -111,12 +119,14 @@ async def _discard(receive: Receive) -> None:
                     return
 
 
-def _packets(receive: Receive) -> Receive:
+def _packets(receive: Receive, address: str) -> Receive:
     """Let only what can be a packet of Engine.IO through; python-engineio ends with a traceback at anything else."""
 
     async def receiving() -> Message:
         message = await receive()
         text = message.get("text")
+        if message.get("code") == _TOO_BIG or (text is not None and len(text) > MAX_BODY):
+            note(too_large(MAX_BODY), way="websocket", address=address)
         if text is not None and text[:1] not in _PACKETS:
             message = {**message, "text": _NOOP}
         return message
@@ -160,6 +170,7 @@ def _with_headers(send: Send) -> Send:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, error: RequestError) -> None:
+    note(error, way=scope["type"], address=_address(scope))
     if scope["type"] == "websocket":
         await receive()  # websocket.connect
         await send({"type": "websocket.close", "code": 1013, "reason": error.code})

@@ -20,6 +20,8 @@ from manent.core.log import LogEntry
 from manent.runtime.conversation import Conversation
 from manent.runtime.conversations import Conversations
 from manent.runtime.identity import Admission, Caller
+from manent.runtime.rates import address_of
+from manent.runtime.refusals import note
 from manent.runtime.sessions import Sessions, refusal, tell_changed
 
 MAX_WAIT_S = 25.0
@@ -56,6 +58,8 @@ def routes(sessions: Sessions) -> list[Route]:
                 caller = await caller_of(request, sessions.identity)
                 return _answer(await serve(json_object(await request.body()), caller))
             except ManentError as error:
+                address = address_of(request.client.host if request.client else None)
+                note(error, way=request.url.path, address=address)
                 return _refusal(error)
 
         return answer

@@ -1,0 +1,26 @@
+"""How what is kept is written out."""
+
+from manent.core.events import BotUttered, UserUttered
+from manent.core.log import LogEntry, View
+from manent.runtime.export import transcript_lines
+
+
+def test_no_text_moves_a_terminals_cursor() -> None:
+    """What visitors write is read by operators in terminals; escapes are no more than marks there."""
+    entry = LogEntry(seq=1, event=UserUttered(timestamp=0.0, text="a\x1b[2Jb\tc\x9bd"), view=View(prev=0))
+
+    assert list(transcript_lines(entry)) == ["1970-01-01 00:00:00  visitor  a�[2Jb c�d"]
+
+
+def test_every_part_has_its_line() -> None:
+    """Buttons stand behind their text, pictures and custom JSON for themselves; what is internal stands nowhere."""
+    data = {"buttons": [{"title": "Yes", "payload": "/yes"}], "image": "https://example.org/a.png", "custom": {"a": 1}}
+    shown = LogEntry(
+        seq=2, event=BotUttered(timestamp=0.0, text="Well?", data=data), view=View(prev=1, divider="session")
+    )
+    said = [line.rpartition("  ")[2] for line in transcript_lines(shown)]
+
+    assert said[:2] == ["--- session ---", "Well? [Yes]"]
+    assert said[2] == '{"a":1}'
+    assert "https://example.org/a.png" in said[3]
+    assert list(transcript_lines(LogEntry(seq=3, event=BotUttered(text="x")))) == []
