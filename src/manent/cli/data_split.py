@@ -15,11 +15,14 @@ StorySource = Annotated[
     typer.Option("-s", "--stories", "-u", "--nlu", "--data", metavar="PATH...", help="The stories; default: data."),
 ]
 Fraction = Annotated[
-    float, typer.Option("--training-fraction", min=0.01, max=0.99, help="Share that goes into the part for training.")
+    float,
+    typer.Option(
+        "--training-fraction", metavar="SHARE", min=0.01, max=0.99, help="Share that goes into the part for training."
+    ),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option("--random-seed", help="The same number makes the same parts; default: another each time.",
+    typer.Option("--random-seed", metavar="N", help="The same number makes the same parts; default: another each time.",
                  show_default=False),
 ]  # fmt: skip
 Target = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to put the parts.")]

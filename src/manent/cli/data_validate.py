@@ -17,6 +17,7 @@ MaxHistory = Annotated[
     int | None,
     typer.Option(
         "--max-history",
+        metavar="N",
         min=1,
         help="How many steps stories must have in common to contradict each other; default: all from the beginning.",
         show_default=False,

@@ -7,17 +7,28 @@ from typing import Annotated
 
 import typer
 
-Config = Annotated[Path | None, typer.Option("-c", "--config", metavar="FILE", help="Pipeline and policies.")]
-Domain = Annotated[Path | None, typer.Option("-d", "--domain", metavar="PATH", help="Domain file or folder.")]
+Config = Annotated[
+    Path | None, typer.Option("-c", "--config", metavar="FILE", help="Pipeline and policies; default: config.yml.")
+]
+Domain = Annotated[
+    Path | None, typer.Option("-d", "--domain", metavar="PATH", help="Domain file or folder; default: domain.yml.")
+]
 Data = Annotated[
-    list[Path] | None, typer.Option("--data", metavar="PATH...", help="Files or folders with training data.")
+    list[Path] | None,
+    typer.Option("--data", metavar="PATH...", help="Files or folders with training data; default: data."),
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to put the result.")]
 Model = Annotated[Path, typer.Option("-m", "--model", metavar="PATH", help="Model file, or folder with the newest.")]
-Credentials = Annotated[Path | None, typer.Option("--credentials", metavar="FILE", help="Channels to serve.")]
-Endpoints = Annotated[Path | None, typer.Option("--endpoints", metavar="FILE", help="Servers and stores to use.")]
+Credentials = Annotated[
+    Path | None, typer.Option("--credentials", metavar="FILE", help="Channels to serve; default: credentials.yml.")
+]
+Endpoints = Annotated[
+    Path | None, typer.Option("--endpoints", metavar="FILE", help="Servers and stores to use; default: endpoints.yml.")
+]
 
-Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Log more; -vv logs everything.")]
+Verbose = Annotated[
+    int, typer.Option("-v", "--verbose", count=True, help="Log more; -vv logs everything.", show_default=False)
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Log everything.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Log warnings and errors only.")]
 

@@ -13,7 +13,7 @@ from manent.cli.action_process import action_server
 from manent.cli.options import MODELS, Credentials, Debug, Endpoints, Model, Quiet, Verbose, log_level
 
 Interface = Annotated[str, typer.Option("-i", "--interface", metavar="ADDRESS", help="Address to listen on.")]
-Port = Annotated[int, typer.Option("-p", "--port", help="Port to listen on.")]
+Port = Annotated[int, typer.Option("-p", "--port", metavar="N", help="Port to listen on.")]
 Cors = Annotated[
     list[str] | None,
     typer.Option("--cors", metavar="ORIGIN...", help="Other origins whose pages may connect; * = all."),
@@ -42,7 +42,7 @@ ForwardedAllowIps = Annotated[
         "--forwarded-allow-ips", metavar="ADDRESSES", help="Proxies whose X-Forwarded-For is believed; * = all."
     ),
 ]
-PositionalModel = Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="The same as --model.")]
+PositionalModel = Annotated[Path | None, typer.Argument(metavar="MODEL", help="The same as --model.")]
 
 
 def run(

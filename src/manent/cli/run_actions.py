@@ -15,13 +15,21 @@ from manent.cli.options import Debug, Quiet, Verbose, log_level, set_up_logging
 def run_actions(
     *,
     actions: Annotated[str, typer.Option("--actions", metavar="MODULE", help="Package with the actions.")] = "actions",
-    host: Annotated[str, typer.Option("-i", "--interface", help="Address to listen on.")] = "0.0.0.0",  # noqa: S104
-    port: Annotated[int, typer.Option("-p", "--port", help="Port to listen on.")] = 5055,
+    host: Annotated[
+        str, typer.Option("-i", "--interface", metavar="ADDRESS", help="Address to listen on.")
+    ] = "0.0.0.0",  # noqa: S104
+    port: Annotated[int, typer.Option("-p", "--port", metavar="N", help="Port to listen on.")] = 5055,
     cors: Annotated[list[str] | None, typer.Option("--cors", metavar="ORIGIN...", help="Origins to allow.")] = None,
     auto_reload: Annotated[bool, typer.Option("--auto-reload", help="Reload changed actions.")] = False,
-    ssl_certificate: Annotated[Path | None, typer.Option("--ssl-certificate", metavar="FILE")] = None,
-    ssl_keyfile: Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="FILE")] = None,
-    ssl_password: Annotated[str | None, typer.Option("--ssl-password")] = None,
+    ssl_certificate: Annotated[
+        Path | None, typer.Option("--ssl-certificate", metavar="FILE", help="Serve HTTPS.")
+    ] = None,
+    ssl_keyfile: Annotated[
+        Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="Key of the certificate.")
+    ] = None,
+    ssl_password: Annotated[
+        str | None, typer.Option("--ssl-password", metavar="TEXT", help="Password of the key.")
+    ] = None,
     stop_with_stdin: Annotated[bool, typer.Option("--stop-with-stdin", hidden=True)] = False,
     verbose: Verbose = 0,
     debug: Debug = False,

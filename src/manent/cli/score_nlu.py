@@ -39,11 +39,18 @@ Configs = Annotated[
 CrossValidation = Annotated[
     bool, typer.Option("--cross-validation", help="Train on parts of the data and score on the others.")
 ]
-Folds = Annotated[int, typer.Option("-f", "--folds", min=2, help="How many parts.")]
-Runs = Annotated[int, typer.Option("-r", "--runs", min=1, help="When comparing: how often to train each.")]
+Folds = Annotated[int, typer.Option("-f", "--folds", metavar="N", min=2, help="How many parts.")]
+Runs = Annotated[int, typer.Option("-r", "--runs", metavar="N", min=1, help="When comparing: how often to train each.")]
 Percentages = Annotated[
     list[int] | None,
-    typer.Option("-p", "--percentages", metavar="N...", min=0, max=99, help="… and without how much of the data."),
+    typer.Option(
+        "-p",
+        "--percentages",
+        metavar="N...",
+        min=0,
+        max=99,
+        help="When comparing: how much of the data to leave out, in percent; default: 0 25 50 75.",
+    ),
 ]
 _TEST_SHARE = 0.2
 """Part of the data that a comparison is scored on, when there is no other."""

@@ -35,7 +35,7 @@ StoryPath = Annotated[
     list[Path] | None,
     typer.Option("-s", "--stories", metavar="PATH...", help="Test stories: files, or folders with test_*.yml."),
 ]
-MaxStories = Annotated[int | None, typer.Option("--max-stories", min=1, help="Play that many at most.")]
+MaxStories = Annotated[int | None, typer.Option("--max-stories", metavar="N", min=1, help="Play that many at most.")]
 Fail = Annotated[bool, typer.Option("--fail-on-prediction-errors", help="Exit with 1 when a story fails.")]
 NoWarnings = Annotated[bool, typer.Option("--no-warnings", help="Don't list stories with unlikely messages.")]
 Examples = Annotated[

@@ -25,7 +25,7 @@ ConversationId = Annotated[
     str | None,
     typer.Option("--conversation-id", metavar="ID", help="Go on with this conversation.", show_default=False),
 ]
-PositionalModel = Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="The same as --model.")]
+PositionalModel = Annotated[Path | None, typer.Argument(metavar="MODEL", help="The same as --model.")]
 
 
 def shell(

@@ -12,7 +12,8 @@ Source = Annotated[
 ]
 Target = Annotated[Path, typer.Option("--out", metavar="FILE", help="The HTML file.")]
 MaxHistory = Annotated[
-    int, typer.Option("--max-history", min=1, help="Steps that two paths must have in common to run together.")
+    int,
+    typer.Option("--max-history", metavar="N", min=1, help="Steps that two paths must have in common to run together."),
 ]
 NoRules = Annotated[bool, typer.Option("--no-rules", help="Draw the stories only.")]
 
