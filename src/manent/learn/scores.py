@@ -52,7 +52,8 @@ def report_labels(pairs: Pairs) -> Scores:
     """Score predictions of one label each.
 
     Returns:
-        Per label `precision, recall, f1-score, support, confused_with`, and `accuracy`, `macro avg`, `weighted avg`.
+        Per label `precision, recall, f1-score, support, confused_with`, and `accuracy`, `micro avg`,
+        `macro avg`, `weighted avg`.
     """
     confused: dict[str, Counter[str]] = defaultdict(Counter)
     for right, predicted in pairs:
@@ -63,14 +64,21 @@ def report_labels(pairs: Pairs) -> Scores:
     for label, scores in scored.items():
         others = sorted(confused[label].items(), key=lambda item: (-item[1], item[0]))
         report[label] = {**scores, "confused_with": dict(others[:_CONFUSED])}
-    return {**report, "accuracy": accuracy(pairs), **_averages(list(scored.values()), len(pairs))}
+    hits = sum(right == predicted for right, predicted in pairs)
+    said = sum(bool(predicted) for _, predicted in pairs)
+    return {
+        **report,
+        "accuracy": accuracy(pairs),
+        "micro avg": score(hits, said, len(pairs)),
+        **_averages(list(scored.values()), len(pairs)),
+    }
 
 
 def report_expected(pairs: Pairs) -> Scores:
     """Score predictions of which only the labels that were right somewhere count.
 
     Returns:
-        As `report_labels`, without `confused_with` and with `micro avg`.
+        As `report_labels`, without `confused_with`.
     """
     expected = {right for right, _ in pairs}
     scored = {label: scores for label, scores in score_labels(pairs).items() if label in expected}

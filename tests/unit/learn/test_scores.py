@@ -20,6 +20,7 @@ def test_labels_are_scored_with_what_they_were_taken_for() -> None:
     }
     assert report["c"]["support"] == 0
     assert report["accuracy"] == pytest.approx(0.4)
+    assert report["micro avg"]["precision"] == 0.5
     assert report["weighted avg"]["recall"] == pytest.approx(0.4)
 
 
