@@ -6,6 +6,7 @@ rasa-sdk; waiting moves a clock.
 
 import asyncio
 import datetime as dt
+import gc
 import itertools
 import json
 import random
@@ -26,6 +27,7 @@ from manent.core.events import (
     ReminderCancelled,
     ReminderScheduled,
     Restarted,
+    SessionStarted,
     UserUttered,
     encode_event,
     event_from_wire,
@@ -60,6 +62,7 @@ def sdk_runner(project: Path) -> RunAction:
 
     for name in [name for name in sys.modules if name.split(".")[0] in REPLACED_MODULES]:
         del sys.modules[name]
+    gc.collect()  # the SDK registers every class of an action that is still alive, those of other projects too
     sys.path.insert(0, str(project))
     executor = ActionExecutor()
     try:
@@ -130,7 +133,9 @@ class Player:
 
     def request(self, step: CallAction) -> Json:
         """Return what an action server is sent."""
-        tracker = tracker_to_wire(self.tracker, [encode_event(event) for event in self.events], trailing=step.trailing)
+        starts = [index for index, event in enumerate(self.events) if isinstance(event, SessionStarted)]
+        session = self.events[max(0, starts[-1] - 1) if starts else 0 :]
+        tracker = tracker_to_wire(self.tracker, [encode_event(event) for event in session], trailing=step.trailing)
         return {
             "next_action": step.name,
             "sender_id": self.sender_id,

@@ -1,6 +1,6 @@
-"""Records what real Rasa does in conversations with an assistant of `assistants/`, as `golden.json` beside it.
+"""Records what real Rasa does in conversations with one of `../assistants/`, as `golden.json` beside it.
 
-    python tests/peer/record.py tests/peer/assistants/clinic --url http://127.0.0.1:5005 [--random 40] [--steps 14]
+    python tests/peer/record.py tests/assistants/clinic --url http://127.0.0.1:5005 [--random 40] [--steps 14]
 
 `conversations.json` has the scripted conversations (as `../shared/conformance/README.md` describes them);
 `messages.txt` the messages, one a line, that random conversations are made of (always the same ones for a seed).

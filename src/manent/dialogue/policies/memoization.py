@@ -4,10 +4,11 @@ A key is the last `max_history` states (all of them when unlimited), as numbers 
 has gets no number, and nothing matches it.
 """
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from manent.core.events import ActionExecuted
+from manent.core.events import ActionExecuted, ActiveLoop, Event, SlotSet
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.prediction import Prediction
 from manent.dialogue.policies.rule import nlu_confidence
@@ -77,15 +78,31 @@ class MemoizationPolicy:
         return self.entries.get(key)
 
     def _recall_part(self, tracker: Tracker, history: History, last: DialogState) -> str | None:
-        """Recall as if the conversation had begun at one of its recent actions, the oldest first."""
+        """Recall as if the conversation had begun at one of its recent actions, the oldest first.
+
+        What only rules know of is not left out here: a turn of theirs may be what a story is taken up after.
+        """
         if (last.previous, last.intent, last.text) not in self._endings:
             return None
         limit = min(self.options.max_history or self._longest, self._longest)
-        starts = [index for index, event in enumerate(tracker.applied) if isinstance(event, ActionExecuted)]
         part = History(history.featurizer)
-        for start in starts[-(limit - 1) :] if limit > 1 else ():
+        for start in self._starts(tracker.applied, limit):
             part.fold(tracker.applied[start:])
-            action = self._recall(part.shown())
+            states = [*part.full, part.current()]
+            action = self._recall(states if self.options.max_history is None else states[-limit:])
             if action is not None:
                 return action
         return None
+
+    def _starts(self, applied: Sequence[Event], limit: int) -> list[int]:
+        """Return the places of the actions to begin at: those after which the newest states may look otherwise."""
+        starts = [index for index, event in enumerate(applied) if isinstance(event, ActionExecuted)]
+        if self.options.max_history is None:  # no state may be too many
+            return starts[-limit:]
+        near = 2 * limit  # the message that the oldest of the states knows came before the actions that answered it
+        changing = [
+            start
+            for before, start in itertools.pairwise(starts[:-near])
+            if any(isinstance(event, SlotSet | ActiveLoop) for event in applied[before:start])
+        ]
+        return [*changing, *starts[-near:]]
