@@ -9,10 +9,11 @@ from manent.cli.options import Endpoints
 from manent.cli.project_store import with_store
 from manent.runtime.ports import ConversationStore
 
-Source = Annotated[str, typer.Argument(metavar="DATABASE", help="SQLite file, or SQLAlchemy URL of the database.")]
+Source = Annotated[str | None, typer.Argument(metavar="[DATABASE]", help="SQLite file of the Rasa tracker store.")]
+Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="SQLAlchemy URL of its database, instead.")]
 
 
-def import_rasa(source: Source, *, endpoints: Endpoints = None) -> None:
+def import_rasa(source: Source = None, *, url: Url = None, endpoints: Endpoints = None) -> None:
     """Copy all conversations of a Rasa SQL tracker store into this project's store.
 
     The source is only read. What is there already is not copied again, so an import that was stopped can be repeated.
@@ -20,10 +21,13 @@ def import_rasa(source: Source, *, endpoints: Endpoints = None) -> None:
     from manent.stores.rasa_import import ImportReport
     from manent.stores.rasa_import import import_rasa as copy
 
-    url = source if "://" in source else f"sqlite:///{source}"
+    named = [one for one in (source, url) if one is not None]
+    if len(named) != 1:
+        raise typer.BadParameter("name one database: a file, or --url with an SQLAlchemy URL")
+    database = named[0] if "://" in named[0] else f"sqlite:///{named[0]}"
 
     async def work(store: ConversationStore) -> ImportReport:
-        return await copy(url, store, progress=_show)
+        return await copy(database, store, progress=_show)
 
     report = with_store(endpoints, work)
     for problem in report.problems:

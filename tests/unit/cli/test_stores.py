@@ -157,4 +157,9 @@ def test_import_rasa(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import-rasa", "rasa.db"]) == 0
     assert main(["conversations", "show", "carol"]) == 0
     assert "visitor  hi" in capsys.readouterr().out
+    assert main(["import-rasa", "--url", "sqlite:///rasa.db"]) == 0
+    assert "0 events were copied" in capsys.readouterr().out
+    assert main(["import-rasa"]) == 2  # the status of a wrong call
+    assert main(["import-rasa", "rasa.db", "--url", "sqlite:///rasa.db"]) == 2
+    capsys.readouterr()
     assert main(["import-rasa", "nothing.db"]) == 1

@@ -8,15 +8,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from logs import turn
 from manent.core.errors import StoreError
-from manent.core.events import ActiveLoop, LoopInterrupted, SlotSet, UserUttered
+from manent.core.events import ActiveLoop, LoopInterrupted, SlotSet, UserUttered, encode_event
 from manent.stores.memory import MemoryStore
 from manent.stores.rasa_import import ImportReport, import_rasa
 from manent.stores.sqlite import SqliteStore
 
+HERE = Path(__file__).parent
 Wire = dict[str, Any]
 BUTTONS = {"buttons": [{"title": "Great!", "payload": "/mood_great"}]}
 
@@ -146,6 +148,26 @@ async def test_running_again_is_harmless(tmp_path: Path) -> None:
         assert await store.entries(head.sender_id) == await at_once.entries(head.sender_id)
         assert await store.head(head.sender_id) == head
     await store.close()
+
+
+async def test_rows_that_rasa_wrote(tmp_path: Path) -> None:
+    """The table of a real Rasa 3.6 (`rasa_events.jsonl`) comes over whole: each event says what its row said."""
+    rows = [json.loads(line) for line in (HERE / "rasa_events.jsonl").read_text().splitlines()]
+    written = [json.loads(row[-1]) for row in rows]
+    store = MemoryStore()
+    report = await import_rasa(rasa_database(tmp_path / "rasa.db", [(row[0], row[-1]) for row in rows]), store)
+    entries = await store.entries("ada")
+    page = await store.page("ada", limit=50)
+
+    assert report == ImportReport(conversations=1, events=len(rows))
+    assert page is not None
+    assert [getattr(entry.event, "text", None) for entry in page.entries] == [
+        *("hello", "Hello.", "count", "One.\n\nTwo.", "I am Ada", "Hello, Ada.", "/restart", "hello", "Hello.")
+    ]
+    for entry, row in zip(entries, written, strict=True):
+        ours = msgspec.json.decode(encode_event(entry.event))
+        assert {key: row[key] for key in ours if key in row} == {key: ours[key] for key in ours if key in row}
+        assert all(value in (None, False, [], {}) for key, value in row.items() if key not in ours), row
 
 
 async def test_long_conversations_come_in_parts(tmp_path: Path) -> None:

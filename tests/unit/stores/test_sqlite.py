@@ -4,10 +4,10 @@ import asyncio
 import sqlite3
 import time
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from logs import empty, talk, turn
 from manent.core.log import Head
