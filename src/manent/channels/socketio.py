@@ -134,10 +134,12 @@ class SocketIoChannel:
                 return
             await asyncio.sleep(DRAIN_S)
 
-    def accepts_origin(self, origin: str, environ: Json) -> bool:
-        """Whether a page of this origin may connect: the same host's, or one that `--cors` names."""
+    def accepts_origin(self, origin: str | None, environ: Json) -> bool:
+        """Whether a page of this origin may connect: the same host's, or one of `--cors`. None: it is no page."""
         if "*" in self.cors or origin in self.cors:
             return True
+        if origin is None:
+            return False  # that is, nothing is said to browsers; programs are not asked
         host = environ.get("HTTP_X_FORWARDED_HOST") or environ.get("HTTP_HOST")
         if host and origin.partition("://")[2] == host:
             return True
