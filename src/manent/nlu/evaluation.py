@@ -227,7 +227,8 @@ def split_data(data: NluData, *, fraction: float = 0.8, seed: int | None = None)
 
     Args:
         data: the project's.
-        fraction: of the first part, in (0, 1); each part gets at least one example of an intent that has two.
+        fraction: of the first part, in (0, 1); each part gets at least one example of an intent that has two;
+            a single one goes to the first part.
         seed: the same seed makes the same split.
     """
     draw = random.Random(seed)  # noqa: S311 - no secret
@@ -235,9 +236,7 @@ def split_data(data: NluData, *, fraction: float = 0.8, seed: int | None = None)
     second: list[Example] = []
     for examples in _by_intent(data.examples).values():
         draw.shuffle(examples)
-        count = round(len(examples) * fraction)
-        if len(examples) > 1:
-            count = max(1, min(len(examples) - 1, count))
+        count = max(1, min(len(examples) - 1, round(len(examples) * fraction)))
         first += examples[:count]
         second += examples[count:]
     return replace(data, examples=tuple(first)), replace(data, examples=tuple(second))
