@@ -17,7 +17,7 @@ import msgspec
 
 from manent import __version__
 from manent.core.domain import Domain
-from manent.core.errors import ModelError, Problem, ProjectError
+from manent.core.errors import ManentError, ModelError, Problem, ProjectError
 from manent.core.training_data import AssistantConfig, NluData, Stories
 from manent.models.archive import find_model, model_name, read_model, write_model
 from manent.models.metadata import MODEL_FORMAT, Metadata
@@ -100,6 +100,7 @@ def train(options: TrainingOptions, progress: Progress | None = None) -> Trained
 
     Raises:
         ProjectError: the files cannot be trained as they are; nothing was written.
+        ManentError: there is nothing to train.
     """
     began = time.monotonic()
     say = progress or _say_nothing
@@ -108,6 +109,7 @@ def train(options: TrainingOptions, progress: Progress | None = None) -> Trained
     if options.fail_on_warnings and project.warnings:
         raise ProjectError([replace(warning, warning=False) for warning in project.warnings])
 
+    options = _leave_out_empty(options, project, say)
     wanted = fingerprints(project.config, project.domain, project.nlu, project.stories)
     old = _find_old_model(options)
     changed = _find_changes(options, wanted, old)
@@ -125,6 +127,20 @@ def train(options: TrainingOptions, progress: Progress | None = None) -> Trained
     say("Writing the model")
     path = _write(options, project, wanted, old, files)
     return Trained(path=path, changed=changed, warnings=project.warnings, seconds=time.monotonic() - began)
+
+
+def _leave_out_empty(options: TrainingOptions, project: Project, say: Progress) -> TrainingOptions:
+    """Leave out the understanding of messages when there is nothing to learn it from; payloads are understood anyway.
+
+    Raises:
+        ManentError: `train.no_examples`; nothing else was to be trained.
+    """
+    if project.nlu.examples or "nlu" not in options.parts:
+        return options
+    if options.parts == ("nlu",):
+        raise ManentError("train.no_examples", "there are no NLU examples to learn from")
+    say("There are no NLU examples: only the dialogue is trained, and messages must name their intent (/greet).")
+    return replace(options, parts=tuple(part for part in options.parts if part != "nlu"))
 
 
 def _say_nothing(_: str) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from manent.cli.init import create_project
-from manent.core.errors import ProjectError
+from manent.core.errors import ManentError, ProjectError
 from manent.models.archive import find_model, read_model
+from manent.server.loading import load_assistant
 from manent.training import Trained, TrainingOptions, train
 
 PLAIN = """
@@ -182,3 +183,18 @@ def test_warnings_as_errors(project: Path) -> None:
 
     with pytest.raises(ProjectError):
         train(TrainingOptions(root=project, fail_on_warnings=True))
+
+
+def test_without_examples_the_dialogue_alone(project: Path) -> None:
+    """A project of rules and stories trains, is recognised as unchanged, and understands payloads."""
+    (project / "data/nlu.yml").unlink()
+    remarks: list[str] = []
+    first = train(TrainingOptions(root=project), remarks.append)
+
+    assert first.path is not None
+    assert first.path.name.startswith("core-")
+    assert "There are no NLU examples" in "".join(remarks)
+    assert train_again(project).changed == ()
+    assert load_assistant(first.path).pipeline.parse("/greet")["intent"]["name"] == "greet"
+    with pytest.raises(ManentError, match="no NLU examples"):
+        train(TrainingOptions(root=project, parts=("nlu",)))
