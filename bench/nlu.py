@@ -4,8 +4,10 @@
 
 A set is a folder with `train.md` and `test.md` in Rasa's Markdown (`## intent:x`, `- text with [span](entity)`). Each
 training runs in a process of its own, on one core, with Rasa's default NLU pipeline; "@10" keeps ten examples of each
-intent after a seeded shuffle. Parse times are CPU time of the thread, each text new to the process. References were
-measured with Rasa 3.6.21 on the same splits; see `docs/nlu.md`.
+intent after a seeded shuffle. Parse times are CPU time of the thread, each text new to the process. "From file to first
+answer" is a process of its own that reads the model, loads it and parses one message; its time is without the start of
+Python itself, and the best of three, because others use the machine. References were measured with Rasa 3.6.21 on the
+same splits; see `docs/nlu.md`.
 """
 
 import argparse
@@ -98,6 +100,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         path = Path(temporary) / "model.tar.gz"
         write_model(path, files)
         size = path.stat().st_size
+        starts = sorted(start(path) for _ in range(3))
     pipeline = load_pipeline(files, Domain())
     right = true = said = there = 0
     known, unknown, hits = [], [], []
@@ -131,11 +134,29 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         "cpu": cpu,
         "memory": memory,
         "size": size / 1e6,
+        "start": starts[0][0],
+        "start cpu": starts[0][1],
         "greeting": median(greetings) * 1e6,
         "ten words": median(longer) * 1e6,
         "auroc": auroc(known, unknown) if unknown else None,
         "ece": calibration_error(known, hits),
     }
+
+
+def start(path: Path) -> tuple[float, float]:
+    """Read, load and parse in a fresh process; return seconds, and seconds of CPU."""
+    code = (
+        "import sys, time; wall, cpu = time.perf_counter(), time.process_time()\n"
+        "from pathlib import Path\n"
+        "from manent.core.domain import Domain; from manent.models.archive import read_model\n"
+        "from manent.nlu.pipeline import load_pipeline\n"
+        "load_pipeline(read_model(Path(sys.argv[1])), Domain()).parse('wake me up tomorrow please')\n"
+        "print(time.perf_counter() - wall, time.process_time() - cpu)\n"
+        "assert not {'sklearn', 'scipy', 'wordllama'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    wall, cpu = map(float, done.stdout.split())
+    return wall, cpu
 
 
 def median(values: list[float]) -> float:
@@ -181,7 +202,8 @@ def show(name: str, results: list[dict[str, Any]]) -> None:
         f"{name:16s} {len(results)} run(s)  intents {mean('intents'):5.1f} %  entities F1 {mean('entities'):5.1f}  "
         f"ECE {mean('ece'):.3f}  training {mean('seconds'):5.1f} s ({mean('cpu'):.1f} s CPU)  "
         f"{mean('memory'):4.0f} MB  model {mean('size'):4.1f} MB  parse p50 {mean('greeting'):4.0f} µs (1-2 words) "
-        f"{mean('ten words'):4.0f} µs (9-11 words)"
+        f"{mean('ten words'):4.0f} µs (9-11 words)  from file to first answer {mean('start'):.2f} s "
+        f"({mean('start cpu'):.2f} s CPU)"
     )
     if len(results) > 1:
         print(f"{'':16s} seed 0: intents {results[0]['intents']:5.1f} %  entities F1 {results[0]['entities']:5.1f}")

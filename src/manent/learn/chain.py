@@ -8,7 +8,7 @@ Source: Lafferty et al., Conditional Random Fields (2001); Rabiner's scaled forw
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,18 +52,31 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """Dense features that many tokens have in common, such as the vector of their word.
+
+    Attributes:
+        rows: (r, d).
+        places: (tokens,) which row each token has; -1 for zeros.
+    """
+
+    rows: FloatArray
+    places: IntArray
+
+
+@dataclass(frozen=True, slots=True)
 class Sentences:
     """Training material: the tokens of all sentences in one row after another.
 
     Attributes:
         sparse: (tokens, s).
-        dense: (tokens, d).
+        dense: side by side they have d features.
         tags: (tokens,) indices.
         lengths: (sentences,) numbers of tokens, each ≥ 1.
     """
 
     sparse: "csr_matrix"
-    dense: FloatArray
+    dense: Sequence[Shared]
     tags: IntArray
     lengths: IntArray
 
@@ -98,7 +111,7 @@ def fit_chain(
         on_epoch: called after each pass with its number.
     """
     random = np.random.default_rng(seed)
-    width, depth = data.sparse.shape[1], data.dense.shape[1]
+    width, depth = data.sparse.shape[1], sum(shared.rows.shape[1] for shared in data.dense)
     sparse, dense = AdaptiveWeights((width, tags)), AdaptiveWeights((depth, tags))
     transitions, start, end = AdaptiveWeights((tags, tags)), AdaptiveWeights((tags,)), AdaptiveWeights((tags,))
     for weights, possible in ((transitions, allowed), (start, allowed_start), (end, allowed_end)):
@@ -108,25 +121,63 @@ def fit_chain(
     batches = _batches(data.lengths, batch, random)
     places = [np.concatenate([np.arange(firsts[i], firsts[i] + data.lengths[i]) for i in chosen]) for chosen in batches]
     pieces = [cut_rows(data.sparse, rows) for rows in places]
+    blocks = [_cut_shared(data.dense, rows) for rows in places]
     for epoch in range(epochs):
         step = rate * (1 - 0.95 * epoch / epochs)
         for number in random.permutation(len(batches)).tolist():
             lengths, piece = data.lengths[batches[number]], pieces[number]
-            block, gold = data.dense[places[number]], data.tags[places[number]]
+            block, gold = blocks[number], data.tags[places[number]]
             weights = sparse.value[piece.columns]
-            emissions = np.asarray(piece.rows @ weights + block @ dense.value, np.float32)
+            emissions = np.asarray(piece.rows @ weights, np.float32)
+            for part in block:
+                emissions += part.chosen @ (part.rows @ dense.value[part.columns])
             error, pairs, first, last = _expectations(emissions, lengths, transitions.value, start.value, end.value)
             _subtract_truth(gold, lengths, error=error, pairs=pairs, first=first, last=last)
             weights *= (share[piece.columns] * piece.times)[:, None]
             weights += piece.transposed @ error
             sparse.descend(weights, step, piece.columns)
             portion = np.float32(penalty * len(lengths) / len(data.lengths))
-            dense.descend(block.T @ error + portion * dense.value, step)
+            gradient = portion * dense.value
+            for part in block:
+                gradient[part.columns] += part.rows.T @ (part.transposed @ error)
+            dense.descend(gradient, step)
             transitions.descend(np.where(allowed, pairs + portion * transitions.value, 0), step)
             start.descend(np.where(allowed_start, first, 0), step)
             end.descend(np.where(allowed_end, last, 0), step)
         on_epoch(epoch + 1)
     return Chain(sparse.value, dense.value, transitions.value, start.value, end.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Shared features of a batch: each row once, so that tokens with the same word cost one product.
+
+    Attributes:
+        rows: (r, d) those that occur.
+        chosen: (tokens, r) ones where a token has a row.
+        transposed: the same, transposed.
+        columns: where the weights are.
+    """
+
+    rows: FloatArray
+    chosen: "csr_matrix"
+    transposed: "csr_matrix"
+    columns: slice
+
+
+def _cut_shared(dense: Sequence[Shared], tokens: IntArray) -> list[_Part]:
+    from scipy.sparse import csr_matrix
+
+    parts, base = [], 0
+    for shared in dense:
+        here = shared.places[tokens]
+        known = (here >= 0).nonzero()[0]
+        found, inverse = np.unique(here[known], return_inverse=True)
+        chosen = csr_matrix((np.ones(len(known), np.float32), (known, inverse)), shape=(len(tokens), len(found)))
+        size = shared.rows.shape[1]
+        parts.append(_Part(shared.rows[found], chosen, chosen.T.tocsr(), slice(base, base + size)))
+        base += size
+    return parts
 
 
 class Decoder:

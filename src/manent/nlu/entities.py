@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manent.core.events import Json
-from manent.learn.chain import Chain, Decoder, Sentences, confidences, fit_chain
+from manent.learn.chain import Chain, Decoder, Sentences, Shared, confidences, fit_chain
 from manent.nlu.classifier import list_frequent
 from manent.nlu.component import Context, Training
 from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
@@ -257,7 +257,7 @@ def _word_atoms(word: str, context: Context) -> list[tuple[str, ...]]:
     return [tuple(f"{offset}:{name}" for name, offsets in features if offset in offsets) for offset in _OFFSETS]
 
 
-def _stack_vectors(messages: Sequence[Message], vectors: WordVectors, chances: FloatArray) -> FloatArray:
+def _share_features(messages: Sequence[Message], vectors: WordVectors, chances: FloatArray) -> list[Shared]:
     """Make the dense features of all tokens: own meaning, those before and after, the intents of the message.
 
     Args:
@@ -265,19 +265,23 @@ def _stack_vectors(messages: Sequence[Message], vectors: WordVectors, chances: F
         vectors: for the meanings.
         chances: (examples, intents).
     """
-    units = functools.cache(lambda word: vectors.words((word,))[0])
-    total = sum(len(message.words) for message in messages)
-    dense = np.zeros((total, 3 * SIZE + chances.shape[1]), np.float32)
-    place = 0
-    for message, row in zip(messages, chances, strict=True):
-        end = place + len(message.words)
-        here = np.array([units(word) for word in message.words], np.float32)
-        dense[place:end, :SIZE] = here
-        dense[place + 1 : end, SIZE : 2 * SIZE] = here[:-1] * np.float32(_CONTEXT_WEIGHT)
-        dense[place : end - 1, 2 * SIZE : 3 * SIZE] = here[1:] * np.float32(_CONTEXT_WEIGHT)
-        dense[place:end, 3 * SIZE :] = row * _INTENT_WEIGHT
-        place = end
-    return dense
+    words = [word for message in messages for word in message.words]
+    known = {word: place for place, word in enumerate(dict.fromkeys(words))}
+    units = vectors.words(list(known))
+    own = np.array([known[word] for word in words], np.int64)
+    lengths = np.array([len(message.words) for message in messages])
+    ends = np.cumsum(lengths)
+    before, after = np.roll(own, 1), np.roll(own, -1)
+    before[ends - lengths] = -1
+    after[ends - 1] = -1
+    context = units * np.float32(_CONTEXT_WEIGHT)
+    subjects = np.repeat(np.arange(len(messages)), lengths)
+    return [
+        Shared(units, own),
+        Shared(context, before),
+        Shared(context, after),
+        Shared(chances * _INTENT_WEIGHT, subjects),
+    ]
 
 
 def train_entities(options: Json, training: Training, *, use_intents: bool) -> dict[str, bytes]:
@@ -318,7 +322,7 @@ def train_entities(options: Json, training: Training, *, use_intents: bool) -> d
     indices = np.array([index for row in found for index in row], np.int64)
     numbers = [index for index, _ in pairs]
     known = np.zeros((len(pairs), 0), np.float32) if chances is None else chances[numbers]
-    dense = _stack_vectors([message for _, message in pairs], vectors, known)
+    dense = _share_features([message for _, message in pairs], vectors, known)
     data = Sentences(
         sparse=csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=(len(rows), len(atoms))),
         dense=dense,

@@ -29,7 +29,7 @@ class IntentClassifier:
         if not self._classifier.labels:
             return
         chances = self._classifier.chances(message)
-        message.chances = chances
+        message.chances = chances / np.add.reduce(chances)
         ranking = self._classifier.rank(chances, self._length)
         if self._renormalise:
             total = sum(value for _, value in ranking)
@@ -51,7 +51,8 @@ def train_intents(training: Training, settings: Settings) -> dict[str, bytes]:
     names += [name for _, name in made]
     files, chances = train_classifier(messages, names, training.context, settings)
     training.chances = np.zeros((len(training.examples), chances.shape[1]), np.float32)
-    training.chances[rows] = chances[: len(rows)]
+    found = chances[: len(rows)]
+    training.chances[rows] = found / found.sum(axis=1, keepdims=True)
     return files
 
 

@@ -27,7 +27,7 @@ class Message:
         response_selector: what the selectors say; None without selectors.
         found: entities by the service that found them (see `Pipeline.services`).
         hashed: the text prepared for n-grams, by how it was normalised, so that featurizers share it.
-        chances: the probabilities of all intents, in the classifier's own order; None without a classifier.
+        chances: the probabilities of all intents, together 1, in the classifier's own order; None without a classifier.
     """
 
     __slots__ = (

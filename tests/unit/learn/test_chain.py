@@ -58,8 +58,7 @@ def _sentences(count: int) -> tuple[Sentences, NDArray[np.bool_]]:
         lengths.append(2)
     sparse = csr_matrix((np.ones(len(words), np.float32), words, np.arange(len(words) + 1)), shape=(len(words), 3))
     allowed = np.array([[1, 1, 0], [0, 0, 1], [1, 1, 0]], bool)
-    dense = np.zeros((len(words), 0), np.float32)
-    return Sentences(sparse, dense, np.array(tags), np.array(lengths)), allowed
+    return Sentences(sparse, [], np.array(tags), np.array(lengths)), allowed
 
 
 def test_a_word_is_tagged_by_what_stands_beside_it() -> None:

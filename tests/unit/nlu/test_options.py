@@ -164,7 +164,7 @@ CASES: dict[str, dict[str, Case]] = {
     },
 }
 ELSEWHERE = {
-    # Options of what needs a server or a library; `test_duckling.py` and `test_spacy.py` change them.
+    # Options of what needs a server or a library; `test_duckling.py` and `test_libraries.py` change them.
     "DucklingEntityExtractor",
     "SpacyNLP",
     "SpacyEntityExtractor",
