@@ -59,8 +59,8 @@ class Fleet:
     def kill(self, port: int) -> None:
         """`kill -9` the server of a port and start it again."""
         process = self.processes[port]
-        process.send_signal(signal.SIGKILL)
         self.kills.append((time.time(), process.pid))
+        process.send_signal(signal.SIGKILL)
         process.wait()
         self.start(port)
 
@@ -99,19 +99,19 @@ async def _talk_and_kill(options: argparse.Namespace, fleet: Fleet) -> Verdict:
             tabs = [Tab(http, fleet.urls, session_id, random.Random(rng.random())) for _ in range(2)]
             visitors.append(Visitor(*tabs, random.Random(rng.random())))
         plain = [Plain(http, fleet.urls, uuid.uuid4().hex, random.Random(rng.random())) for _ in range(options.plain)]
-        until = time.time() + options.kills * options.every
+        stop, end = asyncio.Event(), asyncio.Event()
         talking = [
-            asyncio.create_task(visitor.live(until, 0.02 if number % 4 == 3 else 0.0))
+            asyncio.create_task(visitor.live(stop, 0.02 if number % 4 == 3 else 0.0))
             for number, visitor in enumerate(visitors)
         ]
-        end = asyncio.Event()
-        listening = [asyncio.create_task(page.live(until, end)) for page in plain]
+        listening = [asyncio.create_task(page.live(stop, end)) for page in plain]
         for number in range(options.kills):
             await asyncio.sleep(options.every * (0.5 + rng.random()))
             await _one_up(http, fleet)  # a machine that starts servers slowly would see nothing but starts
             fleet.kill(rng.choice(fleet.ports))
             if number % 20 == 19:
                 print(f"  {number + 1} kills", flush=True)
+        stop.set()
         await _all_up(http, fleet)
         await asyncio.wait(talking, timeout=90)
         verdict = Verdict()

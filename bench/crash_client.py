@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import random
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -164,9 +163,9 @@ class Visitor:
     sent: list[Sent] = field(default_factory=list)
     erased: int = 0
 
-    async def live(self, until: float, erase_chance: float) -> None:
+    async def live(self, stop: asyncio.Event, erase_chance: float) -> None:
         """Talk, one message after the other, each resent until it is answered for."""
-        while time.time() < until:
+        while not stop.is_set():
             await self.speaker.joined.wait()
             if self.rng.random() < erase_chance:
                 await self._erase()
@@ -226,8 +225,8 @@ class Plain:
     sent: list[Sent] = field(default_factory=list)
     record: list[Frame] = field(default_factory=list)
 
-    async def live(self, until: float, end: asyncio.Event) -> None:
-        """Talk until the time is over, then listen until the end."""
+    async def live(self, stop: asyncio.Event, end: asyncio.Event) -> None:
+        """Talk until told to stop, then listen until the end."""
         waiting: Sent | None = None
         while not end.is_set():
             url = self.rng.choice(self.urls).replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
@@ -250,7 +249,7 @@ class Plain:
                                 waiting.seq = 1
                                 waiting = None
                                 await asyncio.sleep(self.rng.random() * 0.15)
-                            if waiting is None and time.time() < until:
+                            if waiting is None and not stop.is_set():
                                 waiting = Sent(uuid.uuid4().hex, self.rng.choice(list(REPLY_PARTS)), None)
                                 self.sent.append(waiting)
                             if waiting is not None:

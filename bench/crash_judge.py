@@ -212,4 +212,4 @@ def judge_ledger(verdict: Verdict, ledger: list[Run], kills: list[tuple[float, i
         verdict.seen["actions run again, under the same key"] += len(times) - 1
         for before, again in pairwise(sorted(times, key=lambda run: run.at)):
             if killed.get(before.pid, float("inf")) > again.at:
-                verdict.add("action run twice without a crash", key)
+                verdict.add("action run twice without a crash", (before, again, killed.get(before.pid)))

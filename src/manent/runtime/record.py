@@ -8,8 +8,9 @@ again. Nothing here tells anybody of what was written.
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from manent.core.events import Event
 from manent.core.log import Accepted, Append, Head, Lease, LogEntry, Snapshot
@@ -26,6 +27,9 @@ SNAPSHOT_EVERY = 200
 """Events between snapshots. A load reads one snapshot (some 30 kB) and at most this many events: about 2 ms."""
 
 LEASE_S = 30.0
+
+_TO_THE_BEGINNING = 1_000_000
+"""More snapshots than any conversation has."""
 
 OUTPUT_CHANNELS = {"rest": "collector"}
 """Name of the output channel where it is not the input channel's (contract §2: responses)."""
@@ -79,10 +83,15 @@ class Record:
         return head, tracker
 
     def forget(self, *, deeper: bool = False) -> None:
-        """Let go of what is at hand; `deeper`: the next load goes back further, a turn reverted more than it held."""
+        """Let go of what is at hand.
+
+        Args:
+            deeper: the next load goes back further, because a turn reverted more than this one held: first by one
+                snapshot, then to the log's beginning. An action that the turn began with is asked anew each time.
+        """
         self.head = self.tracker = None
         if deeper:
-            self._deep += 1
+            self._deep = _TO_THE_BEGINNING if self._deep else 1
 
     def trim(self) -> None:
         """A turn is over: keep no more of the past than the next one needs."""
