@@ -1,0 +1,65 @@
+"""What a conversation reads of its log: a snapshot and a bounded rest, unless somebody goes back beyond it."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from manent.core.log import Snapshot
+from manent.runtime import record
+from manent.runtime.ports import ActionCall, ActionResult, Loaded
+from manent.runtime.reading import fold
+from manent.stores.memory import MemoryStore
+from small_talk import Actions, opened, say
+
+
+@dataclass
+class Watched(MemoryStore):
+    """A store that notes which snapshots it was asked for."""
+
+    loads: list[Snapshot | None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    async def load(self, sender_id: str, *, before: int | None = None) -> Loaded | None:
+        """See `ConversationStore.load`."""
+        loaded = await super().load(sender_id, before=before)
+        self.loads.append(loaded.snapshot if loaded is not None else None)
+        return loaded
+
+
+def going_back(turns: int, kind: str) -> Actions:
+    """A custom action that takes so many user turns back."""
+
+    def work(_: ActionCall) -> ActionResult:
+        return ActionResult(events=tuple({"event": kind} for _ in range(turns)))
+
+    return Actions(work)
+
+
+@pytest.mark.parametrize(("turns", "kind"), [(3, "rewind"), (60, "rewind"), (250, "rewind"), (200, "undo")])
+async def test_going_back_reads_from_an_older_snapshot(monkeypatch: pytest.MonkeyPatch, turns: int, kind: str) -> None:
+    """However far an action goes back, the tracker is what a replay of the whole log gives, at hand and read anew."""
+    monkeypatch.setattr(record, "SNAPSHOT_EVERY", 40)
+    store = Watched()
+    async with opened(store, going_back(turns, kind)) as conversations:
+        await say(conversations, "I am Ada")
+        for _ in range(150):
+            await say(conversations, "hello")
+        store.loads.clear()
+        await say(conversations, "work")
+        went_deeper = bool(store.loads)
+        await say(conversations, "count")
+        head, tracker = await conversations.get("ada").record.load()
+        whole = fold("ada", tracker.domain, [entry.event for entry in await store.entries("ada")])
+        conversations.get("ada").record.forget()
+        _, anew = await conversations.get("ada").record.load()
+
+    for one in (tracker, anew):
+        assert one.version == whole.version == head.version
+        assert one.slots() == whole.slots()
+        assert one.latest_action_name == whole.latest_action_name
+        assert list(one.applied)[-5:] == list(whole.applied)[-5:]
+    assert whole.slots()["who"] == ("Ada" if turns < 150 and kind == "rewind" else whole.slots()["who"])
+    assert went_deeper == (turns > 3)
+    assert len(store._conversations["ada"].snapshots) < 20
