@@ -14,9 +14,10 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
 from manent.core.log import Accepted, Append, Head, LogEntry, Snapshot, View

@@ -6,8 +6,9 @@ python bench/mutant.py NAME run -p 5005 …
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from manent.channels import socketio
 from manent.cli.main import main

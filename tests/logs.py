@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
 from manent.core.log import Accepted, Append, Divider, Head, LogEntry, Snapshot, View

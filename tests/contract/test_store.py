@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from logs import MakeStore, accept, empty, talk, turn
 from manent.core.errors import InternalError, StoreError

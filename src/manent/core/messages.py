@@ -1,12 +1,11 @@
 """What comes in through a channel, before anything is made of it."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from manent.core.events import Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserMessage:
+class UserMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One message of a visitor, as a channel hands it in.
 
     Attributes:
@@ -28,6 +27,6 @@ class UserMessage:
     input_channel: str | None = "rest"
     output_channel: str = "collector"
     title: str | None = None
-    metadata: Json = field(default_factory=dict)
+    metadata: Json = {}
     parse_data: Json | None = None
     external: bool = False

@@ -7,8 +7,9 @@ the anonymous conversation are told where it went.
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
+
+from msgspec.structs import replace
 
 from manent.core.domain import REQUESTED_SLOT
 from manent.core.errors import RequestError

@@ -14,8 +14,9 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from msgspec.structs import replace
 
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import Event, Json

@@ -8,8 +8,10 @@ and does not make the old conversation look newer than the one that replaced it.
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import Event, StoryExported

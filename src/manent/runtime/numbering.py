@@ -4,8 +4,10 @@ Called by `Record.append`; decides, and writes nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from manent.core.events import BotUttered, Event, Restarted, SessionStarted, UserUttered
 from manent.core.log import Accepted, Divider, Head, LogEntry, View

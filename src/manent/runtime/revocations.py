@@ -8,7 +8,8 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from manent.core.errors import ManentError
 from manent.core.log import Revocation

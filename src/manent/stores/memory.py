@@ -6,8 +6,10 @@ keeps what the other stores keep and honours the same conditions; nothing surviv
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
+
+from msgspec.structs import replace
 
 from manent.core.errors import StoreError
 from manent.core.events import encode_event

@@ -8,11 +8,11 @@ All tables are in a schema of our own, so that a Rasa tracker store may be in th
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
 import asyncpg
+from msgspec.structs import replace
 
 from manent.core.errors import InternalError, StoreError
 from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Revocation, Snapshot

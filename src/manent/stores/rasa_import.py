@@ -11,12 +11,13 @@ import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from manent.core.errors import RequestError, StoreError
 from manent.core.events import BotUttered, Event, Restarted, SessionStarted, UserUttered, event_from_wire

@@ -13,9 +13,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
+
+from msgspec.structs import replace
 
 from manent.core.errors import InternalError, ManentError, StoreError
 from manent.core.log import Accepted, Append, Head

@@ -1,11 +1,12 @@
 """One conversation at a time: order, duplicates, conflicts between servers, crashes."""
 
 import asyncio
+import dataclasses
 import secrets
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import ActionExecuted, BotUttered, Json, SlotSet, UserUttered
@@ -159,7 +160,7 @@ async def test_too_many_waiting_messages_are_refused() -> None:
     """Beyond the bound a message is told to come back later; those that wait are answered."""
     actions = Actions(hold=asyncio.Event())
     async with opened(MemoryStore(), actions) as conversations:
-        conversations.limits = replace(conversations.limits, waiting_per_conversation=2)
+        conversations.limits = dataclasses.replace(conversations.limits, waiting_per_conversation=2)
         conversation = conversations.get("ada")
         tickets = [conversation.submit(message("work"))]
         await until(lambda: bool(actions.calls))

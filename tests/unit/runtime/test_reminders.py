@@ -5,10 +5,10 @@ import contextlib
 import datetime as dt
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from manent.core.events import Json, ReminderScheduled, Restarted, SessionStarted, UserUttered
 from manent.core.log import LogEntry, Reminder

@@ -3,8 +3,9 @@
 import asyncio
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from logs import empty, talk, turn
 from manent.runtime.retention import DAY_S, Retention
