@@ -26,6 +26,9 @@ def test_duckling_is_asked_wherever_a_message_is_understood(tmp_path: Path, serv
         assert manent("test", "nlu", "--no-plot", cwd=tmp_path).returncode == 0
         assert sorted({form["text"] for form in asked.forms}) == ["bye", "good evening", "goodbye", "hello"]
         assert json.loads((tmp_path / "results/intent_report.json").read_text())["accuracy"] == 1.0
+        asked.forms.clear()
+        crossed = manent("test", "nlu", "--cross-validation", "-f", "2", "--no-plot", cwd=tmp_path)
+        assert (crossed.returncode, len(asked.forms)) == (0, 4), crossed.stderr
 
 
 def _write(folder: Path, url: str) -> None:

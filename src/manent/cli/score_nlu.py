@@ -1,6 +1,7 @@
 """`manent test nlu`: score a model's understanding on annotated examples, with Rasa's reports."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,7 +97,7 @@ def score_nlu(
             from manent.server.loading import load_assistant
 
             assistant = load_assistant(model)
-            subject = assistant.file
+            subject = assistant.file.removesuffix(".tar.gz")
             parts = [evaluation.judge(project.nlu.examples, assistant.parse)]
         judged = [item for part in parts for item in part]
         folder = out / path.stem if path is not None and len(configs) > 1 else out
@@ -119,9 +120,11 @@ def _cross_validate(project: "Project", folds: int) -> Iterator[list[Judged]]:
 def _train_and_judge(project: "Project", config: AssistantConfig, known: NluData, unknown: NluData) -> list[Judged]:
     from manent.nlu.pipeline import load_pipeline
     from manent.nlu.training import train_pipeline
+    from manent.runtime.assistant import parse_asking
+    from manent.server.duckling import open_services
 
     pipeline = load_pipeline(train_pipeline(config, known, project.domain), project.domain)
-    return evaluation.judge(unknown.examples, pipeline.parse)
+    return evaluation.judge(unknown.examples, partial(parse_asking, pipeline, open_services(pipeline)))
 
 
 def _compare(

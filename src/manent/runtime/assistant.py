@@ -31,12 +31,17 @@ class Assistant:
 
     def parse(self, text: str) -> Json:
         """Understand a text, for those who may wait for a server meanwhile; see `Pipeline.parse`."""
-        if self.services is None or not self.pipeline.needs_services(text):
-            return self.pipeline.parse(text)
-        return self.pipeline.parse(text, found=self.services.ask(text.strip()))
+        return parse_asking(self.pipeline, self.services, text)
 
     async def understand(self, text: str) -> Json:
         """Understand a text without holding up other conversations."""
         if self.services is None or not self.pipeline.needs_services(text):
             return self.pipeline.parse(text)
         return self.pipeline.parse(text, found=await self.services.ask_aside(text.strip()))
+
+
+def parse_asking(pipeline: Pipeline, services: Services | None, text: str) -> Json:
+    """Understand a text with what the pipeline's services find in it; waits for them."""
+    if services is None or not pipeline.needs_services(text):
+        return pipeline.parse(text)
+    return pipeline.parse(text, found=services.ask(text.strip()))

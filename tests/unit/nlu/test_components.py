@@ -1,6 +1,8 @@
+import re
 import sys
 import types
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -460,6 +462,20 @@ def test_a_component_of_the_projects_own(shouting: str) -> None:
 
     assert pipeline.parse("HELLO")["entities"] == [{"entity": "angry", "value": 3, "start": 0, "end": 1}]
     assert pipeline.parse("hello")["entities"] == []
+
+
+def test_the_documented_component_does_what_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The class in docs/nlu.md, saved in a project's folder and named by its path, runs."""
+    page = (Path(__file__).parents[3] / "docs/nlu.md").read_text(encoding="utf-8")
+    found = re.search(r"```python\n(class Shouting.*?)```", page, re.DOTALL)
+    assert found is not None
+    (tmp_path / "shouts").mkdir()
+    (tmp_path / "shouts/shouting.py").write_text(found[1], encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    pipeline = trained(data(), TOKENIZER, {"name": "shouts.shouting.Shouting", "mark": "angry"})
+
+    assert pipeline.parse("HELLO THERE")["entities"] == [{"entity": "angry", "value": True, "start": 0, "end": 11}]
+    assert pipeline.parse("hello there")["entities"] == []
 
 
 @pytest.mark.parametrize(
