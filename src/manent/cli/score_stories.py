@@ -177,7 +177,7 @@ def score_stories(
         played = _play(assistant, stories, known, end_to_end=end_to_end, limit=limit)
         folder = out / assistant.file.removesuffix(".tar.gz") if len(models) > 1 else out
         _write(played, folder, successes=successes, errors=errors, warnings=warnings, plots=plots)
-        rows.append(_row(assistant.file, played))
+        rows.append(_row(assistant.file.removesuffix(".tar.gz"), played))
         is_kept = is_kept and all(each.is_right for each in played)
         if len(models) == 1:
             _print_failures(played)

@@ -234,5 +234,7 @@ def action_pairs(played: Iterable[Played]) -> list[tuple[str, str]]:
 
 def remembered(played: Iterable[Played]) -> float:
     """Return the share of actions, in [0, 1], that a story or rule of the training data foretold."""
-    policies = [move.policy or "" for each in played for move in each.actions]
-    return sum(policy.endswith(_REMEMBERING) for policy in policies) / len(policies) if policies else 0.0
+    actions = [move for each in played for move in each.actions]
+    # A fallback is RulePolicy's, too, but it is never sure of it.
+    known = [move for move in actions if (move.policy or "").endswith(_REMEMBERING) and move.confidence == 1.0]
+    return len(known) / len(actions) if actions else 0.0
