@@ -208,7 +208,7 @@ def judge_ledger(verdict: Verdict, ledger: list[Run], kills: list[tuple[float, i
         runs[run.key].append(run)
     killed = {pid: at for at, pid in kills}
     verdict.seen["actions"] += len(runs)
-    for key, times in runs.items():
+    for times in runs.values():
         verdict.seen["actions run again, under the same key"] += len(times) - 1
         for before, again in pairwise(sorted(times, key=lambda run: run.at)):
             if killed.get(before.pid, float("inf")) > again.at:
