@@ -44,7 +44,7 @@ class Record:
         plain_seq: bot events up to here are known to have reached a plain client; written with the next append.
     """
 
-    __slots__ = ("_deep", "_snapshot_version", "head", "home", "owner", "plain_seq", "sender_id", "tracker")
+    __slots__ = ("_deep", "_snapshot_version", "_trim_at", "head", "home", "owner", "plain_seq", "sender_id", "tracker")
 
     def __init__(self, sender_id: str, home: "Conversations") -> None:
         self.sender_id = sender_id
@@ -55,6 +55,7 @@ class Record:
         self.plain_seq = 0
         self._snapshot_version = 0
         self._deep = 0
+        self._trim_at = 0
 
     # reading --------------------------------------------------------------------------------------------------------
 
@@ -79,6 +80,7 @@ class Record:
             deeper -= 1
             before = loaded.snapshot.version
         self.head, self.tracker = head, tracker
+        self._trim_at = 0
         self._snapshot_version = loaded.snapshot.version if loaded is not None and loaded.snapshot is not None else 0
         return head, tracker
 
@@ -94,11 +96,12 @@ class Record:
             self._deep = _TO_THE_BEGINNING if self._deep else 1
 
     def trim(self) -> None:
-        """A turn is over: keep no more of the past than the next one needs."""
+        """A turn is over: keep not much more of the past than the next one needs."""
         self._deep = 0
-        window = self.home.assistant.dialogue.window
-        if self.tracker is not None and len(self.tracker.applied) > 2 * window:
+        if self.tracker is not None and self.tracker.version >= self._trim_at:
+            window = self.home.assistant.dialogue.window
             self.tracker.trim(window)
+            self._trim_at = self.tracker.version + window  # looking for what to let go of costs a pass over all of it
 
     def output_channel(self) -> str:
         """Name of the output channel of the channel that the visitor last spoke through."""

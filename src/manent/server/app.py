@@ -6,6 +6,7 @@ This is the only place that knows of all parts. `build` makes the application wi
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import resource
@@ -211,6 +212,7 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
         timeout_graceful_shutdown=int(DRAIN_S),
         forwarded_allow_ips=options.forwarded_allow_ips,
         server_header=False,
+        ws_per_message_deflate=False,  # messages are short: it costs more CPU and memory than it saves bytes
         ssl_certfile=options.ssl_certfile,
         ssl_keyfile=options.ssl_keyfile,
         ssl_keyfile_password=options.ssl_password,
@@ -236,6 +238,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Start, then say so."""
         await super().startup(sockets)
+        _spare_the_collector()
         if self.started:
             self.ready()
 
@@ -300,6 +303,16 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
             " conversation"
         )
     return tuple(notes)
+
+
+def _spare_the_collector() -> None:
+    """Take what is loaded out of the garbage collector's sight, and have it look for cycles less often.
+
+    It never finds anything among code and model, and turns leave next to no cycles; yet its passes took 4 % of a turn's
+    CPU, and more the more sockets there are.
+    """
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def _raise_file_limit() -> None:
