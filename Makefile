@@ -75,9 +75,7 @@ lock: .venv/develops ## write what is installed, with hashes, anew from pyprojec
 
 .PHONY: audit
 audit: install ## ask PyPI and npm about known weaknesses of what is locked
-	$(BIN)/pip-audit --requirement requirements/dev.txt --disable-pip --require-hashes --progress-spinner off
-	npm --prefix web audit
-	npm --prefix tests/pages audit
+	@.ci/audit
 
 .PHONY: bench
 bench: .venv/measures $(BUNDLE) ## measure speed and memory beside the bare transport, and Rasa after `make bench-peer`
