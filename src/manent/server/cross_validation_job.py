@@ -1,5 +1,6 @@
 """Cross-validation on request, in a process of its own (see `job`): trains on parts of the data, judges the others."""
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -59,6 +60,8 @@ def _run() -> None:
     from manent.nlu.pipeline import load_pipeline
     from manent.nlu.training import train_pipeline
     from manent.project.reading import read_project
+    from manent.runtime.assistant import parse_asking
+    from manent.server.duckling import open_services
 
     options = read_options(_Options)
     try:
@@ -68,7 +71,8 @@ def _run() -> None:
         judged = []
         for known, unknown in make_folds(project.nlu, options.folds, seed=0):
             pipeline = load_pipeline(train_pipeline(project.config, known, project.domain), project.domain)
-            judged += judge(unknown.examples, pipeline.parse)
+            services = open_services(pipeline)
+            judged += judge(unknown.examples, partial(parse_asking, pipeline, services))
         result = _Result(report=report_all(judged))
     except ManentError as error:
         reason = error.message or "the document needs annotated examples under `nlu:`"

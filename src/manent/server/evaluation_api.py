@@ -76,14 +76,14 @@ async def _cross_validate(text: str, folds: int, domain: str) -> Response:
 
 async def _test_intents(text: str, assistant: Assistant) -> Response:
     def work() -> Json:
-        judged = evaluation.judge(read_examples(text, assistant), assistant.pipeline.parse)
+        judged = evaluation.judge(read_examples(text, assistant), assistant.parse)
         return evaluation.report_all(judged)
 
     return _json(await asyncio.to_thread(work))
 
 
 def _test_stories(text: str, assistant: Assistant, *, end_to_end: bool) -> Json:
-    parse = assistant.pipeline.parse if end_to_end else None
+    parse = assistant.parse if end_to_end else None
     played = play_stories(assistant.dialogue, read_stories(text), parse=parse)
     report = report_stories(played)
     weighted = report["weighted avg"]
