@@ -10,6 +10,11 @@ from manent.nlu.files import Files, dump_json, load_json
 from manent.nlu.message import MAX_WORDS, Message
 
 EXTRACTOR = "RegexEntityExtractor"
+
+MOST_READ = 4_000
+"""Characters of a message that patterns look at: many need time that grows with the square of a text without a match
+(a word, then an `@`, in 64,000 letters: most of a minute), and whoever writes the text is a stranger."""
+
 _OPTIONS = {"case_sensitive": False, "use_lookup_tables": True, "use_regexes": True, "use_word_boundaries": True}
 
 Named = list[tuple[str, str]]
@@ -24,7 +29,7 @@ class PatternExtractor:
     def process(self, message: Message) -> None:
         """Add an entity for each match, pattern by pattern."""
         for name, pattern in self._patterns:
-            for match in pattern.finditer(message.text):
+            for match in pattern.finditer(message.text, 0, MOST_READ):
                 start, end = match.span()
                 if start < end:
                     message.entities.append(
@@ -45,7 +50,7 @@ class PatternFeatures:
         """Name the patterns that each token is part of."""
         tokens = (message.tokens or [])[:MAX_WORDS]
         features: list[list[str]] = [[] for _ in message.tokens or ()]
-        limit = tokens[-1][1] if tokens else 0
+        limit = min(tokens[-1][1], MOST_READ) if tokens else 0
         for name, pattern in self._patterns:
             for match in pattern.finditer(message.text, 0, limit):
                 first, last = match.span()
