@@ -8,7 +8,7 @@ import typer
 
 from manent.cli.options import MODELS, Config, Data, Domain, Out
 from manent.cli.steps import Steps
-from manent.core.errors import Problem
+from manent.core.errors import ManentError, Problem
 from manent.training import Trained, TrainingOptions
 from manent.training import train as train_model
 
@@ -83,17 +83,28 @@ def train_core(
         list[Path] | None, typer.Option("-s", "--stories", metavar="PATH...", help="Stories and rules.")
     ] = None,
     domain: Domain = None,
-    config: Config = None,
+    config: Annotated[
+        list[Path] | None, typer.Option("-c", "--config", metavar="FILE", help="Policies; default: config.yml.")
+    ] = None,
     out: Out = MODELS,
     fixed_model_name: FixedName = None,
     force: Force = False,
 ) -> None:
-    """Train only the dialogue; messages must then name their intent (`/greet`)."""
+    """Train only the dialogue; messages must then name their intent (`/greet`).
+
+    To compare policies, train with each --config under its own --fixed-model-name, and call `manent test core -m`.
+    """
+    if config and len(config) > 1:
+        raise ManentError(
+            "train.several_configs",
+            "one configuration at a time: train each with a --fixed-model-name of its own, then compare the models with "
+            "`manent test core -m models/one.tar.gz models/two.tar.gz`",
+        )
     run_training(
         TrainingOptions(
             domain=domain,
             data=tuple(stories) if stories else None,
-            config=config,
+            config=config[0] if config else None,
             out=out,
             fixed_name=fixed_model_name,
             force=force,

@@ -35,6 +35,14 @@ def test_train_says_what_finetuning_is_here(manent: Manent) -> None:
     assert "Note: --finetune has no effect: every training takes over what has not changed" in shown
 
 
+def test_several_policies_are_trained_one_by_one(manent: Manent) -> None:
+    """`rasa train core -c one two` trains many models; here the command says how to compare two."""
+    status, shown = manent("train core -c config.yml other.yml --percentages 0 50 --runs 1")
+
+    assert status == 1
+    assert "one configuration at a time" in shown
+
+
 def test_what_would_not_be_done_is_refused(manent: Manent) -> None:
     """A model in a cloud is not quietly looked for in a folder."""
     status, shown = manent("run --remote-storage aws")
