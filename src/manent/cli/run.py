@@ -1,6 +1,8 @@
 """`manent run`: serve the assistant, until told to stop."""
 
 import contextlib
+import gc
+import importlib
 import logging
 import signal
 import sys
@@ -70,6 +72,8 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Serve the assistant: its web chat, its channels and, with --enable-api, its management API."""
+    gc.disable()  # until the server is up: there is nothing to collect among what is loaded
+    _leave_clients_out()
     from manent.server.app import serve
     from manent.server.options import ServeOptions
 
@@ -97,6 +101,15 @@ def run(
         signal.signal(stopping, _end)
     with action_server(endpoints) if with_actions else contextlib.nullcontext():
         serve(options, ready=_announce)
+
+
+def _leave_clients_out() -> None:
+    """Import python-socketio without the libraries of its client: 0.15 s that the first answer need not wait for."""
+    clients = [name for name in ("aiohttp", "requests", "websocket") if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(clients))  # type: ignore[arg-type]  # None: not to be imported
+    importlib.import_module("socketio")
+    for name in clients:
+        del sys.modules[name]
 
 
 def _end(*_: object) -> None:

@@ -311,6 +311,7 @@ def _spare_the_collector() -> None:
     It never finds anything among code and model, and turns leave next to no cycles; yet its passes took 4 % of a turn's
     CPU, and more the more sockets there are.
     """
+    gc.enable()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
 
