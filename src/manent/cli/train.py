@@ -97,7 +97,7 @@ def train_core(
     if config and len(config) > 1:
         raise ManentError(
             "train.several_configs",
-            "one configuration at a time: train each with a --fixed-model-name of its own, then compare the models with "
+            "one configuration at a time: train each with a --fixed-model-name of its own, then compare the models: "
             "`manent test core -m models/one.tar.gz models/two.tar.gz`",
         )
     run_training(
