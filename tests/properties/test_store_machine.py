@@ -18,6 +18,7 @@ from logs import empty, turn
 from manent.core.log import Accepted, Append, Head, LogEntry, Snapshot
 from manent.runtime.ports import DuplicateMessage, VersionConflict
 from manent.stores.sqlite import SqliteStore
+from manent.stores.thinning import superfluous
 
 NAMES = st.sampled_from(["ada", "bob", "cyd"])
 IDS = st.sampled_from(["m1", "m2", "m3", "m4", "m5", None])
@@ -102,6 +103,8 @@ class StoreMachine(RuleBasedStateMachine):
         log.accepted |= {one.message_id: one for one in append.accepted}
         if append.snapshot is not None:
             log.snapshots.append(append.snapshot)
+            gone = set(superfluous(snapshot.version for snapshot in log.snapshots))
+            log.snapshots = [snapshot for snapshot in log.snapshots if snapshot.version not in gone]
 
     @rule(which=st.integers(0, 1), stale=st.sets(NAMES, max_size=2))
     def append_to_all_at_once(self, which: int, stale: set[str]) -> None:
