@@ -74,8 +74,9 @@ def firefox(program: Path, profile: Path) -> Iterator[Tab]:
     command = [str(program), "--headless", "--no-remote", "--profile", str(profile), f"--remote-debugging-port={port}"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            with _connected(port) as wire:
-                yield Tab(wire)
+            wire = _connected(port)
+            yield Tab(wire)
+            wire.close()
         finally:
             process.kill()
 

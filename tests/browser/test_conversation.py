@@ -95,6 +95,49 @@ def test_offline_typed_online(chat: Chat, context: BrowserContext) -> None:
     expect(chat.log.get_by_role("img", name="Sent")).to_be_visible()
 
 
+def test_a_message_in_flight_survives_the_crash_of_the_server(chat: Chat, server: ChatServer) -> None:
+    """The server is killed while it works on messages that were just sent; each is answered once when it is back."""
+    for _ in range(10):
+        chat.page.evaluate("document.querySelector('manent-chat').send('count to three')")
+    server.kill()
+    chat.disconnected()
+    server.start()
+
+    chat.connected().said("count to three", times=10).heard("Three.", times=10)
+    chat.reload().said("count to three", times=10).heard("Three.", times=10)
+
+
+def test_without_websockets_it_polls(page: Page, server: ChatServer) -> None:
+    """Where a proxy blocks WebSocket the chat goes by HTTP, and nothing else is different."""
+    page.add_init_script(
+        "window.WebSocket = class { constructor() { setTimeout(() => this.onerror?.({})) } close() {} }"
+    )
+    polled: list[str] = []
+    page.on("request", lambda request: polled.append(request.method) if "transport=polling" in request.url else None)
+    chat = Chat(page).open(server.url).say("hello").heard("What can I do for you?")
+    chat.click("Book a table").heard("For how many people?")
+
+    assert {"GET", "POST"} <= set(polled)
+    assert chat.errors == []
+
+
+def test_paper_shows_everything(chat: Chat) -> None:
+    """Printing shows all that is loaded, without what one can only click, and goes back afterwards."""
+    for _ in range(25):
+        chat.page.evaluate("document.querySelector('manent-chat').send('count to three')")
+    drawn = "() => document.querySelector('manent-chat').shadowRoot.querySelectorAll('[part~=message]').length"
+    chat.page.wait_for_function("() => document.querySelector('manent-chat').messages.length === 100")
+    before = chat.page.evaluate(drawn)
+    chat.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    chat.page.emulate_media(media="print")
+    assert chat.page.evaluate(drawn) == 100
+    expect(chat.page.get_by_role("textbox")).to_be_hidden()
+
+    chat.page.emulate_media(media="screen")
+    chat.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert chat.page.evaluate(drawn) == before < 100
+
+
 def test_the_parts_of_an_answer_stand_in_order(chat: Chat) -> None:
     """A text with blank lines is several messages, in order."""
     chat.say("count to three").heard("Three.")

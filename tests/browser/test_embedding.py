@@ -1,7 +1,9 @@
 """The chat on other people's pages: the element, its methods and events, and the script that stands in for others."""
 
+import gzip
 import json
-import os
+import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from browser.axe import violations
 from browser.chat import Chat
 from browser.servers import ChatServer
 from browser.sites import Site
+from manent.web import STATIC
 
 SOCKET_IO = Path(__file__).parents[2] / "web/node_modules/socket.io-client/dist/socket.io.min.js"
 
@@ -43,6 +46,19 @@ def test_the_launcher_loads_little_and_opens_the_chat(page: Page, server: ChatSe
 
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(launcher).to_be_focused()
+
+
+def test_it_is_small() -> None:
+    """Ten kilobytes at most until somebody chats, sixty with everything (gzip)."""
+    first = _gzipped(STATIC / "webchat/manent-chat.js")
+    everything = first + sum(_gzipped(path) for path in (STATIC / "webchat/assets").glob("*.js"))
+
+    assert first <= 10_000
+    assert everything <= 60_000
+
+
+def _gzipped(path: Path) -> int:
+    return len(gzip.compress(path.read_bytes(), 9))
 
 
 def test_a_reply_to_a_closed_chat_is_counted(page: Page, server: ChatServer, site: Site) -> None:
@@ -197,10 +213,22 @@ def test_a_plain_page_talks_and_then_switches(page: Page, server: ChatServer, si
     Chat(page).connected().said("hello").heard("What can I do for you?")
 
 
-@pytest.mark.skipif("RASA_WEBCHAT" not in os.environ, reason="RASA_WEBCHAT names lib/index.js of the npm package")
-def test_rasa_webchat_itself_holds_a_conversation(page: Page, server: ChatServer, site: Site) -> None:
+@pytest.fixture(scope="module")
+def rasa_webchat(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The newest release of rasa-webchat on npm, as it is."""
+    folder = tmp_path_factory.mktemp("rasa-webchat")
+    subprocess.run(["npm", "pack", "--silent", "rasa-webchat@1.0.1"], cwd=folder, check=True, timeout=120)  # noqa: S607
+    with tarfile.open(next(folder.glob("*.tgz"))) as package:
+        bundle = package.extractfile("package/lib/index.js")
+        assert bundle is not None
+        return bundle.read()
+
+
+def test_rasa_webchat_itself_holds_a_conversation(
+    page: Page, server: ChatServer, site: Site, rasa_webchat: bytes
+) -> None:
     """The unmodified widget talks, and resumes after a reload."""
-    site.pages["/widget.js"] = Path(os.environ["RASA_WEBCHAT"]).read_bytes()
+    site.pages["/widget.js"] = rasa_webchat
     start = (
         f"WebChat.default({{ socketUrl: '{server.url}', initPayload: '/greet', params: {{ storage: 'local' }} }}, null)"
     )

@@ -1,12 +1,14 @@
 """A session that has expired: the past stays on the page."""
 
+import os
 import re
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from browser.chat import Chat
 from browser.servers import ChatServer
@@ -50,3 +52,49 @@ def test_after_expiry_the_past_stands_above_a_divider(page: Page, hasty_server: 
 
 def _now(page: Page) -> float:
     return float(page.evaluate("performance.now()"))
+
+
+WEEK_S = 7 * 24 * 3600.0
+
+
+def test_a_week_later(
+    page: Page, trained_project: Path, tmp_path: Path, open_context: Callable[..., BrowserContext]
+) -> None:
+    """The clock is moved a week: the past is there under its day, a divider, slots carried over, the form gone."""
+    project = tmp_path / "project"
+    shutil.copytree(trained_project, project)
+    running = ChatServer(project=project)
+    running.start()
+    try:
+        chat = Chat(page).open(running.url)
+        chat.say("book a table").heard("For how many people?").click("Four").heard("And your name, please?")
+        stored = page.context.storage_state()
+        page.close()
+        running.kill()
+        _move_clock(running, tmp_path / "clock")
+        running.start()
+
+        later = open_context(storage_state=stored).new_page()
+        later.clock.set_system_time(time.time() + WEEK_S)
+        again = Chat(later).open(running.url).heard("And your name, please?")
+        again.say("many thanks").heard("With pleasure.")
+        expect(again.log.get_by_text("Picked up again")).to_be_visible()
+        expect(again.log.get_by_text("Today")).to_be_visible()
+        again.say("book a table").heard("And your name, please?", times=2)
+        again.say("Ada").heard("A table for 4, Ada. See you soon!")
+        assert [line for line in again.lines() if line.startswith(">")] == [
+            "> book a table",
+            "> Four",
+            "> many thanks",
+            "> book a table",
+            "> Ada",
+        ]
+    finally:
+        running.kill()
+
+
+def _move_clock(server: ChatServer, folder: Path) -> None:
+    """Let the server's next process live a week later."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(f"import time\nreal = time.time\ntime.time = lambda: real() + {WEEK_S}\n")
+    server.environment["PYTHONPATH"] = f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"

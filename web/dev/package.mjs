@@ -1,11 +1,36 @@
-/** Gathers what is published to npm: the built element, its chunks and the compatibility script. */
+/**
+ * Finishes what is published to npm: `node dev/package.mjs chat` gathers the built element, its chunks and the
+ * compatibility script in `dist/`; `client` adds the schema. Both give the imports inside type declarations the file names
+ * that Node's resolution asks for.
+ */
 
-import { cpSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const dist = join(import.meta.dirname, "../dist");
-rmSync(dist, { recursive: true, force: true });
-cpSync(join(import.meta.dirname, "../../src/manent/web/static/webchat"), dist, {
-  recursive: true,
-  filter: (path) => !/((page|studio)\.(js|css|html)|icon\.svg)$/.test(path),
-});
+const web = join(import.meta.dirname, "..");
+
+function nameFiles(folder) {
+  for (const name of readdirSync(folder, { recursive: true })) {
+    if (!name.endsWith(".d.ts")) continue;
+    const text = readFileSync(join(folder, name), "utf8");
+    const isFolder = (path) => path.endsWith("/i18n");
+    writeFileSync(
+      join(folder, name),
+      text.replace(
+        /(from |import\()"(\.{1,2}\/[^"]+)"/g,
+        (_, before, path) => `${before}"${path}${isFolder(path) ? "/index" : ""}.js"`,
+      ),
+    );
+  }
+}
+
+if (process.argv[2] === "client") {
+  copyFileSync(join(web, "../docs/protocol.schema.json"), join(web, "client/dist/protocol.schema.json"));
+  nameFiles(join(web, "client/dist/types"));
+} else {
+  cpSync(join(web, "../src/manent/web/static/webchat"), join(web, "dist"), {
+    recursive: true,
+    filter: (path) => !/((page|studio)\.(js|css|html)|icon\.svg)$/.test(path),
+  });
+  nameFiles(join(web, "dist/types"));
+}

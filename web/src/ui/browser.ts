@@ -1,23 +1,7 @@
-/** The browser's side of the client's ports: storage, network, clock, chance. */
+/** The browser's side of the client's ports: storage and network. */
 
-import type { Chance, Clock, KeyValueStore, Network, Timer } from "../client/ports";
-
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  start: (ms, callback) => ({ timer: setTimeout(callback, ms) }),
-  stop: (timer: Timer | null) => {
-    if (timer !== null) clearTimeout(timer.timer as ReturnType<typeof setTimeout>);
-  },
-};
-
-export const browserChance: Chance = {
-  id(): string {
-    // randomUUID exists in secure contexts only; a chat on http://intranet needs ids as well.
-    const bytes = crypto.getRandomValues(new Uint8Array(16));
-    return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  },
-  random: () => Math.random(),
-};
+import { memoryStore } from "../client/connect";
+import type { KeyValueStore, Network } from "../client/ports";
 
 export const browserNetwork: Network = {
   online: () => navigator.onLine,
@@ -35,18 +19,6 @@ export const browserNetwork: Network = {
     return () => end.abort();
   },
 };
-
-export function memoryStore(): KeyValueStore {
-  const values = new Map<string, string>();
-  return {
-    persistent: false,
-    get: (key) => values.get(key) ?? null,
-    set: (key, value) => void values.set(key, value),
-    remove: (key) => void values.delete(key),
-    keys: (prefix) => [...values.keys()].filter((key) => key.startsWith(prefix)),
-    watch: () => () => undefined,
-  };
-}
 
 /** Where a chat remembers: `local` across visits and tabs, `session` for one tab, `none` for the page's life. */
 export type StorageKind = "local" | "session" | "none";

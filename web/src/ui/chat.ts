@@ -8,6 +8,7 @@
 import { html, nothing, render } from "lit-html";
 
 import { ConversationClient } from "../client/client";
+import { systemChance, systemClock } from "../client/connect";
 import type { ClientEvent } from "../client/events";
 import { socketIoTransport } from "../client/socketio";
 import type { KeyValueStore } from "../client/ports";
@@ -17,10 +18,10 @@ import { safeSource } from "../state/links";
 import { EMPTY, reduce, unread, type ChatEvent, type ChatState } from "../state/state";
 import { pendingEntries, transcript, type Item } from "../state/transcript";
 import { adoptSession } from "./adopt";
-import { browserChance, browserNetwork, browserStore, systemClock } from "./browser";
+import { browserNetwork, browserStore } from "./browser";
 import { storageScope, type ChatConfig } from "./config";
 import { downloadTranscript } from "./download";
-import { chooseLanguage, direction, en, fill, loadWords, type Words } from "./i18n";
+import { chooseLanguage, chooseLocale, direction, en, fill, loadWords, type Words } from "./i18n";
 import { downIcon } from "./icons";
 import {
   canListen,
@@ -83,6 +84,8 @@ export class Chat {
   private readonly viewport = new Viewport(() => this.scheduleFrame());
   private words: Words = en;
   language = "en";
+  /** The language with the visitor's manner of writing dates. */
+  private locale = "en";
   private draft = "";
   private announced = "";
   private announcement: ReturnType<typeof setTimeout> | undefined;
@@ -124,7 +127,7 @@ export class Chat {
         clock: systemClock,
         store: this.store,
         network: browserNetwork,
-        chance: browserChance,
+        chance: systemChance,
       },
       {
         scope: storageScope(config),
@@ -168,9 +171,11 @@ export class Chat {
   async configure(config: ChatConfig): Promise<void> {
     this.config = config;
     const page = document.documentElement.lang;
-    this.language = chooseLanguage(
-      [config.language, page, ...navigator.languages].filter((tag) => tag !== ""),
+    const wanted = [...config.language.split(/[\s,]+/), page, ...navigator.languages].filter(
+      (tag) => tag !== "",
     );
+    this.language = chooseLanguage(wanted);
+    this.locale = chooseLocale(this.language, [...wanted, ...navigator.languages]);
     this.words = await loadWords(this.language);
     this.look = this.lookOf(config);
     this.host.panel.lang = this.language;
@@ -384,7 +389,7 @@ export class Chat {
       })}
       <div class="sr" aria-live="polite">${this.announced}</div>
       ${this.question === null ? nothing : questionView(this.question, words, (yes) => this.answer(yes))}
-      ${this.sessions === null ? nothing : sessionsView(this.sessions, words, this.language, (id) => this.openSession(id))}
+      ${this.sessions === null ? nothing : sessionsView(this.sessions, words, this.locale, (id) => this.openSession(id))}
     `;
   }
 
@@ -420,7 +425,7 @@ export class Chat {
   private lookOf(config: ChatConfig): Look {
     return {
       words: this.words,
-      language: this.language,
+      locale: this.locale,
       base: `${config.server_url}/`,
       name: config.heading,
       avatar: config.avatar === "" ? null : safeSource(config.avatar, document.baseURI),
@@ -566,7 +571,7 @@ export class Chat {
   /** Everything that was said, not only what is loaded. */
   private async download(): Promise<void> {
     while (this.state.has_more && this.state.older !== "failed") await this.loadOlder();
-    downloadTranscript(this.state.messages, this.config.heading, this.words.you, this.language);
+    downloadTranscript(this.state.messages, this.config.heading, this.words.you, this.locale);
   }
 
   private toggleMenu(open: boolean): void {

@@ -79,11 +79,12 @@ time { font-variant-numeric: tabular-nums; }
 .user.failed .bubble { background: none; color: var(--ink); box-shadow: inset 0 0 0 1.5px var(--rubric); }
 .state { display: flex; flex-wrap: wrap; justify-content: flex-end; align-items: center; gap: 0.25rem 0.625rem; min-height: 1.375rem; padding-inline: 0.25rem; font-size: 0.8125rem; color: var(--soft); }
 .state.failed { color: var(--rubric); }
-.stet { display: inline-flex; gap: 4px; }
-.stet i, .typing i { width: 5px; height: 5px; border-radius: 50%; background: var(--rubric); }
-.state.sending .stet i { background: var(--edge); animation: beat 1.2s infinite ease-in-out; }
-.state .stet i:nth-child(2), .typing i:nth-of-type(2) { animation-delay: 0.16s; }
-.state .stet i:nth-child(3), .typing i:nth-of-type(3) { animation-delay: 0.32s; }
+.waiting { display: inline-flex; gap: 4px; }
+.waiting i, .typing i { width: 5px; height: 5px; border-radius: 50%; background: var(--rubric); }
+.waiting i { background: var(--edge); animation: beat 1.2s infinite ease-in-out; }
+.tick svg { display: block; width: 1rem; height: 1rem; color: var(--accent); }
+.waiting i:nth-child(2), .typing i:nth-of-type(2) { animation-delay: 0.16s; }
+.waiting i:nth-child(3), .typing i:nth-of-type(3) { animation-delay: 0.32s; }
 .trouble { margin-block-start: 0.25rem; font-size: 0.875rem; color: var(--rubric); text-align: end; }
 
 .typing { display: flex; align-items: center; gap: 6px; height: 1.5rem; margin-block-start: 0.875rem; padding-inline-start: 2.5rem; }
@@ -110,7 +111,7 @@ img.broken { min-height: 0; padding: 0.5rem 0.875rem; font-size: 0.875rem; color
 audio { width: min(100%, 22rem); }
 .panel a.file { display: inline-flex; align-items: center; gap: 0.6rem; padding: 0.6rem 1rem; border: 1px solid var(--line); border-radius: 12px; background: var(--raised); text-decoration: none; font-weight: 500; }
 .file:hover { background: var(--tint); }
-.cards { display: flex; width: 100%; gap: 0.75rem; max-width: 100%; overflow-x: auto; scroll-snap-type: x proximity; padding: 2px 2px 0.5rem; scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
+.cards { display: flex; width: 100%; gap: 0.75rem; max-width: 100%; overflow-x: auto; scroll-snap-type: x proximity; padding: 2px 2px 0.5rem; margin-inline: -2px; scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
 .card { flex: none; width: min(15rem, 80%); display: flex; flex-direction: column; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); overflow: hidden; scroll-snap-align: start; }
 .card:only-child { width: min(20rem, 100%); }
 .card > img { display: block; width: 100%; aspect-ratio: 16 / 10; object-fit: cover; background: var(--wash); }
@@ -119,7 +120,11 @@ audio { width: min(100%, 22rem); }
 .card .buttons { padding: 0 0.875rem 0.875rem; }
 .accordion { width: 100%; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); overflow: hidden; }
 .accordion details + details { border-block-start: 1px solid var(--line); }
-.accordion summary, .custom summary { cursor: pointer; padding: 0.65rem 0.95rem; font-weight: 500; }
+.accordion summary, .custom summary { display: flex; align-items: center; justify-content: space-between; gap: 0.75rem; cursor: pointer; padding: 0.65rem 0.95rem; font-weight: 500; list-style: none; }
+.panel summary::-webkit-details-marker { display: none; }
+.panel summary::after { content: ""; flex: none; width: 0.5rem; height: 0.5rem; margin-block-start: -0.25rem; border: solid var(--edge); border-width: 0 2px 2px 0; transform: rotate(45deg); }
+.panel details[open] > summary::after { margin-block-start: 0.25rem; transform: rotate(-135deg); }
+.panel summary:hover { background: var(--wash); }
 .panel .accordion summary:focus-visible { outline-offset: -3px; border-radius: var(--radius); }
 .accordion .text { padding: 0 0.95rem 0.8rem; }
 .custom { max-width: 100%; }
@@ -167,7 +172,7 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
 }
 @media (forced-colors: active) {
   .bubble, .buttons > *, .field, .send { border: 1px solid; }
-  .stet i, .typing i { background: CanvasText; }
+  .waiting i, .typing i { background: CanvasText; }
 }
 @container chat (max-width: 26rem) {
   .column { padding-inline: 0.875rem; }

@@ -23,11 +23,25 @@ const RIGHT_TO_LEFT = new Set(["ar", "he", "fa", "ur"]);
 
 /** The first language of `wanted` that we have; `"pt-BR"` is met by `"pt"`. */
 export function chooseLanguage(wanted: readonly string[]): string {
-  for (const tag of wanted) {
-    const language = tag.toLowerCase().split(/[-_]/)[0]!;
-    if (LANGUAGES.includes(language)) return language;
+  return languageOf(wanted.find((tag) => LANGUAGES.includes(languageOf(tag))) ?? "en");
+}
+
+/** The tag whose manners of writing dates and times go with a language: `"en-GB"` for English, when it is wanted. */
+export function chooseLocale(language: string, wanted: readonly string[]): string {
+  const found = wanted.find((tag) => languageOf(tag) === language && tag.length > language.length);
+  return found !== undefined && isTag(found) ? found : language;
+}
+
+function languageOf(tag: string): string {
+  return tag.toLowerCase().split(/[-_]/)[0]!;
+}
+
+function isTag(tag: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(tag).length === 1;
+  } catch {
+    return false; // "pt_BR" and other inventions
   }
-  return "en";
 }
 
 export async function loadWords(language: string): Promise<Words> {

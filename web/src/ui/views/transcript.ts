@@ -7,7 +7,7 @@ import { repeat } from "lit-html/directives/repeat.js";
 import type { Notice } from "../../client/events";
 import type { Content } from "../../state/content";
 import type { Item } from "../../state/transcript";
-import { mark } from "../icons";
+import { checkIcon, mark } from "../icons";
 import { fill } from "../i18n";
 import { content, type ContentContext } from "./content";
 
@@ -17,7 +17,7 @@ export interface Look extends Omit<ContentContext, "choice"> {
   readonly name: string;
   /** Address of a picture; null for the mark. */
   readonly avatar: string | null;
-  readonly language: string;
+  readonly locale: string;
   retry(message_id: string): void;
   discard(message_id: string): void;
 }
@@ -94,11 +94,7 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
         <div class="bubble" part="bubble" dir="auto">${item.text}</div>
         ${
           item.key === context.newest
-            ? html`<footer class="state sent">
-                ${time(item.timestamp, look)}<span class="stet" role="img" aria-label=${look.words.sent}
-                  ><i></i><i></i><i></i
-                ></span>
-              </footer>`
+            ? html`<footer class="state sent">${time(item.timestamp, look)}${tick(look)}</footer>`
             : nothing
         }
         ${trouble(context.troubles[item.key], look)}
@@ -128,12 +124,21 @@ function pending(item: Extract<Item, { kind: "pending" }>, manner: string, look:
             </button>
           </footer>`
         : html`<footer class="state ${entry.state}">
-            <span class="stet" role="img" aria-label=${entry.state === "sent" ? words.sent : words.sending}
-              ><i></i><i></i><i></i
-            ></span>
+            ${
+              entry.state === "sent"
+                ? tick(look)
+                : html`<span class="waiting" role="img" aria-label=${words.sending}
+                    ><i></i><i></i><i></i
+                  ></span>`
+            }
           </footer>`
     }
   </article>`;
+}
+
+/** The server has it on disk. */
+function tick(look: Look): TemplateResult {
+  return html`<span class="tick" role="img" aria-label=${look.words.sent}>${checkIcon()}</span>`;
 }
 
 function trouble(notice: Notice | undefined, look: Look): TemplateResult | typeof nothing {
@@ -144,8 +149,8 @@ function trouble(notice: Notice | undefined, look: Look): TemplateResult | typeo
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** Making a format costs more than using it a hundred times. */
-function format(language: string, kind: "time" | "day" | "full"): Intl.DateTimeFormat {
-  const key = `${language} ${kind}`;
+function format(locale: string, kind: "time" | "day" | "full"): Intl.DateTimeFormat {
+  const key = `${locale} ${kind}`;
   let found = formats.get(key);
   if (found === undefined) {
     const options: Intl.DateTimeFormatOptions =
@@ -154,24 +159,24 @@ function format(language: string, kind: "time" | "day" | "full"): Intl.DateTimeF
         : kind === "day"
           ? { weekday: "long", day: "numeric", month: "long" }
           : { dateStyle: "full", timeStyle: "short" };
-    formats.set(key, (found = new Intl.DateTimeFormat(language, options)));
+    formats.set(key, (found = new Intl.DateTimeFormat(locale, options)));
   }
   return found;
 }
 
-function time(timestamp: number, { language }: Look): TemplateResult | typeof nothing {
+function time(timestamp: number, { locale }: Look): TemplateResult | typeof nothing {
   if (timestamp <= 0) return nothing;
   const at = new Date(timestamp * 1000);
-  return html`<time datetime=${at.toISOString()} title=${format(language, "full").format(at)}
-    >${format(language, "time").format(at)}</time
+  return html`<time datetime=${at.toISOString()} title=${format(locale, "full").format(at)}
+    >${format(locale, "time").format(at)}</time
   >`;
 }
 
-function dayName(timestamp: number, now: Date, { words, language }: Look): string {
+function dayName(timestamp: number, now: Date, { words, locale }: Look): string {
   const at = new Date(timestamp * 1000);
   const midnight = (date: Date): number => new Date(date).setHours(0, 0, 0, 0);
   const days = Math.round((midnight(now) - midnight(at)) / 86_400_000);
   if (days === 0) return words.today;
   if (days === 1) return words.yesterday;
-  return format(language, "day").format(at);
+  return format(locale, "day").format(at);
 }

@@ -2,12 +2,12 @@ import { resolve } from "node:path";
 
 import { defineConfig } from "vite";
 
-/** What `npm publish` sends beside the page's own files: the protocol client without any DOM. */
+/** `@manent/client`: the protocol client without any DOM, as `client/` publishes it. */
 export default defineConfig({
   publicDir: false,
   build: {
-    outDir: resolve(import.meta.dirname, "dist"),
-    emptyOutDir: false,
+    outDir: resolve(import.meta.dirname, "client/dist"),
+    emptyOutDir: true,
     minify: false,
     lib: {
       entry: resolve(import.meta.dirname, "src/client/index.ts"),
