@@ -19,6 +19,7 @@ from manent.core.tracker import Tracker
 from manent.runtime import turns
 from manent.runtime.conversation import Conversation
 from manent.runtime.conversations import Conversations
+from manent.runtime.leaving import where_to
 from manent.runtime.numbering import Copied
 from manent.runtime.ports import DuplicateMessage
 
@@ -96,6 +97,8 @@ def _session(tracker: Tracker, entries: Sequence[LogEntry], epoch: str) -> tuple
     events: list[Event] = []
     shown: list[View | None] = []
     for entry in entries:
+        if where_to(entry.event) is not None:
+            continue  # where its own tabs went, at a reset; the owner's stay
         events.append(entry.event)
         shown.append(entry.view)
         if isinstance(entry.event, SessionStarted) and kept:

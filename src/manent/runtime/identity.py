@@ -284,6 +284,8 @@ def checked_id(session_id: Any) -> str:
         raise RequestError(
             "bad_session_id", f"session_id may have {MAX_ID} characters; found {len(session_id)}", status=400
         )
+    if "\0" in session_id:
+        raise RequestError("bad_session_id", "session_id must not contain the character NUL", status=400)
     try:
         session_id.encode()
     except UnicodeEncodeError as error:

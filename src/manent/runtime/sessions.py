@@ -332,6 +332,8 @@ def checked_message_id(message_id: Any) -> str | None:
         return None
     if not isinstance(message_id, str) or not 1 <= len(message_id) <= MAX_MESSAGE_ID:
         raise RequestError("bad_request", f"message_id must be a string of 1 to {MAX_MESSAGE_ID} characters")
+    if "\0" in message_id:  # no database keeps it
+        raise RequestError("bad_request", "message_id must not contain the character NUL")
     return message_id
 
 

@@ -297,6 +297,8 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
         notes.append(
             "durability: process: a power cut may lose messages of the last moments; a crash of the server won't"
         )
+    if endpoints.event_broker is not None:
+        notes.append("event_broker is not supported yet: events are in the log, and nobody else is told of them")
     if options.enable_api and guard.is_open:
         notes.append(
             "--enable-api without --auth-token or --jwt-secret: whoever reaches this port reads and changes every"

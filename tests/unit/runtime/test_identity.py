@@ -17,7 +17,7 @@ async def test_open_admits_who_names_it() -> None:
     assert (admission.sender_id, admission.token) == ("ada", None)
 
 
-@pytest.mark.parametrize("session_id", [0, 7, True, "", [], {}, 1.5, "x" * 256, "\ud800"])
+@pytest.mark.parametrize("session_id", [0, 7, True, "", [], {}, 1.5, "x" * 256, "\ud800", "a\0b"])
 async def test_no_session_id_is_told_so(session_id: Any) -> None:
     """Whatever cannot be an id is refused with a sentence, in every mode."""
     for identity in (Identity(), MINTED):
