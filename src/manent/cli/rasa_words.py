@@ -78,7 +78,12 @@ OPTIONS: dict[str, dict[str, Word]] = {
     "shell": {**_SERVER, **_NO_SERVER, "--enable-api": Word(0), "--cors": Word(-1)},
     "test": _TEST,
     "data": {"-l": Word(), "--language": Word()},
-    "visualize": {"-d": Word(), "--domain": Word(), "-u": Word(), "--nlu": Word()},
+    "visualize": {
+        "-d": Word(),
+        "--domain": Word(),
+        "-u": Word(1, "the graph shows intents, not examples"),
+        "--nlu": Word(1, "the graph shows intents, not examples"),
+    },
 }
 """First word of a command → its options, besides those about logging."""
 
