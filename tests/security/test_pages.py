@@ -114,6 +114,13 @@ def test_page_of_ones_own_with_one_changed_line(browsers: Open, shop: str) -> No
 
     expect(page.locator("#log")).to_contain_text("You: countOne.Two.")
 
+    elsewhere = browsers().new_page()
+    elsewhere.goto(shop)
+    log_in(elsewhere, "bob", "builder")
+    expect(elsewhere.get_by_role("log")).to_contain_text("One.")
+    say(elsewhere, "hello")
+    expect(page.locator("#log")).to_contain_text("Hello.")  # the same conversation, live on both
+
 
 ATTACK = "<img src=x onerror=\"window.caught='text'\"><script>window.caught='script'</script>"
 EVENTS = [
