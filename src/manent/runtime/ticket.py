@@ -95,6 +95,13 @@ def conversation_changed() -> RequestError:
     )
 
 
+class AtWorkElsewhere(RequestError):
+    """Another living server is at work on the conversation's turn."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("busy", "another server is at work on this conversation", status=503, retry_after=retry_after)
+
+
 def server_closing() -> RequestError:
     """Return the error of a message that came too late: the server is ending, another or the next one takes it."""
     return RequestError("server_closing", "the server is shutting down", status=503, retry_after=1.0)

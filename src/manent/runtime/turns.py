@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from manent.core.errors import ActionError, InternalError, ManentError, RequestError
+from manent.core.errors import ActionError, InternalError, ManentError
 from manent.core.events import Event, UserUttered
 from manent.core.log import Accepted
 from manent.core.tracker import Tracker, WindowExceeded
@@ -22,7 +22,15 @@ from manent.runtime.measures import turn_id
 from manent.runtime.numbering import Copied
 from manent.runtime.ports import DuplicateMessage, VersionConflict
 from manent.runtime.record import LEASE_S
-from manent.runtime.ticket import Erased, Occasion, Receipt, Ticket, conversation_changed, message_id_conflict
+from manent.runtime.ticket import (
+    AtWorkElsewhere,
+    Erased,
+    Occasion,
+    Receipt,
+    Ticket,
+    conversation_changed,
+    message_id_conflict,
+)
 
 if TYPE_CHECKING:
     from manent.runtime.conversation import Conversation
@@ -50,6 +58,12 @@ async def take(conversation: "Conversation", ticket: Ticket) -> None:
     except Erased as error:
         conversation.record.forget()
         ticket.fail(error)
+    except AtWorkElsewhere as error:
+        if ticket.accepted.done():  # our lease ran out; the answer comes from whoever took the turn over
+            conversation.record.forget()
+            ticket.fail(error)
+        else:
+            _report(conversation, ticket, error)
     except ManentError as error:
         _report(conversation, ticket, error)
     except Exception as error:
@@ -142,9 +156,7 @@ async def finish_open_turn(conversation: "Conversation") -> None:
         return
     lease = head.lease
     if lease is not None and lease.owner != home.owner and not home.may_take_over(lease):
-        raise RequestError(
-            "busy", "another server is at work on this conversation", status=503, retry_after=min(LEASE_S, 2.0)
-        )
+        raise AtWorkElsewhere(min(LEASE_S, 2.0))
     log.info("finishing an open turn", extra={"sender_id": conversation.sender_id, "seq": head.version})
     await _run(conversation, lambda turn: turn.resume(record.output_channel()), Occasion())
 

@@ -1,15 +1,20 @@
 """What a conversation reads of its log: a snapshot and a bounded rest, unless somebody goes back beyond it."""
 
+import asyncio
+import time
 from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
-from manent.core.log import Snapshot
+from manent.core.events import SlotSet
+from manent.core.log import Append, Lease, LogEntry, Snapshot
 from manent.runtime import record
 from manent.runtime.ports import ActionCall, ActionResult, Loaded
 from manent.runtime.reading import fold
 from manent.stores.memory import MemoryStore
-from small_talk import Actions, opened, say
+from small_talk import Actions, message, opened, say, until
+from unit.runtime.test_conversation import Follower
 
 
 @dataclass
@@ -35,6 +40,29 @@ def going_back(turns: int, kind: str) -> Actions:
         return ActionResult(events=tuple({"event": kind} for _ in range(turns)))
 
     return Actions(work)
+
+
+async def test_turn_that_another_server_took_over_is_no_error_to_the_visitor() -> None:
+    """Whoever answers late because its lease ran out says nothing: the heir is at work, and its answer comes."""
+    store, hold = MemoryStore(), asyncio.Event()
+    async with opened(store, Actions(hold=hold)) as conversations:
+        conversation = conversations.get("ada")
+        follower = Follower(conversations)
+        ticket = conversation.submit(message("work"))
+        await ticket.accepted
+        await until(lambda: conversations.actions.calls)  # type: ignore[union-attr]
+        head = await store.head("ada")
+        assert head is not None
+        step = LogEntry(seq=head.version + 1, event=SlotSet(name="who", value="Bob", timestamp=1.0))
+        taken = replace(head, version=step.seq, lease=Lease(owner="elsewhere:1:1:1", until=time.time() + 60))
+        await store.append(Append(head=taken, expected_version=head.version, entries=(step,)))
+        hold.set()
+        await ticket.finished
+
+        assert ticket.error is not None
+        assert ticket.error.code == "busy"
+        assert follower.failures == []
+        assert await store.head("ada") == taken
 
 
 @pytest.mark.parametrize(("turns", "kind"), [(3, "rewind"), (60, "rewind"), (250, "rewind"), (200, "undo")])
