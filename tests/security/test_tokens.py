@@ -1,16 +1,22 @@
 """Who gets in with which token, over every way in."""
 
 import base64
+import contextlib
 import hmac
+import http.server
 import json
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from manent.core.events import Json
+from ports import free_port
 from security.sites import JWT, KEY, Site, token
 
 Serve = Callable[..., Site]
@@ -87,6 +93,54 @@ async def test_public_key(serve: Serve) -> None:
         assert await site.refused(hs256({"sub": "ada", **meant}, secret)) == "jwt_invalid"
     async with site.visitor(token(key=key, method="RS256", **meant)) as visitor:
         assert (await visitor.join())["ok"]
+
+
+@contextlib.contextmanager
+def key_host(port: int, keys: list[Json]) -> Iterator[None]:
+    """An identity provider's address with its public keys."""
+
+    class Keys(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"keys": keys}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), Keys) as host:
+        threading.Thread(target=host.serve_forever, daemon=True).start()
+        yield
+        host.shutdown()
+
+
+async def test_keys_from_an_address(serve: Serve) -> None:
+    """Without its provider a server lets nobody in, and says why; an unknown key id, or a shared key, opens nothing."""
+    port = free_port()
+    key, other = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())) | {"kid": "known", "use": "sig"}
+    shared = {"kty": "oct", "k": base64.urlsafe_b64encode(b"k" * 64).decode().rstrip("="), "kid": "shared"}
+    address = f"http://127.0.0.1:{port}/keys"
+    credentials = f"socketio:\n  session_persistence: true\n  session_identity: jwt\n  jwks_url: {address}\n"
+    good = token(key=key, method="RS256", headers={"kid": "known"})
+
+    site = serve(credentials=credentials, folder="before")
+    assert await site.refused(good) == "jwt_keys_unavailable"
+    assert (await site.post("/sessions/session_request", {"protocol": 1}, good)).status_code == 503
+    with key_host(port, [public, shared]):
+        site = serve(credentials=credentials, folder="after")
+        assert await site.refused(good) == "connected"
+        for forged in (
+            token(key=other, method="RS256", headers={"kid": "unknown"}),
+            token(key=other, method="RS256", headers={"kid": "known"}),
+            token(key="k" * 64, method="HS256", headers={"kid": "shared"}),
+            token(key=other, method="RS256"),
+        ):
+            assert await site.refused(forged) == "jwt_invalid"
+    assert await site.refused(good) == "connected"  # the provider is down again; what was fetched goes on
+    assert good not in site.log
 
 
 async def test_rasas_mode_goes_on_as_before(serve: Serve) -> None:
