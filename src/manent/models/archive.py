@@ -141,7 +141,8 @@ def _unpack(path: Path) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
         for member in tar:
-            file = tar.extractfile(member) if member.isreg() else None
+            # A sparse member may claim any size, all of it zeros that stand nowhere in the stream.
+            file = tar.extractfile(member) if member.isreg() and not member.issparse() else None
             if file is None:
                 raise ValueError(f"{member.name!r} is no regular file")
             contents[member.name] = file.read()

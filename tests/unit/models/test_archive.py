@@ -82,6 +82,24 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
         read_model(tmp_path / "m.tar.gz")
 
 
+def test_a_member_of_zeros_without_end_is_refused(tmp_path: Path) -> None:
+    """A sparse member of some hundred bytes says that it is a terabyte; nobody tries to read it."""
+    member = tarfile.TarInfo("bomb")
+    member.size = 2 * 512
+    member.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.name": "bomb",
+        "GNU.sparse.realsize": str(10**12),
+    }
+    path = tmp_path / "model.tar.gz"
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(member, io.BytesIO(b"1\n0\n512\n".ljust(512, b"\0") + b"x" * 512))
+
+    with pytest.raises(ModelError, match="no regular file"):
+        read_model(path)
+
+
 def test_links_are_refused(tmp_path: Path) -> None:
     """Only regular files are read."""
     with tarfile.open(tmp_path / "m.tar.gz", "w:gz") as tar:
