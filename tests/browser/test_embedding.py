@@ -141,18 +141,22 @@ def test_a_site_that_uses_rasa_webchat_switches_by_one_address(page: Page, serve
           script.onload = () => WebChat.default({{
             socketUrl: '{server.url}', title: 'Switched', customData: {{ language: 'en' }}, initPayload: '/greet',
             mainColor: '#225522', onSocketEvent: {{ bot_uttered: body => told.push(body.text) }},
-            onWidgetEvent: {{ onChatOpen: () => told.push('opened') }},
+            onWidgetEvent: {{ onChatOpen: () => told.push('opened'), onChatHidden: () => told.push('hidden') }},
+            openLauncherImage: '{server.url}webchat/icon.svg',
           }}, null);
           document.head.append(script);
         </script>""",
     )
     page.goto(address)
+    expect(page.get_by_role("button", name="Switched").locator("img")).to_be_visible()
     page.get_by_role("button", name="Switched").click()
     chat = Chat(page).connected().heard("What can I do for you?")
 
     page.evaluate("WebChat.send('/thank', 'Thanks!')")
     chat.said("Thanks!").heard("With pleasure.")
-    assert page.evaluate("told") == ["opened", "With pleasure."]
+    page.evaluate("WebChat.hide()")
+    expect(chat.panel).to_be_hidden()
+    assert page.evaluate("told") == ["opened", "With pleasure.", "hidden"]
 
 
 def test_a_site_that_uses_the_chat_widget_switches_too(page: Page, server: ChatServer, site: Site) -> None:

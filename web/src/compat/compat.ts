@@ -74,8 +74,9 @@ function fromWebChat(options: Options): Chat {
     subheading: text(options["subtitle"]),
     placeholder: text(options["inputTextFieldHint"]),
     avatar: text(options["profileAvatar"]),
+    "launcher-icon": text(options["openLauncherImage"]),
     storage: text(params["storage"]) ?? text(options["storage"]) ?? "local",
-    layout: options["embedded"] === true ? "fill" : null,
+    layout: options["embedded"] === true || options["fullScreenMode"] === true ? "fill" : null,
     metadata: options["customData"] === undefined ? null : JSON.stringify(options["customData"]),
     "metadata-key": "customData",
     "message-delay": typeof delay === "function" ? text((delay as (message: string) => unknown)("")) : null,
@@ -118,6 +119,8 @@ function listenAsWebChat(chat: Chat, socket: Options, widget: Options): void {
   chat.addEventListener("manent-open", () => call(widget, "onChatOpen"));
   chat.addEventListener("manent-close", () => call(widget, "onChatClose"));
   whenReady(chat, () => call(widget, "onChatVisible"));
+  chat.addEventListener("compat-visible", () => call(widget, "onChatVisible"));
+  chat.addEventListener("compat-hidden", () => call(widget, "onChatHidden"));
 }
 
 let current: Chat | null = null;
@@ -133,12 +136,17 @@ function webChat(options: Options = {}, element: Element | string | null = null)
   (place ?? document.body).append(current);
 }
 
+function showAs(chat: Chat, visible: boolean): void {
+  chat.hidden = !visible;
+  chat.dispatchEvent(new Event(visible ? "compat-visible" : "compat-hidden"));
+}
+
 const actions = {
   open: () => withCurrent((chat) => chat.open()),
   close: () => withCurrent((chat) => chat.close()),
   toggle: () => withCurrent((chat) => chat.toggle()),
-  show: () => withCurrent((chat) => (chat.hidden = false)),
-  hide: () => withCurrent((chat) => (chat.hidden = true)),
+  show: () => withCurrent((chat) => showAs(chat, true)),
+  hide: () => withCurrent((chat) => showAs(chat, false)),
   clear: () => withCurrent((chat) => void chat.reset()),
   send: (payload: string, title?: string) =>
     withCurrent((chat) => void chat.send(payload, title === undefined ? {} : { title })),
@@ -170,6 +178,7 @@ class RasaChatbotWidget extends HTMLElement {
       "initial-payload": get("initial-payload"),
       heading: get("widget-title") ?? "Rasa Widget",
       avatar: get("bot-icon"),
+      "launcher-icon": get("widget-icon"),
       placeholder: get("input-message-placeholder"),
       "message-delay": get("message-delay"),
       adopt: STORED_BY_OTHERS,

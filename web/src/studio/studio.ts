@@ -38,6 +38,7 @@ const GROUPS: readonly { legend: string; options: readonly Option[] }[] = [
       { name: "--manent-background", label: "Ground", kind: "colour", start: "#fcfcfa" },
       { name: "--manent-radius", label: "Corners", kind: "text", placeholder: "14px" },
       { name: "avatar", label: "Picture", kind: "text", placeholder: "https://…" },
+      { name: "launcher-icon", label: "On the button", kind: "text", placeholder: "https://…" },
     ],
   },
   {

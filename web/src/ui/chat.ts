@@ -513,6 +513,7 @@ export class Chat {
             ask: words.erase_ask,
             note: words.erase_note,
             yes: words.confirm_erase,
+            grave: true,
             act: () => void this.erase(),
           }),
       },

@@ -27,6 +27,8 @@ export interface ChatConfig {
   adopt: string[];
   /** Picture beside the assistant's messages; `""`: the mark. */
   avatar: string;
+  /** Picture on the button that opens the chat; `""`: the mark. */
+  launcher_icon: string;
   metadata: JsonObject;
   /** Pause between the messages of one answer, in milliseconds. */
   message_delay_ms: number;
@@ -57,6 +59,7 @@ export const ATTRIBUTES = [
   "session-id",
   "adopt",
   "avatar",
+  "launcher-icon",
   "metadata",
   "message-delay",
   "conversations",
@@ -113,6 +116,7 @@ export function readConfig(element: Element, script_url: string): ChatConfig {
     session_id: attribute("session-id") ?? "",
     adopt: words(attribute("adopt")),
     avatar: attribute("avatar") ?? "",
+    launcher_icon: attribute("launcher-icon") ?? "",
     metadata: json(attribute("metadata")),
     message_delay_ms: Math.max(0, Number(attribute("message-delay") ?? 0) || 0),
     conversations: flag(attribute("conversations")),

@@ -13,7 +13,7 @@
 import type { JsonObject, Message } from "../client/wire";
 import type { Chat } from "./chat";
 import { ATTRIBUTES, readConfig, storageScope, type ChatConfig } from "./config";
-import { launcherMark, launcherStyles } from "./launcher";
+import { launcherPicture, launcherStyles } from "./launcher";
 import type { CustomRenderer } from "./views/content";
 
 export type { ChatConfig } from "./config";
@@ -56,7 +56,6 @@ export class ManentChat extends HTMLElement {
     this.badge.className = "badge";
     this.badge.setAttribute("part", "badge");
     this.badge.hidden = true;
-    this.launcher.append(launcherMark(), this.badge);
     this.launcher.addEventListener("click", () => this.toggle());
     // The chat is on its way before the click is finished.
     this.launcher.addEventListener("pointerenter", () => void this.load(), { once: true });
@@ -66,6 +65,7 @@ export class ManentChat extends HTMLElement {
     const config = this.config();
     const floats = config.layout !== "fill";
     this.root.replaceChildren(this.panel, ...(floats ? [this.launcher] : []));
+    this.launcher.replaceChildren(launcherPicture(config.launcher_icon), this.badge);
     this.panel.setAttribute("role", floats ? "dialog" : "region");
     this.panel.setAttribute("aria-label", config.heading);
     this.showState();

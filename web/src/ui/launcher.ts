@@ -19,6 +19,7 @@ ${theme}
 .launcher:hover { transform: translateY(-2px); }
 .launcher:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
 .launcher svg { width: 1.875rem; height: 1.875rem; }
+.launcher img { width: 100%; height: 100%; object-fit: cover; border-radius: inherit; }
 .badge { position: absolute; inset-block-start: -0.375rem; inset-inline-end: -0.375rem; min-width: 1.375rem; height: 1.375rem; padding-inline: 0.375rem; border-radius: 0.6875rem; background: #b4321f; color: #fff; font: 600 0.8125rem/1.375rem var(--sans); text-align: center; box-sizing: border-box; }
 .badge[hidden] { display: none; }
 @media (max-width: 30rem) {
@@ -32,8 +33,17 @@ ${theme}
 
 const NS = "http://www.w3.org/2000/svg";
 
+/** A picture of the site's own, or the mark. */
+export function launcherPicture(address: string): Element {
+  if (address === "") return launcherMark();
+  const picture = document.createElement("img");
+  picture.src = address;
+  picture.alt = "";
+  return picture;
+}
+
 /** The mark, built by hand: the launcher is there before the library is. */
-export function launcherMark(): SVGSVGElement {
+function launcherMark(): SVGSVGElement {
   const drawing = document.createElementNS(NS, "svg");
   const set = (element: Element, attributes: Record<string, string>): Element => {
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);

@@ -111,7 +111,7 @@ img.broken { min-height: 0; padding: 0.5rem 0.875rem; font-size: 0.875rem; color
 audio { width: min(100%, 22rem); }
 .panel a.file { display: inline-flex; align-items: center; gap: 0.6rem; padding: 0.6rem 1rem; border: 1px solid var(--line); border-radius: 12px; background: var(--raised); text-decoration: none; font-weight: 500; }
 .file:hover { background: var(--tint); }
-.cards { display: flex; width: 100%; gap: 0.75rem; max-width: 100%; overflow-x: auto; scroll-snap-type: x proximity; padding: 2px 2px 0.5rem; margin-inline: -2px; scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
+.cards { display: flex; width: calc(100% + 4px); gap: 0.75rem; overflow-x: auto; scroll-snap-type: x proximity; padding: 2px 2px 0.5rem; margin-inline: -2px; scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
 .card { flex: none; width: min(15rem, 80%); display: flex; flex-direction: column; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); overflow: hidden; scroll-snap-align: start; }
 .card:only-child { width: min(20rem, 100%); }
 .card > img { display: block; width: 100%; aspect-ratio: 16 / 10; object-fit: cover; background: var(--wash); }
@@ -156,6 +156,7 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
 .answers { display: flex; justify-content: flex-end; gap: 0.5rem; margin-block-start: 1.125rem; }
 .panel .answers button { min-height: 2.5rem; padding: 0.375rem 1rem; border-radius: 1.25rem; text-decoration: none; }
 .panel .solid { border: 0; background: var(--accent); color: var(--on-accent); font-weight: 500; }
+.panel .solid.grave { background: var(--rubric); color: var(--raised); }
 .panel ul.sessions { list-style: none; padding: 0; margin-block-start: 0.5rem; }
 .sessions button { display: grid; width: 100%; padding: 0.6rem 0.75rem; border: 0; border-radius: 10px; background: none; text-align: start; }
 .sessions button:hover { background: var(--wash); }

@@ -117,6 +117,8 @@ export interface Question {
   ask: string;
   note: string;
   yes: string;
+  /** What cannot be undone looks like it. */
+  grave?: boolean;
   act(): void;
 }
 
@@ -141,7 +143,9 @@ export function questionView(
       <p id="note">${question.note}</p>
       <div class="answers">
         <button type="button" class="quiet cancel" @click=${() => answer(false)}>${words.cancel}</button>
-        <button type="button" class="solid" @click=${() => answer(true)}>${question.yes}</button>
+        <button type="button" class="solid ${question.grave ? "grave" : ""}" @click=${() => answer(true)}>
+          ${question.yes}
+        </button>
       </div>
     </div>
   </div>`;

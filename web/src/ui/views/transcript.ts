@@ -155,7 +155,7 @@ function format(locale: string, kind: "time" | "day" | "full"): Intl.DateTimeFor
   if (found === undefined) {
     const options: Intl.DateTimeFormatOptions =
       kind === "time"
-        ? { hour: "numeric", minute: "2-digit" }
+        ? { timeStyle: "short" }
         : kind === "day"
           ? { weekday: "long", day: "numeric", month: "long" }
           : { dateStyle: "full", timeStyle: "short" };
