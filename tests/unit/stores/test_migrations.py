@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
 from logs import empty, talk
 from manent.core.errors import StoreError
-from manent.stores import sqlite_schema
+from manent.stores import migrations, sqlite_schema
 from manent.stores.migrations import newest_revision, upgrade_sqlite
 from manent.stores.sqlite import SqliteStore
 from manent.stores.sqlite_schema import prepare_file
@@ -60,6 +62,46 @@ def test_migrations_lead_to_the_tables(tmp_path: Path) -> None:
 def test_newest_migration_is_what_the_start_expects() -> None:
     """The revision that the start checks is the last migration's."""
     assert newest_revision() == sqlite_schema.REVISION
+
+
+def made_by_migrations(path: Path, revision: str) -> Path:
+    """An empty store as an earlier version of the product laid it out."""
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(migrations._REVISIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+    return path
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+async def test_old_store_is_refused_then_upgraded(tmp_path: Path, revision: str) -> None:
+    """A file of an earlier version with a conversation in it keeps it, and a copy, and works from then on."""
+    path = tmp_path / "store.db"
+    store = SqliteStore(path)
+    await store.open()
+    head = await talk(store, empty(), 3, snapshot_every=2)
+    entries = await store.entries("ada")
+    await store.close()
+    old = shape(made_by_migrations(tmp_path / "old.db", revision))
+    with closing(sqlite3.connect(path)) as connection:
+        for table in ("reminders", "meta", "revocations"):
+            if f"table {table}" not in old:
+                connection.execute(f"DROP TABLE {table}")
+        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+        connection.commit()
+    assert shape(path).keys() == old.keys()
+    with pytest.raises(StoreError, match="manent db upgrade"):
+        await SqliteStore(path).open()
+
+    assert upgrade_sqlite(path) == (revision, newest_revision())
+    await store.open()
+    assert await store.entries("ada") == entries
+    assert await talk(store, head, 1) == await store.head("ada")
+    await store.close()
+    assert (tmp_path / f"store.db.{revision}.bak").exists()
 
 
 async def test_upgrade_of_current_store_changes_nothing(tmp_path: Path) -> None:
