@@ -22,10 +22,12 @@ _SECRETS = (
         r"""((?:token|password|secret|api_key|authorization)(?:=["']?|\\?["']\s*[:=]\s*\\?["']))([^\s"'\\&,;})\]]+)""",
         re.IGNORECASE,
     ),
+    re.compile(r"(://[^/\s:@]*:)([^/\s@]+)(?=@)"),
+    re.compile(r"([?&](?:key|sig|signature)=)([^\s&\"']+)", re.IGNORECASE),
     re.compile(r"(bearer\s+)([\w.~+/=-]+)", re.IGNORECASE),
     re.compile(r"()(eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)"),
 )
-"""`token=…` in queries, `"token": "…"` in JSON, `Bearer …`, and whatever looks like a JWT."""
+"""`token=…` in queries, `"token": "…"` in JSON, passwords in addresses, `Bearer …`, and whatever looks like a JWT."""
 
 _PLAIN = re.compile(r"[^\s\"=]+")
 

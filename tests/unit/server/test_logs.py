@@ -43,6 +43,9 @@ def test_json_lines_are_json() -> None:
         'body {"session_token": "s3cr3t"}',
         "Authorization: Bearer s3cr3t",
         "url http://x/?a=1&api_key=s3cr3t",
+        "the server of action_endpoint (http://user:s3cr3t@actions:5055/webhook) is gone",
+        "postgresql://manent:s3cr3t@db/chat",
+        "http://actions/webhook?a=1&key=s3cr3t",
         "jwt eyJhbGciOiJIUzI1NiJ9.s3cr3t.abc",
     ],
 )
