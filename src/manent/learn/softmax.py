@@ -305,17 +305,21 @@ class AdaptiveWeights:
             step: size of the first step.
             rows: which rows, each once.
         """
-        square = np.square(gradient)
         if rows is None:
-            self._past += square
-            square = np.sqrt(self._past)
-        else:
-            square += self._past[rows]
-            self._past[rows] = square
-            np.sqrt(square, out=square)
-        gradient /= square
-        gradient *= np.float32(step)
-        if rows is None:
+            self._past += np.square(gradient)
+            gradient /= np.sqrt(self._past)
+            gradient *= np.float32(step)
             self.value -= gradient
-        else:
-            self.value[rows] -= gradient
+            return
+        # Some rows after others, so that they stay in the processor's cache from the first operation to the last.
+        for start in range(0, len(rows), _CACHED_ROWS):
+            chosen, part = rows[start : start + _CACHED_ROWS], gradient[start : start + _CACHED_ROWS]
+            past = self._past.take(chosen, axis=0)
+            past += np.square(part)
+            self._past[chosen] = past
+            part /= np.sqrt(past, out=past)
+            part *= np.float32(step)
+            self.value[chosen] = self.value.take(chosen, axis=0) - part
+
+
+_CACHED_ROWS = 256

@@ -28,6 +28,13 @@ class Component(Protocol):
         """Add to the message what this component makes of it."""
 
 
+class Idle:
+    """A component that does nothing to a message: others ask it when they need it, or it stands for one of ours."""
+
+    def process(self, message: Message) -> None:
+        """Do nothing; a pipeline leaves it out."""
+
+
 @runtime_checkable
 class TextFeaturizer(Protocol):
     """A component that describes a whole text by sparse features; classifiers ask it when they need them."""

@@ -20,7 +20,7 @@ from manent.learn.ngrams import (
     hash_word,
     join_words,
 )
-from manent.nlu.component import Component, Context, Kind, SparseFeatures, Training
+from manent.nlu.component import Component, Context, Idle, Kind, SparseFeatures, Training
 from manent.nlu.files import Files, dump_arrays, load_arrays
 from manent.nlu.message import Message
 
@@ -33,7 +33,7 @@ NO_FEATURES: SparseFeatures = (np.zeros(0, np.int64), np.zeros(0, np.float32))
 """Of a text in which nothing is known."""
 
 
-class CountVectors:
+class CountVectors(Idle):
     """N-grams of words or characters, weighed by how rare they are."""
 
     def __init__(self, options: Json, table: NgramTable) -> None:
@@ -47,9 +47,6 @@ class CountVectors:
     def width(self) -> int:
         """Number of features."""
         return len(self._table.hashes)
-
-    def process(self, message: Message) -> None:
-        """Nothing ahead of time."""
 
     @property
     def is_local(self) -> bool:
@@ -121,19 +118,12 @@ def _load_count_vectors(options: Json, files: Files, _: Context) -> Component:
     return CountVectors(options, load_table(files["table.safetensors"]))
 
 
-class Nothing:
-    """A component that only stands in the configuration."""
-
-    def process(self, message: Message) -> None:
-        """Do nothing."""
-
-
 def load_nothing(_: Json, __: Files, ___: Context) -> Component:
     """Make a component that does nothing."""
-    return Nothing()
+    return Idle()
 
 
-class LexicalFeatures:
+class LexicalFeatures(Idle):
     """How tokens around a token are written: a feature for each property that holds, per place of the window."""
 
     def __init__(self, windows: Sequence[Sequence[str]]) -> None:
@@ -141,9 +131,6 @@ class LexicalFeatures:
         self._places = {
             name: tuple(place - middle for place, names in enumerate(windows) if name in names) for name in _PROPERTIES
         }
-
-    def process(self, message: Message) -> None:
-        """Nothing ahead of time."""
 
     def word_features(self, word: str) -> list[tuple[str, tuple[int, ...]]]:
         """Name the properties of a word, each with the places of the tokens that it describes; see `WordFeaturizer`."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from manent.core.events import Json
 from manent.core.training_data import NluData
-from manent.nlu.component import Component, Context, Kind, Training
+from manent.nlu.component import Component, Context, Idle, Kind, Training
 from manent.nlu.files import Files, dump_json, load_json
 from manent.nlu.message import MAX_WORDS, Message
 
@@ -37,14 +37,11 @@ class PatternExtractor:
                     )
 
 
-class PatternFeatures:
+class PatternFeatures(Idle):
     """A token has a feature for each pattern that it takes part in a match of."""
 
     def __init__(self, patterns: Named, *, case_sensitive: bool) -> None:
         self._patterns = compile_all(patterns, case_sensitive=case_sensitive)
-
-    def process(self, message: Message) -> None:
-        """Nothing ahead of time."""
 
     def token_features(self, message: Message) -> list[list[str]]:
         """Name the patterns that each token is part of."""

@@ -8,7 +8,7 @@ import msgspec
 from manent.core.domain import Domain
 from manent.core.errors import ModelError
 from manent.core.events import Json
-from manent.nlu.component import Component, Context, TextFeaturizer, TokenFeaturizer, WordFeaturizer
+from manent.nlu.component import Component, Context, Idle, TextFeaturizer, TokenFeaturizer, WordFeaturizer
 from manent.nlu.duckling import Duckling, Service
 from manent.nlu.files import load_json
 from manent.nlu.message import Message
@@ -55,7 +55,7 @@ class Pipeline:
     """
 
     def __init__(self, components: Sequence[Component], domain: Domain) -> None:
-        self._components = tuple(components)
+        self._components = tuple(component for component in components if not isinstance(component, Idle))
         self._domain = domain
         self.services = tuple(
             dict.fromkeys(component.service for component in components if isinstance(component, Duckling))

@@ -7,8 +7,7 @@ from typing import Any
 
 from manent.core.errors import ModelError
 from manent.core.events import Json
-from manent.nlu.component import Component, Context, Kind, Training
-from manent.nlu.featurizers import Nothing
+from manent.nlu.component import Component, Context, Idle, Kind, Training
 from manent.nlu.files import Files
 from manent.nlu.message import Message
 
@@ -65,7 +64,7 @@ def _train_nlp(options: Json, training: Training) -> Files:
 
 def _load_nlp(options: Json, _: Files, context: Context) -> Component:
     context.spacy_model = options["model"]
-    return Nothing()
+    return Idle()
 
 
 def _train_entities(_: Json, training: Training) -> Files:
@@ -80,7 +79,7 @@ def _train_entities(_: Json, training: Training) -> Files:
 def _load_entities(options: Json, files: Files, context: Context) -> Component:
     model = context.spacy_model
     if "missing" in files or model is None:
-        return Nothing()
+        return Idle()
     return SpacyEntities(model, frozenset(options["dimensions"] or ()))
 
 
