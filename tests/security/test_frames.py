@@ -203,6 +203,8 @@ async def test_a_reader_that_sleeps_is_closed(tmp_path_factory: pytest.TempPathF
                 packet = json.dumps(["session_request", {"protocol": 1, "session_id": "ada"}])
                 if not await connection.send(f"42{number}{packet}") or "does not read" in site.log:
                     break
+            with pytest.raises(websockets.exceptions.ConnectionClosed):  # also when it has woken up
+                await connection.until("never", timeout_s=30)
         assert "closed a socket that does not read" in site.log
         await assert_alive(site)
     finally:

@@ -92,4 +92,5 @@ class Outbox:
             log.warning("closed a socket that does not read what it is sent")
             while not self.socket.queue.empty():
                 self.socket.queue.get_nowait()
+            self.socket.queue.put_nowait(None)  # ends the task that writes, which then closes the connection
             self.dropped = asyncio.get_running_loop().create_task(self.socket.close(wait=False, abort=True))
