@@ -69,6 +69,49 @@ async def test_origins_that_are_none_are_refused(serve: Serve) -> None:
     assert "Traceback" not in site.log
 
 
+MANAGEMENT = (
+    ("GET", "/conversations/ada/tracker"),
+    ("GET", "/conversations/ada/export"),
+    ("POST", "/conversations/ada/tracker/events"),
+    ("PUT", "/conversations/ada/tracker/events"),
+    ("POST", "/conversations/ada/execute"),
+    ("DELETE", "/conversations/ada"),
+    ("GET", "/domain"),
+    ("GET", "/status"),
+    ("PUT", "/model"),
+    ("DELETE", "/model"),
+    ("POST", "/model/train"),
+    ("POST", "/model/parse"),
+)
+
+
+async def test_the_management_api_is_shut_unless_opened(serve: Serve) -> None:
+    """Without `--enable-api` there is none; with it and a token, nobody else gets in, and `?token=` does as in Rasa."""
+    shut = serve("--auth-token", AUTH, credentials=JWT, folder="shut")
+    guarded = serve("--enable-api", "--auth-token", AUTH, credentials=JWT, folder="guarded")
+    async with httpx.AsyncClient() as http:
+
+        async def answers(site: Site, **more: dict[str, str]) -> set[int]:
+            asked = [await http.request(method, f"{site.url}{path}", **more) for method, path in MANAGEMENT]
+            return {answer.status_code for answer in asked}
+
+        assert await answers(shut, headers={"Authorization": f"Bearer {AUTH}"}) <= {404, 405}
+        assert await answers(guarded) == {401}
+        assert await answers(guarded, headers={"Authorization": f"Bearer {token('ada')}"}) == {401}
+        assert await answers(guarded, params={"token": AUTH[:-1]}) == {401}
+        assert (await http.get(f"{guarded.url}/status", params={"token": AUTH})).status_code == 200
+
+
+def test_there_is_one_place_that_decides() -> None:
+    """What proves something is compared in `identity.py`; the management API's token in `auth.py`; nowhere else."""
+    source = HERE.parents[1] / "src/manent"
+    comparing = {
+        file.relative_to(source).as_posix() for file in source.rglob("*.py") if "compare_digest" in file.read_text()
+    }
+
+    assert comparing == {"runtime/identity.py", "server/auth.py"}
+
+
 def test_every_test_of_the_threat_model_is_there() -> None:
     """Each row of the table names files and tests that exist."""
     rows = [line.split("|")[4] for line in TABLE.read_text().splitlines() if line.startswith("|")][2:]
