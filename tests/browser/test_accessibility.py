@@ -40,6 +40,10 @@ def test_axe_finds_nothing_in_any_state(
     assert violations(chat.page) == []
     chat.page.get_by_role("button", name="Cancel").click()
 
+    chat.page.evaluate("document.querySelector('manent-chat').send('x'.repeat(64001))")
+    expect(chat.log.get_by_text("Not sent")).to_be_visible()
+    assert violations(chat.page) == []
+
     context.set_offline(True)
     chat.disconnected().say("still here").said("still here")
     assert violations(chat.page) == []

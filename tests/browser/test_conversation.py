@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from browser.axe import violations
 from browser.chat import Chat
 from browser.servers import ChatServer
 
@@ -173,6 +174,7 @@ def test_a_long_past_is_read_up_to_its_beginning(chat: Chat) -> None:
     assert chat.page.evaluate("most") <= 300
     assert chat.page.evaluate("document.querySelector('manent-chat').messages.length") == turns * 4
 
+    assert violations(chat.page) == []
     chat.page.get_by_role("button", name="Newest messages").click()
     expect(chat.log.get_by_text(f"Turn {turns}.")).to_be_in_viewport()
 
@@ -229,6 +231,7 @@ def test_blocked_storage_is_said_aloud(page: Page, server: ChatServer) -> None:
     chat = Chat(page).open(server.url).say("hello").heard("What can I do for you?")
 
     expect(page.get_by_text("This browser keeps nothing")).to_be_visible()
+    assert violations(page) == []
     page.get_by_role("button", name="Dismiss").click()
     expect(page.get_by_text("This browser keeps nothing")).to_have_count(0)
     assert chat.errors == []
@@ -255,6 +258,19 @@ def test_pictures_cards_and_lists_are_shown(chat: Chat) -> None:
     chat.say("common questions").heard("May I bring a dog?")
     chat.log.get_by_text("May I bring a dog?").click()
     expect(chat.log.get_by_text("Yes, gladly.")).to_be_visible()
+
+
+def test_films_sounds_files_and_ratings_are_shown(chat: Chat) -> None:
+    """Each has its own piece with a name; a rating is given once, and stays given after a reload."""
+    chat.say("every kind of message").heard("How was it?")
+    expect(chat.log.locator("video[controls]")).to_have_attribute("aria-label", "A walk through the house")
+    expect(chat.log.locator("audio[controls]")).to_have_attribute("aria-label", "The bell")
+    expect(chat.log.get_by_role("link", name="Download bill.pdf")).to_have_attribute("download", "")
+    assert violations(chat.page) == []
+
+    chat.click("Good").heard("Noted.").heard("With pleasure.")
+    chat.reload().heard("Noted.")
+    expect(chat.log.get_by_role("button", name="Bad")).to_be_disabled()
 
 
 def test_the_transcript_can_be_kept(chat: Chat) -> None:

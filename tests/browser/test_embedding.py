@@ -113,6 +113,35 @@ def test_methods_and_events(page: Page, server: ChatServer, site: Site) -> None:
     assert page.evaluate("document.querySelector('manent-chat').sessionId") != first
 
 
+SPEECH = """
+window.spoken = [];
+window.SpeechSynthesisUtterance = class { constructor(words) { this.words = words; } };
+Object.defineProperty(window, 'speechSynthesis', {
+  value: { speak: utterance => spoken.push(utterance.words), cancel() {} },
+});
+window.SpeechRecognition = class {
+  start() { this.onresult({ results: [[{ transcript: 'many thanks' }]] }); this.onend(); }
+};
+"""
+
+
+def test_speech_in_and_out(page: Page, server: ChatServer, site: Site) -> None:
+    """Where the site wants it and the browser can: dictating writes, and replies are read out once switched on."""
+    page.add_init_script(SPEECH)
+    page.goto(site.page("/", element(server, "open voice")))
+    chat = Chat(page).connected()
+    page.get_by_role("button", name="Dictate").click()
+    expect(chat.box).to_have_value("many thanks")
+    page.get_by_role("button", name="Send").click()
+    chat.heard("With pleasure.")
+    assert page.evaluate("spoken") == []
+
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("menuitemcheckbox", name="Read replies aloud").click()
+    chat.say("many thanks").heard("With pleasure.", times=2)
+    assert page.evaluate("spoken") == ["With pleasure."]
+
+
 def test_the_initial_payload_is_said_once(page: Page, server: ChatServer, site: Site) -> None:
     """A new conversation is greeted, a resumed one is not."""
     address = site.page("/", element(server, 'open initial-payload="/greet"'))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, expect
 
+from browser.axe import violations
 from browser.chat import Chat
 from browser.servers import ChatServer
 from browser.tokens import Tokens
@@ -72,6 +73,8 @@ def test_another_device_has_the_same_conversation_and_the_earlier_ones(
     other.say("when are you open").heard("Every day")
     first.heard("Every day")
     other.menu("Earlier conversations")
+    expect(other.page.get_by_role("dialog", name="Earlier conversations")).to_be_visible()
+    assert violations(other.page) == []
     other.page.get_by_role("dialog", name="Earlier conversations").get_by_role("button", name="With pleasure.").click()
     other.heard("With pleasure.").heard("Every day", times=0)
 
