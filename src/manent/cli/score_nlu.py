@@ -84,11 +84,11 @@ def score_nlu(
         raise ManentError("test.no_examples", "there are no annotated examples; name some with --nlu")
     if len(configs) > 1 and not cross_validation:
         others = [read_project(Path(), domain=domain, data=nlu, config=path) for path in configs[1:]]
-        names = {Path(path or "").stem: each.config for path, each in zip(configs, [project, *others], strict=True)}
-        _compare(project, names, out, runs=runs, percentages=percentages or [0, 25, 50, 75], plots=not no_plot)
+        named = {name: each.config for name, each in zip(_names(configs), [project, *others], strict=True)}
+        _compare(project, named, out, runs=runs, percentages=percentages or [0, 25, 50, 75], plots=not no_plot)
         return
     rows = []
-    for path in configs:
+    for path, name in zip(configs, _names(configs), strict=True):
         if cross_validation:
             each = project if path is configs[0] else read_project(Path(), domain=domain, data=nlu, config=path)
             subject = str(path or "config.yml")
@@ -100,13 +100,22 @@ def score_nlu(
             subject = assistant.file.removesuffix(".tar.gz")
             parts = [evaluation.judge(project.nlu.examples, assistant.parse)]
         judged = [item for part in parts for item in part]
-        folder = out / path.stem if path is not None and len(configs) > 1 else out
+        folder = out / name if len(configs) > 1 else out
         _write(judged, folder, successes=successes, errors=not no_errors, plots=not no_plot)
         rows.append(_row(subject, judged, parts))
     print_table(
         ("model" if not cross_validation else "pipeline", "examples", "intents", "entities F1", "answers"), rows
     )
     print(f"Reports are in {out}/")
+
+
+def _names(configs: list[Path | None]) -> list[str]:
+    """Return what the configurations are called in reports: their files' names, with folders where these clash."""
+    paths = [path or Path("config.yml") for path in configs]
+    stems = [path.stem for path in paths]
+    if len(set(stems)) == len(stems):
+        return stems
+    return ["-".join(path.with_suffix("").parts) for path in paths]
 
 
 def _cross_validate(project: "Project", folds: int) -> Iterator[list[Judged]]:

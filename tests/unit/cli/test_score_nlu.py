@@ -61,6 +61,16 @@ def test_pipelines_are_compared(manent: Manent, shop: Path) -> None:
     assert "other on" in shown
 
 
+def test_configurations_of_the_same_name(manent: Manent, shop: Path) -> None:
+    """Files of one name in two folders are told apart by the folders."""
+    for folder in ("one", "two"):
+        (shop / folder).mkdir()
+        (shop / folder / "config.yml").write_text((shop / "config.yml").read_text())
+    assert manent("test nlu -c one/config.yml two/config.yml --cross-validation -f 2 --no-plot")[0] == 0
+
+    assert names(shop / "results") == {"one-config", "two-config"}
+
+
 def test_without_examples(manent: Manent, shop: Path) -> None:
     """Where there is nothing to score, the command says so."""
     assert manent("test nlu -u data/stories.yml")[0] == 1
