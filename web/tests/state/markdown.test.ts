@@ -87,9 +87,9 @@ describe("marks", () => {
 
   it("reads hostile input in bounded time", () => {
     for (const piece of ["*", "**a", "_", "[", "[a](", "`", "> ", "- ", "~~x", "![", "<http://"]) {
-      const started = performance.now();
+      const before = process.cpuUsage(); // other programs may be at work as well
       parseMarkdown(piece.repeat(Math.ceil(20_000 / piece.length)));
-      expect(performance.now() - started).toBeLessThan(500);
+      expect(process.cpuUsage(before).user / 1000).toBeLessThan(500);
     }
   });
 });
