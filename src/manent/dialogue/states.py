@@ -253,8 +253,8 @@ class History:
         self.whole = False
 
     def fold(self, events: Iterable[Event]) -> None:
-        """Begin anew with these events (training)."""
-        self._begin(State())
+        """Begin anew with these events, as a conversation that begins with them: about to listen."""
+        self._begin(State(followup_action=LISTEN))
         for event in events:
             take = _TAKE.get(type(event))
             if take is not None:

@@ -191,3 +191,48 @@ rules:
     )
 
     assert ("rule.incomplete", "rules.s") in {(problem.code, problem.path) for problem in found}
+
+
+def test_condition_is_nothing_that_the_first_action_sets(tmp_path: Path) -> None:
+    """A rule without a user turn, on a condition, obliges no other rule to speak of the condition's slot."""
+    talk = talk_by(
+        tmp_path,
+        """
+rules:
+  - {rule: r, condition: [{slot_was_set: [{flag: true}]}], steps: [{action: utter_one}, {action: utter_two}]}
+  - {rule: s, steps: [{intent: a}, {action: utter_one}], wait_for_user_input: false}
+  - {rule: t, condition: [{slot_was_set: [{flag: null}]}], steps: [{action: utter_one}, {action: utter_three}]}
+""",
+    )
+
+    assert said(talk.intent("a")) == ["one", "three"]
+
+
+def test_rule_does_not_go_on_where_a_form_has_asked(tmp_path: Path) -> None:
+    """After a form's run that leaves it active, nothing but listening can follow."""
+    found = problems_of(
+        tmp_path,
+        """
+rules:
+  - {rule: r, steps: [{intent: a}, {action: f}, {active_loop: f}, {action: utter_one}]}
+""",
+    )
+
+    assert [(problem.code, problem.found) for problem in found] == [("rule.contradicts-rule", '"utter_one"')]
+
+
+def test_what_follows_in_a_hidden_loop_is_hidden(tmp_path: Path) -> None:
+    """A story goes on after a form that only rules know, as if nothing had been between."""
+    talk = talk_by(
+        tmp_path,
+        """
+rules:
+  - {rule: form, steps: [{intent: c}, {action: f}, {active_loop: f}]}
+stories:
+  - {story: s, steps: [{intent: a}, {action: utter_one}, {intent: b}, {action: utter_two}]}
+""",
+    )
+    talk.intent("a")
+    talk.intent("c")
+
+    assert said(talk.intent("b")) == ["two"]

@@ -4,17 +4,18 @@ A key is the last `max_history` states (all of them when unlimited), as numbers 
 has gets no number, and nothing matches it.
 """
 
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from manent.core.events import ActionExecuted, ActiveLoop, Event, SlotSet
+from manent.core.events import ActionExecuted
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.prediction import Prediction
 from manent.dialogue.policies.rule import nlu_confidence
 from manent.dialogue.states import LISTEN, DialogState, History
 
 PRIORITY = 3
+_REACH = 2
+"""Actions, hidden ones included, beyond `max_history` that a part of a conversation may have, as in Rasa."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,31 +79,16 @@ class MemoizationPolicy:
         return self.entries.get(key)
 
     def _recall_part(self, tracker: Tracker, history: History, last: DialogState) -> str | None:
-        """Recall as if the conversation had begun at one of its recent actions, the oldest first.
-
-        What only rules know of is not left out here: a turn of theirs may be what a story is taken up after.
-        """
+        """Recall as if the conversation had begun at one of its recent actions, the oldest first."""
         if (last.previous, last.intent, last.text) not in self._endings:
             return None
-        limit = min(self.options.max_history or self._longest, self._longest)
+        starts = [index for index, event in enumerate(tracker.applied) if isinstance(event, ActionExecuted)]
+        most = self.options.max_history
         part = History(history.featurizer)
-        for start in self._starts(tracker.applied, limit):
+        for start in starts if most is None else starts[-most - _REACH :]:
             part.fold(tracker.applied[start:])
-            states = [*part.full, part.current()]
-            action = self._recall(states if self.options.max_history is None else states[-limit:])
+            states = part.shown()
+            action = self._recall(states if most is None else states[-most:])
             if action is not None:
                 return action
         return None
-
-    def _starts(self, applied: Sequence[Event], limit: int) -> list[int]:
-        """Return the places of the actions to begin at: those after which the newest states may look otherwise."""
-        starts = [index for index, event in enumerate(applied) if isinstance(event, ActionExecuted)]
-        if self.options.max_history is None:  # no state may be too many
-            return starts[-limit:]
-        near = 2 * limit  # the message that the oldest of the states knows came before the actions that answered it
-        changing = [
-            start
-            for before, start in itertools.pairwise(starts[:-near])
-            if any(isinstance(event, SlotSet | ActiveLoop) for event in applied[before:start])
-        ]
-        return [*changing, *starts[-near:]]

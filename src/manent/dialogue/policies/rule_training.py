@@ -318,7 +318,7 @@ class _Checker:
                 elif is_free or action == UNLIKELY:
                     is_free = False
                 else:
-                    decision = self._decide(tracker, action)
+                    decision = self._decide(tracker, action, is_rule=sequence.is_rule)
                     if decision.action == action and decision.source is not None:
                         used.add(decision.source)
                     elif decision.action != action and self._contradicts(decision, sequence):
@@ -326,10 +326,14 @@ class _Checker:
             tracker.update(event)
         return problems
 
-    def _decide(self, tracker: Tracker, action: str) -> Decision:
+    def _decide(self, tracker: Tracker, action: str, *, is_rule: bool) -> Decision:
         decision = self.policy.decide(tracker, history_of(tracker, self.featurizer))
         loop = tracker.state.active_loop
-        if loop is not None and decision.is_no_user and action not in (loop.name, decision.action):
+        if loop is not None and decision.is_no_user and action != decision.action:
+            if action == loop.name:
+                return Decision(None)
+            if is_rule and decision.action == LISTEN:
+                return decision  # a rule can't go on where a loop has just asked
             # Training data inside a loop shows what comes after the loop has declined the message.
             tracker.update(ActionExecutionRejected(name=loop.name))
             decision = self.policy.decide(tracker, history_of(tracker, self.featurizer))
@@ -338,7 +342,7 @@ class _Checker:
         return decision
 
     def _contradicts(self, decision: Decision, sequence: TrainingSequence) -> bool:
-        if decision.action is None or decision.is_no_user:
+        if decision.action is None or (decision.is_no_user and not sequence.is_rule):
             return False
         return sequence.is_rule or decision.action != self.policy.options.core_fallback_action_name
 
@@ -348,6 +352,8 @@ def _contradiction(sequence: TrainingSequence, where: Where, action: str, decisi
     by = (
         "rule " + " and ".join(f'"{name}"' for name in source.names)
         if isinstance(source, RuleEntry)
+        else "every form that has just asked"
+        if isinstance(source, tuple)
         else "every assistant's own answer to this intent"
     )
     kind = "rule" if sequence.is_rule else "story"
