@@ -10,7 +10,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from manent.channels import socketio
 from manent.cli.main import main
 from manent.core.log import Append, LogEntry
 from manent.runtime import conversation, conversations, sessions, view
@@ -80,7 +79,6 @@ def part_dropped() -> None:
 
     view.messages_of = some
     sessions.messages_of = some
-    socketio.view.messages_of = some
 
 
 def lease_ignored() -> None:

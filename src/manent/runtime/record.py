@@ -101,7 +101,7 @@ class Record:
         if self.tracker is not None and self.tracker.version >= self._trim_at:
             window = self.home.assistant.dialogue.window
             self.tracker.trim(window)
-            self._trim_at = self.tracker.version + window  # looking for what to let go of costs a pass over all of it
+            self._trim_at = self.tracker.version + 4 * window  # each look is a pass over all that is kept
 
     def output_channel(self) -> str:
         """Name of the output channel of the channel that the visitor last spoke through."""
@@ -168,6 +168,7 @@ class Record:
             Append(
                 head=after,
                 expected_version=head.version,
+                expected_lease=head.lease,
                 entries=entries,
                 accepted=(accepted,) if accepted is not None else (),
                 snapshot=snapshot,
@@ -208,6 +209,6 @@ class Record:
         if head is None or head.plain_seq >= min(self.plain_seq, head.version):
             return
         after = replace(head, plain_seq=min(self.plain_seq, head.version))
-        await self.home.store.append(Append(head=after, expected_version=head.version))
+        await self.home.store.append(Append(head=after, expected_version=head.version, expected_lease=head.lease))
         if self.head is not None and self.head.version == head.version:
             self.head = after

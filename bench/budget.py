@@ -1,0 +1,171 @@
+"""Where the CPU of a turn goes: the same turns in process, with ever more of the product around them.
+
+    python bench/budget.py [PROJECT]
+
+Each line adds a part: understanding alone, the decision alone, both inside a conversation whose store keeps nothing,
+then with SQLite, with its writer's thread apart; and what a Socket.IO packet costs to read and to write. 32
+conversations at once, each message a text never sent before. The least of many short runs is printed, because other
+programs only ever add; what the transport itself costs is what `turn.py` measures beyond this. PROJECT has a trained
+model; without it one is made with `manent init`.
+"""
+
+import argparse
+import asyncio
+import itertools
+import logging
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import uvloop
+from project import template, train
+from servers import MANENT
+
+from manent.channels.socketio_outbox import Outbox
+from manent.core.log import Append
+from manent.core.messages import UserMessage
+from manent.core.tracker import Tracker
+from manent.dialogue.turn import Env, Finished, Turn
+from manent.runtime.assistant import Assistant
+from manent.runtime.conversations import Conversations
+from manent.runtime.ports import ConversationStore
+from manent.server.loading import load_assistant
+from manent.stores.memory import MemoryStore
+from manent.stores.sqlite import SqliteStore
+
+PHRASES = ("hello", "bye", "are you a bot?", "hi there", "good morning")
+AT_ONCE = 32
+TURNS = 64
+RUNS = 80
+
+_numbers = itertools.count(100_000, 7)
+
+
+class Forgetful(MemoryStore):
+    """A store that keeps nothing, at no cost."""
+
+    async def append(self, append: Append) -> None:
+        """Say that it is done."""
+
+
+class Wire:
+    """What `Outbox` asks of an Engine.IO socket."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[object] = asyncio.Queue()
+
+
+def text() -> str:
+    """Return a message that was never sent before."""
+    number = next(_numbers)
+    return f"{PHRASES[number % len(PHRASES)]} {number}"
+
+
+def message(sender_id: str, parse_data: dict[str, object] | None = None) -> UserMessage:
+    """Return one message as the Socket.IO channel hands it in."""
+    return UserMessage(
+        sender_id=sender_id, text=text(), input_channel="socketio", output_channel="socketio", parse_data=parse_data
+    )
+
+
+def least(work: Callable[[], object]) -> float:
+    """Return the CPU µs of one call: of the quietest of many short runs."""
+    spent = []
+    for _ in range(RUNS):
+        before = time.process_time()
+        for _ in range(TURNS):
+            work()
+        spent.append(time.process_time() - before)
+    return min(spent) / TURNS * 1e6
+
+
+def decision(assistant: Assistant) -> float:
+    """CPU µs of the dialogue's share of a turn."""
+    env = Env(now=time.time, new_id=lambda: "id", rng=random.Random(1), stamp=assistant.stamp)
+    tracker = Tracker(sender_id="bench", domain=assistant.domain)
+    parses = itertools.cycle([assistant.pipeline.parse(phrase) for phrase in PHRASES])
+
+    def turn() -> None:
+        one = Turn(assistant.dialogue, tracker, env)
+        assert isinstance(one.start(message("bench", next(parses))), Finished)
+        one.take_events()
+        tracker.trim(assistant.dialogue.window)
+
+    return least(turn)
+
+
+async def conversations_over(store: ConversationStore, assistant: Assistant) -> tuple[float, float]:
+    """CPU µs of a whole turn, and how much of it on the event loop's thread."""
+    conversations = Conversations(store=store, assistant=assistant)
+    await conversations.open()
+
+    async def talk(number: int, turns: int) -> None:
+        conversation = conversations.get(f"visitor {number}")
+        for _ in range(turns):
+            await conversation.submit(message(conversation.sender_id)).finished
+
+    async def everybody(turns: int) -> None:
+        await asyncio.gather(*(talk(number, turns) for number in range(AT_ONCE)))
+
+    await everybody(3)
+    spent = []
+    for _ in range(RUNS):
+        process, thread = time.process_time(), time.thread_time()
+        await everybody(TURNS // AT_ONCE)
+        spent.append((time.process_time() - process, time.thread_time() - thread))
+    await conversations.close()
+    return min(all_of_it for all_of_it, _ in spent) / TURNS * 1e6, min(loop for _, loop in spent) / TURNS * 1e6
+
+
+async def sending() -> float:
+    """CPU µs of encoding an answer and putting it into a socket's queue."""
+    wire = Wire()
+    outbox = Outbox(wire, namespace="/", most=10_000)
+
+    def send() -> None:
+        outbox.emit("bot_uttered", {"text": "Hey! How are you?"})
+        wire.queue.get_nowait()
+
+    return least(send)
+
+
+async def measure(assistant: Assistant, folder: Path) -> dict[str, float]:
+    """Return CPU µs by part."""
+    parse = least(lambda: assistant.pipeline.parse(text()))
+    decided = decision(assistant)
+    bare, _ = await conversations_over(Forgetful(), assistant)
+    whole, loop = await conversations_over(SqliteStore(folder / "budget.db"), assistant)
+    return {
+        "parse": parse,
+        "predict and act": decided,
+        "mailbox, tracker, numbers, delivery": bare - parse - decided,
+        "commit, on the loop": loop - bare,
+        "commit, on the writer's thread": whole - loop,
+        "encode": await sending(),
+        "a turn in process, of these": whole,
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("project", type=Path, nargs="?")
+    options = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as folder:
+        project = options.project or template(Path(folder))
+        if options.project is None:
+            train(MANENT, project)
+        assistant = load_assistant(project / "models", external_nlg=False)
+        run: Callable[[Awaitable[dict[str, float]]], dict[str, float]] = uvloop.run  # type: ignore[assignment]
+        for part, spent in run(measure(assistant, Path(folder))).items():
+            print(f"{part:<38} {spent:5.0f} µs")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
