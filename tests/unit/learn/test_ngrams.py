@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from manent.learn.ngrams import Analyzer, build_table, hash_ngrams, hash_text, join_words
+from manent.learn.ngrams import (
+    Analyzer,
+    build_table,
+    hash_inside,
+    hash_ngrams,
+    hash_pair,
+    hash_single,
+    hash_text,
+    hash_word,
+    join_words,
+)
 
 
 def _hashes(words: list[str], analyzer: Analyzer, smallest: int, largest: int) -> list[int]:
@@ -83,3 +93,14 @@ def test_ngrams_can_be_left_out(options: dict[str, float], kept: list[int]) -> N
     texts = [np.array(row, np.uint64) for row in ([1, 2], [1, 2], [1, 3], [1])]
 
     assert build_table(texts, **options).hashes[:-1].tolist() == kept  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("first", ["good", "a", "Übung", "😀x", "\ud800", ""])
+@pytest.mark.parametrize("second", ["day", "日本", "x" * 40])
+def test_hashing_one_by_one_is_the_same(first: str, second: str) -> None:
+    """Words, pairs and what is inside a word have the hashes that they have in a whole text."""
+    words = [hash_word(first), hash_word(second)]
+
+    assert hash_single(words[1]) in _hashes([first, second], "word", 1, 1)
+    assert [hash_pair(words[0], words[1])] == _hashes([first, second], "word", 2, 2)
+    assert sorted(hash_inside(second, 1, 4)) == sorted(_hashes([second], "char_wb", 1, 4))

@@ -1,0 +1,36 @@
+import numpy as np
+
+from manent.nlu.rows import FloatArray, WordRows
+
+
+def test_a_word_is_worked_out_once() -> None:
+    """Rows come in the order asked for, and a word that is known is not asked about again."""
+    asked: list[str] = []
+
+    def describe(word: str) -> FloatArray:
+        asked.append(word)
+        return np.array([len(word), ord(word[0])], np.float32)
+
+    rows = WordRows(2, describe, first=("aa",))
+
+    assert rows.take(["b", "aa", "b"]).tolist() == [[1, 98], [2, 97], [1, 98]]
+    assert rows.take(["aa", "b"]).tolist() == [[2, 97], [1, 98]]
+    assert asked == ["aa", "b"]
+
+
+def test_what_was_kept_first_stays() -> None:
+    """Beyond the limit the others are forgotten and worked out again, with the same rows."""
+    asked: list[str] = []
+
+    def describe(word: str) -> FloatArray:
+        asked.append(word)
+        return np.array([float(word)], np.float32)
+
+    rows = WordRows(1, describe, first=("0",), limit=700)
+    for number in range(1, 2000):
+        assert rows.take([str(number), "0"]).tolist() == [[number], [0]]
+
+    assert rows.take(["1"]).tolist() == [[1]]
+    assert asked.count("0") == 1
+    assert asked.count("1") == 2
+    assert len(rows._rows) <= 1024
