@@ -49,13 +49,15 @@ async def test_each_limit_holds_by_address_as_the_proxy_tells_it(serve: Serve) -
         connects = [await connect("192.0.2.1") for _ in range(7)]
         begun = [(await begin("192.0.2.1", f"session-{number}")).status_code for number in range(5)]
         known = (await begin("192.0.2.1", "session-0")).status_code
-        spoken = [await speak("192.0.2.1", "session-0") for _ in range(8)]
-        others = [(await speak("192.0.2.1", f"other-{number}")).status_code for number in range(8)]
+        by_speaking = [(await speak("192.0.2.3", f"begun-{number}")).status_code for number in range(5)]
+        spoken = [await speak("192.0.2.1", "begun-0") for _ in range(8)]
+        others = [(await speak("192.0.2.1", f"begun-{number % 2 + 1}")).status_code for number in range(8)]
         elsewhere = [await connect("192.0.2.2"), (await speak("192.0.2.2", "another")).status_code]
 
     assert connects == [200] * 5 + [429] * 2
     assert (begun, known) == ([200] * 3 + [429] * 2, 200)
-    assert [answer.status_code for answer in spoken] == [200] * 6 + [429] * 2
+    assert by_speaking == [200] * 3 + [429] * 2
+    assert [answer.status_code for answer in spoken] == [200] * 5 + [429] * 3  # one was said from elsewhere
     assert spoken[-1].json()["details"]["error"] == "too_many_requests"
     assert int(spoken[-1].headers["retry-after"]) >= 1
     assert others.count(200) in range(3, 7)

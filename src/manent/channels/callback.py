@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from manent.channels.rest import health_routes, read_message, replies_in
+from manent.channels.rest import health_routes, replies_in, take_message
 from manent.core.errors import Problem, ProjectError, RequestError
 from manent.core.events import Json
 from manent.core.log import LogEntry
@@ -97,15 +97,14 @@ class CallbackChannel:
 
     async def receive(self, request: Request) -> Response:
         """Take a message, send out what the bot said to it, say `success`."""
-        message = await read_message(
+        ticket = await take_message(
             await request.body(), self.conversations, self.identity, input_channel=self.name, request=request
         )
-        ticket = self.conversations.get(message.sender_id).submit(message)
         await ticket.accepted
         entries = await ticket.finished
         if ticket.error is not None:
             raise ticket.error
-        await self.send(message.sender_id, entries)
+        await self.send(ticket.message.sender_id, entries)
         return PlainTextResponse("success")
 
     async def send(self, sender_id: str, entries: Sequence[LogEntry]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -79,18 +80,17 @@ class RestChannel:
     async def receive(self, request: Request) -> Response:
         """Take a message, answer with what the bot said to it."""
         body = await request.body()
-        message = await read_message(body, self.conversations, self.identity, input_channel=self.name, request=request)
-        conversation = self.conversations.get(message.sender_id)
-        ticket = conversation.submit(message)
+        ticket = await take_message(body, self.conversations, self.identity, input_channel=self.name, request=request)
+        sender_id = ticket.message.sender_id
         if request.query_params.get("stream", "").lower() in ("true", "1"):
             await ticket.accepted
-            stream = _Stream(conversation, ticket)
+            stream = _Stream(self.conversations.get(sender_id), ticket)
             return StreamingResponse(stream.lines(), media_type="text/event-stream")
         await ticket.accepted
         entries = await ticket.finished
         if ticket.error is not None:
             raise ticket.error
-        return Response(_encode(replies_in(message.sender_id, entries)), media_type="application/json")
+        return Response(_encode(replies_in(sender_id, entries)), media_type="application/json")
 
 
 class _Stream:
@@ -148,13 +148,14 @@ async def caller_of(request: Request, identity: Identity) -> Caller:
     return await identity.authenticate(bearer(request), address_of(request.client.host if request.client else None))
 
 
-async def read_message(
+async def take_message(
     body: bytes, conversations: Conversations, identity: Identity, *, input_channel: str, request: Request
-) -> UserMessage:
-    """Read the body that the REST and callback channels take; the token is in the request's `Authorization` header.
+) -> Ticket:
+    """Submit the body that the REST and callback channels take; the token is in the request's `Authorization` header.
 
     Raises:
-        RequestError: it is no JSON object, a key is of the wrong type, or the sender may not use that conversation.
+        RequestError: it is no JSON object, a key is of the wrong type, the sender may not use that conversation, or
+            whatever `Conversation.submit` refuses.
     """
     wire = json_object(body)
     text = wire.get("message")
@@ -170,7 +171,7 @@ async def read_message(
         raise RequestError("bad_request", "input_channel must be a string")
     admission = await identity.admit(sender, wire.get("session_token"), caller)
     conversations.rates.speak(caller.address, caller.subject or admission.sender_id)
-    return UserMessage(
+    message = UserMessage(
         sender_id=admission.sender_id,
         text=checked_text(text, conversations.limits.text),
         message_id=checked_message_id(wire.get("message_id")),
@@ -178,6 +179,8 @@ async def read_message(
         output_channel="collector" if input_channel == RestChannel.name else input_channel,
         metadata=checked_metadata(wire.get("metadata")) if input_channel == RestChannel.name else {},
     )
+    confirm = partial(identity.confirm, admission, beginner=caller)
+    return conversations.get(admission.sender_id).submit(message, confirm=confirm)
 
 
 def json_object(body: bytes) -> Json:

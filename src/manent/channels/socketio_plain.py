@@ -114,7 +114,7 @@ async def take_message(connection: "Connection", payload: Any, ack: int | None) 
     )
     if conversation is not connection.conversation:
         await _join_by_speaking(connection, conversation, admission)
-    ticket = conversation.submit(message, confirm=partial(identity.confirm, admission))
+    ticket = conversation.submit(message, confirm=partial(identity.confirm, admission, beginner=connection.caller))
     await ticket.accepted
     if ack is not None:
         await ticket.finished

@@ -178,14 +178,21 @@ class Identity:
                 raise _forbidden()
         return admission
 
-    def confirm(self, admission: Admission, head: Head) -> None:
+    def confirm(self, admission: Admission, head: Head, beginner: Caller | None = None) -> None:
         """Check an earlier decision against the log as it was read just now: it may be somebody else's since.
 
         A conversation changes hands when it is claimed, and when its id is named anew after it was erased.
 
+        Args:
+            admission: the decision.
+            head: of the log; one that is only about to be made has version 0.
+            beginner: who begins it if it is new; in open mode nothing else tells that somebody does.
+
         Raises:
-            RequestError: `forbidden`.
+            RequestError: `forbidden`, or `too_many_requests`.
         """
+        if beginner is not None and self.mode == "open" and head.version == 0:
+            self._begin(beginner)
         if (self.mode == "jwt" or self.guards_owned) and head.owner != admission.owner:
             raise _forbidden()
 
