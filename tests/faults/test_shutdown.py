@@ -35,7 +35,7 @@ async def say_over_http(server: Server, message_id: str) -> Json:
         return answer
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 async def test_running_turn_and_its_delivery_finish(servers: Fleet, how: signal.Signals) -> None:
     """A signal during an action: newcomers get `server_closing`, the turn ends, its reply arrives, the status is 0."""
     server = servers.start(work_s=2)
@@ -64,6 +64,7 @@ def _message(session_id: str) -> Json:
     return {"session_id": session_id, "message": "hello", "message_id": "m1"}
 
 
+@pytest.mark.slow
 async def test_message_that_is_refused_is_sent_again_to_the_next_server(servers: Fleet) -> None:
     """What a client says into the end of a server reaches the next one on its port, once."""
     server = servers.start(work_s=1)

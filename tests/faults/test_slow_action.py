@@ -20,6 +20,7 @@ def servers(tmp_path: Path) -> Iterator[Fleet]:
         yield found
 
 
+@pytest.mark.slow
 async def test_others_are_answered_meanwhile(servers: Fleet) -> None:
     """While eight actions are at work, and longer than all of this takes, another visitor is answered as usual."""
     server = servers.start(work_s=60)

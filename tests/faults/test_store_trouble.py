@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from faults.servers import Fleet, Server, fleet, history, tab, until
 from faults.small_disk import fill
@@ -84,6 +85,7 @@ async def test_full_disk_is_an_error_to_the_sender(small_disk: Path, tmp_path: P
         assert await history(server, "bob") == ["hello", "Hello."] * (sent + 2)
 
 
+@pytest.mark.slow
 async def test_disk_that_fills_up_during_an_action(small_disk: Path, tmp_path: Path) -> None:
     """The sender of the accepted message is told; with space again the turn is finished, its action under its key."""
     with on_disk(tmp_path / "project", small_disk) as servers:

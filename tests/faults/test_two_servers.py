@@ -16,8 +16,8 @@ from manent.client.chat import texts
 from manent.core.events import Json
 from security.sites import AUTH, JWT, token
 
-SOON_S = 1.0
-"""Within which a tab sees what was said on another server."""
+SOON_S = 1.5
+"""Within which a tab sees what was said on another server: a second, and a half for machines that are busy."""
 
 
 @pytest.fixture
@@ -97,6 +97,7 @@ async def test_long_action_keeps_its_lease(servers: Fleet) -> None:
     assert [pid for pid, _ in servers.runs] == [owner.process.pid]
 
 
+@pytest.mark.slow
 async def test_killed_server_is_inherited_at_once(servers: Fleet) -> None:
     """When a server dies during an action, the other one finishes the turn without waiting for the lease."""
     killed = servers.start(work_s=30)
@@ -147,6 +148,7 @@ async def test_reset_on_one_server_takes_the_tabs_of_the_other_along(servers: Fl
     assert await history(there, session_id) == ["hello", "Hello."]
 
 
+@pytest.mark.slow
 async def test_erase_on_one_server_empties_the_tabs_of_the_other(servers: Fleet) -> None:
     """After an erase here the tab there is empty within a second, and goes on in what is left."""
     here, there = servers.start(), servers.start()
@@ -163,6 +165,7 @@ async def test_erase_on_one_server_empties_the_tabs_of_the_other(servers: Fleet)
         assert listener.messages == speaker.messages
 
 
+@pytest.mark.slow
 async def test_reset_hands_the_new_token_to_the_tabs_of_the_other(minted: Fleet) -> None:
     """With minted ids the tab on the other server gets what proves that the new conversation is its own."""
     here, there = minted.start(), minted.start()

@@ -162,6 +162,8 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         head: the head *after* the append; its `version` equals the last entry's `seq`.
         expected_version: the version that it builds on; the head's `epoch` must be the log's too.
+        expected_lease: the lease that it builds on, so that of two who take over a dead server's turn one is refused,
+            and so is an owner that comes back too late.
         entries: numbered `expected_version + 1` … `head.version`; may be empty (a lease taken, `plain_seq` moved).
         accepted: message ids used up by it.
         snapshot: to be kept with it.
@@ -170,6 +172,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
     head: Head
     expected_version: int
+    expected_lease: Lease | None = None
     entries: tuple[LogEntry, ...] = ()
     accepted: tuple[Accepted, ...] = ()
     snapshot: Snapshot | None = None

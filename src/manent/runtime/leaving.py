@@ -75,7 +75,8 @@ async def _write(conversation: "Conversation", left: Left) -> None:
     event = StoryExported(timestamp=time.time(), metadata={"manent_left_for": told})
     entry = LogEntry(seq=head.version + 1, event=event)
     after = replace(head, version=entry.seq)
-    await conversation.home.store.append(Append(head=after, expected_version=head.version, entries=(entry,)))
+    append = Append(head=after, expected_version=head.version, expected_lease=head.lease, entries=(entry,))
+    await conversation.home.store.append(append)
     tracker.update(event)
     record.head = after
     if conversation.seen == (head.epoch, head.version):

@@ -74,7 +74,7 @@ class ConversationStore(Protocol):
         Creates the conversation when it does not exist and `expected_version` is 0.
 
         Raises:
-            VersionConflict: the log's epoch or version is another.
+            VersionConflict: the log's epoch, version or lease is another.
             DuplicateMessage: an accepted id was used before in this conversation.
             ReminderGone: a reminder that it uses up is not there.
         """

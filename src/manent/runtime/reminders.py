@@ -127,4 +127,6 @@ async def _drop(conversation: Conversation, reminder: Reminder) -> None:
     head = await store.head(reminder.sender_id)
     if head is not None:
         fire = FireReminder(name=reminder.name, seq=reminder.seq)
-        await store.append(Append(head=head, expected_version=head.version, reminders=(fire,)))
+        await store.append(
+            Append(head=head, expected_version=head.version, expected_lease=head.lease, reminders=(fire,))
+        )

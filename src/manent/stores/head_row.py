@@ -13,9 +13,13 @@ HEAD_COLUMNS = (
 )
 
 
+def lease_values(lease: Lease | None) -> tuple[str | None, float | None]:
+    """Return the values of the lease's two columns."""
+    return (lease.owner, lease.until) if lease is not None else (None, None)
+
+
 def head_values(head: Head) -> Row:
     """Return the values of `HEAD_COLUMNS`."""
-    lease = head.lease
     return (
         head.sender_id,
         head.epoch,
@@ -25,8 +29,7 @@ def head_values(head: Head) -> Row:
         head.session_seq,
         head.plain_seq,
         head.open_turn,
-        lease.owner if lease else None,
-        lease.until if lease else None,
+        *lease_values(head.lease),
         head.owner,
         head.started,
         head.updated,

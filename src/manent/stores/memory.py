@@ -104,7 +104,11 @@ class MemoryStore:
             if append.expected_version != 0:
                 raise VersionConflict(sender_id)
             found = _Conversation(replace(append.head, version=0))
-        elif (found.head.epoch, found.head.version) != (append.head.epoch, append.expected_version):
+        elif (found.head.epoch, found.head.version, found.head.lease) != (
+            append.head.epoch,
+            append.expected_version,
+            append.expected_lease,
+        ):
             raise VersionConflict(sender_id)
         for accepted in append.accepted:
             if accepted.message_id in found.accepted:

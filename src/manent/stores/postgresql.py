@@ -19,7 +19,7 @@ from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Re
 from manent.runtime.ports import DuplicateMessage, Loaded, VersionConflict
 from manent.stores import postgresql_sql as sql
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
-from manent.stores.head_row import empty_head, head_of_row, head_values
+from manent.stores.head_row import empty_head, head_of_row, head_values, lease_values
 from manent.stores.postgresql_errors import translated
 from manent.stores.postgresql_news import Bulletin
 from manent.stores.postgresql_reminders import change_reminders, decode_reminder
@@ -349,6 +349,7 @@ async def _append(connection: Connection, append: Append) -> int | None:
         [one.digest for one in append.accepted],
         snapshot and snapshot.version,
         snapshot and snapshot.data,
+        *lease_values(append.expected_lease),
     )
     return conversation_id
 
@@ -357,7 +358,9 @@ async def _append_with_all(connection: Connection, append: Append) -> None:
     """Write an append that may have to make its conversation, with reminders and snapshots, inside a transaction."""
     sender_id = append.head.sender_id
     if append.expected_version == 0:
-        await connection.execute(sql.INSERT_HEAD, *head_values(replace(append.head, version=0)))
+        await connection.execute(
+            sql.INSERT_HEAD, *head_values(replace(append.head, version=0, lease=append.expected_lease))
+        )
     conversation_id = await _append(connection, append)
     if conversation_id is None:
         raise VersionConflict(sender_id)

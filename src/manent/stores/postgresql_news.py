@@ -39,6 +39,7 @@ class Bulletin:
         self._untold: set[str] = set()
         self._unheard: set[str] = set()
         self._missed = True
+        self._own_pid = 0
         self._telling = asyncio.Event()
         self._hearing = asyncio.Event()
         self._task = asyncio.create_task(self._run())
@@ -87,6 +88,7 @@ class Bulletin:
             server_settings={"application_name": "manent news", "synchronous_commit": "off"},
         )
         try:
+            self._own_pid = connection.get_server_pid()
             await connection.add_listener(self._channel, self._hear)
             connection.add_termination_listener(lambda _: self._telling.set())
             self._hearing.set()  # what was written until now may have been missed
@@ -103,8 +105,9 @@ class Bulletin:
         finally:
             connection.terminate()
 
-    def _hear(self, connection: Any, pid: int, _: str, payload: object) -> None:
-        if pid != connection.get_server_pid():
+    def _hear(self, _: Any, pid: int, channel: str, payload: object) -> None:
+        del channel
+        if pid != self._own_pid:
             self._unheard.update(msgspec.json.decode(str(payload), type=list[str]))
             self._hearing.set()
 

@@ -12,6 +12,7 @@ WITH head AS (
         version = $3, visible = $4, divider = $5, session_seq = $6, plain_seq = $7, open_turn = $8,
         lease_owner = $9, lease_until = $10, owner = $11, started = $12, updated = $13
     WHERE sender_id = $1 AND epoch = $2 AND version = $14
+        AND lease_owner IS NOT DISTINCT FROM $26 AND lease_until IS NOT DISTINCT FROM $27
     RETURNING id
 ), new_events AS (
     INSERT INTO events (conversation_id, seq, format, prev, divider, title, data)
@@ -28,7 +29,8 @@ WITH head AS (
 )
 SELECT id FROM head
 """
-"""Writes everything of an append, or nothing when the head is not at epoch $2 and version $14; then no row comes back.
+"""Writes everything of an append, or nothing when the head is not at epoch $2, version $14 and lease $26, $27; then no
+row comes back.
 
 $1 to $13 are `head_values`.
 """

@@ -29,9 +29,10 @@ UPDATE_HEADS = (
     """) AS new
     WHERE conversations.id = new.column1 AND conversations.version = new.column2
         AND conversations.sender_id = new.column3 AND conversations.epoch = new.column4
+        AND conversations.lease_owner IS new.column16 AND conversations.lease_until IS new.column17
     """,
 )
-"""Writes heads whose epoch and version are as expected, leaves the others; the row count tells."""
+"""Writes heads whose epoch, version and lease are as expected, leaves the others; the row count tells."""
 
 _EVENT_ROW = "(?,?,?,?,?,?,CAST(? AS TEXT))"
 """JSON is bound as bytes, which saves decoding it, and stored as text, which SQLite's JSON functions read."""
@@ -44,12 +45,12 @@ def insert_rows(cursor: sqlite3.Cursor, statement: str, rows: Sequence[Row]) -> 
 
 
 def update_heads(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> int:
-    """Write heads of different conversations; return how many had the epoch and version that was expected.
+    """Write heads of different conversations; return how many had the epoch, version and lease that was expected.
 
-    A row is `(id, expected version, *head_values(head))`.
+    A row is `(id, expected version, *head_values(head), *lease_values(expected lease))`.
     """
     before, after = UPDATE_HEADS
-    row = f"({','.join('?' * 15)})"
+    row = f"({','.join('?' * 17)})"
     return sum(cursor.execute(_text(before, row, len(part), after), _flat(part)).rowcount for part in _parts(rows))
 
 

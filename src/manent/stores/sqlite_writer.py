@@ -23,7 +23,7 @@ from manent.core.errors import InternalError, ManentError, StoreError
 from manent.core.log import Accepted, Append, Head
 from manent.runtime.ports import DuplicateMessage, VersionConflict
 from manent.stores import sqlite_rows as rows
-from manent.stores.head_row import Row, head_values
+from manent.stores.head_row import Row, head_values, lease_values
 from manent.stores.sqlite_checkpointer import Checkpointer
 from manent.stores.sqlite_reminders import change_reminders, check_reminders
 from manent.stores.sqlite_schema import BUSY_TIMEOUT_S, connect
@@ -285,7 +285,9 @@ class Writer:
         if len(set(ids)) < len(ids):
             raise InternalError("bad_append", "one append accepts one message id twice")
         self._known.pop(sender_id, None)
-        found = cursor.execute("SELECT id, epoch, version FROM conversations WHERE sender_id = ?", (sender_id,))
+        found = cursor.execute(
+            "SELECT id, epoch, version, lease_owner, lease_until FROM conversations WHERE sender_id = ?", (sender_id,)
+        )
         row = found.fetchone()
         if row is None:
             if append.expected_version != 0:
@@ -293,7 +295,7 @@ class Writer:
             conversation_id = append_to_new(cursor, work)
         else:
             conversation_id, *place = row
-            if place != [append.head.epoch, append.expected_version]:
+            if place != [append.head.epoch, append.expected_version, *lease_values(append.expected_lease)]:
                 raise VersionConflict(sender_id)
             for message_id in ids:
                 before = find_accepted(cursor, sender_id, message_id)
@@ -348,7 +350,8 @@ def append_together(cursor: sqlite3.Cursor, works: Sequence[tuple[int, AppendWor
     snapshots: list[Row] = []
     for conversation_id, work in works:
         append = work.append
-        heads.append((conversation_id, append.expected_version, *head_values(append.head)))
+        lease = lease_values(append.expected_lease)
+        heads.append((conversation_id, append.expected_version, *head_values(append.head), *lease))
         events += [(conversation_id, *row) for row in work.events]
         accepted += [(conversation_id, one.message_id, one.seq, one.digest) for one in append.accepted]
         if append.snapshot is not None:
@@ -376,7 +379,10 @@ def thin_snapshots(cursor: sqlite3.Cursor, conversation_id: int) -> None:
 
 def append_to_new(cursor: sqlite3.Cursor, work: AppendWork) -> int:
     """Make a conversation and write its first append; return its id."""
-    conversation_id = insert_head(cursor, replace(work.append.head, version=work.append.expected_version))
+    append = work.append
+    conversation_id = insert_head(
+        cursor, replace(append.head, version=append.expected_version, lease=append.expected_lease)
+    )
     append_together(cursor, [(conversation_id, work)])
     return conversation_id
 

@@ -55,7 +55,9 @@ async def test_turn_that_another_server_took_over_is_no_error_to_the_visitor() -
         assert head is not None
         step = LogEntry(seq=head.version + 1, event=SlotSet(name="who", value="Bob", timestamp=1.0))
         taken = replace(head, version=step.seq, lease=Lease(owner="elsewhere:1:1:1", until=time.time() + 60))
-        await store.append(Append(head=taken, expected_version=head.version, entries=(step,)))
+        await store.append(
+            Append(head=taken, expected_version=head.version, expected_lease=head.lease, entries=(step,))
+        )
         hold.set()
         await ticket.finished
 

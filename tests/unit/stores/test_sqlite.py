@@ -120,7 +120,7 @@ async def test_reads_and_writes_use_indexes(tmp_path: Path) -> None:
     before, after = sqlite_rows.UPDATE_HEADS
     head = "SELECT version FROM conversations WHERE "
     statements = [
-        before + f"({','.join('1' * 15)})" + after,
+        before + f"({','.join('1' * 17)})" + after,
         f"SELECT seq {sqlite._EVENTS_OF} AND seq > 3 ORDER BY seq LIMIT 2".replace("?", "'ada'"),
         f"SELECT seq {sqlite._EVENTS_OF} AND seq < 3 AND prev IS NOT NULL ORDER BY seq DESC".replace("?", "'ada'"),
         head + "sender_id = 'ada'",
