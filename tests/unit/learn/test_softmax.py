@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from manent.learn import softmax as learner
-from manent.learn.calibration import fit_reliability, fit_temperature, read_reliability
+from manent.learn.calibration import fit_temperature
 from manent.learn.softmax import Features, IntArray, build_features, fit, fit_dual, out_of_fold, softmax
 
 
@@ -64,21 +64,3 @@ def test_temperature_tells_boasting_from_modesty() -> None:
     assert fit_temperature(true * np.float32(5), labels) == pytest.approx(0.2, rel=0.2)
     assert fit_temperature(true / np.float32(5), labels) == pytest.approx(5, rel=0.2)
     assert fit_temperature(true[:, :1], labels) == 1.0
-
-
-def test_timid_confidences_are_read_as_what_they_are_worth() -> None:
-    """Where 0.4 is right eight times of ten, it is read as 0.8; the order of confidences stays."""
-    random = np.random.default_rng(0)
-    said = np.concatenate([np.full(2000, 0.4), np.full(2000, 0.2)]).astype(np.float32)
-    hits = random.random(4000) < np.where(said > 0.3, 0.8, 0.3)
-    slope, shift = fit_reliability(said, hits)
-
-    assert read_reliability(0.4, slope, shift) == pytest.approx(0.8, abs=0.03)
-    assert read_reliability(0.2, slope, shift) == pytest.approx(0.3, abs=0.03)
-    assert read_reliability(0.1, slope, shift) < read_reliability(0.2, slope, shift)
-    assert (read_reliability(0.0, slope, shift), read_reliability(1.0, slope, shift)) == (0.0, 1.0)
-
-
-def test_confidences_that_were_always_right_are_left_alone() -> None:
-    """There is nothing to learn from without a mistake."""
-    assert fit_reliability(np.array([0.5, 0.9], np.float32), np.array([True, True])) == (1.0, 0.0)
