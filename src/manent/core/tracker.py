@@ -253,7 +253,7 @@ class Tracker:
         keeps its message until the bot listens: actions of the same turn may want to read it.
 
         Raises:
-            WindowExceeded: the event reverts more than the window holds.
+            WindowExceeded: the event reverts more than the window holds, or repeats a loop's run of before it.
         """
         match event:
             case SlotSet() if event.name not in self.domain.slots:
@@ -356,17 +356,23 @@ class Tracker:
             raise WindowExceeded
 
     def _is_repeated_run(self, loop: str) -> bool:
-        """Whether the loop ran before in the same activation, and only listened since."""
+        """Whether the loop ran before in the same activation, and only listened since.
+
+        Raises:
+            WindowExceeded: nothing but listening is left of the applied events.
+        """
         for event in reversed(self.applied):
             match event:
                 case ActiveLoop(name=None) | LoopInterrupted(is_loop_interrupted=True) | ActionExecutionRejected():
                     return False
                 case ActionExecuted() if event.name == loop:
                     return True
-                case ActionExecuted() if event.name != "action_listen":
+                case ActionExecuted() if event.name != _LISTEN:
                     return False
                 case _:
                     pass
+        if self.truncated:
+            raise WindowExceeded
         return False
 
     def _collapse(self, loop: str) -> None:
