@@ -120,7 +120,7 @@ def tasks_of(page: Page) -> Iterator[list[float]]:
     events: list[Any] = []
     ended: list[Any] = []
     session.on("Tracing.dataCollected", lambda data: events.extend(data["value"]))
-    session.on("Tracing.tracingComplete", ended.append)
+    session.on("Tracing.tracingComplete", lambda _: ended.append(True))
     session.send(
         "Tracing.start", {"categories": "disabled-by-default-devtools.timeline", "transferMode": "ReportEvents"}
     )
