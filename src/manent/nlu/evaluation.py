@@ -293,4 +293,4 @@ def _name(entity: Json) -> str:
 
 
 def _join(entity: str, role: str | None, group: str | None) -> str:
-    return entity + (f"#{role}" if role else "") + (f"#{group}" if group else "")
+    return entity + (f".{role}" if role else "") + (f".{group}" if group else "")

@@ -35,6 +35,19 @@ def test_a_model(manent: Manent, shop: Path) -> None:
     assert (report["fruit"]["support"], report["accuracy"]) == (2, 1.0)
 
 
+def test_roles_have_lines_of_their_own(manent: Manent, shop: Path) -> None:
+    """An entity's roles and groups are scored apart, under Rasa's names for them."""
+    domain = (shop / "domain.yml").read_text()
+    (shop / "domain.yml").write_text(domain.replace("[fruit]", "[{fruit: {roles: [mine]}}]", 1))
+    nlu = (shop / "data/nlu.yml").read_text()
+    (shop / "data/nlu.yml").write_text(nlu.replace("[apple](fruit)", '[apple]{"entity": "fruit", "role": "mine"}'))
+    assert manent("train")[0] == 0
+    assert manent("test nlu --no-plot")[0] == 0
+
+    report = msgspec.json.decode((shop / "results/RegexEntityExtractor_report.json").read_bytes())
+    assert report["fruit.mine"]["confused_with"] == {"fruit": 1}
+
+
 def test_cross_validation(manent: Manent, shop: Path) -> None:
     """Every example is judged by a pipeline that has not seen it; keywords know nothing then."""
     status, shown = manent("test nlu --cross-validation -f 2 --no-errors --no-plot")
