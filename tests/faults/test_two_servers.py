@@ -179,6 +179,7 @@ async def test_reset_hands_the_new_token_to_the_tabs_of_the_other(minted: Fleet)
         assert listener.session_token == speaker.session_token
 
 
+@pytest.mark.slow
 async def test_revoked_subject_is_out_on_every_server(jwt: Fleet) -> None:
     """A token that is revoked on one server ends its sockets on the other within a second, and lets nobody in."""
     here, there = (jwt.start("--auth-token", AUTH) for _ in range(2))
