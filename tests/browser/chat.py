@@ -25,8 +25,8 @@ class Chat:
         return self.connected()
 
     def connected(self) -> Self:
-        """Wait for the connection."""
-        expect(self.panel).to_have_attribute("data-connection", "online")
+        """Wait for the connection: the page tries at least every ten seconds."""
+        expect(self.panel).to_have_attribute("data-connection", "online", timeout=20_000)
         return self
 
     def disconnected(self) -> Self:
