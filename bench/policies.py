@@ -143,7 +143,8 @@ def write_splits(root: Path, folder: Path) -> None:
             (target / "train" / "config.yml").write_text(
                 "recipe: default.v1\nassistant_id: bench\nlanguage: en\n"
                 "pipeline: [{name: WhitespaceTokenizer}, {name: KeywordIntentClassifier},\n"
-                "  {name: CountVectorsFeaturizer}, {name: CountVectorsFeaturizer, analyzer: char_wb, min_ngram: 1, max_ngram: 4}]\n"
+                "  {name: CountVectorsFeaturizer},\n"
+                "  {name: CountVectorsFeaturizer, analyzer: char_wb, min_ngram: 1, max_ngram: 4}]\n"
                 "policies: [{name: TEDPolicy, max_history: 5, epochs: 100, constrain_similarities: true}]\n",
                 encoding="utf-8",
             )
