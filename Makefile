@@ -16,6 +16,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 BUNDLE := src/manent/web/static/index.html
 WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name bench -o -name dev -o -name dist -o -name tests \) -prune -o -type f -print)
+# One more than there are cores: tests wait for servers and browsers much of their time. 281 s became 202 on two cores.
+WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((cores < 5 ? cores + 1 : 6)))
 EXAMPLE ?= examples/newsletter
 PORT ?= 5005
 
@@ -57,7 +59,7 @@ test: test-python test-web ## all tests but the slow ones (installs Chromium and
 
 .PHONY: test-python
 test-python: install .venv/programs
-	$(BIN)/pytest -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-web
 test-web: install
