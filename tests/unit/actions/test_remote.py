@@ -267,16 +267,23 @@ async def test_slow_actions_hold_nobody_up(remote: Make, scripted: ScriptedServe
 async def test_a_connection_that_the_server_let_go_is_not_an_error() -> None:
     """A kept connection that turns out closed is replaced, and the call made again with the same key."""
     keys: list[bytes] = []
+    connections = asyncio.Semaphore(0)
 
     async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for answered in (False, True):
-            head = await reader.readuntil(b"\r\n\r\n")
-            headers = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
-            await reader.readexactly(int(headers[b"Content-Length"]))
-            keys.append(headers[b"Idempotency-Key"])
-            if not answered:
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-        writer.close()
+        try:
+            for answered in (False, True):
+                head = await reader.readuntil(b"\r\n\r\n")
+                headers = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
+                await reader.readexactly(int(headers[b"Content-Length"]))
+                keys.append(headers[b"Idempotency-Key"])
+                if not answered:
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        except asyncio.IncompleteReadError:
+            pass  # the last connection, which the runner closes at the end
+        finally:
+            writer.close()
+            await writer.wait_closed()
+            connections.release()
 
     server = await asyncio.start_server(answer_once, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -285,6 +292,8 @@ async def test_a_connection_that_the_server_let_go_is_not_an_error() -> None:
     await runner.run(action_call())
     await runner.close()
     server.close()
+    for _ in range(2):
+        await connections.acquire()
 
     assert keys == [b"e1:7:action_echo"] * 3
 
