@@ -15,7 +15,7 @@ log = logging.getLogger("manent.refusals")
 AT_MOST_PER_MINUTE: Final = 600
 """Of each code; an attacker must not fill the disk."""
 
-_TOLD: Final = frozenset({401, 403, 408, 411, 413, 429})
+_TOLD: Final = frozenset({400, 401, 403, 408, 411, 413, 429})
 """Statuses of what nobody does by accident for long; other faults of clients are said at level DEBUG."""
 
 _buckets: Final = Buckets(AT_MOST_PER_MINUTE)
