@@ -200,6 +200,7 @@ async def _run(conversation: "Conversation", begin: Callable[[Turn], Step], occa
     _, tracker = await conversation.record.load()
     tracker.domain = assistant.domain
     turn = Turn(assistant.dialogue, tracker, home.env())
+    failure: ActionError | None = None
     step = begin(turn)
     while not isinstance(step, Finished):
         if isinstance(step, Understand):
@@ -215,10 +216,13 @@ async def _run(conversation: "Conversation", begin: Callable[[Turn], Step], occa
         except ActionError as error:
             told = {"sender_id": conversation.sender_id, "code": error.code, "error": error.message}
             log.warning("action failed", extra=told)
+            failure = error
             step = turn.fail(error)
         finally:
             measures.outside.observe(time.perf_counter() - asked)
     await conversation.commit(turn.take_events(), occasion, open_turn=False)
+    if failure is not None:
+        _tell_failure(conversation, failure, occasion.ticket)
     measures.turns.observe(time.perf_counter() - started)
     conversation.record.trim()
 
@@ -264,6 +268,17 @@ async def _abandon(conversation: "Conversation") -> None:
     except Exception:
         record.forget()
         log.exception("an open turn could not be ended", extra={"sender_id": conversation.sender_id})
+
+
+def _tell_failure(conversation: "Conversation", failure: ActionError, ticket: Ticket | None) -> None:
+    """Tell those who follow that the last thing the bot said stands for an action that could not be run.
+
+    They learn its code; what exactly went wrong (an address, a trace) is for the log alone.
+    """
+    told = ActionError(failure.code, "the bot could not do what it was to do")
+    head, message_id = conversation.record.head, ticket.message_id if ticket is not None else None
+    for subscriber in tuple(conversation.subscribers):
+        subscriber.failed(told, message_id=message_id, seq=head.visible if head is not None else None)
 
 
 def _report(conversation: "Conversation", ticket: Ticket, error: ManentError) -> None:

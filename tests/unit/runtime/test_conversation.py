@@ -25,6 +25,7 @@ class Follower:
         self.entries: list[LogEntry] = []
         self.told: list[Json] = []
         self.failures: list[ManentError] = []
+        self.failed_at: list[tuple[str | None, int | None]] = []
         self.typed: list[bool] = []
         conversations.get(sender_id).subscribers.append(self)
 
@@ -42,8 +43,8 @@ class Follower:
 
     def failed(self, error: ManentError, *, message_id: str | None, seq: int | None) -> None:
         """Note."""
-        del message_id, seq
         self.failures.append(error)
+        self.failed_at.append((message_id, seq))
 
 
 async def test_messages_are_answered_in_the_order_they_came() -> None:
@@ -202,6 +203,18 @@ async def test_a_failed_action_is_told_and_ends_the_turn() -> None:
     assert answer[1]
     assert "action_work" not in names
     assert after == ["hello", "Hello."]
+
+
+async def test_followers_learn_of_a_failed_action_but_not_its_particulars() -> None:
+    """They get the code, with the message that it was for and the one that the bot said instead."""
+    async with opened(MemoryStore(), Actions(work=failing)) as conversations:
+        follower = Follower(conversations)
+        ticket = conversations.get("ada").submit(message("work", message_id="m1"))
+        said = (await ticket.finished)[-1]
+
+    assert [error.code for error in follower.failures] == ["action_unreachable"]
+    assert follower.failed_at == [("m1", said.seq)]
+    assert "nobody is there" not in follower.failures[0].message
 
 
 async def test_another_process_finishes_an_unfinished_turn() -> None:

@@ -681,6 +681,8 @@ export class ConversationClient {
     const about =
       isObject(payload) && typeof payload["message_id"] === "string" ? payload["message_id"] : undefined;
     this.setTyping(false);
+    // An action failed, and the bot has said so in the message of this number.
+    if (isObject(payload) && typeof payload["seq"] === "number") return;
     this.tell({
       type: "notice",
       notice: {

@@ -549,12 +549,20 @@ describe("identity", () => {
   it("tells of an error that belongs to a message", async () => {
     const tab = await world.tab();
     tab.socket.hear("error", {
-      code: "action_failed",
-      message: "The calendar did not answer.",
+      code: "store_full",
+      message: "The message could not be stored.",
       message_id: "m9",
     });
 
-    expect(tab.state.troubles["m9"]).toMatchObject({ code: "action_failed" });
+    expect(tab.state.troubles["m9"]).toMatchObject({ code: "store_full" });
+  });
+
+  it("adds nothing to what the bot has said about a failed action", async () => {
+    const tab = await world.tab();
+    tab.socket.hear("error", { code: "action_unreachable", message: "It failed.", message_id: "m9", seq: 7 });
+
+    expect(tab.state.troubles).toEqual({});
+    expect(tab.notices()).toEqual([]);
   });
 });
 
