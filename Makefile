@@ -73,6 +73,7 @@ test-slow: install .venv/programs ## the tests that take minutes
 lock: .venv/develops ## write what is installed, with hashes, anew from pyproject.toml (UPGRADE=1: in the newest versions)
 	$(LOCK) pyproject.toml --extra dev --output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --extra actions --extra postgresql --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra bench --constraint requirements/dev.txt --output-file requirements/bench.txt
 	$(LOCK) requirements/build.in --constraint requirements/dev.txt --output-file requirements/build.txt
 
 .PHONY: audit
@@ -139,9 +140,9 @@ UV := $(BIN)/uv --quiet --system-certs pip install --python $(BIN)/python --no-d
 	@MANENT_SKIP_WEB=1 $(PIP) --no-build-isolation --editable .
 	@touch $@ .venv/runs
 
-.venv/measures: .venv/develops
+.venv/measures: requirements/bench.txt .venv/develops
 	@echo "Installing what the benchmarks draw with"
-	@MANENT_SKIP_WEB=1 $(PIP) install --no-compile --editable '.[bench]'
+	@$(UV) --require-hashes --requirement $< || $(PIP) --require-hashes --requirement $<
 	@touch $@
 
 .venv/programs: | .venv/bin/python
