@@ -16,8 +16,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 BUNDLE := src/manent/web/static/index.html
 WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name bench -o -name dev -o -name dist -o -name tests \) -prune -o -type f -print)
-# One more than there are cores: tests wait for servers and browsers much of their time. 281 s became 202 on two cores.
-WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((cores < 5 ? cores + 1 : 6)))
+# One core stays free for the servers and browsers that tests start: with more workers some waits end too early.
+WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((cores > 2 ? cores - 1 : 1)))
 EXAMPLE ?= examples/newsletter
 PORT ?= 5005
 
