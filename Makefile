@@ -86,7 +86,8 @@ bench: .venv/measures $(BUNDLE) ## measure speed and memory beside the bare tran
 
 .PHONY: bench-peer
 bench-peer: ## install Rasa 3.6.21 into .venv-rasa, to be measured beside (2.7 GB; needs Python 3.10)
-	@python=$$(command -v python3.10 || compgen -G "$$HOME/.pyenv/versions/3.10.*/bin/python" | tail -n 1 || true); \
+	@python=$$(for python in python3.10 "$$HOME"/.pyenv/versions/3.10.*/bin/python; do \
+		"$$python" -c "" 2>/dev/null && echo "$$python" && break; done || true); \
 	[ -n "$$python" ] || { echo "Rasa needs Python 3.10, and there is none: Rasa will not be measured." >&2; exit 1; }; \
 	[ -x .venv-rasa/bin/rasa ] || { echo "Installing Rasa into .venv-rasa"; "$$python" -m venv .venv-rasa \
 		&& .venv-rasa/bin/python -m pip --disable-pip-version-check --quiet install 'rasa==3.6.21' 'setuptools<81'; }
