@@ -23,6 +23,7 @@ from manent.runtime.conversation import Conversation
 from manent.runtime.identity import ANYBODY, Admission, Caller
 from manent.runtime.refusals import note
 from manent.runtime.sessions import refusal
+from manent.runtime.ticket import Receipt, Ticket
 from manent.runtime.tokens import VerifiedToken
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Connection:
         "_expiry",
         "_held",
         "_queue",
+        "_spoken",
         "_waiting",
         "_warned",
         "_worker",
@@ -100,6 +102,7 @@ class Connection:
             most=channel.conversations.limits.outgoing_per_socket,
         )
         self._worker: asyncio.Task[None] | None = None
+        self._spoken: Ticket | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
         self._warned: VerifiedToken | None = None
@@ -116,9 +119,37 @@ class Connection:
             error = RequestError("busy", "too many requests of this socket are waiting", status=429, retry_after=1.0)
             self._refuse(error, payload, ack)
             return
+        if self._worker is None and self._spoken is None:
+            if self._speak_at_once(event, payload, ack):
+                return
+            self._worker = asyncio.get_running_loop().create_task(self._work())
         self._queue.append((event, payload, ack, self.arriving))
         self._waiting += self.arriving
-        if self._worker is None:
+
+    def _speak_at_once(self, event: Any, payload: Any, ack: int | None) -> bool:
+        """Take a member's message without a task of its own; False: it has to wait for something, or is none."""
+        try:
+            self.channel.identity.check(self.caller)
+            speak = protocol.speak_at_once if self.protocol else plain.speak_at_once
+            ticket = speak(self, event, payload, ack)
+        except ManentError as error:
+            self._refuse(error, payload, ack)
+            return True
+        if ticket is None:
+            return False
+        self._spoken = ticket
+        ticket.accepted.add_done_callback(lambda accepted: self._accepted(accepted, payload, ack))
+        return True
+
+    def _accepted(self, accepted: asyncio.Future[Receipt], payload: Any, ack: int | None) -> None:
+        """Answer a message that was taken at once, and go on with what came after it."""
+        self._spoken = None
+        error = accepted.exception()
+        if isinstance(error, ManentError):
+            self._refuse(error, payload, ack)
+        elif ack is not None:
+            self.outbox.acknowledge(ack, protocol.receipt(accepted.result()))
+        if self._queue:
             self._worker = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:

@@ -1,7 +1,8 @@
 """What goes out on one Socket.IO connection: packets, encoded once, in the order in which they were decided.
 
-They are put straight into the Engine.IO socket's outgoing queue, acknowledgements included: python-socketio's own
-`emit` would look rooms up and start a task for each. Used by `socketio_connection.py` alone; knows no conversation.
+They go out at once where nothing waits before them (`socketio_websocket.py`), else into the Engine.IO socket's
+outgoing queue, acknowledgements included: python-socketio's own `emit` would look rooms up and start a task for each.
+Used by `socketio_connection.py` alone; knows no conversation.
 """
 
 import asyncio
@@ -39,25 +40,24 @@ class Outbox:
         dropped: resolves when the socket was closed because it did not take what it was sent; None before that.
     """
 
-    __slots__ = ("_most", "_prefix", "_unsent", "dropped", "socket")
+    __slots__ = ("_answer", "_event", "_most", "_unsent", "dropped", "socket")
 
     def __init__(self, socket: Any, *, namespace: str, most: int) -> None:
         self.socket = socket
         self.dropped: asyncio.Task[None] | None = None
-        self._prefix = "" if namespace == "/" else f"{namespace},"
+        self._event = b"42" if namespace == "/" else f"42{namespace},".encode()
+        self._answer = b"43" if namespace == "/" else f"43{namespace},".encode()
         self._most = most
         self._unsent = 0
 
     def emit(self, event: str, payload: Any) -> None:
         """Send an event."""
-        body = b"[" + encode(event) + b"," + encode(payload) + b"]"
-        self._send(f"2{self._prefix}{body.decode()}")
+        self._send(self._event + encode((event, payload)))
 
     def acknowledge(self, ack: int | None, answer: Json | None = None) -> None:
         """Send the acknowledgement, if one was asked for; without an answer, Rasa's empty one."""
         if ack is not None:
-            body = "" if answer is None else encode(answer).decode()
-            self._send(f"3{self._prefix}{ack}[{body}]")
+            self._send(self._answer + str(ack).encode() + (b"[]" if answer is None else encode((answer,))))
 
     def ping(self) -> None:
         """Ask for a pong, out of turn."""
@@ -74,17 +74,21 @@ class Outbox:
         waiting: int = self.socket.queue.qsize()
         return waiting
 
-    def _send(self, text: str) -> None:
+    def _send(self, packet: bytes) -> None:
+        """Send an Engine.IO packet."""
         queue = self.socket.queue
         if queue.empty():
             self._unsent = 0
+            write_now = getattr(self.socket, "write_now", None)
+            if write_now is not None and self.dropped is None and not self.socket.closed and write_now(packet):
+                return
         elif self._unsent > MAX_WAITING:  # counted anew: some of it has been sent
             self._unsent = sum(len(packet.data or "") for packet in queue._queue if packet is not None)  # noqa: SLF001
         if queue.qsize() >= self._most or self._unsent > MAX_WAITING:
             self._drop()
         elif not self.socket.closed:
-            self._unsent += len(text)
-            queue.put_nowait(engineio.packet.Packet(engineio.packet.MESSAGE, text))
+            self._unsent += len(packet)
+            queue.put_nowait(engineio.packet.Packet(engineio.packet.MESSAGE, packet[1:].decode()))
 
     def _drop(self) -> None:
         """Close a socket that does not take what is sent to it, so that it does not fill our memory."""

@@ -21,6 +21,7 @@ from manent.runtime import view
 from manent.runtime.conversation import Conversation
 from manent.runtime.identity import Admission
 from manent.runtime.sessions import checked_message_id, checked_metadata, checked_text
+from manent.runtime.ticket import Ticket
 
 if TYPE_CHECKING:
     from manent.channels.socketio_connection import Connection
@@ -82,28 +83,61 @@ async def _replay(connection: "Connection", conversation: Conversation, after: i
             await asyncio.sleep(DRAIN_S)
 
 
+def speak_at_once(connection: "Connection", event: Any, payload: Any, ack: int | None) -> Ticket | None:
+    """Put a member's message in its mailbox; None when something is to be waited for (see `take_message`).
+
+    Raises:
+        RequestError: as `take_message`.
+    """
+    if ack is not None or event != connection.channel.options.user_message_evt or not isinstance(payload, dict):
+        return None
+    said = _said(connection, payload)
+    admission = _admit_member(connection, payload)
+    conversation = connection.conversation
+    if admission is None or conversation is None or conversation.sender_id != admission.sender_id:
+        return None
+    return _submit(connection, said, admission)
+
+
 async def take_message(connection: "Connection", payload: Any, ack: int | None) -> None:
     """Take what the visitor said; Rasa acknowledges it when the turn is over.
 
     Raises:
         RequestError: `bad_request`, `bad_session_id`, `too_long`, `busy`, …, or an identity error.
     """
-    channel = connection.channel
-    options, identity, conversations = channel.options, channel.identity, channel.conversations
+    options = connection.channel.options
     if not isinstance(payload, dict):
         raise RequestError("bad_request", f"{options.user_message_evt} takes an object; found {type(payload).__name__}")
+    said = _said(connection, payload)
+    admission = _admit_member(connection, payload) or await _admit(connection, payload)
+    conversation = connection.channel.conversations.get(admission.sender_id)
+    if conversation is not connection.conversation:
+        await _join_by_speaking(connection, conversation, admission)
+    ticket = _submit(connection, said, admission)
+    await ticket.accepted
+    if ack is not None:
+        await ticket.finished
+        connection.outbox.acknowledge(ack)
+
+
+def _said(connection: "Connection", payload: Json) -> tuple[str, Any, str | None]:
+    """Return the text, the metadata and the message id that a payload has."""
     text = payload.get("message", "")
     if text is None:
         text = ""
     if not isinstance(text, str):
         raise RequestError("bad_request", f"message must be a string; found {type(text).__name__}")
-    metadata = payload.get(options.metadata_key)
+    metadata = payload.get(connection.channel.options.metadata_key)
     if isinstance(metadata, str):
         metadata = _json_object(metadata)
-    message_id = checked_message_id(payload.get("message_id"))
-    admission = await _admit(connection, payload)
-    conversations.rates.speak(connection.caller.address, connection.caller.subject or admission.sender_id)
-    conversation = conversations.get(admission.sender_id)
+    return text, metadata, checked_message_id(payload.get("message_id"))
+
+
+def _submit(connection: "Connection", said: tuple[str, Any, str | None], admission: Admission) -> Ticket:
+    channel, caller = connection.channel, connection.caller
+    conversations = channel.conversations
+    text, metadata, message_id = said
+    conversations.rates.speak(caller.address, caller.subject or admission.sender_id)
     message = UserMessage(
         sender_id=admission.sender_id,
         text=checked_text(text, conversations.limits.text),
@@ -112,28 +146,31 @@ async def take_message(connection: "Connection", payload: Any, ack: int | None) 
         output_channel=channel.name,
         metadata=checked_metadata(metadata),
     )
-    if conversation is not connection.conversation:
-        await _join_by_speaking(connection, conversation, admission)
-    ticket = conversation.submit(message, confirm=partial(identity.confirm, admission, beginner=connection.caller))
-    await ticket.accepted
-    if ack is not None:
-        await ticket.finished
-        connection.outbox.acknowledge(ack)
+    confirm = partial(channel.identity.confirm, admission, beginner=caller)
+    return conversations.get(admission.sender_id).submit(message, confirm=confirm)
 
 
-async def _admit(connection: "Connection", payload: Json) -> Admission:
-    """Admit the sender of a message; a member sends what it was confirmed, which costs no look into the store."""
+def _admit_member(connection: "Connection", payload: Json) -> Admission | None:
+    """Admit a sender who sends what it was confirmed, which costs no look into the store; None: see `_admit`."""
     identity, member = connection.channel.identity, connection.admission
     if connection.channel.options.session_persistence:
         session_id = payload.get("session_id")
-        if session_id is None:
-            raise RequestError("bad_session_id", "session_id is missing: this server keeps sessions")
         if member is not None and session_id in (member.sender_id, identity.confirmation(member)):
             return member
-        return await identity.admit(session_id, payload.get("session_token"), connection.caller)
+        return None
     if identity.mode == "jwt" and connection.caller.subject is not None:
-        return await identity.admit(connection.sid, None, connection.caller)
+        return None
     return Admission(sender_id=connection.sid)
+
+
+async def _admit(connection: "Connection", payload: Json) -> Admission:
+    identity = connection.channel.identity
+    if not connection.channel.options.session_persistence:
+        return await identity.admit(connection.sid, None, connection.caller)
+    session_id = payload.get("session_id")
+    if session_id is None:
+        raise RequestError("bad_session_id", "session_id is missing: this server keeps sessions")
+    return await identity.admit(session_id, payload.get("session_token"), connection.caller)
 
 
 async def _join_by_speaking(connection: "Connection", conversation: Conversation, admission: Admission) -> None:

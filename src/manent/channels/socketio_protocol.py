@@ -11,6 +11,7 @@ from manent.core.events import Json
 from manent.runtime.conversation import Conversation
 from manent.runtime.identity import Admission
 from manent.runtime.sessions import Follow, Joined, tell_changed
+from manent.runtime.ticket import Receipt, Ticket
 
 if TYPE_CHECKING:
     from manent.channels.socketio_connection import Connection
@@ -32,8 +33,7 @@ async def serve(connection: "Connection", event: Any, payload: Any, ack: int | N
         case "user_uttered":
             name = connection.channel.name
             ticket = await sessions.submit(payload, input_channel=name, caller=caller, member=member)
-            receipt = await ticket.accepted
-            outbox.acknowledge(ack, {"ok": True, "seq": receipt.seq, "duplicate": receipt.duplicate})
+            outbox.acknowledge(ack, receipt(await ticket.accepted))
         case "history_request":
             outbox.acknowledge(ack, await sessions.history(payload, caller, member))
         case "session_reset":
@@ -48,6 +48,27 @@ async def serve(connection: "Connection", event: Any, payload: Any, ack: int | N
             outbox.acknowledge(ack, answer)
         case _:
             raise RequestError("unknown_request", f"there is no request {str(event)[:64]!r}")
+
+
+def speak_at_once(connection: "Connection", event: Any, payload: Any, ack: int | None) -> Ticket | None:
+    """Put a member's message in its mailbox; None when something is to be waited for, or it is none.
+
+    Raises:
+        RequestError: see `Sessions.submit_as`.
+    """
+    del ack
+    member = connection.admission
+    if event != "user_uttered" or member is None or not isinstance(payload, dict):
+        return None
+    if payload.get("session_id") != member.sender_id:
+        return None
+    channel = connection.channel
+    return channel.sessions.submit_as(member, payload, input_channel=channel.name, caller=connection.caller)
+
+
+def receipt(accepted: Receipt) -> Json:
+    """Return the answer to a message that was accepted."""
+    return {"ok": True, "seq": accepted.seq, "duplicate": accepted.duplicate}
 
 
 def _follow(connection: "Connection") -> Follow:

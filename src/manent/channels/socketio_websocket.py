@@ -1,14 +1,15 @@
 """The WebSocket below one Engine.IO socket, with a short way for what there is most of: events.
 
 python-engineio starts three tasks and two timers for each message that comes in and goes out; that is as much work as
-a whole turn's. Here an event goes straight to its connection, and waiting for something to send is waiting. All other
-packets (pings, connecting, upgrading, closing) are Engine.IO's as before. Made by python-engineio, because
-`socketio.py` names it in the place of its own class.
+a whole turn's. Here an event goes straight to its connection, and waiting for something to send is waiting. Where the
+server offers its end of the wire (`Wire`), events go past the queues and tasks of both libraries: in with the bytes
+that the event loop has read, out with the call that decided them. All other packets (pings, connecting, upgrading,
+closing) are Engine.IO's as before. Made by python-engineio, because `socketio.py` names it in the place of its own.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import engineio.exceptions
 from engineio.async_drivers import asgi
@@ -16,8 +17,24 @@ from engineio.async_drivers import asgi
 EVENT = "42"
 """An Engine.IO message that is a Socket.IO event."""
 
+WIRE = "manent.wire"
+"""Name of the ASGI extension under which a server offers a WebSocket's `Wire`."""
+
 Take = Callable[[str, str], bool]
 """Called with Engine.IO's id of the socket and an event's packet; False: it has to go the long way."""
+
+
+class Wire(Protocol):
+    """A WebSocket's end at the server, for what need not wait behind anything.
+
+    Attributes:
+        take: called with a whole text message when none waits to be received; False: it is to be received as usual.
+    """
+
+    take: Callable[[str], bool] | None
+
+    def write(self, text: bytes) -> bool:
+        """Send a text message (UTF-8) at once; False when that can't be: it is closing, or its peer is slow."""
 
 
 class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no types
@@ -35,7 +52,17 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
         self._socket = handler.__self__
         self._take = take
         self._longest = longest
+        self._wire: Wire | None = None
+        self._resting = False
         self._socket.poll = self._poll
+
+    async def __call__(self, environ: dict[str, Any]) -> Any:
+        """Serve the WebSocket until its end."""
+        self._wire = environ["asgi.scope"].get("extensions", {}).get(WIRE)
+        if self._wire is not None:
+            self._wire.take = self._take_text
+            self._socket.write_now = self._write_now
+        return await super().__call__(environ)
 
     async def wait(self) -> Any:
         """Return the next packet that Engine.IO has to look at."""
@@ -46,8 +73,21 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
             text = event.get("text")
             if text is None:
                 return event["bytes"]
-            if not (text.startswith(EVENT) and len(text) <= self._longest and self._take(self._socket.sid, text[1:])):
+            if not self._take_text(text):
                 return text
+
+    def _take_text(self, text: str) -> bool:
+        return text.startswith(EVENT) and len(text) <= self._longest and self._take(self._socket.sid, text[1:])
+
+    def _write_now(self, text: bytes) -> bool:
+        """Send a message before anybody else gets to; False when something waits to be sent, or it can't be."""
+        return (
+            self._resting
+            and self._socket.upgraded
+            and self._socket.queue.empty()
+            and self._wire is not None
+            and self._wire.write(text)
+        )
 
     async def _poll(self) -> list[Any]:
         """Return the packets that wait to be sent, at least one; none when the socket is to be closed.
@@ -55,10 +95,13 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
         In the place of Engine.IO's, which gives up after a while; but there is always a ping before that.
         """
         queue = self._socket.queue
+        self._resting = True
         try:
             packets = [await queue.get()]
         except asyncio.CancelledError:
             raise engineio.exceptions.QueueEmpty from None
+        finally:
+            self._resting = False
         queue.task_done()
         while packets[-1] is not None and not queue.empty():
             packets.append(queue.get_nowait())

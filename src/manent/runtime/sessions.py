@@ -162,6 +162,14 @@ class Sessions:
                 error.
         """
         admission = await self.admit_named(request, caller, member)
+        return self.submit_as(admission, request, input_channel=input_channel, caller=caller)
+
+    def submit_as(self, admission: Admission, request: Json, *, input_channel: str, caller: Caller = ANYBODY) -> Ticket:
+        """As `submit`, for somebody who was admitted.
+
+        Raises:
+            RequestError: as `submit`, but for identity errors.
+        """
         text = request.get("message")
         if not isinstance(text, str):
             raise RequestError("bad_request", "message must be a string")
