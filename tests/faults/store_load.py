@@ -15,7 +15,7 @@ from logs import empty, turn
 from manent.stores import sqlite, sqlite_checkpointer, sqlite_schema, sqlite_writer
 from manent.stores.sqlite import SqliteStore
 
-sqlite_checkpointer.CHECKPOINT_AFTER_BYTES = 60_000  # type: ignore[misc]  # so that short runs see checkpoints, too
+sqlite_checkpointer.COPY_AFTER_BYTES = 60_000  # type: ignore[misc]  # so that short runs see checkpoints, too
 sqlite_checkpointer.TRUNCATE_AFTER_BYTES = 200_000  # type: ignore[misc]
 sqlite_checkpointer.CHECK_AFTER_APPENDS = 4  # type: ignore[misc]
 

@@ -76,7 +76,7 @@ class Conversation:
     def __init__(self, sender_id: str, home: "Conversations") -> None:
         self.sender_id = sender_id
         self.home = home
-        self.mailbox = Mailbox(began=home.working, emptied=lambda: home.release(self))
+        self.mailbox = Mailbox(began=home.workers.add, emptied=self._rest)
         self.record = Record(sender_id, home)
         self.subscribers: list[Subscriber] = []
         self.tickets: dict[str, Ticket] = {}
@@ -206,6 +206,10 @@ class Conversation:
                 raise
 
         return await self.mailbox.perform(job)
+
+    def _rest(self, worker: asyncio.Task[None]) -> None:
+        self.home.workers.discard(worker)
+        self.home.release(self)
 
     def _check_room(self) -> None:
         if self.home.closing:

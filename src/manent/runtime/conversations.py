@@ -89,6 +89,7 @@ class Conversations:
         outputs: channels that can send without being asked, by name of the output channel; None for those whose
             sockets follow the log anyway.
         news: hands out what other servers wrote.
+        workers: tasks that are not to be cut off when the server ends, if they end soon.
         token_of: returns what proves that a conversation of this id is one's own.
     """
 
@@ -117,8 +118,9 @@ class Conversations:
         self.news = News(self)
         self.token_of: Callable[[str], str] = lambda _: ""
         self._all: OrderedDict[str, Conversation] = OrderedDict()
-        self._workers: set[asyncio.Task[None]] = set()
-        self._rng = random.Random()  # noqa: S311  # picks response variations
+        self.workers: set[asyncio.Task[None]] = set()
+        rng = random.Random()  # noqa: S311  # picks response variations
+        self._env = Env(now=time.time, new_id=_new_id, rng=rng, stamp=assistant.stamp)
         self._recovery: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -141,8 +143,8 @@ class Conversations:
     async def drain(self, *, within_s: float) -> None:
         """Refuse new messages (`server_closing`) and let turns finish; what takes longer goes on at the next start."""
         self.closing = True
-        if self._workers:
-            _, unfinished = await asyncio.wait(set(self._workers), timeout=within_s)
+        if self.workers:
+            _, unfinished = await asyncio.wait(set(self.workers), timeout=within_s)
             for worker in unfinished:
                 log.warning("a turn did not finish in time; it goes on at the next start")
                 worker.cancel()
@@ -179,8 +181,8 @@ class Conversations:
 
     def working(self, worker: asyncio.Task[None]) -> None:
         """Keep a reference to a task until it is done."""
-        self._workers.add(worker)
-        worker.add_done_callback(self._workers.discard)
+        self.workers.add(worker)
+        worker.add_done_callback(self.workers.discard)
 
     def release(self, conversation: Conversation) -> None:
         """Let go of conversations that nobody needs, oldest first, beyond the bound."""
@@ -227,9 +229,11 @@ class Conversations:
 
     # what a turn needs ----------------------------------------------------------------------------------------------
 
-    def env(self) -> Env:
-        """Return clock, ids and randomness for one turn."""
-        return Env(now=time.time, new_id=_new_id, rng=self._rng, stamp=self.assistant.stamp)
+    def env(self, assistant: Assistant) -> Env:
+        """Return clock, ids and randomness for a turn of this assistant."""
+        if self._env.stamp is not assistant.stamp:
+            self._env = Env(now=time.time, new_id=_new_id, rng=self._env.rng, stamp=assistant.stamp)
+        return self._env
 
     async def understand(self, assistant: Assistant, text: str) -> Json:
         """Run the NLU."""

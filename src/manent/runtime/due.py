@@ -9,6 +9,8 @@ from manent.core.log import CancelReminders, FireReminder, LogEntry, Reminder, R
 
 log = logging.getLogger("manent.reminders")
 
+_REMINDERS = frozenset((ReminderScheduled, ReminderCancelled))
+
 
 def changes_of(
     sender_id: str,
@@ -31,6 +33,8 @@ def changes_of(
     if schedules:
         for entry in entries:
             event = entry.event
+            if type(event) not in _REMINDERS:
+                continue
             if isinstance(event, ReminderScheduled):
                 due = _seconds(event.date_time)
                 if due is None:

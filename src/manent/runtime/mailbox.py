@@ -18,12 +18,14 @@ class Mailbox:
 
     Args:
         began: given the task when there is something to do again.
-        emptied: called when nothing is left to do.
+        emptied: given the task when nothing is left to do; it ends with that.
     """
 
     __slots__ = ("_began", "_emptied", "_jobs", "_worker")
 
-    def __init__(self, *, began: Callable[[asyncio.Task[None]], None], emptied: Callable[[], None]) -> None:
+    def __init__(
+        self, *, began: Callable[[asyncio.Task[None]], None], emptied: Callable[[asyncio.Task[None]], None]
+    ) -> None:
         self._began = began
         self._emptied = emptied
         self._jobs: deque[Job] = deque()
@@ -70,5 +72,6 @@ class Mailbox:
             while self._jobs:
                 await self._jobs.popleft()()
         finally:
-            self._worker = None
-            self._emptied()
+            worker, self._worker = self._worker, None
+            if worker is not None:
+                self._emptied(worker)

@@ -15,6 +15,9 @@ from manent.core.tracker import Tracker
 from manent.runtime import view
 from manent.runtime.ticket import Ticket
 
+_TELLING = frozenset((BotUttered, Restarted, SessionStarted, UserUttered))
+"""Kinds of events that show, or that change how others do; most events of a turn are of neither."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
@@ -71,6 +74,8 @@ class Numbering:
 
     def _entry(self, event: Event) -> LogEntry:
         self._seq += 1
+        if type(event) not in _TELLING:
+            return LogEntry(seq=self._seq, event=event)
         return LogEntry(seq=self._seq, event=event, view=self._view(event))
 
     def _copy(self, event: Event, before: View | None) -> LogEntry:

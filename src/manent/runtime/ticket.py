@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from manent.core.errors import ManentError, RequestError
 from manent.core.log import FireReminder, Head, LogEntry
 from manent.core.messages import UserMessage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """A message was accepted: its user event is number `seq`; `duplicate`: it had been before."""
 
     seq: int

@@ -199,7 +199,7 @@ async def _run(conversation: "Conversation", begin: Callable[[Turn], Step], occa
     assistant = home.assistant
     _, tracker = await conversation.record.load()
     tracker.domain = assistant.domain
-    turn = Turn(assistant.dialogue, tracker, home.env())
+    turn = Turn(assistant.dialogue, tracker, home.env(assistant))
     failure: ActionError | None = None
     step = begin(turn)
     while not isinstance(step, Finished):

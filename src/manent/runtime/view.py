@@ -63,7 +63,10 @@ def plain_payload(part: Json) -> Any:
 
 def is_visible(event: Event) -> bool:
     """Whether a bot event shows at all. User events show when a channel accepted them, which the caller knows."""
-    return isinstance(event, BotUttered) and bool(bot_parts(event))
+    if not isinstance(event, BotUttered):
+        return False
+    # What `bot_parts` would make of most of them is not needed to know that it is something.
+    return bool(event.text) or bool(bot_parts(event))
 
 
 def messages_of(entry: LogEntry) -> list[Json]:

@@ -226,7 +226,7 @@ async def test_another_process_finishes_an_unfinished_turn() -> None:
     ticket = first.get("ada").submit(message("work", message_id="m1"))
     await ticket.accepted
     await until(lambda: bool(dead.calls))
-    for worker in tuple(first._workers):
+    for worker in tuple(first.workers):
         worker.cancel()
     head = await store.head("ada")
     assert head is not None

@@ -136,7 +136,7 @@ async def test_reads_and_writes_use_indexes(tmp_path: Path) -> None:
 
 async def test_write_ahead_log_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoints are made beside the writing: however much is written, the log becomes short again by itself."""
-    monkeypatch.setattr(sqlite_checkpointer, "CHECKPOINT_AFTER_BYTES", 100_000)
+    monkeypatch.setattr(sqlite_checkpointer, "COPY_AFTER_BYTES", 100_000)
     monkeypatch.setattr(sqlite_checkpointer, "TRUNCATE_AFTER_BYTES", 400_000)
     monkeypatch.setattr(sqlite_checkpointer, "CHECK_AFTER_APPENDS", 10)
     store = SqliteStore(tmp_path / "store.db", durability="process")
