@@ -39,6 +39,28 @@ async def test_append_creates_and_keeps_everything(store: ConversationStore) -> 
     assert (loaded.head, loaded.snapshot, loaded.entries) == (full, append.snapshot, ())
 
 
+@pytest.mark.parametrize("word", ["", "0", "None", "'; --", None])
+async def test_odd_values_come_back(store: ConversationStore, word: str | None) -> None:
+    """Empty words and words that look like nothing stay what they are, and what is nothing stays nothing."""
+    first = turn(empty())
+    await store.append(first)
+    second = turn(first.head)
+    said = replace(second.entries[0], view=View(prev=0, title=word))
+    lease = None if word is None else Lease(owner=word, until=0.0)
+    second = replace(
+        second,
+        head=replace(second.head, owner=word, lease=lease, open_turn=lease is not None),
+        entries=(said, *second.entries[1:]),
+    )
+    await store.append(second)
+
+    assert tuple(await store.entries("ada", after=first.head.version)) == second.entries
+    assert await store.head("ada") == second.head
+    with pytest.raises(VersionConflict):
+        await store.append(replace(turn(second.head), expected_lease=Lease(owner="0", until=1.0)))
+    await store.append(replace(turn(second.head), expected_lease=lease))
+
+
 async def test_unknown_conversation_reads_as_nothing(store: ConversationStore) -> None:
     """Reading a conversation that nobody has made gives None or nothing, not an error."""
     assert await store.head("nobody") is None

@@ -20,9 +20,10 @@ import msgspec
 from manent.core.errors import StoreError
 from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Revocation, Snapshot
 from manent.runtime.ports import Loaded, VersionConflict
-from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
+from manent.stores.codec import check_append, current_json, row_to_entry
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row
 from manent.stores.sqlite_reminders import due_reminders, next_reminder
+from manent.stores.sqlite_rows import event_rows
 from manent.stores.sqlite_schema import connect, prepare_file
 from manent.stores.sqlite_writer import AppendWork, Writer, append_to_new, find_accepted, insert_head, store_error
 
@@ -98,7 +99,7 @@ class SqliteStore:
     async def append(self, append: Append) -> None:
         """See `ConversationStore.append`."""
         check_append(append)
-        await self._writing().submit(AppendWork(append, tuple(entry_to_row(entry) for entry in append.entries)))
+        await self._writing().submit(AppendWork(append, event_rows(append.entries)))
 
     async def load(self, sender_id: str, *, before: int | None = None) -> Loaded | None:
         """See `ConversationStore.load`."""
@@ -133,7 +134,7 @@ class SqliteStore:
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
         """See `ConversationStore.replace`."""
         check_append(append)
-        work = AppendWork(append, tuple(entry_to_row(entry) for entry in append.entries))
+        work = AppendWork(append, event_rows(append.entries))
         await self._write(lambda cursor: _replace(cursor, work, expected_epoch))
 
     async def conversations(

@@ -102,7 +102,7 @@ def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.
     `read_only` refuses writes on this connection.
     """
     connection = sqlite3.connect(
-        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
+        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=512
     )
     try:
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if durability == 'process' else 'FULL'}")

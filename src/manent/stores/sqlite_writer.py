@@ -46,10 +46,10 @@ _KNOWN_LIMIT: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class AppendWork:
-    """An append with its events as rows without their conversation's id."""
+    """An append with its events as rows without their conversation's id (`event_rows`)."""
 
     append: Append
-    events: tuple[Row, ...]
+    events: Sequence[Row]
 
 
 Work = AppendWork | Callable[[sqlite3.Cursor], Any]
@@ -350,8 +350,7 @@ def append_together(cursor: sqlite3.Cursor, works: Sequence[tuple[int, AppendWor
     snapshots: list[Row] = []
     for conversation_id, work in works:
         append = work.append
-        lease = lease_values(append.expected_lease)
-        heads.append((conversation_id, append.expected_version, *head_values(append.head), *lease))
+        heads.append(rows.head_row(conversation_id, append))
         events += [(conversation_id, *row) for row in work.events]
         accepted += [(conversation_id, one.message_id, one.seq, one.digest) for one in append.accepted]
         if append.snapshot is not None:

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from logs import empty, talk, turn
 from manent.core.log import Head
 from manent.stores import sqlite, sqlite_checkpointer, sqlite_rows, sqlite_writer
-from manent.stores.codec import entry_to_row
 from manent.stores.sqlite import SqliteStore
+from manent.stores.sqlite_rows import event_rows
 from manent.stores.sqlite_schema import connect
 
 
@@ -101,7 +101,7 @@ async def test_statements_of_an_append_do_not_grow(tmp_path: Path) -> None:
         connection.set_trace_callback(statements.append)
         for number in range(100):
             append = turn(head, f"message {number}", message_id=f"m{number}", snapshot=b"state" if number % 2 else None)
-            rows = tuple(entry_to_row(entry) for entry in append.entries)
+            rows = event_rows(append.entries)
             statements.clear()
             sqlite_writer.append_together(cursor, [(conversation_id, work(append, rows))])
             counts.append(len(statements))
