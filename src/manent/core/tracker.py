@@ -9,6 +9,7 @@ a conversation; `base` is the state before the window. A rewind that reaches bey
 Nothing here does I/O or knows of time. Peer: Rasa 3.6.21's DialogueStateTracker, as the contract (§5.3, §6) states it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,57 +93,84 @@ class State(msgspec.Struct, kw_only=True):
 
     def apply(self, event: Event) -> None:
         """Take one event in. Reverting and wiping events are the tracker's; they are no-ops here."""
-        match event:
-            case SlotSet():
-                self.values[event.name] = event.value
-            case ActionExecuted():
-                self.latest_action = event
-                self.followup_action = None
-                if self.active_loop is not None:
-                    self.active_loop.is_interrupted = False
-                    if self.active_loop.name == event.name:
-                        self.active_loop.rejected = False
-            case BotUttered():
-                self.latest_bot = event
-            case UserUttered():
-                self.latest_message = event
-                self.followup_action = None
-                self.uses_text = False
-            case ActiveLoop():
-                self._set_loop(event.name)
-            case LoopInterrupted():
-                if self.active_loop is not None:
-                    self.active_loop.is_interrupted = event.is_loop_interrupted
-            case ActionExecutionRejected():
-                if self.active_loop is not None and self.active_loop.name == event.name:
-                    self.active_loop.rejected = True
-            case DefinePrevUserUtteredFeaturization():
-                self.uses_text = event.use_text_for_featurization
-            case EntitiesAdded():
-                self._add_entities(event.entities)
-            case FollowupAction():
-                self.followup_action = event.name
-            case AllSlotsReset():
-                self.values = {}
-            case ConversationPaused():
-                self.paused = True
-            case ConversationResumed():
-                self.paused = False
-            case _:
-                pass
+        apply = _APPLY.get(type(event))
+        if apply is not None:
+            apply(self, event)
 
-    def _set_loop(self, name: str | None) -> None:
+    def _set_slot(self, event: SlotSet) -> None:
+        self.values[event.name] = event.value
+
+    def _act(self, event: ActionExecuted) -> None:
+        self.latest_action = event
+        self.followup_action = None
+        loop = self.active_loop
+        if loop is not None:
+            loop.is_interrupted = False
+            if loop.name == event.name:
+                loop.rejected = False
+
+    def _say(self, event: BotUttered) -> None:
+        self.latest_bot = event
+
+    def _hear(self, event: UserUttered) -> None:
+        self.latest_message = event
+        self.followup_action = None
+        self.uses_text = False
+
+    def _set_loop(self, event: ActiveLoop) -> None:
+        name = event.name
         if name is None:
             self.active_loop = None
         elif self.active_loop is None or self.active_loop.name != name:
             trigger = self.latest_message.parse_data if self.latest_message is not None else None
             self.active_loop = LoopState(name=name, trigger_message=trigger)
 
-    def _add_entities(self, entities: list[Json]) -> None:
+    def _interrupt_loop(self, event: LoopInterrupted) -> None:
+        if self.active_loop is not None:
+            self.active_loop.is_interrupted = event.is_loop_interrupted
+
+    def _reject(self, event: ActionExecutionRejected) -> None:
+        if self.active_loop is not None and self.active_loop.name == event.name:
+            self.active_loop.rejected = True
+
+    def _featurize(self, event: DefinePrevUserUtteredFeaturization) -> None:
+        self.uses_text = event.use_text_for_featurization
+
+    def _add_entities(self, event: EntitiesAdded) -> None:
         if self.latest_message is not None:
             parse_data = dict(self.latest_message.parse_data)
-            parse_data["entities"] = [*(parse_data.get("entities") or []), *entities]
+            parse_data["entities"] = [*(parse_data.get("entities") or []), *event.entities]
             self.latest_message = msgspec.structs.replace(self.latest_message, parse_data=parse_data)
+
+    def _follow_up(self, event: FollowupAction) -> None:
+        self.followup_action = event.name
+
+    def _reset_slots(self, _: AllSlotsReset) -> None:
+        self.values = {}
+
+    def _pause(self, _: ConversationPaused) -> None:
+        self.paused = True
+
+    def _resume(self, _: ConversationResumed) -> None:
+        self.paused = False
+
+
+_APPLY: dict[type, Callable[[State, Any], None]] = {
+    SlotSet: State._set_slot,  # noqa: SLF001 - the table of its own methods
+    ActionExecuted: State._act,  # noqa: SLF001
+    BotUttered: State._say,  # noqa: SLF001
+    UserUttered: State._hear,  # noqa: SLF001
+    ActiveLoop: State._set_loop,  # noqa: SLF001
+    LoopInterrupted: State._interrupt_loop,  # noqa: SLF001
+    ActionExecutionRejected: State._reject,  # noqa: SLF001
+    DefinePrevUserUtteredFeaturization: State._featurize,  # noqa: SLF001
+    EntitiesAdded: State._add_entities,  # noqa: SLF001
+    FollowupAction: State._follow_up,  # noqa: SLF001
+    AllSlotsReset: State._reset_slots,  # noqa: SLF001
+    ConversationPaused: State._pause,  # noqa: SLF001
+    ConversationResumed: State._resume,  # noqa: SLF001
+}
+"""What each kind of event changes in the state; the others, nothing. A `match` would try one kind after another."""
 
 
 class _Dump(msgspec.Struct, kw_only=True):
@@ -255,44 +283,11 @@ class Tracker:
         Raises:
             WindowExceeded: the event reverts more than the window holds, or repeats a loop's run of before it.
         """
-        match event:
-            case SlotSet() if event.name not in self.domain.slots:
-                pass
-            case Restarted():
-                self._wipe()
-                self.state.followup_action = "action_session_start"
-            case SessionStarted():
-                self._wipe()
-                self.session_started = True
-            case UserUtteranceReverted():
-                self._undo_through(UserUttered)
-                self._undo_through(ActionExecuted)
-                self._replay()
-            case ActionReverted():
-                self._undo_through(ActionExecuted)
-                self._replay()
-            case ActionExecuted() if event.name in self.loops and self._is_repeated_run(event.name):
-                self.state.apply(event)
-                self._collapse(event.name)
-                self.outdated = True
-            case ActionExecuted():
-                self.state.apply(event)
-                self.applied.append(event)
-                if self.outdated and event.name == _LISTEN:
-                    self._replay()
-            case _:
-                self.state.apply(event)
-                self.applied.append(event)
-        if isinstance(event, ActiveLoop) and event.name is not None:
-            self.loops.add(event.name)
-        elif isinstance(event, UserUttered):
-            self.last_user_time = event.timestamp
-            self.latest_input_channel = event.input_channel
-            self._remember(event.intent or "")
-        elif isinstance(event, UserUtteranceReverted):
-            self._remember(None)
-        elif isinstance(event, Restarted):
-            self.recent_intents = ()
+        take = _TAKE.get(type(event))
+        if take is not None:
+            take(self, event)
+        else:
+            self._take(event)
         if event.timestamp is not None:
             self.latest_event_time = event.timestamp
         self.version += 1
@@ -325,6 +320,55 @@ class Tracker:
         del self.applied[:start]
         self.truncated = True
         self.trimmed += start
+
+    def _take(self, event: Event) -> None:
+        self.state.apply(event)
+        self.applied.append(event)
+
+    def _take_slot(self, event: SlotSet) -> None:
+        if event.name in self.domain.slots:
+            self._take(event)
+
+    def _take_message(self, event: UserUttered) -> None:
+        self._take(event)
+        self.last_user_time = event.timestamp
+        self.latest_input_channel = event.input_channel
+        self._remember(event.intent or "")
+
+    def _take_action(self, event: ActionExecuted) -> None:
+        name = event.name
+        if name in self.loops and self._is_repeated_run(name):
+            self.state.apply(event)
+            self._collapse(name)
+            self.outdated = True
+            return
+        self._take(event)
+        if self.outdated and name == _LISTEN:
+            self._replay()
+
+    def _take_loop(self, event: ActiveLoop) -> None:
+        self._take(event)
+        if event.name is not None:
+            self.loops.add(event.name)
+
+    def _restart(self, _: Restarted) -> None:
+        self._wipe()
+        self.state.followup_action = "action_session_start"
+        self.recent_intents = ()
+
+    def _start_session(self, _: SessionStarted) -> None:
+        self._wipe()
+        self.session_started = True
+
+    def _revert_message(self, _: UserUtteranceReverted) -> None:
+        self._undo_through(UserUttered)
+        self._undo_through(ActionExecuted)
+        self._replay()
+        self._remember(None)
+
+    def _revert_action(self, _: ActionReverted) -> None:
+        self._undo_through(ActionExecuted)
+        self._replay()
 
     def _remember(self, intent: str | None) -> None:
         self.recent_intents = (*self.recent_intents, intent)[-_RECENT:]
@@ -433,3 +477,16 @@ class Tracker:
             recent_intents=dump.recent_intents,
             outdated=dump.outdated,
         )
+
+
+_TAKE: dict[type, Callable[[Tracker, Any], None]] = {
+    SlotSet: Tracker._take_slot,  # noqa: SLF001 - the table of its own methods
+    UserUttered: Tracker._take_message,  # noqa: SLF001
+    ActionExecuted: Tracker._take_action,  # noqa: SLF001
+    ActiveLoop: Tracker._take_loop,  # noqa: SLF001
+    Restarted: Tracker._restart,  # noqa: SLF001
+    SessionStarted: Tracker._start_session,  # noqa: SLF001
+    UserUtteranceReverted: Tracker._revert_message,  # noqa: SLF001
+    ActionReverted: Tracker._revert_action,  # noqa: SLF001
+}
+"""Events that are more to a tracker than one more applied event."""
