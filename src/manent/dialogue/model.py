@@ -22,7 +22,7 @@ from manent.dialogue.policies.learned import LearnedOptions, LearnedPolicy, Line
 from manent.dialogue.policies.memoization import MemoizationOptions, MemoizationPolicy
 from manent.dialogue.policies.memoization_training import train_memoization
 from manent.dialogue.policies.prediction import Policy
-from manent.dialogue.policies.rule import LoopEntry, RuleEntry, RuleOptions, RulePolicy, RuleState
+from manent.dialogue.policies.rule import LoopEntry, RuleEntry, RuleOptions, RulePolicy
 from manent.dialogue.policies.rule_training import RuleTraining, train_rules
 from manent.dialogue.policies.unexpected import UnexpectedIntentPolicy, UnexpectedOptions
 from manent.dialogue.responses import Responses
@@ -151,7 +151,7 @@ def _dump_rules(policy: RulePolicy) -> Json:
                 "from_start": entry.from_start,
                 "length": entry.length,
                 "names": entry.names,
-                "hidden": entry in policy.hidden,
+                "hidden": entry.hidden,
             }
             for entry in policy.entries
         ],
@@ -190,24 +190,10 @@ def _dump_weights(model: LinearModel) -> bytes:
 # loading --------------------------------------------------------------------------------------------------------------
 
 
-class _RuleEntryFile(msgspec.Struct):
-    states: tuple[RuleState, ...]
-    action: str
-    from_start: bool
-    length: int
-    names: tuple[str, ...]
-    hidden: bool
-
-
-class _LoopEntryFile(msgspec.Struct):
-    states: tuple[RuleState, ...]
-    interrupted: bool
-
-
 class _RuleFile(msgspec.Struct):
     options: RuleOptions
-    entries: list[_RuleEntryFile]
-    loops: list[_LoopEntryFile]
+    entries: list[RuleEntry]
+    loops: list[LoopEntry]
     hidden_loops: list[tuple[str, str]]
 
 
@@ -262,16 +248,7 @@ def _load_policy(data: Json, files: Mapping[str, bytes], number: int) -> Policy:
     match data["policy"]:
         case "RulePolicy":
             rules = msgspec.convert(data, _RuleFile)
-            entries = [
-                RuleEntry(each.states, each.action, each.from_start, each.length, each.names) for each in rules.entries
-            ]
-            return RulePolicy(
-                rules.options,
-                entries,
-                [LoopEntry(each.states, each.interrupted) for each in rules.loops],
-                hidden=[entry for entry, each in zip(entries, rules.entries, strict=True) if each.hidden],
-                hidden_loops=rules.hidden_loops,
-            )
+            return RulePolicy(rules.options, rules.entries, rules.loops, hidden_loops=rules.hidden_loops)
         case "MemoizationPolicy" | "AugmentedMemoizationPolicy":
             memo = msgspec.convert(data, _MemoizationFile)
             return MemoizationPolicy(

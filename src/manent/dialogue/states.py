@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from manent.core.domain import Domain, Slot
 from manent.core.events import (
     ActionExecuted,
+    ActionExecutionRejected,
     ActiveLoop,
     AllSlotsReset,
     DefinePrevUserUtteredFeaturization,
@@ -165,6 +166,7 @@ class History:
         full: the state before each applied action, oldest first: what rules look at.
         visible: the same without what only rules know of: turns, slots and loops of rules that no story contains,
             and `action_unlikely_intent`. What the policies that learn from stories look at.
+        rejected: the action that has just declined to run.
         whole: no state of this session is missing at the front.
     """
 
@@ -186,6 +188,7 @@ class History:
         "_vectors",
         "featurizer",
         "full",
+        "rejected",
         "visible",
         "whole",
     )  # fmt: skip
@@ -197,11 +200,13 @@ class History:
         self._trimmed = 0
         self.full: list[DialogState] = []
         self.visible: list[DialogState] = []
+        self.rejected: str | None = None
         self.whole = True
 
     def _begin(self, base: State) -> None:
         self.full = []
         self.visible = []
+        self.rejected = None
         self._consumed = 0
         action, message = base.latest_action, base.latest_message
         self._previous = (action.name or action.action_text) if action is not None else None
@@ -282,6 +287,10 @@ class History:
         self._previous = event.name or event.action_text
         self._follows_up = False
         self._now = None
+        self.rejected = None
+
+    def _take_rejection(self, event: ActionExecutionRejected) -> None:
+        self.rejected = event.name
 
     def _goes_on(self) -> bool:
         """Whether the action to come is part of the turn before: it follows up, or follows on the loop's own."""
@@ -357,22 +366,25 @@ class History:
         if state.previous != LISTEN and self.visible:
             # The message that a story saw is the one before the turns that it did not see.
             last = self.visible[-1]
-            if (state.intent, state.text, state.entities) != (last.intent, last.text, last.entities):
+            if state.intent != last.intent or state.text != last.text or state.entities != last.entities:
                 state = state._replace(intent=last.intent, text=last.text, entities=last.entities)
         return state
 
-    def shown(self, *, use_text: bool = False) -> list[DialogState]:
-        """Return the visible states, the current one last."""
-        if self.visible and (self._previous == UNLIKELY or (self._is_hidden and self._goes_on())):
-            return self.visible
+    def shown(self, *, use_text: bool = False, most: int | None = None) -> list[DialogState]:
+        """Return the visible states, the current one last; `most`: only so many of the newest."""
+        visible = self.visible
+        if visible and (self._previous == UNLIKELY or (self._is_hidden and self._goes_on())):
+            return visible if most is None else visible[-most:]
         if not self._is_hidden:
             self._previous_shown = self._previous
-        return [*self.visible, self._shown(use_text=use_text or None)]
+        before = visible if most is None else visible[max(0, len(visible) + 1 - most) :]
+        return [*before, self._shown(use_text=use_text or None)]
 
 
 _TAKE: dict[type, Callable[[History, Any], None]] = {
     SlotSet: History._take_slot,  # noqa: SLF001 - the table of its own methods
     ActionExecuted: History._take_action,  # noqa: SLF001
+    ActionExecutionRejected: History._take_rejection,  # noqa: SLF001
     UserUttered: History._take_message,  # noqa: SLF001
     DefinePrevUserUtteredFeaturization: History._take_featurization,  # noqa: SLF001
     ActiveLoop: History._take_loop,  # noqa: SLF001

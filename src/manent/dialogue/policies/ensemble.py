@@ -1,23 +1,25 @@
-"""The ensemble: asks every policy and picks one prediction (contract §5.2)."""
+"""The ensemble: asks the policies and picks one prediction (contract §5.2)."""
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from manent.core.domain import Domain
-from manent.core.events import ActionExecuted, ActionExecutionRejected, DefinePrevUserUtteredFeaturization, Event
+from manent.core.events import DefinePrevUserUtteredFeaturization, Event
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.prediction import Policy, Prediction
-from manent.dialogue.states import LISTEN, Featurizer, history_of
+from manent.dialogue.states import LISTEN, Featurizer, History, history_of
+
+_BY_INTENT = DefinePrevUserUtteredFeaturization(use_text_for_featurization=False)
+_BY_TEXT = DefinePrevUserUtteredFeaturization(use_text_for_featurization=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """The next action and who predicted it.
 
     Attributes:
         events: to be recorded before the action.
-        scores: confidence by action, as far as not 0 (`…/predict`).
+        prediction: that it comes from; None when no policy was asked.
     """
 
     action: str
@@ -25,7 +27,15 @@ class Choice:
     confidence: float
     hide_turn: bool = False
     events: tuple[Event, ...] = ()
-    scores: dict[str, float] = field(default_factory=dict)
+    prediction: Prediction | None = None
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Confidence by action, as far as not 0 (`…/predict`)."""
+        made = self.prediction
+        if made is None:
+            return {}
+        return dict(made.others) if made.action is None else {**made.others, made.action: made.confidence}
 
 
 class Ensemble:
@@ -33,44 +43,48 @@ class Ensemble:
 
     def __init__(self, domain: Domain, policies: Sequence[Policy], featurizer: Featurizer) -> None:
         self.policies = tuple(policies)
+        self._by_priority = tuple(sorted(self.policies, key=lambda policy: -policy.priority))
         self._featurizer = featurizer
         self._index = domain.action_index
 
     def choose(self, tracker: Tracker) -> Choice:
         """Choose the next action. One that has just declined to run cannot be chosen."""
-        rejected = _just_rejected(tracker)
-        history = history_of(tracker, self._featurizer)
-        predictions = [policy.predict(tracker, history) for policy in self.policies]
-        if rejected is not None:
-            predictions = [self._without(prediction, rejected) for prediction in predictions]
-        events = tuple(event for prediction in predictions for event in prediction.events)
-        running = [each for each in predictions if each.is_no_user] or [
-            each for each in predictions if each.is_end_to_end and each.action is not None
-        ]
-        best = max(running or predictions, key=lambda each: (each.confidence, each.priority))
+        best, events = self._ask(tracker, history_of(tracker, self._featurizer))
         if tracker.latest_action_name == LISTEN:
-            events = (*events, DefinePrevUserUtteredFeaturization(use_text_for_featurization=best.is_end_to_end))
-        action = best.action
-        scores = dict(best.others)
-        if action is None:  # nobody has an opinion: the first action there is
-            action = LISTEN
-        else:
-            scores[action] = best.confidence
+            events = (*events, _BY_TEXT if best.is_end_to_end else _BY_INTENT)
         return Choice(
-            action=action,
+            action=LISTEN if best.action is None else best.action,  # nobody has an opinion: the first action there is
             policy=best.policy,
             confidence=best.confidence,
             hide_turn=best.hide_turn,
             events=events,
-            scores=scores,
+            prediction=best,
         )
+
+    def _ask(self, tracker: Tracker, history: History) -> tuple[Prediction, tuple[Event, ...]]:
+        """Return the prediction that wins, and what is to be recorded whoever wins."""
+        best: Prediction | None = None
+        events: tuple[Event, ...] = ()
+        for policy in self._by_priority:
+            if best is not None and policy.yields and _is_settled(best):
+                continue
+            prediction = policy.predict(tracker, history)
+            if history.rejected is not None:
+                prediction = self._without(prediction, history.rejected)
+            if prediction.events:
+                events = (*events, *prediction.events)
+            if best is None or _rank(prediction) > _rank(best):
+                best = prediction
+        if best is None:
+            raise ValueError("there is no policy to ask")
+        return best, events
 
     def _without(self, prediction: Prediction, action: str) -> Prediction:
         others = {name: confidence for name, confidence in prediction.others.items() if name != action}
         if prediction.action != action:
-            return dataclasses.replace(prediction, others=others)
+            return msgspec.structs.replace(prediction, others=others)
         best = max(others, key=lambda name: (others[name], -self._index.get(name, 0)), default=None)
-        return dataclasses.replace(
+        return msgspec.structs.replace(
             prediction,
             action=best,
             confidence=others[best] if best is not None else 0.0,
@@ -78,13 +92,17 @@ class Ensemble:
         )
 
 
-def _just_rejected(tracker: Tracker) -> str | None:
-    for event in reversed(tracker.applied):
-        match event:
-            case ActionExecuted():
-                return None
-            case ActionExecutionRejected():
-                return event.name
-            case _:
-                pass
-    return None
+def _standing(prediction: Prediction) -> int:
+    """What counts before confidence: one that needs no user beats one by text, and that one all others."""
+    if prediction.is_no_user:
+        return 2
+    return 1 if prediction.is_end_to_end and prediction.action is not None else 0
+
+
+def _rank(prediction: Prediction) -> tuple[int, float, int]:
+    return _standing(prediction), prediction.confidence, prediction.priority
+
+
+def _is_settled(best: Prediction) -> bool:
+    """Whether no policy that yields, and comes after this one in the order of priorities, can beat it."""
+    return best.confidence >= 1.0 or _standing(best) > 0

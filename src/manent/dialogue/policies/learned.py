@@ -85,6 +85,8 @@ class LearnedPolicy:
         self.options = options
         self.model = model
         self.texts = texts
+        self.priority = options.priority
+        self.yields = not texts.texts  # a prediction by text beats surer ones
         self.history_needed = options.history + 1
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
@@ -94,7 +96,7 @@ class LearnedPolicy:
             message = tracker.state.latest_message
             _, similarity = self.texts.nearest((message.text or "") if message is not None else "")
             by_text = similarity >= self.options.e2e_confidence_threshold
-        states = history.shown(use_text=by_text)[-self.options.history :]
+        states = history.shown(use_text=by_text, most=self.options.history)
         chances = self.model.chances(
             state_features(states, self.texts, least_similarity=self.options.e2e_confidence_threshold)
         )
@@ -107,7 +109,7 @@ class LearnedPolicy:
             action=self.model.labels[best],
             confidence=float(chances[best]),
             policy=self.name,
-            priority=self.options.priority,
+            priority=self.priority,
             others=others,
             is_end_to_end=by_text,
         )

@@ -4,7 +4,7 @@ A key is the last `max_history` states (all of them when unlimited), as numbers 
 has gets no number, and nothing matches it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from manent.core.events import ActionExecuted
@@ -49,6 +49,9 @@ class MemoizationPolicy:
         self.entries = dict(entries)
         self.forgets = forgets
         self.name = "AugmentedMemoizationPolicy" if forgets else "MemoizationPolicy"
+        self.priority = options.priority
+        self.yields = not options.use_nlu_confidence_as_score
+        self._unknown = Prediction(action=None, confidence=0.0, policy=self.name, priority=self.priority)
         self._numbers = {state: number for number, state in enumerate(self.states)}
         self._longest = max(map(len, self.entries), default=0)
         self._endings = {(state.previous, state.intent, state.text) for state in self.states}
@@ -57,26 +60,29 @@ class MemoizationPolicy:
     def predict(self, tracker: Tracker, history: History) -> Prediction:
         """Predict the action of the story that the conversation follows."""
         if not self.entries:
-            return Prediction(action=None, confidence=0.0, policy=self.name, priority=self.options.priority)
-        visible = history.shown()
-        whole = history.whole
-        if self.options.max_history is not None:
-            whole = True
-            visible = visible[-self.options.max_history :]
-        action = self._recall(visible) if whole else None
+            return self._unknown
+        most = self.options.max_history
+        visible = history.shown(most=most)
+        action = self._recall(visible) if history.whole or most is not None else None
         if action is None and self.forgets:
             action = self._recall_part(tracker, history, visible[-1])
-        confidence = 0.0 if action is None else 1.0
-        if action is not None and self.options.use_nlu_confidence_as_score and tracker.latest_action_name == LISTEN:
+        if action is None:
+            return self._unknown
+        confidence = 1.0
+        if self.options.use_nlu_confidence_as_score and tracker.latest_action_name == LISTEN:
             confidence = nlu_confidence(tracker)
-        return Prediction(action=action, confidence=confidence, policy=self.name, priority=self.options.priority)
+        return Prediction(action=action, confidence=confidence, policy=self.name, priority=self.priority)
 
-    def _recall(self, states: list[DialogState]) -> str | None:
+    def _recall(self, states: Sequence[DialogState]) -> str | None:
         if len(states) > self._longest:
             return None
-        numbers = self._numbers
-        key = tuple(numbers.get(state, -1) for state in states)
-        return self.entries.get(key)
+        key: list[int] = []
+        for state in reversed(states):  # the newest is the likeliest that no story has
+            number = self._numbers.get(state)
+            if number is None:
+                return None
+            key.append(number)
+        return self.entries.get(tuple(reversed(key)))
 
     def _recall_part(self, tracker: Tracker, history: History, last: DialogState) -> str | None:
         """Recall as if the conversation had begun at one of its recent actions, the oldest first."""
@@ -87,8 +93,7 @@ class MemoizationPolicy:
         part = History(history.featurizer)
         for start in starts if most is None else starts[-most - _REACH :]:
             part.fold(tracker.applied[start:])
-            states = part.shown()
-            action = self._recall(states if most is None else states[-most:])
+            action = self._recall(part.shown(most=most))
             if action is not None:
                 return action
         return None

@@ -1,17 +1,17 @@
 """What a policy answers, and what the ensemble of policies asks it. See `ensemble.py` for who wins."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from manent.core.events import Event
 from manent.core.tracker import Tracker
 from manent.dialogue.states import History
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """What a policy would do next.
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+    """What a policy would do next. A struct, because every step of a turn makes some.
 
     Attributes:
         action: name (or end-to-end text) of the likeliest action; None when the policy has no opinion.
@@ -29,7 +29,7 @@ class Prediction:
     confidence: float
     policy: str
     priority: int
-    others: Mapping[str, float] = field(default_factory=dict)
+    others: Mapping[str, float] = {}
     is_no_user: bool = False
     is_end_to_end: bool = False
     hide_turn: bool = False
@@ -40,8 +40,20 @@ class Policy(Protocol):
     """Predicts the next action. Immutable in use."""
 
     @property
+    def priority(self) -> int:
+        """Of its predictions."""
+
+    @property
     def history_needed(self) -> int:
         """How many of the newest states it looks at."""
+
+    @property
+    def yields(self) -> bool:
+        """Whether it need not be asked when another one, of its priority or a higher one, is sure.
+
+        Nothing but the confidence of its predictions counts, which is 1.0 at most: they overrule no surer one, and
+        have no events.
+        """
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
         """Predict from a tracker and its history (caught up)."""

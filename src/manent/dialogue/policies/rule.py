@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
+
 from manent.core.events import Event, LoopInterrupted
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.prediction import Prediction
@@ -44,7 +46,7 @@ class RuleState(NamedTuple):
             and (not self.entities or self.entities == state.entities)
             and (self.loop is None or self.loop == state.loop)
             and not (self.no_loop and state.loop is not None)
-            and all(each in state.slots for each in self.slots)
+            and (not self.slots or all(each in state.slots for each in self.slots))
             and not (self.unset and any(name in self.unset for name, _ in state.slots))
         )
 
@@ -58,6 +60,7 @@ class RuleEntry:
         from_start: the states are the whole conversation.
         length: of two rules that hold, the longer one wins.
         names: the rules that say so.
+        hidden: no story contains it.
     """
 
     states: tuple[RuleState, ...]
@@ -65,6 +68,7 @@ class RuleEntry:
     from_start: bool
     length: int
     names: tuple[str, ...]
+    hidden: bool = False
 
     def holds(self, states: Sequence[DialogState], current: DialogState, *, whole: bool) -> bool:
         """Whether the conversation (past states and the current one) is where this entry speaks of."""
@@ -73,7 +77,10 @@ class RuleEntry:
         before = len(self.states) - 1
         if before > len(states) or (self.from_start and (not whole or before != len(states))):
             return False
-        return all(self.states[-1 - back].holds(states[-back]) for back in range(1, before + 1))
+        for back in range(1, before + 1):  # noqa: SIM110 - `all` makes a generator, most often for one state
+            if not self.states[-1 - back].holds(states[-back]):
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +102,8 @@ class LoopEntry:
         return len(self.states) == 1 or (bool(states) and self.states[0].holds(states[-1]))
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the rules say.
+class Decision(msgspec.Struct, frozen=True):
+    """What the rules say. A struct, because every step of a turn makes one.
 
     Attributes:
         source: the entry that says so, or (loop, action) on the happy path of a loop; None for the default intents.
@@ -130,11 +136,11 @@ class RulePolicy:
     """Predicts by rules. Immutable in use.
 
     Args:
-        hidden: entries that no story contains.
         hidden_loops: (loop, action) on the happy paths of loops that no story contains.
     """
 
     name = "RulePolicy"
+    yields = False  # a loop that goes on beats surer ones, and what interrupts it is recorded
 
     def __init__(
         self,
@@ -142,14 +148,17 @@ class RulePolicy:
         entries: Iterable[RuleEntry],
         loop_entries: Iterable[LoopEntry],
         *,
-        hidden: Iterable[RuleEntry] = (),
         hidden_loops: Iterable[tuple[str, str]] = (),
     ) -> None:
         self.options = options
         self.entries = tuple(entries)
         self.loop_entries = tuple(loop_entries)
-        self.hidden = frozenset(hidden)
         self.hidden_loops = frozenset(hidden_loops)
+        self.priority = options.priority
+        fallback = options.core_fallback_action_name if options.enable_fallback_prediction else None
+        self._threshold = options.core_fallback_threshold if fallback is not None else 0.0
+        self._fallback = fallback
+        self._others = {fallback: self._threshold} if fallback is not None else {}
         self.history_needed = max((len(entry.states) for entry in self.entries), default=1) + 1
         index: dict[tuple[str | None, str | None], list[RuleEntry]] = {}
         texts: dict[str, list[RuleEntry]] = {}
@@ -169,27 +178,23 @@ class RulePolicy:
     def predict(self, tracker: Tracker, history: History) -> Prediction:
         """Predict by the first of: default intents, happy path of a form, rules; else the fallback action."""
         decision = self.decide(tracker, history)
-        options = self.options
         if decision.action is None:
-            fallback = options.core_fallback_action_name if options.enable_fallback_prediction else None
             return Prediction(
-                action=fallback,
-                confidence=options.core_fallback_threshold if fallback is not None else 0.0,
+                action=self._fallback,
+                confidence=self._threshold,
                 policy=self.name,
-                priority=options.priority,
+                priority=self.priority,
                 events=decision.events,
             )
         confidence = 1.0
-        if options.use_nlu_confidence_as_score and tracker.latest_action_name == LISTEN:
+        if self.options.use_nlu_confidence_as_score and tracker.latest_action_name == LISTEN:
             confidence = nlu_confidence(tracker)
         return Prediction(
             action=decision.action,
             confidence=confidence,
             policy=self.name,
-            priority=options.priority,
-            others={options.core_fallback_action_name: options.core_fallback_threshold}
-            if options.enable_fallback_prediction
-            else {},
+            priority=self.priority,
+            others=self._others,
             is_no_user=decision.is_no_user,
             is_end_to_end=decision.is_text,
             hide_turn=self._is_hidden(decision),
@@ -201,7 +206,7 @@ class RulePolicy:
             case None:
                 return True
             case RuleEntry() as entry:
-                return entry in self.hidden
+                return entry.hidden
             case happy_path:
                 return happy_path in self.hidden_loops
 

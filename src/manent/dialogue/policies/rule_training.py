@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from manent.core.domain import Domain
 from manent.core.errors import Problem
@@ -164,9 +164,8 @@ def train_rules(
     hidden = in_rules - in_stories
     policy = RulePolicy(
         options,
-        entries,
+        [replace(entry, hidden=entry in hidden) for entry in entries],
         loop_entries,
-        hidden=[each for each in hidden if isinstance(each, RuleEntry)],
         hidden_loops=[each for each in hidden if not isinstance(each, RuleEntry)],
     )
     return RuleTraining(

@@ -50,6 +50,7 @@ class UnexpectedIntentPolicy:
     """
 
     name = "UnexpecTEDIntentPolicy"
+    yields = True
 
     def __init__(
         self, options: UnexpectedOptions, model: LinearModel, texts: KnownTexts, lowest: Mapping[str, float]
@@ -58,6 +59,7 @@ class UnexpectedIntentPolicy:
         self.model = model
         self.texts = texts
         self.lowest = dict(lowest)
+        self.priority = options.priority
         self.history_needed = options.history + 1
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
@@ -67,7 +69,7 @@ class UnexpectedIntentPolicy:
             action=UNLIKELY if is_unexpected else None,
             confidence=1.0 if is_unexpected else 0.0,
             policy=self.name,
-            priority=self.options.priority,
+            priority=self.priority,
         )
 
     def _is_unexpected(self, tracker: Tracker, history: History) -> bool:
@@ -76,7 +78,7 @@ class UnexpectedIntentPolicy:
         lowest = self.lowest.get(intent or "")
         if lowest is None or intent in INTENT_ACTIONS or intent in self.options.ignore_intents_list:
             return False
-        states = history.shown()[-self.options.history :]
+        states = history.shown(most=self.options.history)
         chances = self.model.chances(context_features(states, self.texts, least_similarity=0.5))
         share = float(chances[self.model.labels.index(intent or "")] / chances.max())
         return share < min(MOST, lowest * SLACK) * (1 - self.options.tolerance)
