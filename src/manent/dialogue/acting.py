@@ -1,12 +1,14 @@
 """What an action has to work with: the tracker, saying responses, calling custom actions.
 
-Built-in actions and forms are generators over an `Acting`; they return their events and change nothing themselves.
+Built-in actions and forms are functions or generators over an `Acting`; they return their events and change nothing
+themselves.
 """
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from manent.core.domain import Domain
 from manent.core.errors import ActionError, RequestError
@@ -47,8 +49,7 @@ class SlotValues(Mapping[str, Any]):
         return len(self._initial)
 
 
-@dataclass(slots=True, kw_only=True)
-class Acting:
+class Acting(msgspec.Struct, kw_only=True):
     """What the actions of one turn work with.
 
     Attributes:
@@ -63,7 +64,7 @@ class Acting:
     env: Env
     channel: str
     external_nlg: bool
-    pending: tuple[Event, ...] = field(default=())
+    pending: tuple[Event, ...] = ()
 
     def values(self, trailing: Iterable[Event] = ()) -> Mapping[str, Any]:
         """Every slot's value after these further events."""
@@ -75,8 +76,26 @@ class Acting:
         self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()
     ) -> Activity[list[Event]]:
         """Say a response; [] when the domain has no suitable variation of it."""
+        if not self.external_nlg:
+            return self.say_here(response, arguments, trailing=trailing)
         message = yield from self.message(response, arguments, trailing=trailing)
         return [] if message is None else [bot_event(message, utter_action=response)]
+
+    def say_here(self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()) -> list[Event]:
+        """Say a response as `say` does, when its text is not made outside."""
+        said = self.responses.constant(response)
+        if said is None:
+            said = self.responses.event(
+                response,
+                slots=self.values(trailing),
+                arguments=arguments or {},
+                channel=self.channel,
+                rng=self.env.rng,
+            )
+        if said is None:
+            log.warning("nothing is said: no variation of response %r suits", response)
+            return []
+        return [said]
 
     def message(
         self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()

@@ -23,7 +23,7 @@ UNCLEAR = "nlu_fallback"
 DENIED = "out_of_scope"
 
 
-def ask_affirmation(acting: Acting) -> Activity[list[Event]]:
+def ask_affirmation(acting: Acting) -> list[Event]:
     """Ask whether the likeliest intent (besides the fallback's own) was meant."""
     message = acting.tracker.state.latest_message
     parse_data = message.parse_data if message is not None else {}
@@ -36,7 +36,6 @@ def ask_affirmation(acting: Acting) -> Activity[list[Event]]:
         ],
     }
     return [bot_event(asked, utter_action=ASK_AFFIRMATION)]
-    yield  # a generator like the other actions, though it asks for nothing
 
 
 def _likeliest(parse_data: Json) -> str | None:
@@ -82,7 +81,7 @@ def _ask(acting: Acting, action: str) -> Activity[list[Event]]:
     """Run one of the asking actions, on the action server if the domain lists it."""
     if action in acting.domain.actions:
         return (yield from acting.call(action))
-    return (yield from (ask_affirmation(acting) if action == ASK_AFFIRMATION else ask_rephrase(acting)))
+    return ask_affirmation(acting) if action == ASK_AFFIRMATION else (yield from ask_rephrase(acting))
 
 
 def _said_again(tracker: Tracker) -> list[Event]:
@@ -96,7 +95,7 @@ def _said_again(tracker: Tracker) -> list[Event]:
     return [ActionExecuted(name=LISTEN), again]
 
 
-def revert_fallback_events(acting: Acting) -> Activity[list[Event]]:
+def revert_fallback_events(acting: Acting) -> list[Event]:
     """Take back what a fallback asked, once the user has affirmed or rephrased; keep what they meant."""
     actions = [event.name for event in acting.tracker.applied if isinstance(event, ActionExecuted)]
     asked = [name for name in actions if name != LISTEN][-2:]
@@ -106,4 +105,3 @@ def revert_fallback_events(acting: Acting) -> Activity[list[Event]]:
         reverts = 5 if asked[:-1] == [ASK_REPHRASE] else 2
         return [UserUtteranceReverted()] * reverts + _said_again(acting.tracker)
     return []
-    yield

@@ -82,7 +82,8 @@ def _extract(
         opens=opens,
         by_form=True,
     )
-    return (yield from filler.fill(acting, heard, trailing=before))
+    filled = filler.fill(acting, heard, trailing=before)
+    return filled if isinstance(filled, list) else (yield from filled)
 
 
 def _validate_answer(

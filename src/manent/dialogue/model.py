@@ -16,6 +16,7 @@ from manent.core.domain import Domain
 from manent.core.errors import ModelError, ProjectError
 from manent.core.events import Json
 from manent.core.training_data import AssistantConfig, ComponentConfig, Stories
+from manent.dialogue.default_actions import Actions
 from manent.dialogue.policies.ensemble import Ensemble
 from manent.dialogue.policies.features import KnownTexts
 from manent.dialogue.policies.learned import LearnedOptions, LearnedPolicy, LinearModel
@@ -54,12 +55,14 @@ class DialogueModel:
     window: int = field(init=False)
     responses: Responses = field(init=False)
     filler: SlotFiller = field(init=False)
+    actions: Actions = field(init=False)
 
     def __post_init__(self) -> None:
         needed = max((policy.history_needed for policy in self.ensemble.policies), default=1)
         self.window = needed + _SPARE_ACTIONS
         self.responses = Responses(self.domain)
         self.filler = SlotFiller(self.domain)
+        self.actions = Actions(self.domain, self.filler)
         self.custom_actions = frozenset(self.domain.actions)
 
 

@@ -17,6 +17,8 @@ ACTION_FAILED_TEXT = "Sorry, something went wrong on my side. Please try again i
 """What is said when a custom action can't be run and the domain has no `utter_action_failed`."""
 
 _DATA_KEYS = ("elements", "quick_replies", "buttons", "attachment", "image", "custom")
+_PLACED_KEYS = frozenset((*_DATA_KEYS, "text"))
+"""What a bot event has a place for."""
 _VARIABLE_KEYS = ("text", "image", "custom", "buttons", "attachment", "quick_replies")
 
 
@@ -116,19 +118,21 @@ class _Compiled:
     """One variation, ready to be said.
 
     Attributes:
+        event: the whole of it, when nothing in it has to be filled in.
         constant: its keys that never change.
         variable: its keys that hold templates.
         channel: the output channel that it is for, None for all.
         conditions: (slot, value) pairs that must all hold.
     """
 
+    event: BotUttered | None
     constant: Json
     variable: tuple[tuple[str, Any], ...]
     channel: str | None
     conditions: tuple[tuple[str, Any], ...]
 
 
-def _compile_variation(variation: Variation) -> _Compiled:
+def _compile_variation(name: str, variation: Variation) -> _Compiled:
     values: Json = dict(variation.extras)
     for key in ("id", "text", "image", "custom", "attachment", "button_type", "channel", "metadata"):
         value = getattr(variation, key)
@@ -150,7 +154,8 @@ def _compile_variation(variation: Variation) -> _Compiled:
     conditions = tuple(
         (condition["name"], condition.get("value")) for condition in variation.conditions if "name" in condition
     )
-    return _Compiled(constant, tuple(variable), variation.channel, conditions)
+    event = None if variable else bot_event(constant, utter_action=name)
+    return _Compiled(event, constant, tuple(variable), variation.channel, conditions)
 
 
 class Responses:
@@ -158,12 +163,32 @@ class Responses:
 
     def __init__(self, domain: Domain) -> None:
         self._variations = {
-            name: tuple(_compile_variation(variation) for variation in variations)
+            name: tuple(_compile_variation(name, variation) for variation in variations)
             for name, variations in domain.responses.items()
+        }
+        self._constant = {
+            name: variations[0].event
+            for name, variations in self._variations.items()
+            if len(variations) == 1 and not variations[0].conditions and variations[0].channel is None
         }
 
     def __contains__(self, name: object) -> bool:
         return name in self._variations
+
+    def constant(self, name: str) -> BotUttered | None:
+        """Return the event of a response that is the same whatever is known; None for one that is not."""
+        return self._constant.get(name)
+
+    def event(
+        self, name: str, *, slots: Mapping[str, Any], arguments: Mapping[str, Any], channel: str, rng: random.Random
+    ) -> BotUttered | None:
+        """Choose a variation, fill it in and make its event. Arguments as of `message`."""
+        chosen = self._choose(name, slots, channel, rng)
+        if chosen is None:
+            return None
+        if chosen.event is not None:
+            return chosen.event
+        return bot_event(_filled(chosen, slots, arguments), utter_action=name)
 
     def message(
         self, name: str, *, slots: Mapping[str, Any], arguments: Mapping[str, Any], channel: str, rng: random.Random
@@ -181,18 +206,7 @@ class Responses:
             A message as JSON (`text, buttons, image, …` as far as given), or None when no variation suits.
         """
         chosen = self._choose(name, slots, channel, rng)
-        if chosen is None:
-            return None
-        if not chosen.variable:
-            return dict(chosen.constant)
-
-        def get(key: str) -> Any:
-            return arguments[key] if key in arguments else slots[key]
-
-        message = dict(chosen.constant)
-        for key, value in chosen.variable:
-            message[key] = _fill(value, get)
-        return message
+        return None if chosen is None else _filled(chosen, slots, arguments)
 
     def _choose(self, name: str, slots: Mapping[str, Any], channel: str, rng: random.Random) -> _Compiled | None:
         variations = self._variations.get(name, ())
@@ -206,6 +220,16 @@ class Responses:
                 if found:
                     return found[0] if len(found) == 1 else rng.choice(found)
         return None
+
+
+def _filled(chosen: _Compiled, slots: Mapping[str, Any], arguments: Mapping[str, Any]) -> Json:
+    def get(key: str) -> Any:
+        return arguments[key] if key in arguments else slots[key]
+
+    message = dict(chosen.constant)
+    for key, value in chosen.variable:
+        message[key] = _fill(value, get)
+    return message
 
 
 def _holds(conditions: Iterable[tuple[str, Any]], slots: Mapping[str, Any]) -> bool:
@@ -223,8 +247,7 @@ def bot_event(message: Mapping[str, Any], *, utter_action: str | None = None) ->
     data = {key: message.get(key) or None for key in _DATA_KEYS}
     if data["attachment"] is None:
         data["attachment"] = data["image"]  # where some channels look for it
-    known = {*_DATA_KEYS, "text"}
-    metadata = {key: value for key, value in message.items() if key not in known}
+    metadata = {key: value for key, value in message.items() if key not in _PLACED_KEYS}
     if utter_action is not None:
         metadata["utter_action"] = utter_action
     return BotUttered(text=message.get("text"), data=data, metadata=metadata)

@@ -4,22 +4,26 @@ Compiled once per domain. `turn.py` runs it after each user message, `forms.py` 
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from manent.core.domain import REQUESTED_SLOT, SESSION_METADATA_SLOT, Domain, SlotMapping
-from manent.core.events import BotUttered, Event, SlotSet, UserUttered
+from manent.core.events import BotUttered, Event, Json, SlotSet, UserUttered
+from manent.core.tracker import Tracker
 from manent.dialogue.acting import Acting, ActionRejected
-from manent.dialogue.steps import Activity
+from manent.dialogue.steps import Activity, Done
 
 log = logging.getLogger(__name__)
 
 VALIDATE = "action_validate_slot_mappings"
 
+_Mapped = tuple[str, bool, tuple[SlotMapping, ...]]
+"""A slot's name, whether it is a list, and its mappings."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """A user message and the form that it meets.
 
     Attributes:
@@ -38,12 +42,55 @@ class Heard:
     by_form: bool = False
 
 
+def latest_heard(tracker: Tracker) -> Heard | None:
+    """Return the latest message, and the form that it meets."""
+    message, loop = tracker.state.latest_message, tracker.state.active_loop
+    if message is None:
+        return None
+    return Heard(
+        message=message,
+        loop=loop.name if loop is not None else None,
+        rejected=loop is not None and loop.rejected,
+        requested=tracker.requested_slot,
+    )
+
+
+class _Reach:
+    """Which slots messages can reach, as places in a list: always, by their intent, by an entity in them."""
+
+    def __init__(self) -> None:
+        self._always: set[int] = set()
+        self._intents: dict[str | None, set[int]] = {}
+        self._entities: dict[str | None, set[int]] = {}
+
+    def add(self, place: int, mapping: SlotMapping) -> None:
+        """Take in a mapping of the slot at this place."""
+        if mapping.type == "from_entity":
+            self._entities.setdefault(mapping.entity, set()).add(place)
+        elif mapping.intents:
+            for intent in mapping.intents:
+                self._intents.setdefault(intent, set()).add(place)
+        else:
+            self._always.add(place)
+
+    def of(self, intent: str | None, entities: Iterable[Json]) -> set[int]:
+        """Return the places that a message reaches."""
+        reached = self._always | self._intents.get(intent, _NOTHING)
+        for entity in entities:
+            reached |= self._entities.get(str(entity.get("entity")), _NOTHING)
+        return reached
+
+
+_NOTHING: set[int] = set()
+_NOWHERE = _Reach()
+
+
 class SlotFiller:
     """A domain's mappings, ready to be run."""
 
     def __init__(self, domain: Domain) -> None:
         self._domain = domain
-        self._slots: list[tuple[str, bool, tuple[SlotMapping, ...]]] = []
+        self._slots: list[_Mapped] = []
         for name, slot in domain.slots.items():
             if name in (REQUESTED_SLOT, SESSION_METADATA_SLOT) or slot.automatic:
                 continue
@@ -54,6 +101,15 @@ class SlotFiller:
         self._ignored = {form.name: frozenset(form.ignored_intents) for form in domain.forms.values()}
         self._unique = {form: self._unique_mappings(required) for form, required in self._required.items()}
         self._validates = VALIDATE in domain.actions
+        # A mapping with conditions counts where one of the loops that they name is active (None: no loop).
+        self._anywhere = _Reach()
+        self._in_loop: dict[str | None, _Reach] = {}
+        for place, (_, _, mappings) in enumerate(self._slots):
+            for mapping in mappings:
+                for loop in {each.active_loop for each in mapping.conditions}:
+                    self._in_loop.setdefault(loop, _Reach()).add(place, mapping)
+                if not mapping.conditions:
+                    self._anywhere.add(place, mapping)
 
     def _is_usable(self, mapping: SlotMapping) -> bool:
         """Whether the domain knows the mapping's entity, and one of its intents when it names some."""
@@ -74,7 +130,7 @@ class SlotFiller:
         ]
         return frozenset(id(each) for each in mappings if sum(each == other for other in mappings) == 1)
 
-    def fill(self, acting: Acting, heard: Heard, *, trailing: Sequence[Event] = ()) -> Activity[list[Event]]:
+    def fill(self, acting: Acting, heard: Heard, *, trailing: Sequence[Event] = ()) -> Done:
         """Return the slot events (and bot events of custom extraction actions) of a message.
 
         Args:
@@ -85,10 +141,19 @@ class SlotFiller:
         Raises:
             ActionError: a custom extraction or validation action could not be run.
         """
+        intent, entities = heard.message.intent, heard.message.entities
+        reached = self._anywhere.of(intent, entities) | self._in_loop.get(heard.loop, _NOWHERE).of(intent, entities)
+        if not reached and not self._validates:
+            return []
+        return self._fill(acting, heard, [self._slots[place] for place in sorted(reached)], trailing)
+
+    def _fill(
+        self, acting: Acting, heard: Heard, slots: Iterable[_Mapped], trailing: Sequence[Event]
+    ) -> Activity[list[Event]]:
         values = acting.values(trailing)
         events: list[Event] = []
         ran: set[str] = set()
-        for name, is_list, mappings in self._slots:
+        for name, is_list, mappings in slots:
             for mapping in mappings:
                 if not self._applies(mapping, name, heard):
                     continue

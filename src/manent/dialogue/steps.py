@@ -1,19 +1,20 @@
 """What a turn asks of the outside, and what it is told: the vocabulary between the turn engine and its driver.
 
 `turn.py` hands a `Step` to whoever drives it (the runtime, a test) and is fed the answer. Forms, slot extraction and
-the built-in actions are generators over the same steps. Nothing here does anything.
+the built-in actions are generators over the same steps. Nothing here does anything. These are structs, as events are:
+every turn makes some.
 """
 
 import random
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 from manent.core.events import Event, Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Env:
+class Env(msgspec.Struct, frozen=True, kw_only=True):
     """What a turn takes from the world, as arguments, so that a test decides them.
 
     Attributes:
@@ -29,15 +30,13 @@ class Env:
     stamp: Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Understand:
+class Understand(msgspec.Struct, frozen=True, kw_only=True):
     """Run the NLU on this text; feed the parse result (`{text, intent, entities, …}`)."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallAction:
+class CallAction(msgspec.Struct, frozen=True, kw_only=True):
     """Run a custom action, after committing what `Turn.take_events` hands out; feed an `ActionAnswer`, or `fail`.
 
     Attributes:
@@ -49,8 +48,7 @@ class CallAction:
     trailing: tuple[Event, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generate:
+class Generate(msgspec.Struct, frozen=True, kw_only=True):
     """Have the text of a response made outside, after committing; feed the message as JSON, or `fail`.
 
     Attributes:
@@ -65,8 +63,7 @@ class Generate:
     trailing: tuple[Event, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
     """The turn is over; nothing is fed any more. Commit what `Turn.take_events` hands out."""
 
 
@@ -95,3 +92,5 @@ Activity = Generator[Step, Any, T]
 
 A step that failed is thrown in as `manent.core.errors.ActionError`.
 """
+Done = list[Event] | Activity[list[Event]]
+"""What an action did; or, when it may have to ask for a step before it knows, the activity that returns it."""

@@ -19,7 +19,7 @@ How to drive one:
 """
 
 import logging
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any
 
@@ -38,16 +38,16 @@ from manent.core.events import (
 from manent.core.messages import UserMessage
 from manent.core.tracker import Tracker
 from manent.dialogue.acting import Acting, ActionRejected
-from manent.dialogue.default_actions import SESSION_START, run_action
+from manent.dialogue.default_actions import SESSION_START
 from manent.dialogue.forms import candidate_slots
 from manent.dialogue.model import DialogueModel
 from manent.dialogue.policies.ensemble import Choice
 from manent.dialogue.policies.rule import INTENT_ACTIONS, RulePolicy
 from manent.dialogue.responses import ACTION_FAILED, ACTION_FAILED_TEXT, bot_event
 from manent.dialogue.session import needs_new_session, session_start_events
-from manent.dialogue.slots import Heard
+from manent.dialogue.slots import latest_heard
 from manent.dialogue.states import LISTEN
-from manent.dialogue.steps import ActionAnswer, CallAction, Env, Finished, Generate, Step, Understand
+from manent.dialogue.steps import ActionAnswer, Activity, CallAction, Env, Finished, Generate, Step, Understand
 
 __all__ = ["TABLE", "ActionAnswer", "CallAction", "Env", "Finished", "Generate", "Outcome", "State", "Step", "Turn",
            "Understand"]  # fmt: skip
@@ -115,8 +115,10 @@ TABLE: dict[tuple[State, Outcome], State] = {
 """Which state follows on which outcome."""
 
 _FINISHED = Finished()
+_OVER = State.FINISHED  # Python 3.11 takes ten times as long to find a member of an enum as a name
 
-_Work = Generator[Step, Any, Outcome]
+_Work = Outcome | Activity[Outcome]
+"""How a state ended; or, where it has to ask for something before, the activity that returns it."""
 
 
 class Turn:
@@ -140,7 +142,7 @@ class Turn:
             external_nlg=model.external_nlg,
         )
         self._state = State.FINISHED
-        self._work: _Work | None = None
+        self._work: Activity[Outcome] | None = None
         self._events: list[Event] = []
         self._held = 0
         self._just_filled = 0
@@ -274,12 +276,16 @@ class Turn:
         return self._run(None, None)
 
     def _run(self, result: Any, error: ActionError | None) -> Step:
-        while self._state is not State.FINISHED:
+        while self._state is not _OVER:
             try:
                 if self._work is None:
                     self._acting.pending = ()
-                    self._work = _WORK[self._state](self)
-                    return next(self._work)
+                    work = _WORK[self._state](self)
+                    if isinstance(work, Outcome):
+                        self._state = TABLE[self._state, work]
+                        continue
+                    self._work = work
+                    return next(work)
                 if error is not None:
                     return self._work.throw(error)
                 return self._work.send(result)
@@ -307,21 +313,29 @@ class Turn:
     # states -------------------------------------------------------------------------------------------------------
 
     def _open(self) -> _Work:
-        tracker, domain = self._tracker, self._model.domain
-        if needs_new_session(tracker, domain.session, self._env.now()):
-            if self._message is not None and self._message.metadata and not self._message.external:
-                self._append(SlotSet(name=SESSION_METADATA_SLOT, value=self._message.metadata))
-            try:
-                events = yield from run_action(self._acting, self._model.filler, SESSION_START)
-            except (ActionError, ActionRejected) as error:
-                # Without a session nothing goes on: begin a plain one, hear the message, then say what went wrong.
-                log.warning("%s could not be run: %s", SESSION_START, error)
-                events = session_start_events(tracker, domain)
-                self._has_failed = True
-            self._append(ActionExecuted(name=SESSION_START, confidence=1.0))
-            self._append_all(events)
-        elif self._message is not None and not tracker.state.paused and self._is_open():
+        tracker = self._tracker
+        if needs_new_session(tracker, self._model.domain.session, self._env.now()):
+            return self._begin_session()
+        if self._message is not None and not tracker.state.paused and self._is_open():
             self._append(ActionExecuted(name=LISTEN))
+        return self._opened()
+
+    def _begin_session(self) -> Activity[Outcome]:
+        if self._message is not None and self._message.metadata and not self._message.external:
+            self._append(SlotSet(name=SESSION_METADATA_SLOT, value=self._message.metadata))
+        try:
+            did = self._model.actions.run(self._acting, SESSION_START)
+            events = did if isinstance(did, list) else (yield from did)
+        except (ActionError, ActionRejected) as error:
+            # Without a session nothing goes on: begin a plain one, hear the message, then say what went wrong.
+            log.warning("%s could not be run: %s", SESSION_START, error)
+            events = session_start_events(self._tracker, self._model.domain)
+            self._has_failed = True
+        self._append(ActionExecuted(name=SESSION_START, confidence=1.0))
+        self._append_all(events)
+        return self._opened()
+
+    def _opened(self) -> Outcome:
         if self._message is not None:
             return Outcome.OPENED
         return Outcome.OPENED_TO_ACT if self._acts_alone else Outcome.OPENED_TO_ADD
@@ -337,9 +351,15 @@ class Turn:
         message = self._message
         if message is None:
             raise RuntimeError("there is no message to understand")
-        parse_data = message.parse_data
-        if parse_data is None:
-            parse_data = yield Understand(text=message.text)
+        if message.parse_data is None:
+            return self._ask_what_is_meant(message)
+        return self._hear(message, message.parse_data)
+
+    def _ask_what_is_meant(self, message: UserMessage) -> Activity[Outcome]:
+        parse_data: Json = yield Understand(text=message.text)
+        return self._hear(message, parse_data)
+
+    def _hear(self, message: UserMessage, parse_data: Json) -> Outcome:
         self._append(
             UserUttered(
                 text=message.text,
@@ -352,24 +372,23 @@ class Turn:
         return Outcome.FAILED if self._has_failed else Outcome.HEARD
 
     def _fill(self) -> _Work:
-        tracker = self._tracker
-        message = tracker.state.latest_message
-        if message is not None and self._model.ensemble.policies:
-            loop = tracker.state.active_loop
-            heard = Heard(
-                message=message,
-                loop=loop.name if loop is not None else None,
-                rejected=loop is not None and loop.rejected,
-                requested=tracker.requested_slot,
-            )
-            events = yield from self._model.filler.fill(self._acting, heard)
-            if events:
-                self._values_before = dict(tracker.state.values)
-                self._append_all(events)
-                self._just_filled = len(events)
+        heard = latest_heard(self._tracker)
+        if heard is None or not self._model.ensemble.policies:
+            return self._filled([])
+        found = self._model.filler.fill(self._acting, heard)
+        return self._filled(found) if isinstance(found, list) else self._find_more(found)
+
+    def _find_more(self, work: Activity[list[Event]]) -> Activity[Outcome]:
+        return self._filled((yield from work))
+
+    def _filled(self, events: list[Event]) -> Outcome:
+        if events:
+            self._values_before = dict(self._tracker.state.values)
+            self._append_all(events)
+            self._just_filled = len(events)
         return Outcome.RECORDED if self._records_only else Outcome.FILLED
 
-    def _predict(self) -> _Work:
+    def _predict(self) -> Outcome:
         state = self._tracker.state
         ensemble = self._model.ensemble
         if not ensemble.policies:
@@ -393,29 +412,36 @@ class Turn:
                 log.warning("there is no action %r to follow up with", followup)
             self._choice = ensemble.choose(self._tracker)
         return Outcome.CHOSEN
-        yield
 
     def _act(self) -> _Work:
         choice = self._choice
         if choice is None:
             raise RuntimeError("no action was chosen")
-        name = choice.action
         self._acting.pending = choice.events
-        is_form = name in self._model.domain.forms
-        if is_form:
+        if choice.action in self._model.domain.forms:
             self._hold()
+        did = self._model.actions.run(self._acting, choice.action)
+        return self._acted(choice, did) if isinstance(did, list) else self._go_on_acting(choice, did)
+
+    def _go_on_acting(self, choice: Choice, work: Activity[list[Event]]) -> Activity[Outcome]:
+        name = choice.action
         try:
-            events = yield from run_action(self._acting, self._model.filler, name)
+            events = yield from work
         except ActionRejected:
             self._held = 0
             self._append(ActionExecutionRejected(name=name, policy=choice.policy, confidence=choice.confidence))
             return Outcome.RAN_ALONE if self._acts_alone else Outcome.REJECTED
         except ActionError:
-            if is_form:
+            if name in self._model.domain.forms:
                 self._let_go(name)
             raise
+        return self._acted(choice, events)
+
+    def _acted(self, choice: Choice, events: Sequence[Event]) -> Outcome:
+        name = choice.action
         self._held = 0
-        if any(isinstance(event, ActionExecutionRejected) for event in events):
+        kinds = {type(event) for event in events}
+        if ActionExecutionRejected in kinds:
             # Said by an event rather than by a status: what it said before stays.
             self._append_all(events)
             return Outcome.RAN_ALONE if self._acts_alone else Outcome.REJECTED
@@ -437,7 +463,7 @@ class Turn:
             return Outcome.RAN_ALONE
         if name in (LISTEN, SESSION_START):
             return Outcome.LISTENED
-        if any(isinstance(event, UserUttered) for event in events):
+        if UserUttered in kinds:
             return Outcome.HEARD_AGAIN
         return Outcome.ACTED
 
@@ -445,7 +471,7 @@ class Turn:
         for event in events:
             self._append(event if event.timestamp is None else msgspec.structs.replace(event, timestamp=None))
 
-    def _apologise(self) -> _Work:
+    def _apologise(self) -> Activity[Outcome]:
         message = None
         try:
             if ACTION_FAILED in self._model.responses:
@@ -456,11 +482,10 @@ class Turn:
         self._append(ActionExecuted(name=LISTEN))
         return Outcome.LISTENED
 
-    def _add(self) -> _Work:
+    def _add(self) -> Outcome:
         for event in self._given:
             self._append(event)
         return Outcome.RECORDED
-        yield
 
     # slots under validation ---------------------------------------------------------------------------------------
 
@@ -488,7 +513,7 @@ class Turn:
                 self._append(event)
 
 
-_WORK = {
+_WORK: dict[State, Callable[[Turn], _Work]] = {
     State.OPENING: Turn._open,  # noqa: SLF001 - the table of its own methods
     State.UNDERSTANDING: Turn._understand,  # noqa: SLF001
     State.FILLING: Turn._fill,  # noqa: SLF001
