@@ -6,8 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 from manent.core.errors import StoreError
+from manent.stores.sqlite_errors import store_error
 from manent.stores.sqlite_schema import BUSY_TIMEOUT_S
-from manent.stores.sqlite_writer import store_error
 
 _PAGES_AT_ONCE = 1024
 """Some 4 MiB a step; between steps others write."""

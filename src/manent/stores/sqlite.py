@@ -22,10 +22,12 @@ from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Re
 from manent.runtime.ports import Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, row_to_entry
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row
+from manent.stores.sqlite_appends import AppendWork, append_to_new, find_accepted, insert_head
+from manent.stores.sqlite_errors import store_error
 from manent.stores.sqlite_reminders import due_reminders, next_reminder
 from manent.stores.sqlite_rows import event_rows
 from manent.stores.sqlite_schema import connect, prepare_file
-from manent.stores.sqlite_writer import AppendWork, Writer, append_to_new, find_accepted, insert_head, store_error
+from manent.stores.sqlite_writer import Writer
 
 T = TypeVar("T")
 

@@ -12,22 +12,20 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from msgspec.structs import replace
+import msgspec
 
 from manent.core.errors import InternalError, ManentError, StoreError
-from manent.core.log import Accepted, Append, Head
 from manent.runtime.ports import DuplicateMessage, VersionConflict
-from manent.stores import sqlite_rows as rows
-from manent.stores.head_row import Row, head_values, lease_values
+from manent.stores.head_row import lease_values
+from manent.stores.sqlite_appends import AppendWork, BulkFailed, append_to_new, append_together, find_accepted
 from manent.stores.sqlite_checkpointer import Checkpointer
-from manent.stores.sqlite_reminders import change_reminders, check_reminders
+from manent.stores.sqlite_errors import store_error
+from manent.stores.sqlite_reminders import check_reminders
 from manent.stores.sqlite_schema import BUSY_TIMEOUT_S, connect
-from manent.stores.thinning import superfluous
 
 BATCH_LIMIT: Final = 256
 """A commit that has so many pieces of work takes no more; bounds how long the first of them waits for the last."""
@@ -44,14 +42,6 @@ TRUNCATE_TRIES: Final = 10
 _KNOWN_LIMIT: Final = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class AppendWork:
-    """An append with its events as rows without their conversation's id (`event_rows`)."""
-
-    append: Append
-    events: Sequence[Row]
-
-
 Work = AppendWork | Callable[[sqlite3.Cursor], Any]
 """What the writer does: an append, or a function that runs inside the transaction and returns the answer."""
 
@@ -65,14 +55,9 @@ class _Between:
         self.done = threading.Event()
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(msgspec.Struct, frozen=True, eq=False):
     work: Work | _Between
     future: asyncio.Future[Any] | None
-
-
-class BulkFailed(Exception):
-    """Something in the batch does not fit; do it again one by one."""
 
 
 class Writer:
@@ -317,89 +302,6 @@ _OWN_FAULT: Final = (
     OverflowError,
 )
 """Errors that blame the values of one piece of work, not the file or the disk."""
-
-_CODES: Final = {
-    sqlite3.SQLITE_FULL: ("store_full", "the disk or the database is full"),
-    sqlite3.SQLITE_BUSY: ("store_locked", "another process holds the database"),
-    sqlite3.SQLITE_LOCKED: ("store_locked", "the database is locked"),
-    sqlite3.SQLITE_READONLY: ("store_readonly", "the database cannot be written to"),
-    sqlite3.SQLITE_PERM: ("store_readonly", "the database cannot be written to"),
-    sqlite3.SQLITE_IOERR: ("store_io", "the disk failed"),
-    sqlite3.SQLITE_CANTOPEN: ("store_unreachable", "the database file cannot be opened"),
-    sqlite3.SQLITE_CORRUPT: ("store_corrupt", "the database file is damaged"),
-    sqlite3.SQLITE_NOTADB: ("store_corrupt", "the file is no database"),
-}
-
-
-def store_error(error: Exception) -> StoreError:
-    """Say what an error of SQLite means to whoever asked the store."""
-    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    code, message = _CODES.get(primary, ("store_failed", "the database refused"))
-    return StoreError(code, f"{message} ({error})")
-
-
-def append_together(cursor: sqlite3.Cursor, works: Sequence[tuple[int, AppendWork]]) -> None:
-    """Write appends to different conversations, given by their ids.
-
-    Raises:
-        BulkFailed: one of them does not fit; the transaction is of no use any more.
-    """
-    heads: list[Row] = []
-    events: list[Row] = []
-    accepted: list[Row] = []
-    snapshots: list[Row] = []
-    for conversation_id, work in works:
-        append = work.append
-        heads.append(rows.head_row(conversation_id, append))
-        events += [(conversation_id, *row) for row in work.events]
-        accepted += [(conversation_id, one.message_id, one.seq, one.digest) for one in append.accepted]
-        if append.snapshot is not None:
-            snapshots.append((conversation_id, append.snapshot.version, append.snapshot.data))
-    if rows.update_heads(cursor, heads) != len(heads):
-        raise BulkFailed
-    rows.insert_rows(cursor, rows.INSERT_EVENTS, events)
-    if rows.insert_rows(cursor, rows.INSERT_ACCEPTED, accepted) != len(accepted):
-        raise BulkFailed
-    rows.insert_rows(cursor, rows.INSERT_SNAPSHOTS, snapshots)
-    for conversation_id, *_ in snapshots:
-        thin_snapshots(cursor, conversation_id)
-    for conversation_id, work in works:
-        if work.append.reminders and not change_reminders(cursor, conversation_id, work.append.reminders):
-            raise BulkFailed
-
-
-def thin_snapshots(cursor: sqlite3.Cursor, conversation_id: int) -> None:
-    """Drop the snapshots of a conversation that need not be kept beside its newest."""
-    found = cursor.execute(rows.SNAPSHOT_VERSIONS, (conversation_id,)).fetchall()
-    gone = superfluous(version for (version,) in found)
-    if gone:
-        cursor.execute(rows.DROP_SNAPSHOTS, (conversation_id, str(gone)))
-
-
-def append_to_new(cursor: sqlite3.Cursor, work: AppendWork) -> int:
-    """Make a conversation and write its first append; return its id."""
-    append = work.append
-    conversation_id = insert_head(
-        cursor, replace(append.head, version=append.expected_version, lease=append.expected_lease)
-    )
-    append_together(cursor, [(conversation_id, work)])
-    return conversation_id
-
-
-def insert_head(cursor: sqlite3.Cursor, head: Head) -> int:
-    """Add a conversation; return its id."""
-    rows.insert_rows(cursor, rows.INSERT_CONVERSATIONS, [(None, *head_values(head))])
-    return cast("int", cursor.lastrowid)
-
-
-def find_accepted(cursor: sqlite3.Cursor, sender_id: str, message_id: str) -> Accepted | None:
-    """Return the message that used up an id."""
-    found = cursor.execute(
-        "SELECT a.message_id, a.seq, a.digest FROM accepted AS a JOIN conversations AS c ON c.id = a.conversation_id "
-        "WHERE c.sender_id = ? AND a.message_id = ?",
-        (sender_id, message_id),
-    ).fetchone()
-    return found and Accepted(message_id=found[0], seq=found[1], digest=found[2])
 
 
 def _resolve(futures: list[asyncio.Future[Any] | None], answers: list[Any]) -> None:
