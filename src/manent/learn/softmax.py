@@ -57,9 +57,9 @@ class Softmax:
 
 def softmax(scores: FloatArray) -> FloatArray:
     """Turn logits into probabilities along the last axis."""
-    shifted = scores - scores.max(axis=-1, keepdims=True)
+    shifted = scores - np.maximum.reduce(scores, axis=-1, keepdims=True)
     np.exp(shifted, out=shifted)
-    shifted /= shifted.sum(axis=-1, keepdims=True)
+    shifted /= np.add.reduce(shifted, axis=-1, keepdims=True)
     return np.asarray(shifted, np.float32)
 
 

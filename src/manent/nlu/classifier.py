@@ -9,13 +9,14 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from manent.learn.calibration import fit_temperature
+from manent.learn.fixed_point import FixedPoint, to_fixed_point
 from manent.learn.ngrams import HashedWord, NgramTable, build_table, hash_ngrams, hash_pair, hash_single, hash_word
 from manent.learn.softmax import build_features, fit, out_of_fold, softmax
 from manent.nlu.component import Context, LocalFeaturizer, SparseFeatures, TextFeaturizer
@@ -140,69 +141,79 @@ class TextClassifier:
 
     def __init__(self, meta: _Meta, parts: _Parts, arrays: Mapping[str, NDArray[Any]]) -> None:
         self.labels = meta.labels
-        # In half precision, as in the model: rows are seldom asked for.
-        sparse = arrays["sparse"]
-        factor = self._factor = np.float32(meta.temperature)
+        # Whole numbers, as in the model: rows are seldom asked for.
+        self._sparse = FixedPoint(arrays["sparse"], float(arrays["unit"][0]))
+        factor = np.float32(meta.temperature)
+        self._unit = np.float32(self._sparse.unit * meta.temperature)
         self._vectors = parts.vectors
         self._dense = arrays["dense"].astype(np.float32) * (factor * _VECTOR_WEIGHT)
         self._bias = arrays["bias"].astype(np.float32) * factor
-        self._local: list[tuple[LocalFeaturizer, NDArray[Any]]] = []
-        self._others: list[tuple[TextFeaturizer, NDArray[Any]]] = []
+        # Each with the place of its first feature. Local ones come first.
+        self._local: list[tuple[LocalFeaturizer, int]] = []
+        self._others: list[tuple[TextFeaturizer, int]] = []
         base = 0
         for featurizer in parts.featurizers:
-            weights = sparse[base : base + featurizer.width]
-            base += featurizer.width
-            if isinstance(featurizer, LocalFeaturizer) and featurizer.is_local:
-                self._local.append((featurizer, weights))
+            if _is_local(featurizer):
+                self._local.append((featurizer, base))
             else:
-                self._others.append((featurizer, weights))
+                self._others.append((featurizer, base))
+            base += featurizer.width
         # A word's row: its scores by each local featurizer and by its meaning, what these are to be divided by for the
         # whole text (squares of norms), and the vector, of which the text's norm is made.
         self._blocks = len(self._local) + (self._vectors is not None)
         self._scored = self._blocks * len(self._bias)
         self._normed = self._scored + len(self._local)
         width = self._normed + (SIZE if self._vectors is not None else 0)
-        self._rows = WordRows(width, self._describe, first=meta.frequent)
+        weights = [featurizer.weights for featurizer, _ in self._local]
+        self._weights = np.concatenate(weights) if weights else _EMPTY
+        self._rows = WordRows(np.zeros(width, np.float32), self._describe, first=meta.frequent)
 
     def chances(self, message: Message) -> FloatArray:
         """Return the probability of every label; what is missing from 1 is the chance that it is none of them."""
         words = message.words[:MAX_WORDS]
         scores = self._bias
         if words and self._blocks:
-            total = np.add.reduce(self._rows.take(words))
+            places = self._rows.find(words)
+            total = np.add.reduce(self._rows.array.take(places, axis=0))
             squares = total[self._scored : self._normed].tolist()
             if self._vectors is not None:
                 vector = total[self._normed :]
                 squares.append(float(vector @ vector))
             norms = np.array([1.0 / math.sqrt(square) if square > 0 else 0.0 for square in squares], np.float32)
             scores = scores + norms @ total[: self._scored].reshape(self._blocks, -1)
-        for featurizer, weights in self._others:
+        for featurizer, base in self._others:
             indices, values = featurizer.text_features(message)
             if len(indices):
-                scores = scores + self._add(weights, indices, values)
+                scores = scores + (values * self._unit) @ self._sparse.rows(indices + base)
         return softmax(scores)[: len(self.labels)]
 
     def _describe(self, word: str) -> FloatArray:
         """Make the row of a word."""
-        parts, squares = [], []
-        for featurizer, weights in self._local:
-            indices, values, square = featurizer.word_lookup(word)
-            parts.append(self._add(weights, indices, values))
-            squares.append(square)
-        if self._vectors is None:
-            return np.concatenate([*parts, np.array(squares, np.float32)])
-        vector = self._vectors.word(word)
-        return np.concatenate([*parts, vector @ self._dense, np.array(squares, np.float32), vector])
-
-    def _add(self, weights: NDArray[Any], indices: NDArray[np.int64], values: FloatArray) -> FloatArray:
-        """Add up rows of weights: the scores of some features."""
-        return np.asarray((values * self._factor) @ weights.take(indices, axis=0).astype(np.float32))
+        found = [(featurizer.word_lookup(word), featurizer.unknown, base) for featurizer, base in self._local]
+        places = [place + base for (known, _), _, base in found for place in known]
+        weights = self._weights.take(places)
+        scores = np.zeros((self._blocks, len(self._bias)), np.float32)
+        squares, done = [], 0
+        # A row of weights per featurizer, so that one product makes the scores of all.
+        chosen = np.zeros((len(found), len(places)), np.float32)
+        for number, ((known, unknown), weight, _) in enumerate(found):
+            own = chosen[number, done : done + len(known)] = weights[done : done + len(known)]
+            squares.append(float(own @ own) + unknown * weight**2)
+            done += len(known)
+        np.matmul(chosen, self._sparse.rows(places), out=scores[: len(found)])
+        scores *= self._unit
+        row = [scores.ravel(), np.array(squares, np.float32)]
+        if self._vectors is not None:
+            vector = self._vectors.word(word)
+            np.matmul(vector, self._dense, out=scores[-1])
+            row.append(vector)
+        return np.concatenate(row)
 
     def rank(self, chances: FloatArray, length: int) -> list[tuple[str, float]]:
         """Return the most likely labels, best first."""
-        order = np.argsort(-chances, kind="stable")[:length]
-        labels = self.labels
-        return [(labels[index], value) for index, value in zip(order.tolist(), chances[order].tolist(), strict=True)]
+        order = (-chances).argsort(kind="stable")[:length].tolist()
+        labels, values = self.labels, chances.tolist()
+        return [(labels[index], values[index]) for index in order]
 
 
 def train_classifier(
@@ -254,7 +265,14 @@ def train_classifier(
         frequent=list_frequent(messages),
     )
     files["classifier.json"] = dump_json(meta)
-    files["classifier.safetensors"] = dump_arrays({name: array.astype(np.float16) for name, array in arrays.items()})
+    sparse = to_fixed_point(arrays["sparse"])
+    packed: dict[str, NDArray[Any]] = {
+        "sparse": sparse.numbers,
+        "unit": np.array([sparse.unit], np.float32),
+        "dense": arrays["dense"].astype(np.float16),
+        "bias": arrays["bias"].astype(np.float16),
+    }
+    files["classifier.safetensors"] = dump_arrays(packed)
     return files, chances
 
 
@@ -279,7 +297,12 @@ def _find_parts(aliases: Sequence[str], files: Files, context: Context, *, vecto
     featurizers = [context.text_featurizers[alias] for alias in aliases]
     if "pairs.safetensors" in files:
         featurizers.append(_Pairs(load_table(files["pairs.safetensors"]), _smallest(aliases)))
+    featurizers.sort(key=_is_local, reverse=True)
     return _Parts(tuple(featurizers), context.vectors() if vectors else None)
+
+
+def _is_local(featurizer: TextFeaturizer) -> TypeGuard[LocalFeaturizer]:
+    return isinstance(featurizer, LocalFeaturizer) and featurizer.is_local
 
 
 _BACKGROUND_SHARE = 1

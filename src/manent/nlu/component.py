@@ -51,15 +51,24 @@ class TextFeaturizer(Protocol):
 class LocalFeaturizer(TextFeaturizer, Protocol):
     """A text featurizer whose features come from single words, so that each word need be looked at only once.
 
-    A text's features are those of its words, divided by the root of the sum of their `squares`.
+    A text's features are the `weights` of those of its words, divided by the root of the sum of their squares, in which
+    unknown features count with the weight `unknown`.
     """
 
     @property
     def is_local(self) -> bool:
         """Whether that holds with the options given."""
 
-    def word_lookup(self, word: str) -> tuple[NDArray[np.int64], NDArray[np.float32], float]:
-        """Return indices, weights and squares of one word."""
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """The weight of each feature."""
+
+    @property
+    def unknown(self) -> float:
+        """The weight of a feature that was never seen."""
+
+    def word_lookup(self, word: str) -> tuple[list[int], int]:
+        """Return the indices of one word's known features, and the number of unknown ones."""
 
 
 @runtime_checkable

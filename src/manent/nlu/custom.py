@@ -69,7 +69,7 @@ def _trainer(path: str) -> Any:
                         {"entity": mention.entity, "start": mention.start, "end": mention.end, "value": mention.value}
                         for mention in example.entities
                     ],
-                    "tokens": list(message.words),
+                    "tokens": [message.text[start:end] for start, end in message.tokens or ()],
                 }
                 for example, message in zip(training.examples, training.messages, strict=True)
             ]

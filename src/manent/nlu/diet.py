@@ -90,6 +90,7 @@ DIET = Kind(
     },
     idle=NEURAL_OPTIONS,
     reads=("examples",),
+    version=2,
 )
 CRF = Kind(
     load=_load_crf,
@@ -97,6 +98,7 @@ CRF = Kind(
     options={"BILOU_flag": True, "split_entities_by_comma": True},
     idle=frozenset({"features", "max_iterations", "L1_c", "L2_c", "featurizers"}),
     reads=("examples",),
+    version=2,
 )
 MITIE_ENTITIES = Kind(
     load=_load_mitie,
@@ -104,4 +106,5 @@ MITIE_ENTITIES = Kind(
     options={"BILOU_flag": True, "split_entities_by_comma": True},
     idle=frozenset({"num_threads"}),
     reads=("examples",),
+    version=2,
 )

@@ -5,6 +5,7 @@ alone is worked out once per word and kept, so that a parse adds up a few rows o
 """
 
 import functools
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manent.core.events import Json
-from manent.learn.chain import Chain, Decoder, Sentences, Shared, confidences, fit_chain
+from manent.learn.chain import Chain, Decoder, Sentences, Shared, fit_chain
+from manent.learn.fixed_point import FixedPoint, to_fixed_point
 from manent.nlu.classifier import list_frequent
 from manent.nlu.component import Context, Training
 from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
@@ -64,13 +66,24 @@ class EntityExtractor:
         labels: Labels,
         atoms: dict[str, int],
         chain: Chain,
+        sparse: FixedPoint,
         vectors: WordVectors,
         context: Context,
     ) -> None:
+        """Make one.
+
+        Args:
+            name: what entities name as their extractor.
+            labels: the tags.
+            atoms: features by name, their rows in `sparse`.
+            chain: without its sparse weights.
+            sparse: these: (features, tags).
+            vectors: of words.
+            context: of the pipeline.
+        """
         self._name = name
         self._labels = labels
         self._atoms = atoms
-        self._chain = chain
         self._decoder = Decoder(chain)
         # What a word's meaning says for itself, the word after it and the word before it, side by side.
         parts = [chain.dense[part * SIZE : (part + 1) * SIZE] for part in range(3)]
@@ -80,12 +93,12 @@ class EntityExtractor:
         self._context = context
         self._vectors = vectors
         self._tags = labels.names
-        # The last row stands for what is not there. In half precision, as in the model: rows are seldom asked for.
-        self._sparse = np.concatenate([chain.sparse, np.zeros((1, chain.sparse.shape[1]), chain.sparse.dtype)])
+        # The last row stands for what is not there.
+        nothing = np.zeros((1, len(self._tags)), np.int16)
+        self._sparse = FixedPoint(np.concatenate([sparse.numbers, nothing]), sparse.unit)
         self._places = _sort_atoms(atoms)
-        width = len(_OFFSETS) * len(labels.names)
-        self._rows = WordRows(width, self._describe, first=labels.frequent if len(labels.names) > 1 else ())
-        self._edges = [self._row(_edge(offset)) for offset in _OFFSETS]
+        edge = np.concatenate([self._row(f"{offset}:{_EDGE}") for offset in _OFFSETS])
+        self._rows = WordRows(edge, self._describe, first=labels.frequent if len(self._tags) > 1 else ())
         # The two features of a pair of neighbours, for the second and for the first of them.
         self._pairs = {
             tuple(name[1:].split(" ")): (row, atoms[f">{name[1:]}"])
@@ -98,56 +111,64 @@ class EntityExtractor:
         if len(self._tags) < 2 or not message.words:  # noqa: PLR2004 - nothing but `O`
             return
         emissions = self._score(message)
-        path = self._decoder.decode(emissions.copy())
+        path = self._decoder.decode(emissions)
         if not any(path):
             return
-        sure = confidences(emissions, self._chain, path)
+        sure = self._decoder.confidences(emissions, path)
         message.entities += self._entities(message, [self._tags[index] for index in path], sure)
 
     def _score(self, message: Message) -> FloatArray:
         words = message.words[:MAX_WORDS]
-        count = len(words)
-        # What each token says for itself, the one after it, the one before it, and those two places away.
-        said = self._rows.take(words).reshape(count, len(_OFFSETS), -1)
-        edges = self._edges
-        emissions: FloatArray = said[:, 0].copy()
-        emissions[:, 0] -= _EAGERNESS
-        emissions[1:] += said[:-1, 1]
-        emissions[:-1] += said[1:, 2]
-        emissions[2:] += said[:-2, 3]
-        emissions[:-2] += said[2:, 4]
-        emissions[0] += edges[1]
-        emissions[-1] += edges[2]
-        emissions[:2] += edges[3]
-        emissions[-2:] += edges[4]
-        pairs, weights = self._pairs, self._sparse
-        lowered = message.lowered
-        for place in range(1, count):
-            found = pairs.get((lowered[place - 1], lowered[place]))
-            if found is not None:
-                emissions[place] += weights[found[0]]
-                emissions[place - 1] += weights[found[1]]
+        # Where each token, the one before it, the one after it, and those two places away say what they say of it.
+        step = len(_OFFSETS)
+        places = [0, 0, *(place * step for place in self._rows.find(words)), 0, 0]
+        around = zip(places[2:], places[1:], places[3:], places, places[4:], strict=False)
+        rows = [row for here, b, a, bb, aa in around for row in (here, b + 1, a + 2, bb + 3, aa + 4)]
+        size = len(self._tags)
+        said = self._rows.array.reshape(-1, size).take(rows, axis=0)
+        emissions: FloatArray = np.add.reduce(said.reshape(-1, step, size), axis=1)
+        self._add_pairs(message.lowered[: len(words)], emissions)
         for featurizer in self._context.token_featurizers.values():
-            for place, names in enumerate(featurizer.token_features(message)[:count]):
+            for place, names in enumerate(featurizer.token_features(message)[: len(words)]):
                 for name in names:
                     emissions[place] += self._row(name)
         chances = message.chances
         if chances is not None and len(chances) == self._labels.intents:
-            emissions += chances @ self._intent_scores
+            emissions += (chances / np.add.reduce(chances)) @ self._intent_scores
+        emissions[:, 0] -= _EAGERNESS
         return emissions
+
+    def _add_pairs(self, words: Sequence[str], emissions: FloatArray) -> None:
+        """Add what pairs of neighbours say: for the second of them, and for the first."""
+        found = [*map(self._pairs.get, itertools.pairwise(words))]
+        if any(found):
+            pairs = [pair or _NO_PAIR for pair in found]
+            said = self._sparse.rows([row for row, _ in pairs] + [row for _, row in pairs])
+            said *= np.float32(self._sparse.unit)
+            emissions[1:] += said[: len(pairs)]
+            emissions[:-1] += said[len(pairs) :]
 
     def _describe(self, word: str) -> FloatArray:
         """Make the row of a word: what it says for itself, for the words after and before it…: (offsets * tags,)."""
         size = len(self._tags)
+        slots: list[list[int]] = [[] for _ in _OFFSETS]
         places = self._places
-        known = [place for name, _ in _describe_word(word, self._context) for place in places.get(name, ())]
-        rows = self._sparse.take(known, axis=0).astype(np.float32)
-        scores: FloatArray = np.add.reduce(rows.reshape(-1, len(_OFFSETS) * size))
-        scores[: 3 * size] += scale(self._vectors.word(word)) @ self._meaning
-        return scores
+        for name, _ in _describe_word(word, self._context):
+            for slot, row in places.get(name, ()):
+                slots[slot].append(row)
+        rows = self._sparse.rows([row for there in slots for row in there])
+        scores = np.zeros((len(_OFFSETS), size), np.float32)
+        base = 0
+        for there, score in zip(slots, scores, strict=True):
+            np.add.reduce(rows[base : base + len(there)], out=score)
+            base += len(there)
+        scores *= np.float32(self._sparse.unit)
+        described: FloatArray = scores.ravel()
+        described[: 3 * size] += scale(self._vectors.word(word)) @ self._meaning
+        return described
 
     def _row(self, name: str) -> FloatArray:
-        row: FloatArray = self._sparse[self._atoms.get(name, -1)].astype(np.float32)
+        row: FloatArray = self._sparse.rows([self._atoms.get(name, -1)])[0] * np.float32(self._sparse.unit)
         return row
 
     def _entities(self, message: Message, path: Sequence[str], sure: Sequence[float]) -> list[Json]:
@@ -174,8 +195,8 @@ _EAGERNESS = np.float32(0.5)
 """Taken off the score of "no entity" (nats): annotations miss more entities than they invent, and F1 gains by 1."""
 
 
-def _edge(offset: int) -> str:
-    return f"{offset}:EDGE"
+_EDGE = "EDGE"
+_NO_PAIR = (-1, -1)
 
 
 def _describe_word(word: str, context: Context) -> list[tuple[str, tuple[int, ...]]]:
@@ -199,15 +220,15 @@ def _describe_word(word: str, context: Context) -> list[tuple[str, tuple[int, ..
 _ALL_PLACES, _NEAR, _HERE = _OFFSETS, _OFFSETS[:3], _OFFSETS[:1]
 
 
-def _sort_atoms(atoms: Mapping[str, int]) -> dict[str, list[int]]:
-    """Return by a word's feature its atoms' rows for every offset, -1 for none."""
+def _sort_atoms(atoms: Mapping[str, int]) -> dict[str, list[tuple[int, int]]]:
+    """Return by a word's feature its atoms: number of the offset, and row."""
     slots = {str(offset): slot for slot, offset in enumerate(_OFFSETS)}
-    found: dict[str, list[int]] = {}
+    found: dict[str, list[tuple[int, int]]] = {}
     for atom, row in atoms.items():
         offset, _, name = atom.partition(":")
         slot = slots.get(offset)
         if slot is not None:
-            found.setdefault(name, [-1] * len(_OFFSETS))[slot] = row
+            found.setdefault(name, []).append((slot, row))
     return found
 
 
@@ -241,7 +262,7 @@ def _message_atoms(
             if 0 <= there < count:
                 atoms += described[there][slot]
             else:
-                atoms.append(_edge(offset))
+                atoms.append(f"{offset}:{_EDGE}")
         if place:
             atoms.append(f"<{lowered[place - 1]} {lowered[place]}")
         if place + 1 < count:
@@ -348,13 +369,19 @@ def train_entities(options: Json, training: Training, *, use_intents: bool) -> d
         split=options["split_entities_by_comma"],
         frequent=list_frequent(training.messages),
     )
-    arrays = {"sparse": chain.sparse, "dense": chain.dense}
-    exact = {"transitions": chain.transitions, "start": chain.start, "end": chain.end}
-    halves = {name: array.astype(np.float16) for name, array in arrays.items()}
+    sparse = to_fixed_point(chain.sparse)
+    arrays: dict[str, NDArray[Any]] = {
+        "sparse": sparse.numbers,
+        "unit": np.array([sparse.unit], np.float32),
+        "dense": chain.dense.astype(np.float16),
+        "transitions": chain.transitions,
+        "start": chain.start,
+        "end": chain.end,
+    }
     return {
         "labels.json": dump_json(labels),
         "atoms.json": dump_json(list(atoms)),
-        "chain.safetensors": dump_arrays({**halves, **exact}),
+        "chain.safetensors": dump_arrays(arrays),
     }
 
 
@@ -366,15 +393,22 @@ def _batch_size(sentences: int) -> int:
 def load_entities(name: str, files: Files, context: Context) -> EntityExtractor:
     """Load what `train_entities` made; `name` is what the entities name as their extractor."""
     labels = load_json(files["labels.json"], Labels)
-    if "chain.safetensors" not in files:
-        empty = np.zeros((0, 1), np.float32)
-        chain = Chain(empty, empty, np.zeros((1, 1), np.float32), np.zeros(1, np.float32), np.zeros(1, np.float32))
-        return EntityExtractor(
-            name=name, labels=labels, atoms={}, chain=chain, vectors=context.vectors(), context=context
-        )
-    atoms = {atom: index for index, atom in enumerate(load_json(files["atoms.json"], list[str]))}
-    arrays = load_arrays(files["chain.safetensors"])
-    arrays |= {key: array.astype(np.float32) for key, array in arrays.items() if key != "sparse"}
+    atoms: dict[str, int] = {}
+    if "chain.safetensors" in files:
+        arrays = load_arrays(files["chain.safetensors"])
+        atoms = {atom: index for index, atom in enumerate(load_json(files["atoms.json"], list[str]))}
+        sparse = FixedPoint(arrays.pop("sparse"), float(arrays.pop("unit")[0]))
+    else:
+        arrays = {"dense": np.zeros((0, 1)), "transitions": np.zeros((1, 1)), "start": np.zeros(1), "end": np.zeros(1)}
+        sparse = FixedPoint(np.zeros((0, 1), np.int16), 1.0)
+    exact = {key: array.astype(np.float32) for key, array in arrays.items()}
+    chain = Chain(sparse=np.zeros((0, len(labels.names)), np.float32), **exact)
     return EntityExtractor(
-        name=name, labels=labels, atoms=atoms, chain=Chain(**arrays), vectors=context.vectors(), context=context
+        name=name,
+        labels=labels,
+        atoms=atoms,
+        chain=chain,
+        sparse=sparse,
+        vectors=context.vectors(),
+        context=context,
     )

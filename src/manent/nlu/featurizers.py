@@ -53,16 +53,25 @@ class CountVectors(Idle):
         """Whether every n-gram lies within one word."""
         return self._analyzer == "char_wb" or (self._analyzer == "word" and self._sizes == (1, 1))
 
-    def word_lookup(self, word: str) -> tuple[NDArray[np.int64], NDArray[np.float32], float]:
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """The weight of each feature."""
+        return self._table.weights
+
+    @property
+    def unknown(self) -> float:
+        """The weight of an n-gram that was never seen."""
+        return self._table.unknown
+
+    def word_lookup(self, word: str) -> tuple[list[int], int]:
         """Look one word's n-grams up; see `LocalFeaturizer`."""
         if self._options["lowercase"]:
             word = word.lower()
         word = normalise(word, strip_accents=self._options["strip_accents"])
         hashes = [hash_single(hash_word(word))] if self._analyzer == "word" else hash_inside(word, *self._sizes)
         places = self._places
-        found = np.array([places[key] for key in hashes if key in places], np.int64)
-        values = self._table.weights.take(found)
-        return found, values, float(values @ values) + (len(hashes) - len(found)) * self._table.unknown**2
+        found = [places[key] for key in hashes if key in places]
+        return found, len(hashes) - len(found)
 
     def text_features(self, message: Message) -> SparseFeatures:
         """Look the text's n-grams up."""

@@ -28,8 +28,7 @@ class IntentClassifier:
         """Classify, unless there was no intent to learn."""
         if not self._classifier.labels:
             return
-        chances = self._classifier.chances(message)
-        message.chances = chances / np.add.reduce(chances)
+        chances = message.chances = self._classifier.chances(message)
         ranking = self._classifier.rank(chances, self._length)
         if self._renormalise:
             total = sum(value for _, value in ranking)
@@ -115,6 +114,7 @@ LOGISTIC_REGRESSION = Kind(
     options={"max_iter": 100, "random_state": 42, "ranking_length": 10, "featurizers": []},
     idle=frozenset({"solver", "tol"}),
     reads=("examples",),
+    version=2,
 )
 SKLEARN = Kind(
     load=_load,
@@ -122,7 +122,13 @@ SKLEARN = Kind(
     options={"ranking_length": 10, "featurizers": []},
     idle=frozenset({"C", "kernels", "gamma", "max_cross_validation_folds", "scoring_function", "num_threads"}),
     reads=("examples",),
+    version=2,
 )
 MITIE = Kind(
-    load=_load, train=_train_dense, options={"featurizers": []}, idle=frozenset({"num_threads"}), reads=("examples",)
+    load=_load,
+    train=_train_dense,
+    options={"featurizers": []},
+    idle=frozenset({"num_threads"}),
+    reads=("examples",),
+    version=2,
 )

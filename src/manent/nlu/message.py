@@ -12,6 +12,11 @@ from manent.learn.ngrams import HashedText
 MAX_WORDS = 400
 """Words of a message that classifiers and extractors look at: a text of a megabyte is no message."""
 
+LONG_NUMBER, _LONG = "000", 5
+"""What learners see of a number of five or more digits: which one it is tells nothing of what is meant, and each would
+be a word that was never met, at several times the cost of one that was. Three digits, because a word's vector is the sum
+of its pieces, a digit each: the more there are, the less the words beside the number count."""
+
 
 class Message:
     """A text on its way through the pipeline.
@@ -19,7 +24,7 @@ class Message:
     Attributes:
         text: stripped.
         tokens: `(start, end)` of each token in `text`; None until a tokenizer ran.
-        words: the tokens' texts.
+        words: the tokens' texts; a number of five or more digits is `LONG_NUMBER`.
         lowered: the same in lower case.
         intent: `{name, confidence}`; None until a classifier ran.
         intent_ranking: the classifier's, best first; None when no classifier makes one.
@@ -27,7 +32,8 @@ class Message:
         response_selector: what the selectors say; None without selectors.
         found: entities by the service that found them (see `Pipeline.services`).
         hashed: the text prepared for n-grams, by how it was normalised, so that featurizers share it.
-        chances: the probabilities of all intents, together 1, in the classifier's own order; None without a classifier.
+        chances: the probabilities of all intents, in the classifier's own order; what is missing from 1 is the chance
+            that it is none of them. None without a classifier.
     """
 
     __slots__ = (
@@ -60,7 +66,9 @@ class Message:
     def set_tokens(self, tokens: list[tuple[int, int]]) -> None:
         """Take the tokenizer's result."""
         self.tokens = tokens
-        self.words = [self.text[start:end] for start, end in tokens]
+        text = self.text
+        words = [text[start:end] for start, end in tokens]
+        self.words = [word if len(word) < _LONG or not word.isdecimal() else LONG_NUMBER for word in words]
         self.lowered = [word.lower() for word in self.words]
 
     def result(self) -> Json:

@@ -116,6 +116,8 @@ def _train_features(options: Json, training: Training) -> Files:
 
 def _load_features(options: Json, files: Files, _: Context) -> Component:
     patterns = load_json(files["patterns.json"], list[tuple[str, str]])
+    if not patterns:
+        return Idle()
     return PatternFeatures(patterns, case_sensitive=bool(options["case_sensitive"]))
 
 

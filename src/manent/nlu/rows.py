@@ -18,44 +18,52 @@ class WordRows:
     """Rows by word; when `limit` words are kept, all but the first ones are forgotten.
 
     The same word always has the same row, whenever and however often it is worked out.
+
+    Attributes:
+        array: (places, width) the rows; the first stands for what is no word. Ask for it after `find`.
     """
 
     def __init__(
-        self, width: int, describe: Callable[[str], FloatArray], *, first: Sequence[str] = (), limit: int = 8192
+        self,
+        blank: FloatArray,
+        describe: Callable[[str], FloatArray],
+        *,
+        first: Sequence[str] = (),
+        limit: int = 8192,
     ) -> None:
         """Work out the rows of the words that come first.
 
         Args:
-            width: of a row.
+            blank: the first row: (width,).
             describe: makes the row of a word: (width,).
             first: words that are never forgotten, fewer than `limit`.
             limit: words to keep, at least as many as a message has.
         """
         self._describe = describe
         self._limit = limit
-        self._rows = np.empty((_FIRST_ROWS, width), np.float32)
+        self.array = np.empty((_FIRST_ROWS, len(blank)), np.float32)
+        self.array[0] = blank
         self._places: dict[str, int] = {}
         for word in first:
             self._add(word)
         self._first = dict(self._places)
 
-    def take(self, words: Sequence[str]) -> FloatArray:
-        """Return the rows of some words: (words, width)."""
+    def find(self, words: Sequence[str]) -> list[int]:
+        """Return the places of the rows of some words."""
         places = self._places
-        try:
-            return self._rows.take([places[word] for word in words], axis=0)
-        except KeyError:
-            pass
+        found = [places.get(word, 0) for word in words]
+        if 0 not in found:
+            return found
         if len(places) + len(words) > self._limit:
             places = self._places = dict(self._first)
         for word in words:
             if word not in places:
                 self._add(word)
-        return self._rows.take([places[word] for word in words], axis=0)
+        return [places[word] for word in words]
 
     def _add(self, word: str) -> None:
-        place = len(self._places)
-        if place == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
-        self._rows[place] = self._describe(word)
+        place = len(self._places) + 1
+        if place == len(self.array):
+            self.array = np.concatenate([self.array, np.empty_like(self.array)])
+        self.array[place] = self._describe(word)
         self._places[word] = place

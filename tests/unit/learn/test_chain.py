@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from manent.learn.chain import Chain, Decoder, Sentences, confidences, fit_chain
+from manent.learn.chain import Chain, Decoder, Sentences, _decode_many, fit_chain
 
 _random = np.random.default_rng(3)
 
@@ -83,7 +83,7 @@ def test_confidences_are_chances_given_the_neighbours() -> None:
     rivals = [emissions[1, tag] + chain.transitions[0, tag] + chain.transitions[tag, 2] for tag in range(3)]
     expected = np.exp(rivals[1]) / np.exp(rivals).sum()
 
-    assert abs(confidences(emissions, chain, path)[1] - expected) < 1e-5
+    assert abs(Decoder(chain).confidences(emissions, path)[1] - expected) < 1e-5
 
 
 def test_decoding_by_likely_tags_finds_the_best_path() -> None:
@@ -112,6 +112,6 @@ def test_decoding_by_likely_tags_finds_the_best_path() -> None:
         framed = emissions.copy()
         framed[0] += start
         framed[-1] += end
-        agreed += decoder.decode(emissions) == decoder._decode_all(framed)
+        agreed += decoder.decode(emissions) == _decode_many(decoder._arrivals, framed)
 
     assert agreed >= 195

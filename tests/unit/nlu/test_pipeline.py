@@ -210,3 +210,24 @@ def test_parsing_needs_no_training_libraries() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("number", ["100007", "3200014", "00000", "98765432101234567890", "１２３４５６"])
+def test_long_numbers_are_one_word(pizzeria: Pipeline, number: str) -> None:
+    """Which number it is changes nothing of what is meant, and the greeting beside it is still one."""
+    result = pizzeria.parse(f"hello {number}")
+
+    assert result["intent"] == pizzeria.parse("hello 55555")["intent"]
+    assert result["intent"]["name"] == "greet"
+    assert result["text"] == f"hello {number}"
+    assert result["text_tokens"][1] == [6, 6 + len(number)]
+
+
+def test_a_long_number_is_extracted_as_written() -> None:
+    """An entity learnt from some order numbers finds another, with its own digits."""
+    sources = [f"where is order [{number}](order)" for number in (481516, 234200, 108108, 77345112)]
+    sources += [f"track [{number}](order) please" for number in (314159, 271828, 161803)]
+    pipeline = trained(data({**GREETINGS, "track": sources}), *DEFAULT)
+
+    (entity,) = pipeline.parse("where is order 9993331")["entities"]
+    assert (entity["entity"], entity["value"], entity["start"]) == ("order", "9993331", 15)
