@@ -14,8 +14,8 @@ MAX_WORDS = 400
 
 LONG_NUMBER, _LONG = "000", 5
 """What learners see of a number of five or more digits: which one it is tells nothing of what is meant, and each would
-be a word that was never met, at several times the cost of one that was. Three digits, because a word's vector is the sum
-of its pieces, a digit each: the more there are, the less the words beside the number count."""
+be a word that was never met, at several times the cost of one that was. Three digits, because a word's vector is the
+sum of its pieces, a digit each: the more there are, the less the words beside the number count."""
 
 
 class Message:
