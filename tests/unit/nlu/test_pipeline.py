@@ -212,7 +212,9 @@ def test_parsing_needs_no_training_libraries() -> None:
     assert found.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("number", ["100007", "3200014", "00000", "98765432101234567890", "\u0661\u0662\u0663\u0664\u0665"])
+@pytest.mark.parametrize(
+    "number", ["100007", "3200014", "00000", "98765432101234567890", "\u0661\u0662\u0663\u0664\u0665"]
+)
 def test_long_numbers_are_one_word(pizzeria: Pipeline, number: str) -> None:
     """Which number it is changes nothing of what is meant, and the greeting beside it is still one."""
     result = pizzeria.parse(f"hello {number}")
