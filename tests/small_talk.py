@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -18,6 +19,7 @@ from manent.runtime.assistant import Assistant
 from manent.runtime.conversations import Conversations
 from manent.runtime.ports import NEWEST_EVENTS, ActionCall, ActionResult, ConversationStore
 from manent.server.app import Application, build
+from manent.server.connections import HttpConnection, WebSocketConnection
 from manent.server.loading import load_assistant
 from manent.server.options import ServeOptions
 from manent.training import TrainingOptions, train
@@ -182,6 +184,11 @@ class Running:
         """Its conversations."""
         return self.application.conversations
 
+    @property
+    def channel(self) -> Any:
+        """Its Socket.IO channel."""
+        return self.application.flush.__self__  # type: ignore[attr-defined]
+
 
 class _Quiet(uvicorn.Server):
     @contextlib.contextmanager
@@ -198,9 +205,13 @@ async def running(
     endpoints: str = "",
     actions: Actions | None = None,
     port: int = 0,
+    short_way: bool = True,
     **options: object,
 ) -> AsyncIterator[Running]:
-    """Serve the assistant from a folder, on a free port or a given one."""
+    """Serve the assistant from a folder, on a free port or a given one.
+
+    Without the short way WebSockets are uvicorn's own, which offer no wire.
+    """
     (root / "credentials.yml").write_text(credentials)
     (root / "endpoints.yml").write_text(endpoints)
     application = build(ServeOptions(root=root, model=model_file(), **options))  # type: ignore[arg-type]
@@ -208,7 +219,12 @@ async def running(
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind(("127.0.0.1", port))
-    config = uvicorn.Config(application.asgi, log_config=None, lifespan="on", access_log=False, ws="websockets-sansio")
+    ways: dict[str, Any] = (
+        {"http": HttpConnection, "ws": WebSocketConnection} if short_way else {"ws": "websockets-sansio"}
+    )
+    config = uvicorn.Config(
+        application.asgi, log_config=None, lifespan="on", access_log=False, ws_per_message_deflate=False, **ways
+    )
     server = _Quiet(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:

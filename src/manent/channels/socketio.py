@@ -16,6 +16,7 @@ import msgspec
 import socketio
 
 from manent.channels.socketio_connection import Connection
+from manent.channels.socketio_heartbeat import Heartbeat, watch
 from manent.channels.socketio_outbox import MAX_PACKET, encode
 from manent.channels.socketio_websocket import WebSocket
 from manent.core.errors import Problem, ProjectError, RequestError
@@ -123,9 +124,22 @@ class SocketIoChannel:
         """End a socket that nobody was let in by."""
         socket = self.server.eio.sockets.get(eio_sid)
         if socket is not None and eio_sid not in self.connections:
-            ending = asyncio.get_running_loop().create_task(_hang_up(socket))
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
+            self._hang_up(socket, self.server.eio.reason.SERVER_DISCONNECT)
+
+    def end_silent(self, socket: Any) -> None:
+        """End a socket whose client did not answer a ping."""
+        self._hang_up(socket, self.server.eio.reason.PING_TIMEOUT)
+
+    def _hang_up(self, socket: Any, reason: str) -> None:
+        """Close an Engine.IO socket, whether its client closes it in turn or not."""
+
+        async def close() -> None:
+            await socket.close(wait=False, reason=reason)
+            socket.queue.put_nowait(None)  # ends the task that writes to it, which then closes the connection
+
+        ending = asyncio.get_running_loop().create_task(close())
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     async def flush(self, within_s: float) -> None:
         """Wait until the sockets have taken what is queued for them, at most so many seconds."""
@@ -155,12 +169,6 @@ def caller_address(environ: Json) -> str:
     return address_of(client[0] if client else None)
 
 
-async def _hang_up(socket: Any) -> None:
-    """Close an Engine.IO socket, whether its client closes it in turn or not."""
-    await socket.close(wait=False)
-    socket.queue.put_nowait(None)  # ends the task that writes to it, which then closes the connection
-
-
 class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no types
     """python-socketio's server, with events going to our connections instead of tasks of their own."""
 
@@ -172,8 +180,12 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no
             json=_Json,
             logger=False,
             engineio_logger=False,
+            monitor_clients=False,
         )
         self.channel = channel
+        self.heartbeat = Heartbeat(
+            interval_s=self.eio.ping_interval, timeout_s=self.eio.ping_timeout, end=channel.end_silent
+        )
         websocket = partial(WebSocket, take=self._take_event, longest=MAX_PACKET)
         self.eio._async = {**self.eio._async, "websocket": websocket}  # noqa: SLF001  # it offers no other way
         namespace = channel.options.namespace
@@ -206,11 +218,16 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no
             asyncio.get_running_loop().call_later(CONNECT_WITHIN_S, self.channel.end_stranger, eio_sid)
 
     async def _handle_eio_connect(self, eio_sid: str, environ: Json) -> None:
+        watch(self.eio.sockets[eio_sid], self.heartbeat)
         await super()._handle_eio_connect(eio_sid, environ)
         # The handshake that Rasa's clients know has no maxPayload; its packet waits in the queue at this moment.
         for packet in self.eio.sockets[eio_sid].queue._queue:  # noqa: SLF001
             packet.data.pop("maxPayload", None)
         asyncio.get_running_loop().call_later(CONNECT_WITHIN_S, self.channel.end_stranger, eio_sid)
+
+    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        await super()._handle_eio_disconnect(eio_sid, reason)
+        self.eio.sockets.pop(eio_sid, None)  # python-engineio would only find out when it looks after all of them
 
     def _take_event(self, eio_sid: str, packet: str) -> bool:
         """Hand an event to its connection; False when it is not a well-formed one that somebody was let in to send."""

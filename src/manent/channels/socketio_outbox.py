@@ -12,6 +12,7 @@ from typing import Any
 import engineio.packet
 import msgspec
 
+from manent.channels.socketio_heartbeat import send_now
 from manent.core.events import Json
 
 log = logging.getLogger("manent.socketio")
@@ -59,10 +60,6 @@ class Outbox:
         if ack is not None:
             self._send(self._answer + str(ack).encode() + (b"[]" if answer is None else encode((answer,))))
 
-    def ping(self) -> None:
-        """Ask for a pong, out of turn."""
-        self.socket.queue.put_nowait(engineio.packet.Packet(engineio.packet.PING))
-
     @property
     def is_empty(self) -> bool:
         """The socket has taken everything."""
@@ -79,8 +76,7 @@ class Outbox:
         queue = self.socket.queue
         if queue.empty():
             self._unsent = 0
-            write_now = getattr(self.socket, "write_now", None)
-            if write_now is not None and self.dropped is None and not self.socket.closed and write_now(packet):
+            if self.dropped is None and not self.socket.closed and send_now(self.socket, packet):
                 return
         elif self._unsent > MAX_WAITING:  # counted anew: some of it has been sent
             self._unsent = sum(len(packet.data or "") for packet in queue._queue if packet is not None)  # noqa: SLF001

@@ -6,13 +6,12 @@ only; until then a reload would repeat the reply, so we ask a moment after it.
 """
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import engineio.packet
 import msgspec
 
+from manent.channels.socketio_heartbeat import ping
 from manent.core.errors import RequestError
 from manent.core.events import BotUttered, Json
 from manent.core.log import LogEntry
@@ -207,8 +206,8 @@ def _ping(connection: "Connection") -> None:
     conversation, socket = connection.conversation, connection.socket
     if not socket.closed and conversation is not None:
         connection.pings = 2 if socket.last_ping else 1  # a regular ping that is on its way is answered first
-        _watch_pongs(socket, partial(_take_pong, connection, conversation, connection.cursor))
-        connection.outbox.ping()
+        socket.watch_pong = partial(_take_pong, connection, conversation, connection.cursor)
+        ping(socket)
 
 
 def _take_pong(connection: "Connection", conversation: Conversation, seq: int) -> bool:
@@ -221,18 +220,6 @@ def _take_pong(connection: "Connection", conversation: Conversation, seq: int) -
     if connection.conversation is conversation and connection.cursor > seq:
         confirm_soon(connection)  # more was sent meanwhile
     return True
-
-
-def _watch_pongs(socket: Any, pong: Callable[[], bool]) -> None:
-    """Call `pong` for each pong of an Engine.IO socket until it returns True."""
-    receive = type(socket).receive
-
-    async def watching(packet: Any) -> None:
-        if packet.packet_type == engineio.packet.PONG and pong():
-            del socket.receive
-        await receive(socket, packet)
-
-    socket.receive = watching
 
 
 def _json_object(text: str) -> Any:

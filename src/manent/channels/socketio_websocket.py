@@ -1,21 +1,33 @@
-"""The WebSocket below one Engine.IO socket, with a short way for what there is most of: events.
+"""The WebSocket below one Engine.IO socket, with a short way for what there is most of: events and pongs.
 
 python-engineio starts three tasks and two timers for each message that comes in and goes out; that is as much work as
-a whole turn's. Here an event goes straight to its connection, and waiting for something to send is waiting. Where the
-server offers its end of the wire (`Wire`), events go past the queues and tasks of both libraries: in with the bytes
-that the event loop has read, out with the call that decided them. All other packets (pings, connecting, upgrading,
-closing) are Engine.IO's as before. Made by python-engineio, because `socketio.py` names it in the place of its own.
+a whole turn's. Here an event goes straight to its connection, and waiting is waiting: `socketio_heartbeat.py` ends
+sockets whose clients are gone. Where the server offers its end of the wire (`Wire`), they go past the queues and tasks
+of both libraries: in with the bytes that the event loop has read, out with the call that decided them. All other
+packets (connecting, upgrading, closing) are Engine.IO's as before. Made by python-engineio, because `socketio.py` names
+it in the place of its own.
 """
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import engineio.exceptions
+import engineio.packet
 from engineio.async_drivers import asgi
+
+log = logging.getLogger("manent.socketio")
 
 EVENT = "42"
 """An Engine.IO message that is a Socket.IO event."""
+
+PONG = "3"
+PROBE = "2probe"
+PROBED = "3probe"
+UPGRADE = "5"
+"""The packets with which a client changes from polling to a WebSocket (Engine.IO protocol 4, "Upgrade")."""
 
 WIRE = "manent.wire"
 """Name of the ASGI extension under which a server offers a WebSocket's `Wire`."""
@@ -41,7 +53,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
     """One WebSocket.
 
     Args:
-        handler: the Engine.IO socket's, which reads from this and writes to it until the end.
+        handler: the Engine.IO socket's own way of reading and writing, whose place this takes.
         server: Engine.IO's.
         take: what takes events.
         longest: characters of an event that may go the short way.
@@ -50,6 +62,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
     def __init__(self, handler: Any, server: Any, *, take: Take, longest: int) -> None:
         super().__init__(handler, server)
         self._socket = handler.__self__
+        self._longest_packet = server.max_http_buffer_size
         self._take = take
         self._longest = longest
         self._wire: Wire | None = None
@@ -58,14 +71,22 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
 
     async def __call__(self, environ: dict[str, Any]) -> Any:
         """Serve the WebSocket until its end."""
-        self._wire = environ["asgi.scope"].get("extensions", {}).get(WIRE)
-        if self._wire is not None:
-            self._wire.take = self._take_text
-            self._socket.write_now = self._write_now
-        return await super().__call__(environ)
+        self.asgi_receive, self.asgi_send = environ["asgi.receive"], environ["asgi.send"]
+        await self.asgi_send({"type": "websocket.accept"})
+        if await self._begin():
+            self._wire = environ["asgi.scope"].get("extensions", {}).get(WIRE)
+            if self._wire is not None:
+                self._wire.take = self._take_text
+                self._socket.write_now = self._write_now
+            await self._serve()
+        return ""
 
     async def wait(self) -> Any:
-        """Return the next packet that Engine.IO has to look at."""
+        """Return the next packet that Engine.IO has to look at.
+
+        Raises:
+            OSError: the client has left.
+        """
         while True:
             event = await self.asgi_receive()
             if event["type"] != "websocket.receive":
@@ -76,18 +97,57 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
             if not self._take_text(text):
                 return text
 
+    async def _begin(self) -> bool:
+        """Connect, or go on from polling; False when that is not what the client wants."""
+        socket = self._socket
+        if not socket.connected:
+            socket.connected = socket.upgraded = True
+            return True
+        socket.upgrading = True  # nothing is sent meanwhile
+        try:
+            if await self.wait() == PROBE:
+                await self.send(PROBED)
+                await socket.queue.put(engineio.packet.Packet(engineio.packet.NOOP))  # ends the poll
+                socket.upgraded = await self.wait() == UPGRADE
+        except OSError:
+            return False
+        finally:
+            socket.upgrading = False
+        return bool(socket.upgraded)
+
+    async def _serve(self) -> None:
+        socket = self._socket
+        writing = asyncio.get_running_loop().create_task(self._write())
+        try:
+            while (text := await self.wait()) and len(text) <= self._longest_packet:
+                with contextlib.suppress(engineio.exceptions.UnknownPacketError):
+                    await socket.receive(engineio.packet.Packet(encoded_packet=text))
+        except (OSError, ValueError, engineio.exceptions.SocketIsClosedError) as error:
+            log.debug("a socket ends", exc_info=error)
+        finally:
+            await socket.queue.put(None)
+            await writing
+            await socket.close(wait=False, abort=True, reason=socket.server.reason.TRANSPORT_CLOSE)
+
+    async def _write(self) -> None:
+        """Send what is put into the queue, until that is nothing, or can't be sent."""
+        with contextlib.suppress(OSError, RuntimeError, engineio.exceptions.QueueEmpty):
+            while packets := await self._poll():
+                for packet in packets:
+                    await self.send(packet.encode())
+        await self.close()
+
     def _take_text(self, text: str) -> bool:
-        return text.startswith(EVENT) and len(text) <= self._longest and self._take(self._socket.sid, text[1:])
+        if text.startswith(EVENT):
+            return len(text) <= self._longest and self._take(self._socket.sid, text[1:])
+        if text == PONG:
+            self._socket.ponged()
+            return True
+        return False
 
     def _write_now(self, text: bytes) -> bool:
         """Send a message before anybody else gets to; False when something waits to be sent, or it can't be."""
-        return (
-            self._resting
-            and self._socket.upgraded
-            and self._socket.queue.empty()
-            and self._wire is not None
-            and self._wire.write(text)
-        )
+        return self._resting and self._socket.queue.empty() and self._wire is not None and self._wire.write(text)
 
     async def _poll(self) -> list[Any]:
         """Return the packets that wait to be sent, at least one; none when the socket is to be closed.

@@ -11,7 +11,6 @@ This module knows no wire format and no transport.
 import asyncio
 import hashlib
 import logging
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -115,7 +114,7 @@ class Conversation:
             RequestError: `busy` (too many wait), `server_closing`, or `message_id_conflict`.
         """
         digest = hashlib.sha256(message.text.encode(errors="replace")).digest()
-        message_id = message.message_id or secrets.token_hex(16)
+        message_id = message.message_id or self.home.new_id()
         waiting = self.tickets.get(message_id)
         if waiting is not None:
             if waiting.digest != digest:

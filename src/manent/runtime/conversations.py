@@ -119,8 +119,8 @@ class Conversations:
         self.token_of: Callable[[str], str] = lambda _: ""
         self._all: OrderedDict[str, Conversation] = OrderedDict()
         self.workers: set[asyncio.Task[None]] = set()
-        rng = random.Random()  # noqa: S311  # picks response variations
-        self._env = Env(now=time.time, new_id=_new_id, rng=rng, stamp=assistant.stamp)
+        self._rng = random.Random(secrets.randbits(256))  # noqa: S311  # picks response variations, makes ids
+        self._env = Env(now=time.time, new_id=self.new_id, rng=self._rng, stamp=assistant.stamp)
         self._recovery: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -229,10 +229,14 @@ class Conversations:
 
     # what a turn needs ----------------------------------------------------------------------------------------------
 
+    def new_id(self) -> str:
+        """Return a unique id, of a message say. It proves nothing: what does comes from `secrets`, at a price."""
+        return f"{self._rng.getrandbits(128):032x}"
+
     def env(self, assistant: Assistant) -> Env:
         """Return clock, ids and randomness for a turn of this assistant."""
         if self._env.stamp is not assistant.stamp:
-            self._env = Env(now=time.time, new_id=_new_id, rng=self._env.rng, stamp=assistant.stamp)
+            self._env = Env(now=time.time, new_id=self.new_id, rng=self._rng, stamp=assistant.stamp)
         return self._env
 
     async def understand(self, assistant: Assistant, text: str) -> Json:
@@ -306,10 +310,6 @@ class Conversations:
                 "an unfinished turn could not be finished",
                 extra={"sender_id": sender_id, "code": error.code, "error": error.message},
             )
-
-
-def _new_id() -> str:
-    return secrets.token_hex(16)
 
 
 def _started(pid: int) -> str:

@@ -205,6 +205,7 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
         loop="uvloop",
         http=HttpConnection,
         ws=WebSocketConnection,
+        ws_ping_interval=None,  # Engine.IO asks already
         ws_max_size=4 * MAX_PACKET,  # in bytes; that of characters is the channel's
         log_config=None,
         access_log=False,

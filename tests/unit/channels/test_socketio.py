@@ -59,9 +59,10 @@ async def page(url: str, session_id: Any = "ada", *, joins: bool = True, **optio
             await opened.socket.disconnect()
 
 
-async def test_confirm_and_replies_are_rasas(tmp_path: Path) -> None:
-    """The confirmation is the bare id; replies have Rasa's keys and no others."""
-    async with running(tmp_path, credentials=PERSISTENT) as server, page(server.url) as ada:
+@pytest.mark.parametrize("short_way", [True, False])
+async def test_confirm_and_replies_are_rasas(tmp_path: Path, *, short_way: bool) -> None:
+    """The confirmation is the bare id; replies have Rasa's keys and no others, whatever server they come through."""
+    async with running(tmp_path, credentials=PERSISTENT, short_way=short_way) as server, page(server.url) as ada:
         await ada.say("count")
         await until(lambda: len(ada.got()) == 2)
         await ada.say("/greet")

@@ -1,0 +1,112 @@
+"""Sockets are asked whether their clients are there; those that don't answer are ended, and none is left behind."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import socketio
+
+from manent.channels import socketio_heartbeat
+from manent.channels.socketio_heartbeat import Heartbeat, watch
+from small_talk import running, until
+
+
+class Socket:
+    """What the heartbeat needs of an Engine.IO socket."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Any] = asyncio.Queue()
+        self.last_ping: float | None = time.time()
+        self.closing = self.closed = False
+        self.received: list[Any] = []
+
+    async def receive(self, packet: Any) -> None:
+        """Take a packet that is no pong."""
+        self.received.append(packet)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock is looked at often."""
+    monkeypatch.setattr(socketio_heartbeat, "TICK_S", 0.005)
+
+
+async def test_who_answers_is_asked_again_and_who_does_not_is_ended() -> None:
+    """Each socket is asked after its pong; silence ends it; one that closes meanwhile is left alone."""
+    ended: list[Any] = []
+    heartbeat = Heartbeat(interval_s=0.03, timeout_s=0.05, end=ended.append)
+    lively, silent, closing = Socket(), Socket(), Socket()
+    for one in (lively, silent, closing):
+        watch(one, heartbeat)
+        heartbeat.answered(one)
+    closing.closing = True
+    for _ in range(3):
+        await until(lambda: lively.queue.qsize() > 0)
+        assert lively.queue.get_nowait().packet_type == 2
+        lively.ponged()  # type: ignore[attr-defined]
+    await until(lambda: bool(ended))
+
+    assert ended == [silent]
+    assert silent.queue.qsize() == 1
+    assert closing.queue.empty()
+
+
+async def test_a_pong_out_of_turn_asks_nobody_twice() -> None:
+    """A pong that answers no regular ping is shown to who watches, until they have seen enough, and changes nothing."""
+    heartbeat = Heartbeat(interval_s=0.02, timeout_s=10, end=print)
+    socket = Socket()
+    watch(socket, heartbeat)
+    heartbeat.answered(socket)
+    seen: list[bool] = []
+
+    def enough() -> bool:
+        seen.append(True)
+        return len(seen) == 2
+
+    socket.watch_pong = enough  # type: ignore[attr-defined]
+    for _ in range(4):
+        socket.ponged()  # type: ignore[attr-defined]
+    await until(lambda: socket.queue.qsize() > 0)
+    await asyncio.sleep(0.1)
+
+    assert seen == [True, True]
+    assert socket.queue.qsize() == 1
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """Connections."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.mark.parametrize("transports", [["websocket"], ["polling", "websocket"], ["polling"]])
+@pytest.mark.parametrize("short_way", [True, False])
+async def test_no_socket_is_left(
+    tmp_path: Path, http: aiohttp.ClientSession, transports: list[str], *, short_way: bool
+) -> None:
+    """A client that answers pings stays, with all transports; when it leaves, or dies, nothing of it is kept."""
+    async with running(tmp_path, short_way=short_way) as server:
+        channel = server.channel
+        heartbeat, sockets = channel.server.heartbeat, channel.server.eio.sockets
+        heartbeat._interval_s, heartbeat._timeout_s = 0.05, 1.0
+        client = socketio.AsyncClient(reconnection=False, http_session=http)
+        await client.connect(server.url, transports=transports)
+        await asyncio.sleep(0.4)  # several pings
+        assert client.connected
+        assert len(sockets) == len(channel.connections) == 1
+        await client.disconnect()
+        await until(lambda: not sockets and not channel.connections)
+
+        heartbeat._timeout_s = 0.1
+        dumb = await http.ws_connect(f"{server.url}/socket.io/?EIO=4&transport=websocket", autoping=False)
+        await dumb.send_str("40")
+        await until(lambda: len(channel.connections) == 1)
+        began = time.monotonic()
+        while (await dumb.receive()).type is not aiohttp.WSMsgType.CLOSE:
+            assert time.monotonic() < began + 5
+        await until(lambda: not sockets and not channel.connections)
