@@ -66,6 +66,7 @@ async def measure_server(server: Running, levels: Sequence[int], hold_s: float) 
         talker = await Talker(http, server.url).open()
         for number in range(50):
             await talker.ask(f"hello {number}")
+        await talker.close()
         at_first = server.memory_mb()
 
         async def connect() -> None:
@@ -80,10 +81,11 @@ async def measure_server(server: Running, levels: Sequence[int], hold_s: float) 
             took = time.perf_counter() - started
             await asyncio.sleep(hold_s)
             gc.collect()
-            answers = []
+            talker, answers = await Talker(http, server.url).open(), []
             for number in range(60):
                 answers.append(await talker.ask(f"hello {level} {number}"))
                 await asyncio.sleep(THINK_S)
+            await talker.close()
             alive = sum(idler.alive for idler in idlers)
             results[str(level)] = {
                 "alive": alive,
