@@ -6,7 +6,6 @@ intent of the newest state, so that a prediction looks at a handful of rules how
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import msgspec
 
@@ -20,7 +19,7 @@ INTENT_ACTIONS = {"restart": "action_restart", "back": "action_back", "session_s
 """Intents that every assistant answers with an action of its own."""
 
 
-class RuleState(NamedTuple):
+class RuleState(msgspec.Struct, frozen=True, array_like=True):
     """What a rule asks of one state. None and () ask nothing.
 
     Attributes:
