@@ -395,10 +395,10 @@ class Tracker:
         for event in self.applied:
             self.state.apply(event)
         self.outdated = False
-        self.generation += 1
 
     def _undo_through(self, kind: type[UserUttered] | type[ActionExecuted]) -> None:
         """Drop the newest applied events, back through the newest of this kind."""
+        self.generation += 1
         while self.applied:
             if isinstance(self.applied.pop(), kind):
                 return
