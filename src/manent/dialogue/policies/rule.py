@@ -6,6 +6,7 @@ intent of the newest state, so that a prediction looks at a handful of rules how
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import msgspec
 from msgspec.structs import replace
@@ -189,10 +190,10 @@ class RulePolicy:
         for texts in self._texts.values():
             texts.sort(key=_shortness)
         self._index = _index([each for each in ruled if each[0].states[-1].text is None])
-        loops: dict[str, list[LoopEntry]] = {}
+        self._loops: dict[tuple[str | None, str | None, str | None], list[LoopEntry]] = {}
         for each in self.loop_entries:
-            loops.setdefault(each.states[-1].loop or "", []).append(each)
-        self._loops = {key: tuple(found) for key, found in loops.items()}
+            last = each.states[-1]
+            self._loops.setdefault((last.loop, last.previous, last.intent), []).append(each)
 
     def _sure(
         self, action: str, *, no_user: bool = False, by_text: bool = False, hide_turn: bool = False
@@ -254,7 +255,12 @@ class RulePolicy:
         """Say what the rules say where a loop has just declined a message."""
         entry = decision.source if isinstance(decision.source, RuleEntry) else None
         current = history.current(use_text=entry is not None and entry.states[-1].text is not None)
-        shown = {each.interrupted for each in self._loops.get(loop, ()) if each.holds(history.full, current)}
+        shown = {
+            each.interrupted
+            for previous, intent in product((current.previous, None), (current.intent, None))
+            for each in self._loops.get((loop, previous, intent), ())
+            if each.holds(history.full, current)
+        }
         if entry is not None and entry.action == LISTEN and entry.states[-1].loop is None:
             # A rule that knows nothing of the loop is at its end: the loop asks again, unless training data
             # shows that something else goes on here.
