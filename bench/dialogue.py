@@ -3,8 +3,8 @@
     python bench/dialogue.py PROJECT [--script intent,intent,…] [--turns 2000]
 
 Plays the intents of the script (default: those of the project's rules) over and over in one conversation, and prints
-for each the median and the 99th percentile in microseconds of CPU time: message in, committed events out, tracker
-trimmed.
+for each the least, the median and the 99th percentile in microseconds of CPU time: message in, committed events out,
+tracker trimmed. Other programs only ever add, so on a shared machine the least is what to look at.
 """
 
 import argparse
@@ -69,9 +69,8 @@ def main() -> None:
         tracker.trim(model.window)
         spent[intent].append((time.process_time_ns() - begun) / 1000)
     for intent, times in spent.items():
-        print(
-            f"{intent:30} p50 {statistics.median(times):6.0f} µs  p99 {sorted(times)[int(len(times) * 0.99)]:6.0f} µs"
-        )
+        least, middle, slow = min(times), statistics.median(times), sorted(times)[int(len(times) * 0.99)]
+        print(f"{intent:30} least {least:6.0f} µs  p50 {middle:6.0f} µs  p99 {slow:6.0f} µs")
 
 
 if __name__ == "__main__":

@@ -219,6 +219,7 @@ class Tracker:
             stands for a revert.
         outdated: `state` still has what a collapsed form turn said; it is derived from `applied` again when the bot
             listens.
+        counted: (version, actions in `applied` at it) when `trim` last looked; None when it has not yet.
         derived: whatever a reader of `applied` has made of it and wants to find again; never dumped.
     """
 
@@ -238,6 +239,7 @@ class Tracker:
     loops: set[str] = field(default_factory=set)
     recent_intents: tuple[str | None, ...] = ()
     outdated: bool = False
+    counted: tuple[int, int] | None = None
     derived: Any = None
 
     # reading ------------------------------------------------------------------------------------------------------
@@ -307,12 +309,15 @@ class Tracker:
     def trim(self, keep: int) -> None:
         """Let go of applied events before the newest `keep` actions, folding them into `base`.
 
-        Does so only when there are half as many again, so that not every turn has to.
+        Does so only when there are half as many again, so that not every turn has to; and does not even look as long
+        as so many cannot have come since it last did.
         """
-        if len(self.applied) <= keep:
+        most = keep + keep // 2
+        if self.counted is not None and self.counted[1] + self.version - self.counted[0] <= most:
             return
         actions = [index for index, event in enumerate(self.applied) if isinstance(event, ActionExecuted)]
-        if len(actions) <= keep + keep // 2:
+        self.counted = self.version, len(actions)
+        if len(actions) <= most:
             return
         start = actions[-keep]
         for event in self.applied[:start]:
@@ -320,6 +325,7 @@ class Tracker:
         del self.applied[:start]
         self.truncated = True
         self.trimmed += start
+        self.counted = self.version, keep
 
     def _take(self, event: Event) -> None:
         self.state.apply(event)
@@ -389,10 +395,10 @@ class Tracker:
         for event in self.applied:
             self.state.apply(event)
         self.outdated = False
-        self.generation += 1
 
     def _undo_through(self, kind: type[UserUttered] | type[ActionExecuted]) -> None:
         """Drop the newest applied events, back through the newest of this kind."""
+        self.generation += 1
         while self.applied:
             if isinstance(self.applied.pop(), kind):
                 return

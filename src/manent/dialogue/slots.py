@@ -73,16 +73,11 @@ class _Reach:
         else:
             self._always.add(place)
 
-    def of(self, intent: str | None, entities: Iterable[Json]) -> set[int]:
-        """Return the places that a message reaches."""
-        reached = self._always | self._intents.get(intent, _NOTHING)
+    def add_to(self, reached: set[int], intent: str | None, entities: Iterable[Json]) -> None:
+        """Add the places that a message reaches."""
+        reached.update(self._always, self._intents.get(intent, ()))
         for entity in entities:
-            reached |= self._entities.get(str(entity.get("entity")), _NOTHING)
-        return reached
-
-
-_NOTHING: set[int] = set()
-_NOWHERE = _Reach()
+            reached.update(self._entities.get(str(entity.get("entity")), ()))
 
 
 class SlotFiller:
@@ -141,8 +136,13 @@ class SlotFiller:
         Raises:
             ActionError: a custom extraction or validation action could not be run.
         """
-        intent, entities = heard.message.intent, heard.message.entities
-        reached = self._anywhere.of(intent, entities) | self._in_loop.get(heard.loop, _NOWHERE).of(intent, entities)
+        if not self._slots and not self._validates:
+            return []
+        message, in_loop = heard.message, self._in_loop.get(heard.loop)
+        reached: set[int] = set()
+        self._anywhere.add_to(reached, message.intent, message.entities)
+        if in_loop is not None:
+            in_loop.add_to(reached, message.intent, message.entities)
         if not reached and not self._validates:
             return []
         return self._fill(acting, heard, [self._slots[place] for place in sorted(reached)], trailing)

@@ -5,7 +5,10 @@ only pays for its own events. Training folds stories through the same code. Cont
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from manent.core.domain import Domain, Slot
 from manent.core.events import (
@@ -30,8 +33,10 @@ Vector = tuple[float, ...]
 SlotFeatures = tuple[tuple[str, Vector], ...]
 
 
-class DialogState(NamedTuple):
+class DialogState(msgspec.Struct, frozen=True, array_like=True, cache_hash=True):
     """What is the case before an action: None and () stand for what is absent.
+
+    A struct, because every step of a turn makes one, and policies look it up; in a model's files a list.
 
     Attributes:
         previous: name (or end-to-end text) of the action before.
@@ -356,18 +361,18 @@ class History:
         state = self.current(use_text=use_text)
         featurizer = self.featurizer
         if state.loop is not None and state.loop in featurizer.rule_only_loops:
-            state = state._replace(loop=None)
+            state = replace(state, loop=None)
         if featurizer.rule_only_slots and state.slots:
-            state = state._replace(
-                slots=tuple(each for each in state.slots if each[0] not in featurizer.rule_only_slots)
+            state = replace(
+                state, slots=tuple(each for each in state.slots if each[0] not in featurizer.rule_only_slots)
             )
         if self._previous_shown != state.previous:
-            state = state._replace(previous=self._previous_shown)
+            state = replace(state, previous=self._previous_shown)
         if state.previous != LISTEN and self.visible:
             # The message that a story saw is the one before the turns that it did not see.
             last = self.visible[-1]
             if state.intent != last.intent or state.text != last.text or state.entities != last.entities:
-                state = state._replace(intent=last.intent, text=last.text, entities=last.entities)
+                state = replace(state, intent=last.intent, text=last.text, entities=last.entities)
         return state
 
     def shown(self, *, use_text: bool = False, most: int | None = None) -> list[DialogState]:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from manent.core.domain import SESSION_METADATA_SLOT
 from manent.core.errors import ActionError, RequestError
@@ -301,11 +301,11 @@ class Turn:
     def _append(self, event: Event) -> None:
         """Stamp an event and take it in."""
         self._just_filled = 0
-        stamp = self._env.stamp
-        stamped: Event = msgspec.structs.replace(
+        env = self._env
+        stamped: Event = replace(
             event,
-            timestamp=self._env.now() if event.timestamp is None else event.timestamp,
-            metadata={**event.metadata, **stamp} if event.metadata else stamp,
+            timestamp=env.now() if event.timestamp is None else event.timestamp,
+            metadata={**event.metadata, **env.stamp} if event.metadata else env.stamp,
         )
         self._tracker.update(stamped)
         self._events.append(stamped)
@@ -469,7 +469,7 @@ class Turn:
 
     def _append_all(self, events: Iterable[Event]) -> None:
         for event in events:
-            self._append(event if event.timestamp is None else msgspec.structs.replace(event, timestamp=None))
+            self._append(event if event.timestamp is None else replace(event, timestamp=None))
 
     def _apologise(self) -> Activity[Outcome]:
         message = None

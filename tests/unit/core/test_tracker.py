@@ -231,6 +231,19 @@ def test_trimming_waits_until_it_is_worth_it() -> None:
     assert not tracker.truncated
 
 
+def test_trimming_after_each_event_keeps_within_bounds() -> None:
+    """However often it is asked to, and whatever is reverted meanwhile, it holds at most half as many actions again."""
+    tracker = tracker_of()
+    for number in range(200):
+        turn: list[Event] = [heard("i"), did("x"), BotUttered(text="x"), did("y"), LISTEN]
+        for event in turn if number % 7 else [*turn, heard("i"), UserUtteranceReverted()]:
+            tracker.update(event)
+            tracker.trim(10)
+
+            assert sum(isinstance(each, ActionExecuted) for each in tracker.applied) <= 15
+    assert tracker.truncated
+
+
 def test_rewind_beyond_the_window_says_so() -> None:
     """A trimmed tracker that would have to know more raises, rather than guess."""
     tracker = _long(40)

@@ -64,9 +64,10 @@ class Ensemble:
     def _ask(self, tracker: Tracker, history: History) -> tuple[Prediction, tuple[Event, ...]]:
         """Return the prediction that wins, and what is to be recorded whoever wins."""
         best: Prediction | None = None
+        is_settled = False  # no policy that yields, and comes later in the order of priorities, can beat the best
         events: tuple[Event, ...] = ()
         for policy in self._by_priority:
-            if best is not None and policy.yields and _is_settled(best):
+            if is_settled and policy.yields:
                 continue
             prediction = policy.predict(tracker, history)
             if history.rejected is not None:
@@ -75,6 +76,7 @@ class Ensemble:
                 events = (*events, *prediction.events)
             if best is None or _rank(prediction) > _rank(best):
                 best = prediction
+                is_settled = best.confidence >= 1.0 or _standing(best) > 0
         if best is None:
             raise ValueError("there is no policy to ask")
         return best, events
@@ -101,8 +103,3 @@ def _standing(prediction: Prediction) -> int:
 
 def _rank(prediction: Prediction) -> tuple[int, float, int]:
     return _standing(prediction), prediction.confidence, prediction.priority
-
-
-def _is_settled(best: Prediction) -> bool:
-    """Whether no policy that yields, and comes after this one in the order of priorities, can beat it."""
-    return best.confidence >= 1.0 or _standing(best) > 0

@@ -9,7 +9,6 @@ Training is in `learned_training.py`; here only additions of rows of a matrix.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +62,12 @@ class LinearModel:
     def chances(self, features: Weighted) -> FloatArray:
         """Return the probability of each label."""
         rows = self._rows
-        known = [(rows[name], value) for name, value in features.items() if name in rows]
+        known = {rows[name]: value for name, value in features.items() if name in rows}
         scores = self.bias
         if known:
-            values = np.array([value for _, value in known], np.float32)
-            scores = scores + values @ self.weights[[row for row, _ in known]]
-        exponents = np.exp(scores - scores.max())
-        return np.asarray(exponents / exponents.sum(), np.float32)
+            scores = scores + np.array([*known.values()], np.float32) @ self.weights.take([*known], axis=0)
+        exponents = np.exp(scores - np.maximum.reduce(scores))
+        return np.asarray(exponents / np.add.reduce(exponents), np.float32)
 
 
 class LearnedPolicy:
@@ -102,15 +100,14 @@ class LearnedPolicy:
         )
         if not by_text and not self._is_familiar(states[-1]):
             chances *= DOUBT
-        order = chances.argsort()[::-1]
-        best = int(order[0])
-        others: dict[str, Any] = {self.model.labels[int(each)]: float(chances[int(each)]) for each in order[1:10]}
+        labels, confidences = self.model.labels, chances.tolist()
+        best, *others = chances.argsort()[:-11:-1].tolist()
         return Prediction(
-            action=self.model.labels[best],
-            confidence=float(chances[best]),
+            action=labels[best],
+            confidence=confidences[best],
             policy=self.name,
             priority=self.priority,
-            others=others,
+            others={labels[each]: confidences[each] for each in others},
             is_end_to_end=by_text,
         )
 

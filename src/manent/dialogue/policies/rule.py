@@ -6,9 +6,10 @@ intent of the newest state, so that a prediction looks at a handful of rules how
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import product
 
 import msgspec
+from msgspec.structs import replace
 
 from manent.core.events import Event, LoopInterrupted
 from manent.core.tracker import Tracker
@@ -20,7 +21,7 @@ INTENT_ACTIONS = {"restart": "action_restart", "back": "action_back", "session_s
 """Intents that every assistant answers with an action of its own."""
 
 
-class RuleState(NamedTuple):
+class RuleState(msgspec.Struct, frozen=True, array_like=True):
     """What a rule asks of one state. None and () ask nothing.
 
     Attributes:
@@ -103,17 +104,27 @@ class LoopEntry:
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What the rules say. A struct, because every step of a turn makes one.
+    """What the rules say.
 
     Attributes:
+        prediction: of what they say; None when they say nothing.
         source: the entry that says so, or (loop, action) on the happy path of a loop; None for the default intents.
+        events: to be recorded when they say nothing.
     """
 
-    action: str | None
-    source: "RuleEntry | tuple[str, str] | None" = None
-    is_no_user: bool = False
-    is_text: bool = False
+    prediction: Prediction | None = None
+    source: RuleEntry | tuple[str, str] | None = None
     events: tuple[Event, ...] = ()
+
+    @property
+    def action(self) -> str | None:
+        """The action that they say comes next."""
+        return self.prediction.action if self.prediction is not None else None
+
+    @property
+    def is_no_user(self) -> bool:
+        """Whether they say so whatever the user said."""
+        return self.prediction is not None and self.prediction.is_no_user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +140,10 @@ class RuleOptions:
     priority: int = PRIORITY
 
 
-_NOTHING: tuple[RuleEntry, ...] = ()
+NOTHING = Decision()
+
+_Ruled = tuple[RuleEntry, Decision]
+"""An entry, and what it decides when it holds."""
 
 
 class RulePolicy:
@@ -154,115 +168,133 @@ class RulePolicy:
         self.entries = tuple(entries)
         self.loop_entries = tuple(loop_entries)
         self.hidden_loops = frozenset(hidden_loops)
-        self.priority = options.priority
-        fallback = options.core_fallback_action_name if options.enable_fallback_prediction else None
-        self._threshold = options.core_fallback_threshold if fallback is not None else 0.0
-        self._fallback = fallback
-        self._others = {fallback: self._threshold} if fallback is not None else {}
         self.history_needed = max((len(entry.states) for entry in self.entries), default=1) + 1
-        index: dict[tuple[str | None, str | None], list[RuleEntry]] = {}
-        texts: dict[str, list[RuleEntry]] = {}
-        for entry in self.entries:
-            last = entry.states[-1]
-            if last.text is not None:
-                texts.setdefault(last.text, []).append(entry)
-            else:
-                index.setdefault((last.previous, last.intent), []).append(entry)
-        self._index = {key: _longest_first(found) for key, found in index.items()}
-        self._texts = {key: _longest_first(found) for key, found in texts.items()}
-        loops: dict[str, list[LoopEntry]] = {}
+        self.priority = options.priority
+        is_on = options.enable_fallback_prediction
+        self._fallback = Prediction(
+            action=options.core_fallback_action_name if is_on else None,
+            confidence=options.core_fallback_threshold if is_on else 0.0,
+            policy=self.name,
+            priority=self.priority,
+        )
+        self._others = {options.core_fallback_action_name: options.core_fallback_threshold} if is_on else {}
+        self._defaults = {
+            intent: Decision(self._sure(action, hide_turn=True)) for intent, action in INTENT_ACTIONS.items()
+        }
+        ruled = [(entry, self._decision(entry)) for entry in self.entries]
+        self._texts: dict[str | None, list[_Ruled]] = {}
+        for entry, decision in ruled:
+            text = entry.states[-1].text
+            if text is not None:
+                self._texts.setdefault(text, []).append((entry, decision))
+        for texts in self._texts.values():
+            texts.sort(key=_shortness)
+        self._index = _index([each for each in ruled if each[0].states[-1].text is None])
+        self._loops: dict[tuple[str | None, str | None, str | None], list[LoopEntry]] = {}
         for each in self.loop_entries:
-            loops.setdefault(each.states[-1].loop or "", []).append(each)
-        self._loops = {key: tuple(found) for key, found in loops.items()}
+            last = each.states[-1]
+            self._loops.setdefault((last.loop, last.previous, last.intent), []).append(each)
+
+    def _sure(
+        self, action: str, *, no_user: bool = False, by_text: bool = False, hide_turn: bool = False
+    ) -> Prediction:
+        return Prediction(
+            action=action,
+            confidence=1.0,
+            policy=self.name,
+            priority=self.priority,
+            others=self._others,
+            is_no_user=no_user,
+            is_end_to_end=by_text,
+            hide_turn=hide_turn,
+        )
+
+    def _decision(self, entry: RuleEntry) -> Decision:
+        by_text = entry.states[-1].text is not None
+        return Decision(self._sure(entry.action, by_text=by_text, hide_turn=entry.hidden), entry)
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
         """Predict by the first of: default intents, happy path of a form, rules; else the fallback action."""
         decision = self.decide(tracker, history)
-        if decision.action is None:
-            return Prediction(
-                action=self._fallback,
-                confidence=self._threshold,
-                policy=self.name,
-                priority=self.priority,
-                events=decision.events,
-            )
-        confidence = 1.0
+        prediction = decision.prediction
+        if prediction is None:
+            return replace(self._fallback, events=decision.events) if decision.events else self._fallback
         if self.options.use_nlu_confidence_as_score and tracker.latest_action_name == LISTEN:
-            confidence = nlu_confidence(tracker)
-        return Prediction(
-            action=decision.action,
-            confidence=confidence,
-            policy=self.name,
-            priority=self.priority,
-            others=self._others,
-            is_no_user=decision.is_no_user,
-            is_end_to_end=decision.is_text,
-            hide_turn=self._is_hidden(decision),
-            events=decision.events,
-        )
-
-    def _is_hidden(self, decision: Decision) -> bool:
-        match decision.source:
-            case None:
-                return True
-            case RuleEntry() as entry:
-                return entry.hidden
-            case happy_path:
-                return happy_path in self.hidden_loops
+            return replace(prediction, confidence=nlu_confidence(tracker))
+        return prediction
 
     def decide(self, tracker: Tracker, history: History) -> Decision:
         """Say what the rules say, without the fallback."""
-        after_listen = tracker.latest_action_name == LISTEN
-        text_entry = self._text_entry(history) if after_listen and self._texts else None
-        if after_listen and text_entry is None:
+        previous = tracker.latest_action_name
+        by_text: Decision | None = None
+        if previous == LISTEN:
+            if self._texts:
+                by_text = self._by_text(history)
             message = tracker.state.latest_message
-            action = INTENT_ACTIONS.get(message.intent or "") if message is not None else None
-            if action is not None:
-                return Decision(action)
+            if by_text is None and message is not None:
+                default = self._defaults.get(message.intent or "")
+                if default is not None:
+                    return default
         loop = tracker.state.active_loop
         if loop is not None and not loop.rejected:
-            action = LISTEN if tracker.latest_action_name == loop.name else loop.name
-            return Decision(action, (loop.name, action), is_no_user=True)
-        return self._by_rules(tracker, history, text_entry)
+            happy = (loop.name, LISTEN if previous == loop.name else loop.name)
+            return Decision(self._sure(happy[1], no_user=True, hide_turn=happy in self.hidden_loops), happy)
+        decision = by_text or self._by_rules(history)
+        return decision if loop is None else self._inside(loop.name, decision, history)
 
-    def _text_entry(self, history: History) -> RuleEntry | None:
+    def _by_text(self, history: History) -> Decision | None:
         current = history.current(use_text=True)
-        return _first(self._texts.get(current.text or "", _NOTHING), history, current)
+        return _first(self._texts.get(current.text or "", ()), history, current)
 
-    def _by_rules(self, tracker: Tracker, history: History, text_entry: RuleEntry | None) -> Decision:
-        current = history.current(use_text=text_entry is not None)
-        entry = text_entry
-        if entry is None:
-            entry = _first(self._index.get((current.previous, current.intent), _NOTHING), history, current)
-            if current.intent is not None:
-                general = _first(self._index.get((current.previous, None), _NOTHING), history, current)
-                if entry is None or (general is not None and general.length > entry.length):
-                    entry = general
-        is_text = text_entry is not None
-        loop = tracker.active_loop_name
-        if loop is None:
-            return Decision(entry.action, entry, is_text=is_text) if entry is not None else Decision(None)
-        shown = {each.interrupted for each in self._loops.get(loop, ()) if each.holds(history.full, current)}
+    def _by_rules(self, history: History) -> Decision:
+        current = history.current(use_text=False)
+        ruled = self._index.get((current.previous, current.intent)) or self._index.get((current.previous, None))
+        return (_first(ruled, history, current) if ruled is not None else None) or NOTHING
+
+    def _inside(self, loop: str, decision: Decision, history: History) -> Decision:
+        """Say what the rules say where a loop has just declined a message."""
+        entry = decision.source if isinstance(decision.source, RuleEntry) else None
+        current = history.current(use_text=entry is not None and entry.states[-1].text is not None)
+        shown = {
+            each.interrupted
+            for previous, intent in product((current.previous, None), (current.intent, None))
+            for each in self._loops.get((loop, previous, intent), ())
+            if each.holds(history.full, current)
+        }
         if entry is not None and entry.action == LISTEN and entry.states[-1].loop is None:
             # A rule that knows nothing of the loop is at its end: the loop asks again, unless training data
             # shows that something else goes on here.
-            if False in shown:
-                return Decision(None)
-            return Decision(loop, entry)
-        events = (LoopInterrupted(is_loop_interrupted=True),) if True in shown else ()
-        if entry is None:
-            return Decision(None, events=events)
-        return Decision(entry.action, entry, is_text=is_text, events=events)
+            return NOTHING if False in shown else Decision(self._sure(loop, hide_turn=entry.hidden), entry)
+        if True not in shown:
+            return decision
+        events = (LoopInterrupted(is_loop_interrupted=True),)
+        if decision.prediction is None:
+            return Decision(events=events)
+        return Decision(replace(decision.prediction, events=events), entry)
 
 
-def _longest_first(entries: list[RuleEntry]) -> tuple[RuleEntry, ...]:
-    return tuple(sorted(entries, key=lambda entry: -entry.length))
+def _index(ruled: Sequence[_Ruled]) -> dict[tuple[str | None, str | None], list[_Ruled]]:
+    """Group by (action before, intent) of the newest state, the longest first; with an intent, also those without."""
+    index: dict[tuple[str | None, str | None], list[_Ruled]] = {}
+    for each in ruled:
+        last = each[0].states[-1]
+        index.setdefault((last.previous, last.intent), []).append(each)
+    for (previous, intent), found in index.items():
+        if intent is not None:
+            found.extend(index.get((previous, None), ()))
+    for found in index.values():
+        found.sort(key=_shortness)
+    return index
 
 
-def _first(entries: Sequence[RuleEntry], history: History, current: DialogState) -> RuleEntry | None:
-    for entry in entries:
+def _shortness(ruled: _Ruled) -> int:
+    return -ruled[0].length
+
+
+def _first(ruled: Iterable[_Ruled], history: History, current: DialogState) -> Decision | None:
+    for entry, decision in ruled:
         if entry.holds(history.full, current, whole=history.whole):
-            return entry
+            return decision
     return None
 
 

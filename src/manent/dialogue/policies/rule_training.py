@@ -9,7 +9,7 @@ from manent.core.errors import Problem
 from manent.core.events import ActionExecuted, ActionExecutionRejected, ActiveLoop, Event, Json, SlotSet, UserUttered
 from manent.core.tracker import Tracker
 from manent.core.training_data import Where
-from manent.dialogue.policies.rule import Decision, LoopEntry, RuleEntry, RuleOptions, RulePolicy, RuleState
+from manent.dialogue.policies.rule import NOTHING, Decision, LoopEntry, RuleEntry, RuleOptions, RulePolicy, RuleState
 from manent.dialogue.states import LISTEN, UNLIKELY, Featurizer, Vector, history_of, slot_vector
 from manent.dialogue.stories import ANYTHING, Placed
 from manent.dialogue.stories import Sequence as TrainingSequence
@@ -330,14 +330,14 @@ class _Checker:
         loop = tracker.state.active_loop
         if loop is not None and decision.is_no_user and action != decision.action:
             if action == loop.name:
-                return Decision(None)
+                return NOTHING
             if is_rule and decision.action == LISTEN:
                 return decision  # a rule can't go on where a loop has just asked
             # Training data inside a loop shows what comes after the loop has declined the message.
             tracker.update(ActionExecutionRejected(name=loop.name))
             decision = self.policy.decide(tracker, history_of(tracker, self.featurizer))
             if decision.action == loop.name:
-                return Decision(None)
+                return NOTHING
         return decision
 
     def _contradicts(self, decision: Decision, sequence: TrainingSequence) -> bool:
