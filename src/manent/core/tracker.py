@@ -258,9 +258,9 @@ class Tracker:
 
     @property
     def requested_slot(self) -> str | None:
-        """The slot that the active form asks for."""
-        name: str | None = self.state.values.get(REQUESTED_SLOT)
-        return name
+        """The slot that the active form asks for; None, too, when an action has set it to what is no name."""
+        name = self.state.values.get(REQUESTED_SLOT)
+        return name if isinstance(name, str) else None
 
     @property
     def active_loop_name(self) -> str | None:

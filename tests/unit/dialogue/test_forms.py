@@ -251,3 +251,19 @@ def test_slots_of_an_earlier_action_stay(shop: DialogueModel) -> None:
     assert said(lines)[0].startswith("Sorry")
     assert talk.tracker.get_slot("size") == "set"
     assert "size = 'set'" in lines
+
+
+def test_a_requested_slot_that_is_no_name_asks_for_nothing(shop: DialogueModel) -> None:
+    """An action that sets requested_slot to a list does not take the turn down; the form goes on with its next slot."""
+    answers = iter([["size"], None])
+
+    def odd(step: CallAction, tracker: Tracker) -> Answer:
+        del step, tracker
+        odd_value = next(answers)
+        return Answer(events=(slot("requested_slot", odd_value),) if odd_value else ())
+
+    talk = Talk(shop, {"validate_order_form": odd})
+    talk.intent("order")
+
+    assert talk.tracker.requested_slot is None
+    assert "bot How many big?" in brief(talk.intent("inform", size="big"))
