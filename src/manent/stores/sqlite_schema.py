@@ -109,6 +109,7 @@ def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA wal_autocheckpoint = 0")  # checkpoints are made beside the commits
         connection.execute("PRAGMA cache_size = -8192")
+        connection.execute("PRAGMA temp_store = MEMORY")  # what a statement needs for itself is small; files cost calls
         if read_only:
             connection.execute("PRAGMA query_only = ON")
     except BaseException:
