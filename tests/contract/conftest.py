@@ -13,7 +13,7 @@ from manent.stores.postgresql import PostgresqlStore
 from manent.stores.sqlite import SqliteStore
 from postgres import Cluster, programs, running
 
-TABLES = "conversations, events, accepted, snapshots, reminders, meta"
+TABLES = "conversations, events, accepted, snapshots, reminders, meta, published"
 
 
 @pytest.fixture(scope="session")

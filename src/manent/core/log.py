@@ -196,6 +196,34 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
     made: float = 0.0
 
 
+class Cursor(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a conversation's events were published, kept beside its log.
+
+    Attributes:
+        epoch: of the log that they are from. When the conversation is at another one, that log was erased or replaced.
+        seq: the newest event that was published, 0 for none.
+        lease: who is at publishing.
+    """
+
+    sender_id: str
+    epoch: str
+    seq: int = 0
+    lease: Lease | None = None
+
+
+class Untold(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cursor has before it.
+
+    Attributes:
+        epoch: that the conversation is at; None: it is gone.
+        events: number and JSON of the next ones, in order; none when the epoch is not the cursor's.
+    """
+
+    cursor: Cursor
+    epoch: str | None
+    events: tuple[tuple[int, bytes], ...] = ()
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Visible entries in log order, and the head from the same read.
 

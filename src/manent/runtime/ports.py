@@ -9,7 +9,19 @@ from typing import Protocol
 
 from manent.core.errors import ManentError
 from manent.core.events import Json
-from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Revocation, Snapshot
+from manent.core.log import (
+    Accepted,
+    Append,
+    Cursor,
+    Head,
+    Lease,
+    LogEntry,
+    Page,
+    Reminder,
+    Revocation,
+    Snapshot,
+    Untold,
+)
 from manent.nlu.duckling import Service
 
 
@@ -49,7 +61,58 @@ class Loaded:
     entries: tuple[LogEntry, ...]
 
 
-class ConversationStore(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """Some of the conversations whose cursors are not at their logs' ends.
+
+    Attributes:
+        found: their ids, and who is at publishing them.
+        upto: where the search has got to; None: there are no more conversations.
+    """
+
+    found: tuple[tuple[str, Lease | None], ...]
+    upto: str | None
+
+
+class Outbox(Protocol):
+    """The side of a store that `publishing.py` reads: logs, and how far each was published.
+
+    A conversation without a cursor has not been published at all. Erasing, replacing and purging leave the cursor as it
+    is, which tells that there is something to be taken back.
+    """
+
+    async def begin_publishing(self) -> None:
+        """Regard all that is in the store as published; once in the life of a store, later calls change nothing."""
+
+    async def behind(self, *, after: str, limit: int) -> Behind:
+        """Look through `limit` conversations above `after` in order of `sender_id`."""
+
+    async def claim(
+        self, sender_ids: Sequence[str], lease: Lease, *, now: float, over: Collection[str] = ()
+    ) -> list[Cursor]:
+        """Take a lease on the cursors of conversations, making those that are missing.
+
+        Args:
+            sender_ids: of the conversations.
+            lease: to take; refused where another owner's has not run out.
+            now: seconds since the epoch.
+            over: owners whose leases count no more.
+
+        Returns:
+            The cursors as they are then; none for a conversation that is unknown, or empty and never published.
+        """
+
+    async def untold(self, cursors: Sequence[Cursor], *, limit: int) -> list[Untold]:
+        """Return what comes after each cursor, `limit` events each at most; all of it of one instant."""
+
+    async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
+        """Set cursors, remove those of conversations that are `gone`, and let go of the leases on them.
+
+        What `owner` has no lease on any more is left alone.
+        """
+
+
+class ConversationStore(Outbox, Protocol):
     """Keeps the logs. All methods raise StoreError when the store cannot serve.
 
     One contract suite (`tests/contract/`) holds for every implementation. A conversation is known by `sender_id`;

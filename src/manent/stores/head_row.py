@@ -18,6 +18,11 @@ def lease_values(lease: Lease | None) -> tuple[str | None, float | None]:
     return (lease.owner, lease.until) if lease is not None else (None, None)
 
 
+def lease_of(owner: str | None, until: float | None) -> Lease | None:
+    """Read the lease's two columns."""
+    return None if owner is None or until is None else Lease(owner=owner, until=until)
+
+
 def head_values(head: Head) -> Row:
     """Return the values of `HEAD_COLUMNS`."""
     return (
@@ -49,7 +54,7 @@ def head_of_row(row: Row) -> Head:
         session_seq=session_seq,
         plain_seq=plain_seq,
         open_turn=bool(open_turn),
-        lease=None if lease_owner is None else Lease(owner=lease_owner, until=lease_until),
+        lease=lease_of(lease_owner, lease_until),
         owner=owner,
         started=started,
         updated=updated,

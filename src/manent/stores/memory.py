@@ -5,7 +5,7 @@ keeps what the other stores keep and honours the same conditions; nothing surviv
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -17,15 +17,18 @@ from manent.core.log import (
     Accepted,
     Append,
     CancelReminders,
+    Cursor,
     FireReminder,
     Head,
+    Lease,
     LogEntry,
     Page,
     Reminder,
     Revocation,
     Snapshot,
+    Untold,
 )
-from manent.runtime.ports import DuplicateMessage, Loaded, ReminderGone, VersionConflict
+from manent.runtime.ports import Behind, DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
 from manent.stores.head_row import empty_head
 from manent.stores.thinning import superfluous
@@ -68,6 +71,8 @@ class MemoryStore:
         self._conversations: dict[str, _Conversation] = {}
         self._meta: dict[str, bytes] = {}
         self._revocations: dict[tuple[str, str], Revocation] = {}
+        self._cursors: dict[str, Cursor] = {}
+        self._publishing = False
         self._closed = False
 
     async def open(self) -> None:
@@ -252,6 +257,75 @@ class MemoryStore:
         self._find("")
         found = [one for one in self._revocations.values() if one.made >= since]
         return sorted(found, key=lambda one: (one.made, one.kind, one.value))
+
+    async def begin_publishing(self) -> None:
+        """See `Outbox.begin_publishing`."""
+        self._find("")
+        if not self._publishing:
+            self._publishing = True
+            for head in [found.head for found in self._conversations.values() if found.head.version]:
+                self._cursors[head.sender_id] = Cursor(sender_id=head.sender_id, epoch=head.epoch, seq=head.version)
+
+    async def behind(self, *, after: str, limit: int) -> Behind:
+        """See `Outbox.behind`."""
+        self._find("")
+        keys = sorted(key for key in {*self._conversations, *self._cursors} if key > after)[:limit]
+        return Behind(
+            found=tuple((key, found.lease if found else None) for key in keys for found in self._behind(key)),
+            upto=keys[-1] if len(keys) == limit else None,
+        )
+
+    def _behind(self, sender_id: str) -> Iterable[Cursor | None]:
+        """Yield the cursor (None: there is none), unless it is at the end of its log."""
+        cursor, found = self._cursors.get(sender_id), self._conversations.get(sender_id)
+        head = found.head if found else None
+        place = (cursor.epoch, cursor.seq) if cursor else None
+        if place != ((head.epoch, head.version) if head and (cursor or head.version) else None):
+            yield cursor
+
+    async def claim(
+        self, sender_ids: Sequence[str], lease: Lease, *, now: float, over: Collection[str] = ()
+    ) -> list[Cursor]:
+        """See `Outbox.claim`."""
+        claimed = []
+        for sender_id in sender_ids:
+            found = self._find(sender_id)
+            cursor = self._cursors.get(sender_id)
+            if cursor is None and found is not None and found.head.version:
+                cursor = Cursor(sender_id=sender_id, epoch=found.head.epoch)
+            if cursor is None:
+                continue
+            if cursor.lease is None or cursor.lease.until <= now or cursor.lease.owner in (lease.owner, *over):
+                cursor = replace(cursor, lease=lease)
+            self._cursors[sender_id] = cursor
+            claimed.append(cursor)
+        return claimed
+
+    async def untold(self, cursors: Sequence[Cursor], *, limit: int) -> list[Untold]:
+        """See `Outbox.untold`."""
+        return [self._untold(cursor, limit) for cursor in cursors]
+
+    def _untold(self, cursor: Cursor, limit: int) -> Untold:
+        found = self._find(cursor.sender_id)
+        if found is None or found.head.epoch != cursor.epoch:
+            return Untold(cursor=cursor, epoch=found.head.epoch if found else None)
+        entries = found.entries[cursor.seq :][:limit]
+        events = tuple((entry.seq, encode_event(entry.event)) for entry in entries)
+        return Untold(cursor=cursor, epoch=cursor.epoch, events=events)
+
+    async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
+        """See `Outbox.move`."""
+        self._find("")
+        for cursor in cursors:
+            if self._leased(cursor.sender_id, owner):
+                self._cursors[cursor.sender_id] = replace(cursor, lease=None)
+        for sender_id in gone:
+            if self._leased(sender_id, owner):
+                del self._cursors[sender_id]
+
+    def _leased(self, sender_id: str, owner: str) -> bool:
+        cursor = self._cursors.get(sender_id)
+        return cursor is not None and cursor.lease is not None and cursor.lease.owner == owner
 
 
 def _visible(entries: Iterable[LogEntry], limit: int) -> list[LogEntry]:

@@ -6,7 +6,7 @@ All tables are in a schema of our own, so that a Rasa tracker store may be in th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -15,8 +15,21 @@ import asyncpg
 from msgspec.structs import replace
 
 from manent.core.errors import InternalError, StoreError
-from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Revocation, Snapshot
-from manent.runtime.ports import DuplicateMessage, Loaded, VersionConflict
+from manent.core.log import (
+    Accepted,
+    Append,
+    Cursor,
+    Head,
+    Lease,
+    LogEntry,
+    Page,
+    Reminder,
+    Revocation,
+    Snapshot,
+    Untold,
+)
+from manent.runtime.ports import Behind, DuplicateMessage, Loaded, VersionConflict
+from manent.stores import postgresql_published as published
 from manent.stores import postgresql_sql as sql
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
 from manent.stores.head_row import empty_head, head_of_row, head_values, lease_values
@@ -288,6 +301,33 @@ class PostgresqlStore:
             Revocation(kind=kind, value=value, before=before, lifted=lifted, made=made)
             for kind, value, before, lifted, made in found
         ]
+
+    async def begin_publishing(self) -> None:
+        """See `Outbox.begin_publishing`."""
+        async with self._connection() as connection, connection.transaction():
+            await published.begin_publishing(connection)
+
+    async def behind(self, *, after: str, limit: int) -> Behind:
+        """See `Outbox.behind`."""
+        async with self._snapshot() as connection:
+            return await published.behind(connection, after, limit)
+
+    async def claim(
+        self, sender_ids: Sequence[str], lease: Lease, *, now: float, over: Collection[str] = ()
+    ) -> list[Cursor]:
+        """See `Outbox.claim`."""
+        async with self._connection() as connection, connection.transaction():
+            return await published.claim(connection, sender_ids, lease, now, over)
+
+    async def untold(self, cursors: Sequence[Cursor], *, limit: int) -> list[Untold]:
+        """See `Outbox.untold`."""
+        async with self._connection() as connection:
+            return await published.untold(connection, cursors, limit)
+
+    async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
+        """See `Outbox.move`."""
+        async with self._connection() as connection, connection.transaction():
+            await published.move(connection, cursors, gone, owner)
 
     def _turn_of(self, sender_id: str) -> asyncio.Lock:
         """Keep appends of one conversation in the order of their calls, whichever connections they get."""

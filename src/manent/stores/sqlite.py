@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -18,8 +18,21 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from manent.core.errors import StoreError
-from manent.core.log import Accepted, Append, Head, LogEntry, Page, Reminder, Revocation, Snapshot
-from manent.runtime.ports import Loaded, VersionConflict
+from manent.core.log import (
+    Accepted,
+    Append,
+    Cursor,
+    Head,
+    Lease,
+    LogEntry,
+    Page,
+    Reminder,
+    Revocation,
+    Snapshot,
+    Untold,
+)
+from manent.runtime.ports import Behind, Loaded, VersionConflict
+from manent.stores import sqlite_published as published
 from manent.stores.codec import check_append, current_json, row_to_entry
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row
 from manent.stores.sqlite_appends import AppendWork, append_to_new, find_accepted, insert_head
@@ -200,6 +213,28 @@ class SqliteStore:
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
         """See `ConversationStore.revocations`."""
         return await self._read(lambda cursor: _revocations(cursor, since))
+
+    async def begin_publishing(self) -> None:
+        """See `Outbox.begin_publishing`."""
+        await self._write(published.begin_publishing)
+
+    async def behind(self, *, after: str, limit: int) -> Behind:
+        """See `Outbox.behind`."""
+        return await self._read(lambda cursor: published.behind(cursor, after, limit))
+
+    async def claim(
+        self, sender_ids: Sequence[str], lease: Lease, *, now: float, over: Collection[str] = ()
+    ) -> list[Cursor]:
+        """See `Outbox.claim`."""
+        return await self._write(lambda cursor: published.claim(cursor, sender_ids, lease, now, over))
+
+    async def untold(self, cursors: Sequence[Cursor], *, limit: int) -> list[Untold]:
+        """See `Outbox.untold`."""
+        return await self._read(lambda cursor: published.untold(cursor, cursors, limit))
+
+    async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
+        """See `Outbox.move`."""
+        await self._write(lambda cursor: published.move(cursor, cursors, gone, owner))
 
     def _writing(self) -> Writer:
         if self._writer is None:

@@ -15,7 +15,7 @@ from manent.core.errors import StoreError
 APPLICATION_ID = 0x4D414E45
 """`MANE` in SQLite's header: the file is a Manent store."""
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration; a file at another revision is not opened."""
 
 BUSY_TIMEOUT_S = 5.0
@@ -92,6 +92,14 @@ CREATE TABLE revocations (
     CONSTRAINT pk_revocations PRIMARY KEY (kind, value)
 ) WITHOUT ROWID;
 CREATE INDEX ix_revocations_made ON revocations (made);
+CREATE TABLE published (
+    sender_id VARCHAR(255) NOT NULL,
+    epoch VARCHAR(64) NOT NULL,
+    seq BIGINT NOT NULL,
+    lease_owner TEXT,
+    lease_until DOUBLE,
+    CONSTRAINT pk_published PRIMARY KEY (sender_id)
+) WITHOUT ROWID;
 """
 
 

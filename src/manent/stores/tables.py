@@ -110,3 +110,14 @@ revocations = sa.Table(
     sa.Column("made", sa.Double, nullable=False, index=True),
     sqlite_with_rowid=False,
 )
+
+published = sa.Table(
+    "published",
+    metadata,
+    sa.Column("sender_id", exact_string(255), primary_key=True),
+    sa.Column("epoch", sa.String(64), nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_until", sa.Double),
+    sqlite_with_rowid=False,
+)

@@ -76,7 +76,7 @@ def made_by_migrations(path: Path, revision: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
 async def test_old_store_is_refused_then_upgraded(tmp_path: Path, revision: str) -> None:
     """A file of an earlier version with a conversation in it keeps it, and a copy, and works from then on."""
     path = tmp_path / "store.db"
@@ -87,7 +87,7 @@ async def test_old_store_is_refused_then_upgraded(tmp_path: Path, revision: str)
     await store.close()
     old = shape(made_by_migrations(tmp_path / "old.db", revision))
     with closing(sqlite3.connect(path)) as connection:
-        for table in ("reminders", "meta", "revocations"):
+        for table in ("reminders", "meta", "revocations", "published"):
             if f"table {table}" not in old:
                 connection.execute(f"DROP TABLE {table}")
         connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
