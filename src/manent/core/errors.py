@@ -1,8 +1,8 @@
 """What can go wrong, and whose fault it is.
 
-The class of an error names the culprit: the project's files, the request, the custom action, the store, or
-ourselves. Every error has a stable `code`, so that a client or a log search can rely on it while the sentence may
-change. This module only defines them; who catches one decides what to do.
+The class of an error names the culprit: the project's files, the request, the custom action, the store, the event
+broker, or ourselves. Every error has a stable `code`, so that a client or a log search can rely on it while the
+sentence may change. This module only defines them; who catches one decides what to do.
 """
 
 from dataclasses import dataclass
@@ -91,6 +91,12 @@ class StoreError(ManentError):
 
     status = 503
     retry_after = 2.0
+
+
+class BrokerError(ManentError):
+    """The event broker could not take what it was given (unreachable, refused, disk full); it is given again later."""
+
+    status = 503
 
 
 class ModelError(ManentError):

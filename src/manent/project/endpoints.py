@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 from manent.core.events import Json
 from manent.project.documents import Broken, plain, read_document
+from manent.project.event_broker import check_event_broker
 from manent.project.problems import Report, Spot, did_you_mean, one_of
 
 Durability = Literal["disk", "process"]
@@ -109,6 +110,8 @@ def _section(name: str, spot: Spot) -> Json | None:
         _check_type(name, kind)
     if (port := spot.get("port")) is not None and not str(port.value).isdigit():
         port.error("endpoints.port", "the number of a port")
+    if name == "event_broker" and spot.value:
+        check_event_broker(spot)
     return plain(spot.value) or None
 
 

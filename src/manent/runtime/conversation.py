@@ -167,6 +167,7 @@ class Conversation:
         async def work(_: "Conversation") -> bool:
             found = await self.home.store.erase(self.sender_id, new_epoch=new_epoch)
             self._begin_anew(None)
+            self.home.committed(self.sender_id, ())
             return found
 
         return await self._perform(work)
@@ -187,6 +188,7 @@ class Conversation:
         owner = self.owner
         head = await self.record.replace(events)
         self._begin_anew(head)
+        self.home.committed(self.sender_id, ())
         self.owner = owner
         self._tell_changed("erased", head.epoch)
 

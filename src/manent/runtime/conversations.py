@@ -85,7 +85,7 @@ class Conversations:
     Attributes:
         model: of the next turn; assigning another one swaps it between two turns, None unloads it.
         owner: this process among all that ever work on the store: `host:pid:start:nonce`.
-        readers: told of every append, after it is durable.
+        readers: told of every append, after it is durable; of an erase or a replaced log without entries.
         outputs: channels that can send without being asked, by name of the output channel; None for those whose
             sockets follow the log anyway.
         news: hands out what other servers wrote.
@@ -281,8 +281,10 @@ class Conversations:
 
     def may_take_over(self, lease: Lease) -> bool:
         """Whether a turn under this lease is ours to finish: it has run out, or its process on this host is dead."""
-        if lease.until <= time.time():
-            return True
+        return lease.until <= time.time() or self.is_dead(lease)
+
+    def is_dead(self, lease: Lease) -> bool:
+        """Whether the process of a lease was on this host and is no more."""
         host, pid, started, _ = lease.owner.rsplit(":", 3)
         return host == socket.gethostname() and _started(int(pid)) != started
 

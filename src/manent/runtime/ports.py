@@ -254,6 +254,41 @@ class ActionRunner(Protocol):
         """Let go of connections and threads."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to an event broker.
+
+    Attributes:
+        key: the same when it is handed over again, and only then.
+        body: an event's JSON with the `sender_id` in it.
+    """
+
+    sender_id: str
+    key: str
+    body: bytes
+
+
+class Broker(Protocol):
+    """Takes events to whoever listens outside (`event_broker:` in `endpoints.yml`)."""
+
+    async def connect(self) -> None:
+        """Be ready to publish; at once when it is.
+
+        Raises:
+            BrokerError: it cannot be reached.
+        """
+
+    async def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Hand messages over, in order; on return the broker has them for good.
+
+        Raises:
+            BrokerError: perhaps some of them got there, and all must be given again.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections and files."""
+
+
 class Generator(Protocol):
     """Makes response texts outside (`nlg:` in `endpoints.yml`)."""
 

@@ -24,6 +24,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from manent.actions.opening import open_actions, open_generator
+from manent.brokers.opening import open_broker
 from manent.channels.opening import open_channels
 from manent.channels.socketio_outbox import MAX_PACKET
 from manent.core.errors import ManentError
@@ -33,6 +34,7 @@ from manent.runtime.assistant import Assistant
 from manent.runtime.conversations import Conversations
 from manent.runtime.measures import Measures
 from manent.runtime.ports import ActionRunner
+from manent.runtime.publishing import Publisher
 from manent.runtime.reminders import Reminders
 from manent.runtime.retention import Retention
 from manent.runtime.revocations import Revocations
@@ -58,7 +60,7 @@ from manent.server.loading import load_assistant
 from manent.server.model_api import ModelApi
 from manent.server.options import ServeOptions
 from manent.server.security import Gate
-from manent.stores.opening import open_store
+from manent.stores.opening import open_store, postgresql_dsn
 
 log = logging.getLogger("manent.server")
 
@@ -93,6 +95,7 @@ def build(options: ServeOptions) -> Application:
         ProjectError: `credentials.yml` or `endpoints.yml` has mistakes.
         ModelError: there is no model that can be loaded.
         StoreError: the configured store is not supported.
+        BrokerError: a library of the configured event broker is missing.
     """
     credentials = read_credentials(_configured(options, options.credentials, "credentials.yml"))
     endpoints = read_endpoints(_configured(options, options.endpoints, "endpoints.yml"))
@@ -114,6 +117,11 @@ def build(options: ServeOptions) -> Application:
     )
     revocations = Revocations(store)
     retention = Retention(store, endpoints.retention_days)
+    broker = open_broker(endpoints.event_broker, root=options.root, postgresql_dsn=postgresql_dsn)
+    publisher: Publisher | None = None
+    if broker is not None:
+        publisher = Publisher(store, broker, owner=conversations.owner, is_dead=conversations.is_dead)
+        conversations.readers.append(publisher.note)
     channels = open_channels(
         credentials,
         conversations,
@@ -127,7 +135,7 @@ def build(options: ServeOptions) -> Application:
     routes: list[BaseRoute] = [
         *channels.routes(),
         *sessions_api.routes(socketio.sessions),
-        *health.routes(conversations),
+        *health.routes(conversations, publisher),
     ]
     guard = Guard(token=options.auth_token, jwt_secret=options.jwt_secret, jwt_method=options.jwt_method)
     models = _Models(options, endpoints, conversations)
@@ -140,7 +148,7 @@ def build(options: ServeOptions) -> Application:
             *evaluation_api.routes(conversations, guard, models.load),
         ]
     routes += admin_api.routes(revocations, guard)
-    routes += metrics.routes(conversations, socketio, guard)
+    routes += metrics.routes(conversations, socketio, guard, publisher)
     routes += openapi.routes(management=options.enable_api)
     routes += page.routes(socketio.options, studio=options.enable_api)
 
@@ -152,6 +160,8 @@ def build(options: ServeOptions) -> Application:
         conversations.news.listeners.append(revocations.look_soon)
         await retention.open()
         await reminders.open()
+        if publisher is not None:
+            await publisher.open()
         try:
             yield
         finally:
@@ -159,6 +169,9 @@ def build(options: ServeOptions) -> Application:
             await retention.close()
             await revocations.close()
             await reminders.close()
+            await conversations.drain(within_s=DRAIN_S)
+            if publisher is not None:
+                await publisher.close()
             await conversations.close(within_s=DRAIN_S)
             await models.close()
             await channels.close()
@@ -298,8 +311,6 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
         notes.append(
             "durability: process: a power cut may lose messages of the last moments; a crash of the server won't"
         )
-    if endpoints.event_broker is not None:
-        notes.append("event_broker is not supported yet: events are in the log, and nobody else is told of them")
     if options.enable_api and guard.is_open:
         notes.append(
             "--enable-api without --auth-token or --jwt-secret: whoever reaches this port reads and changes every"

@@ -17,6 +17,7 @@ from manent.channels.socketio import SocketIoChannel
 from manent.core.errors import ManentError
 from manent.runtime.conversations import Conversations
 from manent.runtime.measures import Histogram
+from manent.runtime.publishing import Publisher
 from manent.server.auth import Guard
 
 if TYPE_CHECKING:
@@ -25,11 +26,16 @@ if TYPE_CHECKING:
 MOST_UNFINISHED = 1_000
 """Unfinished turns are counted up to here; that many are an outage."""
 
+Gauges = dict[str, tuple[str, float]]
+"""What a number means, and the number, by name."""
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def routes(conversations: Conversations, socketio: SocketIoChannel, guard: Guard) -> list[Route]:
-    """Return `/metrics`."""
+def routes(
+    conversations: Conversations, socketio: SocketIoChannel, guard: Guard, publisher: Publisher | None = None
+) -> list[Route]:
+    """Return `/metrics`; `publisher`: when there is an event broker."""
 
     async def metrics(request: Request) -> Response:
         guard.check(request)
@@ -37,7 +43,7 @@ def routes(conversations: Conversations, socketio: SocketIoChannel, guard: Guard
             unfinished: int | None = len(await conversations.store.unfinished(now=float("inf"), limit=MOST_UNFINISHED))
         except ManentError:
             unfinished = None  # the store is in trouble; the other numbers are wanted all the more
-        gauges = {
+        gauges: Gauges = {
             "conversations_at_hand": ("Conversations kept in memory.", conversations.count),
             "messages_waiting": ("Messages that wait for their turn.", conversations.waiting),
             "sockets_plain": ("Sockets of plain Rasa clients.", _sockets(socketio, protocol=False)),
@@ -45,7 +51,13 @@ def routes(conversations: Conversations, socketio: SocketIoChannel, guard: Guard
         }
         if unfinished is not None:
             gauges["unfinished_turns"] = ("Turns that are not over, of all servers on the store.", unfinished)
-        return Response(await asyncio.to_thread(_render, conversations, gauges), media_type=CONTENT_TYPE)
+        counters: Gauges = {}
+        if publisher is not None:
+            gauges["broker_conversations_waiting"] = ("Conversations with unpublished events.", publisher.waiting)
+            gauges["broker_lag_seconds"] = ("How long the oldest of them waits.", publisher.lag_s)
+            counters["broker_messages_published"] = ("Messages that the broker has taken.", publisher.published)
+            counters["broker_failures"] = ("Attempts to publish that failed.", publisher.failures)
+        return Response(await asyncio.to_thread(_render, conversations, gauges, counters), media_type=CONTENT_TYPE)
 
     return [Route("/metrics", metrics)]
 
@@ -54,12 +66,12 @@ def _sockets(socketio: SocketIoChannel, *, protocol: bool) -> int:
     return sum(bool(connection.protocol) is protocol for connection in tuple(socketio.connections.values()))
 
 
-def _render(conversations: Conversations, gauges: dict[str, tuple[str, int]]) -> bytes:
+def _render(conversations: Conversations, gauges: Gauges, counters: Gauges) -> bytes:
     from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry, generate_latest
 
     registry = CollectorRegistry()
     registry.register(PROCESS_COLLECTOR)
-    registry.register(_Collector(conversations, gauges))
+    registry.register(_Collector(conversations, gauges, counters))
     rendered: bytes = generate_latest(registry)
     return rendered
 
@@ -67,9 +79,10 @@ def _render(conversations: Conversations, gauges: dict[str, tuple[str, int]]) ->
 class _Collector:
     """The measures as Prometheus' metric families, once."""
 
-    def __init__(self, conversations: Conversations, gauges: dict[str, tuple[str, int]]) -> None:
+    def __init__(self, conversations: Conversations, gauges: Gauges, counters: Gauges) -> None:
         self.conversations = conversations
         self.gauges = gauges
+        self.counters = counters
 
     def collect(self) -> Iterator["Metric"]:
         from prometheus_client.core import (
@@ -103,11 +116,12 @@ class _Collector:
         yield HistogramMetricFamily(
             "manent_store_commit_seconds", "Time of the store's transactions.", **_buckets(measures.commits)
         )
-        counters = {
+        counters: Gauges = {
             "store_works": ("Pieces of work in the store's transactions.", measures.works),
             "messages_accepted": ("Messages that became durable.", measures.accepted),
             "messages_duplicate": ("Messages that had been accepted before.", measures.duplicates),
             "turns_failed": ("Turns that failed after their message was accepted.", measures.failed),
+            **self.counters,
         }
         for name, (text, value) in counters.items():
             yield CounterMetricFamily(f"manent_{name}", text, value=value)

@@ -1,0 +1,50 @@
+"""The event broker that writes rows to a SQLite file: `events(id, sender_id, data)`, as Rasa's SQL broker has it."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from manent.brokers.said import said
+from manent.core.errors import BrokerError
+from manent.runtime.ports import Outgoing
+
+BUSY_TIMEOUT_S: Final = 5.0
+
+DDL: Final = "CREATE TABLE IF NOT EXISTS events (id INTEGER NOT NULL PRIMARY KEY, sender_id VARCHAR(255), data TEXT)"
+
+
+class SqliteBroker:
+    """Implements `Broker` on a SQLite file, which is opened for each batch."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._has_table = False
+
+    async def connect(self) -> None:
+        """See `Broker.connect`. Makes the table."""
+        if not self._has_table:
+            await self._write([])
+            self._has_table = True
+
+    async def publish(self, messages: Sequence[Outgoing]) -> None:
+        """See `Broker.publish`."""
+        await self._write([(message.sender_id, message.body.decode()) for message in messages])
+
+    async def close(self) -> None:
+        """See `Broker.close`. Nothing is kept open."""
+
+    async def _write(self, rows: Sequence[tuple[str, str]]) -> None:
+        try:
+            await asyncio.to_thread(_write, self.path, rows)
+        except (sqlite3.Error, OSError) as error:
+            raise BrokerError("broker_sql", f"{self.path} cannot be written: {said(error)}") from error
+
+
+def _write(path: Path, rows: Sequence[tuple[str, str]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as connection, connection:
+        connection.execute(DDL)
+        connection.executemany("INSERT INTO events (sender_id, data) VALUES (?, ?)", rows)
