@@ -1,6 +1,6 @@
 """The event broker that publishes to RabbitMQ: a fanout exchange with durable queues, as Rasa's `pika` has them.
 
-A message counts as handed over when RabbitMQ has confirmed it. The connection is made anew after any trouble; who
+A message counts as handed over when RabbitMQ has confirmed it and had a queue for it. The connection is made anew after any trouble; who
 publishes waits in between and says what is wrong, so the libraries' own complaints are silenced.
 """
 
@@ -79,11 +79,11 @@ class RabbitMqBroker:
 
     async def _find_exchange(self, connection: AbstractConnection) -> tuple[AbstractChannel, AbstractExchange]:
         """Take the exchange as it is (a durable one, say), or make it as Rasa does, which others may expect."""
-        channel = await connection.channel(on_return_raises=False)
+        channel = await connection.channel(on_return_raises=True)
         try:
             return channel, await channel.get_exchange(self.options.exchange)
         except ChannelNotFoundEntity:  # and with it the channel is gone
-            channel = await connection.channel(on_return_raises=False)
+            channel = await connection.channel(on_return_raises=True)
             return channel, await channel.declare_exchange(self.options.exchange, ExchangeType.FANOUT)
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:

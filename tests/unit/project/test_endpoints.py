@@ -63,6 +63,18 @@ def test_in_process_actions_and_own_limits(tmp_path: Path) -> None:
         ("models:\n  wait_time_between_pulls: 5\n", 2, "endpoints.no-url"),
         ("tracker_store:\n  type: SLQ\n", 2, "endpoints.type"),
         ("event_broker:\n  type: kafak\n", 2, "endpoints.type"),
+        ("event_broker:\n  type: kafka\n  url: k\n", 2, "endpoints.broker-unsupported"),
+        ("event_broker:\n  type: my.own.Broker\n", 2, "endpoints.broker-unsupported"),
+        ("event_broker:\n  type: pika\n", 2, "endpoints.no-url"),
+        ("event_broker:\n  queues: [a]\n", 2, "endpoints.no-url"),
+        ("event_broker:\n  url: http://mq\n", 2, "endpoints.url"),
+        ("event_broker:\n  url: mq\n  port: many\n", 3, "endpoints.port"),
+        ("event_broker:\n  url: mq\n  queues: {a: b}\n", 3, "yaml.type"),
+        ("event_broker:\n  url: mq\n  raise_on_failure: maybe\n", 3, "yaml.type"),
+        ("event_broker:\n  url: mq\n  connection_attempts: some\n", 3, "yaml.type"),
+        ("event_broker:\n  type: sql\n  dialect: mysql\n", 3, "endpoints.broker-dialect"),
+        ("event_broker:\n  type: sql\n  url: mysql://u:s3cr3t@db/x\n", 3, "endpoints.broker-dialect"),
+        ("event_broker:\n  type: file\n  path: [a]\n", 3, "yaml.type"),
         ("lock_store:\n  type: redis\n  port: many\n", 3, "endpoints.port"),
         ("durability: disc\n", 1, "endpoints.durability"),
         ("conversations: {retention_days: 0}\n", 1, "endpoints.retention"),
@@ -77,3 +89,22 @@ def test_mistakes(text: str, line: int, code: str, tmp_path: Path) -> None:
     with pytest.raises(ProjectError) as caught:
         read(tmp_path, text)
     assert [(problem.line, problem.code) for problem in caught.value.problems] == [(line, code)]
+    assert "s3cr3t" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event_broker:\n",
+        "event_broker:\n  type: file\n",
+        "event_broker:\n  type: SQL\n  db: e.db\n",
+        "event_broker:\n  type: sql\n  url: postgresql+psycopg2://u:p@db/x\n",
+        "event_broker:\n  url: amqps://u:p@mq/x\n  queues: a\n",
+        "event_broker: {type: pika, url: mq, username: u, password: p, port: 5672, queues: [a, b], exchange_name: e}\n",
+        "event_broker: {url: mq, should_keep_unpublished_messages: false, raise_on_failure: true}\n",
+        "event_broker: {url: mq, connection_attempts: 3, retry_delay_in_seconds: 1.5, loglevel: WARNING, own: 1}\n",
+    ],
+)
+def test_event_brokers(text: str, tmp_path: Path) -> None:
+    """What Rasa knows of these brokers is read, and so is an option of one's own, which has no effect."""
+    read(tmp_path, text)

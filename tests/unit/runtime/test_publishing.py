@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from manent.runtime import publishing
 from manent.runtime.ports import ConversationStore, Outgoing
 from manent.runtime.publishing import EVENTS_AT_ONCE, Publisher
 from manent.stores.memory import MemoryStore
-from small_talk import home, opened, say
+from small_talk import home, opened, say, until
 
 
 @dataclass
@@ -75,13 +75,6 @@ async def publishing_to(
         yield publisher
     finally:
         await publisher.close(within_s=1.0)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Wait for a state."""
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110  # anything may change it
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """The metrics, as Prometheus reads them."""
 
+import asyncio
 from pathlib import Path
 
 import httpx
@@ -31,6 +32,55 @@ async def test_metrics_tell_what_happened(tmp_path: Path) -> None:
     assert samples["manent_unfinished_turns",] == 0
     assert samples["manent_sockets_plain",] == 0
     assert samples["process_resident_memory_bytes",] > 0
+
+
+async def test_metrics_and_health_tell_of_the_event_broker(tmp_path: Path) -> None:
+    """How many messages went out, how many conversations wait and for how long; an outage leaves the server ready."""
+    (tmp_path / "away").mkdir()
+    told: list[tuple[dict[str, float], httpx.Response]] = []
+    for path, waiting in (("events.log", 0), ("away", 1)):
+        async with (
+            running(tmp_path, endpoints=f"event_broker: {{type: file, path: {path}}}") as server,
+            httpx.AsyncClient(base_url=server.url) as http,
+        ):
+            await http.post("/webhooks/rest/webhook", json={"sender": "ada", "message": "hello"})
+            health = await http.get("/health/ready")
+            while not _is_told(health, waiting):
+                await asyncio.sleep(0.02)
+                health = await http.get("/health/ready")
+            metrics = (await http.get("/metrics")).text
+        samples = {
+            sample.name: sample.value
+            for family in text_string_to_metric_families(metrics)
+            for sample in family.samples
+            if sample.name.startswith("manent_broker_")
+        }
+        told.append((samples, health))
+    lines = len((tmp_path / "events.log").read_text().splitlines())
+    (well, healthy), (unwell, ill) = told
+
+    assert well == {
+        "manent_broker_conversations_waiting": 0,
+        "manent_broker_lag_seconds": 0,
+        "manent_broker_messages_published_total": lines,
+        "manent_broker_failures_total": 0,
+    }
+    assert healthy.json()["event_broker"] == {"status": "ok", "waiting": 0, "lag_s": 0.0}
+    assert (unwell["manent_broker_conversations_waiting"], unwell["manent_broker_messages_published_total"]) == (1, 0)
+    assert unwell["manent_broker_failures_total"] >= 1
+    assert ill.status_code == 200
+    assert (ill.json()["status"], ill.json()["event_broker"]["status"]) == ("ok", "broker_file")
+
+
+def _is_told(health: httpx.Response, waiting: int) -> bool:
+    broker = health.json()["event_broker"]
+    return bool(broker["waiting"] == waiting and (broker["status"] != "ok") is bool(waiting))
+
+
+async def test_server_without_a_broker_says_nothing_of_one(tmp_path: Path) -> None:
+    """Neither in its metrics nor in its health."""
+    async with running(tmp_path) as server, httpx.AsyncClient(base_url=server.url) as http:
+        assert "broker" not in (await http.get("/metrics")).text + (await http.get("/health/ready")).text
 
 
 async def test_metrics_ask_for_the_token_when_there_is_one(tmp_path: Path) -> None:

@@ -1,0 +1,131 @@
+"""A real RabbitMQ as event broker: what its messages look like, and what happens while it is away."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aio_pika
+import pytest
+
+import rabbitmq
+from faults.servers import Server, fleet
+from faults.test_broker import committed, first_ones, health, say
+from journeys.processes import wait_for
+from manent.brokers.rabbitmq import URL, RabbitMq, RabbitMqBroker
+from manent.core.errors import BrokerError
+from manent.runtime.ports import Outgoing
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[rabbitmq.Node]:
+    """A RabbitMQ for this module."""
+    program = rabbitmq.program()
+    if program is None:
+        pytest.skip("needs RabbitMQ (apt install rabbitmq-server)")
+    with rabbitmq.running(program) as found:
+        yield found
+
+
+@pytest.fixture
+async def connection(node: rabbitmq.Node) -> AsyncIterator[aio_pika.abc.AbstractConnection]:
+    """A consumer's connection."""
+    async with await aio_pika.connect(node.url) as found:
+        yield found
+
+
+async def read(url: str, queue: str = "rasa_core_events") -> list[aio_pika.abc.AbstractIncomingMessage]:
+    """Take all messages of a queue."""
+    found: list[aio_pika.abc.AbstractIncomingMessage] = []
+    async with await aio_pika.connect(url) as connection:
+        declared = await (await connection.channel()).declare_queue(queue, durable=True)
+        while (message := await declared.get(fail=False)) is not None:
+            await message.ack()
+            found.append(message)
+    return found
+
+
+async def test_messages_look_like_rasas(node: rabbitmq.Node) -> None:
+    """Persistent, in every queue, with the environment as `app_id`, and an id that is the same when sent again."""
+    broker = RabbitMqBroker(RabbitMq(url=URL(node.url), queues=("a", "b"), environment="staging"))
+    await broker.connect()
+    for _ in range(2):
+        await broker.publish([Outgoing("ada", "e1:1", b"{}"), Outgoing("ada", "e1:2", b"{}")])
+    await broker.close()
+    for queue in ("a", "b"):
+        told = await read(node.url, queue)
+        assert [one.message_id for one in told] == ["e1:1", "e1:2"] * 2
+        assert {(one.app_id, one.delivery_mode, one.exchange, one.routing_key) for one in told} == {
+            ("staging", aio_pika.DeliveryMode.PERSISTENT, "rasa-exchange", "")
+        }
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_exchange_that_is_there_is_used(
+    node: rabbitmq.Node, connection: aio_pika.abc.AbstractConnection, *, durable: bool
+) -> None:
+    """Whether it is durable is up to whoever made it; Rasa's is not."""
+    name = f"exchange-{durable}"
+    channel = await connection.channel()
+    await channel.declare_exchange(name, aio_pika.ExchangeType.FANOUT, durable=durable)
+    broker = RabbitMqBroker(RabbitMq(url=URL(node.url), exchange=name, queues=(name,)))
+    await broker.connect()
+    await broker.publish([Outgoing("ada", "e1:1", b"{}")])
+    await broker.close()
+
+    assert len(await read(node.url, name)) == 1
+
+
+async def test_exchange_that_we_made_can_be_declared_as_rasa_does(
+    node: rabbitmq.Node, connection: aio_pika.abc.AbstractConnection
+) -> None:
+    """A project may go back to Rasa, whose declaration must not be refused."""
+    broker = RabbitMqBroker(RabbitMq(url=URL(node.url), exchange="ours", queues=("ours",)))
+    await broker.connect()
+    await broker.close()
+    channel = await connection.channel()
+
+    assert await channel.declare_exchange("ours", aio_pika.ExchangeType.FANOUT)
+
+
+async def test_queue_that_was_deleted(node: rabbitmq.Node, connection: aio_pika.abc.AbstractConnection) -> None:
+    """A message that no queue takes is not confirmed: it comes once the queue is there again."""
+    broker = RabbitMqBroker(RabbitMq(url=URL(node.url), exchange="lonely", queues=("lonely",)))
+    await broker.connect()
+    channel = await connection.channel()
+    await channel.queue_delete("lonely")
+    with pytest.raises(BrokerError):
+        await broker.publish([Outgoing("ada", "e1:1", b"{}")])
+    await broker.connect()
+    await broker.publish([Outgoing("ada", "e1:1", b"{}")])
+    await broker.close()
+
+    assert len(await read(node.url, "lonely")) == 1
+
+
+def test_rabbitmq_is_away(node: rabbitmq.Node, tmp_path: Path) -> None:
+    """Turns are answered while it is restarted; afterwards every event is in its queue, in order."""
+    section = f"event_broker:\n  type: pika\n  url: {node.url}\n"
+    with fleet(tmp_path / "project", tracker_store=section) as servers:
+        server = servers.start()
+        _talk(server, 5)
+        node.stop()
+        _talk(server, 5)
+        wait_for(lambda: health(server)["status"] == "broker_amqp", "the outage")
+        node.start()
+        _talk(server, 1)
+        wait_for(lambda: health(server) == {"status": "ok", "waiting": 0, "lag_s": 0.0}, "its return")
+        expected = committed(servers)
+        told = [json.loads(one.body) for one in asyncio.run(read(node.url))]
+        said = [line for line in server.log.read_text().splitlines() if "manent.broker" in line]
+
+    assert len(expected) > 40
+    assert first_ones(told) == expected
+    assert [("is away" in line, "is back" in line) for line in said] == [(True, False), (False, True)]
+
+
+def _talk(server: Server, times: int) -> None:
+    for _ in range(times):
+        say(server)
