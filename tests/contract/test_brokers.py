@@ -9,11 +9,12 @@ from pathlib import Path
 import aio_pika
 import asyncpg
 import pytest
+from yarl import URL
 
 import rabbitmq
 from manent.brokers.file import FileBroker
 from manent.brokers.postgresql import PostgresqlBroker
-from manent.brokers.rabbitmq import URL, RabbitMq, RabbitMqBroker
+from manent.brokers.rabbitmq import RabbitMq, RabbitMqBroker
 from manent.brokers.sqlite import SqliteBroker
 from manent.runtime.ports import Broker, Outgoing
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import aio_pika
 import pytest
+from yarl import URL
 
 import rabbitmq
 from faults.servers import Server, fleet
 from faults.test_broker import committed, first_ones, health, say
 from journeys.processes import wait_for
-from manent.brokers.rabbitmq import URL, RabbitMq, RabbitMqBroker
+from manent.brokers.rabbitmq import RabbitMq, RabbitMqBroker
 from manent.core.errors import BrokerError
 from manent.runtime.ports import Outgoing
 

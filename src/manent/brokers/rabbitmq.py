@@ -1,7 +1,7 @@
 """The event broker that publishes to RabbitMQ: a fanout exchange with durable queues, as Rasa's `pika` has them.
 
-A message counts as handed over when RabbitMQ has confirmed it and had a queue for it. The connection is made anew after any trouble; who
-publishes waits in between and says what is wrong, so the libraries' own complaints are silenced.
+A message counts as handed over when RabbitMQ had a queue for it and has confirmed it. The connection is made anew after
+any trouble; who publishes waits in between and says what is wrong, so the libraries' own complaints are silenced.
 """
 
 import asyncio

@@ -11,6 +11,7 @@ import typer
 
 from manent.cli.options import Endpoints
 from manent.cli.project_store import with_store
+from manent.cli.to_broker import publish
 from manent.core.errors import StoreError
 from manent.core.events import event_to_wire
 from manent.core.log import Head
@@ -68,9 +69,14 @@ def export_conversations(
         typer.Option("--format", help="JSON events, one a line; all that is kept, as JSON; or a text to read."),
     ] = "lines",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A file instead of the terminal.")] = None,
+    to_broker: Annotated[
+        bool, typer.Option("--to-broker", help="To the event broker of endpoints.yml instead of the terminal.")
+    ] = False,
     endpoints: Endpoints = None,
 ) -> None:
     """Write out some or all conversations: `lines` for programs, `json` or `transcript` for a visitor who asks."""
+    if to_broker and (out is not None or form != "lines"):
+        raise typer.BadParameter("--to-broker goes without --out and --format")
 
     async def work(store: ConversationStore) -> None:
         wanted = [await _existing(store, sender_id) for sender_id in sender_ids or ()]
@@ -78,6 +84,9 @@ def export_conversations(
             wanted += await store.conversations(owner=owner, limit=MOST_OWNED)
         elif not wanted:
             wanted = [head async for head in _heads(store)]
+        if to_broker:
+            print(f"Published {await publish(store, wanted, endpoints)} events of {len(wanted)} conversations.")
+            return
         target = out.open("wb") if out is not None else sys.stdout.buffer
         try:
             for head in wanted:

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from yarl import URL
 
 from manent.brokers.postgresql import PostgresqlBroker
-from manent.brokers.rabbitmq import URL, RabbitMq, RabbitMqBroker
+from manent.brokers.rabbitmq import RabbitMq, RabbitMqBroker
 from manent.brokers.said import said
 from manent.brokers.sqlite import SqliteBroker
 from manent.core.errors import BrokerError

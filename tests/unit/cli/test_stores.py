@@ -77,6 +77,22 @@ def test_export(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_export_to_the_event_broker(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All events, or those of one conversation, go to the broker as the server would tell it."""
+    assert main(["conversations", "export", "--to-broker"]) == 1
+    assert "names no event_broker" in capsys.readouterr().err
+    (project / "endpoints.yml").write_text("event_broker:\n  type: file\n")
+    assert main(["conversations", "export", "--to-broker"]) == 0
+    assert "Published 12 events of 2 conversations." in capsys.readouterr().out
+    assert main(["conversations", "export", "bob", "--to-broker"]) == 0
+    lines = [json.loads(line) for line in (project / "rasa_event.log").read_text().splitlines()]
+
+    assert [line["sender_id"] for line in lines] == ["ada"] * 4 + ["bob"] * 16
+    assert list(lines[0])[:2] == ["sender_id", "event"]
+    assert main(["conversations", "export", "--to-broker", "--format", "json"]) == 2
+
+
+@pytest.mark.usefixtures("project")
 def test_export_for_a_visitor_who_asks(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     """As JSON: every event with its number and title; as a transcript: who said what."""
     assert main(["conversations", "export", "ada", "--format", "json"]) == 0
