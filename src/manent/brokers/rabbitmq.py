@@ -26,6 +26,9 @@ CLOSE_S: Final = 2.0
 
 log = logging.getLogger("manent.broker")
 
+AT_ONCE: Final = 256
+"""Messages that wait for their confirmation: with thousands, the event loop would be busy with them and nobody else."""
+
 EXCHANGE: Final = "rasa-exchange"
 QUEUE: Final = "rasa_core_events"
 
@@ -92,9 +95,10 @@ class RabbitMqBroker:
         if exchange is None:
             raise BrokerError("broker_amqp", "there is no connection")
         try:
-            async with asyncio.TaskGroup() as group:
-                for message in messages:
-                    group.create_task(self._publish(exchange, message))
+            for start in range(0, len(messages), AT_ONCE):
+                async with asyncio.TaskGroup() as group:
+                    for message in messages[start : start + AT_ONCE]:
+                        group.create_task(self._publish(exchange, message))
         except* _TROUBLE as errors:
             await self.close()
             raise self._error(errors.exceptions[0]) from None

@@ -28,8 +28,9 @@ GATHER_S: Final = 0.05
 """How long what is to be published is gathered, so that turns share the two commits that a round costs."""
 
 CONVERSATIONS_AT_ONCE: Final = 256
-EVENTS_AT_ONCE: Final = 50
-"""Of one conversation in a round: what a round holds in memory is bounded."""
+EVENTS_AT_ONCE: Final = 4_000
+"""In a round, shared out among its conversations: some 4 MB. After a failure less, until it goes well again: a broker
+that is too slow for many is not given the same many for ever."""
 
 PUBLISH_S: Final = 10.0
 LEASE_S: Final = 30.0
@@ -80,6 +81,7 @@ class Publisher:
         self._in_hand: dict[str, float] = {}
         self._dead: set[str] = set()
         self._failed = 0
+        self._room = EVENTS_AT_ONCE
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -154,7 +156,7 @@ class Publisher:
                 await self._wake.wait()
             if len(self._waiting) < CONVERSATIONS_AT_ONCE:
                 await asyncio.sleep(GATHER_S)
-            self._in_hand = dict(islice(self._waiting.items(), CONVERSATIONS_AT_ONCE))
+            self._in_hand = dict(islice(self._waiting.items(), min(CONVERSATIONS_AT_ONCE, self._room)))
             for sender_id in self._in_hand:
                 del self._waiting[sender_id]
             try:
@@ -178,18 +180,20 @@ class Publisher:
             return others
         moved, gone = mine, list[str]()
         try:
-            found = await self.store.untold(mine, limit=EVENTS_AT_ONCE)
+            limit = self._room // len(mine)
+            found = await self.store.untold(mine, limit=limit)
             messages = [message for one in found for message in messages_of(one)]
             if messages:
                 async with asyncio.timeout(PUBLISH_S):
                     await self.broker.publish(messages)
                 self._is_well()
+                self._room = min(2 * self._room, EVENTS_AT_ONCE)
             self.published += len(messages)
             moved = [after for one in found if (after := cursor_after(one)) is not None]
             gone = [one.cursor.sender_id for one in found if one.epoch is None]
         finally:
             await self.store.move(moved, gone, owner=self.owner)
-        return others + [one.cursor.sender_id for one in found if may_have_more(one)]
+        return others + [one.cursor.sender_id for one in found if may_have_more(one, limit)]
 
     def _is_well(self) -> None:
         self._failed = 0
@@ -200,6 +204,7 @@ class Publisher:
     def _is_unwell(self, error: Exception) -> None:
         """Say it once; an outage of hours is one line."""
         self.failures += 1
+        self._room = max(1, self._room // 4)
         code = error.code if isinstance(error, BrokerError) else "broker_timeout"
         if self.trouble is None:
             said = error.message if isinstance(error, BrokerError) else f"no answer within {PUBLISH_S:.0f} s"
@@ -257,8 +262,8 @@ def cursor_after(untold: Untold) -> Cursor | None:
     return Cursor(sender_id=cursor.sender_id, epoch=cursor.epoch, seq=seq)
 
 
-def may_have_more(untold: Untold) -> bool:
-    """Whether there may be more than was said: another log in its place, or events beyond the bound of a round."""
+def may_have_more(untold: Untold, limit: int) -> bool:
+    """Whether there may be more than was said: another log in its place, or events beyond those that were asked for."""
     if untold.epoch != untold.cursor.epoch:
         return untold.epoch is not None
-    return len(untold.events) == EVENTS_AT_ONCE
+    return len(untold.events) == limit

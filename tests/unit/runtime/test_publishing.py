@@ -15,7 +15,7 @@ from manent.core.events import decode_event
 from manent.core.log import Lease
 from manent.runtime import publishing
 from manent.runtime.ports import ConversationStore, Outgoing
-from manent.runtime.publishing import EVENTS_AT_ONCE, Publisher
+from manent.runtime.publishing import Publisher
 from manent.stores.memory import MemoryStore
 from small_talk import home, opened, say, until
 
@@ -29,13 +29,17 @@ class Listener:
         away: it cannot be reached.
         breaks: it takes what it is given and then fails, so many times.
         hold: it does not answer before this is set.
+        most: it does not answer in time when it is given more than this.
+        batches: sizes of what it was given.
     """
 
     got: list[Outgoing] = field(default_factory=list)
     away: bool = False
     breaks: int = 0
     hold: asyncio.Event | None = None
+    most: int = 1_000_000
     attempts: int = 0
+    batches: list[int] = field(default_factory=list)
     closed: bool = False
 
     async def connect(self) -> None:
@@ -50,6 +54,9 @@ class Listener:
             await self.hold.wait()
         if self.away:
             raise BrokerError("broker_away", "nobody is there")
+        if len(messages) > self.most:
+            await asyncio.sleep(60)
+        self.batches.append(len(messages))
         self.got += messages
         if self.breaks:
             self.breaks -= 1
@@ -103,15 +110,31 @@ async def test_a_turn_is_published_as_it_was_committed() -> None:
     assert broker.closed
 
 
-async def test_long_logs_are_published_in_parts_and_in_order() -> None:
-    """A conversation with more events than go out at once comes whole and in order."""
+async def test_long_logs_are_published_in_parts_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conversations with more events than go out at once come whole and in order."""
+    monkeypatch.setattr(publishing, "EVENTS_AT_ONCE", 7)
     broker, store = Listener(), MemoryStore()
     await store.open()
     await store.begin_publishing()
-    head = await talk(store, empty(), EVENTS_AT_ONCE)
+    heads = [await talk(store, empty(name), 10) for name in ("ada", "bob")]
     async with publishing_to(broker, store):
+        await until(lambda: len(broker.got) == sum(head.version for head in heads))
+    for head in heads:
+        keys = [one.key for one in broker.got if one.sender_id == head.sender_id]
+        assert keys == [f"e1:{seq}" for seq in range(1, head.version + 1)]
+    assert max(broker.batches) <= 7
+
+
+async def test_broker_that_is_slow_is_given_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that can't take so much in time is asked for less at once, and gets everything in the end."""
+    monkeypatch.setattr(publishing, "PUBLISH_S", 0.2)
+    broker, store = Listener(most=50), MemoryStore()
+    await store.open()
+    await store.begin_publishing()
+    head = await talk(store, empty(), 100)
+    async with publishing_to(broker, store) as publisher:
         await until(lambda: len(broker.got) == head.version)
-    assert [int(one.key.partition(":")[2]) for one in broker.got] == list(range(1, head.version + 1))
+    assert publisher.failures > 1
 
 
 async def test_what_was_said_before_there_was_a_broker_is_not_published() -> None:
