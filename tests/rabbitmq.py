@@ -10,6 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiormq
+from aiormq import spec
+from aiormq.abc import DeliveredMessage
+
 from journeys.processes import wait_for
 from ports import free_port
 
@@ -78,6 +82,18 @@ class Node:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, how)
             process.wait(60)
+
+
+async def read(url: str, queue: str) -> list[DeliveredMessage]:
+    """Take all messages of a queue."""
+    found: list[DeliveredMessage] = []
+    connection = await aiormq.connect(url)
+    channel = await connection.channel()
+    await channel.queue_declare(queue, durable=True)
+    while not isinstance((message := await channel.basic_get(queue, no_ack=True)).delivery, spec.Basic.GetEmpty):
+        found.append(message)
+    await connection.close()
+    return found
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import aio_pika
 import asyncpg
 import pytest
 from yarl import URL
@@ -77,13 +76,7 @@ def in_rabbitmq(url: str) -> Place:
     """Messages of a queue."""
 
     async def read() -> list[str]:
-        found = []
-        async with await aio_pika.connect(url) as connection:
-            queue = await (await connection.channel()).get_queue("rasa_core_events")
-            while (message := await queue.get(fail=False)) is not None:
-                await message.ack()
-                found.append(message.body.decode())
-        return found
+        return [one.body.decode() for one in await rabbitmq.read(url, "rasa_core_events")]
 
     return Place(lambda: RabbitMqBroker(RabbitMq(url=URL(url))), read)
 

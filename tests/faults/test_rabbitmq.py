@@ -5,8 +5,9 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import aio_pika
+import aiormq
 import pytest
+from aiormq.abc import AbstractChannel
 from yarl import URL
 
 import rabbitmq
@@ -31,21 +32,11 @@ def node() -> Iterator[rabbitmq.Node]:
 
 
 @pytest.fixture
-async def connection(node: rabbitmq.Node) -> AsyncIterator[aio_pika.abc.AbstractConnection]:
-    """A consumer's connection."""
-    async with await aio_pika.connect(node.url) as found:
-        yield found
-
-
-async def read(url: str, queue: str = "rasa_core_events") -> list[aio_pika.abc.AbstractIncomingMessage]:
-    """Take all messages of a queue."""
-    found: list[aio_pika.abc.AbstractIncomingMessage] = []
-    async with await aio_pika.connect(url) as connection:
-        declared = await (await connection.channel()).declare_queue(queue, durable=True)
-        while (message := await declared.get(fail=False)) is not None:
-            await message.ack()
-            found.append(message)
-    return found
+async def channel(node: rabbitmq.Node) -> AsyncIterator[AbstractChannel]:
+    """Of a consumer."""
+    connection = await aiormq.connect(node.url)
+    yield await connection.channel()
+    await connection.close()
 
 
 async def test_messages_look_like_rasas(node: rabbitmq.Node) -> None:
@@ -56,46 +47,42 @@ async def test_messages_look_like_rasas(node: rabbitmq.Node) -> None:
         await broker.publish([Outgoing("ada", "e1:1", b"{}"), Outgoing("ada", "e1:2", b"{}")])
     await broker.close()
     for queue in ("a", "b"):
-        told = await read(node.url, queue)
-        assert [one.message_id for one in told] == ["e1:1", "e1:2"] * 2
-        assert {(one.app_id, one.delivery_mode, one.exchange, one.routing_key) for one in told} == {
-            ("staging", aio_pika.DeliveryMode.PERSISTENT, "rasa-exchange", "")
-        }
+        told = await rabbitmq.read(node.url, queue)
+        about = [one.header.properties for one in told]
+        assert [one.message_id for one in about] == ["e1:1", "e1:2"] * 2
+        assert {(one.app_id, one.delivery_mode) for one in about} == {("staging", 2)}
+        assert {(one.exchange, one.routing_key) for one in told} == {("rasa-exchange", "")}
 
 
 @pytest.mark.parametrize("durable", [True, False])
-async def test_exchange_that_is_there_is_used(
-    node: rabbitmq.Node, connection: aio_pika.abc.AbstractConnection, *, durable: bool
-) -> None:
+async def test_exchange_that_is_there_is_used(node: rabbitmq.Node, channel: AbstractChannel, *, durable: bool) -> None:
     """Whether it is durable is up to whoever made it; Rasa's is not."""
     name = f"exchange-{durable}"
-    channel = await connection.channel()
-    await channel.declare_exchange(name, aio_pika.ExchangeType.FANOUT, durable=durable)
+    await channel.exchange_declare(name, exchange_type="fanout", durable=durable)
     broker = RabbitMqBroker(RabbitMq(url=URL(node.url), exchange=name, queues=(name,)))
     await broker.connect()
     await broker.publish([Outgoing("ada", "e1:1", b"{}")])
     await broker.close()
 
-    assert len(await read(node.url, name)) == 1
+    assert len(await rabbitmq.read(node.url, name)) == 1
 
 
 async def test_exchange_that_we_made_can_be_declared_as_rasa_does(
-    node: rabbitmq.Node, connection: aio_pika.abc.AbstractConnection
+    node: rabbitmq.Node, channel: AbstractChannel
 ) -> None:
     """A project may go back to Rasa, whose declaration must not be refused."""
     broker = RabbitMqBroker(RabbitMq(url=URL(node.url), exchange="ours", queues=("ours",)))
     await broker.connect()
     await broker.close()
-    channel = await connection.channel()
 
-    assert await channel.declare_exchange("ours", aio_pika.ExchangeType.FANOUT)
+    declared = await channel.exchange_declare("ours", exchange_type="fanout")
+    assert isinstance(declared, aiormq.spec.Exchange.DeclareOk)
 
 
-async def test_queue_that_was_deleted(node: rabbitmq.Node, connection: aio_pika.abc.AbstractConnection) -> None:
+async def test_queue_that_was_deleted(node: rabbitmq.Node, channel: AbstractChannel) -> None:
     """A message that no queue takes is not confirmed: it comes once the queue is there again."""
     broker = RabbitMqBroker(RabbitMq(url=URL(node.url), exchange="lonely", queues=("lonely",)))
     await broker.connect()
-    channel = await connection.channel()
     await channel.queue_delete("lonely")
     with pytest.raises(BrokerError):
         await broker.publish([Outgoing("ada", "e1:1", b"{}")])
@@ -103,7 +90,7 @@ async def test_queue_that_was_deleted(node: rabbitmq.Node, connection: aio_pika.
     await broker.publish([Outgoing("ada", "e1:1", b"{}")])
     await broker.close()
 
-    assert len(await read(node.url, "lonely")) == 1
+    assert len(await rabbitmq.read(node.url, "lonely")) == 1
 
 
 def test_rabbitmq_is_away(node: rabbitmq.Node, tmp_path: Path) -> None:
@@ -119,7 +106,7 @@ def test_rabbitmq_is_away(node: rabbitmq.Node, tmp_path: Path) -> None:
         _talk(server, 1)
         wait_for(lambda: health(server) == {"status": "ok", "waiting": 0, "lag_s": 0.0}, "its return")
         expected = committed(servers)
-        told = [json.loads(one.body) for one in asyncio.run(read(node.url))]
+        told = [json.loads(one.body) for one in asyncio.run(rabbitmq.read(node.url, "rasa_core_events"))]
         said = [line for line in server.log.read_text().splitlines() if "manent.broker" in line]
 
     assert len(expected) > 40

@@ -1,7 +1,7 @@
 """The event broker that publishes to RabbitMQ: a fanout exchange with durable queues, as Rasa's `pika` has them.
 
 A message counts as handed over when RabbitMQ had a queue for it and has confirmed it. The connection is made anew after
-any trouble; who publishes waits in between and says what is wrong, so the libraries' own complaints are silenced.
+any trouble; who publishes waits in between and says what is wrong, so the library's own complaints are silenced.
 """
 
 import asyncio
@@ -9,28 +9,29 @@ import logging
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
-import aio_pika
-from aio_pika import DeliveryMode, ExchangeType
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
-from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, ChannelNotFoundEntity
+import aiormq
+from aiormq import Channel
+from aiormq.abc import AbstractConnection
 from yarl import URL
 
 from manent.brokers.said import said
 from manent.core.errors import BrokerError
 from manent.runtime.ports import Outgoing
 
+log = logging.getLogger("manent.broker")
+
 CONNECT_S: Final = 8.0
 CLOSE_S: Final = 2.0
-
-log = logging.getLogger("manent.broker")
 
 AT_ONCE: Final = 256
 """Messages that wait for their confirmation: with thousands, the event loop would be busy with them and nobody else."""
 
 EXCHANGE: Final = "rasa-exchange"
 QUEUE: Final = "rasa_core_events"
+
+_PERSISTENT: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,64 +60,61 @@ class RabbitMqBroker:
     def __init__(self, options: RabbitMq) -> None:
         self.options = options
         self._connection: AbstractConnection | None = None
-        self._exchange: AbstractExchange | None = None
-        for library in ("aio_pika", "aiormq"):
-            logging.getLogger(library).setLevel(logging.CRITICAL)
+        self._channel: Channel | None = None
+        logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
     async def connect(self) -> None:
         """See `Broker.connect`. Declares exchange and queues."""
-        if self._exchange is not None and self._connection is not None and not self._connection.is_closed:
+        if self._channel is not None and not self._channel.is_closed:
             return
         await self.close()
         try:
             async with asyncio.timeout(CONNECT_S):
-                self._connection = await aio_pika.connect(self.options.url, ssl_context=self._ssl())
-                channel, exchange = await self._find_exchange(self._connection)
-                for name in self.options.queues:
-                    queue = await channel.declare_queue(name, durable=True)
-                    await queue.bind(exchange, "")
-            self._exchange = exchange
+                self._connection = await aiormq.connect(self.options.url, context=self._ssl())
+                channel = await self._find_exchange(self._connection)
+                for queue in self.options.queues:
+                    await channel.queue_declare(queue, durable=True)
+                    await channel.queue_bind(queue, self.options.exchange)
+            self._channel = channel
         except _TROUBLE as error:
             await self.close()
             raise self._error(error) from None  # its traceback may show the address with the password
 
-    async def _find_exchange(self, connection: AbstractConnection) -> tuple[AbstractChannel, AbstractExchange]:
+    async def _find_exchange(self, connection: AbstractConnection) -> Channel:
         """Take the exchange as it is (a durable one, say), or make it as Rasa does, which others may expect."""
-        channel = await connection.channel(on_return_raises=True)
+        channel = cast("Channel", await connection.channel(on_return_raises=True))
         try:
-            return channel, await channel.get_exchange(self.options.exchange)
-        except ChannelNotFoundEntity:  # and with it the channel is gone
-            channel = await connection.channel(on_return_raises=True)
-            return channel, await channel.declare_exchange(self.options.exchange, ExchangeType.FANOUT)
+            await channel.exchange_declare(self.options.exchange, passive=True)
+        except aiormq.ChannelNotFoundEntity:  # and with it the channel is gone
+            channel = cast("Channel", await connection.channel(on_return_raises=True))
+            await channel.exchange_declare(self.options.exchange, exchange_type="fanout")
+        return channel
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """See `Broker.publish`. Tasks get their turns in the order in which they are made, and so do the messages."""
-        exchange = self._exchange
-        if exchange is None:
+        """See `Broker.publish`. Tasks begin in the order in which they are made, and so do the messages."""
+        channel = self._channel
+        if channel is None:
             raise BrokerError("broker_amqp", "there is no connection")
         try:
             for start in range(0, len(messages), AT_ONCE):
                 async with asyncio.TaskGroup() as group:
                     for message in messages[start : start + AT_ONCE]:
-                        group.create_task(self._publish(exchange, message))
+                        group.create_task(self._publish(channel, message))
         except* _TROUBLE as errors:
             await self.close()
             raise self._error(errors.exceptions[0]) from None
 
-    async def _publish(self, exchange: AbstractExchange, message: Outgoing) -> None:
-        await exchange.publish(
-            aio_pika.Message(
-                message.body,
-                app_id=self.options.environment,
-                delivery_mode=DeliveryMode.PERSISTENT,
-                message_id=message.key,
-            ),
-            routing_key="",
+    async def _publish(self, channel: Channel, message: Outgoing) -> None:
+        properties = aiormq.spec.Basic.Properties(
+            message_id=message.key, app_id=self.options.environment, delivery_mode=_PERSISTENT
+        )
+        await channel.basic_publish(
+            message.body, exchange=self.options.exchange, properties=properties, mandatory=True, wait=False
         )
 
     async def close(self) -> None:
         """See `Broker.close`."""
-        connection, self._connection, self._exchange = self._connection, None, None
+        connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
             try:
                 async with asyncio.timeout(CLOSE_S):
@@ -136,4 +134,4 @@ class RabbitMqBroker:
         return BrokerError("broker_amqp", said(error, [self.options.url.password]))
 
 
-_TROUBLE: Final = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError, RuntimeError, ValueError)
+_TROUBLE: Final = (aiormq.AMQPError, aiormq.ChannelInvalidStateError, OSError, TimeoutError, RuntimeError, ValueError)

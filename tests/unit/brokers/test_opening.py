@@ -103,7 +103,7 @@ def test_rabbitmq_queues() -> None:
 @pytest.mark.parametrize(
     ("module", "section", "extra"),
     [
-        ("aio_pika", {"type": "pika", "url": "mq"}, "manent[rabbitmq]"),
+        ("aiormq", {"type": "pika", "url": "mq"}, "manent[rabbitmq]"),
         ("asyncpg", {"type": "sql", "dialect": "postgresql"}, "manent[postgresql]"),
     ],
 )
