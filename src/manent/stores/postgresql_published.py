@@ -10,7 +10,8 @@ from manent.stores.head_row import lease_of
 
 MARK = "INSERT INTO meta (name, value) VALUES ('publishing', '1') ON CONFLICT (name) DO NOTHING RETURNING name"
 REGARD_AS_PUBLISHED = """
-INSERT INTO published (sender_id, epoch, seq) SELECT sender_id, epoch, version FROM conversations WHERE version > 0
+INSERT INTO published (sender_id, epoch, seq)
+SELECT sender_id, epoch, version FROM conversations WHERE version > 0 ORDER BY sender_id
 ON CONFLICT (sender_id) DO NOTHING
 """
 SEARCHED = """

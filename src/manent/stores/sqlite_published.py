@@ -23,7 +23,7 @@ def begin_publishing(cursor: sqlite3.Cursor) -> None:
     if cursor.rowcount == 1:
         cursor.execute(
             "INSERT OR IGNORE INTO published (sender_id, epoch, seq) "
-            "SELECT sender_id, epoch, version FROM conversations WHERE version > 0"
+            "SELECT sender_id, epoch, version FROM conversations WHERE version > 0 ORDER BY sender_id"
         )
 
 
