@@ -183,6 +183,8 @@ class Publisher:
             limit = self._room // len(mine)
             found = await self.store.untold(mine, limit=limit)
             messages = [message for one in found for message in messages_of(one)]
+            if time.time() + PUBLISH_S > lease.until:
+                return sender_ids  # held up for so long that others may soon be at it, or have erased it
             if messages:
                 async with asyncio.timeout(PUBLISH_S):
                     await self.broker.publish(messages)
@@ -219,6 +221,8 @@ class Publisher:
                 await self._look()
             except ManentError as error:
                 log.warning("cannot look for what is unpublished", extra={"code": error.code, "error": error.message})
+            except Exception:
+                log.exception("looking for what is unpublished failed")
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _look(self) -> None:

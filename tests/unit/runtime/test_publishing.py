@@ -281,6 +281,34 @@ async def test_two_servers_publish_everything_once() -> None:
         assert keys == [f"e1:{seq}" for seq in range(1, heads[name].version + 1)]
 
 
+async def test_server_that_was_held_up_leaves_it_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server has read is not published when its lease may run out before the broker has it."""
+    monkeypatch.setattr(publishing, "LEASE_S", 0.9 * publishing.PUBLISH_S)
+    broker, store = Listener(), MemoryStore()
+    await store.open()
+    await store.begin_publishing()
+    await talk(store, empty(), 1)
+    async with publishing_to(broker, store) as publisher:
+        await until(lambda: publisher.waiting == 1)
+        await asyncio.sleep(0.1)
+        assert broker.got == []
+        monkeypatch.undo()
+        await until(lambda: len(broker.got) == 4)
+
+
+async def test_server_that_cannot_reach_its_broker_keeps_nothing_from_others() -> None:
+    """Between attempts it lets go of its leases: another server, which can, publishes."""
+    cut_off, broker, store = Listener(breaks=1_000_000), Listener(), MemoryStore()
+    await store.open()
+    await store.begin_publishing()
+    await talk(store, empty(), 1)
+    async with publishing_to(cut_off, store, owner="h:1:1:a") as one:
+        await until(lambda: one.failures > 2)
+        async with publishing_to(broker, store, owner="h:2:2:b"):
+            await until(lambda: len(broker.got) == 4)
+            await until(lambda: one.waiting == 0)
+
+
 async def test_closing_publishes_what_waits() -> None:
     """A server that is told to stop leaves nothing behind that its broker takes."""
     broker, store = Listener(), MemoryStore()
