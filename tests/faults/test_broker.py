@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -23,11 +24,21 @@ from ports import free_port
 BROKER = "event_broker:\n  type: file\n  path: out/events.log\n"
 
 
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Fleet]:
-    """A project with a file as event broker."""
-    with fleet(tmp_path / "project", tracker_store=BROKER) as found:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fleet]:
+    """A project with a file as event broker, on each store that several servers can share."""
+    section = request.getfixturevalue("postgresql") if request.param == "postgresql" else ""
+    if section:
+        asyncio.run(_empty(section.split()[-1]))
+    with fleet(tmp_path / "project", tracker_store=section + BROKER) as found:
         yield found
+
+
+async def _empty(dsn: str) -> None:
+    """Take away what the test before has left."""
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("DROP SCHEMA IF EXISTS manent CASCADE")
+    await connection.close()
 
 
 def published(servers: Fleet, sender_id: str = "ada") -> list[dict[str, Any]]:
@@ -39,7 +50,11 @@ def published(servers: Fleet, sender_id: str = "ada") -> list[dict[str, Any]]:
 
 def committed(servers: Fleet, sender_id: str = "ada") -> list[dict[str, Any]]:
     """What the log has, as the broker is told it."""
-    with closing(sqlite3.connect(servers.root / "conversations.db")) as connection:
+    file = servers.root / "conversations.db"
+    if not file.exists():
+        lines = manent("conversations", "export", sender_id, cwd=servers.root).stdout.splitlines()
+        return [{key: value for key, value in json.loads(line).items() if key != "seq"} for line in lines]
+    with closing(sqlite3.connect(file)) as connection:
         found = connection.execute(
             "SELECT data FROM events JOIN conversations ON id = conversation_id WHERE sender_id = ? ORDER BY seq",
             (sender_id,),

@@ -134,9 +134,6 @@ class Publisher:
     async def _publish_forever(self) -> None:
         while True:
             try:
-                await self.broker.connect()
-                if not self._waiting:
-                    self._is_well()
                 await self._rounds()
             except (BrokerError, TimeoutError) as error:
                 self._is_unwell(error)
@@ -150,10 +147,13 @@ class Publisher:
 
     async def _rounds(self) -> None:
         while True:
+            await self.broker.connect()
             if not self._waiting:
+                self._is_well()
                 self._wake.clear()
                 self._idle.set()
                 await self._wake.wait()
+                await self.broker.connect()  # which may have been lost in a quiet hour
             if len(self._waiting) < CONVERSATIONS_AT_ONCE:
                 await asyncio.sleep(GATHER_S)
             self._in_hand = dict(islice(self._waiting.items(), min(CONVERSATIONS_AT_ONCE, self._room)))

@@ -28,6 +28,7 @@ class Listener:
         got: what it was given.
         away: it cannot be reached.
         breaks: it takes what it is given and then fails, so many times.
+        lost: its connection is, until it is asked to connect.
         hold: it does not answer before this is set.
         most: it does not answer in time when it is given more than this.
         batches: sizes of what it was given.
@@ -38,6 +39,7 @@ class Listener:
     breaks: int = 0
     hold: asyncio.Event | None = None
     most: int = 1_000_000
+    lost: bool = False
     attempts: int = 0
     batches: list[int] = field(default_factory=list)
     closed: bool = False
@@ -47,12 +49,13 @@ class Listener:
         self.attempts += 1
         if self.away:
             raise BrokerError("broker_away", "nobody is there")
+        self.lost = False
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Take messages."""
         if self.hold is not None:
             await self.hold.wait()
-        if self.away:
+        if self.away or self.lost:
             raise BrokerError("broker_away", "nobody is there")
         if len(messages) > self.most:
             await asyncio.sleep(60)
@@ -190,6 +193,19 @@ async def test_broker_that_is_away_is_said_once_and_told_later(caplog: pytest.Lo
         count = len(await store.entries("ada"))
     assert len(said) == 1
     assert len(broker.events()) == count == publisher.published
+
+
+async def test_connection_that_was_lost_in_a_quiet_hour() -> None:
+    """It is made again before it is used: that is no outage."""
+    broker, store = Listener(), MemoryStore()
+    await store.open()
+    async with publishing_to(broker, store) as publisher:
+        await until(lambda: broker.attempts > 0)
+        broker.lost = True
+        await talk(store, empty(), 1)
+        publisher.note("ada")
+        await until(lambda: len(broker.got) == 4)
+    assert publisher.failures == 0
 
 
 async def test_what_may_have_got_there_is_given_again() -> None:
