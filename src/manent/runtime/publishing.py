@@ -24,8 +24,9 @@ from manent.runtime.ports import Broker, Outbox, Outgoing
 
 log = logging.getLogger("manent.broker")
 
-GATHER_S: Final = 0.05
-"""How long what is to be published is gathered, so that turns share the two commits that a round costs."""
+GATHER_S: Final = 0.2
+"""How long what is to be published is gathered, so that turns share the two commits and two reads that a round costs:
+some milliseconds of CPU."""
 
 CONVERSATIONS_AT_ONCE: Final = 256
 EVENTS_AT_ONCE: Final = 4_000
