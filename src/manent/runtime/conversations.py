@@ -78,6 +78,9 @@ class Limits:
 
 RECOVER_EVERY_S = 5.0
 
+_LOOKED_AT = 2
+"""Conversations that are looked at whenever one is released; more than come anew."""
+
 
 class Conversations:
     """See the module. Open it before use, close it at the end.
@@ -117,7 +120,8 @@ class Conversations:
         self.outputs: dict[str, Output | None] = {}
         self.news = News(self)
         self.token_of: Callable[[str], str] = lambda _: ""
-        self._all: OrderedDict[str, Conversation] = OrderedDict()
+        self._all: dict[str, Conversation] = {}
+        self._at_hand: OrderedDict[str, Conversation] = OrderedDict()
         self.workers: set[asyncio.Task[None]] = set()
         self._rng = random.Random(secrets.randbits(256))  # noqa: S311  # picks response variations, makes ids
         self._env = Env(now=time.time, new_id=self.new_id, rng=self._rng, stamp=assistant.stamp)
@@ -170,8 +174,6 @@ class Conversations:
         conversation = self._all.get(sender_id)
         if conversation is None:
             conversation = self._all[sender_id] = Conversation(sender_id, self)
-        else:
-            self._all.move_to_end(sender_id)
         return conversation
 
     async def create(self, sender_id: str) -> Head:
@@ -185,21 +187,33 @@ class Conversations:
         worker.add_done_callback(self.workers.discard)
 
     def release(self, conversation: Conversation) -> None:
-        """Let go of conversations that nobody needs, oldest first, beyond the bound."""
+        """Let go of what nobody needs, now that nothing is to be done in this conversation, or somebody left it.
+
+        Of those that have a tracker at hand the least recently used lose it beyond the bound. What this costs does not
+        depend on how many are followed: with ten thousand idle sockets, a look at all took milliseconds a message.
+        """
+        at_hand = self._at_hand
+        if conversation.record.tracker is None:
+            at_hand.pop(conversation.sender_id, None)
+        else:
+            at_hand[conversation.sender_id] = conversation
+            at_hand.move_to_end(conversation.sender_id)
+        while len(at_hand) > self.limits.cached_trackers:
+            _, oldest = at_hand.popitem(last=False)
+            if not oldest.mailbox.working:  # else it comes back when its work is done
+                oldest.record.forget()
+                self._drop_if_needless(oldest)
+        self._drop_if_needless(conversation)
+        # Some were only asked for: whoever has been here longest is looked at now and then.
+        for _ in range(_LOOKED_AT if len(self._all) > self.limits.cached_trackers else 0):
+            sender_id, oldest = next(iter(self._all.items()))
+            del self._all[sender_id]
+            self._all[sender_id] = oldest
+            self._drop_if_needless(oldest)
+
+    def _drop_if_needless(self, conversation: Conversation) -> None:
         if conversation.idle and conversation.record.tracker is None:
             self._all.pop(conversation.sender_id, None)
-        excess = len(self._all) - self.limits.cached_trackers
-        if excess <= 0:
-            return
-        # Those with sockets stay; the scan is bounded so that ten thousand idle sockets cost nothing here.
-        for sender_id in [key for key, _ in zip(self._all, range(excess + 16), strict=False)]:
-            candidate = self._all[sender_id]
-            if candidate.idle:
-                del self._all[sender_id]
-            else:
-                self._all.move_to_end(sender_id)
-                if not candidate.mailbox.working:
-                    candidate.record.forget()
 
     def followed(self, among: Collection[str] | None = None) -> list[Conversation]:
         """Return the conversations that somebody follows here, all or those of these ids."""

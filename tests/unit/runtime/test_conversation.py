@@ -371,3 +371,27 @@ async def test_measures_count_what_happened() -> None:
     assert measures.turns.count == 1
     assert measures.queued.count == 3
     assert measures.turns.total_s > 0
+
+
+async def test_only_so_many_trackers_are_at_hand() -> None:
+    """Beyond the bound the least recently used tracker goes; conversations that are followed stay, the others don't."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        conversations.limits = dataclasses.replace(conversations.limits, cached_trackers=3)
+        followers = [Follower(conversations, f"followed {number}") for number in range(50)]
+        for number in range(5):
+            await say(conversations, "hello", sender_id=f"visitor {number}")
+        await say(conversations, "hello", sender_id="visitor 2")
+        await say(conversations, "hello", sender_id="followed 7")
+        at_hand = [one.sender_id for one in conversations._all.values() if one.record.tracker is not None]
+        there = set(conversations._all)
+        for _ in range(30):  # somebody who was only asked for is forgotten, too
+            conversations.get("nobody")
+            await say(conversations, "hello", sender_id="visitor 2")
+        for _ in range(60):
+            await say(conversations, "hello", sender_id="visitor 2")
+
+        assert set(at_hand) == {"visitor 4", "visitor 2", "followed 7"}
+        assert there == {"visitor 4", "visitor 2", *(f"followed {number}" for number in range(50))}
+        assert "nobody" not in conversations._all
+        assert len(followers[7].entries) == 2
