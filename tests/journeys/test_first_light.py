@@ -165,7 +165,7 @@ def test_interrupted_training_leaves_the_old_model(project: Path) -> None:
     )
     wait_for(lambda: "scipy" in Path(f"/proc/{process.pid}/maps").read_text(), "training to begin")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
 
     assert process.returncode == 130
     assert {path: path.read_bytes() for path in (project / "models").iterdir()} == before

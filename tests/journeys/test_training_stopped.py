@@ -50,13 +50,13 @@ def test_old_model_stays(tmp_path: Path, how: signal.Signals) -> None:
     (tmp_path / "config.yml").write_text(PIPELINE + "- name: slow.Slow\n" + POLICIES)
     command = [*MANENT, "train", "--fixed-model-name", "only"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as training:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not (tmp_path / "at-work").exists():
             assert training.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
         training.send_signal(how)
-        said = training.communicate(timeout=20)[1]
+        said = training.communicate(timeout=60)[1]
 
     assert training.returncode == (130 if how is signal.SIGINT else -how)
     assert ("Stopped." in said) == (how is signal.SIGINT)

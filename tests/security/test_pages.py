@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-from journeys.pages import CHROMIUM, libraries
+from journeys.pages import CHROMIUM, TIMEOUT_MS, libraries
 from journeys.processes import listens, wait_for
 from ports import free_port
 from security.sites import AUTH, start, stop
@@ -19,6 +19,8 @@ EXAMPLE = Path(__file__).parents[2] / "examples/jwt_site"
 SHARED = "a key that the shop and the bot share"
 
 Open = Callable[[], BrowserContext]
+
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def browsers() -> Iterator[Open]:
 
         def new() -> BrowserContext:
             context = browser.new_context(locale="en-GB", reduced_motion="reduce")
-            context.set_default_timeout(20_000)
+            context.set_default_timeout(TIMEOUT_MS)
             return context
 
         yield new

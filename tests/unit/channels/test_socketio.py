@@ -157,7 +157,7 @@ async def test_reply_that_arrived_is_not_repeated(tmp_path: Path, monkeypatch: p
             await ada.say("hello")
             await until(lambda: bool(ada.got()))
             store = server.conversations.store
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while (head := await store.head("ada")) is None or head.plain_seq < head.visible:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
         async with page(server.url) as again:
