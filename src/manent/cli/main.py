@@ -110,11 +110,12 @@ def find(words: Sequence[str]) -> tuple[Command | None, list[str]]:
 def call(command: Command, arguments: Sequence[str]) -> int:
     """Import the command's function and let Typer hand the arguments to it."""
     module_name, _, function_name = command.target.partition(":")
-    with interruptible():
+    with interruptible() as interrupts:
         function = getattr(importlib.import_module(module_name), function_name)
 
         import typer
 
+        interrupts.check()
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(context_settings={"help_option_names": ["-h", "--help"]})(function)
     options = typer.main.get_command(app).params

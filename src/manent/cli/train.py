@@ -121,8 +121,13 @@ def run_training(options: TrainingOptions, *, show_warnings: bool = True) -> Non
         ProjectError: the project's files cannot be trained as they are.
         typer.Exit: a dry run found something to train.
     """
-    with interruptible(), Steps() as steps:
-        trained = train_model(options, steps.show)
+    with interruptible() as interrupts, Steps() as steps:
+
+        def show(step: str) -> None:
+            interrupts.check()
+            steps.show(step)
+
+        trained = train_model(options, show)
     if show_warnings:
         _print_warnings(trained.warnings)
     if options.dry_run:

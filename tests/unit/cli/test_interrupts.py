@@ -1,12 +1,16 @@
 """Ctrl-C stays Ctrl-C."""
 
+import contextlib
 import importlib
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
 from manent.cli.interrupts import interruptible
+from manent.cli.main import INTERRUPTED, main
+from manent.cli.steps import Steps
 
 
 def library_that_is_interrupted() -> None:
@@ -23,6 +27,19 @@ def test_error_after_ctrl_c_is_ctrl_c() -> None:
         library_that_is_interrupted()
 
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_swallowed_ctrl_c_is_found_at_the_next_check(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training that never heard of it does not write its model."""
+
+    def deaf(_: str) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Steps, "show", lambda _self, step: deaf(step))
+
+    assert main(["train"]) == INTERRUPTED
+    assert not (shop / "models").exists()
 
 
 def test_other_errors_stay_what_they_are() -> None:
