@@ -1,7 +1,7 @@
 """Ctrl-C that stays Ctrl-C, whatever the code makes of it in which it arrives.
 
 Python raises it wherever it is. In an import that may be a callback whose errors are only printed, so that all goes on
-as if nothing had been pressed; or a library written in C, which raises an ImportError with advice about an installation.
+as if nothing had been pressed; or a library written in C, which raises an ImportError with advice on installing it.
 `main.py` and `train.py` put what imports such libraries inside; nothing here knows a command.
 """
 
