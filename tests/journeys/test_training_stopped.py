@@ -1,5 +1,6 @@
 """A training that is stopped half-way leaves everything as it was."""
 
+import shutil
 import signal
 import subprocess
 import time
@@ -17,25 +18,7 @@ pipeline:
 - name: KeywordIntentClassifier
 """
 POLICIES = "policies:\n- name: RulePolicy\n"
-SLOW = '''
-import pathlib, time
-
-class Slow:
-    """A component that trains until it is stopped."""
-
-    def __init__(self, options): ...
-
-    def train(self, examples):
-        pathlib.Path("at-work").touch()
-        time.sleep(60)
-
-    def process(self, result): ...
-
-    def persist(self):
-        return {}
-
-    def load(self, files): ...
-'''
+SLOW = Path(__file__).with_name("slow.py")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
@@ -46,7 +29,7 @@ def test_old_model_stays(tmp_path: Path, how: signal.Signals) -> None:
     assert manent("train", "--fixed-model-name", "only", cwd=tmp_path).returncode == 0
     model = tmp_path / "models/only.tar.gz"
     before = (model.read_bytes(), model.stat().st_mtime_ns)
-    (tmp_path / "slow.py").write_text(SLOW)
+    shutil.copy(SLOW, tmp_path)
     (tmp_path / "config.yml").write_text(PIPELINE + "- name: slow.Slow\n" + POLICIES)
     command = [*MANENT, "train", "--fixed-model-name", "only"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as training:
