@@ -16,8 +16,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 BUNDLE := src/manent/web/static/index.html
 WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name bench -o -name dev -o -name dist -o -name tests \) -prune -o -type f -print)
-# One core stays free for the servers and browsers that tests start: with more workers some waits end too early.
-WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((cores > 2 ? cores - 1 : 1)))
+# One more than there are cores: a test often waits for what it has started.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)))
 EXAMPLE ?= examples/newsletter
 PORT ?= 5005
 
@@ -57,12 +57,16 @@ format: .venv/develops ## write files the way `make check` wants them
 .PHONY: test
 test: test-python test-web ## all tests but the slow ones (installs Chromium and PostgreSQL with apt when root)
 
+# Tests start many Pythons. Each would compile anew what it imports where bytecode is not kept; here it is, out of the way.
+test-python test-slow: export PYTHONDONTWRITEBYTECODE :=
+test-python test-slow: export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
+
 .PHONY: test-python
 test-python: install .venv/programs
 	$(BIN)/pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-web
-test-web: install
+test-web: web/node_modules/.package-lock.json
 	npm --prefix web run --silent test -- --reporter=dot
 
 .PHONY: test-slow
@@ -106,19 +110,28 @@ clean: ## remove what make and the tools made
 
 # What the targets above are made of --------------------------------------------------------------------------------
 
-.venv/bin/python:
+# apt works alone: Python's venv module first, on which the rest waits, then the tests' programs beside everything else.
+# Tests can be run again: apt need not wait for the disk after each file (--force-unsafe-io), which takes it a minute.
+APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Options::=--force-unsafe-io install --no-install-recommends
+
+.venv/module:
 	@[ -n "$(PYTHON)" ] || { echo "Manent needs Python 3.11, 3.12 or 3.13; none is on the PATH (make PYTHON=… names one)." >&2; exit 1; }
-	@echo "Making .venv with $$($(PYTHON) --version)"
-	@if ! $(PYTHON) -m venv .venv 2>/dev/null; then \
-		rm -rf .venv; \
-		version=$$($(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])'); \
+	@if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
+		package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			apt-get update -qq && apt-get install -qq -y --no-install-recommends $$version-venv >/dev/null; \
-			$(PYTHON) -m venv .venv; \
+			echo "Installing $$package"; \
+			apt-get update -qq; \
+			$(APT) "$$package" >/dev/null; \
 		else \
-			echo "Python's venv module is missing. On Debian: sudo apt install $$version-venv" >&2; exit 1; \
+			echo "Python's venv module is missing. On Debian: sudo apt install $$package" >&2; exit 1; \
 		fi; \
 	fi
+	@mkdir -p .venv
+	@touch $@
+
+.venv/bin/python: | .venv/module
+	@echo "Making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv
 
 # What is locked, then ourselves: nothing gets into .venv whose hash does not stand in requirements/. uv installs in
 # seconds what takes pip a minute; where only pip has been told how to reach a package index, pip does it.
@@ -146,7 +159,8 @@ UV := $(BIN)/uv --quiet --system-certs pip install --python $(BIN)/python --no-d
 	@$(UV) --require-hashes --requirement $< || $(PIP) --require-hashes --requirement $<
 	@touch $@
 
-.venv/programs: | .venv/bin/python
+.venv/programs: | $(if $(filter 0,$(shell id -u)),.venv/module)
+	@mkdir -p .venv
 	@missing=(); \
 	command -v chromium >/dev/null || missing+=(chromium); \
 	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql); \
@@ -155,7 +169,7 @@ UV := $(BIN)/uv --quiet --system-certs pip install --python $(BIN)/python --no-d
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "Installing $${missing[*]}"; \
 			apt-get update -qq; \
-			DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$${missing[@]}" >/dev/null; \
+			$(APT) "$${missing[@]}" >/dev/null; \
 		else \
 			echo "The tests need programs that are not installed. On Debian: sudo apt install $${missing[*]}" >&2; exit 1; \
 		fi; \

@@ -141,7 +141,7 @@ def action_server(
 
 
 def wait_for(
-    url: str, process: subprocess.Popen[Any], seconds: float = 30.0, *, certificate: Path | None = None
+    url: str, process: subprocess.Popen[Any], seconds: float = 90.0, *, certificate: Path | None = None
 ) -> None:
     """Wait until a server answers.
 

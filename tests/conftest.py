@@ -1,6 +1,15 @@
 """What holds for all tests."""
 
+import signal
+
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")  # how long an example takes says more about what else the machine does
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job; what tests start would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONG = frozenset({"browser", "journeys", "security", "faults", "actions"})
 """Folders whose files take long: workers begin with them, so that none is left with a long one at the end."""

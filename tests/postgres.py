@@ -1,5 +1,6 @@
 """A real PostgreSQL for tests: a throw-away cluster that listens on a socket in a temporary folder."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -7,6 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import asyncpg
 
 ACCOUNT = "postgres"
 """PostgreSQL refuses to run as root; root's tests run it as this account, which the Debian package makes."""
@@ -34,9 +37,11 @@ class Cluster:
         self._bin = bin_folder
         self._options = f"-k {folder} -c listen_addresses='' -c fsync={'on' if durable else 'off'}"
         self._as = []
+        self._databases = 0
         if os.geteuid() == 0:
             shutil.chown(folder, ACCOUNT)
             self._as = ["runuser", "-u", ACCOUNT, "--"]
+        self._folder = folder
         self.dsn = f"postgresql://{ACCOUNT}@/postgres?host={folder}"
         self._run("initdb", "-U", ACCOUNT, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 
@@ -48,6 +53,19 @@ class Cluster:
         """Start, and return when connections are accepted."""
         log = str(self._data.parent / "log")
         self._run("pg_ctl", "-w", "-l", log, "-o", self._options, "start")
+
+    def new_database(self) -> str:
+        """Make another, empty database; return its address."""
+        self._databases += 1
+        name = f"test_{self._databases}"
+
+        async def make() -> None:
+            connection = await asyncpg.connect(self.dsn)
+            await connection.execute(f"CREATE DATABASE {name}")
+            await connection.close()
+
+        asyncio.run(make())
+        return f"postgresql://{ACCOUNT}@/{name}?host={self._folder}"
 
     def stop(self, mode: str = "fast") -> None:
         """Stop: `fast` ends connections, `immediate` is as good as a crash."""

@@ -26,7 +26,7 @@ class Chat:
 
     def connected(self) -> Self:
         """Wait for the connection: the page tries at least every ten seconds."""
-        expect(self.panel).to_have_attribute("data-connection", "online", timeout=20_000)
+        expect(self.panel).to_have_attribute("data-connection", "online")
         return self
 
     def disconnected(self) -> Self:

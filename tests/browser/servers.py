@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ports import free_port
 
-UP_WITHIN_S = 30.0
+UP_WITHIN_S = 90.0
 
 
 @dataclass

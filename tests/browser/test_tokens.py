@@ -18,7 +18,7 @@ def test_a_token_that_runs_out_is_replaced_unnoticed(
     """A minute before the end the page is asked for another token, and the connection goes on."""
     context = open_context()
     tokens.serve(context, "grace")
-    tokens.lasts_s = 61.0
+    tokens.lasts_s = 65.0  # five seconds to say something in
     page = context.new_page()
     statuses = "window.statuses = []; addEventListener('manent-status', event => statuses.push(event.detail.status))"
     page.add_init_script(statuses)

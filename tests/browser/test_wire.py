@@ -74,7 +74,7 @@ def test_a_conversation_uses_every_field_and_no_other(
     wire.listen(guarded)
     Chat(guarded).open(tokens.page(jwt_server)).say("many thanks").heard("With pleasure.").menu("Earlier conversations")
     expect(guarded.get_by_role("dialog", name="Earlier conversations")).to_be_visible()
-    guarded.wait_for_function("asked === 2")
+    guarded.wait_for_function("asked >= 2")  # each token lasts a second, so that it may have asked again meanwhile
     guarded.get_by_role("button", name="Cancel").click()
 
     assert wire.mistakes() == []

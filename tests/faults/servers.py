@@ -130,7 +130,7 @@ async def tab(server: Server, session_id: str = "ada") -> AsyncIterator[ChatClie
         yield client
 
 
-async def until(holds: Callable[[], bool], *, within_s: float = 20.0) -> None:
+async def until(holds: Callable[[], bool], *, within_s: float = 60.0) -> None:
     """Wait until something holds that other processes bring about."""
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110  # there is no other way to know

@@ -21,7 +21,7 @@ from ports import free_port
 
 Serve = Callable[..., Server]
 
-TIMEOUT_S = 1.0
+TIMEOUT_S = 2.0
 
 
 class Proxy:

@@ -38,7 +38,7 @@ async def say_over_http(server: Server, message_id: str) -> Json:
 @pytest.mark.parametrize("how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 async def test_running_turn_and_its_delivery_finish(servers: Fleet, how: signal.Signals) -> None:
     """A signal during an action: newcomers get `server_closing`, the turn ends, its reply arrives, the status is 0."""
-    server = servers.start(work_s=2)
+    server = servers.start(work_s=4)
     async with tab(server) as client, ChatClient(server.url, session_id="bob") as other:
         refused: list[Json] = []
         await client.send("work")
@@ -76,7 +76,7 @@ async def test_message_that_is_refused_is_sent_again_to_the_next_server(servers:
         said = client.say("hello")
         assert await ended(server) == 0
         servers.start(port=server.port)
-        await asyncio.wait_for(said, 20)
+        await asyncio.wait_for(said, 60)
         await client.wait_for(lambda messages: texts(messages) == ["work", "Done.", "hello", "Hello."])
 
 
@@ -93,7 +93,7 @@ async def test_turn_that_takes_too_long_is_finished_by_the_next_server(servers: 
         took = time.monotonic() - began
         assert 9 < took < 20
         servers.start(port=server.port)
-        await client.wait_for(lambda messages: texts(messages) == ["work", "Done."], timeout_s=30)
+        await client.wait_for(lambda messages: texts(messages) == ["work", "Done."], timeout_s=60)
 
     assert len(servers.runs) == 2
     assert len({key for _, key in servers.runs}) == 1
@@ -111,8 +111,8 @@ async def test_second_signal_ends_at_once(servers: Fleet) -> None:
         began = time.monotonic()
         server.send(signal.SIGTERM)
         assert await ended(server) == 128 + signal.SIGTERM
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5  # the action takes 30, the wait for it 10
 
     again = servers.start()
     async with tab(again) as client:
-        await client.wait_for(lambda messages: texts(messages) == ["work", "Done."], timeout_s=20)
+        await client.wait_for(lambda messages: texts(messages) == ["work", "Done."], timeout_s=60)

@@ -46,7 +46,7 @@ def on_disk(root: Path, folder: Path) -> Iterator[Fleet]:
 async def say(server: Server, message_id: str, text: str = "hello") -> Json:
     """Send a message of bob's and return the answer."""
     request = {"session_id": "bob", "message": text, "message_id": message_id}
-    async with httpx.AsyncClient(timeout=20) as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         answer: Json = (await http.post(f"{server.url}/sessions/user_uttered", json=request)).json()
         return answer
 
@@ -54,7 +54,7 @@ async def say(server: Server, message_id: str, text: str = "hello") -> Json:
 async def say_over_rest(server: Server, message_id: str) -> tuple[int, str]:
     """Send a message of bob's as Rasa's REST clients do; return status and body."""
     request = {"sender": "bob", "message": "hello", "message_id": message_id}
-    async with httpx.AsyncClient(timeout=20) as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         answer = await http.post(f"{server.url}/webhooks/rest/webhook", json=request)
         return answer.status_code, answer.text
 
@@ -80,7 +80,7 @@ async def test_full_disk_is_an_error_to_the_sender(small_disk: Path, tmp_path: P
             await asyncio.to_thread(filler.unlink)
             assert (await say(server, f"m{sent}"))["ok"]
             assert (await say(server, f"m{sent}"))["duplicate"]
-            await asyncio.wait_for(said, 20)
+            await asyncio.wait_for(said, 60)
             await client.wait_for(lambda messages: texts(messages) == ["hello", "Hello."])
         assert await history(server, "bob") == ["hello", "Hello."] * (sent + 2)
 
@@ -99,7 +99,7 @@ async def test_disk_that_fills_up_during_an_action(small_disk: Path, tmp_path: P
                 sent += 1
             await until(lambda: any(error["code"] == "store_full" for error in client.errors))
             await asyncio.to_thread(filler.unlink)
-            await client.wait_for(lambda messages: texts(messages) == ["work", "Done."], timeout_s=20)
+            await client.wait_for(lambda messages: texts(messages) == ["work", "Done."], timeout_s=60)
         assert len(servers.runs) > 1
         assert len({key for _, key in servers.runs}) == 1
 
@@ -120,6 +120,6 @@ async def test_locked_database_is_an_error_to_the_sender(tmp_path: Path) -> None
                 assert not said.done()
                 assert await history(server) == ["hello", "Hello."]
             assert (await say(server, "m1"))["duplicate"] is False
-            await asyncio.wait_for(said, 20)
+            await asyncio.wait_for(said, 60)
             await client.wait_for(lambda messages: texts(messages) == ["hello", "Hello."] * 2)
         assert await history(server, "bob") == ["hello", "Hello."]

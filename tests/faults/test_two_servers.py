@@ -49,12 +49,12 @@ async def test_action_that_outlives_a_stalled_heartbeat_has_one_result(servers: 
         await first.send("work")
         await until(lambda: len(servers.runs) == 1)
         stalled.send(signal.SIGSTOP)
-        await second.wait_for(lambda messages: "Done." in texts(messages), timeout_s=30)
+        await second.wait_for(lambda messages: "Done." in texts(messages), timeout_s=60)
         stalled.send(signal.SIGCONT)
-        await first.wait_for(lambda messages: "Done." in texts(messages), timeout_s=30)
+        await first.wait_for(lambda messages: "Done." in texts(messages), timeout_s=60)
         await second.send("hello")
         for client in (first, second):
-            await client.wait_for(lambda messages: "Hello." in texts(messages), timeout_s=30)
+            await client.wait_for(lambda messages: "Hello." in texts(messages), timeout_s=60)
             assert texts(client.messages) == ["work", "Done.", "hello", "Hello."]
 
     assert await history(heir, session_id) == ["work", "Done.", "hello", "Hello."]
@@ -77,7 +77,7 @@ async def test_owner_that_comes_back_in_time_and_heir_give_one_result(servers: F
         await asyncio.sleep(3)  # both are through
         await second.send("hello")
         for client in (first, second):
-            await client.wait_for(lambda messages: "Hello." in texts(messages), timeout_s=30)
+            await client.wait_for(lambda messages: "Hello." in texts(messages), timeout_s=60)
             assert texts(client.messages) == ["work", "Done.", "hello", "Hello."]
 
     assert await history(stalled, session_id) == ["work", "Done.", "hello", "Hello."]
@@ -92,7 +92,7 @@ async def test_long_action_keeps_its_lease(servers: Fleet) -> None:
     session_id = f"long {time.time()}"
     async with tab(owner, session_id) as client:
         await client.send("work")
-        await client.wait_for(lambda messages: "Done." in texts(messages), timeout_s=30)
+        await client.wait_for(lambda messages: "Done." in texts(messages), timeout_s=60)
 
     assert [pid for pid, _ in servers.runs] == [owner.process.pid]
 
@@ -108,7 +108,7 @@ async def test_killed_server_is_inherited_at_once(servers: Fleet) -> None:
             await first.send("work")
             await until(lambda: len(servers.runs) == 1)
             killed.send(signal.SIGKILL)
-        await second.wait_for(lambda messages: texts(messages) == ["work", "Done."], timeout_s=15)
+        await second.wait_for(lambda messages: texts(messages) == ["work", "Done."], timeout_s=60)
 
     assert len(servers.runs) == 2
     assert len({key for _, key in servers.runs}) == 1

@@ -1,5 +1,6 @@
 """A project that the real command line made and trained, and servers that end with the test."""
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -26,14 +27,32 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(trained: Path, tmp_path: Path) -> Path:
     """A copy of it for one test."""
-    folder = tmp_path / "project"
-    subprocess.run(["cp", "-r", str(trained), str(folder)], check=True)  # noqa: S607
-    return folder
+    return copied(trained, tmp_path / "project")
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:
     """Starts servers, and ends what a test leaves running."""
+    with serving() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def talking(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of it, for tests that only talk: each as somebody else."""
+    with serving() as start:
+        yield start(copied(trained, tmp_path_factory.mktemp("talking") / "project"))
+
+
+def copied(project: Path, folder: Path) -> Path:
+    """Return a copy of a project."""
+    subprocess.run(["cp", "-r", str(project), str(folder)], check=True)  # noqa: S607
+    return folder
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[Callable[..., Server]]:
+    """Start servers, and end what is left running."""
     servers: list[Server] = []
 
     def start(project: Path, *arguments: str, port: int | None = None) -> Server:
@@ -52,10 +71,12 @@ def serve() -> Iterator[Callable[..., Server]]:
         assert process.poll() is None, process.stdout.read() if process.stdout else ""
         return server
 
-    yield start
-    for server in servers:
-        if server.process.poll() is None:
-            server.process.kill()
-        server.process.wait()
-        if server.process.stdout is not None:
-            server.process.stdout.close()
+    try:
+        yield start
+    finally:
+        for server in servers:
+            if server.process.poll() is None:
+                server.process.kill()
+            server.process.wait()
+            if server.process.stdout is not None:
+                server.process.stdout.close()

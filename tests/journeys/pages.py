@@ -15,7 +15,7 @@ from ports import free_port
 
 PAGES = Path(__file__).parent.parent / "pages"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-TIMEOUT_MS = 20_000
+TIMEOUT_MS = 60_000
 
 
 def libraries() -> Path:

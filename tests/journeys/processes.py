@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 MANENT = [sys.executable, "-m", "manent"]
-UP_WITHIN_S = 30.0
+UP_WITHIN_S = 90.0
 
 
 def manent(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -55,12 +55,12 @@ class Server:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and return the exit status."""
         self.process.send_signal(how)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 def _fetch(request: urllib.request.Request) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # our own server
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # our own server
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read().decode()

@@ -1,5 +1,6 @@
 """A training that is stopped half-way leaves everything as it was."""
 
+import shutil
 import signal
 import subprocess
 import time
@@ -17,25 +18,7 @@ pipeline:
 - name: KeywordIntentClassifier
 """
 POLICIES = "policies:\n- name: RulePolicy\n"
-SLOW = '''
-import pathlib, time
-
-class Slow:
-    """A component that trains until it is stopped."""
-
-    def __init__(self, options): ...
-
-    def train(self, examples):
-        pathlib.Path("at-work").touch()
-        time.sleep(60)
-
-    def process(self, result): ...
-
-    def persist(self):
-        return {}
-
-    def load(self, files): ...
-'''
+SLOW = Path(__file__).with_name("slow.py")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
@@ -46,17 +29,17 @@ def test_old_model_stays(tmp_path: Path, how: signal.Signals) -> None:
     assert manent("train", "--fixed-model-name", "only", cwd=tmp_path).returncode == 0
     model = tmp_path / "models/only.tar.gz"
     before = (model.read_bytes(), model.stat().st_mtime_ns)
-    (tmp_path / "slow.py").write_text(SLOW)
+    shutil.copy(SLOW, tmp_path)
     (tmp_path / "config.yml").write_text(PIPELINE + "- name: slow.Slow\n" + POLICIES)
     command = [*MANENT, "train", "--fixed-model-name", "only"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as training:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not (tmp_path / "at-work").exists():
             assert training.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
         training.send_signal(how)
-        said = training.communicate(timeout=20)[1]
+        said = training.communicate(timeout=60)[1]
 
     assert training.returncode == (130 if how is signal.SIGINT else -how)
     assert ("Stopped." in said) == (how is signal.SIGINT)

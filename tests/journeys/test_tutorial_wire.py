@@ -33,7 +33,7 @@ class PlainPage:
 
     async def next(self) -> tuple[str, Any]:
         """Return what is heard next."""
-        return await asyncio.wait_for(self.heard.get(), 10)
+        return await asyncio.wait_for(self.heard.get(), 30)
 
     async def replies(self, count: int) -> list[Any]:
         """Return the next so many replies of the bot."""

@@ -23,7 +23,7 @@ class Raw:
             return False
         return True
 
-    async def until(self, start: str, *, timeout_s: float = 10) -> str:
+    async def until(self, start: str, *, timeout_s: float = 30) -> str:
         """Read until a frame that begins so; return it."""
         async with asyncio.timeout(timeout_s):
             while True:

@@ -66,7 +66,7 @@ class Site:
         visitor.listen()
         auth = {"token": token} if token is not None else None
         try:
-            await visitor.socket.connect(self.url, auth=auth, transports=["websocket"], wait_timeout=10, **options)
+            await visitor.socket.connect(self.url, auth=auth, transports=["websocket"], wait_timeout=30, **options)
             yield visitor
         finally:
             await visitor.socket.disconnect()
@@ -79,7 +79,7 @@ class Site:
         socket.on("connect_error", told.append)
         with contextlib.suppress(socketio.exceptions.ConnectionError):
             auth = {"token": token} if token is not None else None
-            await socket.connect(self.url, auth=auth, transports=["websocket"], wait_timeout=10, **options)
+            await socket.connect(self.url, auth=auth, transports=["websocket"], wait_timeout=30, **options)
             await socket.disconnect()
             return "connected"
         if socket.eio.http is not None:
@@ -91,7 +91,7 @@ class Site:
     ) -> httpx.Response:
         """Make an HTTP request."""
         headers = dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token is not None else {})
-        async with httpx.AsyncClient(base_url=self.url, timeout=20) as http:
+        async with httpx.AsyncClient(base_url=self.url, timeout=60) as http:
             return await http.post(path, json=body, headers=headers)
 
     async def revoke(self, **what: Any) -> int:
@@ -116,7 +116,7 @@ class Visitor:
 
     async def ask(self, event: str, **request: Any) -> Json:
         """Make a request of protocol 1 and return its answer."""
-        answer: Json = await self.socket.call(event, request, timeout=10)
+        answer: Json = await self.socket.call(event, request, timeout=30)
         return answer
 
     async def join(self, **request: Any) -> Json:
@@ -132,12 +132,18 @@ class Visitor:
         """The payloads of one event."""
         return [payload for name, payload in self.events if name == event]
 
-    async def wait(self, event: str, count: int = 1, *, timeout_s: float = 10) -> list[Any]:
+    async def wait(self, event: str, count: int = 1, *, timeout_s: float = 30) -> list[Any]:
         """Wait until an event came so often."""
         async with asyncio.timeout(timeout_s):
             while len(self.told(event)) < count:  # noqa: ASYNC110  # the client has no event for it
                 await asyncio.sleep(0.01)
         return self.told(event)
+
+    async def ended(self, *, timeout_s: float = 30) -> None:
+        """Wait until the server has closed the connection."""
+        async with asyncio.timeout(timeout_s):
+            while self.socket.connected:  # noqa: ASYNC110  # the client has no event for it
+                await asyncio.sleep(0.01)
 
 
 def start(

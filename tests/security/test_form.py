@@ -98,6 +98,7 @@ async def test_expired_in_the_middle_of_a_form(tailor: Site) -> None:
         session = joined["session_id"]
         await say(before, session, "order", 1)
         await before.wait("session_changed")
+        await before.ended()
         with pytest.raises(Exception, match=r"namespace|connected"):  # python-socketio's errors of a closed socket
             await before.ask("user_uttered", session_id=session, message="blue", message_id="typed")
     async with tailor.visitor(token(subject)) as after:

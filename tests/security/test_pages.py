@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-from journeys.pages import CHROMIUM, libraries
+from journeys.pages import CHROMIUM, TIMEOUT_MS, libraries
 from journeys.processes import listens, wait_for
 from ports import free_port
 from security.sites import AUTH, start, stop
@@ -19,6 +19,8 @@ EXAMPLE = Path(__file__).parents[2] / "examples/jwt_site"
 SHARED = "a key that the shop and the bot share"
 
 Open = Callable[[], BrowserContext]
+
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +33,16 @@ def browsers() -> Iterator[Open]:
 
         def new() -> BrowserContext:
             context = browser.new_context(locale="en-GB", reduced_motion="reduce")
-            context.set_default_timeout(20_000)
+            context.set_default_timeout(TIMEOUT_MS)
             return context
 
         yield new
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The example's two programs, as its README starts them; yields the shop's address."""
+    """The example's two programs, as its README starts them, without conversations; yields the shop's address."""
     port = free_port()
     address = f"http://localhost:{port}"
     os.environ["CHAT_KEY"] = SHARED
@@ -101,25 +103,30 @@ def test_log_in_talk_log_out(browsers: Open, shop: str) -> None:
 
 
 def test_page_of_ones_own_with_one_changed_line(browsers: Open, shop: str) -> None:
-    """A plain socket.io page that says `auth: {token}` holds a conversation, and is the same person as in the chat."""
+    """A plain socket.io page that says `auth: {token}` holds a conversation, and is the same person as in the chat.
+
+    What the bot said in the chat no plain page has received yet: it comes first.
+    """
     page = browsers().new_page()
     library = libraries() / "socket.io-client-newest/dist/socket.io.min.js"
     page.route("https://cdn.socket.io/**", lambda route: route.fulfill(path=library))
     page.goto(shop)
     log_in(page, "bob", "builder")
-    expect(page.locator("manent-chat")).to_be_attached()
+    say(page, "hello")
+    expect(page.get_by_role("log")).to_contain_text("Hello.")
     page.goto(f"{shop}/plain")
+    expect(page.locator("#log")).to_have_text("Hello.")
     page.get_by_label("Message").fill("count")
     page.get_by_role("button", name="Send").click()
 
-    expect(page.locator("#log")).to_contain_text("You: countOne.Two.")
+    expect(page.locator("#log")).to_have_text("Hello.You: countOne.Two.")
 
     elsewhere = browsers().new_page()
     elsewhere.goto(shop)
     log_in(elsewhere, "bob", "builder")
     expect(elsewhere.get_by_role("log")).to_contain_text("One.")
     say(elsewhere, "hello")
-    expect(page.locator("#log")).to_contain_text("Hello.")  # the same conversation, live on both
+    expect(page.locator("#log")).to_have_text("Hello.You: countOne.Two.Hello.")  # the same conversation, live on both
 
 
 ATTACK = "<img src=x onerror=\"window.caught='text'\"><script>window.caught='script'</script>"

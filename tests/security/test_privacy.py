@@ -68,7 +68,7 @@ async def test_erase_with_an_action_at_work_leaves_no_byte(tmp_path: Path) -> No
         assert SECRET.encode() not in bytes_of(tmp_path)
         assert mine["session_id"].encode() not in bytes_of(tmp_path)
 
-    assert took < 2
+    assert took < 5  # the action never ends by itself
     assert waiting.status_code == 200
     assert fresh["session_id"] != mine["session_id"]
     assert (late.status_code, late.json()["error"]["code"]) == (409, "conversation_changed")
@@ -182,7 +182,7 @@ async def test_old_conversations_go_by_themselves(serve: Serve) -> None:
     await site.post("/webhooks/rest/webhook", {"sender": "ada", "message": SECRET})
     assert SECRET.encode() in bytes_of(site.folder)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while SECRET.encode() in bytes_of(site.folder):  # noqa: ASYNC110  # another process does it
             await asyncio.sleep(0.2)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from postgres import programs, running
+from postgres import Cluster, programs, running
 from security.sites import AUTH, JWT, Site, token
 
 Serve = Callable[..., Site]
@@ -33,20 +33,26 @@ class Two:
         return seconds
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL, in which each test has a database of its own."""
+    bin_folder = programs()
+    if bin_folder is None:
+        pytest.skip("needs PostgreSQL (apt install postgresql)")
+    with running(bin_folder) as found:
+        yield found
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def two(request: pytest.FixtureRequest, serve: Serve) -> Iterator[Two]:
+def two(request: pytest.FixtureRequest, serve: Serve) -> Two:
     """Both of them, in jwt mode with anonymous visitors, on each kind of database."""
     credentials = JWT + "  jwt_anonymous: minted\n"
     options = ("--enable-api", "--auth-token", AUTH)
     if request.param == "sqlite":
-        yield Two(serve(*options, credentials=credentials), serve(*options, credentials=credentials), request.param)
-        return
-    bin_folder = programs()
-    if bin_folder is None:
-        pytest.skip("needs PostgreSQL (apt install postgresql)")
-    with running(bin_folder) as cluster:
-        more = {"credentials": credentials, "endpoints": f"tracker_store:\n  type: SQL\n  url: {cluster.dsn}\n"}
-        yield Two(serve(*options, **more), serve(*options, **more), request.param)
+        return Two(serve(*options, credentials=credentials), serve(*options, credentials=credentials), request.param)
+    dsn = request.getfixturevalue("cluster").new_database()
+    more = {"credentials": credentials, "endpoints": f"tracker_store:\n  type: SQL\n  url: {dsn}\n"}
+    return Two(serve(*options, **more), serve(*options, **more), request.param)
 
 
 async def test_a_revocation_ends_sockets_everywhere(two: Two) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from manent.channels.socketio_heartbeat import ping
 from manent.core.errors import RequestError
 from manent.core.events import BotUttered, Json
-from manent.core.log import LogEntry
+from manent.core.log import LogEntry, Page
 from manent.core.messages import UserMessage
 from manent.runtime import view
 from manent.runtime.conversation import Conversation
@@ -53,33 +53,41 @@ async def take_session_request(connection: "Connection", payload: Any, ack: int 
     already = connection.joined_at if conversation is connection.conversation else None
     connection.follow(conversation, admission)
     head = await channel.conversations.store.head(admission.sender_id)
-    outbox.emit("session_confirm", channel.identity.confirmation(admission))
-    cursor = connection.cursor
+    cursor, until, missed = connection.cursor, 0, None
     if head is not None:
         await conversation.catch_up(head.epoch, head.version)
         until = head.version if already is None else already
-        await _replay(connection, conversation, head.plain_seq, until)
-        cursor = max(connection.cursor, until)
+        cursor = max(cursor, until)
+        missed = await _page_after(connection, conversation, head.plain_seq, until)
+    # Both in one go: what the visitor says once there is a session is not to look answered by something older.
+    outbox.emit("session_confirm", channel.identity.confirmation(admission))
+    await _replay(connection, conversation, missed, until)
     connection.confirmable = True
     connection.go_on_from(cursor)
     outbox.acknowledge(ack)
 
 
-async def _replay(connection: "Connection", conversation: Conversation, after: int, until: int) -> None:
-    """Send the bot events that no plain socket is known to have received."""
+async def _page_after(connection: "Connection", conversation: Conversation, after: int, until: int) -> Page | None:
+    """Read what comes after this `seq`; None when there is nothing up to `until`."""
+    if after >= until:
+        return None
     page_size = connection.channel.conversations.limits.page
-    while after < until:
-        page = await connection.channel.conversations.store.after(conversation.sender_id, after, limit=page_size)
-        if page is None or not page.entries:
-            return
+    page = await connection.channel.conversations.store.after(conversation.sender_id, after, limit=page_size)
+    return page if page is not None and page.entries else None
+
+
+async def _replay(connection: "Connection", conversation: Conversation, page: Page | None, until: int) -> None:
+    """Send the bot events of this page and of those that follow it."""
+    page_size = connection.channel.conversations.limits.page
+    while page is not None:
         for entry in page.entries:
             if entry.seq <= until:
                 emit_entry(connection, entry)
-        after = page.entries[-1].seq
         if not page.has_more:
             return
         while len(connection.outbox) > page_size and not connection.socket.closed:  # noqa: ASYNC110  # it has no event
             await asyncio.sleep(DRAIN_S)
+        page = await _page_after(connection, conversation, page.entries[-1].seq, until)
 
 
 def speak_at_once(connection: "Connection", event: Any, payload: Any, ack: int | None) -> Ticket | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manent import __version__
+from manent.cli.interrupts import interruptible
 from manent.cli.rasa_words import COMMANDS as RASA_COMMANDS
 from manent.cli.rasa_words import sift
 from manent.core.errors import ManentError, ProjectError
@@ -109,10 +110,12 @@ def find(words: Sequence[str]) -> tuple[Command | None, list[str]]:
 def call(command: Command, arguments: Sequence[str]) -> int:
     """Import the command's function and let Typer hand the arguments to it."""
     module_name, _, function_name = command.target.partition(":")
-    function = getattr(importlib.import_module(module_name), function_name)
+    with interruptible() as interrupts:
+        function = getattr(importlib.import_module(module_name), function_name)
 
-    import typer
+        import typer
 
+        interrupts.check()
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(context_settings={"help_option_names": ["-h", "--help"]})(function)
     options = typer.main.get_command(app).params

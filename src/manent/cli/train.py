@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from manent.cli.interrupts import interruptible
 from manent.cli.options import MODELS, Config, Data, Domain, Out
 from manent.cli.steps import Steps
 from manent.core.errors import ManentError, Problem
@@ -120,8 +121,13 @@ def run_training(options: TrainingOptions, *, show_warnings: bool = True) -> Non
         ProjectError: the project's files cannot be trained as they are.
         typer.Exit: a dry run found something to train.
     """
-    with Steps() as steps:
-        trained = train_model(options, steps.show)
+    with interruptible() as interrupts, Steps() as steps:
+
+        def show(step: str) -> None:
+            interrupts.check()
+            steps.show(step)
+
+        trained = train_model(options, show)
     if show_warnings:
         _print_warnings(trained.warnings)
     if options.dry_run:

@@ -150,7 +150,7 @@ async def test_a_slow_server_is_an_error(remote: Make, scripted: ScriptedServer)
         await remote(options={"timeout": 0.2}).run(action_call())
 
     assert caught.value.code == "action_timeout"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4  # the answer comes after 5
 
 
 async def test_an_answer_that_breaks_off_is_an_error(remote: Make, scripted: ScriptedServer) -> None:

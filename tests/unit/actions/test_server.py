@@ -33,7 +33,7 @@ DOMAIN_2_0 = {"slots": {}, "forms": {"signup_form": {"ignored_intents": ["bye"],
 
 def get(url: str) -> Any:
     """GET some JSON."""
-    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310  # our own URL
+    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310  # our own URL
         return json.load(response)
 
 
@@ -151,12 +151,12 @@ def test_a_signal_stops_it_at_once(how: signal.Signals) -> None:
         time.sleep(0.5)
         started = time.monotonic()
         process.send_signal(how)
-        status = process.wait(timeout=10)
+        status = process.wait(timeout=30)
         took = time.monotonic() - started
         calling.join(timeout=10)
 
         assert status == 0
-        assert took < 3.0
+        assert took < 10  # the action takes 20
     finally:
         process.kill()
         process.wait()

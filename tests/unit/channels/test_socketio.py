@@ -122,6 +122,33 @@ async def test_reply_to_a_socket_that_dropped_waits_for_the_next(tmp_path: Path)
     assert again.events == [("session_confirm", "ada"), ("bot_uttered", {"text": "Late."})]
 
 
+async def test_what_was_missed_leaves_with_the_confirmation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it is at hand there is no session: nothing that is said to the session seems to be answered by it."""
+    reading, go_on = asyncio.Event(), asyncio.Event()
+    async with running(tmp_path, credentials=PERSISTENT) as server:
+        async with page(server.url) as ada:
+            await ada.say("hello")
+            await until(lambda: bool(ada.got()))
+        read = server.conversations.store.after
+
+        async def late(*arguments: Any, **options: Any) -> Any:
+            reading.set()
+            await go_on.wait()
+            return await read(*arguments, **options)
+
+        monkeypatch.setattr(server.conversations.store, "after", late)
+        async with page(server.url, joins=False) as again:
+            await again.emit("session_request", {"session_id": "ada"})
+            await reading.wait()
+            async with page(server.url, "bob"):  # whose confirmation comes after all that was sent before it
+                meanwhile = list(again.events)
+            go_on.set()
+            await until(lambda: bool(again.got()))
+
+    assert meanwhile == []
+    assert again.events == [("session_confirm", "ada"), ("bot_uttered", {"text": "Hello."})]
+
+
 async def test_reply_that_arrived_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a socket has answered a ping after is not sent again to the next one."""
     monkeypatch.setattr(socketio_plain, "PING_AFTER_S", 0.02)
@@ -130,7 +157,7 @@ async def test_reply_that_arrived_is_not_repeated(tmp_path: Path, monkeypatch: p
             await ada.say("hello")
             await until(lambda: bool(ada.got()))
             store = server.conversations.store
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while (head := await store.head("ada")) is None or head.plain_seq < head.visible:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
         async with page(server.url) as again:

@@ -56,7 +56,7 @@ async def test_what_is_said_during_an_outage_arrives_once(tmp_path: Path) -> Non
     pending = [client.say(text) for text in ("count", "hello")]
     assert not any(each.done() for each in pending)
     async with running(tmp_path, port=port):
-        receipts = await asyncio.wait_for(asyncio.gather(*pending), 15)
+        receipts = await asyncio.wait_for(asyncio.gather(*pending), 60)
         await client.wait_for(lambda messages: len(messages) == 7)
         shown = texts(client.messages)
         await client.close()

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from logs import empty, talk, turn
@@ -14,7 +15,7 @@ from manent.stores.sqlite import SqliteStore
 KEPT = 90
 
 
-async def test_ninety_days_by_a_moved_clock(tmp_path: Path) -> None:
+async def test_ninety_days_by_a_moved_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A conversation stays for ninety days after its last word, not a day longer; younger ones stay."""
     store = SqliteStore(tmp_path / "conversations.db")
     await store.open()
@@ -25,9 +26,17 @@ async def test_ninety_days_by_a_moved_clock(tmp_path: Path) -> None:
 
     async def names_at(days: float) -> list[str]:
         """Look in with a clock that says so; wait until the first removal is over."""
+        over = asyncio.Event()
+
+        async def purge(*, older_than: float) -> int:
+            count = await SqliteStore.purge(store, older_than=older_than)
+            over.set()
+            return count
+
+        monkeypatch.setattr(store, "purge", purge)
         retention = Retention(store, KEPT, now=lambda: old.updated + days * DAY_S)
         await retention.open()
-        await asyncio.sleep(0.1)
+        await over.wait()
         await retention.close()
         return [head.sender_id for head in await store.conversations()]
 

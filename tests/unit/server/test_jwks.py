@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -101,19 +100,18 @@ async def test_provider_that_is_down_is_said_and_known_keys_go_on(monkeypatch: p
 
 async def test_slow_provider_does_not_hold_up_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """While keys are waited for, the loop goes on, and the wait is bounded."""
-    monkeypatch.setattr(jwks, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(jwks, "TIMEOUT_S", 0.5)
     provider = Provider()
 
     async def silent(_: web.Request) -> web.Response:
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1)
         return web.Response()
 
     monkeypatch.setattr(provider, "serve", silent)
     async with provided(provider) as verifier:
-        began = time.monotonic()
         waiting = asyncio.create_task(verifier.verify(signed(FIRST, "one")))
         await asyncio.sleep(0.01)
-        assert time.monotonic() - began < 0.15
+        assert not waiting.done()
         with pytest.raises(RequestError, match="cannot be fetched"):
             await waiting
 
