@@ -20,7 +20,7 @@ from manent.learn.chain import Chain, Decoder, Sentences, Shared, fit_chain
 from manent.learn.fixed_point import FixedPoint, to_fixed_point
 from manent.nlu.classifier import list_frequent
 from manent.nlu.component import Context, Training
-from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
+from manent.nlu.files import Arrays, Files, dump_arrays, dump_json, load_arrays, load_json
 from manent.nlu.message import MAX_WORDS, Message
 from manent.nlu.rows import WordRows
 from manent.nlu.spans import OUTSIDE, find_constraints, read_spans, tag_tokens
@@ -46,7 +46,7 @@ class Labels(msgspec.Struct, kw_only=True):
         bilou: whether they tell first, inside, last and only tokens apart.
         intents: number of intents whose probabilities the model looks at; 0 for none.
         split: the option `split_entities_by_comma`.
-        frequent: words to have scored before the first message comes.
+        frequent: words whose rows are in the model.
     """
 
     names: list[str]
@@ -67,6 +67,7 @@ class EntityExtractor:
         atoms: dict[str, int],
         chain: Chain,
         sparse: FixedPoint,
+        rows: FloatArray | None,
         vectors: WordVectors,
         context: Context,
     ) -> None:
@@ -78,6 +79,7 @@ class EntityExtractor:
             atoms: features by name, their rows in `sparse`.
             chain: without its sparse weights.
             sparse: these: (features, tags).
+            rows: of the frequent words; None: none are known yet.
             vectors: of words.
             context: of the pipeline.
         """
@@ -98,7 +100,7 @@ class EntityExtractor:
         self._sparse = FixedPoint(np.concatenate([sparse.numbers, nothing]), sparse.unit)
         self._places = _sort_atoms(atoms)
         edge = np.concatenate([self._row(f"{offset}:{_EDGE}") for offset in _OFFSETS])
-        self._rows = WordRows(edge, self._describe, first=labels.frequent if len(self._tags) > 1 else ())
+        self._rows = WordRows(edge, self._describe, first=labels.frequent if rows is not None else (), rows=rows)
         # The two features of a pair of neighbours, for the second and for the first of them.
         self._pairs = {
             tuple(name[1:].split(" ")): (row, atoms[f">{name[1:]}"])
@@ -147,6 +149,10 @@ class EntityExtractor:
             said *= np.float32(self._sparse.unit)
             emissions[1:] += said[: len(pairs)]
             emissions[:-1] += said[len(pairs) :]
+
+    def word_rows(self, words: Sequence[str]) -> FloatArray:
+        """Return the rows of some words, for the model."""
+        return self._rows.take(words)
 
     def _describe(self, word: str) -> FloatArray:
         """Make the row of a word: what it says for itself, for the words after and before it…: (offsets * tags,)."""
@@ -378,10 +384,13 @@ def train_entities(options: Json, training: Training, *, use_intents: bool) -> d
         "start": chain.start,
         "end": chain.end,
     }
+    extractor = _make_extractor("", labels, training.context, atoms=atoms, arrays=arrays, rows=None)
+    kept = to_fixed_point(extractor.word_rows(labels.frequent))
     return {
         "labels.json": dump_json(labels),
         "atoms.json": dump_json(list(atoms)),
         "chain.safetensors": dump_arrays(arrays),
+        "word_tags.safetensors": dump_arrays({"rows": kept.numbers, "unit": np.array([kept.unit], np.float32)}),
     }
 
 
@@ -393,22 +402,28 @@ def _batch_size(sentences: int) -> int:
 def load_entities(name: str, files: Files, context: Context) -> EntityExtractor:
     """Load what `train_entities` made; `name` is what the entities name as their extractor."""
     labels = load_json(files["labels.json"], Labels)
-    atoms: dict[str, int] = {}
-    if "chain.safetensors" in files:
-        arrays = load_arrays(files["chain.safetensors"])
-        atoms = {atom: index for index, atom in enumerate(load_json(files["atoms.json"], list[str]))}
-        sparse = FixedPoint(arrays.pop("sparse"), float(arrays.pop("unit")[0]))
-    else:
-        arrays = {"dense": np.zeros((0, 1)), "transitions": np.zeros((1, 1)), "start": np.zeros(1), "end": np.zeros(1)}
-        sparse = FixedPoint(np.zeros((0, 1), np.int16), 1.0)
-    exact = {key: array.astype(np.float32) for key, array in arrays.items()}
-    chain = Chain(sparse=np.zeros((0, len(labels.names)), np.float32), **exact)
+    if "chain.safetensors" not in files:
+        nothing = {"sparse": (0, 1), "dense": (0, 1), "transitions": (1, 1), "start": (1,), "end": (1,)}
+        arrays = {part: np.zeros(shape, np.int16) for part, shape in nothing.items()}
+        return _make_extractor(name, labels, context, atoms={}, arrays={**arrays, "unit": np.ones(1)}, rows=None)
+    atoms = {atom: index for index, atom in enumerate(load_json(files["atoms.json"], list[str]))}
+    kept = load_arrays(files["word_tags.safetensors"])
+    rows = kept["rows"] * np.float32(kept["unit"][0])
+    arrays = load_arrays(files["chain.safetensors"])
+    return _make_extractor(name, labels, context, atoms=atoms, arrays=arrays, rows=rows)
+
+
+def _make_extractor(
+    name: str, labels: Labels, context: Context, *, atoms: dict[str, int], arrays: Arrays, rows: FloatArray | None
+) -> EntityExtractor:
+    exact = {part: arrays[part].astype(np.float32) for part in ("dense", "transitions", "start", "end")}
     return EntityExtractor(
         name=name,
         labels=labels,
         atoms=atoms,
-        chain=chain,
-        sparse=sparse,
+        chain=Chain(sparse=np.zeros((0, len(labels.names)), np.float32), **exact),
+        sparse=FixedPoint(arrays["sparse"], float(arrays["unit"][0])),
+        rows=rows,
         vectors=context.vectors(),
         context=context,
     )

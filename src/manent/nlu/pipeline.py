@@ -101,6 +101,7 @@ def load_pipeline(files: Mapping[str, bytes], domain: Domain) -> Pipeline:
     vectors = load_vectors
     if index.vectors is not None:
         check_vectors(vectors(), index.vectors)
+        vectors().prepare()
     context = Context(language=index.language, domain=domain, vectors=vectors)
     return Pipeline([load_component(entry, files, context) for entry in index.components], domain)
 

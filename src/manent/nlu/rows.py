@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
-_FIRST_ROWS = 512
+_MORE_ROWS = 511
 
 
 class WordRows:
@@ -20,7 +20,7 @@ class WordRows:
     The same word always has the same row, whenever and however often it is worked out.
 
     Attributes:
-        array: (places, width) the rows; the first stands for what is no word. Ask for it after `find`.
+        array: (places, width) the rows; the first stands for what is no word. `find` may put another in its place.
     """
 
     def __init__(
@@ -29,24 +29,35 @@ class WordRows:
         describe: Callable[[str], FloatArray],
         *,
         first: Sequence[str] = (),
+        rows: FloatArray | None = None,
         limit: int = 8192,
     ) -> None:
-        """Work out the rows of the words that come first.
+        """Take the words that come first.
 
         Args:
             blank: the first row: (width,).
             describe: makes the row of a word: (width,).
             first: words that are never forgotten, fewer than `limit`.
+            rows: theirs: (words, width); worked out when there are none.
             limit: words to keep, at least as many as a message has.
         """
         self._describe = describe
         self._limit = limit
-        self.array = np.empty((_FIRST_ROWS, len(blank)), np.float32)
+        self.array = np.empty((len(first) + _MORE_ROWS, len(blank)), np.float32)
         self.array[0] = blank
         self._places: dict[str, int] = {}
-        for word in first:
-            self._add(word)
+        if rows is None:
+            for word in first:
+                self._add(word)
+        else:
+            self.array[1 : len(first) + 1] = rows
+            self._places = {word: place for place, word in enumerate(first, 1)}
         self._first = dict(self._places)
+
+    def take(self, words: Sequence[str]) -> FloatArray:
+        """Return the rows of some words: (words, width)."""
+        places = self.find(words)
+        return self.array.take(places, axis=0)
 
     def find(self, words: Sequence[str]) -> list[int]:
         """Return the places of the rows of some words."""

@@ -80,6 +80,10 @@ class WordVectors:
         words = sorted({piece.lower() for piece in marked if len(piece) > _SHORT and piece.isalpha()})
         return [word for word in words if word.isascii()], [word for word in words if not word.isascii()]
 
+    def prepare(self) -> None:
+        """Open the tokenizer now (60 ms), so that no message has to wait for it."""
+        self._open_tokenizer()
+
     def _open_tokenizer(self) -> Any:
         if self._tokenizer is None:
             from tokenizers import Tokenizer
