@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from manent.learn import softmax as learner
-from manent.learn.calibration import fit_temperature
+from manent.learn.calibration import fit_sureness, fit_temperature, prominence
 from manent.learn.softmax import Features, IntArray, build_features, fit, fit_dual, out_of_fold, softmax
 
 
@@ -64,3 +64,31 @@ def test_temperature_tells_boasting_from_modesty() -> None:
     assert fit_temperature(true * np.float32(5), labels) == pytest.approx(0.2, rel=0.2)
     assert fit_temperature(true / np.float32(5), labels) == pytest.approx(5, rel=0.2)
     assert fit_temperature(true[:, :1], labels) == 1.0
+
+
+def test_sureness_is_the_share_of_right_answers() -> None:
+    """Where the best score stands out so far that nine of ten were right, it says 0.9; never is it quite 0 or 1."""
+    random = np.random.default_rng(2)
+    prominences = np.asarray(random.uniform(-3, 3, size=6000), np.float32)
+    right = random.random(6000) < 1 / (1 + np.exp(-(1.5 * prominences - 0.5)))
+    sureness = fit_sureness(prominences, right)
+
+    assert sureness.of(0) == pytest.approx(1 / (1 + np.exp(0.5)), abs=0.03)
+    assert sureness.of(2) == pytest.approx(1 / (1 + np.exp(-2.5)), abs=0.03)
+    assert 0 < sureness.of(-1e9) < sureness.of(1e9) < 1
+
+
+def test_sureness_of_a_classifier_that_was_always_right_is_finite() -> None:
+    """Without a wrong answer to learn from it stays below 1, and a better score never makes it less."""
+    prominences = np.linspace(1, 5, 50, dtype=np.float32)
+    sureness = fit_sureness(prominences, np.ones(50, np.bool_))
+
+    assert 0.9 < sureness.of(3) < 1
+    assert sureness.of(5) >= sureness.of(1)
+
+
+def test_prominence_is_measured_from_the_mean_of_all() -> None:
+    """Classes that are never answers (the background) count in the mean and not as the best."""
+    scores = np.array([[1.0, 3.0, 8.0], [2.0, 2.0, 2.0]], np.float32)
+
+    assert prominence(scores, 2).tolist() == [-1.0, 0.0]
