@@ -6,6 +6,7 @@ import pytest
 
 from manent.core.domain import Domain
 from manent.core.errors import ModelError, ProjectError
+from manent.nlu import classifier
 from manent.nlu.pipeline import Pipeline, load_pipeline
 from manent.nlu.training import train_pipeline
 from nlu_samples import DEFAULT, GREETINGS, config, data, domain, trained
@@ -233,3 +234,19 @@ def test_a_long_number_is_extracted_as_written() -> None:
 
     (entity,) = pipeline.parse("where is order 9993331")["entities"]
     assert (entity["entity"], entity["value"], entity["start"]) == ("order", "9993331", 15)
+
+
+def test_with_many_examples_confidence_falls_where_no_intent_stands_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All intents lose the same share, more of it the less the best one stands out; which is the best stays."""
+    few = trained(data(), *DEFAULT)
+    monkeypatch.setattr(classifier, "_FEW_EXAMPLES", 0)
+    many = trained(data(), *DEFAULT)
+
+    def share(text: str) -> float:
+        before, after = few.parse(text)["intent_ranking"], many.parse(text)["intent_ranking"]
+        confidences = {item["name"]: item["confidence"] for item in after}
+        shares = [confidences[item["name"]] / item["confidence"] for item in before if item["name"] != "nlu_fallback"]
+        assert shares == pytest.approx([shares[0]] * len(shares), rel=1e-3)
+        return float(shares[0])
+
+    assert share("blorp fnord") < share("bring me the menu") < share("bring me two pizzas") < 1
