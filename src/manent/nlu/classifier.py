@@ -24,12 +24,15 @@ from manent.nlu.featurizers import NO_FEATURES, dump_table, hash_words, load_tab
 from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
 from manent.nlu.message import MAX_WORDS, Message
 from manent.nlu.rows import WordRows
-from manent.nlu.vectors import SIZE, WordVectors
+from manent.nlu.vectors import SIZE, WordVectors, scale
 
 FloatArray = NDArray[np.float32]
 
 _VECTOR_WEIGHT = np.float32(2**0.5)
 """How much the word vectors count beside one featurizer; chosen on two public sets with ten examples an intent."""
+
+_FIRST_WEIGHT = np.float32(0.5)
+"""How much the vector of the first word counts on its own beside one featurizer; see decision 029."""
 
 _FEW_EXAMPLES = 2000
 """Up to so many, how far the best score stands out tells less than the background does, and the sureness learnt from so
@@ -136,8 +139,11 @@ class _Parts:
         return np.concatenate(indices), np.concatenate(values)
 
     def dense(self, message: Message) -> FloatArray:
-        """Return the text's vector; empty when vectors aren't used."""
-        return self.vectors.text(message.words) * _VECTOR_WEIGHT if self.vectors is not None else _EMPTY
+        """Return the text's vector and that of its first word; empty when vectors aren't used."""
+        if self.vectors is None:
+            return _EMPTY
+        first = scale(self.vectors.word(message.words[0])) if message.words else np.zeros(SIZE, np.float32)
+        return np.concatenate([self.vectors.text(message.words) * _VECTOR_WEIGHT, first * _FIRST_WEIGHT])
 
 
 _EMPTY = np.zeros(0, np.float32)
@@ -156,7 +162,9 @@ class TextClassifier:
         self._unit = np.float32(self._sparse.unit * meta.temperature)
         self._sureness = meta.sureness
         self._vectors = parts.vectors
-        self._dense = arrays["dense"].astype(np.float32) * (factor * _VECTOR_WEIGHT)
+        dense = arrays["dense"].astype(np.float32)
+        self._dense = dense[:SIZE] * (factor * _VECTOR_WEIGHT)
+        self._first = dense[SIZE:] * (factor * _FIRST_WEIGHT)
         self._bias = arrays["bias"].astype(np.float32) * factor
         # Each with the place of its first feature. Local ones come first.
         self._local: list[tuple[LocalFeaturizer, int]] = []
@@ -169,11 +177,11 @@ class TextClassifier:
                 self._others.append((featurizer, base))
             base += featurizer.width
         # A word's row: its scores by each local featurizer and by its meaning, what these are to be divided by for the
-        # whole text (squares of norms), and the vector, of which the text's norm is made.
+        # whole text (squares of norms), its scores as the first word, and the vector, of which the text's norm is made.
         self._blocks = len(self._local) + (self._vectors is not None)
         self._scored = self._blocks * len(self._bias)
         self._normed = self._scored + len(self._local)
-        width = self._normed + (SIZE if self._vectors is not None else 0)
+        width = self._normed + (len(self._bias) + SIZE if self._vectors is not None else 0)
         weights = [featurizer.weights for featurizer, _ in self._local]
         self._weights = np.concatenate(weights) if weights else _EMPTY
         first = meta.frequent if rows is not None else ()
@@ -184,11 +192,13 @@ class TextClassifier:
         words = message.words[:MAX_WORDS]
         scores = self._bias
         if words and self._blocks:
-            total = np.add.reduce(self._rows.take(words))
+            rows = self._rows.take(words)
+            total = np.add.reduce(rows)
             squares = total[self._scored : self._normed].tolist()
             if self._vectors is not None:
-                vector = total[self._normed :]
+                vector = total[-SIZE:]
                 squares.append(float(vector @ vector))
+                scores = scores + rows[0, self._normed : -SIZE]
             norms = np.array([1.0 / math.sqrt(square) if square > 0 else 0.0 for square in squares], np.float32)
             scores = scores + norms @ total[: self._scored].reshape(self._blocks, -1)
         for featurizer, base in self._others:
@@ -224,7 +234,7 @@ class TextClassifier:
         if self._vectors is not None:
             vector = self._vectors.word(word)
             np.matmul(vector, self._dense, out=scores[-1])
-            row.append(vector)
+            row += [scale(vector) @ self._first, vector]
         return np.concatenate(row)
 
     def rank(self, chances: FloatArray, length: int) -> list[tuple[str, float]]:
