@@ -77,7 +77,8 @@ class _Reach:
         """Add the places that a message reaches."""
         reached.update(self._always, self._intents.get(intent, ()))
         for entity in entities:
-            reached.update(self._entities.get(str(entity.get("entity")), ()))
+            if isinstance(entity, dict):  # events from outside carry what their senders like
+                reached.update(self._entities.get(str(entity.get("entity")), ()))
 
 
 class SlotFiller:
