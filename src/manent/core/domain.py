@@ -172,6 +172,15 @@ class Domain:
         return {name: slot.initial_value for name, slot in self.slots.items()}
 
     @functools.cached_property
+    def list_slots(self) -> frozenset[str]:
+        """Slots that hold lists."""
+        return frozenset(name for name, slot in self.slots.items() if slot.type == "list")
+
+    def kept(self, slot: str, value: Any) -> Any:
+        """Return the value that a slot has once it was set to this one: a list slot keeps a single value in a list."""
+        return [value] if slot in self.list_slots and value and not isinstance(value, list) else value
+
+    @functools.cached_property
     def action_names(self) -> tuple[str, ...]:
         """Every action that can be predicted, in the order of the action index (ties depend on it)."""
         names = dict.fromkeys(DEFAULT_ACTIONS)

@@ -217,6 +217,8 @@ class Tracker:
         loops: names of loops that were ever active here (their repeated runs are collapsed in `applied`).
         recent_intents: intents of the newest user events since a restart ("": none recognised), reverted or not; None
             stands for a revert.
+        declined: the action that declined to run, while no other has run since (reverted or not). A turn ends in an
+            action, so this need not outlive it.
         outdated: `state` still has what a collapsed form turn said; it is derived from `applied` again when the bot
             listens.
         counted: (version, actions in `applied` at it) when `trim` last looked; None when it has not yet.
@@ -238,6 +240,7 @@ class Tracker:
     session_started: bool = False
     loops: set[str] = field(default_factory=set)
     recent_intents: tuple[str | None, ...] = ()
+    declined: str | None = None
     outdated: bool = False
     counted: tuple[int, int] | None = None
     derived: Any = None
@@ -249,12 +252,15 @@ class Tracker:
         slot = self.domain.slots.get(name)
         if slot is None:
             return None
-        return self.state.values.get(name, slot.initial_value)
+        return self.domain.kept(name, self.state.values.get(name, slot.initial_value))
 
     def slots(self) -> Json:
         """Every slot of the domain with its value."""
         values = self.state.values
-        return {name: values.get(name, initial) for name, initial in self.domain.initial_slots.items()}
+        slots = {name: values.get(name, initial) for name, initial in self.domain.initial_slots.items()}
+        for name in self.domain.list_slots:
+            slots[name] = self.domain.kept(name, slots[name])
+        return slots
 
     @property
     def requested_slot(self) -> str | None:
@@ -341,8 +347,13 @@ class Tracker:
         self.latest_input_channel = event.input_channel
         self._remember(event.intent or "")
 
+    def _take_rejection(self, event: ActionExecutionRejected) -> None:
+        self._take(event)
+        self.declined = event.name
+
     def _take_action(self, event: ActionExecuted) -> None:
         name = event.name
+        self.declined = None
         if name in self.loops and self._is_repeated_run(name):
             self.state.apply(event)
             self._collapse(name)
@@ -486,6 +497,7 @@ class Tracker:
 
 
 _TAKE: dict[type, Callable[[Tracker, Any], None]] = {
+    ActionExecutionRejected: Tracker._take_rejection,  # noqa: SLF001
     SlotSet: Tracker._take_slot,  # noqa: SLF001 - the table of its own methods
     UserUttered: Tracker._take_message,  # noqa: SLF001
     ActionExecuted: Tracker._take_action,  # noqa: SLF001

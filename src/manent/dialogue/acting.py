@@ -32,15 +32,16 @@ class ActionRejected(Exception):
 class SlotValues(Mapping[str, Any]):
     """Every slot's value, without copying them."""
 
-    __slots__ = ("_initial", "_values")
+    __slots__ = ("_domain", "_initial", "_values")
 
     def __init__(self, domain: Domain, values: Mapping[str, Any]) -> None:
+        self._domain = domain
         self._initial = domain.initial_slots
         self._values = values
 
     def __getitem__(self, name: str) -> Any:
         initial = self._initial[name]
-        return self._values.get(name, initial)
+        return self._domain.kept(name, self._values.get(name, initial))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._initial)

@@ -53,18 +53,27 @@ def candidate_slots(form: Form, requested: str | None) -> set[str]:
 
 
 def _is_done(events: Sequence[Event]) -> bool:
-    return any(isinstance(event, SlotSet) and event.name == REQUESTED_SLOT and event.value is None for event in events)
+    return _is_left(events) or any(
+        isinstance(event, SlotSet) and event.name == REQUESTED_SLOT and event.value is None for event in events
+    )
+
+
+def _is_left(events: Sequence[Event]) -> bool:
+    """Whether a validator has ended the form."""
+    return any(isinstance(event, ActiveLoop) and event.name is None for event in events)
 
 
 def _activate(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[Event]]:
     """Fill slots from the message that opened the form, now that the form is active, and have them validated."""
     opened: list[Event] = [ActiveLoop(name=form.name)]
-    extracted = yield from _extract(acting, filler, form, opened)
+    found = yield from _extract(acting, filler, form, opened)
+    # What actions said while they filled slots was said when the message was heard, before the form opened.
+    extracted = [event for event in found if isinstance(event, SlotSet)]
     values = acting.values(extracted)
     filled = [SlotSet(name=name, value=values[name]) for name in form.required_slots if values.get(name) is not None]
     validated = yield from _validate(acting, form, filled, [*opened, *extracted], opens=True)
     settled = {event.name for event in validated if isinstance(event, SlotSet)}
-    return [*validated, *(event for event in extracted if not (isinstance(event, SlotSet) and event.name in settled))]
+    return [*validated, *(event for event in extracted if event.name not in settled)]
 
 
 def _extract(
@@ -169,7 +178,7 @@ def _ask_next(acting: Acting, form: Form, before: Sequence[Event]) -> Activity[l
                 return [SlotSet(name=REQUESTED_SLOT, value=None)]
             return (yield from _ask(acting, form, event.value, before))
     values = acting.values(before)
-    for name in form.required_slots:
+    for name in () if _is_left(before) else form.required_slots:
         if values.get(name) is None:
             # The action that asks still sees the slot that was asked for before.
             asked = yield from _ask(acting, form, name, before)
@@ -179,9 +188,10 @@ def _ask_next(acting: Acting, form: Form, before: Sequence[Event]) -> Activity[l
 
 def _ask(acting: Acting, form: Form, slot: str, before: Sequence[Event]) -> Activity[list[Event]]:
     domain = acting.domain
+    shown = [*_run_shown(acting, form), *before]
     for part in (f"{form.name}_{slot}", slot):
         if f"action_ask_{part}" in domain.actions:
-            return (yield from acting.call(f"action_ask_{part}", trailing=[*_run_shown(acting, form), *before]))
+            return (yield from acting.call(f"action_ask_{part}", trailing=shown))
         if f"utter_ask_{part}" in domain.responses:
-            return (yield from acting.say(f"utter_ask_{part}", trailing=before))
+            return (yield from acting.say(f"utter_ask_{part}", trailing=shown))
     return []

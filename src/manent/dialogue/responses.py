@@ -239,7 +239,7 @@ def _holds(conditions: Iterable[tuple[str, Any]], slots: Mapping[str, Any]) -> b
 def _equal(actual: Any, wanted: Any) -> bool:
     if isinstance(actual, str) and isinstance(wanted, str):
         return actual.casefold() == wanted.casefold()
-    return bool(actual == wanted) and isinstance(actual, bool) == isinstance(wanted, bool)
+    return bool(actual == wanted)
 
 
 def bot_event(message: Mapping[str, Any], *, utter_action: str | None = None) -> BotUttered:

@@ -170,7 +170,7 @@ class SlotFiller:
                 value = _combined(found, is_list=is_list, as_list=self._keeps_several(name, heard))
                 if value is not None or values.get(name) is not None:
                     events.append(SlotSet(name=name, value=value))
-                break
+                    break
         if self._validates:
             events = yield from self._validated(acting, events, trailing)
         return events
@@ -249,9 +249,7 @@ def _values(mapping: SlotMapping, message: UserUttered) -> list[Any]:
 
 
 def _combined(found: list[Any], *, is_list: bool, as_list: bool) -> Any:
-    if is_list:
-        return found[0] if len(found) == 1 and isinstance(found[0], list) else found
-    return found if as_list and len(found) > 1 else found[-1]
+    return found if is_list or (as_list and len(found) > 1) else found[-1]
 
 
 def _run(acting: Acting, action: str, trailing: Sequence[Event]) -> Activity[list[Event]]:

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from manent.core.domain import Domain, Slot
 from manent.core.events import (
     ActionExecuted,
-    ActionExecutionRejected,
     ActiveLoop,
     AllSlotsReset,
     DefinePrevUserUtteredFeaturization,
@@ -171,7 +170,6 @@ class History:
         full: the state before each applied action, oldest first: what rules look at.
         visible: the same without what only rules know of: turns, slots and loops of rules that no story contains,
             and `action_unlikely_intent`. What the policies that learn from stories look at.
-        rejected: the action that has just declined to run.
         whole: no state of this session is missing at the front.
     """
 
@@ -193,7 +191,6 @@ class History:
         "_vectors",
         "featurizer",
         "full",
-        "rejected",
         "visible",
         "whole",
     )  # fmt: skip
@@ -205,13 +202,11 @@ class History:
         self._trimmed = 0
         self.full: list[DialogState] = []
         self.visible: list[DialogState] = []
-        self.rejected: str | None = None
         self.whole = True
 
     def _begin(self, base: State) -> None:
         self.full = []
         self.visible = []
-        self.rejected = None
         self._consumed = 0
         action, message = base.latest_action, base.latest_message
         self._previous = (action.name or action.action_text) if action is not None else None
@@ -292,10 +287,6 @@ class History:
         self._previous = event.name or event.action_text
         self._follows_up = False
         self._now = None
-        self.rejected = None
-
-    def _take_rejection(self, event: ActionExecutionRejected) -> None:
-        self.rejected = event.name
 
     def _goes_on(self) -> bool:
         """Whether the action to come is part of the turn before: it follows up, or follows on the loop's own."""
@@ -389,7 +380,6 @@ class History:
 _TAKE: dict[type, Callable[[History, Any], None]] = {
     SlotSet: History._take_slot,  # noqa: SLF001 - the table of its own methods
     ActionExecuted: History._take_action,  # noqa: SLF001
-    ActionExecutionRejected: History._take_rejection,  # noqa: SLF001
     UserUttered: History._take_message,  # noqa: SLF001
     DefinePrevUserUtteredFeaturization: History._take_featurization,  # noqa: SLF001
     ActiveLoop: History._take_loop,  # noqa: SLF001

@@ -113,7 +113,7 @@ def _step_events(domain: Domain, step: Step) -> Iterator[Placed]:
             parse_data = user_parse_data(step)
             yield Placed(ActionExecuted(name=LISTEN), step.where)
             yield Placed(UserUttered(text=step.text, parse_data=parse_data), step.where)
-            if domain.store_entities_as_slots and parse_data.get("entities"):
+            if parse_data.get("entities"):
                 for event in _filled_from_entities(domain, parse_data["entities"]):
                     yield Placed(event, step.where)
         case ActionStep():
@@ -233,11 +233,12 @@ def story_sequences(domain: Domain, stories: Stories) -> list[Sequence]:
             for steps in _alternatives(piece.steps):
                 longer = path.extend(domain, piece, steps)
                 for end in piece.ends:
-                    if end is not None:
+                    if end is not None and end in by_start:
                         open_paths.append((longer, end))
                         continue
                     placed = longer.placed
-                    if not _ends_in_listen(list(placed)):
+                    # Where a checkpoint leads nowhere, nothing is said of what comes next, not even that it listens.
+                    if end is None and not _ends_in_listen(list(placed)):
                         where = placed[-1].where if placed else Where()
                         placed = (*placed, Placed(ActionExecuted(name=LISTEN), where))
                     sequence = Sequence(name=" > ".join(longer.names), placed=placed)

@@ -30,7 +30,7 @@ def tracker_to_wire(
     slots = tracker.slots()
     if trailing:
         state = _with(state, trailing)
-        slots |= {name: value for name, value in state.values.items() if name in slots}
+        slots |= {name: tracker.domain.kept(name, value) for name, value in state.values.items() if name in slots}
     wire_events: list[Any] | None = None
     if events is not None:
         wire_events = [msgspec.Raw(event) for event in events]

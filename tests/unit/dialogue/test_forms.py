@@ -1,12 +1,13 @@
 """Forms, turn by turn, without an event loop."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from manent.core.events import ActionExecuted, SlotSet
 from manent.core.tracker import Tracker
 from manent.dialogue.model import DialogueModel
 from manent.dialogue.steps import CallAction
-from unit.dialogue.talking import Answer, Talk, brief, said, slot
+from unit.dialogue.talking import Answer, Talk, brief, said, slot, train
 
 
 def accepting(_: CallAction, __: Tracker) -> Answer:
@@ -251,6 +252,57 @@ def test_slots_of_an_earlier_action_stay(shop: DialogueModel) -> None:
     assert said(lines)[0].startswith("Sorry")
     assert talk.tracker.get_slot("size") == "set"
     assert "size = 'set'" in lines
+
+
+TWO_FORMS = """
+intents: [first, second, tell]
+slots:
+  a: {type: text, influence_conversation: false, mappings: [{type: custom}]}
+  b: {type: text, influence_conversation: false, mappings: [{type: custom}]}
+forms: {one: {required_slots: [a]}, two: {required_slots: [b]}}
+actions: [action_validate_slot_mappings]
+responses:
+  utter_ask_a: [{text: "a, after {requested_slot}?"}]
+  utter_ask_b: [{text: "b, after {requested_slot}?"}]
+"""
+OPENING = """
+rules:
+  - {rule: one, steps: [{intent: first}, {action: one}, {active_loop: one}]}
+  - {rule: two, steps: [{intent: second}, {action: two}, {active_loop: two}]}
+"""
+
+
+def seeing(_: CallAction, __: Tracker) -> Answer:
+    """Look at the slots that a message fills, and say so."""
+    return Answer(responses=({"text": "seen"},))
+
+
+def test_another_forms_question_is_forgotten(tmp_path: Path) -> None:
+    """A form that takes over does not ask with the slot that the form before it asked for."""
+    talk = Talk(train(tmp_path, domain=TWO_FORMS, data=OPENING), {"action_validate_slot_mappings": seeing})
+
+    assert said(talk.intent("first"))[1:] == ["a, after None?"]
+    assert said(talk.intent("second"))[1:] == ["b, after None?"]
+
+
+def test_filling_speaks_once_when_a_form_opens(tmp_path: Path) -> None:
+    """Slots are filled again as the form opens; what is said meanwhile was said already."""
+    talk = Talk(train(tmp_path, domain=TWO_FORMS, data=OPENING), {"action_validate_slot_mappings": seeing})
+
+    assert said(talk.intent("first")) == ["seen", "a, after None?"]
+
+
+def test_a_validator_may_end_its_form(tmp_path: Path) -> None:
+    """A form that its validator deactivates asks for nothing more."""
+    domain = TWO_FORMS.replace("[action_validate_slot_mappings]", "[validate_one]")
+
+    def leaving(_: CallAction, __: Tracker) -> Answer:
+        return Answer(events=({"event": "active_loop", "name": None},))
+
+    talk = Talk(train(tmp_path, domain=domain, data=OPENING), {"validate_one": leaving})
+
+    assert brief(talk.intent("first"))[:4] == ["user first", "one", "loop one", "loop None"]
+    assert talk.tracker.requested_slot is None
 
 
 def test_a_requested_slot_that_is_no_name_asks_for_nothing(shop: DialogueModel) -> None:

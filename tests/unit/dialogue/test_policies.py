@@ -192,3 +192,15 @@ def test_no_policies_no_answers(tmp_path: Path) -> None:
     talk = Talk(train(tmp_path, domain=DOMAIN))
 
     assert said(talk.intent("hi")) == ["pardon"]
+
+
+def test_a_checkpoint_that_leads_nowhere_ends_a_story(tmp_path: Path) -> None:
+    """The story counts up to there; what comes next, even that the bot listens, it does not say."""
+    domain = "intents: [a]\nresponses: {utter_one: [{text: one}], utter_two: [{text: two}]}\n"
+    data = "stories: [{story: s, steps: [{intent: a}, {action: utter_one}, {checkpoint: nowhere}]}]"
+    talk = Talk(train(tmp_path, domain=domain, data=data))
+
+    lines = brief(talk.intent("a"))
+
+    assert lines[:3] == ["user a", "utter_one", "bot one"]
+    assert lines[3] == "action_default_fallback"

@@ -85,12 +85,13 @@ def test_no_suitable_variation_says_nothing() -> None:
 
 
 def test_condition_compares_without_conversion() -> None:
-    """The word "true" is not the truth."""
+    """The word "true" is not the truth; 1 is, as in Python and in Rasa."""
     known = responses(Variation(text="flag", conditions=({"type": "slot", "name": "f", "value": True},)))
 
     assert text_of(known, {"f": True}, "collector") == "flag"
     assert text_of(known, {"f": "true"}, "collector") is None
-    assert text_of(known, {"f": 1}, "collector") is None
+    assert text_of(known, {"f": 2}, "collector") is None
+    assert text_of(known, {"f": 1}, "collector") == "flag"
 
 
 def test_condition_without_type_is_a_slot() -> None:

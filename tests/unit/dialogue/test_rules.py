@@ -1,13 +1,16 @@
 """Rules: which one holds, and what training refuses."""
 
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
 from manent.core.errors import Problem, ProjectError
-from manent.core.events import SlotSet
+from manent.core.events import ActionExecuted, SlotSet
+from manent.core.tracker import Tracker
 from manent.dialogue.model import train_dialogue
-from unit.dialogue.talking import CONFIG, Talk, said, train, write_project
+from manent.dialogue.steps import CallAction
+from unit.dialogue.talking import CONFIG, Answer, Talk, said, train, write_project
 
 DOMAIN = """
 intents: [a, b, c]
@@ -236,3 +239,106 @@ stories:
     talk.intent("c")
 
     assert said(talk.intent("b")) == ["two"]
+
+
+UNCHECKED = CONFIG.replace("{name: RulePolicy}", "{name: RulePolicy, check_for_contradictions: false}")
+
+
+def test_unchecked_rules_that_contradict_each_other_say_nothing(tmp_path: Path) -> None:
+    """With `check_for_contradictions: false` an ambiguous rule is no rule."""
+    talk = talk_by(
+        tmp_path,
+        """
+rules:
+  - {rule: one, steps: [{intent: a}, {action: utter_one}]}
+  - {rule: other, steps: [{intent: a}, {action: utter_two}]}
+  - {rule: clear, steps: [{intent: b}, {action: utter_three}]}
+""",
+        UNCHECKED,
+    )
+
+    assert said(talk.intent("a")) == ["pardon"]
+    assert said(talk.intent("b")) == ["three"]
+
+
+def test_turns_of_unchecked_rules_are_not_hidden(tmp_path: Path) -> None:
+    """Who compares rules with stories knows which turns only rules have, and hides them from the stories' policies."""
+    data = """
+rules:
+  - {rule: only here, steps: [{intent: b}, {action: utter_two}]}
+stories:
+  - {story: told, steps: [{intent: a}, {action: utter_one}]}
+"""
+    hidden = []
+    for number, config in enumerate((CONFIG, UNCHECKED)):
+        (tmp_path / str(number)).mkdir()
+        talk = talk_by(tmp_path / str(number), data, config)
+        talk.intent("b")
+        hidden += [each.hide_rule_turn for each in talk.events if is_action(each, "utter_two")]
+
+    assert hidden == [True, False]
+
+
+def is_action(event: object, name: str) -> TypeGuard[ActionExecuted]:
+    """Whether an event is this action."""
+    return isinstance(event, ActionExecuted) and event.name == name
+
+
+def test_slots_of_a_story_begin_with_their_initial_values(tmp_path: Path) -> None:
+    """What a story shows inside a form holds while the slots are as it has them: also those that it does not name."""
+    domain = DOMAIN.replace("flag: {type: bool,", "flag: {type: bool, initial_value: true,")
+    data = """
+rules:
+  - {rule: open, steps: [{intent: a}, {action: f}, {active_loop: f}]}
+  - {rule: interrupt, steps: [{intent: b}, {action: utter_two}]}
+stories:
+  - story: goes on otherwise
+    steps:
+      - {intent: a}
+      - {action: f}
+      - {active_loop: f}
+      - {intent: b}
+      - {action: utter_two}
+      - {action: utter_three}
+      - {action: f}
+      - {active_loop: null}
+      - {action: utter_one}
+"""
+    answers = []
+    for number, flag in enumerate((True, False)):
+        (tmp_path / str(number)).mkdir()
+        talk = Talk(train(tmp_path / str(number), domain=domain, data=data, config=UNCHECKED))
+        turn = talk.turn()
+        talk.drive(turn, turn.apply([SlotSet(name="flag", value=flag)]))
+        talk.intent("a")
+        answers.append(said(talk.intent("b"))[:2])
+
+    assert answers == [["two", "three"], ["two"]]
+
+
+def test_a_text_rule_goes_on_after_its_first_action(tmp_path: Path) -> None:
+    """A rule that begins with a text of the user holds for all of its actions, and then listens."""
+    talk = talk_by(tmp_path, "rules: [{rule: r, steps: [{user: just so}, {action: utter_one}, {action: utter_two}]}]")
+
+    lines = talk.say("just so", None)
+
+    assert said(lines) == ["one", "two"]
+    assert lines[-1] == "action_listen"
+
+
+def test_a_rejection_of_before_a_rewind_counts_no_more(tmp_path: Path) -> None:
+    """The fallback action that declined in an earlier turn may run in a turn that takes messages back."""
+    domain = DOMAIN + "actions: [action_lost]\n"
+    config = CONFIG.replace("{name: RulePolicy}", "{name: RulePolicy, core_fallback_action_name: action_lost}")
+    tried: list[str] = []
+
+    def lost(_: CallAction, tracker: Tracker) -> Answer:
+        message = tracker.state.latest_message
+        tried.append(str(message.intent) if message is not None else "")
+        return Answer(rejected=True) if tried[-1] == "a" else Answer(events=({"event": "rewind"},))
+
+    talk = Talk(train(tmp_path, domain=domain, config=config), {"action_lost": lost})
+    talk.intent("a")
+    talk.intent("b")
+
+    assert tried == ["a", "b", "a"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from manent.core.domain import Slot, SlotType
-from manent.core.events import Json
+from manent.core.events import Json, SlotSet
 from manent.dialogue.states import slot_vector
 from unit.dialogue.talking import Answer, Talk, slot, train
 
@@ -230,3 +230,27 @@ def _slot(kind: SlotType, **more: Any) -> Slot:
 def test_features_of_a_value(kind: Slot, value: Any, vector: tuple[float, ...]) -> None:
     """Each type of slot shows its values to the policies in its own way."""
     assert slot_vector(kind, value) == vector
+
+
+def test_single_value_of_a_list_slot_becomes_a_list(tmp_path: Path) -> None:
+    """What an action or the API sets a list slot to is kept in a list; nothing, and a list, stay as they are."""
+    talk = talk_about(tmp_path, "  s: {type: list, mappings: [{type: custom}]}")
+    kept = []
+    for value in ("one", 2, ["a", "b"], "", None):
+        turn = talk.turn()
+        talk.drive(turn, turn.apply([SlotSet(name="s", value=value)]))
+        kept.append(talk.tracker.get_slot("s"))
+
+    assert kept == [["one"], [2], ["a", "b"], "", None]
+    assert talk.replayed().get_slot("s") is None
+
+
+def test_null_where_nothing_was_leaves_it_to_the_next_mapping(tmp_path: Path) -> None:
+    """A null value takes a slot's old value away; where there was none, the mappings after it are tried."""
+    talk = talk_about(
+        tmp_path,
+        "  s: {type: text, mappings: [{type: from_entity, entity: city}, {type: from_intent, intent: tell, value: x}]}",
+    )
+
+    assert "s = 'x'" in talk.intent("tell", city=None)
+    assert "s = None" in talk.intent("tell", city=None)

@@ -70,8 +70,8 @@ class Ensemble:
             if is_settled and policy.yields:
                 continue
             prediction = policy.predict(tracker, history)
-            if history.rejected is not None:
-                prediction = self._without(prediction, history.rejected)
+            if tracker.declined is not None:
+                prediction = self._without(prediction, tracker.declined)
             if prediction.events:
                 events = (*events, *prediction.events)
             if best is None or _rank(prediction) > _rank(best):

@@ -129,7 +129,12 @@ class Decision(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleOptions:
-    """RulePolicy's options in `config.yml`, under their names there."""
+    """RulePolicy's options in `config.yml`, under their names there.
+
+    Attributes:
+        check_for_contradictions: compare rules and stories in training. Without it nobody knows which turns only rules
+            have, so that none is hidden from the policies that learn from stories.
+    """
 
     core_fallback_threshold: float = 0.3
     core_fallback_action_name: str = "action_default_fallback"
@@ -179,7 +184,8 @@ class RulePolicy:
         )
         self._others = {options.core_fallback_action_name: options.core_fallback_threshold} if is_on else {}
         self._defaults = {
-            intent: Decision(self._sure(action, hide_turn=True)) for intent, action in INTENT_ACTIONS.items()
+            intent: Decision(self._sure(action, hide_turn=options.check_for_contradictions))
+            for intent, action in INTENT_ACTIONS.items()
         }
         ruled = [(entry, self._decision(entry)) for entry in self.entries]
         self._texts: dict[str | None, list[_Ruled]] = {}
@@ -227,9 +233,9 @@ class RulePolicy:
         """Say what the rules say, without the fallback."""
         previous = tracker.latest_action_name
         by_text: Decision | None = None
+        if self._texts and (previous == LISTEN or tracker.state.uses_text):
+            by_text = self._by_text(history)
         if previous == LISTEN:
-            if self._texts:
-                by_text = self._by_text(history)
             message = tracker.state.latest_message
             if by_text is None and message is not None:
                 default = self._defaults.get(message.intent or "")

@@ -29,10 +29,9 @@ class _Step:
 
 
 class _RuleFold:
-    """Folds a sequence into rule states: only what the sequence itself says."""
+    """Folds a sequence into rule states: of a rule what it says itself, of a story with the slots it begins with."""
 
-    def __init__(self, domain: Domain, featurizer: Featurizer) -> None:
-        self._domain = domain
+    def __init__(self, featurizer: Featurizer, *, is_rule: bool) -> None:
         self._featurizer = featurizer
         self.previous: str | None = None
         self.intent: str | None = None
@@ -40,7 +39,7 @@ class _RuleFold:
         self.entities: tuple[str, ...] = ()
         self.loop: str | None = None
         self.no_loop = False
-        self.slots: dict[str, Vector] = {}
+        self.slots: dict[str, Vector] = {} if is_rule else _initial_slots(featurizer)
 
     def take(self, event: Event) -> None:
         match event:
@@ -73,8 +72,14 @@ class _RuleFold:
         )
 
 
-def _steps(domain: Domain, featurizer: Featurizer, sequence: TrainingSequence) -> list[_Step]:
-    fold = _RuleFold(domain, featurizer)
+def _initial_slots(featurizer: Featurizer) -> dict[str, Vector]:
+    """Return the features of the slots that have a value from the beginning."""
+    vectors = {name: slot_vector(slot, slot.initial_value) for name, slot in featurizer.slots.items()}
+    return {name: vector for name, vector in vectors.items() if vector}
+
+
+def _steps(featurizer: Featurizer, sequence: TrainingSequence) -> list[_Step]:
+    fold = _RuleFold(featurizer, is_rule=sequence.is_rule)
     states: list[RuleState] = []
     steps: list[_Step] = []
     from_start = True
@@ -147,13 +152,15 @@ def train_rules(
 ) -> RuleTraining:
     """Compile rules and check them against each other and against the stories (`told`)."""
     problems: list[Problem] = []
-    entries = _entries(domain, featurizer, rules)
-    loop_entries = _loop_entries(domain, featurizer, [*rules, *told])
-    loops = _loops(domain, featurizer, rules) - _loops(domain, featurizer, told)
+    is_checked = options.check_for_contradictions
+    entries = _entries(featurizer, rules, drop_ambiguous=not is_checked)
+    loop_entries = _loop_entries(featurizer, [*rules, *told])
     policy = RulePolicy(options, entries, loop_entries)
-    if options.check_for_contradictions:
-        problems += _incomplete(domain, featurizer, rules)
-    check = options.check_for_contradictions and not problems
+    if not is_checked:
+        # Who does not compare rules with stories doesn't know either what only rules speak of.
+        return RuleTraining(policy=policy)
+    problems += _incomplete(featurizer, rules)
+    check = not problems
     in_rules: set[_Source] = {*entries, *((form, action) for form in domain.forms for action in (form, LISTEN))}
     in_stories: set[_Source] = set()
     checker = _Checker(domain, featurizer, policy)
@@ -162,6 +169,7 @@ def train_rules(
         if check:
             problems += found
     hidden = in_rules - in_stories
+    loops = _loops(featurizer, rules) - _loops(featurizer, told)
     policy = RulePolicy(
         options,
         [replace(entry, hidden=entry in hidden) for entry in entries],
@@ -171,31 +179,37 @@ def train_rules(
     return RuleTraining(
         policy=policy,
         problems=problems,
-        rule_only_slots=tuple(sorted(_slots(rules) - _slots(told))),
+        rule_only_slots=tuple(sorted(_slots(rules) - _slots(told) - _initial_slots(featurizer).keys())),
         rule_only_loops=tuple(sorted(loops)),
     )
 
 
-def _entries(domain: Domain, featurizer: Featurizer, rules: Iterable[TrainingSequence]) -> list[RuleEntry]:
+def _entries(featurizer: Featurizer, rules: Iterable[TrainingSequence], *, drop_ambiguous: bool) -> list[RuleEntry]:
+    """Return what the rules say; of rules that contradict each other the first, or (`drop_ambiguous`) none."""
+    ambiguous: set[tuple[tuple[RuleState, ...], bool]] = set()
     found: dict[tuple[tuple[RuleState, ...], bool], tuple[str, list[str]]] = {}
     for rule in rules:
-        for step in _steps(domain, featurizer, rule):
+        for step in _steps(featurizer, rule):
             if step.action == ANYTHING or step.states[-1] == RuleState():
                 continue
             key = (step.states, step.from_start)
             action, names = found.setdefault(key, (step.action, []))
-            if action == step.action and rule.name not in names:
+            if action != step.action:
+                ambiguous.add(key)
+            elif rule.name not in names:
                 names.append(rule.name)
+    if drop_ambiguous:
+        found = {key: each for key, each in found.items() if key not in ambiguous}
     return [
         RuleEntry(states, action, from_start, _length(states), tuple(names))
         for (states, from_start), (action, names) in found.items()
     ]
 
 
-def _loop_entries(domain: Domain, featurizer: Featurizer, sequences: Iterable[TrainingSequence]) -> list[LoopEntry]:
+def _loop_entries(featurizer: Featurizer, sequences: Iterable[TrainingSequence]) -> list[LoopEntry]:
     found: dict[LoopEntry, None] = {}
     for sequence in sequences:
-        for step in _steps(domain, featurizer, sequence):
+        for step in _steps(featurizer, sequence):
             last = step.states[-1]
             if last.loop is None or step.action == ANYTHING:
                 continue
@@ -210,12 +224,12 @@ def _loop_entries(domain: Domain, featurizer: Featurizer, sequences: Iterable[Tr
     return list(found)
 
 
-def _loops(domain: Domain, featurizer: Featurizer, sequences: Iterable[TrainingSequence]) -> set[str]:
+def _loops(featurizer: Featurizer, sequences: Iterable[TrainingSequence]) -> set[str]:
     """Return the loops that are active before some action; one that ends as it begins is none of them."""
     return {
         step.states[-1].loop
         for sequence in sequences
-        for step in _steps(domain, featurizer, sequence)
+        for step in _steps(featurizer, sequence)
         if step.states[-1].loop is not None
     }
 
@@ -245,8 +259,8 @@ class _Told:
     state: RuleState
 
 
-def _told(domain: Domain, featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_Told]:
-    fold = _RuleFold(domain, featurizer)
+def _told(featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_Told]:
+    fold = _RuleFold(featurizer, is_rule=True)
     action: Placed | None = None
     sets: set[str] = set()
     sets_loop = False
@@ -265,9 +279,9 @@ def _told(domain: Domain, featurizer: Featurizer, rule: TrainingSequence) -> Ite
         fold.take(placed.event)
 
 
-def _incomplete(domain: Domain, featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> list[Problem]:
+def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> list[Problem]:
     """Find actions after which one rule sets a slot or loop and another one does not say."""
-    told = [each for rule in rules for each in _told(domain, featurizer, rule)]
+    told = [each for rule in rules for each in _told(featurizer, rule)]
     slots: dict[str, set[str]] = {}
     for each in told:
         slots.setdefault(each.action, set()).update(each.sets)
