@@ -1,20 +1,22 @@
 """How often the learned policy foretells the next action of a story that it has not seen.
 
-    python bench/policies.py PROJECT... [--splits FOLDER]
+    python bench/policies.py PROJECT... [--splits FOLDER] [--each]
 
 Leave one story out: train on the others, play the held-out one (each time going on with what the story says), and count
 the actions foretold, `action_listen` included. Beside it a nearest neighbour (the action of the most similar known
 example), which any learned policy should beat. RulePolicy and memoization take no part: only what is new counts.
 
-With --splits each split is written as a Rasa project (`train/`, `test_stories.yml`), so that real Rasa can be trained
-and tested on the same: `rasa train core` and `rasa test core` there, with TEDPolicy alone.
+With --splits each split is written as a Rasa project (`train/`, `test_stories.yml` with the same actions to foretell),
+so that real Rasa's TED can be trained and tested on the same: `policies_peer.py`. --each prints every split, as that
+does.
 """
 
 import argparse
 import copy
 import shutil
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -29,8 +31,23 @@ from manent.dialogue.policies.learned_training import _examples, train_learned
 from manent.dialogue.states import Featurizer, history_of
 from manent.dialogue.stories import Sequence, story_sequences
 from manent.project.reading import Project, read_project
+from manent.project.story_text import write
 
 OPTIONS = LearnedOptions(max_history=5)
+_PEER = """\
+recipe: default.v1
+assistant_id: bench
+language: en
+pipeline:
+  - name: WhitespaceTokenizer
+  - name: KeywordIntentClassifier
+  - name: CountVectorsFeaturizer
+  - {name: CountVectorsFeaturizer, analyzer: char_wb, min_ngram: 1, max_ngram: 4}
+policies:
+  - {name: TEDPolicy, max_history: 5, epochs: 100, constrain_similarities: true}
+  - name: policies_peer.SilentRules
+"""
+"""Of the peer: TED alone. A domain with forms needs a RulePolicy, and gets one that says nothing."""
 
 
 @dataclass
@@ -87,26 +104,41 @@ def play(
     return ours, theirs
 
 
-def measure(project: Project, name: str) -> None:
-    """Leave out each story in turn, and print."""
-    domain, featurizer = project.domain, Featurizer(project.domain)
+@dataclass(frozen=True)
+class Split:
+    """What is known when one story is left out, and what is to be foretold then."""
+
+    known: list[Sequence]
+    held: list[Sequence]
+
+
+def splits_of(project: Project) -> Iterator[Split]:
+    """Leave out each story in turn. A story that others lead to by a checkpoint is played with what leads to it."""
     stories = project.stories.stories
-    ours, theirs, seconds = Score(), Score(), 0.0
+    whole = story_sequences(project.domain, project.stories)
     for number in range(len(stories)):
-        kept = Stories(stories=(*stories[:number], *stories[number + 1 :]))
-        # A story that others lead to by a checkpoint is played with what leads to it.
-        whole = story_sequences(domain, project.stories)
-        known = story_sequences(domain, kept)
+        known = story_sequences(project.domain, Stories(stories=(*stories[:number], *stories[number + 1 :])))
         seen = {tuple(map(repr, each.events)) for each in known}
-        held = [each for each in whole if tuple(map(repr, each.events)) not in seen]
+        yield Split(known, [each for each in whole if tuple(map(repr, each.events)) not in seen])
+
+
+def measure(domain: Domain, name: str, splits: Iterable[Split], *, each: bool) -> None:
+    """Learn from each split, foretell, and print."""
+    featurizer = Featurizer(domain)
+    all_ours, all_theirs, seconds, count = Score(), Score(), 0.0, 0
+    for split in splits:
         begun = time.perf_counter()
-        policy = train_learned(domain, featurizer, "TEDPolicy", OPTIONS, known)
+        policy = train_learned(domain, featurizer, "TEDPolicy", OPTIONS, split.known)
         seconds = max(seconds, time.perf_counter() - begun)
-        nearest = Nearest(domain, featurizer, known)
-        for story in held:
+        nearest = Nearest(domain, featurizer, split.known)
+        ours, theirs = Score(), Score()
+        for story in split.held:
             mine, other = play(domain, featurizer, story, policy, nearest)
             ours, theirs = _sum(ours, mine), _sum(theirs, other)
-    print(f"{name:28} {len(stories):3d} stories  learned {ours}  nearest {theirs}  training {seconds:.2f} s")
+        if each:
+            print(f"{name}-{count}  learned {ours}  nearest {theirs}")
+        all_ours, all_theirs, count = _sum(all_ours, ours), _sum(all_theirs, theirs), count + 1
+    print(f"{name:28} {count:3d} stories  learned {all_ours}  nearest {all_theirs}  training {seconds:.2f} s")
 
 
 def _sum(one: Score, other: Score) -> Score:
@@ -118,47 +150,32 @@ def _name(root: Path) -> str:
     return root.parent.name if root.name == "project" else root.name
 
 
-def write_splits(root: Path, folder: Path) -> None:
-    """Write each split of a project for real Rasa."""
+def write_splits(root: Path, folder: Path, splits: Iterable[Split]) -> None:
+    """Write the splits of a project for real Rasa, numbered."""
     data = [
         path for path in sorted((root / "data").rglob("*.yml")) if "stories" in (yaml.safe_load(path.read_text()) or {})
     ]
-    documents = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in data}
-    count = 0
-    for path, document in documents.items():
-        for number in range(len(document["stories"])):
-            target = folder / f"{_name(root)}-{count}"
-            shutil.copytree(
-                root, target / "train", dirs_exist_ok=True, ignore=shutil.ignore_patterns("models", ".rasa")
-            )
-            changed = copy.deepcopy(document)
-            held = changed["stories"].pop(number)
-            (target / "train" / path.relative_to(root)).write_text(yaml.safe_dump(changed), encoding="utf-8")
-            for step in held["steps"]:
-                step.pop("checkpoint", None)
-            held["steps"] = [step for step in held["steps"] if step]
-            (target / "test_stories.yml").write_text(
-                yaml.safe_dump({"version": "3.1", "stories": [held]}), encoding="utf-8"
-            )
-            (target / "train" / "config.yml").write_text(
-                "recipe: default.v1\nassistant_id: bench\nlanguage: en\n"
-                "pipeline: [{name: WhitespaceTokenizer}, {name: KeywordIntentClassifier},\n"
-                "  {name: CountVectorsFeaturizer},\n"
-                "  {name: CountVectorsFeaturizer, analyzer: char_wb, min_ngram: 1, max_ngram: 4}]\n"
-                "policies: [{name: TEDPolicy, max_history: 5, epochs: 100, constrain_similarities: true}]\n",
-                encoding="utf-8",
-            )
-            _drop_forms(target / "train")
-            count += 1
-
-
-def _drop_forms(project: Path) -> None:
-    """Take forms and rules out of a project: Rasa refuses them without RulePolicy, which shall take no part."""
-    for path in (project / "domain.yml", *sorted((project / "data").rglob("*.yml"))):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if document.keys() & {"forms", "rules"}:
-            kept = {key: value for key, value in document.items() if key not in ("forms", "rules")}
-            path.write_text(yaml.safe_dump(kept), encoding="utf-8")
+    documents = [(path, yaml.safe_load(path.read_text(encoding="utf-8"))) for path in data]
+    places = [(path, number) for path, document in documents for number in range(len(document["stories"]))]
+    for count, ((changed, number), split) in enumerate(zip(places, splits, strict=True)):
+        target = folder / f"{_name(root)}-{count}"
+        train = target / "train"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(root, train, ignore=shutil.ignore_patterns("models", ".rasa", "tests", "*.db*"))
+        for path, document in documents:
+            kept = copy.deepcopy(document)
+            if path == changed:
+                del kept["stories"][number]
+            kept.pop("rules", None)
+            (train / path.relative_to(root)).write_text(yaml.safe_dump(kept, sort_keys=False), encoding="utf-8")
+        for path in sorted((train / "data").rglob("*.yml")):
+            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+            if document.pop("rules", None):
+                path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        stories = [write(each.name, each.events) for each in split.held]
+        whole = {"version": "3.1", "stories": [each for text in stories for each in yaml.safe_load(text)["stories"]]}
+        (target / "test_stories.yml").write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
+        (train / "config.yml").write_text(_PEER, encoding="utf-8")
 
 
 def main() -> None:
@@ -166,12 +183,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("projects", type=Path, nargs="+")
     parser.add_argument("--splits", type=Path)
+    parser.add_argument("--each", action="store_true")
     options = parser.parse_args()
     for root in options.projects:
         project = read_project(root)
-        measure(replace(project, stories=project.stories), _name(root))
+        splits = list(splits_of(project))
+        measure(project.domain, _name(root), splits, each=options.each)
         if options.splits is not None:
-            write_splits(root, options.splits)
+            write_splits(root, options.splits, splits)
 
 
 if __name__ == "__main__":
