@@ -77,7 +77,7 @@ def _intent(name: str, item: Spot) -> Intent:
     if not isinstance(options.value, dict):
         options.error("intents.options", "options of the intent, or the name alone", f"Write `- {name}`")
         return Intent(name=name)
-    options.only(INTENT_KEYS, "intents.unknown-key", "an option of an intent")
+    options.only(INTENT_KEYS, "intents.unknown-key", "an option of an intent", warns=True)
     used: tuple[str, ...] | None = None
     if (spot := options.get("use_entities")) is not None and spot.value is not True:
         used = spot.names("the name of an entity") if spot.value else ()
@@ -97,11 +97,11 @@ def _entity(name: str, item: Spot) -> Entity:
     options = item_options(item)
     if options is None or options.value is None:
         return Entity(name=name)
-    options.only(ENTITY_KEYS, "entities.unknown-key", "an option of an entity")
+    options.only(ENTITY_KEYS, "entities.unknown-key", "an option of an entity", warns=True)
     labels = {}
     for key in ("roles", "groups"):
         spot = options.get(key)
-        labels[key] = spot.names(f"the name of one of the {key}") if spot is not None else ()
+        labels[key] = spot.texts(f"the name of one of the {key}") if spot is not None else ()
     influence = options.get("influence_conversation")
     return Entity(
         name=name,
@@ -163,7 +163,7 @@ def _actions(raw: RawDomain) -> tuple[tuple[str, ...], frozenset[str]]:
 def _session(spot: Spot | None) -> SessionConfig:
     if spot is None or spot.value is None:
         return SessionConfig()
-    spot.only(SESSION_KEYS, "session.unknown-key", "an option of session_config")
+    spot.only(SESSION_KEYS, "session.unknown-key", "an option of session_config", warns=True)
     expiration: float | None = None
     carry_over: bool | None = None
     if (found := spot.get("session_expiration_time")) is not None:

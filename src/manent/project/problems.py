@@ -250,13 +250,20 @@ class Spot:
             return (self.value,)
         return tuple(name for item in self.items(f"{what}, or a list of them") if (name := item.name(what)) is not None)
 
-    def only(self, known: Iterable[str], code: str, what: str) -> None:
-        """Report the keys of a mapping that are not known."""
+    def texts(self, what: str) -> tuple[str, ...]:
+        """Return a list of texts, or a single one as a list of one; numbers are taken as they are written."""
+        if isinstance(self.value, str):
+            return (self.value,)
+        return tuple(text for item in self.items(f"{what}, or a list of them") if (text := item.text()) is not None)
+
+    def only(self, known: Iterable[str], code: str, what: str, *, warns: bool = False) -> None:
+        """Report the keys of a mapping that are not known: as mistakes, or (`warns`) as suspicious."""
         options = tuple(known)
         for key, spot in self.entries():
             if key not in options:
                 found = f'the key "{key}"'
-                spot.error(code, f"{what}: {one_of(options, 20)}", did_you_mean(key, options), found=found)
+                report = spot.warn if warns else spot.error
+                report(code, f"{what}: {one_of(options, 20)}", did_you_mean(key, options), found=found)
 
 
 def _flag_hint(value: Any) -> str:

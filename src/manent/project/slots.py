@@ -142,9 +142,8 @@ def read_mapping(spot: Spot) -> SlotMapping | None:
     if not isinstance(spot.value, dict):
         spot.error("slots.mapping", "a mapping such as `type: from_text`")
         return None
-    spot.only(
-        (*MAPPING_KEYS, *([ANY_LABEL] if ANY_LABEL in spot.value else [])), "slots.mapping-key", "a mapping's key"
-    )
+    known = (*MAPPING_KEYS, *([ANY_LABEL] if ANY_LABEL in spot.value else []))
+    spot.only(known, "slots.mapping-key", "a mapping's key", warns=True)
     kind = spot.get("type")
     if kind is None:
         spot.error("slots.mapping-type", f"`type:`, {one_of(MAPPING_TYPES)}", found="a mapping without a type")
@@ -196,8 +195,17 @@ def _conditions(spot: Spot) -> tuple[Condition, ...]:
         return ()
     conditions = []
     for item in found.items():
-        if not isinstance(item.value, dict) or "active_loop" not in item.value:
+        if not isinstance(item.value, dict):
             item.error("slots.condition", "`active_loop:` with the name of a form, or null")
+            continue
+        if "active_loop" not in item.value:
+            item.warn(
+                "slots.condition",
+                "`active_loop:` with the name of a form, or null",
+                "Without it the condition means that no form is active",
+                found="a condition without active_loop",
+            )
+            conditions.append(Condition(active_loop=None))
             continue
         item.only(("active_loop", "requested_slot"), "slots.condition", "a condition's key")
         conditions.append(

@@ -54,7 +54,7 @@ def check_stories(stories: Stories, names: StoryNames, report: Report, *, are_ru
         path = f"rules.{rule.name}"
         checker.check((*rule.conditions, *rule.steps), path)
         _check_rule(rule, path, report, is_restricted=are_rules_restricted)
-    _check_checkpoints((*stories.stories, *stories.rules), report)
+    _check_checkpoints(stories.stories, report)
     return checker.used
 
 
@@ -172,6 +172,17 @@ def _check_rule(rule: Rule, path: str, report: Report, *, is_restricted: bool) -
             expected="one user turn a rule",
             suggestion="Make it a story, or two rules",
         )
+    for step in rule.steps:
+        if isinstance(step, CheckpointStep):
+            report.error(
+                step.where.file,
+                step.where.line,
+                path,
+                "rule.checkpoint",
+                found=f'the checkpoint "{step.name}" in a rule',
+                expected="checkpoints in stories only",
+                suggestion="Make it a story",
+            )
     for intent, action in _answers(rule):
         if intent in _FIXED and action.name != _FIXED[intent]:
             report.error(
@@ -205,7 +216,7 @@ def _answers(rule: Rule) -> Iterator[tuple[str, ActionStep]]:
             waiting = []
 
 
-def _check_checkpoints(stories: Iterable[Story | Rule], report: Report) -> None:
+def _check_checkpoints(stories: Iterable[Story], report: Report) -> None:
     """Warn of checkpoints that nothing leads to, or that lead nowhere."""
     begins: dict[str, CheckpointStep] = {}
     ends: dict[str, CheckpointStep] = {}

@@ -74,6 +74,7 @@ def test_built_in_names(make_project: MakeProject, findings: Findings) -> None:
     ("rule", "finding"),
     [
         ("steps:\n  - intent: greet\n  - action: utter_greet\n  - intent: bye", "data/more.yml:6 rule.several-turns"),
+        ("steps:\n  - intent: greet\n  - action: utter_greet\n  - checkpoint: c", "data/more.yml:6 rule.checkpoint"),
         ("steps:\n  - intent: restart\n  - action: utter_greet", "data/more.yml:5 rule.fixed-intent"),
         ("steps:\n  - or: [{intent: back}, {intent: bye}]\n  - action: action_x", "data/more.yml:5 rule.fixed-intent"),
         (
@@ -181,6 +182,16 @@ def test_policies(make_project: MakeProject, findings: Findings) -> None:
     assert findings(make_project({"domain.yml": DOMAIN, "config.yml": unknown})) == [
         "config.yml:3 config.unknown-action"
     ]
+
+
+@pytest.mark.parametrize(("longest", "is_wrong"), [("5", False), ("null", False), ("five", True), ("-1", True)])
+def test_max_history_is_a_number(longest: str, is_wrong: bool, make_project: MakeProject, findings: Findings) -> None:  # noqa: FBT001
+    """How far back a policy looks is a number of turns, or null."""
+    config = f"assistant_id: a\npolicies:\n- name: RulePolicy\n- {{name: MemoizationPolicy, max_history: {longest}}}\n"
+
+    found = findings(make_project({"domain.yml": DOMAIN, "config.yml": config}))
+
+    assert found == (["config.yml:4 config.max-history"] if is_wrong else [])
 
 
 @pytest.mark.parametrize(

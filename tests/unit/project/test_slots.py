@@ -92,8 +92,7 @@ mappings:
         ("{type: text, mappings: [{type: from_entity}]}", "slots.mapping-entity", ""),
         ("{type: text, mappings: [{type: from_intent, intent: a}]}", "slots.mapping-value", "An action"),
         ("{type: text, mappings: [{type: from_intent, intent: a, value: null}]}", "slots.mapping-value", "An action"),
-        ("{type: text, mappings: [{type: from_text, intents: a}]}", "slots.mapping-key", 'Did you mean "intent"?'),
-        ("{type: text, mappings: [{type: from_text, conditions: [{requested_slot: a}]}]}", "slots.condition", ""),
+        ("{type: text, mappings: [{type: from_text, conditions: [a]}]}", "slots.condition", ""),
         ("{type: text, mappings: [from_text]}", "slots.mapping", ""),
         ("text", "slots.definition", "Write `s:"),
     ],
@@ -105,6 +104,25 @@ def test_mistakes(text: str, code: str, suggestion: str, spot_of: SpotOf, report
     (problem,) = report.errors
     assert problem.code == code
     assert problem.suggestion.startswith(suggestion)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "code", "suggestion"),
+    [
+        ("{type: from_text, intents: a}", "slots.mapping-key", 'Did you mean "intent"?'),
+        ("{type: from_text, conditions: [{requested_slot: a}]}", "slots.condition", "Without it"),
+    ],
+)
+def test_mappings_that_mean_less(mapping: str, code: str, suggestion: str, spot_of: SpotOf, report: Report) -> None:
+    """Rasa overlooks these, so they are read as Rasa reads them; but they are named."""
+    slot = read_slot("s", spot_of(f"{{type: text, mappings: [{mapping}]}}"))
+    assert slot is not None
+
+    (problem,) = report.warnings
+    assert not report.errors
+    assert problem.code == code
+    assert problem.suggestion.startswith(suggestion)
+    assert all((each.active_loop, each.requested_slot) == (None, None) for each in slot.mappings[0].conditions)
 
 
 def test_suspicious_values(spot_of: SpotOf, report: Report) -> None:
