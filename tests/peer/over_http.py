@@ -4,7 +4,9 @@
 
 Trains each assistant of `../shared/conformance` in a folder of its own, runs server and action server, lets the
 recordings' own player compare, and prints every conversation that goes otherwise: as listed in
-`expected_differences.yml`, or UNEXPECTED. Exit status 1 when there is one of those.
+`expected_differences.yml`, or UNEXPECTED. Exit status 1 when there is one of those. The recorded assistants of
+`../assistants` are played as well, and compared by events and state; what may differ there stands in
+`test_own_recordings.py`.
 """
 
 import argparse
@@ -25,6 +27,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from peer.comparing import first_difference
+from peer.record import compact
+from peer.test_own_recordings import ASSISTANTS, DIFFERS, RECORDED
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "conformance"
 EXPECTED = Path(__file__).with_name("expected_differences.yml")
@@ -49,14 +56,19 @@ class Difference:
 
 def recorded() -> list[str]:
     """Return the assistants that there are recordings of."""
-    return sorted(path.parent.name for path in RECORDINGS.glob("*/golden.json"))
+    return [*sorted(path.parent.name for path in RECORDINGS.glob("*/golden.json")), *RECORDED]
+
+
+def folder_of(assistant: str) -> Path:
+    """Return where an assistant's project and recordings are."""
+    return (ASSISTANTS if assistant in RECORDED else RECORDINGS) / assistant
 
 
 def differences(assistant: str) -> list[Difference]:
     """Train and run an assistant, and compare."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
-        shutil.copytree(RECORDINGS / assistant / "project", project)
+        shutil.copytree(folder_of(assistant) / "project", project)
         actions_port = _free_port()
         endpoints = project / "endpoints.yml"
         if endpoints.exists():
@@ -65,6 +77,8 @@ def differences(assistant: str) -> list[Difference]:
         port = _free_port()
         found = Path(folder) / "differences.json"
         with _running(project, port, actions_port):
+            if assistant in RECORDED:
+                return list(_own_differences(assistant, f"http://127.0.0.1:{port}"))
             subprocess.run(
                 [sys.executable, RECORDINGS / "replay.py", "--url", f"http://127.0.0.1:{port}", "--bot", assistant,
                  "--json", found],
@@ -72,6 +86,25 @@ def differences(assistant: str) -> list[Difference]:
                 capture_output=True,
             )  # fmt: skip
         return [_judged(assistant, each) for each in json.loads(found.read_text())]
+
+
+def _own_differences(assistant: str, url: str) -> Iterator[Difference]:
+    """Play the conversations of an assistant of our own, and compare what was recorded of them."""
+    sys.path.insert(0, str(RECORDINGS))
+    import goldenlib  # type: ignore[import-not-found]
+
+    runner = goldenlib.Runner(url, assistant)
+    expected = DIFFERS.get(assistant, {})
+    for conversation in json.loads((folder_of(assistant) / "golden.json").read_text(encoding="utf-8"))["conversations"]:
+        steps = [each["step"] for each in conversation["steps"]]
+        found = compact(runner.run({"id": conversation["id"], "steps": steps}))["steps"]
+        for number, (one, other) in enumerate(zip(conversation["steps"], found, strict=True)):
+            if what := first_difference(one.get("state"), other.get("state")) or first_difference(
+                one.get("events"), other.get("events"), "events"
+            ):
+                why = "listed" if expected.get(conversation["id"]) == number else None
+                yield Difference(assistant, conversation["id"], number, what, why)
+                break
 
 
 def _judged(assistant: str, found: dict[str, Any]) -> Difference:
@@ -131,7 +164,7 @@ def main() -> int:
     parser.add_argument("assistants", nargs="*", default=recorded())
     is_clean = True
     for assistant in parser.parse_args().assistants:
-        golden = json.loads((RECORDINGS / assistant / "golden.json").read_text(encoding="utf-8"))
+        golden = json.loads((folder_of(assistant) / "golden.json").read_text(encoding="utf-8"))
         total, found = len(golden["conversations"]), differences(assistant)
         lines = [f"{assistant}: {total - len(found)} of {total} the same"]
         for each in found:

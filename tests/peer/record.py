@@ -50,13 +50,13 @@ def main() -> None:
 
     runner = goldenlib.Runner(options.url, options.folder.name)
     planned = conversations(options.folder, count=options.random, steps=options.steps, seed=options.seed)
-    recorded = [_compact(runner.run(each)) for each in planned]
+    recorded = [compact(runner.run(each)) for each in planned]
     lines = ",\n".join(json.dumps(each, ensure_ascii=False) for each in recorded)
     out = options.out or options.folder / "golden.json"
     out.write_text(f'{{"conversations": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
-def _compact(conversation: dict[str, Any]) -> dict[str, Any]:
+def compact(conversation: dict[str, Any]) -> dict[str, Any]:
     """Keep what is compared: the step, the new events, the state; slots without a value go unsaid."""
     steps = []
     for step in conversation["steps"]:

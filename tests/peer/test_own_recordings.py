@@ -20,7 +20,19 @@ DIFFERS = {
         "rewind_by_event": 3,  # the same
         "restart_by_event": 1,  # the follow-up of a restart is there though the log was read again
         "random_1": 10,  # the channel that was last heard of is known after a restart
-    }
+    },
+    "market": {
+        "random_0": 1,  # what a form asked for does not survive its session
+        "random_8": 10,  # the channel that was last heard of is known after a restart
+        "random_9": 10,  # what a form asked for does not survive its session
+        "random_11": 8,  # the channel
+        "random_18": 4,  # what a form asked for
+        "random_19": 11,  # what a form asked for
+    },
+    "ferry": {
+        "random_2": 11,  # the channel
+        "random_21": 4,  # the channel
+    },
 }
 """Assistant → conversation → the first step that goes otherwise on purpose."""
 
