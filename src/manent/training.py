@@ -83,6 +83,11 @@ class _OldModel:
     metadata: Metadata
     files: dict[str, bytes]
 
+    @property
+    def is_of_this_format(self) -> bool:
+        """Whether pieces of it can be part of a new model."""
+        return self.metadata.format == MODEL_FORMAT
+
     def part(self, part: Part) -> dict[str, bytes]:
         return {name: content for name, content in self.files.items() if name.startswith(_FOLDERS[part])}
 
@@ -123,7 +128,8 @@ def train(options: TrainingOptions, progress: Progress | None = None) -> Trained
         if old is not None and part not in changed:
             files |= old.part(part)
         else:
-            files |= _train_part(part, project, None if options.force else old, say)
+            reusable = old if old is not None and old.is_of_this_format and not options.force else None
+            files |= _train_part(part, project, reusable, say)
     say("Writing the model")
     path = _write(options, project, wanted, old, files)
     return Trained(path=path, changed=changed, warnings=project.warnings, seconds=time.monotonic() - began)

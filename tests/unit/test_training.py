@@ -8,7 +8,7 @@ import pytest
 
 from manent.cli.init import create_project
 from manent.core.errors import ManentError, ProjectError
-from manent.models.archive import find_model, read_model
+from manent.models.archive import find_model, read_model, write_model
 from manent.server.loading import load_assistant
 from manent.training import Trained, TrainingOptions, train
 
@@ -152,6 +152,26 @@ def test_a_model_that_cannot_be_read_is_no_model(project: Path) -> None:
     (project / "models/broken.tar.gz").write_bytes(b"no archive")
 
     assert train_again(project).changed == ("nlu", "core", "domain")
+
+
+def test_nothing_of_another_format_is_taken_over(project: Path) -> None:
+    """A model that an earlier version wrote is trained anew as a whole, whatever its pieces are; its id stays."""
+    (project / "config.yml").write_text(PLAIN.replace("assistant_id: plain\n", ""))
+    first = train_again(project)
+    assert first.path is not None
+    files = read_model(first.path)
+    metadata = json.loads(files["metadata.json"])
+    old = {name: b"of another shape" if "Keyword" in name else content for name, content in files.items()}
+    old["metadata.json"] = json.dumps({**metadata, "format": metadata["format"] - 1, "fingerprints": {}}).encode()
+    first.path.unlink()
+    write_model(first.path, old)
+
+    again = train_again(project)
+
+    assert again.changed == ("nlu", "core", "domain")
+    assert again.path is not None
+    assert load_assistant(again.path, external_nlg=False).assistant_id == metadata["assistant_id"]
+    assert b"of another shape" not in read_model(again.path).values()
 
 
 def test_mistakes_write_nothing(project: Path) -> None:
