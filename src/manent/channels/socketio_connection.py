@@ -23,7 +23,7 @@ from manent.runtime.conversation import Conversation
 from manent.runtime.identity import ANYBODY, Admission, Caller
 from manent.runtime.refusals import note
 from manent.runtime.sessions import refusal
-from manent.runtime.ticket import Receipt, Ticket
+from manent.runtime.ticket import Ticket
 from manent.runtime.tokens import VerifiedToken
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ class Connection:
             error = RequestError("busy", "too many requests of this socket are waiting", status=429, retry_after=1.0)
             self._refuse(error, payload, ack)
             return
-        if self._worker is None and self._spoken is None:
+        # A quick client's next message may come before the callback of the last one, which is accepted already.
+        if self._worker is None and (self._spoken is None or self._spoken.accepted.done()):
             if self._speak_at_once(event, payload, ack):
                 return
             self._worker = asyncio.get_running_loop().create_task(self._work())
@@ -138,18 +139,19 @@ class Connection:
         if ticket is None:
             return False
         self._spoken = ticket
-        ticket.accepted.add_done_callback(lambda accepted: self._accepted(accepted, payload, ack))
+        ticket.accepted.add_done_callback(lambda _: self._accepted(ticket, payload, ack))
         return True
 
-    def _accepted(self, accepted: asyncio.Future[Receipt], payload: Any, ack: int | None) -> None:
+    def _accepted(self, ticket: Ticket, payload: Any, ack: int | None) -> None:
         """Answer a message that was taken at once, and go on with what came after it."""
-        self._spoken = None
-        error = accepted.exception()
+        error = ticket.accepted.exception()
         if isinstance(error, ManentError):
             self._refuse(error, payload, ack)
         elif ack is not None:
-            self.outbox.acknowledge(ack, protocol.receipt(accepted.result()))
-        if self._queue:
+            self.outbox.acknowledge(ack, protocol.receipt(ticket.accepted.result()))
+        if self._spoken is ticket:
+            self._spoken = None
+        if self._queue and self._worker is None and self._spoken is None:
             self._worker = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
