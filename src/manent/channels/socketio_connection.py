@@ -120,7 +120,7 @@ class Connection:
             self._refuse(error, payload, ack)
             return
         # A quick client's next message may come before the callback of the last one, which is accepted already.
-        if self._worker is None and (self._spoken is None or self._spoken.accepted.done()):
+        if not self._queue and self._worker is None and (self._spoken is None or self._spoken.accepted.done()):
             if self._speak_at_once(event, payload, ack):
                 return
             self._worker = asyncio.get_running_loop().create_task(self._work())
