@@ -111,7 +111,7 @@ class Connection:
     # requests -------------------------------------------------------------------------------------------------------
 
     def receive(self, event: Any, payload: Any, ack: int | None) -> None:
-        """Take a request into the queue."""
+        """Serve a request at once where nothing waits before it and nothing is to be waited for, else queue it."""
         if self._ending is not None or self.outbox.dropped is not None:
             return
         most = self.channel.conversations.limits.waiting_per_socket

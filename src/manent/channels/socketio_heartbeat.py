@@ -15,6 +15,8 @@ from typing import Any
 
 import engineio.packet
 
+from manent.channels.socketio_websocket import send_now
+
 log = logging.getLogger("manent.socketio")
 
 PING = b"2"
@@ -100,9 +102,3 @@ def ping(socket: Any) -> None:
     """Ask for a pong, behind everything that waits to be sent."""
     if not socket.queue.empty() or not send_now(socket, PING):
         socket.queue.put_nowait(engineio.packet.Packet(engineio.packet.PING))
-
-
-def send_now(socket: Any, packet: bytes) -> bool:
-    """Send an Engine.IO packet past the queue of its socket; False when there is no way past it."""
-    write_now: Callable[[bytes], bool] | None = getattr(socket, "write_now", None)
-    return write_now is not None and write_now(packet)

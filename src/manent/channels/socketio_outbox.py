@@ -12,7 +12,7 @@ from typing import Any
 import engineio.packet
 import msgspec
 
-from manent.channels.socketio_heartbeat import send_now
+from manent.channels.socketio_websocket import send_now
 from manent.core.events import Json
 
 log = logging.getLogger("manent.socketio")

@@ -171,3 +171,9 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
             if packets:
                 queue.put_nowait(None)
         return packets
+
+
+def send_now(socket: Any, packet: bytes) -> bool:
+    """Send an Engine.IO packet past the queue of its socket; False when there is no way past it."""
+    write_now: Callable[[bytes], bool] | None = getattr(socket, "write_now", None)
+    return write_now is not None and write_now(packet)
