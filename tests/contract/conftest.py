@@ -35,7 +35,7 @@ async def empty_database(dsn: str) -> None:
     await store.close()
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+@pytest.fixture(params=["memory", "sqlite", "sqlite and a process", "postgresql"])
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
     """Each kind of store in turn."""
     if request.param == "memory":
@@ -43,6 +43,8 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
         return lambda: only
     if request.param == "sqlite":
         return lambda: SqliteStore(tmp_path / "conversations.db")
+    if request.param == "sqlite and a process":
+        return lambda: SqliteStore(tmp_path / "conversations.db", process_from=1)
     dsn: str = request.getfixturevalue("cluster").dsn
     asyncio.run(empty_database(dsn))
     return lambda: PostgresqlStore(dsn)

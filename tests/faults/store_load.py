@@ -1,8 +1,9 @@
 """A process that appends to a SQLite store and writes down each acknowledgement: the subject of the power-loss tests.
 
-    python store_load.py FILE ACKNOWLEDGEMENTS APPENDERS TURNS SYNCHRONOUS
+    python store_load.py FILE ACKNOWLEDGEMENTS APPENDERS TURNS SYNCHRONOUS WRITER
 
-`SYNCHRONOUS` other than FULL is the mutation that the tests must catch.
+`SYNCHRONOUS` other than FULL is the mutation that the tests must catch. `WRITER` is `thread`, or `process`: a process
+of its own writes from the first append on.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import sys
 from pathlib import Path
 
 from logs import empty, turn
-from manent.stores import sqlite, sqlite_checkpointer, sqlite_schema, sqlite_writer
+from manent.stores import sqlite, sqlite_checkpointer, sqlite_commits, sqlite_schema
 from manent.stores.sqlite import SqliteStore
 
 sqlite_checkpointer.COPY_AFTER_BYTES = 60_000  # type: ignore[misc]  # so that short runs see checkpoints, too
@@ -29,13 +30,12 @@ def weaken(synchronous: str) -> None:
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         return connection
 
-    for module in (sqlite, sqlite_checkpointer, sqlite_schema, sqlite_writer):
+    for module in (sqlite, sqlite_checkpointer, sqlite_schema, sqlite_commits):
         vars(module)["connect"] = weakened
 
 
-async def main(path: Path, acknowledgements: Path, appenders: int, turns: int) -> None:
+async def main(store: SqliteStore, acknowledgements: Path, appenders: int, turns: int) -> None:
     """Append; after each append has returned, write `name version` down."""
-    store = SqliteStore(path)
     await store.open()
     acks = os.open(acknowledgements, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
@@ -52,5 +52,8 @@ async def main(path: Path, acknowledgements: Path, appenders: int, turns: int) -
 
 
 if __name__ == "__main__":
-    weaken(sys.argv[5])
-    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
+    file, acks, appenders, turns, synchronous, writer = sys.argv[1:]
+    weaken(synchronous)
+    durability = "process" if synchronous == "NORMAL" else "disk"  # all that reaches another process
+    store = SqliteStore(Path(file), durability=durability, process_from=1 if writer == "process" else None)
+    asyncio.run(main(store, Path(acks), int(appenders), int(turns)))

@@ -19,10 +19,15 @@ from manent.stores.sqlite import SqliteStore
 HERE = Path(__file__).parent
 
 
-def run_load(folder: Path, synchronous: str, *, appenders: int, turns: int, before: list[str], **more: str) -> None:
+WRITERS = pytest.mark.parametrize("writer", ["thread", "process"])
+
+
+def run_load(
+    folder: Path, synchronous: str, writer: str, *, appenders: int, turns: int, before: list[str], **more: str
+) -> None:
     """Run `store_load.py` in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent), **more}
-    arguments = [str(folder / "store.db"), str(folder / "acks"), str(appenders), str(turns), synchronous]
+    arguments = [str(folder / "store.db"), str(folder / "acks"), str(appenders), str(turns), synchronous, writer]
     subprocess.run(
         [*before, sys.executable, str(HERE / "store_load.py"), *arguments], env=environment, check=True, timeout=120
     )
@@ -89,29 +94,30 @@ async def recovered(folder: Path, files: dict[Path, bytes]) -> Counter[str]:
     return versions
 
 
-async def record(recorder: Path, folder: Path, synchronous: str) -> Path:
+async def record(recorder: Path, folder: Path, synchronous: str, writer: str = "thread") -> Path:
     """Run five appenders on a watched disk; return the log of what they did to it."""
     below = folder / "disk"
     await asyncio.to_thread(below.mkdir)
     log = folder / "writes.log"
     more = {"LD_PRELOAD": str(recorder), "WRITES_BELOW": str(below), "WRITES_LOG": str(log)}
-    await asyncio.to_thread(run_load, below, synchronous, appenders=5, turns=12, before=[], **more)
+    await asyncio.to_thread(run_load, below, synchronous, writer, appenders=5, turns=12, before=[], **more)
     return log
 
 
-async def test_acknowledged_appends_survive_power_loss(recorder: Path, tmp_path: Path) -> None:
+@WRITERS
+async def test_acknowledged_appends_survive_power_loss(recorder: Path, tmp_path: Path, writer: str) -> None:
     """Whatever instant the power goes at, each acknowledged turn is there after it, and each log is whole."""
-    log = await record(recorder, tmp_path, "FULL")
+    log = await record(recorder, tmp_path, "FULL", writer)
     assert await lost_after_power_loss(tmp_path, log, cuts=25, seed=7) == []
 
 
 @pytest.mark.slow
 async def test_acknowledged_appends_survive_power_loss_anywhere(recorder: Path, tmp_path: Path) -> None:
     """The same at hundreds of instants of several runs."""
-    for seed in range(5):
+    for seed in range(6):
         folder = tmp_path / f"run {seed}"
         await asyncio.to_thread(folder.mkdir)
-        log = await record(recorder, folder, "FULL")
+        log = await record(recorder, folder, "FULL", "process" if seed % 2 else "thread")
         assert await lost_after_power_loss(folder, log, cuts=200, seed=seed) == []
 
 
@@ -127,10 +133,10 @@ async def test_recorder_sees_logs_database_and_checkpoints(recorder: Path, tmp_p
     assert seen["s", "disk"] >= 2
 
 
-@pytest.mark.parametrize("synchronous", ["OFF", "NORMAL"])
-async def test_power_loss_catches_missing_syncs(recorder: Path, tmp_path: Path, synchronous: str) -> None:
+@pytest.mark.parametrize(("synchronous", "writer"), [("OFF", "thread"), ("NORMAL", "thread"), ("NORMAL", "process")])
+async def test_power_loss_catches_missing_syncs(recorder: Path, tmp_path: Path, synchronous: str, writer: str) -> None:
     """A store that does not sync each commit is caught: it loses what it acknowledged, or cannot be read at all."""
-    log = await record(recorder, tmp_path, synchronous)
+    log = await record(recorder, tmp_path, synchronous, writer)
     try:
         lost = await lost_after_power_loss(tmp_path, log, cuts=5, seed=7)
     except StoreError as error:
@@ -165,7 +171,7 @@ def unsynced_acknowledgements(trace: str) -> tuple[int, list[str]]:
     return count, bad
 
 
-def trace_load(folder: Path, synchronous: str) -> tuple[int, list[str]]:
+def trace_load(folder: Path, synchronous: str, writer: str) -> tuple[int, list[str]]:
     """Run one appender under strace and judge what was seen."""
     strace = shutil.which("strace")
     if strace is None:
@@ -175,17 +181,18 @@ def trace_load(folder: Path, synchronous: str) -> tuple[int, list[str]]:
         pytest.skip("tracing is not allowed here")
     log = folder / "trace"
     before = [strace, "-f", "-y", "-e", "trace=pwrite64,write,fsync,fdatasync", "-o", str(log)]
-    run_load(folder, synchronous, appenders=1, turns=30, before=before)
+    run_load(folder, synchronous, writer, appenders=1, turns=30, before=before)
     return unsynced_acknowledgements(log.read_text(errors="replace"))
 
 
-def test_sync_returns_before_the_acknowledgement(tmp_path: Path) -> None:
+@WRITERS
+def test_sync_returns_before_the_acknowledgement(tmp_path: Path, writer: str) -> None:
     """Seen from the kernel: between an append's last write to the log and its acknowledgement, a sync has returned."""
-    assert trace_load(tmp_path, "FULL") == (30, [])
+    assert trace_load(tmp_path, "FULL", writer) == (30, [])
 
 
 def test_trace_catches_missing_syncs(tmp_path: Path) -> None:
     """Without syncs the same look at the kernel finds every acknowledgement premature."""
-    count, bad = trace_load(tmp_path, "OFF")
+    count, bad = trace_load(tmp_path, "OFF", "thread")
 
     assert (count, len(bad)) == (30, 30)

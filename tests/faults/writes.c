@@ -2,7 +2,8 @@
  *
  * Each record in $WRITES_LOG is: kind (1 byte), offset (8), length of path (4), length of data (4), path, data.
  * Kinds: w write at an offset, t truncate to an offset, s sync of a file or folder, u unlink. The record is made
- * after the call has succeeded and under one lock, so that the log's order is an order that the disk could have seen.
+ * after the call has succeeded and under one lock of all processes, so that the log's order is an order that the disk
+ * could have seen.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -36,8 +38,18 @@ static int path_of(int fd, char *path) {
     return below(path);
 }
 
+static void begin(void) {
+    pthread_mutex_lock(&lock);
+    if (log_fd < 0) log_fd = syscall(SYS_openat, AT_FDCWD, getenv("WRITES_LOG"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    flock(log_fd, LOCK_EX);
+}
+
+static void end(void) {
+    flock(log_fd, LOCK_UN);
+    pthread_mutex_unlock(&lock);
+}
+
 static void record(char kind, int64_t offset, const char *path, const void *data, uint32_t length) {
-    if (log_fd < 0) log_fd = syscall(SYS_openat, AT_FDCWD, getenv("WRITES_LOG"), O_WRONLY | O_CREAT | O_APPEND, 0644);
     uint32_t path_length = strlen(path);
     struct iovec parts[] = {{&kind, 1}, {&offset, 8}, {&path_length, 4}, {&length, 4},
                             {(void *)path, path_length}, {(void *)data, length}};
@@ -49,10 +61,10 @@ static void record(char kind, int64_t offset, const char *path, const void *data
 #define WATCHED(fd, kind, offset, data, length, call) \
     char path[PATH_MAX]; \
     if (!path_of(fd, path)) return call; \
-    pthread_mutex_lock(&lock); \
+    begin(); \
     __typeof__(call) result = call; \
     if (result >= 0) record(kind, offset, path, data, length); \
-    pthread_mutex_unlock(&lock); \
+    end(); \
     return result
 
 ssize_t pwrite(int fd, const void *data, size_t length, off_t offset) {
@@ -93,9 +105,9 @@ int fdatasync(int fd) {
 int unlink(const char *path) {
     REAL(unlink);
     if (!below(path)) return real(path);
-    pthread_mutex_lock(&lock);
+    begin();
     int result = real(path);
     if (result == 0) record('u', 0, path, "", 0);
-    pthread_mutex_unlock(&lock);
+    end();
     return result;
 }

@@ -21,7 +21,7 @@ NAMES = itertools.count()
 @pytest.fixture
 async def pair(tmp_path: Path) -> AsyncIterator[tuple[SqliteStore, SqliteStore]]:
     """Two instances on one file, as two servers have them."""
-    pair = (SqliteStore(tmp_path / "store.db"), SqliteStore(tmp_path / "store.db"))
+    pair = (SqliteStore(tmp_path / "store.db"), SqliteStore(tmp_path / "store.db", process_from=1))
     for store in pair:
         await store.open()
     yield pair

@@ -70,6 +70,9 @@ DRAIN_S = 10.0
 DELIVER_S = 5.0
 """How long sockets may then take to accept what was said to them."""
 
+WRITING_PROCESS_FROM = 4
+"""So many appends at once show that a server has enough to do for a process of its own that writes them."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Application:
@@ -102,7 +105,11 @@ def build(options: ServeOptions) -> Application:
     assistant = load_assistant(options.root / options.model, external_nlg=endpoints.nlg is not None)
     measures = Measures()
     store = open_store(
-        endpoints.tracker_store, root=options.root, durability=endpoints.durability, observe=measures.committed
+        endpoints.tracker_store,
+        root=options.root,
+        durability=endpoints.durability,
+        process_from=WRITING_PROCESS_FROM,
+        observe=measures.committed,
     )
     limits = read_limits(endpoints.limits)
     rates = rates_of(limits)

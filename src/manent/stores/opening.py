@@ -34,6 +34,7 @@ def open_store(
     *,
     root: Path,
     durability: str = "disk",
+    process_from: int | None = None,
     observe: Callable[[int, float], None] | None = None,
 ) -> ConversationStore:
     """Return the store that a project asks for, not yet opened.
@@ -42,6 +43,7 @@ def open_store(
         tracker_store: the section of `endpoints.yml`; None when there is none.
         root: the project's folder, which relative paths start from.
         durability: `disk` or `process`.
+        process_from: see `SqliteStore`; other stores have no use for it.
         observe: told of each commit of a SQLite store: pieces of work in it, seconds it took.
 
     Raises:
@@ -56,7 +58,7 @@ def open_store(
     path = sqlite_path(settings, root=root)
     if path is None:
         return MemoryStore()
-    return SqliteStore(path, durability=durability, observe=observe)
+    return SqliteStore(path, durability=durability, process_from=process_from, observe=observe)
 
 
 def postgresql_dsn(settings: Json) -> str | None:

@@ -1,7 +1,7 @@
 """The default store: one SQLite file beside the project.
 
-An append returns when its events are on the disk. Writing is done by one thread (`sqlite_writer.py`), so that turns
-of many conversations share a commit; reading by two others, each on a connection of its own and inside one
+An append returns when its events are on the disk. Writing is done in one place (`sqlite_writer.py`), so that turns
+of many conversations share a commit; reading by two threads, each on a connection of its own and inside one
 transaction per call, so that a head and its entries belong together and every acknowledged commit is seen. Several
 processes may open one file: each append checks epoch and version while it holds SQLite's write lock.
 """
@@ -35,10 +35,9 @@ from manent.runtime.ports import Behind, Loaded, VersionConflict
 from manent.stores import sqlite_published as published
 from manent.stores.codec import check_append, current_json, row_to_entry
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row
-from manent.stores.sqlite_appends import AppendWork, append_to_new, find_accepted, insert_head
+from manent.stores.sqlite_appends import AppendWork, append_to_new, append_work, find_accepted, insert_head
 from manent.stores.sqlite_errors import store_error
 from manent.stores.sqlite_reminders import due_reminders, next_reminder
-from manent.stores.sqlite_rows import event_rows
 from manent.stores.sqlite_schema import connect, prepare_file
 from manent.stores.sqlite_writer import Writer
 
@@ -60,20 +59,28 @@ class SqliteStore:
         path: the database file; made when it does not exist.
         durability: `disk`: an append that has returned survives a loss of power. `process`: it survives the end of
             this process, but not a loss of power.
-        observe: told of each commit: pieces of work in it, seconds it took. Called on the writer's thread.
+        process_from: how many appends at once it takes for a process to be started that writes them from then on
+            (worth its 15 MB when a server has much to do); None: a thread always writes.
+        observe: told of each commit: pieces of work in it, seconds it took. Called on any thread, one at a time.
     """
 
     def __init__(
-        self, path: Path, *, durability: str = "disk", observe: Callable[[int, float], None] | None = None
+        self,
+        path: Path,
+        *,
+        durability: str = "disk",
+        process_from: int | None = None,
+        observe: Callable[[int, float], None] | None = None,
     ) -> None:
         self.path = path
         self._durability = durability
+        self._process_from = process_from
         self._observe = observe
         self._writer: Writer | None = None
         self._readers: ThreadPoolExecutor | None = None
         self._reading = threading.local()
         self._connections: list[sqlite3.Connection] = []
-        self._foreign_commits = (0, 0)
+        self._foreign_commits = (0, 0, 0)
 
     async def open(self) -> None:
         """See `ConversationStore.open`.
@@ -88,7 +95,9 @@ class SqliteStore:
         except OSError as error:
             raise StoreError("store_unreachable", f"{self.path} cannot be opened ({error})") from error
         self._readers = ThreadPoolExecutor(_READERS, "manent-store-reader")
-        self._writer = Writer(self.path, durability=self._durability, observe=self._observe)
+        self._writer = Writer(
+            self.path, durability=self._durability, process_from=self._process_from, observe=self._observe
+        )
 
     async def close(self) -> None:
         """See `ConversationStore.close`."""
@@ -114,7 +123,7 @@ class SqliteStore:
     async def append(self, append: Append) -> None:
         """See `ConversationStore.append`."""
         check_append(append)
-        await self._writing().submit(AppendWork(append, event_rows(append.entries)))
+        await self._writing().submit(append_work(append))
 
     async def load(self, sender_id: str, *, before: int | None = None) -> Loaded | None:
         """See `ConversationStore.load`."""
@@ -149,7 +158,7 @@ class SqliteStore:
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
         """See `ConversationStore.replace`."""
         check_append(append)
-        work = AppendWork(append, event_rows(append.entries))
+        work = append_work(append)
         await self._write(lambda cursor: _replace(cursor, work, expected_epoch))
 
     async def conversations(

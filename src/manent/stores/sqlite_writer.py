@@ -1,37 +1,31 @@
-"""The one thread that writes to a SQLite store: it drains a queue, commits once, and tells everybody who waited.
+"""Who writes to a SQLite store, and when: it gathers work, has it committed together, and tells everybody who waited.
 
-`sqlite.py` hands in work and futures. A batch is one `BEGIN IMMEDIATE … COMMIT`. Appends to known conversations are
-written together with a handful of statements whatever their number (`sqlite_rows.py` says why); when one of them
-meets another version, a used message id or anything else that does not fit, the batch is taken back and done
-again one by one, so that each fails alone. Checkpoints are made beside the commits (`sqlite_checkpointer.py`).
+`sqlite.py` hands in work and gets futures. What comes in while a commit runs goes into the next one; there is one at a
+time. Commits are made by a thread (`sqlite_commits.py`). When much comes in at once a process is started, which makes
+those that consist of appends (`sqlite_process.py`); the thread makes the others, and all of them should the process
+fail. Checkpoints are made beside the commits (`sqlite_checkpointer.py`).
 """
 
 import asyncio
 import contextlib
+import logging
 import queue
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from manent.core.errors import InternalError, ManentError, StoreError
-from manent.runtime.ports import DuplicateMessage, VersionConflict
-from manent.stores.head_row import lease_values
-from manent.stores.sqlite_appends import AppendWork, BulkFailed, append_to_new, append_together, find_accepted
+from manent.core.errors import StoreError
+from manent.stores.sqlite_appends import AppendWork
 from manent.stores.sqlite_checkpointer import Checkpointer
-from manent.stores.sqlite_errors import store_error
-from manent.stores.sqlite_reminders import check_reminders
-from manent.stores.sqlite_schema import BUSY_TIMEOUT_S, connect
+from manent.stores.sqlite_commits import TRUNCATE_WAIT_MS, Commits, Work
+from manent.stores.sqlite_process import WritingProcess
 
 BATCH_LIMIT: Final = 256
 """A commit that has so many pieces of work takes no more; bounds how long the first of them waits for the last."""
-
-TRUNCATE_WAIT_MS: Final = 200
-"""How long emptying the write-ahead log may wait for readers, while it holds up writers."""
 
 EMPTY_LOG_WAIT_S: Final = 5.0
 """How long the checkpointer waits for the writer to empty the log."""
@@ -39,11 +33,11 @@ EMPTY_LOG_WAIT_S: Final = 5.0
 TRUNCATE_TRIES: Final = 10
 """How often emptying the log is tried after an erase while readers are in the way."""
 
-_KNOWN_LIMIT: Final = 100_000
+Foreign = tuple[int, int, int]
+"""What tells of others' commits: connections of the thread so far, SQLite's `data_version` on the newest of them, and
+how much that of the process has grown since it took over."""
 
-
-Work = AppendWork | Callable[[sqlite3.Cursor], Any]
-"""What the writer does: an append, or a function that runs inside the transaction and returns the answer."""
+log = logging.getLogger("manent.store")
 
 
 class _Between:
@@ -54,6 +48,10 @@ class _Between:
         self.answer: Any = None
         self.done = threading.Event()
 
+    def settle(self, answer: Any) -> None:
+        self.answer = answer
+        self.done.set()
+
 
 class _Waiting(msgspec.Struct, frozen=True, eq=False):
     work: Work | _Between
@@ -61,33 +59,48 @@ class _Waiting(msgspec.Struct, frozen=True, eq=False):
 
 
 class Writer:
-    """Owns the writing connection and its thread.
+    """Owns the thread, the process, and what waits for them. Used by one event loop.
 
     Args:
+        process_from: how many pieces of work at once it takes for a process to be started; None: it never is.
         observe: told of each commit: pieces of work in it, seconds from its start to its end.
     """
 
-    def __init__(self, path: Path, *, durability: str, observe: Callable[[int, float], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durability: str,
+        process_from: int | None = None,
+        observe: Callable[[int, float], None] | None = None,
+    ) -> None:
         self._path = path
         self._durability = durability
+        self._process_from = process_from
         self._observe = observe
-        self._gathered: list[_Waiting | None] = []
-        self._queue: queue.SimpleQueue[list[_Waiting | None]] = queue.SimpleQueue()
-        self._known: dict[str, int] = {}
-        self._connection: sqlite3.Connection | None = None
-        self._opened = 0
         self._loop = asyncio.get_running_loop()
+        self._gathered: list[_Waiting] = []
+        self._due = False
+        self._at_work = False
         self._closing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._process: WritingProcess | None = None
+        self._process_was_last = False
+        self._started: WritingProcess | None = None
+        self._took_over = ((0, 0), 0)
+        self._commits = Commits(path, durability=durability)
         self._checkpointer = Checkpointer(path, durability=durability, empty_log=self._ask_for_empty_log)
+        self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="manent-store-writer", daemon=True)
         self._thread.start()
 
     def submit(self, work: Work | _Between) -> asyncio.Future[Any]:
-        """Queue work; the future holds its answer once it is durable.
+        """Queue work; the future holds its answer once it is durable. Work of one conversation is submitted in turn.
 
         What the event loop does in one round is handed over together: with 32 conversations at once a commit then
-        takes some 30 appends instead of 3, and the two threads wrest the interpreter from each other ten times less
-        often (a tenth of a turn's CPU, measured).
+        takes some 30 appends instead of 3.
 
         Raises:
             StoreError: `store_closed`.
@@ -95,23 +108,19 @@ class Writer:
         if self._closing:
             raise StoreError("store_closed", "the store has been closed")
         future: asyncio.Future[Any] = self._loop.create_future()
-        if not self._gathered:
-            self._loop.call_soon(self._hand_over)
-        self._gathered.append(_Waiting(work, future))
+        self._gather(_Waiting(work, future))
         return future
 
-    def _hand_over(self) -> None:
-        gathered, self._gathered = self._gathered, []
-        if gathered:
-            self._queue.put(gathered)
-
     async def close(self) -> None:
-        """Finish the queue, then let the connection go."""
-        if not self._closing:
-            self._closing = True
-            self._gathered.append(None)
-            self._hand_over()
+        """Finish what waits, then let the connections go."""
+        self._closing = True
+        await self._idle.wait()
+        self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
+        await asyncio.gather(*self._tasks)
+        for process in (self._started, self._process):
+            if process is not None:
+                await process.close()
         await asyncio.to_thread(self._checkpointer.close)
 
     async def scrub(self) -> bool:
@@ -122,193 +131,171 @@ class Writer:
         """
         await asyncio.to_thread(self._checkpointer.copy)
         for _ in range(TRUNCATE_TRIES):
-            if await self.submit(_Between(self._empty_log)):
+            if await self.submit(_Between(self._commits.empty_log)):
                 return True
             await asyncio.sleep(TRUNCATE_WAIT_MS / 1000)
         return False
 
-    async def count_foreign_commits(self) -> tuple[int, int]:
-        """Return something that is another one after each commit of another process."""
-        count: tuple[int, int] = await self.submit(_Between(self._count_foreign_commits))
-        return count
+    async def count_foreign_commits(self) -> Foreign:
+        """Return something that is another one after each commit of another server, and stays the same after appends.
+
+        SQLite counts for each connection what others have committed. The process makes all appends once it is there, so
+        its count is taken then; what the thread still does counts as foreign.
+        """
+        if self._process is not None:
+            before, begun_at = self._took_over
+            return *before, await self._process.data_version() - begun_at
+        count: tuple[int, int] = await self.submit(_Between(self._commits.count_foreign))
+        return *count, 0
 
     def _ask_for_empty_log(self) -> bool:
-        """Have the log emptied and wait for it: another checkpoint at the same time would be in its way."""
-        work = _Between(self._empty_log)
-        self._queue.put([_Waiting(work, None)])
-        return work.done.wait(EMPTY_LOG_WAIT_S) and work.answer is True
+        """Have the log emptied and wait for it, as the checkpointer: two checkpoints would be in each other's way."""
+        work = _Between(self._commits.empty_log)
+        with contextlib.suppress(RuntimeError):  # the event loop is gone
+            self._loop.call_soon_threadsafe(self._gather, _Waiting(work, None))
+            return work.done.wait(EMPTY_LOG_WAIT_S) and work.answer is True
+        return False
+
+    def _gather(self, waiting: _Waiting) -> None:
+        if self._closing and isinstance(waiting.work, _Between):
+            waiting.work.settle(False)
+            return
+        self._gathered.append(waiting)
+        self._idle.clear()
+        if not self._due and not self._at_work:
+            self._due = True
+            self._loop.call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        """Give what has been gathered to the process or to the thread, unless one of them is at work."""
+        self._due = False
+        if self._at_work:
+            return
+        if not self._gathered:
+            self._idle.set()
+            return
+        self._at_work = True
+        process, started = self._process, self._started
+        if started is not None:
+            self._started = None
+            self._do(self._let_take_over(started))
+            return
+        if process is None:
+            if self._process_from is not None and len(self._gathered) >= self._process_from:
+                self._process_from = None
+                self._do(self._start_process())
+            batch, self._gathered = self._gathered[:BATCH_LIMIT], self._gathered[BATCH_LIMIT:]
+            self._queue.put(batch)
+            return
+        appends, others, later = _divide(self._gathered)
+        self._process_was_last = bool(appends) and not (others and self._process_was_last)
+        if self._process_was_last:
+            self._gathered = others + later
+            self._do(self._write_by_process(process, appends))
+        else:
+            self._gathered = appends + later
+            self._queue.put(others)
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _start_process(self) -> None:
+        try:
+            self._started = await WritingProcess.start(self._path, durability=self._durability)
+        except OSError as error:
+            log.warning("no process could be started for writing; a thread goes on doing it (%s)", error)
+
+    async def _let_take_over(self, process: WritingProcess) -> None:
+        """Have a process that has started write from now on.
+
+        The counts are taken in this order, while nobody of us writes: what others commit in between is in one of them.
+        """
+        try:
+            begun_at = await process.data_version()
+            counted = await asyncio.to_thread(self._commits.count_foreign)
+            if isinstance(counted, Exception):
+                raise counted
+            self._took_over = (counted, begun_at)
+            self._process = process
+        except StoreError as error:
+            log.warning("no process could be started for writing; a thread goes on doing it (%s)", error)
+            self._do(process.close())
+        self._finished([], [])
+
+    async def _write_by_process(self, process: WritingProcess, batch: list[_Waiting]) -> None:
+        rows = [item.work.rows for item in batch if isinstance(item.work, AppendWork)]
+        try:
+            written, seconds = await process.write(rows)
+        except StoreError as error:
+            log.exception("the process that writes has ended; from now on a thread does it", extra={"pid": process.pid})
+            self._process = None
+            self._do(process.close())
+            self._finished(batch, [error] * len(batch))
+            return
+        if not written:
+            self._queue.put(batch)
+            return
+        self._note(len(batch), seconds)
+        self._finished(batch, [None] * len(batch))
+
+    def _finished(self, batch: Sequence[_Waiting], answers: Sequence[Any]) -> None:
+        """Tell who waited for this batch, and have the next one begun.
+
+        Not at once, but when the event loop has gone round twice more: whoever wrote a message meanwhile is in it, too.
+        """
+        self._at_work = False
+        self._due = True
+        self._loop.call_soon(self._loop.call_soon, self._loop.call_soon, self._hand_over)
+        for item, answer in zip(batch, answers, strict=True):
+            if isinstance(item.work, _Between):
+                item.work.settle(answer)
+            future = item.future
+            if future is None or future.done():  # nobody waited, or has been cancelled
+                continue
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+    def _note(self, count: int, seconds: float) -> None:
+        if self._observe is not None:
+            self._observe(count, seconds)
+        self._checkpointer.note_commits(count)
 
     def _run(self) -> None:
-        open_for_work = True
-        while open_for_work:
-            batch = self._queue.get()
-            with contextlib.suppress(queue.Empty):
-                while len(batch) < BATCH_LIMIT and batch[-1] is not None:
-                    batch += self._queue.get_nowait()
-            open_for_work = batch[-1] is not None
-            works = [item for item in batch if item is not None and not isinstance(item.work, _Between)]
-            if works:
-                self._serve(works)
-            for item in batch:
-                if item is not None and isinstance(item.work, _Between):
-                    item.work.answer = item.work.do()
-                    item.work.done.set()
-                    self._settle([item], [item.work.answer])
-        self._empty_log()  # the file can then be copied on its own
-        self._let_go()
+        """Serve batches; runs in the thread."""
+        while (batch := self._queue.get()) is not None:
+            answers = self._serve(batch)
+            with contextlib.suppress(RuntimeError):  # the event loop is gone: nobody waits any more
+                self._loop.call_soon_threadsafe(self._finished, batch, answers)
+        self._commits.empty_log()  # the file can then be copied on its own
+        self._commits.let_go()
 
-    def _serve(self, batch: list[_Waiting]) -> None:
-        """Do a batch and resolve its futures, whatever happens."""
-        started = time.perf_counter()
-        try:
-            answers = self._commit([item.work for item in batch if not isinstance(item.work, _Between)])
-        except sqlite3.Error as error:
-            answers = [store_error(error)] * len(batch)
-            self._let_go()
-        except Exception as error:  # noqa: BLE001 - handed to everybody who waits; the thread must live on
-            answers = [error] * len(batch)
-            self._let_go()
-        if self._observe is not None:
-            self._observe(len(batch), time.perf_counter() - started)
-        self._settle(batch, answers)
-        self._checkpointer.note_commits(len(batch))
+    def _serve(self, batch: Sequence[_Waiting]) -> list[Any]:
+        works = [item.work for item in batch if not isinstance(item.work, _Between)]
+        done: Iterator[Any] = iter(())
+        if works:
+            begun = time.perf_counter()
+            done = iter(self._commits.commit(works))
+            self._note(len(works), time.perf_counter() - begun)
+        return [item.work.do() if isinstance(item.work, _Between) else next(done) for item in batch]
 
-    def _settle(self, batch: list[_Waiting], answers: list[Any]) -> None:
-        futures = [item.future for item in batch]
-        with contextlib.suppress(RuntimeError):  # the event loop is gone: nobody waits any more
-            self._loop.call_soon_threadsafe(_resolve, futures, answers)
 
-    def _empty_log(self) -> bool:
-        """Copy what is left of the log and truncate it; False when readers stay in the way."""
-        try:
-            connection = self._connected()
-            connection.execute(f"PRAGMA busy_timeout = {TRUNCATE_WAIT_MS}")
-            (blocked, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
-        except sqlite3.Error:
-            self._let_go()
-            return False
-        return not blocked
-
-    def _count_foreign_commits(self) -> Any:
-        """SQLite counts for each connection what others have committed; the writer's own commits don't count."""
-        try:
-            (count,) = self._connected().execute("PRAGMA data_version").fetchone()
-        except sqlite3.Error as error:
-            self._let_go()
-            return store_error(error)
-        return self._opened, count
-
-    def _let_go(self) -> None:
-        """Drop the connection after an error of unknown extent; the next batch opens another."""
-        self._known.clear()
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
-
-    def _connected(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = connect(self._path, durability=self._durability)
-            self._opened += 1
-        return self._connection
-
-    def _commit(self, works: list[Work]) -> list[Any]:
-        cursor = self._connected().cursor()
-        try:
-            cursor.execute("BEGIN IMMEDIATE")
-            answers = self._in_bulk(cursor, works)
-            cursor.execute("COMMIT")
-        except (BulkFailed, *_OWN_FAULT):
-            cursor.execute("ROLLBACK")
-            self._known.clear()
+def _divide(gathered: Sequence[_Waiting]) -> tuple[list[_Waiting], list[_Waiting], list[_Waiting]]:
+    """Say what the process can write in one commit, what the thread does, and what comes after either."""
+    appends: list[_Waiting] = []
+    others: list[_Waiting] = []
+    later: list[_Waiting] = []
+    senders: set[str] = set()
+    for item in gathered:
+        work = item.work
+        if not isinstance(work, AppendWork):
+            others.append(item)
+        elif work.rows.sender_id in senders or len(appends) == BATCH_LIMIT:
+            later.append(item)
         else:
-            return answers
-        cursor.execute("BEGIN IMMEDIATE")
-        answers = [self._apart(cursor, work) for work in works]
-        cursor.execute("COMMIT")
-        return answers
-
-    def _in_bulk(self, cursor: sqlite3.Cursor, works: list[Work]) -> list[Any]:
-        """Do the work in order, runs of appends to different known conversations together."""
-        answers: list[Any] = [None] * len(works)
-        run: dict[str, AppendWork] = {}
-        for index, work in enumerate(works):
-            sender_id = work.append.head.sender_id if isinstance(work, AppendWork) else None
-            if not isinstance(work, AppendWork) or sender_id not in self._known or sender_id in run:
-                self._append_known(cursor, run.values())
-                run.clear()
-            if not isinstance(work, AppendWork) or sender_id not in self._known:
-                answers[index] = self._apart(cursor, work)
-            else:
-                run[work.append.head.sender_id] = work
-        self._append_known(cursor, run.values())
-        return answers
-
-    def _append_known(self, cursor: sqlite3.Cursor, works: Iterable[AppendWork]) -> None:
-        append_together(cursor, [(self._known[work.append.head.sender_id], work) for work in works])
-
-    def _apart(self, cursor: sqlite3.Cursor, work: Work) -> Any:
-        """Do one piece of work so that its failure takes back nothing else; return its answer or its error."""
-        cursor.execute("SAVEPOINT apart")
-        try:
-            answer: Any = None
-            if isinstance(work, AppendWork):
-                self._append_alone(cursor, work)
-            else:
-                answer = work(cursor)
-        except (ManentError, *_OWN_FAULT) as error:
-            cursor.execute("ROLLBACK TO apart")
-            answer = error if isinstance(error, ManentError) else store_error(error)
-        cursor.execute("RELEASE apart")
-        return answer
-
-    def _append_alone(self, cursor: sqlite3.Cursor, work: AppendWork) -> None:
-        append = work.append
-        sender_id = append.head.sender_id
-        ids = [one.message_id for one in append.accepted]
-        if len(set(ids)) < len(ids):
-            raise InternalError("bad_append", "one append accepts one message id twice")
-        self._known.pop(sender_id, None)
-        found = cursor.execute(
-            "SELECT id, epoch, version, lease_owner, lease_until FROM conversations WHERE sender_id = ?", (sender_id,)
-        )
-        row = found.fetchone()
-        if row is None:
-            if append.expected_version != 0:
-                raise VersionConflict(sender_id)
-            conversation_id = append_to_new(cursor, work)
-        else:
-            conversation_id, *place = row
-            if place != [append.head.epoch, append.expected_version, *lease_values(append.expected_lease)]:
-                raise VersionConflict(sender_id)
-            for message_id in ids:
-                before = find_accepted(cursor, sender_id, message_id)
-                if before is not None:
-                    raise DuplicateMessage(before)
-            check_reminders(cursor, conversation_id, sender_id, append.reminders)
-            append_together(cursor, [(conversation_id, work)])
-        if len(self._known) >= _KNOWN_LIMIT:
-            self._known.clear()
-        self._known[sender_id] = conversation_id
-
-
-_OWN_FAULT: Final = (
-    sqlite3.IntegrityError,
-    sqlite3.ProgrammingError,
-    sqlite3.InterfaceError,
-    sqlite3.DataError,
-    UnicodeError,
-    OverflowError,
-)
-"""Errors that blame the values of one piece of work, not the file or the disk."""
-
-
-def _resolve(futures: list[asyncio.Future[Any] | None], answers: list[Any]) -> None:
-    for future, answer in zip(futures, answers, strict=True):
-        if future is None or future.done():  # nobody waited, or has been cancelled
-            continue
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)
+            senders.add(work.rows.sender_id)
+            (others if work.append.reminders else appends).append(item)
+    return appends, others, later

@@ -13,7 +13,6 @@ from logs import empty, talk, turn
 from manent.core.log import Head
 from manent.stores import sqlite, sqlite_appends, sqlite_checkpointer, sqlite_rows
 from manent.stores.sqlite import SqliteStore
-from manent.stores.sqlite_rows import event_rows
 from manent.stores.sqlite_schema import connect
 
 
@@ -91,7 +90,6 @@ async def test_statements_of_an_append_do_not_grow(tmp_path: Path) -> None:
     """The hundredth append runs as many statements as the first one; with a snapshot, two more that thin the old."""
     store = await open_store(tmp_path / "store.db")
     await store.close()
-    work = sqlite_appends.AppendWork
     counts: list[int] = []
     with closing(connect(tmp_path / "store.db", durability="process")) as connection:
         cursor = connection.cursor()
@@ -101,9 +99,9 @@ async def test_statements_of_an_append_do_not_grow(tmp_path: Path) -> None:
         connection.set_trace_callback(statements.append)
         for number in range(100):
             append = turn(head, f"message {number}", message_id=f"m{number}", snapshot=b"state" if number % 2 else None)
-            rows = event_rows(append.entries)
+            work = sqlite_appends.append_work(append)
             statements.clear()
-            sqlite_appends.append_together(cursor, [(conversation_id, work(append, rows))])
+            sqlite_appends.append_together(cursor, [(conversation_id, work)])
             counts.append(len(statements))
             head = append.head
 
