@@ -21,8 +21,12 @@ log = logging.getLogger("manent.socketio")
 
 PING = b"2"
 
-TICK_S = 0.1
-"""Between two looks at the clock. With ten thousand sockets some forty are asked at each, in a millisecond."""
+REST_S = 0.005
+"""Between two looks at the clock, at least; who becomes due meanwhile is asked together.
+
+Ten thousand sockets that came at 900 a second are asked in the same rhythm, five at a time. With 0.1 it was ninety, and
+whoever spoke then waited for as many pings and pongs: 17 ms instead of 4.
+"""
 
 
 class Heartbeat:
@@ -51,10 +55,18 @@ class Heartbeat:
         if not socket.last_ping:
             return
         socket.last_ping = None
+        due = asyncio.get_running_loop().time() + self._interval_s
+        self._resting.append((due, socket))
+        if self._timer is None or self._timer.when() > due:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Look again when the next socket is due."""
+        if self._timer is not None:
+            self._timer.cancel()
         loop = asyncio.get_running_loop()
-        self._resting.append((loop.time() + self._interval_s, socket))
-        if self._timer is None:
-            self._timer = loop.call_later(TICK_S, self._tick)
+        due = min(waiting[0][0] for waiting in (self._resting, self._asked) if waiting)
+        self._timer = loop.call_at(max(due, loop.time() + REST_S), self._tick)
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
@@ -71,7 +83,9 @@ class Heartbeat:
             if socket.last_ping == since and not socket.closing and not socket.closed:
                 log.info("ended a socket that did not answer")
                 self._end(socket)
-        self._timer = loop.call_later(TICK_S, self._tick) if resting or asked else None
+        self._timer = None
+        if resting or asked:
+            self._rest()
 
 
 def watch(socket: Any, heartbeat: Heartbeat) -> None:

@@ -10,7 +10,6 @@ import aiohttp
 import pytest
 import socketio
 
-from manent.channels import socketio_heartbeat
 from manent.channels.socketio_heartbeat import Heartbeat, watch
 from small_talk import running, until
 
@@ -27,12 +26,6 @@ class Socket:
     async def receive(self, packet: Any) -> None:
         """Take a packet that is no pong."""
         self.received.append(packet)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock is looked at often."""
-    monkeypatch.setattr(socketio_heartbeat, "TICK_S", 0.005)
 
 
 async def test_who_answers_is_asked_again_and_who_does_not_is_ended() -> None:
