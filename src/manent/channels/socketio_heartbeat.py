@@ -105,6 +105,8 @@ def watch(socket: Any, heartbeat: Heartbeat) -> None:
             ponged()
         else:
             await receive(socket, packet)
+            if socket.closed:  # by its client; a request that waits for the next packet would wait for 45 seconds
+                socket.queue.put_nowait(None)
 
     socket.watch_pong = None
     socket.ponged = ponged

@@ -92,7 +92,7 @@ async def test_no_socket_is_left(
         await asyncio.sleep(0.4)  # several pings
         assert client.connected
         assert len(sockets) == len(channel.connections) == 1
-        await client.disconnect()
+        await asyncio.wait_for(client.disconnect(), 10)
         await until(lambda: not sockets and not channel.connections)
 
         heartbeat._timeout_s = 0.1
