@@ -42,6 +42,7 @@ class Node:
 
     def __init__(self, folder: Path, server: Path) -> None:
         self.port = free_port()
+        self._folder = folder
         self._server = server
         self._process: subprocess.Popen[bytes] | None = None
         self._environment = os.environ | {
@@ -68,6 +69,7 @@ class Node:
         """Start, and return when it speaks; it accepts connections before that."""
         self._process = subprocess.Popen(
             [self._server],
+            cwd=self._folder,  # Mnesia dumps its core where it runs
             env=self._environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

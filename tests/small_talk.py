@@ -1,8 +1,10 @@
 """A small assistant for tests: trained once a run, with actions that tests control, and a server of it."""
 
 import asyncio
+import atexit
 import contextlib
 import functools
+import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -98,6 +100,7 @@ def write_project(root: Path, **more: str) -> Path:
 def model_file() -> Path:
     """Return the trained model."""
     root = write_project(Path(tempfile.mkdtemp(prefix="manent-small-talk-")))
+    atexit.register(shutil.rmtree, root)
     path = train(TrainingOptions(root=root)).path
     assert path is not None
     return path.absolute()

@@ -156,17 +156,17 @@ async def test_text_file_is_no_database(tmp_path: Path) -> None:
     assert refused.value.code == "store_corrupt"
 
 
-def test_start_path_is_light() -> None:
+def test_start_path_is_light(tmp_path: Path) -> None:
     """Opening a SQLite store imports neither SQLAlchemy nor Alembic."""
     script = (
-        "import asyncio, sys, tempfile, pathlib\n"
+        "import asyncio, sys, pathlib\n"
         "from manent.stores.opening import open_store\n"
         "async def main():\n"
-        "    store = open_store(None, root=pathlib.Path(tempfile.mkdtemp()))\n"
+        "    store = open_store(None, root=pathlib.Path(sys.argv[1]))\n"
         "    await store.open(); await store.close()\n"
         "asyncio.run(main())\n"
         "print([name for name in ('sqlalchemy', 'alembic') if name in sys.modules])\n"
     )
-    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    printed = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True)
 
     assert printed.stdout.strip() == "[]"
