@@ -24,7 +24,7 @@ import uvloop
 from project import template, train
 from servers import MANENT
 
-from manent.channels.socketio_outbox import Outbox
+from manent.channels.socketio_send_queue import SendQueue
 from manent.core.log import Append
 from manent.core.messages import UserMessage
 from manent.core.tracker import Tracker
@@ -52,7 +52,7 @@ class Forgetful(MemoryStore):
 
 
 class Wire:
-    """What `Outbox` asks of an Engine.IO socket."""
+    """What `SendQueue` asks of an Engine.IO socket."""
 
     closed = False
 
@@ -125,10 +125,10 @@ async def conversations_over(store: ConversationStore, assistant: Assistant) -> 
 async def sending() -> float:
     """CPU µs of encoding an answer and putting it into a socket's queue."""
     wire = Wire()
-    outbox = Outbox(wire, namespace="/", most=10_000)
+    send_queue = SendQueue(wire, namespace="/", most=10_000)
 
     def send() -> None:
-        outbox.emit("bot_uttered", {"text": "Hey! How are you?"})
+        send_queue.emit("bot_uttered", {"text": "Hey! How are you?"})
         wire.queue.get_nowait()
 
     return least(send)

@@ -17,7 +17,7 @@ import socketio
 
 from manent.channels.socketio_connection import Connection
 from manent.channels.socketio_heartbeat import Heartbeat, watch
-from manent.channels.socketio_outbox import MAX_PACKET, encode
+from manent.channels.socketio_send_queue import MAX_PACKET, encode
 from manent.channels.socketio_websocket import WebSocket
 from manent.core.errors import Problem, ProjectError, RequestError
 from manent.core.events import Json
@@ -144,7 +144,7 @@ class SocketIoChannel:
     async def flush(self, within_s: float) -> None:
         """Wait until the sockets have taken what is queued for them, at most so many seconds."""
         for _ in range(round(within_s / DRAIN_S)):
-            if all(one.outbox.is_empty for one in self.connections.values()):
+            if all(one.send_queue.is_empty for one in self.connections.values()):
                 return
             await asyncio.sleep(DRAIN_S)
 
@@ -258,7 +258,7 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no
             # whatever a client sends is its own fault, answered like other bad requests, and no traceback in our log
             log.debug("a packet could not be read", exc_info=error)
             if connection is not None:
-                connection.outbox.emit(
+                connection.send_queue.emit(
                     "error", refusal(RequestError("bad_request", "a packet could not be read"))["error"]
                 )
 

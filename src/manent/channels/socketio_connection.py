@@ -2,7 +2,7 @@
 
 Made by `socketio.py` for each socket that was let in. Requests are served strictly in order, from a bounded queue
 (python-socketio would run each in a task of its own): a plain client's by `socketio_plain.py`, protocol 1's by
-`socketio_protocol.py`. What is committed in the conversation comes in by `deliver`, and leaves through `outbox`.
+`socketio_protocol.py`. What is committed in the conversation comes in by `deliver`, and leaves through `send_queue`.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from manent.channels import socketio_plain as plain
 from manent.channels import socketio_protocol as protocol
-from manent.channels.socketio_outbox import MAX_WAITING, Outbox
+from manent.channels.socketio_send_queue import MAX_WAITING, SendQueue
 from manent.core.errors import InternalError, ManentError, RequestError
 from manent.core.events import Json
 from manent.core.log import LogEntry
@@ -73,9 +73,9 @@ class Connection:
         "conversation",
         "cursor",
         "joined_at",
-        "outbox",
         "pings",
         "protocol",
+        "send_queue",
         "sid",
         "socket",
     )
@@ -96,7 +96,7 @@ class Connection:
         self._held: list[LogEntry] | None = None
         self._queue: deque[tuple[str, Any, int | None, int]] = deque()
         self._waiting = 0
-        self.outbox = Outbox(
+        self.send_queue = SendQueue(
             socket,
             namespace=channel.options.namespace,
             most=channel.conversations.limits.outgoing_per_socket,
@@ -112,7 +112,7 @@ class Connection:
 
     def receive(self, event: Any, payload: Any, ack: int | None) -> None:
         """Serve a request at once where nothing waits before it and nothing is to be waited for, else queue it."""
-        if self._ending is not None or self.outbox.dropped is not None:
+        if self._ending is not None or self.send_queue.dropped is not None:
             return
         most = self.channel.conversations.limits.waiting_per_socket
         if len(self._queue) >= most or self._waiting > MAX_WAITING:
@@ -148,7 +148,7 @@ class Connection:
         if isinstance(error, ManentError):
             self._refuse(error, payload, ack)
         elif ack is not None:
-            self.outbox.acknowledge(ack, protocol.receipt(ticket.accepted.result()))
+            self.send_queue.acknowledge(ack, protocol.receipt(ticket.accepted.result()))
         if self._spoken is ticket:
             self._spoken = None
         if self._queue and self._worker is None and self._spoken is None:
@@ -188,12 +188,12 @@ class Connection:
         note(error, way="socketio", address=self.caller.address)
         answer = refusal(error)
         if ack is not None:
-            self.outbox.acknowledge(ack, answer)
+            self.send_queue.acknowledge(ack, answer)
         if ack is None or not self.protocol:
             told = dict(answer["error"])
             if isinstance(payload, dict) and isinstance(payload.get("message_id"), str):
                 told["message_id"] = payload["message_id"]
-            self.outbox.emit("error", told)
+            self.send_queue.emit("error", told)
 
     def _stop_joining(self) -> None:
         """A request failed: what was followed on its behalf is not, and nothing is collected for it."""
@@ -256,12 +256,12 @@ class Connection:
     def _emit_messages(self, entry: LogEntry) -> None:
         for message in view.messages_of(entry):
             event = "bot_uttered" if message.pop("role") == "bot" else "user_uttered"
-            self.outbox.emit(event, message)
+            self.send_queue.emit(event, message)
 
     def typing(self, *, on: bool) -> None:
         """Show or hide the typing indicator."""
         if self.protocol:
-            self.outbox.emit("bot_typing", {"on": on})
+            self.send_queue.emit("bot_typing", {"on": on})
 
     def changed(self, told: Json) -> None:
         """Tell where the conversation went on; a socket that is just joining has it in its answer."""
@@ -270,7 +270,7 @@ class Connection:
         if self._held is None:
             self.cursor = 0
             if self.protocol:
-                self.outbox.emit("session_changed", told)
+                self.send_queue.emit("session_changed", told)
         if gone or taken:
             self.leave()  # it is, or may become, somebody else's; to go on, this socket has to prove that it is theirs
 
@@ -282,7 +282,7 @@ class Connection:
                 told["message_id"] = message_id
             if seq is not None:
                 told["seq"] = seq
-            self.outbox.emit("error", told)
+            self.send_queue.emit("error", told)
 
     # the token's end ------------------------------------------------------------------------------------------------
 
@@ -309,7 +309,7 @@ class Connection:
     def _warn(self) -> None:
         self._warned = self.caller.token
         if self._warned is not None:
-            self.outbox.emit("token_expiring", {"expires_at": self._warned.expires_at})
+            self.send_queue.emit("token_expiring", {"expires_at": self._warned.expires_at})
         self._watch_expiry()
 
     def end_if_refused(self) -> None:
@@ -325,12 +325,12 @@ class Connection:
 
     def end(self, told: Json) -> None:
         """Say why, stop following, and close the socket once that is sent."""
-        if self._ending is None and self.outbox.dropped is None:
+        if self._ending is None and self.send_queue.dropped is None:
             self._queue.clear()
             self._waiting = 0
-            self.outbox.emit("session_changed", told)
+            self.send_queue.emit("session_changed", told)
             if not self.protocol:
-                self.outbox.emit(
+                self.send_queue.emit(
                     "error", {"code": f"token_{told['reason']}", "message": f"the token is {told['reason']}"}
                 )
             self.leave()

@@ -40,14 +40,14 @@ async def take_session_request(connection: "Connection", payload: Any, ack: int 
     """
     if payload is not None and not isinstance(payload, dict):
         raise RequestError("bad_request", f"session_request takes an object; found {type(payload).__name__}")
-    channel, outbox = connection.channel, connection.outbox
+    channel, send_queue = connection.channel, connection.send_queue
     session_id = payload.get("session_id") if payload else None
     token = payload.get("session_token") if payload else None
     admission = await channel.identity.admit(session_id, token, connection.caller)
     connection.protocol = 0
     if not channel.options.session_persistence:
-        outbox.emit("session_confirm", admission.sender_id)
-        outbox.acknowledge(ack)
+        send_queue.emit("session_confirm", admission.sender_id)
+        send_queue.acknowledge(ack)
         return
     conversation = channel.conversations.get(admission.sender_id)
     already = connection.joined_at if conversation is connection.conversation else None
@@ -60,11 +60,11 @@ async def take_session_request(connection: "Connection", payload: Any, ack: int 
         cursor = max(cursor, until)
         missed = await _page_after(connection, conversation, head.plain_seq, until)
     # Both in one go: what the visitor says once there is a session is not to look answered by something older.
-    outbox.emit("session_confirm", channel.identity.confirmation(admission))
+    send_queue.emit("session_confirm", channel.identity.confirmation(admission))
     await _replay(connection, conversation, missed, until)
     connection.confirmable = True
     connection.go_on_from(cursor)
-    outbox.acknowledge(ack)
+    send_queue.acknowledge(ack)
 
 
 async def _page_after(connection: "Connection", conversation: Conversation, after: int, until: int) -> Page | None:
@@ -85,7 +85,7 @@ async def _replay(connection: "Connection", conversation: Conversation, page: Pa
                 emit_entry(connection, entry)
         if not page.has_more:
             return
-        while len(connection.outbox) > page_size and not connection.socket.closed:  # noqa: ASYNC110  # it has no event
+        while len(connection.send_queue) > page_size and not connection.socket.closed:  # noqa: ASYNC110  # it has no event
             await asyncio.sleep(DRAIN_S)
         page = await _page_after(connection, conversation, page.entries[-1].seq, until)
 
@@ -124,7 +124,7 @@ async def take_message(connection: "Connection", payload: Any, ack: int | None) 
     await ticket.accepted
     if ack is not None:
         await ticket.finished
-        connection.outbox.acknowledge(ack)
+        connection.send_queue.acknowledge(ack)
 
 
 def _said(connection: "Connection", payload: Json) -> tuple[str, Any, str | None]:
@@ -199,7 +199,7 @@ def emit_entry(connection: "Connection", entry: LogEntry) -> bool:
     if not isinstance(entry.event, BotUttered):
         return False
     for part in view.bot_parts(entry.event):
-        connection.outbox.emit(connection.channel.options.bot_message_evt, view.plain_payload(part))
+        connection.send_queue.emit(connection.channel.options.bot_message_evt, view.plain_payload(part))
     return True
 
 

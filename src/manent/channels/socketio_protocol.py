@@ -26,26 +26,26 @@ async def serve(connection: "Connection", event: Any, payload: Any, ack: int | N
     if not isinstance(payload, dict):
         raise RequestError("bad_request", f"a request is an object; found {type(payload).__name__}")
     sessions, caller, member = connection.channel.sessions, connection.caller, connection.admission
-    outbox = connection.outbox
+    send_queue = connection.send_queue
     match event:
         case "session_request":
             _joined(connection, await sessions.join(payload, _follow(connection), caller, member), ack)
         case "user_uttered":
             name = connection.channel.name
             ticket = await sessions.submit(payload, input_channel=name, caller=caller, member=member)
-            outbox.acknowledge(ack, receipt(await ticket.accepted))
+            send_queue.acknowledge(ack, receipt(await ticket.accepted))
         case "history_request":
-            outbox.acknowledge(ack, await sessions.history(payload, caller, member))
+            send_queue.acknowledge(ack, await sessions.history(payload, caller, member))
         case "session_reset":
             await _reset(connection, payload, ack)
         case "session_erase":
             await _erase(connection, payload, ack)
         case "session_list":
-            outbox.acknowledge(ack, await sessions.mine(caller))
+            send_queue.acknowledge(ack, await sessions.mine(caller))
         case "token_refresh":
             fresh, answer = await sessions.refresh(payload, caller)
             connection.call_as(fresh)
-            outbox.acknowledge(ack, answer)
+            send_queue.acknowledge(ack, answer)
         case _:
             raise RequestError("unknown_request", f"there is no request {str(event)[:64]!r}")
 
@@ -81,7 +81,7 @@ def _follow(connection: "Connection") -> Follow:
 
 def _joined(connection: "Connection", joined: Joined, ack: int | None) -> None:
     """Answer, then send what was committed while the answer was read."""
-    connection.outbox.acknowledge(ack, joined.answer)
+    connection.send_queue.acknowledge(ack, joined.answer)
     connection.go_on_from(joined.version)
 
 

@@ -26,7 +26,7 @@ from starlette.routing import BaseRoute
 from manent.actions.opening import open_actions, open_generator
 from manent.brokers.opening import open_broker
 from manent.channels.opening import open_channels
-from manent.channels.socketio_outbox import MAX_PACKET
+from manent.channels.socketio_send_queue import MAX_PACKET
 from manent.core.errors import ManentError
 from manent.project.credentials import read_credentials
 from manent.project.endpoints import Endpoints, read_endpoints

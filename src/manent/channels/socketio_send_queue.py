@@ -2,7 +2,7 @@
 
 They go out at once where nothing waits before them (`socketio_websocket.py`), else into the Engine.IO socket's
 outgoing queue, acknowledgements included: python-socketio's own `emit` would look rooms up and start a task for each.
-Used by `socketio_connection.py` alone; knows no conversation.
+Made by `socketio_connection.py`, one a connection; knows no conversation.
 """
 
 import asyncio
@@ -29,8 +29,8 @@ What is at work, or on its way, is not counted; one packet alone always passes.
 encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
-class Outbox:
-    """The sending side of a socket.
+class SendQueue:
+    """The sending side of a socket: its queue, and the way past it while it is empty.
 
     Args:
         socket: Engine.IO's.
