@@ -44,7 +44,7 @@ class Record:
         plain_seq: bot events up to here are known to have reached a plain client; written with the next append.
     """
 
-    __slots__ = ("_deep", "_snapshot_version", "_trim_at", "head", "home", "owner", "plain_seq", "sender_id", "tracker")
+    __slots__ = ("_deep", "_snapshot_version", "head", "home", "owner", "plain_seq", "sender_id", "tracker")
 
     def __init__(self, sender_id: str, home: "Conversations") -> None:
         self.sender_id = sender_id
@@ -55,7 +55,6 @@ class Record:
         self.plain_seq = 0
         self._snapshot_version = 0
         self._deep = 0
-        self._trim_at = 0
 
     # reading --------------------------------------------------------------------------------------------------------
 
@@ -80,7 +79,6 @@ class Record:
             deeper -= 1
             before = loaded.snapshot.version
         self.head, self.tracker = head, tracker
-        self._trim_at = 0
         self._snapshot_version = loaded.snapshot.version if loaded is not None and loaded.snapshot is not None else 0
         return head, tracker
 
@@ -98,10 +96,8 @@ class Record:
     def trim(self) -> None:
         """A turn is over: keep not much more of the past than the next one needs."""
         self._deep = 0
-        if self.tracker is not None and self.tracker.version >= self._trim_at:
-            window = self.home.assistant.dialogue.window
-            self.tracker.trim(window)
-            self._trim_at = self.tracker.version + 4 * window  # each look is a pass over all that is kept
+        if self.tracker is not None:
+            self.tracker.trim(self.home.assistant.dialogue.window)
 
     def output_channel(self) -> str:
         """Name of the output channel of the channel that the visitor last spoke through."""

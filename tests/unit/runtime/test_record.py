@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from msgspec.structs import replace
 
-from manent.core.events import SlotSet
+from manent.core.events import ActionExecuted, SlotSet
 from manent.core.log import Append, Lease, LogEntry, Snapshot
 from manent.runtime import record
 from manent.runtime.ports import ActionCall, ActionResult, Loaded
@@ -65,6 +65,18 @@ async def test_turn_that_another_server_took_over_is_no_error_to_the_visitor() -
         assert ticket.error.code == "busy"
         assert follower.failures == []
         assert await store.head("ada") == taken
+
+
+async def test_tracker_at_hand_stays_small() -> None:
+    """However long a conversation gets, its tracker keeps at most half as many actions again as a turn needs."""
+    async with opened(MemoryStore(), Actions()) as conversations:
+        conversation, needed = conversations.get("ada"), conversations.assistant.dialogue.window
+        for _ in range(2 * needed):
+            await say(conversations, "hello")
+            _, tracker = await conversation.record.load()
+
+            assert sum(isinstance(event, ActionExecuted) for event in tracker.applied) <= needed + needed // 2
+        assert tracker.truncated
 
 
 @pytest.mark.parametrize(("turns", "kind"), [(3, "rewind"), (60, "rewind"), (250, "rewind"), (200, "undo")])
