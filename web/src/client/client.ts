@@ -1,16 +1,19 @@
 /**
  * One visitor's conversation over protocol 1: joins, catches up, sends, resends, and tells listeners what happened.
  *
- * Owns the connection's life, the cursor, the outbox and the stored session. Called by the chat's controller and by
- * anybody who writes a chat of their own. Knows no DOM, no wall clock and no socket: see `ports.ts`. Keeps no list of
- * messages; the state does.
+ * Owns the connection's life, the cursor and the stored session; messages go out through `sending.ts`. Called by the
+ * chat's controller and by anybody who writes a chat of their own. Knows no DOM, no wall clock and no socket: see
+ * `ports.ts`. Keeps no list of messages; the state does.
  */
 
+import { pauseAfter } from "./backoff";
 import { advance, after, at, type Position } from "./cursor";
 import type { ClientEvent, Notice } from "./events";
-import { Outbox, type OutboxEntry } from "./outbox";
+import { fillGap } from "./gap";
+import type { OutboxEntry } from "./outbox";
 import { confirmedId, PlainLog } from "./plain";
 import type { Chance, Clock, KeyValueStore, Network, Timer, Transport } from "./ports";
+import { Sending } from "./sending";
 import { SessionMemory } from "./session";
 import {
   isAnswer,
@@ -60,9 +63,6 @@ export interface ClientOptions {
   limit?: number;
 }
 
-/** First pause before another try; doubles up to the longest. */
-export const RETRY_FIRST_MS = 300;
-export const RETRY_LONGEST_MS = 10_000;
 /** Between tries with a token that the server does not accept; `reconnect` (a new token) does not wait. */
 export const REFUSED_MS = 60_000;
 /** An answer that takes longer is asked for again; asking twice is harmless. */
@@ -70,11 +70,6 @@ export const ANSWER_TIMEOUT_MS = 15_000;
 /** After a sleep the connection may be dead without knowing it. */
 export const WAKE_TIMEOUT_MS = 4_000;
 export const TYPING_TIMEOUT_MS = 10_000;
-/** An acknowledged message that is not seen in the log for so long means that something was missed. */
-export const ECHO_TIMEOUT_MS = 5_000;
-/** Filling a gap reads at most this many events back; beyond, the list starts afresh. */
-export const LARGEST_GAP = 2_000;
-const PAGE_LARGEST = 200;
 
 /** The ways in which a session can be refused although another one would be welcome. */
 const SESSION_REFUSED = new Set(["forbidden", "bad_session_id"]);
@@ -86,7 +81,7 @@ export class RequestRefused extends Error {
 }
 
 export class ConversationClient {
-  private readonly outbox: Outbox;
+  private readonly sending: Sending;
   private readonly memory: SessionMemory;
   private readonly plainLog: PlainLog;
   private readonly listeners = new Set<(event: ClientEvent) => void>();
@@ -100,21 +95,28 @@ export class ConversationClient {
   private arrived: Message[] = [];
   private joins = 0; // each join outdates the ones before
   private failures = 0;
-  private sending: string | null = null;
-  private readonly sendFailures = new Map<string, number>();
-  /** What this tab wrote, as long as it is on its way: its loss is shown here. */
-  private readonly written = new Set<string>();
   private resyncing: Promise<void> | null = null;
   private retryTimer: Timer | null = null;
-  private sendTimer: Timer | null = null;
   private typingTimer: Timer | null = null;
-  private echoTimer: Timer | null = null;
 
   constructor(
     private readonly ports: ClientPorts,
     private readonly options: ClientOptions,
   ) {
-    this.outbox = new Outbox(ports.store, options.scope);
+    this.sending = new Sending(
+      {
+        ready: () => (this.phase === "ready" ? this.session : null),
+        joins: () => this.joins,
+        seen: () => this.position.cursor.seq,
+        request: (payload) => this.request("user_uttered", payload),
+        isPlain: () => this.plain,
+        sayPlain: (entry) => this.sayPlain(entry),
+        resync: () => void this.resync(),
+        tell: (event) => this.tell(event),
+      },
+      ports,
+      options.scope,
+    );
     this.memory = new SessionMemory(ports.store, options.scope);
     this.plainLog = new PlainLog(ports.store, options.scope);
     if (options.session_id !== undefined && this.memory.get()?.session_id !== options.session_id) {
@@ -148,16 +150,16 @@ export class ConversationClient {
       this.ports.network.watch((happened) => this.networkChanged(happened)),
       this.ports.store.watch((key) => this.storeChanged(key)),
     );
-    this.tellOutbox();
+    this.sending.tell();
     this.connect();
   }
 
   stop(): void {
     this.phase = "closed";
     for (const end of this.endings.splice(0)) end();
-    for (const timer of [this.retryTimer, this.sendTimer, this.typingTimer, this.echoTimer]) {
-      this.ports.clock.stop(timer);
-    }
+    this.ports.clock.stop(this.retryTimer);
+    this.ports.clock.stop(this.typingTimer);
+    this.sending.stop();
     this.ports.transport.close();
   }
 
@@ -166,40 +168,19 @@ export class ConversationClient {
   /** Say something. It is written down first, and sent as soon as possible, until answered. Returns its id. */
   send(message: string, extra: { title?: string; metadata?: JsonObject; message_id?: string } = {}): string {
     const message_id = extra.message_id ?? this.ports.chance.id();
-    const known = this.session ?? this.memory.get();
     const metadata = { ...this.options.metadata?.(), ...extra.metadata };
-    const last = this.outbox.list().at(-1)?.written ?? 0;
-    this.written.add(message_id);
-    this.outbox.put({
-      message_id,
-      session_id: known?.session_id ?? null,
-      epoch: known?.epoch ?? null,
-      message,
-      ...(extra.title === undefined ? {} : { title: extra.title }),
-      ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
-      written: Math.max(this.ports.clock.now(), last + 1),
-      state: "sending",
-    });
-    this.tellOutbox();
-    this.flush();
+    this.sending.write(message_id, message, extra.title, metadata, this.session ?? this.memory.get());
     return message_id;
   }
 
   /** Try a failed message once more. */
   retry(message_id: string): void {
-    const entry = this.outbox.get(message_id);
-    if (entry === undefined || entry.state !== "failed") return;
-    const { error: _, ...rest } = entry;
-    this.sendFailures.delete(message_id);
-    this.outbox.put({ ...rest, state: "sending" });
-    this.tellOutbox();
-    this.flush();
+    this.sending.retry(message_id);
   }
 
   /** Give a message up that was not sent. */
   discard(message_id: string): void {
-    this.written.delete(message_id);
-    if (this.outbox.remove(message_id)) this.tellOutbox();
+    this.sending.discard(message_id);
   }
 
   /** Ask for the page before `before`; the messages come as an `older` event. */
@@ -239,10 +220,10 @@ export class ConversationClient {
   forget(): void {
     this.memory.forget();
     this.plainLog.clear();
-    for (const entry of this.outbox.list()) this.outbox.remove(entry.message_id);
+    this.sending.clear();
     this.leave();
     this.tell({ type: "left" });
-    this.tellOutbox();
+    this.sending.tell();
     if (this.phase === "joining" || this.phase === "ready") this.join();
   }
 
@@ -290,22 +271,17 @@ export class ConversationClient {
     if (this.phase === "closed") return;
     this.phase = "waiting";
     this.joins += 1;
-    this.sending = null;
+    this.sending.interrupt();
     this.resyncing = null;
     this.setTyping(false);
     // A token that was refused twice will be refused again, until the page has another.
     const hopeless = refused?.code.startsWith("jwt_") === true && this.failures > 0;
-    const pause = hopeless ? REFUSED_MS : this.pause(this.failures);
+    const pause = hopeless ? REFUSED_MS : pauseAfter(this.failures, this.ports.chance.random());
     this.failures += 1;
     if (refused) this.tell({ type: "connection", status: "refused", retry_in_ms: pause, error: refused });
     else this.tell({ type: "connection", status: "offline", retry_in_ms: pause });
     this.ports.clock.stop(this.retryTimer);
     this.retryTimer = this.ports.clock.start(pause, () => this.connect());
-  }
-
-  private pause(failures: number): number {
-    const longest = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(failures, 10));
-    return Math.round(longest * (0.5 + this.ports.chance.random() / 2));
   }
 
   private networkChanged(happened: "online" | "offline" | "wake"): void {
@@ -323,8 +299,8 @@ export class ConversationClient {
   }
 
   private storeChanged(key: string): void {
-    if (this.outbox.owns(key)) {
-      this.outboxChanged();
+    if (this.sending.owns(key)) {
+      this.sending.reload(this.memory.get());
     } else if (this.memory.owns(key) && this.phase === "ready" && !this.plain) {
       // Another tab began a conversation, or two tabs began one at once: all follow what is stored.
       const stored = this.memory.get();
@@ -333,17 +309,6 @@ export class ConversationClient {
         this.join();
       }
     }
-  }
-
-  private outboxChanged(): void {
-    const { changed, gone } = this.outbox.reload();
-    // A tab that moved on to another conversation gives up what was written for this one.
-    const stored = this.memory.get();
-    const dropped = gone.filter(
-      (entry) => this.written.delete(entry.message_id) && entry.epoch !== stored?.epoch,
-    );
-    if (dropped.length > 0) this.tellDropped(dropped);
-    if (changed) this.tellOutbox();
   }
 
   // -- joining ------------------------------------------------------------------------------------------------
@@ -432,7 +397,9 @@ export class ConversationClient {
     // From here on live events count against the new position, also while a gap is being filled.
     this.enter(session);
     if (sameLog && session.gap && before.cursor.seq > 0) {
-      const filled = await this.fillGap(before.cursor.seq, messages, has_more);
+      const filled = await fillGap(before.cursor.seq, messages, has_more, (oldest, limit) =>
+        this.page(oldest, limit),
+      );
       if (join !== this.joins) return;
       ({ messages, has_more, continues } = filled);
     }
@@ -464,48 +431,23 @@ export class ConversationClient {
     this.position = after(kept ? this.position : at(session.epoch, 0), session.epoch, session.messages);
     this.session = own;
     this.memory.set(own);
-    this.outbox.adopt(own.session_id, own.epoch);
     const said = session.messages.flatMap((message) => (message.role === "user" ? [message.message_id] : []));
-    this.outbox.settle(said, this.position.cursor.seq);
-    this.dropForeign();
+    this.sending.enter(own, said, this.position.cursor.seq);
   }
 
   private online(resumed: boolean, epoch: string, typing: boolean): void {
     this.phase = "ready";
     this.failures = 0;
-    this.ports.clock.stop(this.sendTimer);
-    this.sendTimer = null;
+    this.sending.hurry();
     this.tell({ type: "connection", status: "online" });
     this.setTyping(typing);
-    this.outboxChanged();
+    this.sending.reload(this.memory.get());
     const initial = this.options.initial_payload;
-    if (!resumed && initial !== undefined && initial !== "" && this.outbox.list().length === 0) {
+    if (!resumed && initial !== undefined && initial !== "" && this.sending.isEmpty) {
       // One id per log: two tabs that open at once greet once.
       this.send(initial, { message_id: `initial:${epoch}` });
     }
-    this.flush();
-  }
-
-  /** Page back from `messages` until `known` is met. */
-  private async fillGap(known: number, messages: Message[], has_more: boolean) {
-    const all = [...messages];
-    let more = has_more;
-    try {
-      while (more && all.length < LARGEST_GAP) {
-        const oldest = all.reduce((seq, message) => Math.min(seq, message.seq), Infinity);
-        if (oldest <= known) return { messages: all, has_more: more, continues: true };
-        const page = await this.page(oldest, PAGE_LARGEST);
-        if (page.messages.some((message) => message.seq <= known)) {
-          return { messages: [...page.messages, ...all], has_more: page.has_more, continues: true };
-        }
-        all.unshift(...page.messages);
-        more = page.has_more && page.messages.length > 0;
-      }
-    } catch {
-      // The list starts afresh from the newest page; paging up reads the rest.
-      return { messages, has_more, continues: false };
-    }
-    return { messages: all, has_more: more, continues: false };
+    this.sending.flush();
   }
 
   /** Ask for everything after the cursor; one at a time. */
@@ -531,7 +473,7 @@ export class ConversationClient {
   private leave(): void {
     this.session = null;
     this.position = at("", 0);
-    this.sending = null;
+    this.sending.interrupt();
     this.setTyping(false);
   }
 
@@ -564,8 +506,7 @@ export class ConversationClient {
     this.joins += 1; // outdates the request that will never be answered
     this.session = { session_id, epoch: "" };
     this.memory.set(this.session);
-    this.outbox.adopt(session_id, "");
-    this.dropForeign();
+    this.sending.enter(this.session, [], 0);
     const messages = this.plainLog.load(session_id);
     this.tell({
       type: "joined",
@@ -588,16 +529,14 @@ export class ConversationClient {
     this.reconnect();
   }
 
-  private sendPlain(entry: OutboxEntry): void {
+  private sayPlain(entry: OutboxEntry): void {
     const metadata = entry.metadata ?? {};
     this.ports.transport.emit(this.options.user_message_event ?? "user_uttered", {
       message: entry.message,
       session_id: entry.session_id,
       ...(entry.metadata === undefined ? {} : { [this.options.plain_metadata_key ?? "metadata"]: metadata }),
     });
-    this.outbox.remove(entry.message_id);
     this.tell({ type: "message", message: this.plainLog.user(entry, this.ports.clock.now()) });
-    this.tellOutbox();
     this.setTyping(true);
   }
 
@@ -633,11 +572,7 @@ export class ConversationClient {
       if (this.phase !== "ready" || this.resyncing !== null) this.arrived.push(message);
       this.tell({ type: "message", message });
     }
-    if (message.role === "user") this.written.delete(message.message_id);
-    if (message.role === "user" && this.outbox.remove(message.message_id)) {
-      this.tellOutbox();
-      this.flush();
-    }
+    if (message.role === "user") this.sending.echoed(message.message_id);
     if (outcome === "gap" && this.phase === "ready") void this.resync();
   }
 
@@ -693,106 +628,6 @@ export class ConversationClient {
     });
   }
 
-  // -- the outbox ---------------------------------------------------------------------------------------------
-
-  /** Send the next message, if it is time: one in flight, in the order of writing. */
-  private flush(): void {
-    if (this.phase !== "ready" || this.session === null) return;
-    for (const entry of this.outbox.list()) {
-      if (entry.state !== "sending") continue;
-      if (this.plain) {
-        this.sendPlain(entry);
-        continue;
-      }
-      if (this.sending !== null || this.sendTimer !== null) return;
-      void this.deliver(entry, this.session);
-      return;
-    }
-  }
-
-  private async deliver(entry: OutboxEntry, session: { session_id: string }): Promise<void> {
-    const join = this.joins;
-    this.sending = entry.message_id;
-    let answer: unknown;
-    try {
-      answer = await this.request("user_uttered", {
-        session_id: entry.session_id ?? session.session_id,
-        ...(entry.epoch === null ? {} : { epoch: entry.epoch }),
-        message: entry.message,
-        ...(entry.title === undefined ? {} : { title: entry.title }),
-        message_id: entry.message_id,
-        ...(entry.metadata === undefined ? {} : { metadata: entry.metadata }),
-      });
-    } catch {
-      // Not answered: the same id again, on this connection or the next.
-      if (join === this.joins && this.sending === entry.message_id) this.again(entry, undefined);
-      return;
-    }
-    if (this.sending === entry.message_id) this.sending = null;
-    const error = readError(answer);
-    if (error === null) this.acknowledged(entry, answer);
-    else this.refused(entry, error);
-    this.flush();
-  }
-
-  private again(entry: OutboxEntry, wait_s: number | undefined): void {
-    this.sending = null;
-    const failures = this.sendFailures.get(entry.message_id) ?? 0;
-    this.sendFailures.set(entry.message_id, failures + 1);
-    const pause = wait_s === undefined ? this.pause(failures) : wait_s * 1000;
-    this.ports.clock.stop(this.sendTimer);
-    this.sendTimer = this.ports.clock.start(pause, () => {
-      this.sendTimer = null;
-      this.flush();
-    });
-  }
-
-  private acknowledged(entry: OutboxEntry, answer: unknown): void {
-    this.sendFailures.delete(entry.message_id);
-    if (this.outbox.get(entry.message_id) === undefined) return; // its echo was faster
-    const seq = isObject(answer) && typeof answer["seq"] === "number" ? answer["seq"] : 0;
-    this.outbox.put({ ...entry, state: "sent", seq });
-    this.outbox.settle([], this.position.cursor.seq);
-    this.tellOutbox();
-    this.awaitEcho();
-  }
-
-  private awaitEcho(): void {
-    this.ports.clock.stop(this.echoTimer);
-    this.echoTimer = this.ports.clock.start(ECHO_TIMEOUT_MS, () => {
-      const missing = this.outbox.list().some((entry) => entry.state === "sent");
-      if (missing && this.phase === "ready") void this.resync();
-    });
-  }
-
-  private refused(entry: OutboxEntry, error: WireError): void {
-    if (error.code === "conversation_changed") {
-      this.outbox.remove(entry.message_id);
-      this.tellDropped([entry]);
-      this.tellOutbox();
-      void this.resync();
-    } else if (error.retry_after !== undefined) {
-      this.again(entry, error.retry_after);
-    } else {
-      this.outbox.put({ ...entry, state: "failed", error: { code: error.code, message: error.message } });
-      this.tellOutbox();
-    }
-  }
-
-  private dropForeign(): void {
-    if (this.session === null) return;
-    const dropped = this.outbox.dropOthers(this.session.session_id, this.session.epoch);
-    if (dropped.length > 0) this.tellDropped(dropped);
-    this.tellOutbox();
-  }
-
-  /** What was written for a conversation that is gone is shown once, and never sent. */
-  private tellDropped(entries: readonly OutboxEntry[]): void {
-    for (const entry of entries) this.written.delete(entry.message_id);
-    const words = entries.map((entry) => entry.title ?? entry.message).join("\n");
-    this.tell({ type: "notice", notice: { code: "conversation_changed", message: words } });
-  }
-
   // -- odds and ends ------------------------------------------------------------------------------------------
 
   private async page(before: number, limit: number): Promise<PageAnswer> {
@@ -817,10 +652,6 @@ export class ConversationClient {
     const error = readError(answer);
     if (error !== null) throw new RequestRefused(error);
     return answer;
-  }
-
-  private tellOutbox(): void {
-    this.tell({ type: "outbox", entries: this.outbox.list() });
   }
 
   private tell(event: ClientEvent): void {

@@ -12,45 +12,27 @@ import { systemChance, systemClock } from "../client/connect";
 import type { ClientEvent } from "../client/events";
 import { socketIoTransport } from "../client/socketio";
 import type { KeyValueStore } from "../client/ports";
-import type { BotMessage, JsonObject, SessionSummary } from "../client/wire";
+import type { BotMessage, JsonObject } from "../client/wire";
 import { contents, plainWords } from "../state/content";
 import { safeSource } from "../state/links";
 import { EMPTY, reduce, unread, type ChatEvent, type ChatState } from "../state/state";
 import { pendingEntries, transcript, type Item } from "../state/transcript";
 import { adoptSession } from "./adopt";
+import { Attention } from "./attention";
 import { browserNetwork, browserStore } from "./browser";
+import { Composer } from "./composer";
 import { storageScope, type ChatConfig } from "./config";
+import { Dialogs } from "./dialogs";
 import { downloadTranscript } from "./download";
 import { chooseLanguage, chooseLocale, direction, en, fill, loadWords, type Words } from "./i18n";
 import { downIcon } from "./icons";
-import {
-  canListen,
-  canNotify,
-  canSpeak,
-  chime,
-  hush,
-  listen,
-  mayNotify,
-  notify,
-  speak,
-  TitleCount,
-} from "./media";
+import { menuEntries } from "./menu";
 import { noticeText } from "./notices";
 import { Pacing } from "./pacing";
-import { Preferences, type Preference } from "./preferences";
+import { Preferences } from "./preferences";
 import { styles } from "./styles";
 import type { CustomRenderer } from "./views/content";
-import {
-  composerView,
-  emptyView,
-  headerView,
-  noticesView,
-  questionView,
-  sessionsView,
-  typingView,
-  type MenuEntry,
-  type Question,
-} from "./views/shell";
+import { emptyView, headerView, noticesView, typingView, type MenuEntry } from "./views/shell";
 import { transcriptView, type Look, type TranscriptContext } from "./views/transcript";
 import { Viewport } from "./viewport";
 
@@ -70,10 +52,6 @@ export interface ChatHost {
   unread(count: number): void;
 }
 
-/** Whether the browser does by itself what `grow` does. */
-const FIELDS_GROW = CSS.supports("field-sizing", "content");
-/** How long a screen reader has to notice an announcement. */
-const ANNOUNCED_MS = 4_000;
 /** As long as the movement of a message that comes (`styles.ts`), and a little. */
 const ARRIVING_MS = 400;
 
@@ -86,12 +64,6 @@ export class Chat {
   language = "en";
   /** The language with the visitor's manner of writing dates. */
   private locale = "en";
-  private draft = "";
-  private announced = "";
-  private announcement: ReturnType<typeof setTimeout> | undefined;
-  private menuOpen = false;
-  private question: Question | null = null;
-  private sessions: readonly SessionSummary[] | null = null;
   private scheduled = false;
   private frame: number | null = null;
   /** What all messages are drawn with; another object whenever something of it has changed. */
@@ -99,12 +71,12 @@ export class Chat {
   /** Messages that have just come, by key: they are seen arriving. */
   private readonly arriving = new Set<string>();
   private stopped = false;
-  private returnFocus: HTMLElement | null = null;
+  private readonly composer: Composer;
+  private readonly dialogs: Dialogs;
   private readonly preferences: Preferences;
+  private readonly attention: Attention;
   private readonly pacing: Pacing;
-  private readonly titleCount = new TitleCount();
   private readonly resized = new ResizeObserver(() => this.viewport.stay());
-  private stopListening: (() => void) | null = null;
   private readonly ending = new AbortController();
 
   constructor(
@@ -140,7 +112,18 @@ export class Chat {
         ...(config.session_id === "" ? {} : { session_id: config.session_id }),
       },
     );
+    this.composer = new Composer(
+      host.panel,
+      (text) => this.send(text) !== null,
+      () => this.schedule(),
+    );
+    this.dialogs = new Dialogs(
+      host.panel,
+      () => this.draw(),
+      (session_id) => this.client.open(session_id),
+    );
     this.preferences = new Preferences(this.store, storageScope(config));
+    this.attention = new Attention(this.preferences, () => this.schedule());
     this.pacing = new Pacing(systemClock, (event) => this.happened(event));
     this.client.subscribe((event) => this.pacing.take(event, this.config.message_delay_ms));
     const { signal } = this.ending;
@@ -162,9 +145,8 @@ export class Chat {
     this.client.stop();
     this.ending.abort();
     this.resized.disconnect();
-    this.stopListening?.();
-    clearTimeout(this.announcement);
-    hush();
+    this.composer.stop();
+    this.attention.stop();
     render(nothing, this.host.panel);
   }
 
@@ -199,7 +181,7 @@ export class Chat {
     this.viewport.toEnd();
     this.dispatch({ type: "read" });
     this.draw();
-    this.host.panel.querySelector("textarea")?.focus({ preventScroll: true });
+    this.composer.focus();
   }
 
   async reset(): Promise<void> {
@@ -234,23 +216,16 @@ export class Chat {
   /** Something new was said: tell those who listen, and those who look elsewhere. */
   private answered(message: BotMessage): void {
     const words = plainWords(contents(message.body));
-    this.announced = `${fill(this.words.said, this.config.heading)}: ${words}`;
-    // Read out by then; who walks through the page shall not meet it a second time.
-    clearTimeout(this.announcement);
-    this.announcement = setTimeout(() => {
-      this.announced = "";
-      this.schedule();
-    }, ANNOUNCED_MS);
-    if (this.preferences.has("read_aloud") && canSpeak()) speak(words, this.language);
+    this.attention.announce(`${fill(this.words.said, this.config.heading)}: ${words}`);
+    this.attention.readAloud(words, this.language);
     if (document.visibilityState === "visible" && this.host.isOpen()) return;
-    if (this.preferences.has("sound")) chime();
-    if (this.preferences.has("notifications")) notify(this.config.heading, words, () => this.host.open());
+    this.attention.call(this.config.heading, words, () => this.host.open());
   }
 
   /** The visitor looks at the page again, or away. */
   private looked(): void {
     if (this.isWatched()) this.dispatch({ type: "read" });
-    this.titleCount.show(unread(this.state));
+    this.attention.count(unread(this.state));
   }
 
   private dispatch(event: ChatEvent): void {
@@ -260,7 +235,7 @@ export class Chat {
     }
     const count = unread(this.state);
     this.host.unread(count);
-    this.titleCount.show(count);
+    this.attention.count(count);
     this.schedule();
   }
 
@@ -316,7 +291,7 @@ export class Chat {
       if (log.firstElementChild !== null) this.resized.observe(log.firstElementChild);
     }
     viewport.settle();
-    this.grow();
+    this.composer.grow();
     if (viewport.atBeginning && state.has_more && state.older === "idle") void this.loadOlder();
     this.host.panel.toggleAttribute("data-ready", state.connection === "online");
     this.host.panel.dataset["connection"] = state.connection;
@@ -335,8 +310,8 @@ export class Chat {
         status: this.status(),
         online: state.connection === "online",
         menu: this.menu(),
-        menuOpen: this.menuOpen,
-        toggleMenu: (open) => this.toggleMenu(open),
+        menuOpen: this.dialogs.menuOpen,
+        toggleMenu: (open) => this.dialogs.toggleMenu(open),
         close: this.config.layout === "fill" ? null : () => this.host.close(),
       })}
       ${noticesView(
@@ -375,21 +350,14 @@ export class Chat {
               </button>`
         }
       </div>
-      ${composerView({
+      ${this.composer.view({
         words,
         placeholder: this.config.placeholder,
-        draft: this.draft,
-        write: (text) => {
-          this.draft = text;
-          this.schedule();
-        },
-        send: () => this.submit(),
-        dictate: this.config.voice && canListen() ? () => this.dictate() : null,
-        listening: this.stopListening !== null,
+        voice: this.config.voice,
+        language: this.language,
       })}
-      <div class="sr" aria-live="polite">${this.announced}</div>
-      ${this.question === null ? nothing : questionView(this.question, words, (yes) => this.answer(yes))}
-      ${this.sessions === null ? nothing : sessionsView(this.sessions, words, this.locale, (id) => this.openSession(id))}
+      <div class="sr" aria-live="polite">${this.attention.announced}</div>
+      ${this.dialogs.view(words, this.locale)}
     `;
   }
 
@@ -432,7 +400,7 @@ export class Chat {
       renderers: this.host.renderers,
       choose: (payload: string, title: string) => {
         this.send(payload, title);
-        this.host.panel.querySelector("textarea")?.focus({ preventScroll: true });
+        this.composer.focus();
       },
       retry: (message_id: string) => this.client.retry(message_id),
       discard: (message_id: string) => this.client.discard(message_id),
@@ -463,22 +431,7 @@ export class Chat {
     return connection === "offline" && session_id !== null ? this.words.offline : this.words.connecting;
   }
 
-  /** The text field grows with what is written, up to the limit in the styles. */
-  private grow(): void {
-    if (FIELDS_GROW) return;
-    const field = this.host.panel.querySelector("textarea");
-    if (field === null) return;
-    field.style.height = "auto";
-    field.style.height = `${field.scrollHeight}px`;
-  }
-
   // -- what the visitor does ----------------------------------------------------------------------------------
-
-  private submit(): void {
-    if (this.send(this.draft) === null) return;
-    this.draft = "";
-    this.schedule();
-  }
 
   private toEnd(): void {
     this.viewport.toEnd();
@@ -487,86 +440,14 @@ export class Chat {
   }
 
   private menu(): MenuEntry[] {
-    const { words } = this;
-    const entries: (MenuEntry & { name: string })[] = [
-      {
-        name: "new",
-        label: words.fresh,
-        act: () =>
-          this.ask({
-            ask: words.fresh_ask,
-            note: words.fresh_note,
-            yes: words.confirm_fresh,
-            act: () => void this.reset(),
-          }),
-      },
-      {
-        name: "download",
-        label: words.download,
-        act: () => void this.download(),
-      },
-      {
-        name: "erase",
-        label: words.erase,
-        act: () =>
-          this.ask({
-            ask: words.erase_ask,
-            note: words.erase_note,
-            yes: words.confirm_erase,
-            grave: true,
-            act: () => void this.erase(),
-          }),
-      },
-    ];
-    if (this.config.conversations) {
-      entries.unshift({ name: "past", label: words.past, act: () => void this.listSessions() });
-    }
-    entries.push(...this.switches());
-    return entries.filter((entry) => !this.config.hide.includes(entry.name));
-  }
-
-  private switches(): (MenuEntry & { name: string })[] {
-    const { words } = this;
-    const entry = (name: Preference, label: string) => ({
-      name,
-      label,
-      checked: this.preferences.has(name),
-      act: () => void this.switch(name),
+    return menuEntries(this.words, this.config, this.preferences, {
+      ask: (question) => this.dialogs.ask(question),
+      past: () => void this.listSessions(),
+      fresh: () => void this.reset(),
+      download: () => void this.download(),
+      erase: () => void this.erase(),
+      switch: (preference) => void this.attention.switch(preference),
     });
-    return [
-      entry("sound", words.sound),
-      ...(canNotify() ? [entry("notifications", words.notifications)] : []),
-      ...(this.config.voice && canSpeak() ? [entry("read_aloud", words.read_aloud)] : []),
-    ];
-  }
-
-  private async switch(preference: Preference): Promise<void> {
-    const on = !this.preferences.has(preference);
-    if (on && preference === "notifications" && !(await mayNotify())) return;
-    this.preferences.set(preference, on);
-    if (on && preference === "sound") chime();
-    if (!on && preference === "read_aloud") hush();
-    this.schedule();
-  }
-
-  private dictate(): void {
-    if (this.stopListening !== null) {
-      this.stopListening();
-      return;
-    }
-    const before = this.draft === "" ? "" : `${this.draft.trimEnd()} `;
-    this.stopListening = listen(
-      this.language,
-      (words) => {
-        this.draft = before + words;
-        this.schedule();
-      },
-      () => {
-        this.stopListening = null;
-        this.schedule();
-      },
-    );
-    this.schedule();
   }
 
   /** Everything that was said, not only what is loaded. */
@@ -575,62 +456,17 @@ export class Chat {
     downloadTranscript(this.state.messages, this.config.heading, this.words.you, this.locale);
   }
 
-  private toggleMenu(open: boolean): void {
-    this.menuOpen = open;
-    this.draw();
-    if (open) this.host.panel.querySelector<HTMLElement>("#menu button")?.focus();
-    else this.host.panel.querySelector<HTMLElement>(".menu-button")?.focus();
-  }
-
-  private ask(question: Question): void {
-    this.returnFocus = this.host.panel.querySelector(".menu-button");
-    this.question = question;
-    this.draw();
-    this.host.panel.querySelector<HTMLElement>(".question .cancel")?.focus();
-  }
-
-  private answer(yes: boolean): void {
-    const question = this.question;
-    this.question = null;
-    this.draw();
-    this.returnFocus?.focus();
-    if (yes) question?.act();
-  }
-
   private async listSessions(): Promise<void> {
-    await this.attempt(async () => {
-      this.returnFocus = this.host.panel.querySelector(".menu-button");
-      this.sessions = await this.client.list();
-      this.draw();
-      this.host.panel.querySelector<HTMLElement>(".sessions button, .question .cancel")?.focus();
-    });
-  }
-
-  private openSession(session_id: string | null): void {
-    this.sessions = null;
-    this.draw();
-    this.returnFocus?.focus();
-    if (session_id !== null) this.client.open(session_id);
+    await this.attempt(async () => this.dialogs.offer(await this.client.list()));
   }
 
   private pressed(event: KeyboardEvent): void {
-    const dialog = this.host.panel.querySelector(".question");
-    if (event.key === "Escape") {
-      if (this.question !== null) this.answer(false);
-      else if (this.sessions !== null) this.openSession(null);
-      else if (this.menuOpen) this.toggleMenu(false);
-      else if (this.config.layout !== "fill") this.host.close();
-      else return;
-      event.stopPropagation();
-    } else if (event.key === "Tab" && dialog !== null) {
-      // A dialog keeps the focus inside.
-      const stops = [...dialog.querySelectorAll<HTMLElement>("button")];
-      const active = this.host.root.activeElement;
-      const edge = event.shiftKey ? stops[0] : stops.at(-1);
-      if (active === edge) {
-        event.preventDefault();
-        (event.shiftKey ? stops.at(-1) : stops[0])?.focus();
-      }
+    if (event.key === "Tab") this.dialogs.tab(event, this.host.root.activeElement);
+    if (event.key !== "Escape") return;
+    if (!this.dialogs.close()) {
+      if (this.config.layout === "fill") return;
+      this.host.close();
     }
+    event.stopPropagation();
   }
 }

@@ -1,0 +1,85 @@
+/** The text field and what the visitor is writing there, by hand or by voice. */
+
+import type { TemplateResult } from "lit-html";
+
+import type { Words } from "./i18n";
+import { canListen, listen } from "./media";
+import { composerView } from "./views/shell";
+
+/** Whether the browser does by itself what `grow` does. */
+const FIELDS_GROW = CSS.supports("field-sizing", "content");
+
+export class Composer {
+  private draft = "";
+  private stopListening: (() => void) | null = null;
+
+  constructor(
+    private readonly panel: HTMLElement,
+    /** Sends a text; false: there was nothing to send. */
+    private readonly send: (text: string) => boolean,
+    private readonly changed: () => void,
+  ) {}
+
+  view(options: { words: Words; placeholder: string; voice: boolean; language: string }): TemplateResult {
+    const { words, placeholder, voice, language } = options;
+    return composerView({
+      words,
+      placeholder,
+      draft: this.draft,
+      write: (text) => {
+        this.draft = text;
+        this.changed();
+      },
+      send: () => this.submit(),
+      dictate: voice && canListen() ? () => this.dictate(language) : null,
+      listening: this.stopListening !== null,
+    });
+  }
+
+  focus(): void {
+    this.field()?.focus({ preventScroll: true });
+  }
+
+  /** The text field grows with what is written, up to the limit in the styles; call after drawing. */
+  grow(): void {
+    if (FIELDS_GROW) return;
+    const field = this.field();
+    if (field === null) return;
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight}px`;
+  }
+
+  stop(): void {
+    this.stopListening?.();
+  }
+
+  private field(): HTMLTextAreaElement | null {
+    return this.panel.querySelector("textarea");
+  }
+
+  private submit(): void {
+    if (!this.send(this.draft)) return;
+    this.draft = "";
+    this.changed();
+  }
+
+  private dictate(language: string): void {
+    if (this.stopListening !== null) {
+      this.stopListening();
+      return;
+    }
+    const before = this.draft === "" ? "" : `${this.draft.trimEnd()} `;
+    this.stopListening = listen(
+      language,
+      (words) => {
+        this.draft = before + words;
+        this.changed();
+      },
+      () => {
+        this.stopListening = null;
+        this.changed();
+      },
+    );
+    this.changed();
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * What opens over the conversation: the menu, a question, the list of past conversations.
+ *
+ * Owns which of them is open, and the focus: it goes into what opens, stays inside a dialog, and comes back afterwards.
+ */
+
+import { html, nothing, type TemplateResult } from "lit-html";
+
+import type { SessionSummary } from "../client/wire";
+import type { Words } from "./i18n";
+import { questionView, sessionsView, type Question } from "./views/shell";
+
+export class Dialogs {
+  menuOpen = false;
+  private question: Question | null = null;
+  private sessions: readonly SessionSummary[] | null = null;
+  private returnFocus: HTMLElement | null = null;
+
+  constructor(
+    private readonly panel: HTMLElement,
+    private readonly draw: () => void,
+    /** The visitor has chosen a past conversation. */
+    private readonly chosen: (session_id: string) => void,
+  ) {}
+
+  view(words: Words, locale: string): TemplateResult {
+    return html`
+      ${this.question === null ? nothing : questionView(this.question, words, (yes) => this.answer(yes))}
+      ${this.sessions === null ? nothing : sessionsView(this.sessions, words, locale, (id) => this.choose(id))}
+    `;
+  }
+
+  toggleMenu(open: boolean): void {
+    this.menuOpen = open;
+    this.draw();
+    this.focus(open ? "#menu button" : ".menu-button");
+  }
+
+  ask(question: Question): void {
+    this.returnFocus = this.panel.querySelector(".menu-button");
+    this.question = question;
+    this.draw();
+    this.focus(".question .cancel");
+  }
+
+  /** Offer past conversations. */
+  offer(sessions: readonly SessionSummary[]): void {
+    this.returnFocus = this.panel.querySelector(".menu-button");
+    this.sessions = sessions;
+    this.draw();
+    this.focus(".sessions button, .question .cancel");
+  }
+
+  /** Close what is open on top; false: nothing is. */
+  close(): boolean {
+    if (this.question !== null) this.answer(false);
+    else if (this.sessions !== null) this.choose(null);
+    else if (this.menuOpen) this.toggleMenu(false);
+    else return false;
+    return true;
+  }
+
+  /** A dialog keeps the focus inside: `active` has it as Tab is pressed. */
+  tab(event: KeyboardEvent, active: Element | null): void {
+    const dialog = this.panel.querySelector(".question");
+    if (dialog === null) return;
+    const stops = [...dialog.querySelectorAll<HTMLElement>("button")];
+    const edge = event.shiftKey ? stops[0] : stops.at(-1);
+    if (active === edge) {
+      event.preventDefault();
+      (event.shiftKey ? stops.at(-1) : stops[0])?.focus();
+    }
+  }
+
+  private answer(yes: boolean): void {
+    const question = this.question;
+    this.question = null;
+    this.draw();
+    this.returnFocus?.focus();
+    if (yes) question?.act();
+  }
+
+  private choose(session_id: string | null): void {
+    this.sessions = null;
+    this.draw();
+    this.returnFocus?.focus();
+    if (session_id !== null) this.chosen(session_id);
+  }
+
+  private focus(selector: string): void {
+    this.panel.querySelector<HTMLElement>(selector)?.focus();
+  }
+}
