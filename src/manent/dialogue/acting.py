@@ -6,7 +6,7 @@ themselves.
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -101,7 +101,7 @@ class Acting(msgspec.Struct, kw_only=True):
     def message(
         self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()
     ) -> Activity[Json | None]:
-        """Make the message of a response, here or outside."""
+        """Make the message of a response, here or outside; None when no variation of it suits."""
         given = arguments or {}
         if self.external_nlg:
             generated: Json = yield Generate(
@@ -142,7 +142,7 @@ class Acting(msgspec.Struct, kw_only=True):
         return events
 
     def _said(self, response: Json, trailing: Sequence[Event]) -> Activity[BotUttered | None]:
-        """Make the bot event of one of an action server's responses (contract §9)."""
+        """Make the bot event of one of an action server's responses (contract §9); None as of `message`."""
         given = {key: value for key, value in response.items() if value and key != "response"}
         name = response.get("response")
         if not name:
@@ -167,8 +167,5 @@ def _read_event(action: str, wire: Json) -> Event | None:
         raise
 
 
-_KNOWN = frozenset(
-    ("user", "bot", "action", "slot", "active_loop", "form", "loop_interrupted", "form_validation", "restart",
-     "action_execution_rejected", "user_featurization", "entities", "followup", "session_started", "rewind", "undo",
-     "reset_slots", "pause", "resume", "reminder", "cancel_reminder", "export", "agent")
-)  # fmt: skip
+_KNOWN = frozenset((*(kind.__struct_config__.tag for kind in get_args(Event)), "form", "form_validation"))
+"""Names of events that `event_from_wire` reads: every kind's, and the legacy ones."""

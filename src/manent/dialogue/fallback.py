@@ -68,13 +68,11 @@ def two_stage(acting: Acting) -> Activity[list[Event]]:
     intents = acting.tracker.recent_intents
     if intents[-2:] == (UNCLEAR, UNCLEAR) or intents[-3:] == (DENIED, UNCLEAR, DENIED):
         return [ActiveLoop(name=None), *(yield from give_up(acting))]
-    match intents[-1:]:
-        case ("out_of_scope",):
-            return (yield from _ask(acting, ASK_REPHRASE))
-        case ("nlu_fallback",):
-            return (yield from _ask(acting, ASK_AFFIRMATION))
-        case _:
-            return [ActiveLoop(name=None), UserUtteranceReverted(), *_said_again(acting.tracker)]
+    if intents[-1:] == (DENIED,):
+        return (yield from _ask(acting, ASK_REPHRASE))
+    if intents[-1:] == (UNCLEAR,):
+        return (yield from _ask(acting, ASK_AFFIRMATION))
+    return [ActiveLoop(name=None), UserUtteranceReverted(), *_said_again(acting.tracker)]
 
 
 def _ask(acting: Acting, action: str) -> Activity[list[Event]]:

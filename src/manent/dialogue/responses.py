@@ -1,7 +1,7 @@
 """Responses: which variation of an `utter_…` is said, and how its templates are filled in.
 
-Compiled once when a model is loaded, so that saying something parses no template. `default_actions`, `forms` and
-custom actions' answers come here; what a channel makes of a bot event is the channel's.
+Compiled once when a model is loaded, so that saying something parses no template. Actions come here through
+`Acting`; what a channel makes of a bot event is the channel's.
 """
 
 import random
@@ -77,7 +77,7 @@ def _name_end(text: str, start: int) -> int:
 
 
 def _compile(value: Any) -> Any:
-    """Compile every string in a JSON value; an equal value comes back when nothing needs filling in."""
+    """Compile every string in a JSON value, as `compile_text` does."""
     match value:
         case str():
             return compile_text(value)

@@ -3,6 +3,7 @@
 from manent.core.domain import REQUESTED_SLOT, Domain, SessionConfig
 from manent.core.events import ActionExecuted, Event, SessionStarted, SlotSet
 from manent.core.tracker import Tracker
+from manent.dialogue.states import LISTEN
 
 _SECONDS_PER_MINUTE = 60.0
 
@@ -21,13 +22,12 @@ def session_start_events(tracker: Tracker, domain: Domain) -> list[Event]:
 
     The slot that a form was asking for is not carried over, because the form is not.
     """
-    carried: list[Event] = []
+    carried: list[SlotSet] = []
     if domain.session.carry_over_slots:
         carried += [SlotSet(name=name, value=value) for name, value in tracker.base.values.items()]
         carried += [event for event in tracker.applied if isinstance(event, SlotSet)]
-    kept = [event for event in carried if isinstance(event, SlotSet) and event.name != REQUESTED_SLOT]
     return [
         SessionStarted(),
-        *(SlotSet(name=event.name, value=event.value) for event in kept),
-        ActionExecuted(name="action_listen"),
+        *(SlotSet(name=event.name, value=event.value) for event in carried if event.name != REQUESTED_SLOT),
+        ActionExecuted(name=LISTEN),
     ]

@@ -1,6 +1,7 @@
 """Slot extraction: what a user message puts into which slot (contract §2, "mappings").
 
-Compiled once per domain. `turn.py` runs it after each user message, `forms.py` once more when a form is activated.
+Compiled once per domain. `turn.py` runs it after each user message, `forms.py` once more when a form is activated (in
+format 2.0: at each of its answers, too).
 """
 
 import logging

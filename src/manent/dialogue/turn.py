@@ -12,9 +12,9 @@ How to drive one:
         match step:
             case Understand():
                 step = turn.feed(nlu.parse(step.text))
-            case CallAction():
+            case CallAction() | Generate():
                 commit(turn.take_events())
-                step = turn.feed(await actions.run(step.name, …))  # or turn.fail(error)
+                step = turn.feed(await ask_outside(step))  # or turn.fail(error)
     commit(turn.take_events())
 """
 
@@ -243,7 +243,7 @@ class Turn:
         return self._go(State.OPENING)
 
     def apply(self, events: Iterable[Event]) -> Step:
-        """Add events that were made outside, after a session start when there is no session.
+        """Add events that were made outside, after a session start when there is no session or it has expired.
 
         They keep their own timestamps where they have one.
         """
