@@ -126,12 +126,13 @@ async def test_damaged_database(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_killed_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("writer", ["thread", "process"])
+async def test_killed_process(tmp_path: Path, writer: str) -> None:
     """A process killed in the middle of its appends leaves every acknowledged one, and logs without holes."""
     for number in range(3):
         folder = tmp_path / f"run {number}"
         await asyncio.to_thread(folder.mkdir)
-        arguments = [str(folder / "store.db"), str(folder / "acks"), "8", "100000", "FULL"]
+        arguments = [str(folder / "store.db"), str(folder / "acks"), "8", "100000", "FULL", writer]
         environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
         process = await asyncio.create_subprocess_exec(
             sys.executable, str(HERE / "store_load.py"), *arguments, env=environment
