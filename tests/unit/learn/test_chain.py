@@ -112,6 +112,6 @@ def test_decoding_by_likely_tags_finds_the_best_path() -> None:
         framed = emissions.copy()
         framed[0] += start
         framed[-1] += end
-        agreed += decoder.decode(emissions) == _decode_many(decoder._arrivals, framed)
+        agreed += decoder.decode(emissions) == _decode_many(moves, framed)
 
     assert agreed >= 195
