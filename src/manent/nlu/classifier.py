@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from manent.learn.calibration import Sureness, fit_sureness, fit_temperature, prominence
 from manent.learn.fixed_point import FixedPoint, to_fixed_point
-from manent.learn.ngrams import HashedWord, NgramTable, build_table, hash_ngrams, hash_pair, hash_single, hash_word
+from manent.learn.ngrams import HashedWord, NgramTable, build_table, hash_ngrams, hash_pairs, hash_single, hash_word
 from manent.learn.softmax import build_features, fit, out_of_fold, softmax
 from manent.nlu.component import Context, LocalFeaturizer, SparseFeatures, TextFeaturizer
 from manent.nlu.featurizers import NO_FEATURES, dump_table, hash_words, load_table, normalise
@@ -99,12 +99,16 @@ class _Pairs(TextFeaturizer):
     def width(self) -> int:
         return len(self._table.hashes)
 
+    def prepare(self, words: Sequence[str]) -> None:
+        """Hash words now (3 µs each), so that no message has to wait for it."""
+        for word in words:
+            self._word(word.lower())
+
     def text_features(self, message: Message) -> SparseFeatures:
         words = [self._word(word) for word in message.lowered[:MAX_WORDS]]
         hashes = [hash_single(word) for word in words] if self._smallest == 1 else []
-        hashes += map(hash_pair, words, words[1:])
-        places = self._places
-        known = [places[key] for key in hashes if key in places]
+        hashes += hash_pairs(words)
+        known = [place for place in map(self._places.get, hashes) if place is not None]
         if not known:
             return NO_FEATURES
         values = [self._weights[place] for place in known]
@@ -320,7 +324,7 @@ def list_frequent(messages: Sequence[Message]) -> list[str]:
 def load_classifier(files: Files, context: Context) -> TextClassifier:
     """Load what `train_classifier` made."""
     meta = load_json(files["classifier.json"], _Meta)
-    parts = _find_parts(meta.featurizers, files, context, vectors=meta.vectors)
+    parts = _find_parts(meta.featurizers, files, context, vectors=meta.vectors, frequent=meta.frequent)
     rows = load_arrays(files["word_scores.safetensors"])["rows"]
     return TextClassifier(meta, parts, load_arrays(files["classifier.safetensors"]), rows)
 
@@ -329,10 +333,14 @@ def _smallest(aliases: Sequence[str]) -> int:
     return 2 if aliases else 1
 
 
-def _find_parts(aliases: Sequence[str], files: Files, context: Context, *, vectors: bool) -> _Parts:
+def _find_parts(
+    aliases: Sequence[str], files: Files, context: Context, *, vectors: bool, frequent: Sequence[str] = ()
+) -> _Parts:
     featurizers = [context.text_featurizers[alias] for alias in aliases]
     if "pairs.safetensors" in files:
-        featurizers.append(_Pairs(load_table(files["pairs.safetensors"]), _smallest(aliases)))
+        pairs = _Pairs(load_table(files["pairs.safetensors"]), _smallest(aliases))
+        pairs.prepare(frequent)
+        featurizers.append(pairs)
     featurizers.sort(key=_is_local, reverse=True)
     return _Parts(tuple(featurizers), context.vectors() if vectors else None)
 

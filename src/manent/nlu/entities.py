@@ -123,12 +123,9 @@ class EntityExtractor:
         words = message.words[:MAX_WORDS]
         # Where each token, the one before it, the one after it, and those two places away say what they say of it.
         step = len(_OFFSETS)
-        places = [0, 0, *(place * step for place in self._rows.find(words)), 0, 0]
-        around = zip(places[2:], places[1:], places[3:], places, places[4:], strict=False)
-        rows = [row for here, b, a, bb, aa in around for row in (here, b + 1, a + 2, bb + 3, aa + 4)]
-        size = len(self._tags)
-        said = self._rows.array.reshape(-1, size).take(rows, axis=0)
-        emissions: FloatArray = np.add.reduce(said.reshape(-1, step, size), axis=1)
+        places = np.array([0, 0, *(place * step for place in self._rows.find(words)), 0, 0])
+        rows = places.take(_AROUND[: len(words)]) + _STEPS
+        emissions: FloatArray = np.add.reduce(self._rows.array.reshape(-1, len(self._tags)).take(rows, axis=0), axis=1)
         self._add_pairs(message.lowered[: len(words)], emissions)
         for featurizer in self._context.token_featurizers.values():
             for place, names in enumerate(featurizer.token_features(message)[: len(words)]):
@@ -157,17 +154,11 @@ class EntityExtractor:
     def _describe(self, word: str) -> FloatArray:
         """Make the row of a word: what it says for itself, for the words after and before it…: (offsets * tags,)."""
         size = len(self._tags)
-        slots: list[list[int]] = [[] for _ in _OFFSETS]
         places = self._places
-        for name, _ in _describe_word(word, self._context):
-            for slot, row in places.get(name, ()):
-                slots[slot].append(row)
-        rows = self._sparse.rows([row for there in slots for row in there])
-        scores = np.zeros((len(_OFFSETS), size), np.float32)
-        base = 0
-        for there, score in zip(slots, scores, strict=True):
-            np.add.reduce(rows[base : base + len(there)], out=score)
-            base += len(there)
+        found = [atom for name, _ in _describe_word(word, self._context) for atom in places.get(name, ())]
+        # Adds up the rows of each offset in one product: a fifth of the time of five sums, and as exact, because the
+        # sums are of whole numbers.
+        scores = _SLOTS.take([slot for slot, _ in found], axis=1) @ self._sparse.rows([row for _, row in found])
         scores *= np.float32(self._sparse.unit)
         described: FloatArray = scores.ravel()
         described[: 3 * size] += scale(self._vectors.word(word)) @ self._meaning
@@ -201,6 +192,11 @@ _EAGERNESS = np.float32(0.5)
 """Taken off the score of "no entity" (nats): annotations miss more entities than they invent, and F1 gains by 1."""
 
 
+_AROUND = np.arange(2, MAX_WORDS + 2)[:, None] + _OFFSETS
+"""Token by token, where the words at `_OFFSETS` are among the words of a message with two places before and behind."""
+
+_STEPS = np.arange(len(_OFFSETS))
+
 _EDGE = "EDGE"
 _NO_PAIR = (-1, -1)
 
@@ -223,6 +219,7 @@ def _describe_word(word: str, context: Context) -> list[tuple[str, tuple[int, ..
     return features
 
 
+_SLOTS = np.eye(len(_OFFSETS), dtype=np.float32)
 _ALL_PLACES, _NEAR, _HERE = _OFFSETS, _OFFSETS[:3], _OFFSETS[:1]
 
 
@@ -240,6 +237,8 @@ def _sort_atoms(atoms: Mapping[str, int]) -> dict[str, list[tuple[int, int]]]:
 
 def _shape(word: str) -> str:
     """Write a word's kinds of letters: `Xx`, `d.d`, `X-d`."""
+    if word.islower() and word.isalpha():
+        return "x"
     kinds = [
         "X" if sign.isupper() else "x" if sign.isalpha() else "d" if sign.isdecimal() else sign for sign in word[:32]
     ]

@@ -69,8 +69,7 @@ class CountVectors(Idle):
             word = word.lower()
         word = normalise(word, strip_accents=self._options["strip_accents"])
         hashes = [hash_single(hash_word(word))] if self._analyzer == "word" else hash_inside(word, *self._sizes)
-        places = self._places
-        found = [places[key] for key in hashes if key in places]
+        found = [place for place in map(self._places.get, hashes) if place is not None]
         return found, len(hashes) - len(found)
 
     def text_features(self, message: Message) -> SparseFeatures:
@@ -137,13 +136,14 @@ class LexicalFeatures(Idle):
 
     def __init__(self, windows: Sequence[Sequence[str]]) -> None:
         middle = len(windows) // 2
-        self._places = {
+        places = {
             name: tuple(place - middle for place, names in enumerate(windows) if name in names) for name in _PROPERTIES
         }
+        self._properties = [(name, there, _PROPERTIES[name]) for name, there in places.items() if there]
 
     def word_features(self, word: str) -> list[tuple[str, tuple[int, ...]]]:
         """Name the properties of a word, each with the places of the tokens that it describes; see `WordFeaturizer`."""
-        values = ((name, places, _PROPERTIES[name](word)) for name, places in self._places.items() if places)
+        values = ((name, places, holds(word)) for name, places, holds in self._properties)
         return [(f"{name}={value}", places) for name, places, value in values if value]
 
 

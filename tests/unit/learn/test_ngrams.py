@@ -6,7 +6,7 @@ from manent.learn.ngrams import (
     build_table,
     hash_inside,
     hash_ngrams,
-    hash_pair,
+    hash_pairs,
     hash_single,
     hash_text,
     hash_word,
@@ -102,5 +102,5 @@ def test_hashing_one_by_one_is_the_same(first: str, second: str) -> None:
     words = [hash_word(first), hash_word(second)]
 
     assert hash_single(words[1]) in _hashes([first, second], "word", 1, 1)
-    assert [hash_pair(words[0], words[1])] == _hashes([first, second], "word", 2, 2)
+    assert hash_pairs(words) == _hashes([first, second], "word", 2, 2)
     assert sorted(hash_inside(second, 1, 4)) == sorted(_hashes([second], "char_wb", 1, 4))
