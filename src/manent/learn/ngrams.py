@@ -132,8 +132,9 @@ class HashedWord:
     tail: int
 
 
+@functools.lru_cache(maxsize=8192)
 def hash_word(word: str) -> HashedWord:
-    """Prepare a word for `hash_single` and `hash_pairs`."""
+    """Prepare a word for `hash_single` and `hash_pairs`; kept, because featurizers ask one after another."""
     signs = word[:MAX_TEXT]
     length, powers = len(signs), _POWER_LIST
     polynomial = sum(map(operator.mul, map(_scramble, signs), powers)) & _MASK

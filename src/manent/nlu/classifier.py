@@ -185,11 +185,11 @@ class TextClassifier:
         self._blocks = len(self._local) + (self._vectors is not None)
         self._scored = self._blocks * len(self._bias)
         self._normed = self._scored + len(self._local)
-        width = self._normed + (len(self._bias) + SIZE if self._vectors is not None else 0)
+        self._width = self._normed + (len(self._bias) + SIZE if self._vectors is not None else 0)
         weights = [featurizer.weights for featurizer, _ in self._local]
         self._weights = np.concatenate(weights) if weights else _EMPTY
         first = meta.frequent if rows is not None else ()
-        self._rows = WordRows(np.zeros(width, np.float32), self._describe, first=first, rows=rows)
+        self._rows = WordRows(np.zeros(self._width, np.float32), self._describe, first=first, rows=rows)
 
     def chances(self, message: Message) -> FloatArray:
         """Return the probability of every label; what is missing from 1 is the chance that it is none of them."""
@@ -224,7 +224,8 @@ class TextClassifier:
         found = [(featurizer.word_lookup(word), featurizer.unknown, base) for featurizer, base in self._local]
         places = [place + base for (known, _), _, base in found for place in known]
         weights = self._weights.take(places)
-        scores = np.zeros((self._blocks, len(self._bias)), np.float32)
+        row = np.empty(self._width, np.float32)
+        scores = row[: self._scored].reshape(self._blocks, -1)
         squares, done = [], 0
         # A row of weights per featurizer, so that one product makes the scores of all.
         chosen = np.zeros((len(found), len(places)), np.float32)
@@ -233,13 +234,14 @@ class TextClassifier:
             squares.append(float(own @ own) + unknown * weight**2)
             done += len(known)
         np.matmul(chosen, self._sparse.rows(places), out=scores[: len(found)])
-        scores *= self._unit
-        row = [scores.ravel(), np.array(squares, np.float32)]
+        scores[: len(found)] *= self._unit
+        row[self._scored : self._normed] = squares
         if self._vectors is not None:
             vector = self._vectors.word(word)
             np.matmul(vector, self._dense, out=scores[-1])
-            row += [scale(vector) @ self._first, vector]
-        return np.concatenate(row)
+            np.matmul(scale(vector), self._first, out=row[self._normed : -SIZE])
+            row[-SIZE:] = vector
+        return row
 
     def rank(self, chances: FloatArray, length: int) -> list[tuple[str, float]]:
         """Return the most likely labels, best first."""

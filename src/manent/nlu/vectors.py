@@ -48,6 +48,7 @@ class WordVectors:
         self._folder = folder
         self._pieces = _map_matrix(folder / _WEIGHTS)
         self._tokenizer: Any = None
+        self._cutter: Any = None
         self.word = functools.lru_cache(maxsize=_CACHED_WORDS)(self._word)
 
     @functools.cached_property
@@ -89,17 +90,22 @@ class WordVectors:
             from tokenizers import Tokenizer
 
             self._tokenizer = Tokenizer.from_file(str(self._folder / _TOKENIZER))
+            self._cutter = self._tokenizer.model
             _give_memory_back()
         return self._tokenizer
 
     def _word(self, word: str) -> FloatArray:
         text = word[:_MAX_WORD].encode("utf-8", "replace").decode()
         tokenizer = self._open_tokenizer()
-        # A word that is a piece is cut into that piece: asking for it takes a fiftieth of cutting.
+        # A word that is a piece is cut into that piece: asking for it takes a fifth of cutting.
         whole = tokenizer.token_to_id(_WORD_START + text)
         if whole is not None and text:
             return np.asarray(self._pieces[whole], np.float32)
-        pieces = tokenizer.encode(text, add_special_tokens=False).ids
+        if text.isalnum():
+            # What `encode` comes to for a word in which no mark of the tokenizer's own (`<s>`) can be: half of its time.
+            pieces = [piece.id for piece in self._cutter.tokenize(_WORD_START + text)]
+        else:
+            pieces = tokenizer.encode(text, add_special_tokens=False).ids
         return np.asarray(np.add.reduce(self._pieces.take(pieces, axis=0), dtype=np.float32)) if pieces else _ZEROS
 
 
