@@ -194,7 +194,7 @@ class Decoder:
         self._from, self._to = (allowed & going_on).nonzero()
         possible = chain.transitions[allowed]
         spread = float(possible.max() - possible.min()) if possible.size else 0.0
-        self._margin, self._pair_margin = np.float32(_MARGIN * spread), np.float32(_PAIR_MARGIN * spread)
+        self._margin, self._pair_margin = _MARGIN * spread, _PAIR_MARGIN * spread
         # One row more: what has nothing before or behind it.
         nothing = np.zeros((1, len(self._moves)), np.float32)
         self._after = np.concatenate([chain.transitions, nothing])
@@ -217,10 +217,11 @@ class Decoder:
         emissions[0] += self._chain.start
         emissions[-1] += self._chain.end
         if len(self._moves) > _FEW_TAGS:
-            # Where tag 0 is far ahead of every other at every token, `_choose` finds no other: true of most short
-            # messages, and asked in 4 µs instead of 20.
-            leads = emissions[:, 0] - np.maximum.reduce(emissions[:, 1:], axis=1)
-            tags = [0] if min(leads.tolist()) > self._margin else self._choose(emissions)
+            # Where tag 0 is far ahead of every other, `_choose` finds no other. In most short messages that is so at
+            # every token, and asked in 4 µs instead of 20; in others, only the tokens between need be looked at.
+            leads = (emissions[:, 0] - np.maximum.reduce(emissions[:, 1:], axis=1)).tolist()
+            close = [place for place, lead in enumerate(leads) if lead <= self._margin]
+            tags = self._choose(emissions[max(close[0] - 1, 0) : close[-1] + 2]) if close else [0]
         else:
             tags = list(range(len(self._moves)))
         if len(tags) == 1:
@@ -241,10 +242,10 @@ class Decoder:
         """
         alone = emissions.take(self._alone, axis=1)
         best = np.maximum.reduce(alone, axis=1)
-        single = self._alone[np.logical_or.reduce(alone >= (best - self._margin)[:, None])]
+        single = self._alone[np.logical_or.reduce(alone >= (best - np.float32(self._margin))[:, None])]
         pairs = emissions[:-1].take(self._from, axis=1)
         pairs += emissions[1:].take(self._to, axis=1)
-        likely = np.logical_or.reduce(pairs >= (best[:-1] + best[1:] - self._pair_margin)[:, None])
+        likely = np.logical_or.reduce(pairs >= (best[:-1] + best[1:] - np.float32(self._pair_margin))[:, None])
         return sorted({0, *single.tolist(), *self._from[likely].tolist(), *self._to[likely].tolist()})
 
     def confidences(self, emissions: FloatArray, path: list[int]) -> list[float]:
@@ -263,7 +264,8 @@ class Decoder:
         scores = emissions.take(places, axis=0)
         scores += self._after.take([framed[place] for place in places], axis=0)
         scores += self._before.take([framed[place + 2] for place in places], axis=0)
-        scores -= scores[range(len(places)), tags][:, None]
+        width = scores.shape[1]
+        scores -= scores.take([row * width + tag for row, tag in enumerate(tags)])[:, None]
         np.minimum(scores, _SURE, out=scores)
         np.exp(scores, out=scores)
         sure = [1.0] * len(path)

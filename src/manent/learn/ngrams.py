@@ -12,7 +12,7 @@ import math
 import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,8 +113,7 @@ def hash_ngrams(text: HashedText, analyzer: Analyzer, smallest: int, largest: in
     return np.concatenate(found) if found else np.zeros(0, np.uint64)
 
 
-@dataclass(frozen=True, slots=True)
-class HashedWord:
+class HashedWord(NamedTuple):
     """A word of which n-grams of words are made one by one.
 
     Attributes:

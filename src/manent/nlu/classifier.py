@@ -209,7 +209,10 @@ class TextClassifier:
             indices, values = featurizer.text_features(message)
             if len(indices):
                 scores = scores + (values * self._unit) @ self._sparse.rows(indices + base)
-        chances = softmax(scores)[: len(self.labels)]
+        # `softmax`, in half of its time for a single row.
+        chances: FloatArray = np.exp(scores - np.maximum.reduce(scores))
+        chances /= np.add.reduce(chances)
+        chances = chances[: len(self.labels)]
         if self._sureness is not None:
             prominent = np.maximum.reduce(scores[: len(chances)]) - np.add.reduce(scores) / len(scores)
             chances *= np.float32(self._sureness.of(float(prominent)))

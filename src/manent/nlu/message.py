@@ -69,7 +69,7 @@ class Message:
         text = self.text
         words = [text[start:end] for start, end in tokens]
         self.words = [word if len(word) < _LONG or not word.isdecimal() else LONG_NUMBER for word in words]
-        self.lowered = [word.lower() for word in self.words]
+        self.lowered = self.words if text.islower() else [word.lower() for word in self.words]
 
     def result(self) -> Json:
         """Return the parse result (contract: "`/model/parse` shape")."""
