@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from manent.core.domain import Domain
 from manent.core.errors import ModelError
 from manent.models.archive import read_model, write_model
+from manent.nlu.message import Message
 from manent.nlu.pipeline import Pipeline, load_pipeline
 from manent.nlu.tokens import character_tokens, whitespace_tokens
 from manent.nlu.training import train_pipeline
@@ -111,3 +112,12 @@ def test_foreign_bytes_in_a_model_are_refused_or_harmless(name: str, content: by
     """A file of a model that holds something else is an error of ours when it is loaded, never code that runs."""
     with contextlib.suppress(ModelError):
         load_pipeline({**_model(), name: content}, Domain())
+
+
+@given(_texts)
+def test_lowered_words_are_the_words_in_lower_case(text: str) -> None:
+    """Whatever a text is written in."""
+    message = Message(text.strip())
+    message.set_tokens(whitespace_tokens(message.text))
+
+    assert message.lowered == [word.lower() for word in message.words]

@@ -194,7 +194,7 @@ class Decoder:
         self._from, self._to = (allowed & going_on).nonzero()
         possible = chain.transitions[allowed]
         spread = float(possible.max() - possible.min()) if possible.size else 0.0
-        self._margin, self._pair_margin = _MARGIN * spread, _PAIR_MARGIN * spread
+        self._margin, self._pair_margin = np.float32(_MARGIN * spread), np.float32(_PAIR_MARGIN * spread)
         # One row more: what has nothing before or behind it.
         nothing = np.zeros((1, len(self._moves)), np.float32)
         self._after = np.concatenate([chain.transitions, nothing])
@@ -219,8 +219,9 @@ class Decoder:
         if len(self._moves) > _FEW_TAGS:
             # Where tag 0 is far ahead of every other, `_choose` finds no other. In most short messages that is so at
             # every token, and asked in 4 µs instead of 20; in others, only the tokens between need be looked at.
+            margin = float(self._margin)
             leads = (emissions[:, 0] - np.maximum.reduce(emissions[:, 1:], axis=1)).tolist()
-            close = [place for place, lead in enumerate(leads) if lead <= self._margin]
+            close = [place for place, lead in enumerate(leads) if lead <= margin]
             tags = self._choose(emissions[max(close[0] - 1, 0) : close[-1] + 2]) if close else [0]
         else:
             tags = list(range(len(self._moves)))
@@ -242,10 +243,10 @@ class Decoder:
         """
         alone = emissions.take(self._alone, axis=1)
         best = np.maximum.reduce(alone, axis=1)
-        single = self._alone[np.logical_or.reduce(alone >= (best - np.float32(self._margin))[:, None])]
+        single = self._alone[np.logical_or.reduce(alone >= (best - self._margin)[:, None])]
         pairs = emissions[:-1].take(self._from, axis=1)
         pairs += emissions[1:].take(self._to, axis=1)
-        likely = np.logical_or.reduce(pairs >= (best[:-1] + best[1:] - np.float32(self._pair_margin))[:, None])
+        likely = np.logical_or.reduce(pairs >= (best[:-1] + best[1:] - self._pair_margin)[:, None])
         return sorted({0, *single.tolist(), *self._from[likely].tolist(), *self._to[likely].tolist()})
 
     def confidences(self, emissions: FloatArray, path: list[int]) -> list[float]:

@@ -95,14 +95,16 @@ class WordVectors:
         return self._tokenizer
 
     def _word(self, word: str) -> FloatArray:
-        text = word[:_MAX_WORD].encode("utf-8", "replace").decode()
+        text = word[:_MAX_WORD]
+        if not text.isascii():
+            text = text.encode("utf-8", "replace").decode()
         tokenizer = self._open_tokenizer()
         # A word that is a piece is cut into that piece: asking for it takes a fifth of cutting.
         whole = tokenizer.token_to_id(_WORD_START + text)
         if whole is not None and text:
             return np.asarray(self._pieces[whole], np.float32)
         if text.isalnum():
-            # What `encode` comes to for a word in which no mark of the tokenizer's own (`<s>`) can be: half of its time.
+            # What `encode` comes to where no mark of the tokenizer's own (`<s>`) can be, in half of its time.
             pieces = [piece.id for piece in self._cutter.tokenize(_WORD_START + text)]
         else:
             pieces = tokenizer.encode(text, add_special_tokens=False).ids

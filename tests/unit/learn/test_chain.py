@@ -86,6 +86,30 @@ def test_confidences_are_chances_given_the_neighbours() -> None:
     assert abs(Decoder(chain).confidences(emissions, path)[1] - expected) < 1e-5
 
 
+def test_a_span_among_clear_tokens_is_found_where_it_is() -> None:
+    """Tokens that are clearly outside are passed over; what lies between them keeps its place."""
+    moves = np.where(np.array([[second in _FOLLOWS[first] for second in _TAGS] for first in _TAGS]), 0.0, -1e4)
+    moves[0, 0] = 1
+    none = np.zeros((0, len(_TAGS)), np.float32)
+    edge = np.zeros(len(_TAGS), np.float32)
+    decoder = Decoder(Chain(none, none, moves.astype(np.float32), edge, edge))
+    emissions = np.zeros((7, len(_TAGS)), np.float32)
+    emissions[:, 0] = 9
+
+    assert decoder.decode(emissions.copy()) == [0] * 7
+
+    emissions[3, _TAGS.index("B1")] = emissions[4, _TAGS.index("L1")] = 12
+
+    assert [_TAGS[tag] for tag in decoder.decode(emissions)] == ["O", "O", "O", "B1", "L1", "O", "O"]
+
+
+_TAGS = ["O", "B1", "I1", "L1", "U1", "B2", "I2", "L2", "U2"]
+_FOLLOWS = {
+    tag: [f"I{tag[1:]}", f"L{tag[1:]}"] if tag[0] in "BI" else [other for other in _TAGS if other[0] in "OBU"]
+    for tag in _TAGS
+}
+
+
 def test_decoding_by_likely_tags_finds_the_best_path() -> None:
     """With tags of several spans, constraints, and scores like a trained model's, it agrees with trying all."""
     labels = 8
