@@ -234,7 +234,7 @@ class Decoder:
         else:
             # Four times as fast as `np.ix_`.
             path = _decode_many(self._chain.transitions.take(tags, axis=0).take(tags, axis=1), scores)
-        return [tags[tag] for tag in path]
+        return [*map(tags.__getitem__, path)]
 
     def _choose(self, emissions: FloatArray) -> list[int]:
         """List the tags that may be part of the best path.
@@ -285,14 +285,10 @@ def _decode_few(arrivals: list[list[float]], scores: list[list[float]]) -> list[
     best = scores[0]
     origins = []
     for row in scores[1:]:
-        here, origin = [], []
-        for score, arriving in zip(row, arrivals, strict=True):
-            through = [*map(operator.add, best, arriving)]
-            top = max(through)
-            here.append(top + score)
-            origin.append(through.index(top))
-        best = here
-        origins.append(origin)
+        through = [[*map(operator.add, best, arriving)] for arriving in arrivals]
+        tops = [*map(max, through)]
+        origins.append([*map(list.index, through, tops)])
+        best = [*map(operator.add, tops, row)]
     path = [best.index(max(best))]
     for origin in reversed(origins):
         path.append(origin[path[-1]])

@@ -5,6 +5,7 @@ The intent classifiers and the response selectors are made of it. Training needs
 
 import functools
 import math
+import operator
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -105,14 +106,14 @@ class _Pairs(TextFeaturizer):
             self._word(word.lower())
 
     def text_features(self, message: Message) -> SparseFeatures:
-        words = [self._word(word) for word in message.lowered[:MAX_WORDS]]
+        words = [*map(self._word, message.lowered[:MAX_WORDS])]
         hashes = [hash_single(word) for word in words] if self._smallest == 1 else []
         hashes += hash_pairs(words)
         known = [place for place in map(self._places.get, hashes) if place is not None]
         if not known:
             return NO_FEATURES
-        values = [self._weights[place] for place in known]
-        square = sum(value * value for value in values) + (len(hashes) - len(known)) * self._table.unknown**2
+        values = [*map(self._weights.__getitem__, known)]
+        square = sum(map(operator.mul, values, values)) + (len(hashes) - len(known)) * self._table.unknown**2
         norm = 1.0 / math.sqrt(square)
         return np.array(known), np.array([value * norm for value in values], np.float32)
 

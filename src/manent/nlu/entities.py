@@ -123,8 +123,9 @@ class EntityExtractor:
         words = message.words[:MAX_WORDS]
         # Where each token, the one before it, the one after it, and those two places away say what they say of it.
         step = len(_OFFSETS)
-        places = np.array([0, 0, *(place * step for place in self._rows.find(words)), 0, 0])
-        rows = places.take(_AROUND[: len(words)]) + _STEPS
+        rows = np.array([0, 0, *self._rows.find(words), 0, 0]).take(_AROUND[: len(words)])
+        rows *= step
+        rows += _STEPS
         emissions: FloatArray = np.add.reduce(self._rows.array.reshape(-1, len(self._tags)).take(rows, axis=0), axis=1)
         self._add_pairs(message.lowered[: len(words)], emissions)
         for featurizer in self._context.token_featurizers.values():
@@ -139,10 +140,10 @@ class EntityExtractor:
 
     def _add_pairs(self, words: Sequence[str], emissions: FloatArray) -> None:
         """Add what pairs of neighbours say: for the second of them, and for the first."""
-        found = [*map(self._pairs.get, itertools.pairwise(words))]
-        if any(found):
-            pairs = [pair or _NO_PAIR for pair in found]
-            said = self._sparse.rows([row for row, _ in pairs] + [row for _, row in pairs])
+        pairs = [*map(self._pairs.get, itertools.pairwise(words), itertools.repeat(_NO_PAIR))]
+        if pairs.count(_NO_PAIR) < len(pairs):
+            seconds, firsts = zip(*pairs, strict=True)
+            said = self._sparse.rows([*seconds, *firsts])
             said *= np.float32(self._sparse.unit)
             emissions[1:] += said[: len(pairs)]
             emissions[:-1] += said[len(pairs) :]

@@ -1,5 +1,6 @@
 """The one working object of a parse: components read what earlier ones found and add to it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,10 +13,12 @@ from manent.learn.ngrams import HashedText
 MAX_WORDS = 400
 """Words of a message that classifiers and extractors look at: a text of a megabyte is no message."""
 
-LONG_NUMBER, _LONG = "000", 5
+LONG_NUMBER = "000"
 """What learners see of a number of five or more digits: which one it is tells nothing of what is meant, and each would
 be a word that was never met, at several times the cost of one that was. Three digits, because a word's vector is the
 sum of its pieces, a digit each: the more there are, the less the words beside the number count."""
+
+_long_number = re.compile(r"\d{5,}")
 
 
 class Message:
@@ -67,8 +70,9 @@ class Message:
         """Take the tokenizer's result."""
         self.tokens = tokens
         text = self.text
-        words = [text[start:end] for start, end in tokens]
-        self.words = [word if len(word) < _LONG or not word.isdecimal() else LONG_NUMBER for word in words]
+        self.words = [text[start:end] for start, end in tokens]
+        if _long_number.search(text):
+            self.words = [LONG_NUMBER if _long_number.fullmatch(word) else word for word in self.words]
         self.lowered = self.words if text.islower() else [word.lower() for word in self.words]
 
     def result(self) -> Json:
@@ -83,7 +87,7 @@ class Message:
             "entities": self.entities,
         }
         if self.tokens is not None:
-            result["text_tokens"] = [list(token) for token in self.tokens]
+            result["text_tokens"] = [*map(list, self.tokens)]
         if self.intent_ranking is not None:
             result["intent_ranking"] = self.intent_ranking
         if self.response_selector is not None:

@@ -62,9 +62,9 @@ class WordRows:
     def find(self, words: Sequence[str]) -> list[int]:
         """Return the places of the rows of some words."""
         places = self._places
-        found = [places.get(word, 0) for word in words]
-        if 0 not in found:
-            return found
+        found = [*map(places.get, words)]
+        if None not in found:
+            return found  # type: ignore[return-value] # it can't see the test
         if len(places) + len(words) > self._limit:
             places = self._places = dict(self._first)
         for word in words:
