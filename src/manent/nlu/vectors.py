@@ -99,7 +99,7 @@ class WordVectors:
         if not text.isascii():
             text = text.encode("utf-8", "replace").decode()
         tokenizer = self._open_tokenizer()
-        # A word that is a piece is cut into that piece: asking for it takes a fifth of cutting.
+        # A word that is a piece is cut into that piece: asking for it takes half of cutting.
         whole = tokenizer.token_to_id(_WORD_START + text)
         if whole is not None and text:
             return np.asarray(self._pieces[whole], np.float32)
