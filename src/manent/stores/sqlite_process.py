@@ -72,6 +72,8 @@ class WritingProcess(asyncio.Protocol):
 
         Raises:
             StoreError: `store_io`: the process ended meanwhile; nobody knows whether they were written.
+            TypeError, ValueError, OverflowError: one of them holds what cannot be sent (half of a surrogate pair);
+                none was written.
         """
         self._ask(self._encoder.encode(batch))
         return await self._answer()

@@ -234,6 +234,8 @@ class Writer:
             self._do(process.close())
             self._finished(batch, [error] * len(batch))
             return
+        except (TypeError, ValueError, OverflowError):
+            written = False
         if not written:
             self._queue.put(batch)
             return

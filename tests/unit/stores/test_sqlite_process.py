@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from logs import empty, talk, turn
 from manent.core.errors import StoreError
-from manent.core.log import CancelReminders, Head, Reminder
+from manent.core.log import CancelReminders, Head, Reminder, View
 from manent.runtime.ports import DuplicateMessage, VersionConflict
 from manent.stores import sqlite_process_main
 from manent.stores.sqlite import SqliteStore
@@ -88,6 +88,25 @@ async def test_each_append_of_a_batch_fails_alone(store: SqliteStore) -> None:
     assert [answer for n, answer in enumerate(answers) if n not in (1, 2)] == [None] * 4
     found = [await store.head(f"visitor {n}") for n in range(6)]
     assert [head and head.version for head in found] == [8, 4, 4, 8, 8, 8]
+
+
+async def test_what_cannot_be_sent_fails_alone(store: SqliteStore) -> None:
+    """A text that is no Unicode and a number that is too large are errors of theirs; the rest is written."""
+    await until_taken_over(store)
+    appends = [turn(empty(f"visitor {n}")) for n in range(5)]
+    first = appends[1].entries[0]
+    view = View(prev=0, title="\ud800")
+    appends[1] = replace(appends[1], entries=(replace(first, view=view), *appends[1].entries[1:]))
+    appends[3] = replace(appends[3], head=replace(appends[3].head, plain_seq=1 << 70))
+    answers = await asyncio.gather(*map(store.append, appends), return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [type(None), StoreError, type(None), StoreError, type(None)]
+    assert {head.sender_id for head in await store.conversations()} == {
+        "somebody",
+        "visitor 0",
+        "visitor 2",
+        "visitor 4",
+    }
 
 
 async def test_work_of_other_kinds_goes_between_the_appends(store: SqliteStore) -> None:
