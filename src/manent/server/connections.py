@@ -119,6 +119,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self.take: Callable[[str], bool] | None = None
         self._patience = _Patience()
         self._frames = _Frames()
+        self._in_parts = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all clocks."""
@@ -142,6 +143,21 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         if self.response.status_code == SWITCHING:
             extensions: Any = self.scope["extensions"]
             extensions[WIRE] = self
+
+    def handle_text(self, event: Any) -> None:
+        """Note whether more of it is to come; the `websockets` package knows, too, under names that change."""
+        self._in_parts = not event.fin
+        super().handle_text(event)
+
+    def handle_bytes(self, event: Any) -> None:
+        """See `handle_text`."""
+        self._in_parts = not event.fin
+        super().handle_bytes(event)
+
+    def handle_cont(self, event: Any) -> None:
+        """See `handle_text`."""
+        self._in_parts = not event.fin
+        super().handle_cont(event)
 
     def handle_ping(self) -> None:
         """Answer a ping, unless the answers to earlier ones are not read."""
@@ -176,7 +192,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
     def _is_quiet(self) -> bool:
         """Nothing that came before waits for the application or for its rest, and nothing ends."""
         conn = self.conn
-        return self.queue.empty() and conn.cur_size is None and conn.state is OPEN and not conn.extensions
+        return self.queue.empty() and not self._in_parts and conn.state is OPEN and not conn.extensions
 
 
 class _Patience:
