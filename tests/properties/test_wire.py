@@ -162,3 +162,14 @@ def test_a_closing_socket_takes_nothing() -> None:
     )
 
     assert (got, taken, written) == (["a"], 1, [])
+
+
+def test_a_message_in_the_middle_of_another_is_an_error() -> None:
+    """A whole message between the parts of another one is not taken; the socket is closed, as the libraries do."""
+    frames = [Frame(Opcode.TEXT, b"first", False), Frame(Opcode.TEXT, b"no part of it"), Frame(Opcode.CONT, b"second")]
+    pieces = [(frame.serialize(mask=True), True) for frame in frames]
+
+    got, taken, heard, written = asyncio.run(_talk(pieces, short=True, answers=["late"]))
+
+    assert (got, taken, written) == ([], 0, [])
+    assert [bytes(data)[:2] for data in heard] == [b"\x03\xea"]  # 1002, protocol error
