@@ -56,6 +56,7 @@ def test_the_code_is_copied(page: Page, api_server: ChatServer) -> None:
     page.on("console", lambda said: refused.append(said.text) if "Content Security" in said.text else None)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{api_server.url}webchat/studio")
+    expect(page.get_by_role("textbox", name="Message")).to_be_visible()  # the preview is there
     page.get_by_label("Heading").fill("Ask us")
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_text("Copied")).to_be_visible()

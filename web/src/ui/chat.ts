@@ -176,12 +176,13 @@ export class Chat {
     return message_id;
   }
 
-  /** The panel was opened: read, and put the cursor where one writes. */
+  /** The panel was opened: read, and put the cursor where one writes, unless somebody writes elsewhere on the page. */
   opened(): void {
     this.viewport.toEnd();
     this.dispatch({ type: "read" });
     this.draw();
-    this.composer.focus();
+    const writing = document.activeElement?.matches("input, textarea, select, [contenteditable]") ?? false;
+    if (!writing) this.composer.focus();
   }
 
   async reset(): Promise<void> {
