@@ -7,11 +7,11 @@ import sys
 
 from manent.cli.main import main
 from manent.runtime import conversations, record, turns
-from manent.stores import sqlite_commits, sqlite_schema
+from manent.stores import sqlite_connection, sqlite_schema
 
 if __name__ == "__main__":
     vars(record)["LEASE_S"] = vars(turns)["LEASE_S"] = 1.5
     turns.TYPING_EVERY_S = 0.4  # the lease is renewed on such an occasion
-    vars(sqlite_schema)["BUSY_TIMEOUT_S"] = vars(sqlite_commits)["BUSY_TIMEOUT_S"] = 0.3
+    vars(sqlite_schema)["BUSY_TIMEOUT_S"] = vars(sqlite_connection)["BUSY_TIMEOUT_S"] = 0.3
     conversations.RECOVER_EVERY_S = 0.2
     sys.exit(main(sys.argv[1:]))

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from logs import empty, turn
-from manent.stores import sqlite, sqlite_checkpointer, sqlite_commits, sqlite_schema
+from manent.stores import sqlite, sqlite_checkpointer, sqlite_connection, sqlite_schema
 from manent.stores.sqlite import SqliteStore
 
 sqlite_checkpointer.COPY_AFTER_BYTES = 60_000  # type: ignore[misc]  # so that short runs see checkpoints, too
@@ -30,7 +30,7 @@ def weaken(synchronous: str) -> None:
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         return connection
 
-    for module in (sqlite, sqlite_checkpointer, sqlite_schema, sqlite_commits):
+    for module in (sqlite, sqlite_checkpointer, sqlite_schema, sqlite_connection):
         vars(module)["connect"] = weakened
 
 

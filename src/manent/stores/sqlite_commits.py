@@ -6,7 +6,6 @@ id or anything else that does not fit, the batch is taken back and done again on
 `sqlite_writer.py` says when; everything here is called by one thread at a time.
 """
 
-import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,15 +15,13 @@ from manent.core.errors import InternalError, ManentError, StoreError
 from manent.runtime.ports import DuplicateMessage, VersionConflict
 from manent.stores.head_row import lease_values
 from manent.stores.sqlite_appends import AppendWork, append_to_new, append_together, find_accepted
+from manent.stores.sqlite_connection import WritingConnection
 from manent.stores.sqlite_errors import store_error
 from manent.stores.sqlite_reminders import check_reminders
 from manent.stores.sqlite_rows import BulkFailed
-from manent.stores.sqlite_schema import BUSY_TIMEOUT_S, connect
 
 TRUNCATE_WAIT_MS: Final = 200
 """How long emptying the write-ahead log may wait for readers, while it holds up writers."""
-
-_KNOWN_LIMIT: Final = 100_000
 
 Work = AppendWork | Callable[[sqlite3.Cursor], Any]
 """What is done in a transaction: an append, or a function that runs inside of it and returns the answer."""
@@ -41,14 +38,10 @@ _OWN_FAULT: Final = (
 
 
 class Commits:
-    """Owns the writing connection; opens it when it is needed."""
+    """Owns the writing connection."""
 
     def __init__(self, path: Path, *, durability: str) -> None:
-        self._path = path
-        self._durability = durability
-        self._known: dict[str, int] = {}
-        self._connection: sqlite3.Connection | None = None
-        self._opened = 0
+        self._connection = WritingConnection(path, durability=durability)
 
     def commit(self, works: Sequence[Work]) -> list[Any]:
         """Do the work; return its answers in order, an exception where it failed. Nothing is raised."""
@@ -63,11 +56,11 @@ class Commits:
 
     def empty_log(self) -> bool:
         """Copy what is left of the write-ahead log and truncate it; False when readers stay in the way."""
+        connection = self._connection
         try:
-            connection = self._connected()
-            connection.execute(f"PRAGMA busy_timeout = {TRUNCATE_WAIT_MS}")
-            (blocked, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
+            connection.wait_for_others(TRUNCATE_WAIT_MS / 1000)
+            (blocked, _, _) = connection.get().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            connection.wait_for_others()
         except sqlite3.Error:
             self.let_go()
             return False
@@ -76,35 +69,25 @@ class Commits:
     def count_foreign(self) -> tuple[int, int] | StoreError:
         """Return something that is another one after each commit of another connection, or what went wrong."""
         try:
-            (count,) = self._connected().execute("PRAGMA data_version").fetchone()
+            count = self._connection.data_version()
         except sqlite3.Error as error:
             self.let_go()
             return store_error(error)
-        return self._opened, count
+        return self._connection.opened, count
 
     def let_go(self) -> None:
-        """Drop the connection, after an error of unknown extent or at the end; when needed another is opened."""
-        self._known.clear()
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
-
-    def _connected(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = connect(self._path, durability=self._durability)
-            self._opened += 1
-        return self._connection
+        """Drop the connection; when it is needed another is opened."""
+        self._connection.let_go()
 
     def _commit(self, works: Sequence[Work]) -> list[Any]:
-        cursor = self._connected().cursor()
+        cursor = self._connection.get().cursor()
         try:
             cursor.execute("BEGIN IMMEDIATE")
             answers = self._in_bulk(cursor, works)
             cursor.execute("COMMIT")
         except (BulkFailed, *_OWN_FAULT):
             cursor.execute("ROLLBACK")
-            self._known.clear()
+            self._connection.known.clear()
         else:
             return answers
         cursor.execute("BEGIN IMMEDIATE")
@@ -118,10 +101,10 @@ class Commits:
         run: dict[str, AppendWork] = {}
         for index, work in enumerate(works):
             sender_id = work.rows.sender_id if isinstance(work, AppendWork) else None
-            if not isinstance(work, AppendWork) or sender_id not in self._known or sender_id in run:
+            if not isinstance(work, AppendWork) or sender_id not in self._connection.known or sender_id in run:
                 self._append_known(cursor, run.values())
                 run.clear()
-            if not isinstance(work, AppendWork) or sender_id not in self._known:
+            if not isinstance(work, AppendWork) or sender_id not in self._connection.known:
                 answers[index] = self._apart(cursor, work)
             else:
                 run[work.rows.sender_id] = work
@@ -129,7 +112,7 @@ class Commits:
         return answers
 
     def _append_known(self, cursor: sqlite3.Cursor, works: Iterable[AppendWork]) -> None:
-        append_together(cursor, [(self._known[work.rows.sender_id], work) for work in works])
+        append_together(cursor, [(self._connection.known[work.rows.sender_id], work) for work in works])
 
     def _apart(self, cursor: sqlite3.Cursor, work: Work) -> Any:
         """Do one piece of work so that its failure takes back nothing else; return its answer or its error."""
@@ -152,7 +135,7 @@ class Commits:
         ids = [one.message_id for one in append.accepted]
         if len(set(ids)) < len(ids):
             raise InternalError("bad_append", "one append accepts one message id twice")
-        self._known.pop(sender_id, None)
+        self._connection.known.pop(sender_id, None)
         found = cursor.execute(
             "SELECT id, epoch, version, lease_owner, lease_until FROM conversations WHERE sender_id = ?", (sender_id,)
         )
@@ -171,6 +154,4 @@ class Commits:
                     raise DuplicateMessage(before)
             check_reminders(cursor, number, sender_id, append.reminders)
             append_together(cursor, [(number, work)])
-        if len(self._known) >= _KNOWN_LIMIT:
-            self._known.clear()
-        self._known[sender_id] = number
+        self._connection.learn(sender_id, number)

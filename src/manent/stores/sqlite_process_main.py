@@ -22,8 +22,8 @@ from typing import Final
 
 import msgspec
 
+from manent.stores.sqlite_connection import WritingConnection
 from manent.stores.sqlite_rows import AppendRows, BulkFailed, expects_nothing, make_place, write_rows
-from manent.stores.sqlite_schema import connect
 
 LENGTH: Final = Struct("<I")
 """Of a question, in bytes."""
@@ -31,68 +31,46 @@ LENGTH: Final = Struct("<I")
 ANSWER: Final = Struct("<?d")
 """Whether it is done, and seconds it took; or True and `data_version`."""
 
-BUSY_TIMEOUT_MS: Final = 100
+BUSY_TIMEOUT_S: Final = 0.1
 """How long another writer is waited for before a batch is refused. The server's own writer then waits longer."""
-
-_KNOWN_LIMIT: Final = 100_000
 
 
 class Batches:
     """Owns a writing connection; writes batches."""
 
     def __init__(self, path: Path, *, durability: str) -> None:
-        self._path = path
-        self._durability = durability
-        self._known: dict[str, int] = {}
-        self._connection: sqlite3.Connection | None = None
+        self._connection = WritingConnection(path, durability=durability, busy_timeout_s=BUSY_TIMEOUT_S)
 
     def write(self, batch: Sequence[AppendRows]) -> bool:
         """Write appends to different conversations; False when nothing was written."""
         try:
-            cursor = self._connected().cursor()
+            cursor = self._connection.get().cursor()
             cursor.execute("BEGIN IMMEDIATE")
             write_rows(cursor, [(self._number(cursor, rows), rows) for rows in batch])
             cursor.execute("COMMIT")
         except (BulkFailed, sqlite3.Error, UnicodeError, OverflowError):
-            self._let_go()
+            self._connection.let_go()
             return False
         return True
 
     def data_version(self) -> int:
         """Return what is another number after each commit of somebody else; -1 when it cannot be read."""
         try:
-            (count,) = self._connected().execute("PRAGMA data_version").fetchone()
+            return self._connection.data_version()
         except sqlite3.Error:
-            self._let_go()
+            self._connection.let_go()
             return -1
-        return int(count)
 
     def _number(self, cursor: sqlite3.Cursor, rows: AppendRows) -> int:
-        number = self._known.get(rows.sender_id)
+        number = self._connection.known.get(rows.sender_id)
         if number is not None:
             return number
         found = cursor.execute("SELECT id FROM conversations WHERE sender_id = ?", (rows.sender_id,)).fetchone()
         if found is None and not expects_nothing(rows):
             raise BulkFailed
         number = make_place(cursor, rows) if found is None else int(found[0])
-        if len(self._known) >= _KNOWN_LIMIT:
-            self._known.clear()
-        self._known[rows.sender_id] = number
+        self._connection.learn(rows.sender_id, number)
         return number
-
-    def _connected(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = connect(self._path, durability=self._durability)
-            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        return self._connection
-
-    def _let_go(self) -> None:
-        """Drop the connection and with it the transaction; forget numbers that were given in it."""
-        self._known.clear()
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
 
 
 def serve(channel: socket.socket, batches: Batches) -> None:
