@@ -2,9 +2,12 @@
 
     python bench/dialogue.py PROJECT [--script intent,intent,…] [--turns 2000]
 
-Plays the intents of the script (default: those of the project's rules) over and over in one conversation, and prints
-for each the least, the median and the 99th percentile in microseconds of CPU time: message in, committed events out,
-tracker trimmed. Other programs only ever add, so on a shared machine the least is what to look at.
+Plays the intents of the script (default: those of the project's rules, else of its stories) over and over, first in a
+conversation in which no form is active when a message comes (*rule turns*, the ones that open a form included; *story
+turns* in a project without rules), then in one in which the project's first form always is (*form turns*: the form asks
+again, or steps aside and a rule or the fallback answers). Prints for each the least, the median and the 99th percentile
+in microseconds of CPU time: message in, committed events out, tracker trimmed. Other programs only ever add, so on a
+shared machine the least is what to look at.
 """
 
 import argparse
@@ -12,15 +15,21 @@ import logging
 import random
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+from threadpoolctl import threadpool_limits
 
 from manent.core.messages import UserMessage
 from manent.core.tracker import Tracker
 from manent.core.training_data import UserStep
-from manent.dialogue.model import load_dialogue, train_dialogue
+from manent.dialogue.model import DialogueModel, load_dialogue, train_dialogue
 from manent.dialogue.steps import CallAction, Env, Finished
 from manent.dialogue.turn import Turn
 from manent.project.reading import Project, read_project
+
+Times = dict[str, list[float]]
+"""Microseconds by intent."""
 
 
 class Nothing:
@@ -32,9 +41,77 @@ class Nothing:
 
 
 def script_of(project: Project) -> list[str]:
-    """Return the intents that the project's rules begin with."""
-    steps = [step for rule in project.stories.rules for step in rule.steps if isinstance(step, UserStep)]
+    """Return the intents of the project's rules; of its stories, when it has no rules."""
+    stories = project.stories.rules or project.stories.stories
+    steps = [step for story in stories for step in story.steps if isinstance(step, UserStep)]
     return list(dict.fromkeys(step.intent for step in steps if step.intent))
+
+
+class Talk:
+    """One conversation with a model, in which only what is asked for is timed."""
+
+    def __init__(self, model: DialogueModel) -> None:
+        self._model = model
+        stamp = {"model_id": "m", "assistant_id": "a"}
+        self._env = Env(now=time.time, new_id=lambda: "id", rng=random.Random(1), stamp=stamp)
+        self._tracker = Tracker(sender_id="bench", domain=model.domain)
+        self._number = 0
+
+    @property
+    def form(self) -> str | None:
+        """The form that is active."""
+        return self._tracker.active_loop_name
+
+    def say(self, intent: str) -> float:
+        """Take a message of this intent; return the microseconds of CPU that it took."""
+        self._number += 1
+        text = f"{intent} {self._number}"
+        parse_data = {"text": text, "intent": {"name": intent, "confidence": 1.0}, "entities": []}
+        message = UserMessage(sender_id="bench", text=text, parse_data=parse_data)
+        begun = time.process_time_ns()
+        turn = Turn(self._model, self._tracker, self._env)
+        step = turn.start(message)
+        while not isinstance(step, Finished):
+            assert isinstance(step, CallAction)
+            turn.take_events()
+            step = turn.feed(Nothing())
+        turn.take_events()
+        self._tracker.trim(self._model.window)
+        return (time.process_time_ns() - begun) / 1000
+
+
+def plain_turns(model: DialogueModel, script: Sequence[str], turns: int) -> Times:
+    """Time turns that begin without a form; a conversation in which one is open starts anew, not timed."""
+    talk = Talk(model)
+    spent: Times = {intent: [] for intent in script}
+    for number in range(turns):
+        if talk.form:
+            talk.say("restart")
+        intent = script[number % len(script)]
+        spent[intent].append(talk.say(intent))
+    return spent
+
+
+def form_turns(model: DialogueModel, script: Sequence[str], turns: int, opener: str) -> Times:
+    """Time turns that begin in a form; one that is closed is opened again by the intent that opens it, not timed."""
+    talk = Talk(model)
+    spent: Times = {intent: [] for intent in script}
+    for number in range(turns):
+        if not talk.form:
+            talk.say(opener)
+        intent = script[number % len(script)]
+        spent[intent].append(talk.say(intent))
+    return spent
+
+
+def find_opener(model: DialogueModel, script: Sequence[str]) -> str | None:
+    """Return the first intent of the script that opens a form."""
+    for intent in script:
+        talk = Talk(model)
+        talk.say(intent)
+        if talk.form:
+            return intent
+    return None
 
 
 def main() -> None:
@@ -45,32 +122,26 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=2000)
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    threadpool_limits(1)  # as `manent run` does; an idle thread that spins counts as CPU
     project = read_project(options.project)
     begun = time.process_time()
     files = train_dialogue(project.config, project.domain, project.stories)
     print(f"training {time.process_time() - begun:.2f} s CPU")
     model = load_dialogue(files, project.domain)
-    env = Env(now=time.time, new_id=lambda: "id", rng=random.Random(1), stamp={"model_id": "m", "assistant_id": "a"})
-    tracker = Tracker(sender_id="bench", domain=model.domain)
     script = options.script.split(",") if options.script else script_of(project)
-    spent: dict[str, list[float]] = {intent: [] for intent in script}
-    for number in range(options.turns):
-        intent = script[number % len(script)]
-        parse_data = {"text": f"{intent} {number}", "intent": {"name": intent, "confidence": 1.0}, "entities": []}
-        message = UserMessage(sender_id="bench", text=f"{intent} {number}", parse_data=parse_data)
-        begun = time.process_time_ns()
-        turn = Turn(model, tracker, env)
-        step = turn.start(message)
-        while not isinstance(step, Finished):
-            assert isinstance(step, CallAction)
-            turn.take_events()
-            step = turn.feed(Nothing())
-        turn.take_events()
-        tracker.trim(model.window)
-        spent[intent].append((time.process_time_ns() - begun) / 1000)
-    for intent, times in spent.items():
+    kind = "rule" if project.stories.rules else "story"
+    show(kind, plain_turns(model, script, options.turns))
+    opener = find_opener(model, script)
+    if opener:
+        show("form", form_turns(model, script, options.turns, opener))
+
+
+def show(kind: str, spent: Times) -> None:
+    """Print a line for each intent, and one for all."""
+    every = [time for times in spent.values() for time in times]
+    for name, times in [*spent.items(), ("all", every)]:
         least, middle, slow = min(times), statistics.median(times), sorted(times)[int(len(times) * 0.99)]
-        print(f"{intent:30} least {least:6.0f} µs  p50 {middle:6.0f} µs  p99 {slow:6.0f} µs")
+        print(f"{kind:5} turn  {name:30} least {least:6.0f} µs  p50 {middle:6.0f} µs  p99 {slow:6.0f} µs")
 
 
 if __name__ == "__main__":
