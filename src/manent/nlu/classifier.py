@@ -40,7 +40,7 @@ _FEW_EXAMPLES = 2000
 few wrong answers would let a tenth more of a small assistant's own messages fall back."""
 
 _CACHED_WORDS = 8192
-_FREQUENT = 2000
+_FREQUENT = 2500
 
 _ORDER = {"lowercase": True, "strip_accents": None}
 
