@@ -125,9 +125,24 @@ Channel = Callable[[aiohttp.ClientSession, str], Conversation]
 
 
 async def run(
-    server: Running, *, conversations: int, seconds: float, phrases: Sequence[str] = PHRASES, over: Channel = Talker
+    server: Running,
+    *,
+    conversations: int,
+    seconds: float,
+    phrases: Sequence[str] = PHRASES,
+    over: Channel = Talker,
+    visit: int = 0,
 ) -> Result:
-    """Talk in so many conversations at once for so many seconds; each message is a text never sent before."""
+    """Talk in so many conversations at once for so many seconds; each message is a text never sent before.
+
+    Args:
+        server: that is talked to.
+        conversations: at any time.
+        seconds: until nobody sends any more.
+        phrases: what is said, in turn, a number after each.
+        over: the channel.
+        visit: messages after which a visitor leaves and another one comes; 0: all stay.
+    """
     latencies: list[float] = []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         talkers = [await over(http, server.url).open() for _ in range(conversations)]
@@ -136,14 +151,17 @@ async def run(
         stop = time.perf_counter() + seconds
         before, started = server.cpu_s(), time.perf_counter()
 
-        async def talk(talker: Talker, number: int) -> None:
+        async def talk(number: int) -> None:
             count = 0
             while time.perf_counter() < stop:
+                if visit and count and count % visit == 0:
+                    await talkers[number].close()
+                    talkers[number] = await over(http, server.url).open()
                 phrase = phrases[count % len(phrases)]
-                latencies.append(await talker.ask(f"{phrase} {number * 100_000 + count}"))
+                latencies.append(await talkers[number].ask(f"{phrase} {number * 100_000 + count}"))
                 count += 1
 
-        await asyncio.gather(*(talk(talker, number) for number, talker in enumerate(talkers)))
+        await asyncio.gather(*map(talk, range(conversations)))
         wall, cpu = time.perf_counter() - started, server.cpu_s() - before
         for talker in talkers:
             await talker.close()

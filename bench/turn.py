@@ -1,11 +1,13 @@
 """Turns per second with many conversations at once, beside a bare echo on the same transport, in one run.
 
     python bench/turn.py [--project DIR] [--conversations 1,8,32] [--seconds 5] [--rounds 3] [--channel socketio|rest]
-                         [--at-least RATIO]
+                         [--visit 0] [--at-least RATIO]
 
 Without --project a new assistant is made with `manent init`. Rounds alternate between the servers, and medians are
 printed, because machines are shared and noisy: only the ratio counts. Each message is a text never sent before, and
-each of Manent's turns is one durable commit. Per core: turns for each second of the server's CPU. With --at-least it
+each of Manent's turns is one durable commit. With --visit a visitor leaves after so many messages, and another one comes
+on a socket of his own; without, all stay, so that neither server has anything to do with connections.
+Per core: turns for each second of the server's CPU. With --at-least it
 ends with status 1 when Manent's turns per core, by the echo's, are fewer at any number of conversations.
 """
 
@@ -34,6 +36,7 @@ def measure(
     conversations: Sequence[int] = (1, 8, 32),
     seconds: float = 5.0,
     rounds: int = 3,
+    visit: int = 0,
     project: Path | None = None,
 ) -> dict[str, Any]:
     """Talk to all of them in turn; return the medians of their `Result`s by number of conversations and name.
@@ -52,7 +55,8 @@ def measure(
             measured: dict[str, list[Result]] = {name: [] for name in servers}
             for _ in range(rounds):
                 for name, server in servers.items():
-                    talk = run(server, conversations=count, seconds=seconds, over=CHANNELS[channel])
+                    over = CHANNELS[channel]
+                    talk = run(server, conversations=count, seconds=seconds, over=over, visit=visit)
                     measured[name].append(asyncio.run(talk))
             results[str(count)] = {name: _middle(several) for name, several in measured.items()}
             if ECHO.name in measured:
@@ -88,6 +92,7 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--channel", choices=CHANNELS, default="socketio")
+    parser.add_argument("--visit", type=int, default=0, metavar="MESSAGES")
     parser.add_argument("--at-least", type=float, default=0.0, metavar="RATIO")
     chosen = parser.parse_args()
     everything = measure(
@@ -96,6 +101,7 @@ if __name__ == "__main__":
         conversations=[int(count) for count in chosen.conversations.split(",")],
         seconds=chosen.seconds,
         rounds=chosen.rounds,
+        visit=chosen.visit,
         project=chosen.project,
     )
     for row in rows(everything):
