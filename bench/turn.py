@@ -5,10 +5,10 @@
 
 Without --project a new assistant is made with `manent init`. Rounds alternate between the servers, and medians are
 printed, because machines are shared and noisy: only the ratio counts. Each message is a text never sent before, and
-each of Manent's turns is one durable commit. With --visit a visitor leaves after so many messages, and another one comes
-on a socket of his own; without, all stay, so that neither server has anything to do with connections.
-Per core: turns for each second of the server's CPU. With --at-least it
-ends with status 1 when Manent's turns per core, by the echo's, are fewer at any number of conversations.
+each of Manent's turns is one durable commit. With --visit a visitor leaves after so many messages, and another one
+comes on a socket of his own; without, all stay, so that neither server has anything to do with connections. Per core:
+turns for each second of the server's CPU. With --at-least it ends with status 1 when Manent's turns per core, by the
+echo's, are fewer at any number of conversations.
 """
 
 import argparse
