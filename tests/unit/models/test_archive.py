@@ -131,6 +131,17 @@ def test_every_truncation_is_refused(tmp_path: Path) -> None:
             read_model(tmp_path / "cut.tar.gz")
 
 
+def test_what_comes_after_a_model_is_refused(tmp_path: Path) -> None:
+    """A file that goes on after its end is not what was written, whether that is another model or garbage."""
+    write_model(tmp_path / "m.tar.gz", FILES)
+    whole = (tmp_path / "m.tar.gz").read_bytes()
+
+    for more in (whole, b"more"):
+        (tmp_path / "m.tar.gz").write_bytes(whole + more)
+        with pytest.raises(ModelError, match="after its end"):
+            read_model(tmp_path / "m.tar.gz")
+
+
 def test_no_model_says_how_to_get_one(tmp_path: Path) -> None:
     """Neither a missing file nor an empty folder is an obscure error."""
     with pytest.raises(ModelError, match="manent train"):
