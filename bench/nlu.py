@@ -5,9 +5,9 @@
 A set is a folder with `train.md` and `test.md` in Rasa's Markdown (`## intent:x`, `- text with [span](entity)`). Each
 training runs in a process of its own, on one core, with Rasa's default NLU pipeline; "@10" keeps ten examples of each
 intent after a seeded shuffle. Parse times and "from file to first answer" are of processes of their own, as a server is
-one: each reads the model, loads it and parses the test part in its order, each text new to it. They are CPU time of the
-thread, and the first answer's without the start of Python itself; of five processes the best, because others use the
-machine. References were measured with Rasa 3.6.21 on the same splits; see `docs/nlu.md`.
+one: each reads the model, loads it and parses the test part in its order, each text new to it. Parse times are CPU time
+of the thread; the first answer's is without the start of Python itself. Of five processes the best of each is printed,
+because others use the machine. References were measured with Rasa 3.6.21 on the same splits; see `docs/nlu.md`.
 """
 
 import argparse
