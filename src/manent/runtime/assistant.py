@@ -7,6 +7,7 @@ from manent.core.events import Json
 from manent.dialogue.model import DialogueModel
 from manent.nlu.pipeline import Pipeline
 from manent.runtime.ports import Services
+from manent.runtime.understanding import Understanding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +34,10 @@ class Assistant:
         """Understand a text, for those who may wait for a server meanwhile; see `Pipeline.parse`."""
         return parse_asking(self.pipeline, self.services, text)
 
-    async def understand(self, text: str) -> Json:
-        """Understand a text without holding up other conversations."""
+    async def understand(self, text: str, together: Understanding) -> Json:
+        """Understand a text without holding up other conversations, together with what else came in just now."""
         if self.services is None or not self.pipeline.needs_services(text):
-            return self.pipeline.parse(text)
+            return await together.parse(self.pipeline, text)
         return self.pipeline.parse(text, found=await self.services.ask_aside(text.strip()))
 
 

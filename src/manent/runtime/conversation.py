@@ -25,8 +25,10 @@ from manent.runtime import turns
 from manent.runtime.leaving import Left, where_to
 from manent.runtime.mailbox import Mailbox
 from manent.runtime.numbering import Copied
+from manent.runtime.ports import VersionConflict
 from manent.runtime.record import Record
 from manent.runtime.ticket import (
+    Erased,
     Occasion,
     Receipt,
     Ticket,
@@ -113,17 +115,19 @@ class Conversation:
         Raises:
             RequestError: `busy` (too many wait), `server_closing`, or `message_id_conflict`.
         """
-        digest = hashlib.sha256(message.text.encode(errors="replace")).digest()
-        message_id = message.message_id or self.home.new_id()
-        waiting = self.tickets.get(message_id)
-        if waiting is not None:
-            if waiting.digest != digest:
-                raise message_id_conflict(message_id)
-            return waiting
+        message_id, digest = message.message_id, None
+        if message_id is None:
+            message_id = self.home.new_id()
+            message = replace(message, message_id=message_id)
+        else:
+            digest = hashlib.sha256(message.text.encode(errors="replace")).digest()
+            waiting = self.tickets.get(message_id)
+            if waiting is not None:
+                if waiting.digest != digest:
+                    raise message_id_conflict(message_id)
+                return waiting
         self._check_room()
         loop = asyncio.get_running_loop()
-        if message.message_id is None:
-            message = replace(message, message_id=message_id)
         ticket = self.tickets[message_id] = Ticket(
             message=message,
             message_id=message_id,
@@ -236,13 +240,15 @@ class Conversation:
 
         Raises:
             VersionConflict, ReminderGone, DuplicateMessage, StoreError: see `Record.append`; nothing was written.
+            Erased: the log that the turn had begun in is gone.
         """
         before, ticket = self.record.head, occasion.ticket
-        assert before is not None  # noqa: S101  # the turn was run on it
+        if before is None:  # erased on another server while the turn waited for somebody
+            raise Erased if occasion.begun else VersionConflict(self.sender_id)
         if not events and not open_turn and not before.open_turn:
             return
         asked = time.perf_counter()
-        entries, accepted = await self.record.append(events, occasion, open_turn=open_turn, copied=copied)
+        entries, heard = await self.record.append(events, occasion, open_turn=open_turn, copied=copied)
         self.home.measures.appended.observe(time.perf_counter() - asked)
         if self.seen is not None and self.seen != (before.epoch, before.version):
             await self.catch_up(before.epoch, before.version)  # what another server wrote before this
@@ -250,9 +256,9 @@ class Conversation:
         visible = [entry for entry in entries if entry.view is not None]
         if ticket is not None:
             ticket.entries += visible
-            if accepted is not None and not ticket.accepted.done():
+            if heard is not None and not ticket.accepted.done():
                 self.home.measures.accepted += 1
-                ticket.accepted.set_result(Receipt(seq=accepted.seq))
+                ticket.accepted.set_result(Receipt(seq=heard))
         self.publish(visible)
         self.home.committed(self.sender_id, entries)
 

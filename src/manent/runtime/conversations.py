@@ -39,6 +39,7 @@ from manent.runtime.rates import Rates
 from manent.runtime.record import Record
 from manent.runtime.ticket import server_closing
 from manent.runtime.tracker_json import tracker_to_wire
+from manent.runtime.understanding import Understanding
 
 log = logging.getLogger("manent.conversations")
 
@@ -119,6 +120,7 @@ class Conversations:
         self.readers: list[Callable[[str, Sequence[LogEntry]], None]] = []
         self.outputs: dict[str, Output | None] = {}
         self.news = News(self)
+        self._understanding = Understanding()
         self.token_of: Callable[[str], str] = lambda _: ""
         self._all: dict[str, Conversation] = {}
         self._at_hand: OrderedDict[str, Conversation] = OrderedDict()
@@ -255,7 +257,7 @@ class Conversations:
 
     async def understand(self, assistant: Assistant, text: str) -> Json:
         """Run the NLU."""
-        return await assistant.understand(text)
+        return await assistant.understand(text, self._understanding)
 
     async def ask(self, record: Record, step: CallAction | Generate) -> ActionResult | Json:
         """Run a custom action or have a response made.

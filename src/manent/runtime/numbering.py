@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from manent.core.events import BotUttered, Event, Restarted, SessionStarted, UserUttered
-from manent.core.log import Accepted, Divider, Head, LogEntry, View
+from manent.core.log import Divider, Head, LogEntry, View
 from manent.core.tracker import Tracker
 from manent.runtime import view
 from manent.runtime.ticket import Ticket
@@ -41,10 +41,10 @@ class Numbering:
         ticket: the message that the first user event among them is, unless it was accepted before.
 
     Attributes:
-        accepted: the message that one of them is.
+        heard: number of the event that is the ticket's message; None when none of them is.
     """
 
-    __slots__ = ("_divider", "_seq", "_session_seq", "_ticket", "_tracker", "_visible", "accepted")
+    __slots__ = ("_divider", "_seq", "_session_seq", "_ticket", "_tracker", "_visible", "heard")
 
     def __init__(self, head: Head, tracker: Tracker, ticket: Ticket | None = None) -> None:
         self._seq = head.version
@@ -53,7 +53,7 @@ class Numbering:
         self._session_seq = head.session_seq
         self._tracker = tracker
         self._ticket = ticket if ticket is not None and not ticket.accepted.done() else None
-        self.accepted: Accepted | None = None
+        self.heard: int | None = None
 
     def entries(self, events: Sequence[Event], copied: Copied | None = None) -> tuple[LogEntry, ...]:
         """Number events; `copied`: where they come from, with how they showed there."""
@@ -104,9 +104,9 @@ class Numbering:
         ticket = self._ticket
         if ticket is None:
             return None
-        if self.accepted is not None:
+        if self.heard is not None:
             return None  # repeated by the dialogue, not by the visitor
-        self.accepted = Accepted(message_id=ticket.message_id, seq=self._seq, digest=ticket.digest)
+        self.heard = self._seq
         if ticket.message.external:
             return None
         title = ticket.message.title

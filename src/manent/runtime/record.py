@@ -124,8 +124,8 @@ class Record:
 
     async def append(
         self, events: Sequence[Event], occasion: Occasion, *, open_turn: bool, copied: Copied | None = None
-    ) -> tuple[tuple[LogEntry, ...], Accepted | None]:
-        """Append events that the tracker has taken in already; return their entries, and the message among them.
+    ) -> tuple[tuple[LogEntry, ...], int | None]:
+        """Append events that the tracker has taken in already; return their entries, and the number of the message.
 
         Args:
             events: in order; none, to take or renew the lease.
@@ -156,9 +156,11 @@ class Record:
         snapshot = None
         if not open_turn and after.version - self._snapshot_version >= SNAPSHOT_EVERY:
             snapshot = Snapshot(version=after.version, data=tracker.dump())
-        accepted = numbering.accepted
+        accepted, ticket, heard = None, occasion.ticket, numbering.heard
         if copied is not None:
             accepted = Accepted(message_id=copied.message_id, seq=after.version, digest=b"")
+        elif heard is not None and ticket is not None and ticket.digest is not None:
+            accepted = Accepted(message_id=ticket.message_id, seq=heard, digest=ticket.digest)
         fires = None if occasion.written else occasion.fires
         await self.home.store.append(
             Append(
@@ -177,7 +179,7 @@ class Record:
         self.head = after
         if snapshot is not None:
             self._snapshot_version = snapshot.version
-        return entries, accepted
+        return entries, heard
 
     async def replace(self, events: Sequence[Event]) -> Head:
         """Put these events in the place of the log, under another epoch; return its head.

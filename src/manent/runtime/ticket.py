@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from manent.core.errors import ManentError, RequestError
+from manent.core.events import Json
 from manent.core.log import FireReminder, Head, LogEntry
 from manent.core.messages import UserMessage
+from manent.runtime.assistant import Assistant
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +29,8 @@ class Ticket:
     """A submitted message.
 
     Attributes:
+        digest: SHA-256 of the text, by which the same id with another text is recognised; None when the id is ours:
+            nobody knows it who could send it again, so no store has to keep it.
         epoch: of the log that the message is meant for; None: whichever there is.
         confirm: asked, with the log's head in hand, whether its sender may still speak here; raises if not.
         accepted: resolves when the message is durable, or fails with what is wrong with it.
@@ -37,7 +41,7 @@ class Ticket:
 
     message: UserMessage
     message_id: str
-    digest: bytes
+    digest: bytes | None
     epoch: str | None
     accepted: asyncio.Future[Receipt]
     finished: asyncio.Future[list[LogEntry]]
@@ -69,12 +73,14 @@ class Occasion:
         fires: the reminder that is used up with the first commit.
         schedules: reminder events among them count.
         written: some of them are in the log.
+        understood: what an assistant made of the message, for when the turn has to be decided again.
     """
 
     ticket: Ticket | None = None
     fires: FireReminder | None = None
     schedules: bool = True
     written: bool = False
+    understood: tuple[Assistant, Json] | None = None
 
     @property
     def begun(self) -> bool:

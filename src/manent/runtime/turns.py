@@ -14,10 +14,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from manent.core.errors import ActionError, InternalError, ManentError
-from manent.core.events import Event, UserUttered
+from manent.core.events import Event, Json, UserUttered
 from manent.core.log import Accepted
 from manent.core.tracker import Tracker, WindowExceeded
 from manent.dialogue.turn import CallAction, Finished, Generate, Step, Turn, Understand
+from manent.runtime.assistant import Assistant
 from manent.runtime.measures import turn_id
 from manent.runtime.numbering import Copied
 from manent.runtime.ports import DuplicateMessage, VersionConflict
@@ -204,10 +205,7 @@ async def _run(conversation: "Conversation", begin: Callable[[Turn], Step], occa
     step = begin(turn)
     while not isinstance(step, Finished):
         if isinstance(step, Understand):
-            asked = time.perf_counter()
-            parse = await home.understand(assistant, step.text)
-            measures.understood.observe(time.perf_counter() - asked)
-            step = turn.feed(parse)
+            step = turn.feed(await _understand(conversation, assistant, step.text, occasion))
             continue
         await conversation.commit(turn.take_events(), occasion, open_turn=True)
         asked = time.perf_counter()
@@ -225,6 +223,15 @@ async def _run(conversation: "Conversation", begin: Callable[[Turn], Step], occa
         _tell_failure(conversation, failure, occasion.ticket)
     measures.turns.observe(time.perf_counter() - started)
     conversation.record.trim()
+
+
+async def _understand(conversation: "Conversation", assistant: Assistant, text: str, occasion: Occasion) -> Json:
+    """Return what the assistant makes of the occasion's message; not made anew when the turn is decided again."""
+    if occasion.understood is None or occasion.understood[0] is not assistant:
+        asked = time.perf_counter()
+        occasion.understood = assistant, await conversation.home.understand(assistant, text)
+        conversation.home.measures.understood.observe(time.perf_counter() - asked)
+    return occasion.understood[1]
 
 
 async def _outside(conversation: "Conversation", step: CallAction | Generate, occasion: Occasion) -> object:
