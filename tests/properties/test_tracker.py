@@ -112,6 +112,7 @@ def test_trimming_shows_nowhere(log: list[Event], keep: int) -> None:
         whole = fold(log[:number])
         assert trimmed.state == whole.state
         assert trimmed.applied == whole.applied[len(whole.applied) - len(trimmed.applied) :]
+        assert sum(isinstance(each, ActionExecuted) for each in trimmed.applied) <= 2 * keep
 
 
 @given(log=st.lists(events, max_size=80), keep=st.integers(1, 6))

@@ -221,7 +221,7 @@ class Tracker:
             action, so this need not outlive it.
         outdated: `state` still has what a collapsed form turn said; it is derived from `applied` again when the bot
             listens.
-        counted: (version, actions in `applied` at it) when `trim` last looked; None when it has not yet.
+        counted: actions in `applied`; None when they have to be counted.
         derived: whatever a reader of `applied` has made of it and wants to find again; never dumped.
     """
 
@@ -242,7 +242,7 @@ class Tracker:
     recent_intents: tuple[str | None, ...] = ()
     declined: str | None = None
     outdated: bool = False
-    counted: tuple[int, int] | None = None
+    counted: int | None = None
     derived: Any = None
 
     # reading ------------------------------------------------------------------------------------------------------
@@ -316,14 +316,13 @@ class Tracker:
         """Let go of applied events before the newest `keep` actions, folding them into `base`.
 
         Does so only when there are twice as many, so that not every turn has to (with half as many again it cost 5 µs
-        a turn, on average); and does not even look as long as so many cannot have come since it last did.
+        a turn, on average).
         """
-        most = 2 * keep
-        if self.counted is not None and self.counted[1] + self.version - self.counted[0] <= most:
+        if self.counted is not None and self.counted <= 2 * keep:
             return
         actions = [index for index, event in enumerate(self.applied) if isinstance(event, ActionExecuted)]
-        self.counted = self.version, len(actions)
-        if len(actions) <= most:
+        self.counted = len(actions)
+        if len(actions) <= 2 * keep:
             return
         start = actions[-keep]
         for event in self.applied[:start]:
@@ -331,7 +330,7 @@ class Tracker:
         del self.applied[:start]
         self.truncated = True
         self.trimmed += start
-        self.counted = self.version, keep
+        self.counted = keep
 
     def _take(self, event: Event) -> None:
         self.state.apply(event)
@@ -360,6 +359,8 @@ class Tracker:
             self.outdated = True
             return
         self._take(event)
+        if self.counted is not None:
+            self.counted += 1
         if self.outdated and name == _LISTEN:
             self._replay()
 
@@ -397,6 +398,7 @@ class Tracker:
         self.applied.clear()
         self.truncated = False
         self.generation += 1
+        self.counted = 0
 
     def _replay(self) -> None:
         self.state = self.base.copy()
@@ -410,6 +412,7 @@ class Tracker:
     def _undo_through(self, kind: type[UserUttered] | type[ActionExecuted]) -> None:
         """Drop the newest applied events, back through the newest of this kind."""
         self.generation += 1
+        self.counted = None
         while self.applied:
             if isinstance(self.applied.pop(), kind):
                 return
@@ -448,6 +451,7 @@ class Tracker:
                 kept.append(event)
         self.applied.extend(reversed(kept))
         self.generation += 1
+        self.counted = None
 
     # snapshots ----------------------------------------------------------------------------------------------------
 
