@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import ActionExecuted, BotUttered, Json, SlotSet, UserUttered
-from manent.core.log import LogEntry
+from manent.core.log import Append, LogEntry
 from manent.runtime import operations
 from manent.runtime.conversations import Conversations
 from manent.runtime.ports import ActionCall, ActionResult
@@ -155,6 +155,67 @@ async def test_a_message_for_an_erased_log_is_not_stored() -> None:
 
     assert refused.value.code == "conversation_changed"
     assert await store.head("ada") == before
+
+
+async def test_an_accepted_message_whose_log_is_erased_elsewhere_fails() -> None:
+    """Another server erases the conversation while its action is at work: its sender learns that; nothing is left."""
+    store, actions = MemoryStore(), Actions(hold=asyncio.Event())
+    async with opened(store, actions) as one, opened(store) as other:
+        conversation = one.get("ada")
+        follower = Follower(one)
+        await say(one, "hello")
+        ticket = conversation.submit(message("work", message_id="m1"))
+        await ticket.accepted
+        await until(lambda: bool(actions.calls))
+        await other.get("ada").erase(new_epoch="anew")
+        await conversation.catch_up("anew", 0)
+        assert actions.hold is not None
+        actions.hold.set()
+        entries = await ticket.finished
+        left = await store.entries("ada")
+
+    assert ticket.error is not None
+    assert ticket.error.code == "conversation_changed"
+    assert (shown(entries), list(left)) == (["work"], [])
+    assert [told["reason"] for told in follower.told] == ["erased"]
+
+
+async def test_a_message_that_waits_while_its_log_is_erased_elsewhere_begins_the_next_one() -> None:
+    """What was not accepted yet is a message to the log that there is when its turn is decided."""
+    store = MemoryStore()
+    async with opened(store) as one, opened(store) as other:
+        await say(one, "count")
+        conversation = one.get("ada")
+        ticket = conversation.submit(message("hello"))
+        await asyncio.sleep(0)  # it waits to be understood
+        await other.get("ada").erase(new_epoch="anew")
+        conversation.vanished()
+        conversation.record.forget()
+        entries = await ticket.finished
+        said = [entry.event.text for entry in await store.entries("ada") if isinstance(entry.event, UserUttered)]
+
+    assert (ticket.error, shown(entries), said) == (None, ["hello", "Hello."], ["hello"])
+
+
+async def test_only_ids_of_clients_are_kept() -> None:
+    """A message without an id gets one of ours, which nobody can send again, so that no store has to know it."""
+    kept = []
+
+    class Noting(MemoryStore):
+        async def append(self, append: Append) -> None:
+            kept.append([one.message_id for one in append.accepted])
+            await super().append(append)
+
+    async with opened(Noting()) as conversations:
+        conversation = conversations.get("ada")
+        for message_id in (None, "m1"):
+            ticket = conversation.submit(message("hello", message_id=message_id))
+            assert (await ticket.accepted).duplicate is False
+            [user, _] = await ticket.finished
+            assert isinstance(user.event, UserUttered)
+            assert user.event.message_id == ticket.message_id
+
+    assert kept == [[], ["m1"]]
 
 
 async def test_too_many_waiting_messages_are_refused() -> None:
