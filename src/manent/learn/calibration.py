@@ -46,48 +46,114 @@ def fit_temperature(scores: FloatArray, labels: IntArray, *, lowest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
+class Profiles:
+    """What the scores of each class's examples look like: all of them, less their mean.
+
+    Attributes:
+        means: (classes, scores) of a class, divided by `spread`.
+        spread: (scores,) how far scores are from their class's mean, times the root of how many there are.
+    """
+
+    means: FloatArray
+    spread: FloatArray
+
+    def measure(self, scores: FloatArray) -> tuple[float, float]:
+        """Measure a text's scores.
+
+        Returns:
+            How far the best of the classes stands out from the mean of all, and how far all are from those of that
+            class's examples: 1 on average for such examples.
+        """
+        centred = scores - np.add.reduce(scores) / len(scores)
+        best = int(centred[: len(self.means)].argmax())
+        distance = centred / self.spread
+        distance -= self.means[best]
+        return float(centred[best]), float(distance @ distance)
+
+
+@dataclass(frozen=True, slots=True)
 class Sureness:
-    """How likely a classifier is right, by how far the best score stands out: a logistic curve."""
+    """How likely a classifier is right: a logistic curve over what its scores measure.
 
-    slope: float
-    offset: float
+    Attributes:
+        curve: slope of the first measure, slope of the second, offset.
+        profiles: what measures.
+    """
 
-    def of(self, prominence: float) -> float:
-        """Return the likelihood, in (0, 1); see `prominence`."""
-        return 1.0 / (1.0 + math.exp(-min(max(self.slope * prominence + self.offset, -_FAR), _FAR)))
+    curve: tuple[float, float, float]
+    profiles: Profiles
+
+    def of(self, scores: FloatArray) -> float:
+        """Return the likelihood for a text's scores, (scores,): in (0, 1)."""
+        first, second, offset = self.curve
+        prominence, strangeness = self.profiles.measure(scores)
+        logit = first * prominence + second * strangeness + offset
+        return 1.0 / (1.0 + math.exp(-min(max(logit, -_FAR), _FAR)))
 
 
 _FAR = 30.0
 
 
-def prominence(scores: FloatArray, classes: int) -> FloatArray:
-    """Return how far the best of the first `classes` scores is above the mean of all: (n,) for (n, all)."""
-    return np.asarray(scores[:, :classes].max(axis=1) - scores.mean(axis=1), np.float32)
-
-
-def fit_sureness(prominences: FloatArray, right: NDArray[np.bool_]) -> Sureness:
-    """Learn from held-out examples how far a classifier that has such a best score is to be trusted.
+def fit_sureness(scores: FloatArray, labels: IntArray, classes: int) -> Sureness:
+    """Learn how far a classifier is to be trusted.
 
     Args:
-        prominences: (n,).
-        right: (n,) whether the best class was the right one.
+        scores: (n, scores) of held-out examples; those beyond the classes' are never answers (the background).
+        labels: (n,) which class is right.
+        classes: their number.
+    """
+    profiles = _fit_profiles(scores, labels, classes)
+    measures = np.array([profiles.measure(row) for row in scores])
+    right = scores[:, :classes].argmax(axis=1) == labels
+    first, second, offset = fit_curve(measures, right).tolist()
+    return Sureness((max(first, 0.0), min(second, 0.0), offset), profiles)
+
+
+def _fit_profiles(scores: FloatArray, labels: IntArray, classes: int) -> Profiles:
+    """Learn the profiles.
+
+    Source: Lee et al., A Simple Unified Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks
+    (2018): Gaussians that share a covariance, here a diagonal one, of scores instead of hidden features.
+    """
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    means = np.zeros((classes, scores.shape[1]))
+    np.add.at(means, labels, centred)
+    means /= np.maximum(np.bincount(labels, minlength=classes), 1)[:, None]
+    variance = np.square(centred - means[labels]).mean(axis=0) + _TINY
+    spread = np.sqrt(variance * scores.shape[1])
+    return Profiles(np.asarray(means / spread, np.float32), np.asarray(spread, np.float32))
+
+
+_TINY = 1e-6
+
+
+def fit_curve(measures: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Learn how likely something is right from what was measured where it was, and where it was not.
+
+    Args:
+        measures: (n, k).
+        right: (n,).
+
+    Returns:
+        (k + 1,) slopes and offset of a logistic curve.
 
     Source: Platt, Probabilistic Outputs for Support Vector Machines (1999), with his targets; Newton's method with
     halved steps as in Lin et al. (2007).
     """
     hits = int(right.sum())
     target = np.where(right, (hits + 1) / (hits + 2), 1 / (len(right) - hits + 2))
-    design = np.stack([prominences.astype(np.float64), np.ones(len(right))])
+    design = np.concatenate([measures.T, np.ones((1, len(right)))])
 
     def loss(weights: NDArray[np.float64]) -> float:
         logits = weights @ design
         return float((np.logaddexp(0, logits) - target * logits).sum())
 
-    weights = np.array([0.0, math.log((hits + 1) / (len(right) - hits + 1))])
+    weights = np.zeros(len(design))
+    weights[-1] = math.log((hits + 1) / (len(right) - hits + 1))
     value = loss(weights)
     for _ in range(_STEPS):
         chances = 1 / (1 + np.exp(-np.clip(weights @ design, -_FAR, _FAR)))
-        curvature = (design * (chances * (1 - chances) + 1e-9)) @ design.T + 1e-6 * np.eye(2)
+        curvature = (design * (chances * (1 - chances) + 1e-9)) @ design.T + 1e-6 * np.eye(len(design))
         step = np.linalg.solve(curvature, design @ (chances - target))
         length = 1.0
         while length > _SHORTEST and loss(weights - length * step) > value:
@@ -96,7 +162,7 @@ def fit_sureness(prominences: FloatArray, right: NDArray[np.bool_]) -> Sureness:
         before, value = value, loss(weights)
         if before - value < _SETTLED * abs(before):
             break
-    return Sureness(max(float(weights[0]), 0.0), float(weights[1]))
+    return weights
 
 
 _STEPS, _SHORTEST, _SETTLED = 100, 1e-8, 1e-7

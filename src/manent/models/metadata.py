@@ -2,7 +2,7 @@
 
 import msgspec
 
-MODEL_FORMAT = 2
+MODEL_FORMAT = 3
 """Of the files in an archive. It goes up when an older Manent could not read what a newer one writes."""
 
 

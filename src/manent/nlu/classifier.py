@@ -16,12 +16,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from manent.learn.calibration import Sureness, fit_sureness, fit_temperature, prominence
+from manent.learn.calibration import Profiles, Sureness, fit_sureness, fit_temperature
 from manent.learn.fixed_point import FixedPoint, to_fixed_point
 from manent.learn.ngrams import HashedWord, NgramTable, build_table, hash_ngrams, hash_pairs, hash_single, hash_word
-from manent.learn.softmax import build_features, fit, out_of_fold, softmax
+from manent.learn.softmax import Features, Softmax, build_features, fit, out_of_fold, softmax
 from manent.nlu.component import Context, LocalFeaturizer, SparseFeatures, TextFeaturizer
-from manent.nlu.featurizers import NO_FEATURES, dump_table, hash_words, load_table, normalise
+from manent.nlu.featurizers import NO_FEATURES, CountVectors, dump_table, hash_words, load_table, normalise
 from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
 from manent.nlu.message import MAX_WORDS, Message
 from manent.nlu.rows import WordRows
@@ -38,6 +38,13 @@ _FIRST_WEIGHT = np.float32(0.5)
 _FEW_EXAMPLES = 2000
 """Up to so many, how far the best score stands out tells less than the background does, and the sureness learnt from so
 few wrong answers would let a tenth more of a small assistant's own messages fall back."""
+
+_MANY_WORDS = np.float32(2.0)
+_MANY_VECTORS = np.float32(2**-0.5)
+"""By how much whole words count more, and a text's vector less, with more examples than that; see decision 020."""
+
+_DOUBT = 0.75
+"""Power of the product of chance and sureness, which both doubt the same messages."""
 
 _CACHED_WORDS = 8192
 _FREQUENT = 2500
@@ -73,14 +80,14 @@ class _Meta(msgspec.Struct, kw_only=True):
 
     Attributes:
         temperature: what the weights are multiplied by.
-        sureness: what chances are multiplied by, depending on the best score; None when there are few examples.
+        sureness: the curve of a `Sureness`; None when there are few examples.
         featurizers: aliases, in the order of their rows.
         frequent: words whose rows are in the model.
     """
 
     labels: list[str]
     temperature: float
-    sureness: Sureness | None
+    sureness: tuple[float, float, float] | None
     featurizers: list[str]
     vectors: bool
     frequent: list[str]
@@ -152,6 +159,7 @@ class _Parts:
 
 
 _EMPTY = np.zeros(0, np.float32)
+_LEAST = 1e-12
 
 
 class TextClassifier:
@@ -165,7 +173,9 @@ class TextClassifier:
         self._sparse = FixedPoint(arrays["sparse"], float(arrays["unit"][0]))
         factor = np.float32(meta.temperature)
         self._unit = np.float32(self._sparse.unit * meta.temperature)
-        self._sureness = meta.sureness
+        self._sureness = None
+        if meta.sureness is not None:
+            self._sureness = Sureness(meta.sureness, Profiles(arrays["profiles"], arrays["spread"]))
         self._vectors = parts.vectors
         dense = arrays["dense"].astype(np.float32)
         self._dense = dense[:SIZE] * (factor * _VECTOR_WEIGHT)
@@ -215,8 +225,9 @@ class TextClassifier:
         chances /= np.add.reduce(chances)
         chances = chances[: len(self.labels)]
         if self._sureness is not None:
-            prominent = np.maximum.reduce(scores[: len(chances)]) - np.add.reduce(scores) / len(scores)
-            chances *= np.float32(self._sureness.of(float(prominent)))
+            best = max(float(np.maximum.reduce(chances)), _LEAST)
+            # The ratios of all stay what they are.
+            chances *= np.float32((best * self._sureness.of(scores)) ** _DOUBT / best)
         return chances
 
     def word_rows(self, words: Sequence[str]) -> NDArray[np.float16]:
@@ -284,16 +295,21 @@ def train_classifier(
         classes += 1
     dense = np.array([parts.dense(message) for message in examples], np.float32) if settings.vectors else None
     features = build_features([parts.sparse(message) for message in examples], parts.width, dense)
+    factors = _emphasis(parts) if len(messages) > _FEW_EXAMPLES else None
+    if factors is not None:
+        features = _emphasise(features, *factors)
     how: dict[str, Any] = {"penalty": settings.penalty, "iterations": settings.iterations, "seed": settings.seed}
     sureness = None
     if classes > 1:
         held = out_of_fold(features, target, classes, **how)[: len(messages)]
         temperature = fit_temperature(held, target[: len(messages)])
+        held *= np.float32(temperature)
         if classes > len(labels) and len(messages) > _FEW_EXAMPLES:
-            right = held[:, : len(labels)].argmax(axis=1) == target[: len(messages)]
-            sureness = fit_sureness(prominence(held * np.float32(temperature), len(labels)), right)
-        chances = softmax(held * np.float32(temperature))[:, : len(labels)]
+            sureness = fit_sureness(held, target[: len(messages)], len(labels))
+        chances = softmax(held)[:, : len(labels)]
         model = fit(features, target, classes, **how)
+        if factors is not None:
+            model = _emphasised(model, *factors)
         arrays = {"sparse": model.sparse, "dense": model.dense, "bias": model.bias}
     else:
         temperature, chances = 1.0, np.ones((len(messages), classes), np.float32)
@@ -302,7 +318,7 @@ def train_classifier(
     meta = _Meta(
         labels=labels,
         temperature=temperature,
-        sureness=sureness,
+        sureness=None if sureness is None else sureness.curve,
         featurizers=aliases,
         vectors=settings.vectors,
         frequent=list_frequent(messages),
@@ -315,10 +331,33 @@ def train_classifier(
         "dense": arrays["dense"].astype(np.float16),
         "bias": arrays["bias"].astype(np.float16),
     }
+    if sureness is not None:
+        packed |= {"profiles": sureness.profiles.means, "spread": sureness.profiles.spread}
     files["classifier.safetensors"] = dump_arrays(packed)
     rows = TextClassifier(meta, parts, packed).word_rows(meta.frequent)
     files["word_scores.safetensors"] = dump_arrays({"rows": rows})
     return files, chances
+
+
+def _emphasis(parts: _Parts) -> tuple[FloatArray, FloatArray]:
+    """Return by how much each sparse and each dense feature is to count more or less with many examples."""
+    sparse = [
+        np.full(part.width, _MANY_WORDS if isinstance(part, CountVectors) and part.is_words else 1, np.float32)
+        for part in parts.featurizers
+    ]
+    dense = np.repeat(np.array([_MANY_VECTORS, 1], np.float32), SIZE) if parts.vectors is not None else _EMPTY
+    return np.concatenate(sparse) if sparse else _EMPTY, dense
+
+
+def _emphasise(features: Features, sparse: FloatArray, dense: FloatArray) -> Features:
+    weighed = features.sparse.copy()
+    weighed.data *= sparse[weighed.indices]
+    return Features(weighed, features.dense * dense)
+
+
+def _emphasised(model: Softmax, sparse: FloatArray, dense: FloatArray) -> Softmax:
+    """Return the model that makes of features as they come what this one makes of features that were multiplied."""
+    return Softmax(model.sparse * sparse[:, None], model.dense * dense[:, None], model.bias)
 
 
 def list_frequent(messages: Sequence[Message]) -> list[str]:

@@ -90,7 +90,7 @@ DIET = Kind(
     },
     idle=NEURAL_OPTIONS,
     reads=("examples",),
-    version=2,
+    version=3,
 )
 CRF = Kind(
     load=_load_crf,

@@ -54,6 +54,11 @@ class CountVectors(Idle):
         return self._analyzer == "char_wb" or (self._analyzer == "word" and self._sizes == (1, 1))
 
     @property
+    def is_words(self) -> bool:
+        """Whether the n-grams are of words."""
+        return bool(self._analyzer == "word")
+
+    @property
     def weights(self) -> NDArray[np.float32]:
         """The weight of each feature."""
         return self._table.weights

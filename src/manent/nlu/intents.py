@@ -114,7 +114,7 @@ LOGISTIC_REGRESSION = Kind(
     options={"max_iter": 100, "random_state": 42, "ranking_length": 10, "featurizers": []},
     idle=frozenset({"solver", "tol"}),
     reads=("examples",),
-    version=2,
+    version=3,
 )
 SKLEARN = Kind(
     load=_load,
@@ -122,7 +122,7 @@ SKLEARN = Kind(
     options={"ranking_length": 10, "featurizers": []},
     idle=frozenset({"C", "kernels", "gamma", "max_cross_validation_folds", "scoring_function", "num_threads"}),
     reads=("examples",),
-    version=2,
+    version=3,
 )
 MITIE = Kind(
     load=_load,
@@ -130,5 +130,5 @@ MITIE = Kind(
     options={"featurizers": []},
     idle=frozenset({"num_threads"}),
     reads=("examples",),
-    version=2,
+    version=3,
 )

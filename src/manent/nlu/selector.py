@@ -107,5 +107,5 @@ def make_kind(idle: frozenset[str]) -> Kind:
         },
         idle=idle,
         reads=("examples", "responses"),
-        version=2,
+        version=3,
     )

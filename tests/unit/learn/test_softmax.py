@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from manent.learn import softmax as learner
-from manent.learn.calibration import fit_sureness, fit_temperature, prominence
+from manent.learn.calibration import fit_curve, fit_sureness, fit_temperature
 from manent.learn.softmax import Features, IntArray, build_features, fit, fit_dual, out_of_fold, softmax
 
 
@@ -66,29 +66,50 @@ def test_temperature_tells_boasting_from_modesty() -> None:
     assert fit_temperature(true[:, :1], labels) == 1.0
 
 
-def test_sureness_is_the_share_of_right_answers() -> None:
-    """Where the best score stands out so far that nine of ten were right, it says 0.9; never is it quite 0 or 1."""
+def test_a_curve_is_the_share_of_right_answers() -> None:
+    """Slopes and offset are found again with which answers were drawn."""
     random = np.random.default_rng(2)
-    prominences = np.asarray(random.uniform(-3, 3, size=6000), np.float32)
-    right = random.random(6000) < 1 / (1 + np.exp(-(1.5 * prominences - 0.5)))
-    sureness = fit_sureness(prominences, right)
+    measures = random.uniform(-3, 3, size=(6000, 2))
+    right = random.random(6000) < 1 / (1 + np.exp(-(measures @ [1.5, -0.7] - 0.5)))
 
-    assert sureness.of(0) == pytest.approx(1 / (1 + np.exp(0.5)), abs=0.03)
-    assert sureness.of(2) == pytest.approx(1 / (1 + np.exp(-2.5)), abs=0.03)
-    assert 0 < sureness.of(-1e9) < sureness.of(1e9) < 1
+    assert fit_curve(measures, right) == pytest.approx([1.5, -0.7, -0.5], abs=0.1)
 
 
 def test_sureness_of_a_classifier_that_was_always_right_is_finite() -> None:
-    """Without a wrong answer to learn from it stays below 1, and a better score never makes it less."""
-    prominences = np.linspace(1, 5, 50, dtype=np.float32)
-    sureness = fit_sureness(prominences, np.ones(50, np.bool_))
+    """Without a wrong answer to learn from it stays below 1, and a score that stands out more never makes it less."""
+    scores = np.zeros((50, 3), np.float32)
+    scores[:, 0] = np.linspace(1, 5, 50)
+    sureness = fit_sureness(scores, np.zeros(50, np.int64), 2)
 
-    assert 0.9 < sureness.of(3) < 1
-    assert sureness.of(5) >= sureness.of(1)
+    assert 0.9 < sureness.of(scores[25]) < 1
+    assert sureness.of(scores[-1]) >= sureness.of(scores[0])
+    assert 0 < sureness.of(scores[0] * np.float32(-1e9)) < 1
 
 
-def test_prominence_is_measured_from_the_mean_of_all() -> None:
-    """Classes that are never answers (the background) count in the mean and not as the best."""
-    scores = np.array([[1.0, 3.0, 8.0], [2.0, 2.0, 2.0]], np.float32)
+def test_scores_are_measured_from_their_mean_and_from_those_of_the_best_class() -> None:
+    """A background counts in the mean and is never the best; what all scores have in common counts nowhere."""
+    random = np.random.default_rng(3)
+    labels = random.integers(0, 2, size=2000)
+    usual = np.array([[4, 1, 1], [1, 4, 1]], np.float32)
+    scores = (usual[labels] + random.normal(size=(2000, 3)) / 4).astype(np.float32)
+    profiles = fit_sureness(scores, labels, 2).profiles
 
-    assert prominence(scores, 2).tolist() == [-1.0, 0.0]
+    best, strangeness = profiles.measure(np.array([1.0, 3.0, 8.0], np.float32))
+    assert best == pytest.approx(-1.0)
+    assert strangeness > 50
+    assert profiles.measure(np.array([101.0, 103.0, 108.0], np.float32)) == pytest.approx((best, strangeness), rel=1e-3)
+    assert np.mean([profiles.measure(row)[1] for row in scores]) == pytest.approx(1.0, abs=0.05)
+
+
+def test_strange_scores_are_trusted_less() -> None:
+    """A best score that stands out as usual is doubted when the others are not what they are in such examples."""
+    random = np.random.default_rng(4)
+    labels = random.integers(0, 3, size=3000)
+    scores = (4 * np.eye(4)[labels] + random.normal(size=(3000, 4)) / 2).astype(np.float32)
+    strange = random.random(3000) < 0.2
+    scores[strange] = (3.5 * np.eye(4)[labels[strange]] + random.normal(size=(strange.sum(), 4)) * 2).astype(np.float32)
+    labels[strange] = (labels[strange] + random.integers(1, 3, size=strange.sum())) % 3
+    sureness = fit_sureness(scores, labels, 3)
+
+    assert sureness.of(np.array([4, 0, 0, 0], np.float32)) > 0.9
+    assert sureness.of(np.array([4, 3, -3, 0], np.float32)) < 0.5

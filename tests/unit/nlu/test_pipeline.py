@@ -237,16 +237,24 @@ def test_a_long_number_is_extracted_as_written() -> None:
 
 
 def test_with_many_examples_confidence_falls_where_no_intent_stands_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All intents lose the same share, more of it the less the best one stands out; which is the best stays."""
-    few = trained(data(), *DEFAULT)
-    monkeypatch.setattr(classifier, "_FEW_EXAMPLES", 0)
-    many = trained(data(), *DEFAULT)
+    """All intents' confidences become more or less by the same share, so that their order and ratios stay."""
+    dishes = ("pizza", "salad", "soup", "burger", "menu", "wine")
+    many = {
+        "order": [f"{do} me {count} {dish}s" for do in ("bring", "give", "get") for count in "234" for dish in dishes],
+        "ask": [f"is the {dish} {how}" for dish in dishes for how in ("hot", "good", "fresh", "large", "here")],
+        "greet": [f"{hi} {who}" for hi in ("hello", "hi", "good morning") for who in ("you", "all", "dear", "there")],
+    }
+    plain = trained(data(many), *DEFAULT[:-1])
+    monkeypatch.setattr(classifier, "_FEW_EXAMPLES", 90)
+    monkeypatch.setattr(classifier, "_MANY_WORDS", 1.0)
+    monkeypatch.setattr(classifier, "_MANY_VECTORS", 1.0)
+    sure = trained(data(many), *DEFAULT[:-1])
 
-    def share(text: str) -> float:
-        before, after = few.parse(text)["intent_ranking"], many.parse(text)["intent_ranking"]
-        confidences = {item["name"]: item["confidence"] for item in after}
-        shares = [confidences[item["name"]] / item["confidence"] for item in before if item["name"] != "nlu_fallback"]
-        assert shares == pytest.approx([shares[0]] * len(shares), rel=1e-3)
-        return float(shares[0])
+    def confidence(text: str) -> float:
+        before, after = plain.parse(text)["intent_ranking"], sure.parse(text)["intent_ranking"]
+        share = after[0]["confidence"] / before[0]["confidence"]
+        expected = [(item["name"], pytest.approx(item["confidence"] * share, rel=1e-3, abs=1e-6)) for item in before]
+        assert [(item["name"], item["confidence"]) for item in after] == expected
+        return float(after[0]["confidence"])
 
-    assert share("blorp fnord") < share("bring me the menu") < share("bring me two pizzas") < 1
+    assert confidence("blorp fnord") < confidence("is hello fresh") < confidence("bring me two pizzas") <= 1
