@@ -334,7 +334,7 @@ def _spare_the_collector() -> None:
     """
     gc.enable()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
+    gc.set_threshold(50_000, 4, 50)
 
 
 def _raise_file_limit() -> None:
