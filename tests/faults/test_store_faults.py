@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 
 from faults.small_disk import fill
@@ -138,8 +139,11 @@ async def test_killed_process(tmp_path: Path, writer: str) -> None:
             sys.executable, str(HERE / "store_load.py"), *arguments, env=environment
         )
         await asyncio.to_thread(wait_for_bytes, folder / "acks", 1000 * (number + 1))
+        children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGKILL)
         await process.wait()
+        _, left = await asyncio.to_thread(psutil.wait_procs, children, timeout=60)  # it writes what it has in hand
+        assert left == []
         lines = (await asyncio.to_thread((folder / "acks").read_text)).splitlines()
         acknowledged = {name: int(version) for name, version in (line.split() for line in lines)}
         store = SqliteStore(folder / "store.db")
