@@ -1,13 +1,14 @@
 """A full disk, a locked or unwritable file, a killed process: told to whoever waits, and over when the fault is."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
 import sqlite3
 import sys
 import time
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -71,7 +72,7 @@ async def test_locked_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     store = SqliteStore(tmp_path / "store.db")
     await store.open()
     head = await talk(store, empty(), 1)
-    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for work in (store.append(turn(head)), store.erase("ada", new_epoch=None), store.put_meta("k", b"v")):
             with pytest.raises(StoreError) as refused:
@@ -88,7 +89,7 @@ async def test_short_lock_is_waited_for(tmp_path: Path) -> None:
     """A lock that ends within the waiting time is no error."""
     store = SqliteStore(tmp_path / "store.db")
     await store.open()
-    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         append = asyncio.create_task(store.append(turn(empty())))
         await asyncio.sleep(0.1)
@@ -127,6 +128,14 @@ async def test_damaged_database(tmp_path: Path) -> None:
     await store.close()
 
 
+def wait_until_ended(processes: Sequence[psutil.Process]) -> None:
+    """Wait until processes have ended; whoever inherits them may be slow to notice that they have."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while process.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.01)
+
+
 @pytest.mark.parametrize("writer", ["thread", "process"])
 async def test_killed_process(tmp_path: Path, writer: str) -> None:
     """A process killed in the middle of its appends leaves every acknowledged one, and logs without holes."""
@@ -142,8 +151,7 @@ async def test_killed_process(tmp_path: Path, writer: str) -> None:
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGKILL)
         await process.wait()
-        _, left = await asyncio.to_thread(psutil.wait_procs, children, timeout=60)  # it writes what it has in hand
-        assert left == []
+        await asyncio.to_thread(wait_until_ended, children)  # the one that writes may still have something in hand
         lines = (await asyncio.to_thread((folder / "acks").read_text)).splitlines()
         acknowledged = {name: int(version) for name, version in (line.split() for line in lines)}
         store = SqliteStore(folder / "store.db")
