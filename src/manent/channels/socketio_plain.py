@@ -52,9 +52,10 @@ async def take_session_request(connection: "Connection", payload: Any, ack: int 
     conversation = channel.conversations.get(admission.sender_id)
     already = connection.joined_at if conversation is connection.conversation else None
     connection.follow(conversation, admission)
-    head = await channel.conversations.store.head(admission.sender_id)
     cursor, until, missed = connection.cursor, 0, None
-    if head is not None:
+    if admission.is_new:
+        conversation.record.begins(None)
+    elif (head := await channel.conversations.store.head(admission.sender_id)) is not None:
         await conversation.catch_up(head.epoch, head.version)
         until = head.version if already is None else already
         cursor = max(cursor, until)

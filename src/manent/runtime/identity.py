@@ -65,11 +65,13 @@ class Admission:
     Attributes:
         token: proves it again next time (minted mode), None in the other modes.
         owner: the subject that owns it (jwt mode).
+        is_new: its id was made just now, so that no store can know it yet.
     """
 
     sender_id: str
     token: str | None = None
     owner: str | None = None
+    is_new: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ class Identity:
             return await self._own(sender_id, caller.subject, caller)
         if self.mode != "open":
             self._begin(caller)
-        return Admission(sender_id=sender_id, token=None if self.mode == "open" else self.token_of(sender_id))
+        token = None if self.mode == "open" else self.token_of(sender_id)
+        return Admission(sender_id=sender_id, token=token, is_new=True)
 
     async def admit(self, session_id: Any, session_token: Any = None, caller: Caller = ANYBODY) -> Admission:
         """Decide whether the caller may use the conversation that they name; None names their newest or a new one.

@@ -44,7 +44,17 @@ class Record:
         plain_seq: bot events up to here are known to have reached a plain client; written with the next append.
     """
 
-    __slots__ = ("_deep", "_snapshot_version", "head", "home", "owner", "plain_seq", "sender_id", "tracker")
+    __slots__ = (
+        "_beginning",
+        "_deep",
+        "_snapshot_version",
+        "head",
+        "home",
+        "owner",
+        "plain_seq",
+        "sender_id",
+        "tracker",
+    )
 
     def __init__(self, sender_id: str, home: "Conversations") -> None:
         self.sender_id = sender_id
@@ -53,6 +63,7 @@ class Record:
         self.tracker: Tracker | None = None
         self.owner: str | None = None
         self.plain_seq = 0
+        self._beginning: Head | None = None
         self._snapshot_version = 0
         self._deep = 0
 
@@ -61,6 +72,10 @@ class Record:
     async def load(self) -> tuple[Head, Tracker]:
         """Return head and tracker, from the store unless they are at hand already."""
         if self.head is not None and self.tracker is not None:
+            return self.head, self.tracker
+        if self._beginning is not None:
+            self.head, self.tracker = self._beginning, self._new_tracker()
+            self._beginning, self._snapshot_version = None, 0
             return self.head, self.tracker
         before: int | None = None
         deeper = self._deep  # snapshots to go back beyond the newest; a turn reverts more than its window held
@@ -82,6 +97,17 @@ class Record:
         self._snapshot_version = loaded.snapshot.version if loaded is not None and loaded.snapshot is not None else 0
         return head, tracker
 
+    def begins(self, head: Head | None) -> None:
+        """Take it from the caller that the log is empty, so that the store need not be asked.
+
+        Should it not be (another server was faster), an append says so, like of anything else at hand.
+
+        Args:
+            head: its head; None when the store has none yet.
+        """
+        if self.head is None:
+            self._beginning = head or self._new_head(self.owner)
+
     def forget(self, *, deeper: bool = False) -> None:
         """Let go of what is at hand.
 
@@ -89,7 +115,7 @@ class Record:
             deeper: the next load goes back further, because a turn reverted more than this one held: first by one
                 snapshot, then to the log's beginning. An action that the turn began with is asked anew each time.
         """
-        self.head = self.tracker = None
+        self.head = self.tracker = self._beginning = None
         if deeper:
             self._deep = _TO_THE_BEGINNING if self._deep else 1
 

@@ -246,22 +246,22 @@ class Sessions:
         store = self.conversations.store
         conversation = self.conversations.get(admission.sender_id)
         follow(conversation, admission)
-        page, gap = await self._read(admission.sender_id, cursor, limit)
+        page, gap = None, False
+        if not admission.is_new:
+            page, gap = await self._read(admission.sender_id, cursor, limit)
         if page is None:
             if self.identity.mode == "open":
                 self.conversations.rates.begin(caller.address)
-            now = time.time()
-            await store.create(
-                Head(
-                    sender_id=admission.sender_id,
-                    epoch=secrets.token_hex(8),
-                    owner=admission.owner,
-                    started=now,
-                    updated=now,
-                )
+            now, epoch = time.time(), secrets.token_hex(8)
+            head = await store.create(
+                Head(sender_id=admission.sender_id, epoch=epoch, owner=admission.owner, started=now, updated=now)
             )
-            page, gap = await self._read(admission.sender_id, cursor, limit)
-            assert page is not None  # noqa: S101  # it was just created
+            if head.epoch == epoch and head.version == 0:
+                conversation.record.begins(head)
+                page, gap = Page(head=head, entries=(), has_more=False), cursor is not None
+            else:  # somebody else was faster
+                page, gap = await self._read(admission.sender_id, cursor, limit)
+                assert page is not None  # noqa: S101  # it is there
         head = page.head
         self.identity.confirm(admission, head)
         await conversation.catch_up(head.epoch, head.version)

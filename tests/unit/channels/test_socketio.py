@@ -13,6 +13,7 @@ import socketio
 
 from manent.channels import socketio_plain
 from manent.runtime.ports import ActionResult
+from manent.stores.sqlite import SqliteStore
 from small_talk import Actions, running, until
 
 PERSISTENT = "socketio:\n  session_persistence: true\n"
@@ -90,6 +91,30 @@ async def test_new_session_gets_an_id(tmp_path: Path) -> None:
         await until(lambda: len(ada.got("session_confirm")) == 2)
 
     assert all(len(confirmed) == 32 for confirmed in ada.got("session_confirm"))
+
+
+async def test_a_new_session_is_not_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store is asked neither for a session that was named just now nor, at its first message, for its log."""
+    asked: list[str] = []
+    for name in ("head", "load"):
+        read = getattr(SqliteStore, name)
+
+        def noting(self: SqliteStore, sender_id: str, *, read: Any = read, **more: Any) -> Any:
+            asked.append(sender_id)
+            return read(self, sender_id, **more)
+
+        monkeypatch.setattr(SqliteStore, name, noting)
+    async with running(tmp_path, credentials=PERSISTENT) as server:
+        async with page(server.url, None) as new:
+            [session_id] = new.got("session_confirm")
+            await new.say("hello", session_id)
+            await until(lambda: bool(new.got()))
+            assert asked == []
+        async with page(server.url, session_id) as again:
+            await again.say("count", session_id)
+            await until(lambda: bool(again.got()))
+
+    assert asked == [session_id]
 
 
 async def test_every_tab_of_a_session_gets_the_replies(tmp_path: Path) -> None:

@@ -1,17 +1,20 @@
 """Protocol 1's requests, without a transport."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from manent.core.errors import RequestError
 from manent.core.events import Json
+from manent.core.log import Page
 from manent.runtime.conversation import Conversation
 from manent.runtime.identity import Admission, Identity
+from manent.runtime.ports import Loaded
 from manent.runtime.sessions import Joined, Sessions, checked_text, refusal, tell_changed
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite import SqliteStore
-from small_talk import opened, say
+from small_talk import opened, say, shown
 
 SECRET = b"0123456789abcdef"
 
@@ -41,6 +44,47 @@ async def test_first_join_makes_an_empty_conversation() -> None:
         False,
         0,
     )
+
+
+async def test_a_new_visitor_costs_the_store_no_reading() -> None:
+    """An id that was made just now is in no store: neither joining nor the first message asks for it."""
+    asked: list[str] = []
+
+    class Noting(MemoryStore):
+        async def page(self, sender_id: str, **more: Any) -> Page | None:
+            asked.append(sender_id)
+            return await super().page(sender_id, **more)
+
+        async def load(self, sender_id: str, **more: Any) -> Loaded | None:
+            asked.append(sender_id)
+            return await super().load(sender_id, **more)
+
+    async with opened(Noting()) as conversations:
+        sessions = Sessions(conversations, Identity(mode="minted", secret=SECRET))
+        answer = (await sessions.join({"protocol": 1}, follow)).answer
+        said = await say(conversations, "hello", sender_id=answer["session_id"])
+        assert asked == []
+        token = answer["session_token"]
+        named = {"protocol": 1, "session_id": answer["session_id"], "session_token": token}
+        again = (await sessions.join(named, follow)).answer
+
+    assert shown(said) == ["hello", "Hello."]
+    assert (answer["resumed"], answer["messages"], answer["seq"], answer["gap"]) == (False, [], 0, False)
+    assert (again["epoch"], again["resumed"], asked) == (answer["epoch"], True, [answer["session_id"]])
+
+
+async def test_whoever_begins_a_conversation_second_goes_on_with_it() -> None:
+    """Two servers take the same new id for empty; what is said on the one is not lost on the other."""
+    store = MemoryStore()
+    async with opened(store) as one, opened(store) as other:
+        begun = await join(Sessions(one, Identity()))
+        await say(other, "count")
+        await say(one, "hello")
+        after = await join(Sessions(other, Identity()))
+
+    told = [message.get("message") or message.get("text") for message in after["messages"]]
+    assert told == ["count", "One.", "Two.", "hello", "Hello."]
+    assert after["epoch"] == begun["epoch"]
 
 
 async def test_join_with_cursor_gets_what_is_newer() -> None:
