@@ -30,7 +30,7 @@ def weaken(synchronous: str) -> None:
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         return connection
 
-    for module in (sqlite, sqlite_checkpointer, sqlite_schema, sqlite_connection):
+    for module in (sqlite, sqlite_schema, sqlite_connection):
         vars(module)["connect"] = weakened
 
 

@@ -116,7 +116,7 @@ class Conversation:
             RequestError: `busy` (too many wait), `server_closing`, or `message_id_conflict`.
         """
         message_id, digest = message.message_id, None
-        if message_id is None:
+        if not message_id:
             message_id = self.home.new_id()
             message = replace(message, message_id=message_id)
         else:

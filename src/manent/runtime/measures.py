@@ -40,7 +40,7 @@ class Measures:
 
     Attributes:
         queued: from a message's arrival to the beginning of its turn.
-        understood: the NLU.
+        understood: the NLU, with the wait for the texts that came in together with this one.
         outside: a custom action or a text generator.
         appended: from handing an append to the store to its being durable.
         turns: whole turns, everything above but `queued` included.

@@ -1,13 +1,12 @@
 """Keeps a SQLite store's write-ahead log short, beside the commits. Owned by the store's writer."""
 
-import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from manent.stores.sqlite_schema import connect
+from manent.stores.sqlite_connection import WritingConnection
 
 COPY_AFTER_APPENDS: Final = 2048
 """How many pieces of work lie between two times that pages are copied into the database, beside the commits.
@@ -40,8 +39,6 @@ class Checkpointer:
     """
 
     def __init__(self, path: Path, *, durability: str, empty_log: Callable[[], bool]) -> None:
-        self._path = path
-        self._durability = durability
         self._empty_log = empty_log
         self._log = Path(f"{path}-wal")
         self._wake = threading.Event()
@@ -49,7 +46,7 @@ class Checkpointer:
         self._unchecked = 0
         self._uncopied = 0
         self._copied_at = 0
-        self._connection: sqlite3.Connection | None = None
+        self._connection = WritingConnection(path, durability=durability)
         self._copying = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="manent-store-checkpoint", daemon=True)
         self._thread.start()
@@ -70,11 +67,9 @@ class Checkpointer:
         """
         with self._copying:
             try:
-                if self._connection is None:
-                    self._connection = connect(self._path, durability=self._durability)
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                self._connection.get().execute("PRAGMA wal_checkpoint(PASSIVE)")
             except sqlite3.Error:
-                self._let_go()
+                self._connection.let_go()
                 raise
 
     def close(self) -> None:
@@ -82,13 +77,8 @@ class Checkpointer:
         self._closing = True
         self._wake.set()
         self._thread.join()
-        self._let_go()
-
-    def _let_go(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
+        with self._copying:
+            self._connection.let_go()
 
     def _run(self) -> None:
         again_after_s: float | None = None

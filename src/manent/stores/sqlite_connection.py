@@ -1,7 +1,7 @@
 """A writing connection to a SQLite store, opened when it is needed and let go after an error of unknown extent.
 
-The server's own writer has one (`sqlite_commits.py`), the process that writes for it has another
-(`sqlite_process_main.py`).
+The server's own writer has one (`sqlite_commits.py`), the process that writes for it another
+(`sqlite_process_main.py`), and so has the thread that copies the log (`sqlite_checkpointer.py`).
 """
 
 import contextlib

@@ -190,7 +190,6 @@ async def test_a_message_that_waits_while_its_log_is_erased_elsewhere_begins_the
         await asyncio.sleep(0)  # it waits to be understood
         await other.get("ada").erase(new_epoch="anew")
         conversation.vanished()
-        conversation.record.forget()
         entries = await ticket.finished
         said = [entry.event.text for entry in await store.entries("ada") if isinstance(entry.event, UserUttered)]
 
