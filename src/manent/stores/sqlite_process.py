@@ -8,13 +8,14 @@ it cannot write, is for the writer's thread (`sqlite_writer.py`). Its side is `s
 
 import asyncio
 import contextlib
+import signal
 import socket
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import msgspec
 
@@ -22,6 +23,10 @@ from manent.core.errors import StoreError
 from manent.stores import sqlite_process_main
 from manent.stores.sqlite_process_main import ANSWER, LENGTH
 from manent.stores.sqlite_rows import AppendRows
+
+SERVERS_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks a server to end, perhaps the whole of its group or container. The process ends when its server closes it,
+which still has things to write then."""
 
 
 class WritingProcess(asyncio.Protocol):
@@ -45,8 +50,7 @@ class WritingProcess(asyncio.Protocol):
         ours, theirs = socket.socketpair()
         with contextlib.ExitStack() as on_failure, theirs:
             on_failure.callback(ours.close)
-            # -P: what lies in the project's folder must not be taken for a module. A session of its own: a Ctrl-C in
-            # the terminal is for the server, which still has things to write then.
+            # -P: what lies in the project's folder must not be taken for a module.
             command = [sys.executable, "-P", "-m", sqlite_process_main.__name__, str(path), durability]
             process = await asyncio.to_thread(_spawn, command, theirs)
             on_failure.pop_all()
@@ -130,9 +134,14 @@ class WritingProcess(asyncio.Protocol):
 
 
 def _spawn(command: Sequence[str], channel: socket.socket) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(  # noqa: S603 - our own module under our own Python
-        command, stdin=channel.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
-    )
+    """Start it with the server's signals blocked: it inherits that, so that none ends it before it has begun."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SERVERS_SIGNALS)  # of this thread only
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own module under our own Python
+            command, stdin=channel.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _gone() -> StoreError:
