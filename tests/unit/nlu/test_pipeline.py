@@ -58,6 +58,16 @@ def test_words_that_were_never_taught_are_understood_by_their_meaning(pizzeria: 
     assert ranking[0] == "goodbye"
 
 
+@pytest.mark.parametrize("text", ["bring me a pizza", "see you", "farewell"])
+def test_capitals_change_nothing(pizzeria: Pipeline, text: str) -> None:
+    """However a visitor writes, the intent and its confidence are the same."""
+    meant = {item["name"]: item["confidence"] for item in pizzeria.parse(text)["intent_ranking"]}
+
+    for written in (text.capitalize(), text.title(), text.upper()):
+        ranking = pizzeria.parse(written)["intent_ranking"]
+        assert {item["name"]: item["confidence"] for item in ranking} == pytest.approx(meant, abs=1e-4)
+
+
 def test_a_payload_replaces_the_result(pizzeria: Pipeline) -> None:
     """`/intent{…}` is not classified."""
     result = pizzeria.parse('/order{"dish": "tea"}')
