@@ -9,8 +9,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --jobs=4
 
 # The first Python on the PATH that we support, unless one is named: make run PYTHON=/usr/bin/python3.11
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
-	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
@@ -115,7 +115,7 @@ clean: ## remove what make and the tools made
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Options::=--force-unsafe-io install --no-install-recommends
 
 .venv/module:
-	@[ -n "$(PYTHON)" ] || { echo "Manent needs Python 3.11, 3.12 or 3.13; none is on the PATH (make PYTHON=… names one)." >&2; exit 1; }
+	@[ -n "$(PYTHON)" ] || { echo "Manent needs Python 3.11, 3.12, 3.13 or 3.14; none is on the PATH (make PYTHON=… names one)." >&2; exit 1; }
 	@if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
 		package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

@@ -144,7 +144,8 @@ def load_vectors() -> WordVectors:
     folder = Path(found.origin).parent if found is not None and found.origin else None
     if folder is None or not (folder / _WEIGHTS).is_file() or not (folder / _TOKENIZER).is_file():
         raise ModelError(
-            "vectors_missing", "The word vectors are not installed. `pip install --force-reinstall wordllama` helps."
+            "vectors_missing",
+            "The word vectors are not installed. `pip install --force-reinstall wordllama==0.2.2.post0` helps.",
         )
     return WordVectors(folder)
 
