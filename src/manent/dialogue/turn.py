@@ -34,6 +34,7 @@ from manent.core.events import (
     Json,
     SlotSet,
     UserUttered,
+    UserUtteranceReverted,
 )
 from manent.core.messages import UserMessage
 from manent.core.tracker import Tracker
@@ -153,6 +154,7 @@ class Turn:
         self._acts_alone = False
         self._records_only = False
         self._has_failed = False
+        self._took_back = False
         self._actions = 0
 
     # entry points -------------------------------------------------------------------------------------------------
@@ -410,8 +412,19 @@ class Turn:
         else:
             if followup is not None:
                 log.warning("there is no action %r to follow up with", followup)
-            self._choice = ensemble.choose(self._tracker)
+            if self._took_back and self._ends_in_message():
+                # Its turn ended without an action, because one could not be run. Nobody asks for that again.
+                self._choice = Choice(action=LISTEN, policy=None, confidence=1.0)
+            else:
+                self._choice = ensemble.choose(self._tracker)
         return Outcome.CHOSEN
+
+    def _ends_in_message(self) -> bool:
+        """Whether no action came after the latest message, nor declined to."""
+        for event in reversed(self._tracker.applied):
+            if isinstance(event, ActionExecuted | ActionExecutionRejected | UserUttered):
+                return isinstance(event, UserUttered)
+        return False
 
     def _act(self) -> _Work:
         choice = self._choice
@@ -465,6 +478,7 @@ class Turn:
             return Outcome.LISTENED
         if UserUttered in kinds:
             return Outcome.HEARD_AGAIN
+        self._took_back = UserUtteranceReverted in kinds
         return Outcome.ACTED
 
     def _append_all(self, events: Iterable[Event]) -> None:

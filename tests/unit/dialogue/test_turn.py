@@ -241,6 +241,23 @@ def test_failed_action_ends_the_turn_visibly(shop: DialogueModel) -> None:
     assert said(talk.intent("greet")) == ["Hello Ann."]
 
 
+@pytest.mark.parametrize("failures", [1, 3])
+def test_what_failed_is_not_run_for_a_later_message(shop: DialogueModel, failures: int) -> None:
+    """A message that is not understood, or `/back`, is taken back; the failed turn before it is not begun again."""
+    talk = Talk(shop)
+    for _ in range(failures):
+        talk.intent("fetch")
+    talk.actions = {"action_fetch": lambda *_: Answer(responses=({"text": "paid"},))}
+
+    for _ in range(2):
+        lines = talk.say("hm", "nothing_that_a_rule_knows")
+        assert said(lines) == ["Pardon?"]
+        assert lines[-1] == "action_listen"
+    talk.intent("greet")
+    assert said(talk.intent("back")) == []
+    assert said(talk.intent("fetch")) == ["paid"]
+
+
 def test_failure_is_told_in_the_assistants_words(tmp_path: Path) -> None:
     """The domain's `utter_action_failed` is said when there is one."""
     domain = SHOP_DOMAIN.replace("responses:", "responses:\n  utter_action_failed: [{text: Try later.}]")
