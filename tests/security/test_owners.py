@@ -285,6 +285,33 @@ async def test_anonymous_conversation_is_claimed_at_login(keeping: Site) -> None
     assert newest["session_id"] == session
 
 
+@pytest.mark.parametrize("greeted", [False, True])
+async def test_a_page_that_was_only_opened_leads_to_what_was_said(keeping: Site, *, greeted: bool) -> None:
+    """Signing in where nothing was said yet shows the subject's own conversation, and hides it from no other device."""
+    subject = somebody()
+    async with keeping.visitor(token(subject)) as first:
+        own = (await first.join())["session_id"]
+        await first.ask("user_uttered", session_id=own, message="hello", message_id="m1")
+        await first.wait("bot_uttered")
+    async with keeping.visitor() as before, keeping.visitor(token(subject)) as after:
+        begun = await before.join()
+        proof = {"session_id": begun["session_id"], "session_token": begun["session_token"]}
+        if greeted:
+            await before.ask("user_uttered", **proof, message="/greet", message_id="m1")
+            await before.wait("bot_uttered")
+        claimed = await after.join(**proof)
+        told = await before.wait("session_changed")
+        again = await after.join(**proof)
+    async with keeping.visitor(token(subject)) as elsewhere:
+        newest = await elsewhere.join()
+        listed = await elsewhere.ask("session_list")
+
+    assert claimed["session_id"] == again["session_id"] == newest["session_id"] == own
+    assert [message["role"] for message in claimed["messages"]] == ["user", "bot"]
+    assert (told[0]["reason"], told[0]["session_id"]) == ("claimed", own)
+    assert [one["session_id"] for one in listed["sessions"]] == [own]
+
+
 async def test_anonymous_visitors_do_not_meet(keeping: Site) -> None:
     """Without a token the session token is what opens a conversation; with somebody's JWT, it is not enough."""
     async with keeping.visitor() as ada, keeping.visitor() as eve:

@@ -33,8 +33,8 @@ from manent.core.events import (
     Event,
     Json,
     SlotSet,
-    UserUttered,
     UserUtteranceReverted,
+    UserUttered,
 )
 from manent.core.messages import UserMessage
 from manent.core.tracker import Tracker

@@ -1,8 +1,8 @@
 """What becomes of an anonymous conversation when its visitor signs in (`claim:` in `credentials.yml`).
 
-`keep`: it changes hands, and goes on under its id. `merge`: its events are appended to the subject's own conversation
-as a session of their own, and it is removed. `identity.py` calls this after both proofs were given; tabs that follow
-the anonymous conversation are told where it went.
+`keep`: it changes hands, and goes on under its id, unless nothing was said in it and the subject has another. `merge`:
+its events are appended to the subject's own conversation as a session of their own, and it is removed. `identity.py`
+calls this after both proofs were given; tabs that follow the anonymous conversation are told where it went.
 """
 
 import time
@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from manent.core.domain import REQUESTED_SLOT
 from manent.core.errors import RequestError
-from manent.core.events import Event, SessionStarted, SlotSet, StoryExported
-from manent.core.log import Head, LogEntry, View
+from manent.core.events import Event, SessionStarted, SlotSet, StoryExported, UserUttered
+from manent.core.log import LogEntry, View
 from manent.core.tracker import Tracker
 from manent.runtime import turns
 from manent.runtime.conversation import Conversation
@@ -22,6 +22,9 @@ from manent.runtime.conversations import Conversations
 from manent.runtime.leaving import where_to
 from manent.runtime.numbering import Copied
 from manent.runtime.ports import DuplicateMessage
+
+FIRST_EVENTS = 50
+"""So many at most are looked at to see whether anything was said; a longer log is taken to be worth keeping."""
 
 
 class Claims:
@@ -39,12 +42,10 @@ class Claims:
             StoreError: nothing changed.
         """
         anonymous = self.conversations.get(sender_id)
-        newest: Sequence[Head] = ()
-        if self.how == "merge":
-            newest = await self.conversations.store.conversations(owner=subject, limit=1)
+        newest = await self.conversations.store.conversations(owner=subject, limit=1)
         if newest and newest[0].sender_id != sender_id:
-            own = self.conversations.get(newest[0].sender_id)
-            await anonymous.perform(lambda alone: self._merge(alone, own, subject))
+            others = self.conversations.get(newest[0].sender_id)
+            own = await anonymous.perform(lambda alone: self._join(alone, others, subject))
         else:
             own = anonymous
             await anonymous.perform(lambda alone: self._keep(alone, subject))
@@ -55,6 +56,23 @@ class Claims:
         for subscriber in tuple(anonymous.subscribers):
             subscriber.changed(told)
         return own.sender_id
+
+    async def _join(self, anonymous: Conversation, own: Conversation, subject: str) -> Conversation:
+        """Take it over for a subject that has a conversation; return the one of both that goes on.
+
+        One in which nothing was said is worth nothing beside it: whoever signs in on another device, or later than the
+        page has connected, is to find what they said before.
+        """
+        if self.how == "keep" and await self._is_used(anonymous):
+            await self._keep(anonymous, subject)
+            return anonymous
+        await self._merge(anonymous, own, subject, copies=self.how == "merge")
+        return own
+
+    async def _is_used(self, conversation: Conversation) -> bool:
+        """Whether its visitor said anything; what the page says for them when it opens (`/greet`) does not count."""
+        first = await self.conversations.store.entries(conversation.sender_id, limit=FIRST_EVENTS)
+        return len(first) == FIRST_EVENTS or any(map(_is_said, first))
 
     async def _keep(self, anonymous: Conversation, subject: str) -> None:
         """Write the owner together with an event that changes nothing, so that every server notices a new version."""
@@ -70,13 +88,13 @@ class Claims:
             return
         await turns.take_in(anonymous, lambda _: ([StoryExported(timestamp=time.time())], None))
 
-    async def _merge(self, anonymous: Conversation, own: Conversation, subject: str) -> None:
+    async def _merge(self, anonymous: Conversation, own: Conversation, subject: str, *, copies: bool) -> None:
         """Copy, then remove: after a crash in between, the copy is recognised and not made again."""
         store = self.conversations.store
         head = await store.head(anonymous.sender_id)
         if head is None or head.owner is not None:
             return
-        entries = await store.entries(anonymous.sender_id)
+        entries = await store.entries(anonymous.sender_id) if copies else ()
         if entries:
             own.owner = subject
             try:
@@ -88,6 +106,12 @@ class Claims:
         await store.erase(anonymous.sender_id, new_epoch=None)
         anonymous.record.forget()
         anonymous.seen = None
+
+
+def _is_said(entry: LogEntry) -> bool:
+    event, shown = entry.event, entry.view
+    words = isinstance(event, UserUttered) and not (event.text or "").startswith("/")
+    return shown is not None and (words or shown.title is not None)
 
 
 def _session(tracker: Tracker, entries: Sequence[LogEntry], epoch: str) -> tuple[Sequence[Event], Copied]:
