@@ -412,11 +412,10 @@ class Turn:
         else:
             if followup is not None:
                 log.warning("there is no action %r to follow up with", followup)
-            if self._took_back and self._ends_in_message():
+            self._choice = ensemble.choose(self._tracker)
+            if self._took_back and self._choice.action != LISTEN and self._ends_in_message():
                 # Its turn ended without an action, because one could not be run. Nobody asks for that again.
                 self._choice = Choice(action=LISTEN, policy=None, confidence=1.0)
-            else:
-                self._choice = ensemble.choose(self._tracker)
         return Outcome.CHOSEN
 
     def _ends_in_message(self) -> bool:
