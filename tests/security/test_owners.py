@@ -312,6 +312,26 @@ async def test_a_page_that_was_only_opened_leads_to_what_was_said(keeping: Site,
     assert [one["session_id"] for one in listed["sessions"]] == [own]
 
 
+async def test_requests_are_answered_before_any_session_is_joined(keeping: Site) -> None:
+    """What names and proves its session needs no `session_request` before it; nothing is left without an answer."""
+    async with keeping.visitor() as first, keeping.visitor() as second:
+        begun = await first.join()
+        session = begun["session_id"]
+        proof = {"session_id": session, "session_token": begun["session_token"]}
+        await first.ask("user_uttered", **proof, message="hello", message_id="m1")
+        await first.wait("bot_uttered")
+
+        page = await second.ask("history_request", **proof, before=1000)
+        assert [message["role"] for message in page["messages"]] == ["user", "bot"]
+        assert await second.code("history_request", session_id=session, before=1000) == "forbidden"
+        assert await second.code("session_list") == "not_available"
+        assert await second.code("nonsense") == "unknown_request"
+        anew = await second.ask("session_reset", **proof)
+        assert anew["ok"]
+        assert anew["session_id"] != session
+        assert (await first.wait("session_changed"))[0]["session_id"] == anew["session_id"]
+
+
 async def test_anonymous_visitors_do_not_meet(keeping: Site) -> None:
     """Without a token the session token is what opens a conversation; with somebody's JWT, it is not enough."""
     async with keeping.visitor() as ada, keeping.visitor() as eve:

@@ -4,7 +4,7 @@ Called by `socketio_connection.py` for sockets that said `protocol: 1`; the same
 (`server/sessions_api.py`).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from manent.core.errors import RequestError
 from manent.core.events import Json
@@ -15,6 +15,11 @@ from manent.runtime.ticket import Receipt, Ticket
 
 if TYPE_CHECKING:
     from manent.channels.socketio_connection import Connection
+
+ABOUT_SESSIONS: Final = frozenset(
+    ("history_request", "session_reset", "session_erase", "session_list", "token_refresh")
+)
+"""Requests that need no `session_request` before them: they name their session, or none."""
 
 
 async def serve(connection: "Connection", event: Any, payload: Any, ack: int | None) -> None:
@@ -86,11 +91,10 @@ def _joined(connection: "Connection", joined: Joined, ack: int | None) -> None:
 
 
 async def _reset(connection: "Connection", payload: Json, ack: int | None) -> None:
-    old = connection.conversation
     sessions = connection.channel.sessions
-    joined = await sessions.reset(payload, _follow(connection), connection.caller, connection.admission)
+    old, joined = await sessions.reset(payload, _follow(connection), connection.caller, connection.admission)
     _joined(connection, joined, ack)
-    tell_changed(old, "reset", joined, but=connection)
+    tell_changed(connection.channel.conversations.get(old.sender_id), "reset", joined, but=connection)
 
 
 async def _erase(connection: "Connection", payload: Json, ack: int | None) -> None:

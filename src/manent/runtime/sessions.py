@@ -100,8 +100,11 @@ class Sessions:
 
     async def reset(
         self, request: Json, follow: Follow, caller: Caller = ANYBODY, member: Admission | None = None
-    ) -> Joined:
+    ) -> tuple[Admission, Joined]:
         """`session_reset`: leave this conversation as it is and begin a new one.
+
+        Returns:
+            The old conversation's admission, and the new one joined.
 
         Raises:
             RequestError: an identity error.
@@ -111,7 +114,7 @@ class Sessions:
         left = Left(joined.admission.sender_id, joined.answer["epoch"], joined.admission.token is not None)
         told = leave(self.conversations.get(old.sender_id), left)
         self.conversations.working(asyncio.get_running_loop().create_task(told))
-        return joined
+        return old, joined
 
     async def erase(
         self, request: Json, follow: Follow, caller: Caller = ANYBODY, member: Admission | None = None
@@ -308,14 +311,12 @@ class UnsupportedProtocol(RequestError):
         super().__init__("unsupported_protocol", f"this server speaks protocol {PROTOCOLS}")
 
 
-def tell_changed(
-    conversation: Conversation | None, reason: str, joined: Joined, *, but: Subscriber | None = None
-) -> None:
+def tell_changed(conversation: Conversation, reason: str, joined: Joined, *, but: Subscriber | None = None) -> None:
     """Tell everybody who follows a conversation, but the one who asked for it, where it went on."""
     told: Json = {"reason": reason, "session_id": joined.answer["session_id"], "epoch": joined.answer["epoch"]}
     if "session_token" in joined.answer:
         told["session_token"] = joined.answer["session_token"]
-    for subscriber in tuple(conversation.subscribers) if conversation is not None else ():
+    for subscriber in tuple(conversation.subscribers):
         if subscriber is not but:
             subscriber.changed(told)
 

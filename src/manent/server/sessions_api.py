@@ -96,8 +96,7 @@ class SessionRequests:
 
     async def session_reset(self, request: Json, caller: Caller) -> Json:
         """Begin a new conversation; sockets that follow the old one are told."""
-        joined = await self.sessions.reset(request, _nobody, caller)
-        old = await self.sessions.admit_named(request, caller)
+        old, joined = await self.sessions.reset(request, _nobody, caller)
         tell_changed(self.sessions.conversations.get(old.sender_id), "reset", joined)
         return joined.answer
 

@@ -206,7 +206,7 @@ async def test_reset_leaves_the_old_conversation() -> None:
     async with opened(MemoryStore()) as conversations:
         sessions = Sessions(conversations, Identity())
         await say(conversations, "hello")
-        joined = await sessions.reset({"session_id": "ada"}, follow)
+        _, joined = await sessions.reset({"session_id": "ada"}, follow)
         old = await join(sessions)
 
     assert joined.answer["session_id"] != "ada"
@@ -270,7 +270,7 @@ async def test_followers_are_told_where_it_goes_on() -> None:
         one, other = Following("one"), Following("other")
         conversation = conversations.get("ada")
         conversation.subscribers += [one, other]
-        joined = await sessions.reset({"session_id": "ada"}, follow)
+        _, joined = await sessions.reset({"session_id": "ada"}, follow)
         tell_changed(conversation, "reset", joined, but=one)
 
     assert told == {
