@@ -7,6 +7,7 @@ knows its subscribers (a client-chosen string is never a room's name, and a sess
 
 import asyncio
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -41,6 +42,9 @@ DRAIN_S = 0.02
 
 LONGEST_ACK = 19
 """Digits of an acknowledgement's number that is taken without a closer look."""
+
+_ASKED = re.compile(r"2(?:/[^,\[]*,)?(\d{1,18})\[")
+"""How the packet of an event begins that an acknowledgement was asked for; its number."""
 
 _BINARY = ("5", "6")
 """Socket.IO's packets that say how many binary ones follow."""
@@ -258,9 +262,11 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no
             # whatever a client sends is its own fault, answered like other bad requests, and no traceback in our log
             log.debug("a packet could not be read", exc_info=error)
             if connection is not None:
-                connection.send_queue.emit(
-                    "error", refusal(RequestError("bad_request", "a packet could not be read"))["error"]
-                )
+                answer = refusal(RequestError("bad_request", "a packet could not be read"))
+                asked = _ASKED.match(data) if isinstance(data, str) else None
+                if asked is not None:
+                    connection.send_queue.acknowledge(int(asked[1]), answer)
+                connection.send_queue.emit("error", answer["error"])
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002
         connection = self.channel.connections.get(eio_sid)

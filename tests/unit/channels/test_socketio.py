@@ -255,6 +255,27 @@ async def test_what_cannot_be_served_is_told_and_the_connection_lives(tmp_path: 
     assert ada.got() == [{"text": "Hello."}]
 
 
+@pytest.mark.parametrize("namespace", ["/", "/chat"])
+@pytest.mark.parametrize("unreadable", [r'"half \ud83d!"', "NaN", "["])
+async def test_what_cannot_be_read_is_acknowledged(tmp_path: Path, namespace: str, unreadable: str) -> None:
+    """Half of a surrogate pair, NaN, half a packet: whoever waits for an answer learns that it could not be read."""
+    credentials = PERSISTENT + f"  namespace: {namespace}\n"
+    where = "" if namespace == "/" else f"{namespace},"
+    got: list[str] = []
+    async with (
+        running(tmp_path, credentials=credentials) as server,
+        aiohttp.ClientSession() as http,
+        http.ws_connect(f"{server.url}/socket.io/?EIO=4&transport=websocket") as socket,
+    ):
+        await socket.send_str(f"40{where}")
+        await socket.send_str(f'42{where}17["user_uttered",{{"session_id":"ada","message":{unreadable}}}]')
+        async with asyncio.timeout(10):
+            while not got or not got[-1].startswith(f'42{where}["error"'):
+                got.append(await socket.receive_str())
+
+    assert got[-2].startswith(f'43{where}17[{{"ok":false,"error":{{"code":"bad_request"')
+
+
 async def test_acknowledgement_comes_after_the_replies(tmp_path: Path) -> None:
     """A plain client that asks for an acknowledgement gets Rasa's empty one, when the turn is over."""
     async with running(tmp_path, credentials=PERSISTENT) as server, page(server.url) as ada:
