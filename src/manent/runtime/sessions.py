@@ -191,7 +191,7 @@ class Sessions:
             message_id=message_id,
             input_channel=input_channel,
             output_channel=input_channel,
-            title=title,
+            title=checked_text(title, self.conversations.limits.text, what="title") if title is not None else None,
             metadata=checked_metadata(request.get("metadata")),
         )
         self.conversations.rates.speak(caller.address, caller.subject or admission.sender_id)
@@ -346,14 +346,14 @@ def checked_message_id(message_id: Any) -> str | None:
     return message_id
 
 
-def checked_text(text: str, limit: int) -> str:
-    """Return the text, stripped, as it goes into the log.
+def checked_text(text: str, limit: int, *, what: str = "message") -> str:
+    """Return the text, stripped, as it goes into the log; `what` it is, for the error.
 
     Raises:
         RequestError: `too_long`.
     """
     if len(text) > limit:
-        raise RequestError("too_long", f"a message may have {limit} characters; found {len(text)}", status=413)
+        raise RequestError("too_long", f"a {what} may have {limit} characters; found {len(text)}", status=413)
     return text.encode("utf-8", "replace").decode().strip()  # lone surrogates cannot be stored
 
 

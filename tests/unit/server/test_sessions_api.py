@@ -100,7 +100,10 @@ async def test_refusals_have_code_and_status(tmp_path: Path) -> None:
     """What cannot be served is refused in the protocol's form, with the status of its code."""
     async with running(tmp_path, credentials=MINTED) as server, httpx.AsyncClient(base_url=server.url) as http:
         mine = await ask(http, "session_request", protocol=1)
+        proof = {"session_id": mine["session_id"], "session_token": mine["session_token"]}
         cases: list[tuple[str, object, int, str]] = [
+            ("user_uttered", {**proof, "message": "x" * 64_001, "message_id": "m"}, 413, "too_long"),
+            ("user_uttered", {**proof, "message": "x", "title": "x" * 64_001, "message_id": "m"}, 413, "too_long"),
             ("session_request", {"protocol": 9}, 400, "unsupported_protocol"),
             ("session_request", {"protocol": 1, "session_id": mine["session_id"]}, 403, "forbidden"),
             ("user_uttered", {"session_id": mine["session_id"], "message": "x", "message_id": "m"}, 403, "forbidden"),
