@@ -141,3 +141,7 @@ async def test_unreachable_databases(cluster: Cluster) -> None:
         with pytest.raises(StoreError) as refused:
             await PostgresqlStore(dsn).open()
         assert refused.value.code == "store_unreachable"
+
+    with pytest.raises(StoreError, match=r"nothing on 127\.0\.0\.1:1 ") as refused:
+        await PostgresqlStore("postgresql://ada:secret@127.0.0.1:1/nothing?password=secret").open()
+    assert "secret" not in str(refused.value)

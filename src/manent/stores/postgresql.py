@@ -33,7 +33,7 @@ from manent.stores import postgresql_published as published
 from manent.stores import postgresql_sql as sql
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
 from manent.stores.head_row import empty_head, head_of_row, head_values, lease_values
-from manent.stores.postgresql_errors import translated
+from manent.stores.postgresql_errors import place_of, translated
 from manent.stores.postgresql_news import Bulletin
 from manent.stores.postgresql_reminders import change_reminders, decode_reminder
 from manent.stores.postgresql_schema import SCHEMA, prepare_database
@@ -88,7 +88,7 @@ class PostgresqlStore:
         Raises:
             StoreError: `store_unreachable`, `store_schema_old`, `store_schema_new`, …
         """
-        with translated():
+        with translated(where=place_of(self._dsn)):
             await prepare_database(self._dsn, self._schema)
             self._pool = await asyncpg.create_pool(
                 self._dsn,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -28,18 +29,29 @@ _CLASSES: Final = {
 }
 
 
+def place_of(dsn: str) -> str:
+    """Return which database on which host a DSN names, without user and password, to be told of."""
+    parts = urlsplit(dsn)
+    hosts = parts.netloc.rpartition("@")[2]
+    return f"{parts.path.lstrip('/') or 'the default database'} on {hosts or 'localhost'} (tracker_store)"
+
+
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn what asyncpg and the network raise into a StoreError."""
+def translated(*, where: str | None = None) -> Iterator[None]:
+    """Turn what asyncpg and the network raise into a StoreError; `where`: of which database, if that is not known."""
     try:
         yield
     except asyncpg.PostgresError as error:
         state = error.sqlstate or ""
         code, message = _CODES.get(state) or _CLASSES.get(state[:2]) or ("store_failed", "the database refused")
-        raise StoreError(code, f"{message} ({error})") from error
+        raise StoreError(code, _sentence(message, error, where)) from error
     except (UnicodeError, OverflowError, asyncpg.DataError) as error:
         raise StoreError("store_refused", f"the database cannot keep such a value ({error})") from error
     except TimeoutError as error:
         raise StoreError("store_locked", "the database took too long") from error
     except (OSError, asyncpg.InterfaceError) as error:
-        raise StoreError("store_unreachable", f"the database cannot be reached ({error})") from error
+        raise StoreError("store_unreachable", _sentence("the database cannot be reached", error, where)) from error
+
+
+def _sentence(message: str, error: Exception, where: str | None) -> str:
+    return f"{message} ({error})" if where is None else f"{message}: {where} ({error})"
