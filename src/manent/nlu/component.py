@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from manent.core.domain import Domain
 from manent.core.events import Json
+from manent.core.options import FLAG, TEXT, Options, Values
 from manent.core.training_data import Example, NluData
 from manent.nlu.files import Files
 from manent.nlu.message import Message
@@ -150,7 +151,9 @@ class Kind:
 
     Attributes:
         options: the options that mean something to us, with their defaults.
-        idle: further options of Rasa's component, which are accepted and mean nothing here.
+        values: what those may be; true or false where the default is, and nothing is said here.
+        idle: the further options of Rasa's component, which are accepted and mean nothing here.
+        misfit: see `Options`; is given the defaults, too.
         train: makes the state.
         load: makes the component from its options and state.
         reads: what of the training data it depends on, for fingerprints: `examples` (texts, intents, entities),
@@ -162,7 +165,19 @@ class Kind:
     load: Loader
     train: Trainer = lambda _options, _training: {}
     options: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Values] = field(default_factory=dict)
     idle: frozenset[str] = frozenset()
+    misfit: Callable[[Json], tuple[str, str] | None] = lambda _options: None
     reads: tuple[str, ...] = ()
     version: int = 1
     free: bool = False
+
+    @property
+    def declared(self) -> Options:
+        """What may be given in `config.yml`."""
+        flags = {name: FLAG for name, default in self.options.items() if isinstance(default, bool)}
+        return Options(
+            values={**flags, **self.values, "alias": TEXT},
+            idle=self.idle,
+            misfit=lambda given: self.misfit({**self.options, **given}),
+        )

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from manent.core.errors import Problem, ProjectError
 from manent.core.events import Json
+from manent.core.training_data import Where
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.files import Files
 from manent.nlu.message import Message
@@ -46,20 +47,23 @@ class _Adapter:
         message.response_selector = result.get("response_selector")
 
 
-def custom_kind(path: str) -> Kind:
-    """Make the kind of a component by the path of its class.
+def custom_kind(path: str, where: Where) -> Kind:
+    """Make the kind of a component by the path of its class, which stands there.
 
     Raises:
         ProjectError: there is no such class, or a method is missing.
     """
     return Kind(
-        load=_loader(path), train=_trainer(path), reads=("examples", "synonyms", "patterns", "responses"), free=True
+        load=_loader(path, where),
+        train=_trainer(path, where),
+        reads=("examples", "synonyms", "patterns", "responses"),
+        free=True,
     )
 
 
-def _trainer(path: str) -> Any:
+def _trainer(path: str, where: Where) -> Any:
     def train(options: Json, training: Training) -> Files:
-        component = _make(path, options)
+        component = _make(path, options, where)
         component.train(
             [
                 {
@@ -79,37 +83,55 @@ def _trainer(path: str) -> Any:
     return train
 
 
-def _loader(path: str) -> Any:
+def _loader(path: str, where: Where) -> Any:
     def load(options: Json, files: Files, _: Context) -> Component:
-        component = _make(path, options)
+        component = _make(path, options, where)
         component.load(files)
         return _Adapter(component)
 
     return load
 
 
-def _make(path: str, options: Json) -> CustomComponent:
+def check_class(path: str, where: Where) -> None:
+    """Import a component's class without making one, to find out before a training whether it is there.
+
+    Raises:
+        ProjectError: it isn't, or lacks a method.
+    """
+    _import(path, where)
+
+
+def _import(path: str, where: Where) -> Any:
     module, _, name = path.rpartition(".")
     try:
-        made = getattr(importlib.import_module(module), name)(dict(options))
-    except (ImportError, AttributeError, TypeError) as error:
-        raise _problem(path, f"a class that can be imported and made with its options ({error})") from error
-    if not isinstance(made, CustomComponent):
-        raise _problem(path, "a class with the methods train, process, persist and load")
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise _problem(path, where, f"a class that can be imported ({error})") from error
+    if not (isinstance(found, type) and issubclass(found, CustomComponent)):
+        raise _problem(path, where, "a class with the methods train, process, persist and load")
+    return found
+
+
+def _make(path: str, options: Json, where: Where) -> CustomComponent:
+    found = _import(path, where)
+    try:
+        made: CustomComponent = found(dict(options))
+    except TypeError as error:
+        raise _problem(path, where, f"a class that can be made with its options ({error})") from error
     return made
 
 
-def _problem(path: str, expected: str) -> ProjectError:
+def _problem(path: str, where: Where, expected: str) -> ProjectError:
     return ProjectError(
         [
             Problem(
-                file="config.yml",
-                line=0,
+                file=where.file or "config.yml",
+                line=where.line,
                 path="pipeline",
                 code="pipeline.bad-component",
-                found=repr(path),
+                found=f'"{path}"',
                 expected=expected,
-                suggestion="docs/nlu.md describes components of your own.",
+                suggestion="docs/nlu.md describes components of your own",
             )
         ]
     )

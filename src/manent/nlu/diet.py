@@ -1,6 +1,7 @@
 """DIETClassifier and CRFEntityExtractor by their options: which of our learners do their work, and with what."""
 
 from manent.core.events import Json
+from manent.core.options import FLAG, NAMES, NEURAL, SEED, either, mapped, whole
 from manent.nlu.classifier import Settings
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.entities import EntityExtractor, load_entities, train_entities
@@ -58,22 +59,10 @@ def _load_mitie(_: Json, files: Files, context: Context) -> Component:
     return load_entities(MITIE_NAME, files, context)
 
 
-NEURAL_OPTIONS = frozenset(
-    """
-    epochs constrain_similarities batch_size batch_strategy learning_rate hidden_layers_sizes transformer_size
-    number_of_transformer_layers number_of_attention_heads embedding_dimension drop_rate drop_rate_attention
-    number_of_negative_examples similarity_type loss_type model_confidence evaluate_on_number_of_examples
-    evaluate_every_number_of_epochs tensorboard_log_directory tensorboard_log_level checkpoint_model
-    use_masked_language_model maximum_positive_similarity maximum_negative_similarity scale_loss
-    use_maximum_negative_similarity regularization_constant negative_margin_scale connection_density
-    weight_sparsity concat_dimension dense_dimension share_hidden_layers unidirectional_encoder
-    use_key_relative_attention use_value_relative_attention max_relative_position sparse_input_dropout
-    dense_input_dropout run_eagerly use_gpu
-    """.split()  # noqa: SIM905 - one name a quote would be unreadable
-)
-"""Options of a network that we don't have."""
-
 MITIE_NAME = "MitieEntityExtractor"
+
+_BY_COMMA = either(FLAG, mapped(FLAG))
+"""`split_entities_by_comma`: for all entities, or by entity."""
 
 DIET = Kind(
     load=_load_diet,
@@ -88,7 +77,13 @@ DIET = Kind(
         "split_entities_by_comma": True,
         "featurizers": [],
     },
-    idle=NEURAL_OPTIONS,
+    values={
+        "random_seed": SEED,
+        "ranking_length": whole(0),
+        "split_entities_by_comma": _BY_COMMA,
+        "featurizers": NAMES,
+    },
+    idle=NEURAL,
     reads=("examples",),
     version=3,
 )
@@ -96,6 +91,7 @@ CRF = Kind(
     load=_load_crf,
     train=_train_crf,
     options={"BILOU_flag": True, "split_entities_by_comma": True},
+    values={"split_entities_by_comma": _BY_COMMA},
     idle=frozenset({"features", "max_iterations", "L1_c", "L2_c", "featurizers"}),
     reads=("examples",),
     version=2,
@@ -104,6 +100,7 @@ MITIE_ENTITIES = Kind(
     load=_load_mitie,
     train=_train_crf,
     options={"BILOU_flag": True, "split_entities_by_comma": True},
+    values={"split_entities_by_comma": _BY_COMMA},
     idle=frozenset({"num_threads"}),
     reads=("examples",),
     version=2,

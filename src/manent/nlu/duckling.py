@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from manent.core.events import Json
+from manent.core.options import NAMES, TEXT, number
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.files import Files
 from manent.nlu.message import Message
@@ -123,4 +124,5 @@ DUCKLING = Kind(
     load=_load,
     train=_train,
     options={"url": None, "dimensions": None, "locale": None, "timezone": None, "timeout": 3},
+    values={"url": TEXT, "dimensions": NAMES, "locale": TEXT, "timezone": TEXT, "timeout": number(0)},
 )

@@ -1,6 +1,7 @@
 """FallbackClassifier: when no intent is likely, or two are about equally so, the intent is `nlu_fallback`."""
 
 from manent.core.events import Json
+from manent.core.options import SHARE
 from manent.nlu.component import Component, Context, Kind
 from manent.nlu.files import Files
 from manent.nlu.message import Message
@@ -36,4 +37,8 @@ def _load(options: Json, _: Files, __: Context) -> Component:
     return Fallback(float(options["threshold"]), float(options["ambiguity_threshold"]))
 
 
-FALLBACK = Kind(load=_load, options={"threshold": 0.3, "ambiguity_threshold": 0.1})
+FALLBACK = Kind(
+    load=_load,
+    options={"threshold": 0.3, "ambiguity_threshold": 0.1},
+    values={"threshold": SHARE, "ambiguity_threshold": SHARE},
+)

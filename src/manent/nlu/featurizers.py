@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manent.core.events import Json
+from manent.core.options import NAMES, SHARE, Values, listed, number, one_of, whole
 from manent.learn.ngrams import (
     HashedText,
     NgramTable,
@@ -187,7 +188,27 @@ def _load_lexical(options: Json, _: Files, __: Context) -> Component:
     return LexicalFeatures(options["features"])
 
 
-LEXICAL = Kind(load=_load_lexical, train=_train_lexical, options={"features": _WINDOWS})
+LEXICAL = Kind(
+    load=_load_lexical,
+    train=_train_lexical,
+    options={"features": _WINDOWS},
+    values={"features": Values(expected="a list of lists of names", read=listed(NAMES).read)},
+)
+
+
+def _read_count(value: Any) -> float:
+    """Return a number of texts (an int), or a share of them (a float): 1 is one text, 1.0 all of them."""
+    found = number(0).read(value)
+    return found if isinstance(found, int) else SHARE.read(found)
+
+
+_COUNT = Values(expected="a number of texts (2), or a share of them (0.5)", read=_read_count)
+
+
+def _misfit_of_sizes(options: Json) -> tuple[str, str] | None:
+    longest = options["max_ngram"]
+    return ("min_ngram", f"a number up to max_ngram, which is {longest}") if options["min_ngram"] > longest else None
+
 
 COUNT_VECTORS = Kind(
     load=_load_count_vectors,
@@ -202,6 +223,16 @@ COUNT_VECTORS = Kind(
         "max_df": 1.0,
         "max_features": None,
     },
+    values={
+        "analyzer": one_of("word", "char", "char_wb"),
+        "min_ngram": whole(1),
+        "max_ngram": whole(1),
+        "strip_accents": one_of("ascii", "unicode"),
+        "min_df": _COUNT,
+        "max_df": _COUNT,
+        "max_features": whole(1),
+    },
+    misfit=_misfit_of_sizes,
     idle=frozenset({"OOV_token", "OOV_words", "use_shared_vocab", "use_lemma", "stop_words"}),
     reads=("examples",),
 )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from manent.core.events import Json
+from manent.core.options import NAMES, SEED, whole
 from manent.nlu.classifier import Settings, TextClassifier, join_words, load_classifier, train_classifier
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.files import Files
@@ -112,6 +113,7 @@ LOGISTIC_REGRESSION = Kind(
     load=_load,
     train=_train_logistic,
     options={"max_iter": 100, "random_state": 42, "ranking_length": 10, "featurizers": []},
+    values={"max_iter": whole(1), "random_state": SEED, "ranking_length": whole(0), "featurizers": NAMES},
     idle=frozenset({"solver", "tol"}),
     reads=("examples",),
     version=3,
@@ -120,6 +122,7 @@ SKLEARN = Kind(
     load=_load,
     train=_train_dense,
     options={"ranking_length": 10, "featurizers": []},
+    values={"ranking_length": whole(0), "featurizers": NAMES},
     idle=frozenset({"C", "kernels", "gamma", "max_cross_validation_folds", "scoring_function", "num_threads"}),
     reads=("examples",),
     version=3,
@@ -128,6 +131,7 @@ MITIE = Kind(
     load=_load,
     train=_train_dense,
     options={"featurizers": []},
+    values={"featurizers": NAMES},
     idle=frozenset({"num_threads"}),
     reads=("examples",),
     version=3,

@@ -1,9 +1,10 @@
 """Which component does what: Rasa's names and the kinds behind them."""
 
 from manent.core.events import Json
+from manent.core.training_data import Where
 from manent.nlu.component import Kind, Training
 from manent.nlu.custom import custom_kind
-from manent.nlu.diet import CRF, DIET, MITIE_ENTITIES, NEURAL_OPTIONS
+from manent.nlu.diet import CRF, DIET, MITIE_ENTITIES
 from manent.nlu.duckling import DUCKLING
 from manent.nlu.fallback import FALLBACK
 from manent.nlu.featurizers import COUNT_VECTORS, LEXICAL, load_nothing
@@ -11,7 +12,7 @@ from manent.nlu.files import Files
 from manent.nlu.intents import LOGISTIC_REGRESSION, MITIE, SKLEARN
 from manent.nlu.keywords import KEYWORDS
 from manent.nlu.patterns import PATTERN_EXTRACTOR, PATTERN_FEATURES
-from manent.nlu.selector import make_kind
+from manent.nlu.selector import SELECTOR
 from manent.nlu.spacy import SPACY, SPACY_ENTITIES
 from manent.nlu.synonyms import SYNONYMS
 from manent.nlu.tokenizers import JIEBA, WHITESPACE
@@ -61,12 +62,17 @@ KINDS: dict[str, Kind] = {
     "DucklingEntityExtractor": DUCKLING,
     "DucklingHTTPExtractor": DUCKLING,
     "EntitySynonymMapper": SYNONYMS,
-    "ResponseSelector": make_kind(NEURAL_OPTIONS),
+    "ResponseSelector": SELECTOR,
 }
 """Component name → kind."""
 
 
-def find_kind(name: str) -> Kind | None:
-    """Return the kind of a component, by Rasa's name or by the module path of a class of the project's own."""
+def find_kind(name: str, where: Where = Where()) -> Kind | None:  # noqa: B008 - immutable
+    """Return the kind of a component, by Rasa's name or by the module path of a class of the project's own.
+
+    Args:
+        name: as in `config.yml`.
+        where: it stands there, for messages.
+    """
     known = KINDS.get(name)
-    return known if known is not None or "." not in name else custom_kind(name)
+    return known if known is not None or "." not in name else custom_kind(name, where)

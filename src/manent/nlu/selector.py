@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from manent.core.events import Json
+from manent.core.options import NAMES, NEURAL, SEED, TEXT, whole
 from manent.nlu.classifier import Settings, TextClassifier, load_classifier, train_classifier
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.files import Files, dump_json, load_json
@@ -93,19 +94,25 @@ def _load(options: Json, files: Files, context: Context) -> Component:
     return Selector(classifier, load_json(files["selector.json"], _Meta), options)
 
 
-def make_kind(idle: frozenset[str]) -> Kind:
-    """Make the kind; `idle`: the options of a network, which mean nothing here."""
-    return Kind(
-        load=_load,
-        train=_train,
-        options={
-            "retrieval_intent": None,
-            "use_text_as_label": False,
-            "ranking_length": 10,
-            "random_seed": None,
-            "featurizers": [],
-        },
-        idle=idle,
-        reads=("examples", "responses"),
-        version=3,
-    )
+SELECTOR = Kind(
+    load=_load,
+    train=_train,
+    options={
+        "retrieval_intent": None,
+        "use_text_as_label": False,
+        "ranking_length": 10,
+        "random_seed": None,
+        "featurizers": [],
+    },
+    values={"retrieval_intent": TEXT, "ranking_length": whole(0), "random_seed": SEED, "featurizers": NAMES},
+    idle=NEURAL
+    | {
+        "BILOU_flag",
+        "entity_recognition",
+        "intent_classification",
+        "renormalize_confidences",
+        "split_entities_by_comma",
+    },
+    reads=("examples", "responses"),
+    version=3,
+)

@@ -7,6 +7,7 @@ from typing import Any
 
 from manent.core.errors import ModelError
 from manent.core.events import Json
+from manent.core.options import NAMES, TEXT
 from manent.nlu.component import Component, Context, Idle, Kind, Training
 from manent.nlu.files import Files
 from manent.nlu.message import Message
@@ -83,5 +84,13 @@ def _load_entities(options: Json, files: Files, context: Context) -> Component:
     return SpacyEntities(model, frozenset(options["dimensions"] or ()))
 
 
-SPACY = Kind(load=_load_nlp, train=_train_nlp, options={"model": None}, idle=frozenset({"case_sensitive"}))
-SPACY_ENTITIES = Kind(load=_load_entities, train=_train_entities, options={"dimensions": None})
+SPACY = Kind(
+    load=_load_nlp,
+    train=_train_nlp,
+    options={"model": None},
+    values={"model": TEXT},
+    idle=frozenset({"case_sensitive"}),
+)
+SPACY_ENTITIES = Kind(
+    load=_load_entities, train=_train_entities, options={"dimensions": None}, values={"dimensions": NAMES}
+)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from manent.core.errors import Problem, ProjectError
 from manent.core.events import Json
+from manent.core.options import PATTERN, TEXT
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.files import Files
 from manent.nlu.message import Message
@@ -64,40 +64,25 @@ def _load_jieba(options: Json, _: Files, context: Context) -> Component:
     return Tokenizer(find, options["token_pattern"])
 
 
-def _train_jieba(options: Json, training: Training) -> Files:
+def _train_jieba(_: Json, training: Training) -> Files:
     if importlib.util.find_spec("jieba") is None:
         training.notes.append(
             "JiebaTokenizer: jieba is not installed, so every character is a token. `pip install jieba` for words."
         )
-    return _train(options, training)
-
-
-def _train(options: Json, _: Training) -> Files:
-    pattern = options["token_pattern"]
-    try:
-        re.compile(str(pattern or ""))
-    except re.error as error:
-        raise ProjectError(
-            [
-                Problem(
-                    file="config.yml",
-                    line=0,
-                    path="pipeline.token_pattern",
-                    code="pipeline.bad-pattern",
-                    found=repr(pattern),
-                    expected=f"a regular expression ({error})",
-                )
-            ]
-        ) from error
     return {}
 
 
+_VALUES = {"token_pattern": PATTERN, "intent_split_symbol": TEXT}
 WHITESPACE = Kind(
-    load=_load_whitespace, train=_train, options=OPTIONS, idle=frozenset({"prefix_separator_symbol", "case_sensitive"})
+    load=_load_whitespace,
+    options=OPTIONS,
+    values=_VALUES,
+    idle=frozenset({"prefix_separator_symbol", "case_sensitive"}),
 )
 JIEBA = Kind(
     load=_load_jieba,
     train=_train_jieba,
     options=OPTIONS,
+    values=_VALUES,
     idle=frozenset({"prefix_separator_symbol", "dictionary_path"}),
 )

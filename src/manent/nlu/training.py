@@ -1,7 +1,7 @@
 """Training of the NLU pipeline: component by component, each on what those before it made of the examples."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from threadpoolctl import threadpool_limits
 
@@ -75,7 +75,7 @@ def _train(
     for place, (component, kind) in enumerate(zip(config.pipeline, kinds, strict=True)):
         options, idle = _options(component, kind)
         if idle:
-            training.notes.append(f"{component.name}: {', '.join(idle)} {_NO_MEANING}")
+            training.notes.append(f"{component.name}: {', '.join(idle)} {_say_idle(idle)}")
         fingerprint = _fingerprint(component.name, kind, options, digests, chain)
         chain = fingerprint
         entry = Entry(
@@ -101,11 +101,12 @@ def _train(
     return files
 
 
-_NO_MEANING = "have no meaning here and are ignored."
+def _say_idle(names: Sequence[str]) -> str:
+    return "have no meaning here and are ignored." if len(names) > 1 else "has no meaning here and is ignored."
 
 
 def _find_kinds(config: AssistantConfig) -> list[Kind]:
-    kinds = [find_kind(component.name) for component in config.pipeline]
+    kinds = [find_kind(component.name, component.where) for component in config.pipeline]
     problems = [
         Problem(
             file=component.where.file or "config.yml",
@@ -124,14 +125,32 @@ def _find_kinds(config: AssistantConfig) -> list[Kind]:
 
 
 def _options(component: ComponentConfig, kind: Kind) -> tuple[Json, list[str]]:
-    """Fill in defaults; return the options, and the names of those without meaning."""
+    """Fill in defaults; return the options, and the names of those without meaning.
+
+    Raises:
+        ProjectError: an option can't be used. The reader of `config.yml` has said so before, with its line.
+    """
     given = {name: value for name, value in component.options.items() if name != "name"}
     if kind.free:
         return given, []
-    options = {**kind.options, **{name: value for name, value in given.items() if name in kind.options}}
-    if "alias" in given:
-        options["alias"] = given["alias"]
-    return options, [name for name in given if name not in options]
+    known = kind.declared
+    options, wrong = known.read(given)
+    if wrong:
+        raise ProjectError(
+            [
+                Problem(
+                    file=component.where.file or "config.yml",
+                    line=component.where.line,
+                    path=f"pipeline.{component.name}.{name}",
+                    code="config.option",
+                    found=repr(given[name]),
+                    expected=expected,
+                )
+                for name, expected in wrong.items()
+            ]
+        )
+    meant = {name: value for name, value in options.items() if name in known.values}
+    return {**kind.options, **meant}, [name for name in given if name in kind.idle]
 
 
 def _digest_data(data: NluData, domain: Domain) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from manent.core.domain import DEFAULT_ACTIONS, DEFAULT_INTENTS, Domain
 from manent.core.training_data import AssistantConfig, ComponentConfig, NluData, Stories, Where
 from manent.project.domain_files import RawDomain, item_options
-from manent.project.problems import Report, Spot, did_you_mean, quoted
+from manent.project.problems import Report, Spot, did_you_mean
 from manent.project.story_checks import StoryNames, check_stories
 
 DEFAULT_RESPONSES = ("utter_default", "utter_restart", "utter_back", "utter_ask_rephrase")
@@ -198,17 +198,6 @@ def _check_payload(payload: Spot | None, intents: tuple[str, ...]) -> None:
 
 
 def _check_policies(parsed: Parsed, rule_policy: ComponentConfig | None, report: Report) -> None:
-    for policy in parsed.config.policies:
-        longest = policy.options.get("max_history")
-        if longest is not None and (not isinstance(longest, int) or isinstance(longest, bool) or longest < 0):
-            report.error(
-                policy.where.file,
-                policy.where.line,
-                f"policies.{policy.name}.max_history",
-                "config.max-history",
-                found=quoted(longest),
-                expected="a number of turns, or null for all of them",
-            )
     if rule_policy is None:
         for name, form in parsed.raw.forms.items():
             report.error(

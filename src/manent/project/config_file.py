@@ -4,66 +4,28 @@ Called by `reading`. Policies of the 2.x years are turned into what replaced the
 """
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from manent.core.events import Json
+from manent.core.options import FLAG, Options, Values
 from manent.core.training_data import AssistantConfig, ComponentConfig
+from manent.dialogue.policies.options import POLICIES
+from manent.nlu.registry import KINDS
 from manent.project.documents import plain
-from manent.project.problems import Report, Spot, did_you_mean, one_of
+from manent.project.legacy_policies import OLD_POLICIES
+from manent.project.problems import Report, Spot, did_you_mean, flag_hint, one_of
 
 CONFIG_KEYS = ("recipe", "assistant_id", "language", "pipeline", "policies", "importers", "imports", "version")
 IMPORTERS = ("RasaFileImporter", "MultiProjectImporter")
 PLACEHOLDER_ID = "placeholder_default"
 
-COMPONENTS = (
-    "WhitespaceTokenizer",
-    "JiebaTokenizer",
-    "SpacyTokenizer",
-    "MitieTokenizer",
-    "ConveRTTokenizer",
-    "LanguageModelTokenizer",
-    "SpacyNLP",
-    "MitieNLP",
-    "HFTransformersNLP",
-    "RegexFeaturizer",
-    "LexicalSyntacticFeaturizer",
-    "CountVectorsFeaturizer",
-    "SpacyFeaturizer",
-    "MitieFeaturizer",
-    "LanguageModelFeaturizer",
-    "ConveRTFeaturizer",
-    "DIETClassifier",
-    "LogisticRegressionClassifier",
-    "SklearnIntentClassifier",
-    "MitieIntentClassifier",
-    "KeywordIntentClassifier",
-    "FallbackClassifier",
-    "CRFEntityExtractor",
-    "RegexEntityExtractor",
-    "DucklingEntityExtractor",
-    "DucklingHTTPExtractor",
-    "SpacyEntityExtractor",
-    "MitieEntityExtractor",
-    "EntitySynonymMapper",
-    "ResponseSelector",
-)
-"""Names that a pipeline may list (contract §4.3 and §1.1)."""
-
-POLICIES = (
-    "RulePolicy",
-    "MemoizationPolicy",
-    "AugmentedMemoizationPolicy",
-    "TEDPolicy",
-    "UnexpecTEDIntentPolicy",
-    "FallbackPolicy",
-    "TwoStageFallbackPolicy",
-    "FormPolicy",
-    "MappingPolicy",
-    "SklearnPolicy",
-    "EmbeddingPolicy",
-    "KerasPolicy",
-)
-"""Names that `policies:` may list, those of the 2.x years included."""
+COMPONENTS: dict[str, Options] = {name: kind.declared for name, kind in KINDS.items()}
+"""What a pipeline may list, and with which options."""
+ALL_POLICIES: dict[str, Options] = {**POLICIES, **OLD_POLICIES}
+"""What `policies:` may list, that of the 2.x years included."""
 
 
 def default_pipeline() -> tuple[ComponentConfig, ...]:
@@ -107,7 +69,7 @@ def read_config(document: Any, file: str, root: Path, report: Report) -> Assista
     return AssistantConfig(
         language=_text(spot, "language"),
         pipeline=_components(spot, "pipeline", COMPONENTS) or default_pipeline(),
-        policies=_components(spot, "policies", POLICIES) or default_policies(),
+        policies=_components(spot, "policies", ALL_POLICIES) or default_policies(),
         assistant_id=_assistant_id(spot, root),
         recipe=_recipe(spot),
     )
@@ -144,24 +106,21 @@ def _assistant_id(spot: Spot, root: Path) -> str:
     return f"{root.resolve().name or 'assistant'}-{digest[:8]}"
 
 
-def _components(spot: Spot, key: str, known: tuple[str, ...]) -> tuple[ComponentConfig, ...]:
+def _components(spot: Spot, key: str, known: Mapping[str, Options]) -> tuple[ComponentConfig, ...]:
     found = spot.get(key)
     if found is None or found.value is None:
         return ()
     components = []
     for item in found.items():
-        component = _component(item, known, "component" if key == "pipeline" else "policy")
+        component = _component(item, known, key)
         if component is not None:
             components.append(component)
     return tuple(components)
 
 
-def _component(item: Spot, known: tuple[str, ...], what: str) -> ComponentConfig | None:
-    options: dict[str, Any] = {}
-    name_spot: Spot | None = item
-    if isinstance(item.value, dict):
-        name_spot = item.get("name")
-        options = {key: value for key, value in plain(item.value).items() if key != "name"}
+def _component(item: Spot, known: Mapping[str, Options], key: str) -> ComponentConfig | None:
+    what = "component" if key == "pipeline" else "policy"
+    name_spot = item.get("name") if isinstance(item.value, dict) else item
     if name_spot is None:
         item.error(f"config.{what}", f"`name:` of a {what}", found=f"a {what} without a name")
         return None
@@ -173,4 +132,39 @@ def _component(item: Spot, known: tuple[str, ...], what: str) -> ComponentConfig
     if "." not in name and name not in known:
         name_spot.error(f"config.unknown-{what}", f"the name of a {what}", did_you_mean(name, known))
         return None
-    return ComponentConfig(name=name, options=options, where=name_spot.where)
+    return ComponentConfig(name=name, options=_options(item, f"{key}.{name}", known.get(name)), where=name_spot.where)
+
+
+def _options(item: Spot, path: str, known: Options | None) -> Json:
+    """Return the options of a component or policy, as they are meant; those that can't be are reported.
+
+    Args:
+        item: with `name` and options, or the name alone.
+        path: for messages.
+        known: what it may have; None for one of the project's own, which may have any.
+    """
+    if not isinstance(item.value, dict):
+        return {}
+    given = {name: value for name, value in plain(item.value).items() if name != "name"}
+    if known is None:
+        return given
+    options, wrong = known.read(given)
+    for name, spot in item.entries():
+        place = replace(spot, path=f"{path}.{name}")
+        if name in wrong:
+            code = "config.max-history" if name == "max_history" else "config.option"
+            place.error(code, wrong[name], _hint(spot.value, known.values[name]))
+        elif name != "name" and name not in known.names:
+            _warn_unknown_option(place, name, known)
+    return options
+
+
+def _hint(value: Any, values: Values) -> str:
+    return flag_hint(value) if values is FLAG else did_you_mean(value, values.choices)
+
+
+def _warn_unknown_option(spot: Spot, name: str, known: Options) -> None:
+    component = spot.path.split(".")[1]
+    suggestion = did_you_mean(name, known.names)
+    if suggestion or known.is_complete:
+        spot.warn("config.unknown-option", f"an option of {component}", suggestion, found=f'the option "{name}"')

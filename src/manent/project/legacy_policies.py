@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from manent.core.options import SHARE, TEXT, TURNS, Options, whole
 from manent.core.training_data import (
     ActionStep,
     AssistantConfig,
@@ -22,6 +23,27 @@ from manent.core.training_data import (
 )
 from manent.project.problems import Report
 
+_FALLBACK = {
+    "nlu_threshold": SHARE,
+    "ambiguity_threshold": SHARE,
+    "core_threshold": SHARE,
+    "fallback_action_name": TEXT,
+    "fallback_core_action_name": TEXT,
+}
+_TWO_STAGE_NAMES = frozenset({"fallback_nlu_action_name", "deny_suggestion_intent_name"})
+_ANY = Options(values={}, is_complete=False)
+_HISTORY = Options(values={"max_history": TURNS, "priority": whole()}, is_complete=False)
+
+OLD_POLICIES: dict[str, Options] = {
+    "FallbackPolicy": Options(values=_FALLBACK, is_complete=False),
+    "TwoStageFallbackPolicy": Options(values=_FALLBACK, idle=_TWO_STAGE_NAMES, is_complete=False),
+    "FormPolicy": _ANY,
+    "MappingPolicy": _ANY,
+    "SklearnPolicy": _HISTORY,
+    "EmbeddingPolicy": _HISTORY,
+    "KerasPolicy": _HISTORY,
+}
+"""Policies of the 2.x years, and what counts of their options."""
 _LEARNED = ("SklearnPolicy", "EmbeddingPolicy", "KerasPolicy")
 _FALLBACKS = ("FallbackPolicy", "TwoStageFallbackPolicy")
 _REPLACED_BY_RULES = ("FormPolicy", "MappingPolicy", *_FALLBACKS)

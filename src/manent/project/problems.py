@@ -234,7 +234,7 @@ class Spot:
         """Return true or false; anything else is reported."""
         if isinstance(self.value, bool):
             return self.value
-        self.error("yaml.type", "true or false", _flag_hint(self.value))
+        self.error("yaml.type", "true or false", flag_hint(self.value))
         return None
 
     def number(self) -> float | int | None:
@@ -266,7 +266,8 @@ class Spot:
                 report(code, f"{what}: {one_of(options, 20)}", did_you_mean(key, options), found=found)
 
 
-def _flag_hint(value: Any) -> str:
+def flag_hint(value: Any) -> str:
+    """Return what to write for a flag that is written as a word of another language than YAML 1.2, or `""`."""
     if isinstance(value, str):
         if value.lower() in ("yes", "on", "true", "y"):
             return "Write true"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from manent.core.errors import ProjectError
 from manent.core.events import Json
 from manent.core.training_data import NluData
 from manent.nlu.pipeline import Pipeline
@@ -116,7 +117,7 @@ CASES: dict[str, dict[str, Case]] = {
         "features": Case([["suffix3"], ["prefix5", "digit"], []], _EAT, _pizzeria(), after=(CRF,))
     },
     "CountVectorsFeaturizer": {
-        name: Case(changed, ("Hello there yoü", "café"), _cafe, after=(DIET,), given=(("min_ngram", 1),))
+        name: Case(changed, ("Hello there yoü", "café"), _cafe, after=(DIET,), given=(("max_ngram", 2),))
         for _cafe in [data({**GREETINGS, "drink": ["cafe", "a cafe please"]})]
         for name, changed in {
             "analyzer": "char_wb",
@@ -196,6 +197,23 @@ def test_no_option_is_forgotten() -> None:
     assert {name: set(CASES.get(name, ())) for name in kinds.values()} == {
         name: set(KINDS[name].options) for name in kinds.values()
     }
+
+
+def test_each_option_says_what_it_may_be() -> None:
+    """Each option has values, and its default is one of them."""
+    for name, kind in KINDS.items():
+        known = kind.declared
+        assert set(kind.options) <= set(known.values), name
+        assert known.read(kind.options)[1] == {}, name
+
+
+def test_options_of_no_file_are_read_alike() -> None:
+    """Training takes numbers in quotes, and refuses what is none."""
+    fallback = {"name": "FallbackClassifier", "threshold": "1", "ambiguity_threshold": None}
+
+    assert trained(data(), TOKENIZER, WORDS, DIET, fallback).parse("hello")["intent"]["name"] == "nlu_fallback"
+    with pytest.raises(ProjectError, match=r"pipeline.FallbackClassifier.threshold .*\n.*a number from 0 to 1"):
+        trained(data(), {**fallback, "threshold": "high"})
 
 
 def test_parts_of_an_intent_help_it() -> None:

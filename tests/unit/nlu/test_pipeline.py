@@ -190,6 +190,17 @@ def test_options_without_meaning_are_named_once() -> None:
     ]
 
 
+def test_a_single_option_without_meaning_is_one() -> None:
+    """One option has no meaning, several have none; a misspelt one is none of them (the file's reader warns of it)."""
+    told: list[str] = []
+    component = {"name": "DIETClassifier", "epochs": 5, "ranking_lenght": 3}
+    train_pipeline(config({"name": "WhitespaceTokenizer"}, component), data(), Domain(), progress=told.append)
+
+    assert [line for line in told if "no meaning" in line] == [
+        "DIETClassifier: epochs has no meaning here and is ignored."
+    ]
+
+
 def test_a_damaged_model_is_refused() -> None:
     """Bytes that are no arrays or no JSON of ours are an error of the model, not a crash."""
     nlu = data()

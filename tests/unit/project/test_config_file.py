@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,3 +82,125 @@ def test_mistakes(text: str, place: tuple[int, str], suggestion: str, read: Read
     (problem,) = report.errors
     assert (problem.line, problem.code) == place
     assert problem.suggestion.startswith(suggestion)
+
+
+@pytest.mark.parametrize(
+    ("entry", "meant"),
+    [
+        ('FallbackClassifier, threshold: "0.4"', 0.4),
+        ("FallbackClassifier, ambiguity_threshold: ${SHARE}", 0.4),
+        ('CountVectorsFeaturizer, max_ngram: "4"', 4),
+        ("CountVectorsFeaturizer, max_df: 1.0", 1.0),
+        ("CountVectorsFeaturizer, min_df: 2", 2),
+        ("CountVectorsFeaturizer, analyzer: char_wb", "char_wb"),
+        ('RegexFeaturizer, case_sensitive: "false"', False),
+        ("DIETClassifier, split_entities_by_comma: {address: true, city: 'False'}", {"address": True, "city": False}),
+        ("DIETClassifier, featurizers: words", ["words"]),
+        ("DIETClassifier, random_seed: null", None),
+        ("DIETClassifier, epochs: many", "many"),
+        ("DucklingEntityExtractor, timeout: 2.5", 2.5),
+        ("LexicalSyntacticFeaturizer, features: [[low], [upper, digit], []]", [["low"], ["upper", "digit"], []]),
+        ('RulePolicy, core_fallback_threshold: "0.4"', 0.4),
+        ("RulePolicy, restrict_rules: ${FLAG}", False),
+        ("MemoizationPolicy, max_history: ${TURNS}", 3),
+        ("MemoizationPolicy, max_history: null", None),
+        ("TEDPolicy, priority: '7'", 7),
+        (
+            "TEDPolicy, featurizer: [{name: MaxHistoryTrackerFeaturizer, max_history: '3'}]",
+            [{"name": "MaxHistoryTrackerFeaturizer", "max_history": 3}],
+        ),
+        ("UnexpecTEDIntentPolicy, ignore_intents_list: [greet]", ["greet"]),
+        ("FallbackPolicy, nlu_threshold: '0.4'", 0.4),
+    ],
+)
+def test_values_of_options(entry: str, meant: Any, read: Read, report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number or flag may be in quotes or come from the environment; null is the default; what is idle is anything."""
+    for name, value in {"SHARE": "0.4", "TURNS": "3", "FLAG": "false"}.items():
+        monkeypatch.setenv(name, value)
+    key = "policies" if "Policy" in entry else "pipeline"
+    name, _, option = entry.partition(", ")
+    config = read(f"{key}:\n- name: {name}\n  {option}\n")
+
+    component = (config.policies if key == "policies" else config.pipeline)[0]
+    assert not report.errors
+    assert not report.warnings
+    assert next(iter(component.options.values()), None) == meant
+    assert type(next(iter(component.options.values()), None)) is type(meant)
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        ("FallbackClassifier.threshold: high", 'found "high"; expected a number from 0 to 1'),
+        ("FallbackClassifier.threshold: 70", 'found "70"; expected a number from 0 to 1'),
+        ("FallbackClassifier.threshold: true", 'found "true"; expected a number from 0 to 1'),
+        ("CountVectorsFeaturizer.min_df: a", 'found "a"; expected a number of texts (2), or a share of them (0.5)'),
+        ("CountVectorsFeaturizer.max_df: 1.5", 'found "1.5"; expected a number of texts (2), or a share of them (0.5)'),
+        (
+            "CountVectorsFeaturizer.analyzer: chars",
+            'found "chars"; expected one of: word, char, char_wb\n  Did you mean "char"?',
+        ),
+        ("CountVectorsFeaturizer.max_ngram: 0", 'found "0"; expected a whole number, 1 or more'),
+        ("CountVectorsFeaturizer.min_ngram: 3", 'found "3"; expected a number up to max_ngram, which is 1'),
+        ("DIETClassifier.ranking_length: x", 'found "x"; expected a whole number, 0 or more'),
+        ("DIETClassifier.ranking_length: 2.5", 'found "2.5"; expected a whole number, 0 or more'),
+        (
+            "CRFEntityExtractor.split_entities_by_comma: x",
+            'found "x"; expected true or false, or a mapping from names to true or false',
+        ),
+        ("RegexFeaturizer.case_sensitive: no", 'found "no"; expected true or false\n  Write false'),
+        ("DucklingEntityExtractor.timeout: x", 'found "x"; expected a number, 0 or more'),
+        ("WhitespaceTokenizer.token_pattern: (", 'found "("; expected a regular expression'),
+        ("RulePolicy.core_fallback_threshold: x", 'found "x"; expected a number from 0 to 1'),
+        ("RulePolicy.priority: high", 'found "high"; expected a whole number'),
+        ("TEDPolicy.e2e_confidence_threshold: x", 'found "x"; expected a number from 0 to 1'),
+        ("UnexpecTEDIntentPolicy.tolerance: x", 'found "x"; expected a number from 0 to 1'),
+        (
+            "TEDPolicy.featurizer: [{max_history: x}]",
+            "found a list; expected a list of featurizers, whose max_history is a number of turns",
+        ),
+        ("TwoStageFallbackPolicy.core_threshold: x", 'found "x"; expected a number from 0 to 1'),
+    ],
+)
+def test_wrong_values_of_options(option: str, complaint: str, read: Read, report: Report) -> None:
+    """Each is an error at its own line that says what was expected; training isn't begun."""
+    name, _, option = option.partition(".")
+    key = "policies" if "Policy" in name else "pipeline"
+    read(f"{key}:\n- name: {name}\n  {option}\n")
+
+    (problem,) = report.errors
+    assert str(problem) == f"file.yml:3  {key}.{name}.{option.partition(':')[0]}  [config.option]\n  {complaint}"
+
+
+@pytest.mark.parametrize(
+    ("component", "option", "suggestion"),
+    [
+        ("FallbackClassifier", "ambiguity_threshod", 'Did you mean "ambiguity_threshold"?'),
+        ("CountVectorsFeaturizer", "min_ngrm", 'Did you mean "min_ngram"?'),
+        ("DIETClassifier", "epoch", 'Did you mean "epochs"?'),
+        ("RulePolicy", "core_fallback_treshold", 'Did you mean "core_fallback_threshold"?'),
+        ("FallbackPolicy", "nlu_treshold", 'Did you mean "nlu_threshold"?'),
+        ("EntitySynonymMapper", "xyz", ""),
+    ],
+)
+def test_unknown_options(component: str, option: str, suggestion: str, read: Read, report: Report) -> None:
+    """An option that Rasa's component doesn't have is a warning at its line."""
+    key = "policies" if "Policy" in component else "pipeline"
+    read(f"{key}:\n- name: {component}\n  {option}: 1\n")
+
+    (warning,) = report.warnings
+    assert not report.errors
+    assert str(warning) == (
+        f"file.yml:3  {key}.{component}.{option}  [config.unknown-option]\n"
+        f'  found the option "{option}"; expected an option of {component}'
+        + (f"\n  {suggestion}" if suggestion else "")
+    )
+
+
+@pytest.mark.parametrize("option", ["epochs: 5", "use_gpu: false", "drop_rate: 0.1", "hidden_layers_sizes: {text: []}"])
+def test_options_of_a_network_are_accepted(option: str, read: Read, report: Report) -> None:
+    """What means something in Rasa and nothing here is no mistake."""
+    read(f"pipeline:\n- name: DIETClassifier\n  {option}\npolicies:\n- name: TEDPolicy\n  {option}\n")
+
+    assert not report.errors
+    assert not report.warnings

@@ -9,10 +9,12 @@ Training is in `learned_training.py`; here only additions of rows of a matrix.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from manent.core.options import SHARE, TURNS, whole
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.features import KnownTexts, Weighted, state_features
 from manent.dialogue.policies.prediction import Prediction
@@ -35,9 +37,9 @@ class LearnedOptions:
         e2e_confidence_threshold: how near (cosine) a message must be to a story's text to count as that text.
     """
 
-    max_history: int | None = None
-    e2e_confidence_threshold: float = 0.5
-    priority: int = PRIORITY
+    max_history: Annotated[int | None, TURNS] = None
+    e2e_confidence_threshold: Annotated[float, SHARE] = 0.5
+    priority: Annotated[int, whole()] = PRIORITY
 
     @property
     def history(self) -> int:

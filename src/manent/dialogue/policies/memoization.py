@@ -6,8 +6,10 @@ has gets no number, and nothing matches it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from manent.core.events import ActionExecuted
+from manent.core.options import FLAG, TURNS, whole
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.prediction import Prediction
 from manent.dialogue.policies.rule import nlu_confidence
@@ -22,9 +24,9 @@ _REACH = 2
 class MemoizationOptions:
     """The policy's options in `config.yml`, under their names there. `max_history` None: the whole conversation."""
 
-    max_history: int | None = None
-    use_nlu_confidence_as_score: bool = False
-    priority: int = PRIORITY
+    max_history: Annotated[int | None, TURNS] = None
+    use_nlu_confidence_as_score: Annotated[bool, FLAG] = False
+    priority: Annotated[int, whole()] = PRIORITY
 
 
 class MemoizationPolicy:

@@ -7,11 +7,13 @@ intent of the newest state, so that a prediction looks at a handful of rules how
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Annotated
 
 import msgspec
 from msgspec.structs import replace
 
 from manent.core.events import Event, LoopInterrupted
+from manent.core.options import FLAG, SHARE, TEXT, whole
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.prediction import Prediction
 from manent.dialogue.states import LISTEN, DialogState, History, SlotFeatures
@@ -136,13 +138,13 @@ class RuleOptions:
             have, so that none is hidden from the policies that learn from stories.
     """
 
-    core_fallback_threshold: float = 0.3
-    core_fallback_action_name: str = "action_default_fallback"
-    enable_fallback_prediction: bool = True
-    restrict_rules: bool = True
-    check_for_contradictions: bool = True
-    use_nlu_confidence_as_score: bool = False
-    priority: int = PRIORITY
+    core_fallback_threshold: Annotated[float, SHARE] = 0.3
+    core_fallback_action_name: Annotated[str, TEXT] = "action_default_fallback"
+    enable_fallback_prediction: Annotated[bool, FLAG] = True
+    restrict_rules: Annotated[bool, FLAG] = True
+    check_for_contradictions: Annotated[bool, FLAG] = True
+    use_nlu_confidence_as_score: Annotated[bool, FLAG] = False
+    priority: Annotated[int, whole()] = PRIORITY
 
 
 NOTHING = Decision()

@@ -7,7 +7,9 @@ what to do.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
+from manent.core.options import NAMES, SHARE, TURNS, whole
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.features import KnownTexts, context_features
 from manent.dialogue.policies.learned import DEFAULT_HISTORY, LinearModel
@@ -30,10 +32,10 @@ class UnexpectedOptions:
         tolerance: in [0, 1]; the higher, the less is unexpected (1: nothing).
     """
 
-    max_history: int | None = None
-    tolerance: float = 0.0
-    ignore_intents_list: tuple[str, ...] = ()
-    priority: int = PRIORITY
+    max_history: Annotated[int | None, TURNS] = None
+    tolerance: Annotated[float, SHARE] = 0.0
+    ignore_intents_list: Annotated[tuple[str, ...], NAMES] = ()
+    priority: Annotated[int, whole()] = PRIORITY
 
     @property
     def history(self) -> int:
