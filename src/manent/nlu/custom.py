@@ -105,11 +105,15 @@ def _import(path: str, where: Where) -> Any:
     module, _, name = path.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise _problem(path, where, f"a class that can be imported ({error})") from error
+    except Exception as error:  # the project's code runs here
+        raise _problem(path, where, f"a class that can be imported ({_say(error)})") from error
     if not (isinstance(found, type) and issubclass(found, CustomComponent)):
         raise _problem(path, where, "a class with the methods train, process, persist and load")
     return found
+
+
+def _say(error: Exception) -> str:
+    return str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"
 
 
 def _make(path: str, options: Json, where: Where) -> CustomComponent:

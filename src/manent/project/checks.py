@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manent.core.domain import DEFAULT_ACTIONS, DEFAULT_INTENTS, Domain
+from manent.core.errors import ProjectError
 from manent.core.training_data import AssistantConfig, ComponentConfig, NluData, Stories, Where
+from manent.nlu.custom import check_class
 from manent.project.domain_files import RawDomain, item_options
 from manent.project.problems import Report, Spot, did_you_mean
 from manent.project.story_checks import StoryNames, check_stories
@@ -55,6 +57,7 @@ def check_project(parsed: Parsed, report: Report) -> None:
         if not parsed.is_config_broken:
             _check_policies(parsed, rule_policy, report)
         _check_forms(parsed)
+    _check_components(parsed, report)
     _check_examples(parsed, report)
 
 
@@ -195,6 +198,17 @@ def _check_payload(payload: Spot | None, intents: tuple[str, ...]) -> None:
     name = payload.value[1:].partition("{")[0].partition("@")[0].strip()
     if name and name.partition("/")[0] not in intents and name not in intents:
         payload.warn("responses.unknown-intent", "an intent of the domain", did_you_mean(name, intents))
+
+
+def _check_components(parsed: Parsed, report: Report) -> None:
+    """Components of the project's own are imported, so that what is wrong with one is said beside all the rest."""
+    for component in parsed.config.pipeline:
+        if "." in component.name:
+            try:
+                check_class(component.name, component.where)
+            except ProjectError as error:
+                for problem in error.problems:
+                    report.add(problem)
 
 
 def _check_policies(parsed: Parsed, rule_policy: ComponentConfig | None, report: Report) -> None:

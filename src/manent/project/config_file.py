@@ -132,6 +132,13 @@ def _component(item: Spot, known: Mapping[str, Options], key: str) -> ComponentC
     if "." not in name and name not in known:
         name_spot.error(f"config.unknown-{what}", f"the name of a {what}", did_you_mean(name, known))
         return None
+    if name not in known and key == "policies":
+        name_spot.error(
+            "config.custom-policy",
+            "a policy of Rasa's",
+            "Policies of your own can't be used here: say what it decides in rules or stories, or in a custom action",
+        )
+        return None
     return ComponentConfig(name=name, options=_options(item, f"{key}.{name}", known.get(name)), where=name_spot.where)
 
 

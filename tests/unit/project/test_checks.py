@@ -194,6 +194,30 @@ def test_max_history_is_a_number(longest: str, is_wrong: bool, make_project: Mak
     assert found == (["config.yml:4 config.max-history"] if is_wrong else [])
 
 
+def test_components_of_ones_own_are_imported(
+    make_project: MakeProject, findings: Findings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that can't be imported, or lacks a method, is an error at its line, beside the other mistakes."""
+    files = {
+        "own_parts.py": "class Half:\n    def train(self, examples): ...\n\nclass Whole(Half):\n"
+        "    def process(self, result): ...\n    def persist(self): ...\n    def load(self, files): ...\n",
+        "own_broken.py": "1 / 0\n",
+        "config.yml": "assistant_id: a\npipeline:\n- name: own_parts.Whole\n- name: own_parts.Half\n"
+        "- name: own_parts.Missing\n- name: no_such_module.Thing\n- name: own_broken.Thing\n"
+        "- {name: WhitespaceTokenizer, token_pattern: (}\n",
+    }
+    root = make_project(files)
+    monkeypatch.syspath_prepend(str(root))
+
+    assert findings(root) == [
+        "config.yml:4 pipeline.bad-component",
+        "config.yml:5 pipeline.bad-component",
+        "config.yml:6 pipeline.bad-component",
+        "config.yml:7 pipeline.bad-component",
+        "config.yml:8 config.option",
+    ]
+
+
 @pytest.mark.parametrize(
     ("broken", "text"),
     [
