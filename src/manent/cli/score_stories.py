@@ -69,17 +69,22 @@ def score_all(
     """Play the test stories, texts and all, and score the understanding of the NLU examples."""
     from manent.cli.score_nlu import score_nlu
 
-    is_kept = score_stories(
-        model or [MODELS],
-        find_test_stories(stories or [Path()]),
-        out=out,
-        end_to_end=True,
-        limit=max_stories,
-        successes=successes,
-        errors=not no_errors,
-        warnings=not no_warnings,
-        plots=not no_plot,
-    )
+    found = find_test_stories(stories) if stories else _read_stories([Path()])
+    is_kept = True
+    if found.stories:
+        is_kept = score_stories(
+            model or [MODELS],
+            found,
+            out=out,
+            end_to_end=True,
+            limit=max_stories,
+            successes=successes,
+            errors=not no_errors,
+            warnings=not no_warnings,
+            plots=not no_plot,
+        )
+    else:
+        print("There are no test stories (tests/test_stories.yml): only the understanding is scored.")
     score_nlu(
         nlu=nlu,
         model=(model or [MODELS])[0],
@@ -136,18 +141,26 @@ def find_test_stories(paths: Sequence[Path]) -> Stories:
 
     Raises:
         ProjectError: with all mistakes of all files.
-        ManentError: there are none.
+        ManentError: there are none, or a path leads nowhere.
     """
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise ManentError("test.no_file", f"no such file or folder: {', '.join(missing)} (named with --stories)")
+    stories = _read_stories(paths)
+    if not stories.stories:
+        raise ManentError(
+            "test.no_stories", "there are no test stories: write tests/test_stories.yml, or name a file with --stories"
+        )
+    return stories
+
+
+def _read_stories(paths: Sequence[Path]) -> Stories:
     from manent.project.files import find_files
     from manent.project.stories_files import read_test_stories
 
     stories = read_test_stories(paths)
     if not stories.stories:
         stories = read_test_stories([file for path in paths if path != Path() for file in find_files([path])])
-    if not stories.stories:
-        raise ManentError(
-            "test.no_stories", "there are no test stories: write tests/test_stories.yml, or name a file with --stories"
-        )
     return stories
 
 

@@ -293,7 +293,9 @@ def train_classifier(
         examples += background_messages(messages, classes, context.vectors(), settings.seed)
         target = np.concatenate([target, np.full(len(examples) - len(messages), classes)])
         classes += 1
-    dense = np.array([parts.dense(message) for message in examples], np.float32) if settings.vectors else None
+    dense = None
+    if settings.vectors:  # the shape is said, because there may be no example
+        dense = np.array([parts.dense(message) for message in examples], np.float32).reshape(-1, 2 * SIZE)
     features = build_features([parts.sparse(message) for message in examples], parts.width, dense)
     factors = _emphasis(parts) if len(messages) > _FEW_EXAMPLES else None
     if factors is not None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from manent.core.errors import RequestError
 from manent.core.events import Json
 from manent.core.training_data import Example, NluData
 from manent.learn import scores
@@ -249,7 +250,13 @@ def make_folds(data: NluData, folds: int, *, seed: int | None = None) -> list[tu
         data: the project's.
         folds: number of pairs, ≥ 2.
         seed: the same seed makes the same folds.
+
+    Raises:
+        RequestError: `too_few_examples`; a fold would have none.
     """
+    if len(data.examples) < folds:
+        count = f"{len(data.examples)} example{'' if len(data.examples) == 1 else 's'}"
+        raise RequestError("too_few_examples", f"too few examples for {folds} folds: {count}; each fold needs one")
     draw = random.Random(seed)  # noqa: S311 - no secret
     parts: list[list[Example]] = [[] for _ in range(folds)]
     place = 0

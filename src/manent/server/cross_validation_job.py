@@ -76,7 +76,7 @@ def _run() -> None:
         result = _Result(report=report_all(judged))
     except ManentError as error:
         reason = error.message or "the document needs annotated examples under `nlu:`"
-        result = _Result(error=reason, is_project=isinstance(error, ProjectError))
+        result = _Result(error=reason, is_project=isinstance(error, ProjectError | RequestError))
     print_result(result)
 
 

@@ -59,6 +59,16 @@ def test_cross_validation(manent: Manent, shop: Path) -> None:
     assert "intent_errors.json" not in names(shop / "results")
 
 
+def test_too_few_examples_for_the_folds(manent: Manent, shop: Path) -> None:
+    """Each fold needs an example."""
+    (shop / "data/nlu.yml").write_text('version: "3.1"\nnlu:\n- intent: greet\n  examples: |\n    - hello\n')
+
+    assert manent("test nlu --cross-validation") == (
+        1,
+        "Error: too few examples for 5 folds: 1 example; each fold needs one\n",
+    )
+
+
 def test_pipelines_are_compared(manent: Manent, shop: Path) -> None:
     """Several configurations are trained on the same shares of the data, and their F1 written side by side."""
     other = (shop / "config.yml").read_text().replace("KeywordIntentClassifier", "LogisticRegressionClassifier")

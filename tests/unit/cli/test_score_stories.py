@@ -88,3 +88,24 @@ def test_without_stories(trained: Manent, shop: Path) -> None:
         "Error: there are no test stories: write tests/test_stories.yml, or name a file with --stories\n",
     )
     assert "1 of 1" in trained("test core -s data")[1]
+
+
+def test_without_stories_the_understanding_is_scored(trained: Manent, shop: Path) -> None:
+    """`test` goes on without test stories, unless they were asked for."""
+    (shop / "tests/test_stories.yml").unlink()
+
+    status, shown = trained("test --fail-on-prediction-errors --no-plot")
+    assert status == 0
+    assert "There are no test stories (tests/test_stories.yml): only the understanding is scored." in shown
+    assert (shop / "results/intent_report.json").exists()
+    assert not (shop / "results/story_report.json").exists()
+    assert trained("test -s data/nlu.yml")[0] == 1
+
+
+@pytest.mark.parametrize("command", ["test", "test core"])
+def test_stories_that_are_not_there(command: str, trained: Manent) -> None:
+    """A named file that doesn't exist is called by its name."""
+    assert trained(f"{command} -s tests nope.yml") == (
+        1,
+        "Error: no such file or folder: nope.yml (named with --stories)\n",
+    )

@@ -6,10 +6,11 @@ import pytest
 
 from manent.core.domain import Domain
 from manent.core.errors import ModelError, ProjectError
+from manent.core.training_data import NluData
 from manent.nlu import classifier
 from manent.nlu.pipeline import Pipeline, load_pipeline
 from manent.nlu.training import train_pipeline
-from nlu_samples import DEFAULT, GREETINGS, config, data, domain, trained
+from nlu_samples import DEFAULT, GREETINGS, config, data, domain, example, trained
 
 KEYWORDS = ({"name": "WhitespaceTokenizer"}, {"name": "KeywordIntentClassifier"})
 
@@ -199,6 +200,15 @@ def test_a_single_option_without_meaning_is_one() -> None:
     assert [line for line in told if "no meaning" in line] == [
         "DIETClassifier: epochs has no meaning here and is ignored."
     ]
+
+
+def test_without_an_intent_nothing_is_classified() -> None:
+    """Examples that have entities and no intents train the extractor, and no classifier."""
+    nlu = NluData(examples=(example("two [soups](dish)", ""), example("a [soup](dish)", "")))
+    parsed = trained(nlu, {"name": "WhitespaceTokenizer"}, {"name": "DIETClassifier"}).parse("two soups")
+
+    assert parsed["intent"] == {"name": None, "confidence": 0.0}
+    assert [entity["entity"] for entity in parsed["entities"]] == ["dish"]
 
 
 def test_a_damaged_model_is_refused() -> None:
