@@ -6,14 +6,16 @@ thing (a store, an action runner) knows what they mean. Sections of our own: `du
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from manent.core.errors import Problem
 from manent.core.events import Json
 from manent.project.documents import Broken, plain, read_document
 from manent.project.event_broker import check_event_broker
 from manent.project.problems import Report, Spot, did_you_mean, one_of
+from manent.project.tracker_store import check_tracker_store
 
 Durability = Literal["disk", "process"]
 
@@ -37,6 +39,13 @@ _TYPES = {
     "event_broker": ("pika", "kafka", "sql", "file"),
     "nlg": ("callback", "response"),
 }
+_CLASSES = ("tracker_store", "lock_store", "event_broker")
+"""Sections whose `type` is the path of a class in some of Rasa's files; what we can't use, a later check says."""
+_IGNORED = {
+    "models": "a model from the folder `models/`, from --model, or by PUT /model: there is no model server here",
+    "nlu": "messages to be understood by the model: there is no remote understanding here",
+}
+_VARIABLE = re.compile(r"\$\{([^}]*)\}?")
 _HTTP = re.compile(r"https?://[^\s/]", re.IGNORECASE)
 
 
@@ -48,6 +57,7 @@ class Endpoints:
         durability: what a commit survives: a loss of power (`disk`) or the death of the process (`process`).
         retention_days: days after which a conversation that rests is removed; None: never.
         limits: how much one client may ask for: `normal`, `public` (strict), or single limits as a mapping.
+        warnings: what is suspicious in the file, by line.
     """
 
     action_endpoint: Json | None = None
@@ -60,6 +70,7 @@ class Endpoints:
     durability: Durability = "disk"
     retention_days: float | None = None
     limits: str | Json = "normal"
+    warnings: tuple[Problem, ...] = ()
 
 
 def read_endpoints(path: Path | None) -> Endpoints:
@@ -81,7 +92,7 @@ def read_endpoints(path: Path | None) -> Endpoints:
         raise
     endpoints = read_sections(Spot(document, report.name_of(path), 1, "", report))
     report.raise_errors()
-    return endpoints
+    return replace(endpoints, warnings=report.warnings)
 
 
 def read_sections(root: Spot) -> Endpoints:
@@ -89,7 +100,11 @@ def read_sections(root: Spot) -> Endpoints:
     for name, spot in root.entries():
         if name not in KEYS:
             spot.warn("endpoints.unknown-key", one_of(KEYS), did_you_mean(name, KEYS), found=f'the key "{name}"')
-    sections = {name: _section(name, found) for name in SECTIONS if (found := root.get(name)) is not None}
+        elif name in _IGNORED and spot.value:
+            spot.warn("endpoints.ignored", _IGNORED[name], "Remove the section", found=f"the section {name}")
+    sections: dict[str, Any] = {
+        name: _section(name, found) for name in SECTIONS if (found := root.get(name)) is not None
+    }
     return Endpoints(
         **sections,
         durability=_durability(root),
@@ -106,8 +121,12 @@ def _section(name: str, spot: Spot) -> Json | None:
         return None
     if name in _SERVER_SECTIONS:
         _check_server(name, spot)
-    if (kind := spot.get("type") or spot.get("store_type")) is not None and kind.value is not None:
-        _check_type(name, kind)
+    if (url := spot.get("url")) is not None:
+        _check_variables(url)
+    kind = spot.get("type") or spot.get("store_type")
+    is_known = kind is None or kind.value is None or _check_type(name, kind)
+    if name == "tracker_store" and is_known:
+        check_tracker_store(spot)
     if (port := spot.get("port")) is not None and not str(port.value).isdigit():
         port.error("endpoints.port", "the number of a port")
     if name == "event_broker" and spot.value:
@@ -147,12 +166,28 @@ def _check_seconds(spot: Spot) -> None:
         spot.error("endpoints.timeout", "seconds, more than 0")
 
 
-def _check_type(name: str, kind: Spot) -> None:
+def _check_variables(url: Spot) -> None:
+    """A variable that is still there was not filled in: it stands in quotes, or the environment lacks it."""
+    if isinstance(url.value, str) and (found := _VARIABLE.search(url.value)) is not None:
+        url.warn(
+            "endpoints.variable",
+            "a URL whose variables are filled in",
+            f"Write the URL without quotes, and set {found[1]}" if found[1] else "Write `${NAME}`",
+            found=f"the text {found[0]} in the URL",
+        )
+
+
+def _check_type(name: str, kind: Spot) -> bool:
+    """Report a type that nobody has heard of; say whether it is known."""
     known = _TYPES.get(name)
     written = str(kind.value)
-    if known is None or "." in written or written.lower() in [option.lower() for option in known]:
-        return
-    kind.error("endpoints.type", f"{one_of(known)}, or the path of a class", did_you_mean(written, known))
+    if known is None or written.lower() in [option.lower() for option in known]:
+        return True
+    if "." in written and name in _CLASSES:
+        return True
+    expected = one_of(known) + (", or the path of a class" if name in _CLASSES else "")
+    kind.error("endpoints.type", expected, did_you_mean(written, known))
+    return False
 
 
 def _durability(root: Spot) -> Durability:

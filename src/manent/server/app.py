@@ -313,7 +313,7 @@ class _Models:
 
 
 def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[str, ...]:
-    notes = []
+    notes = [" ".join(str(warning).split()) for warning in endpoints.warnings]  # one line of the log each
     if endpoints.durability == "process":
         notes.append(
             "durability: process: a power cut may lose messages of the last moments; a crash of the server won't"

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from manent.core.errors import ProjectError
+from manent.core.errors import ProjectError, StoreError
+from manent.project.documents import plain, read_document
 from manent.project.endpoints import Endpoints, read_endpoints
+from manent.project.problems import Report
+from manent.stores.opening import open_store
 
 
 def read(tmp_path: Path, text: str) -> Endpoints:
@@ -75,6 +78,12 @@ def test_in_process_actions_and_own_limits(tmp_path: Path) -> None:
         ("event_broker:\n  type: sql\n  dialect: mysql\n", 3, "endpoints.broker-dialect"),
         ("event_broker:\n  type: sql\n  url: mysql://u:s3cr3t@db/x\n", 3, "endpoints.broker-dialect"),
         ("event_broker:\n  type: file\n  path: [a]\n", 3, "yaml.type"),
+        ("tracker_store:\n  type: mongod\n  url: m\n", 2, "endpoints.store-unsupported"),
+        ("tracker_store:\n  url: m\n  store_type: redis\n", 3, "endpoints.store-unsupported"),
+        ("tracker_store:\n  type: my.own.Store\n", 2, "endpoints.store-unsupported"),
+        ("tracker_store:\n  type: SQL\n  dialect: mysql\n", 3, "endpoints.store-unsupported"),
+        ("tracker_store:\n  type: SQL\n  url: mysql://u:s3cr3t@db/x\n", 3, "endpoints.store-unsupported"),
+        ("nlg:\n  url: http://x\n  type: my.own.Nlg\n", 3, "endpoints.type"),
         ("lock_store:\n  type: redis\n  port: many\n", 3, "endpoints.port"),
         ("durability: disc\n", 1, "endpoints.durability"),
         ("conversations: {retention_days: 0}\n", 1, "endpoints.retention"),
@@ -108,3 +117,56 @@ def test_mistakes(text: str, line: int, code: str, tmp_path: Path) -> None:
 def test_event_brokers(text: str, tmp_path: Path) -> None:
     """What Rasa knows of these brokers is read, and so is an option of one's own, which has no effect."""
     read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "type: SQL",
+        "type: InMemory",
+        "type: in_memory",
+        "store_type: sql",
+        "{type: SQL, dialect: postgresql, url: h}",
+        "url: x",
+        "{type: SQL, url: 'postgresql+psycopg2://u:p@db/x'}",
+        "{type: SQL, url: 'sqlite:///x.db'}",
+        "{type: SQL, url: 'mysql://u@db/x'}",
+        "{type: SQL, dialect: oracle}",
+        "type: redis",
+        "type: dynamo",
+        "type: InMemoryTrackerStore",
+        "type: postgresql",
+        "type: my.own.Store",
+    ],
+)
+def test_what_is_read_can_be_opened(section: str, tmp_path: Path) -> None:
+    """The check of the file and the opening of the store agree."""
+    try:
+        endpoints = read(tmp_path, f"tracker_store:\n  {section}\n")
+    except ProjectError:
+        options = plain(read_document(tmp_path / "endpoints.yml", Report(tmp_path)))["tracker_store"]
+        with pytest.raises(StoreError):
+            open_store(options, root=tmp_path)
+    else:
+        open_store(endpoints.tracker_store, root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "warnings"),
+    [
+        ("models:\n  url: http://x\n", ["1 endpoints.ignored"]),
+        ("nlu:\n  url: http://x\n", ["1 endpoints.ignored"]),
+        ("models:\nnlu:\n", []),
+        ('action_endpoint:\n  url: "http://${ACTIONS}/webhook"\n', ["2 endpoints.variable"]),
+        ("event_broker:\n  type: pika\n  url: 'amqp://u:s3cr3t@${MQ}'\n", ["3 endpoints.variable"]),
+        ("action_endpoint:\n  url: http://x${NO_SUCH_VARIABLE}/webhook\n", ["2 endpoints.variable"]),
+        ("action_endpoint:\n  url: http://${ACTIONS}/webhook\n", []),
+    ],
+)
+def test_warnings(text: str, warnings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has no effect here, and variables that nobody filled in, are told with their lines."""
+    monkeypatch.setenv("ACTIONS", "actions:5055")
+    found = read(tmp_path, text).warnings
+
+    assert [f"{warning.line} {warning.code}" for warning in found] == warnings
+    assert "s3cr3t" not in str(found)

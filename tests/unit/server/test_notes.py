@@ -14,3 +14,11 @@ def test_what_is_not_done_is_said(tmp_path: Path) -> None:
 
     assert [note for note in notes if "--enable-api without" in note]
     assert not [note for note in guarded if "--enable-api" in note]
+
+
+def test_what_is_suspicious_in_endpoints_is_said(tmp_path: Path) -> None:
+    """A section that has no effect here is said at start, by its name and line."""
+    (tmp_path / "endpoints.yml").write_text("models:\n  url: http://localhost/models\n")
+    (note,) = build(ServeOptions(root=tmp_path, model=model_file(), endpoints=Path("endpoints.yml"))).notes
+
+    assert "endpoints.yml:1 models [endpoints.ignored] found the section models" in note

@@ -1,0 +1,30 @@
+"""Checks `tracker_store` in `endpoints.yml`: whether conversations can be kept there. Passwords are never shown.
+
+`endpoints.py` calls it with the section; `stores/opening.py` knows what the options mean.
+"""
+
+from manent.project.problems import Spot, quoted
+
+DIALECTS = ("sqlite", "postgresql", "postgres")
+_SUPPORTED = "`type: InMemory`, `type: SQL` with `dialect: sqlite` or `postgresql`, or no tracker_store (a SQLite file)"
+
+
+def check_tracker_store(spot: Spot) -> None:
+    """Report a store that there is not; a type that nobody has heard of was reported already."""
+    kind = spot.get("type") or spot.get("store_type")
+    written = str(kind.value or "").lower().replace("_", "") if kind is not None else ""
+    if written in ("", "inmemory"):
+        return
+    if written != "sql":
+        (kind or spot).error("endpoints.store-unsupported", _SUPPORTED)
+        return
+    url, dialect = spot.get("url"), spot.get("dialect")
+    scheme, separator, _ = str(url.value or "").partition("://") if url is not None else ("", "", "")
+    place, name = (url, scheme) if separator else (dialect, str(dialect.value or "sqlite") if dialect else "sqlite")
+    if place is not None and name.partition("+")[0].lower() not in DIALECTS:
+        place.error(
+            "endpoints.store-unsupported",
+            _SUPPORTED,
+            "`manent import-rasa` takes over the conversations of another",
+            found=f"an SQL database of the kind {quoted(name)}",
+        )
