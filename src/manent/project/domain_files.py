@@ -22,6 +22,8 @@ OTHER_KEYS = (
     "rules",
     "importers",
     "imports",
+    "recipe",
+    "assistant_id",
     "language",
     "pipeline",
     "policies",

@@ -5,6 +5,7 @@ written.
 """
 
 import contextlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,18 +20,19 @@ from manent.project.config_file import read_config
 from manent.project.credentials import read_channels
 from manent.project.documents import Broken, parse_document, plain, read_document, read_text
 from manent.project.domain import build_domain
-from manent.project.domain_files import RawDomain, read_domain_files
+from manent.project.domain_files import OTHER_KEYS, RawDomain, read_domain_files
 from manent.project.endpoints import read_sections
-from manent.project.files import YAML_SUFFIXES, find_files, is_domain, is_nlu, is_stories
+from manent.project.files import DOMAIN_KEYS, YAML_SUFFIXES, find_files, is_domain, is_nlu, is_stories
 from manent.project.imports import CONFIG_NAMES, find_imports
 from manent.project.json_nlu import add_json_nlu, is_json_nlu
 from manent.project.legacy_domain import convert_domain
 from manent.project.legacy_policies import convert_policies
 from manent.project.nlu_files import NluFiles, add_nlu_document
-from manent.project.problems import Report, Spot
+from manent.project.problems import Report, Spot, did_you_mean, one_of
 from manent.project.stories_files import StoryFiles, add_stories_document
 from manent.project.versions import is_readable, read_version
 
+_DATA_KEYS = ("nlu", "stories", "rules", "responses")
 DOMAIN_NAMES = ("domain.yml", "domain.yaml", "domain")
 
 
@@ -212,6 +214,7 @@ def _read_data(paths: list[Path], report: Report) -> tuple[NluFiles, StoryFiles]
 
 def _read_data_file(path: Path, nlu: NluFiles, stories: StoryFiles, report: Report) -> None:
     file = report.name_of(path)
+    text = ""
     holds_nlu = holds_stories = True
     try:
         text = read_text(path, report)
@@ -221,6 +224,7 @@ def _read_data_file(path: Path, nlu: NluFiles, stories: StoryFiles, report: Repo
             return
         holds_nlu, holds_stories = is_nlu(text), is_stories(text)
         if not (holds_nlu or holds_stories):
+            _warn_unknown_keys(text, file, report, is_data=False)
             return
         document = parse_document(text, file, report)
     except Broken:
@@ -231,10 +235,34 @@ def _read_data_file(path: Path, nlu: NluFiles, stories: StoryFiles, report: Repo
         stories.is_broken = stories.is_broken or holds_stories
     if not is_readable(read_version(document, file, report), file, 1, report):
         return
+    _warn_unknown_keys(text, file, report, is_data=True)
     if holds_nlu:
         add_nlu_document(nlu, document, file, report)
     if holds_stories:
         add_stories_document(stories, document, file, report)
+
+
+_TOP_KEY = re.compile(r"([A-Za-z_]+)[ \t]*:(?:\s|$)")
+
+
+def _warn_unknown_keys(text: str, file: str, report: Report, *, is_data: bool) -> None:
+    """Warn of top-level keys of a data file that nobody reads; of another file, of those that are like one of ours."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        match = _TOP_KEY.match(line)
+        if match is None or match[1] in DOMAIN_KEYS or match[1] in OTHER_KEYS:
+            continue
+        suggestion = did_you_mean(match[1], _DATA_KEYS)
+        if is_data or suggestion:
+            found = f'the key "{match[1]}"'
+            report.warn(
+                file,
+                number,
+                match[1],
+                "data.unknown-key",
+                found=found,
+                expected=one_of((*_DATA_KEYS, "version")),
+                suggestion=suggestion,
+            )
 
 
 def _read_config(root: Path, given: Path | None, report: Report) -> tuple[Any, str, bool]:

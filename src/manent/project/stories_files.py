@@ -30,7 +30,8 @@ from manent.project.versions import is_readable, read_version
 
 STORY_KEYS = ("story", "steps", "metadata")
 RULE_KEYS = ("rule", "steps", "condition", "conversation_start", "wait_for_user_input", "metadata")
-STEP_KEYS = ("intent", "user", "action", "bot", "slot_was_set", "active_loop", "checkpoint", "or")
+STEP_KEYS = ("intent", "user", "action", "bot", "checkpoint", "slot_was_set", "active_loop", "or")
+"""What a step may be; a checkpoint may have `slot_was_set` beside it, so it is looked for first."""
 _BESIDE = {
     "intent": ("intent", "user", "entities", "metadata"),
     "user": ("intent", "user", "entities", "metadata"),
@@ -173,7 +174,7 @@ def _steps(item: Spot, *, is_test: bool) -> tuple[Step, ...]:
 def _kind(entry: Spot, kinds: tuple[str, ...], code: str, what: str) -> str | None:
     """Return which of some kinds an entry is, by its keys; None (and a problem) when it is none."""
     if not isinstance(entry.value, dict):
-        entry.error(code, f"{what}, {one_of(kinds)}")
+        entry.error(code, f"{what}, {one_of(kinds)}", _key_hint(entry.value) if kinds == STEP_KEYS else "")
         return None
     kind = next((key for key in kinds if key in entry.value), None)
     if kind is None:
@@ -183,9 +184,16 @@ def _kind(entry: Spot, kinds: tuple[str, ...], code: str, what: str) -> str | No
     return kind
 
 
+def _key_hint(value: Any) -> str:
+    """Say how to write a step that is a name alone."""
+    if not isinstance(value, str) or not value or " " in value:
+        return ""
+    is_action = value.startswith(("utter_", "action_"))
+    return f"Write `- action: {value}`" + ("" if is_action else f", or `- intent: {value}`")
+
+
 def _step(entry: Spot, *, is_test: bool) -> list[Step]:
-    # A checkpoint may have `slot_was_set` beside it, so it is looked for first.
-    kind = _kind(entry, ("checkpoint", *STEP_KEYS), "story.step", "a step")
+    kind = _kind(entry, STEP_KEYS, "story.step", "a step")
     if kind is None:
         return []
     entry.only(_BESIDE[kind], "story.step-key", f"a key of the step `{kind}:`")

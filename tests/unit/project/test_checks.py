@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from manent.project.reading import validate_project
+
 MakeProject = Callable[[dict[str, str]], Path]
 Findings = Callable[[Path], list[str]]
 
@@ -192,6 +194,33 @@ def test_max_history_is_a_number(longest: str, is_wrong: bool, make_project: Mak
     found = findings(make_project({"domain.yml": DOMAIN, "config.yml": config}))
 
     assert found == (["config.yml:4 config.max-history"] if is_wrong else [])
+
+
+def test_unknown_keys_of_data_files(make_project: MakeProject) -> None:
+    """A key that nobody reads is told; in a file that is something else only when it looks like one of ours."""
+    files = {
+        "data/nlu.yml": (
+            'version: "3.1"\nnlu:\n- intent: greet\n  examples: |\n    - hi\n- intent: bye\n  examples: |\n    - bye\n'
+            "storys: []\nnotes: {a: b}\n"
+        ),
+        "data/rules.yml": (
+            'version: "3.1"\nrule:\n- rule: greet\n  steps:\n  - intent: greet\n  - action: utter_greet\n'
+        ),
+        "data/other.yml": "deployment:\n  rule: x\nimage: y\n",
+        "data/all.yml": 'version: "3.1"\nrecipe: default.v1\nlanguage: en\nintents: []\nstories: []\n',
+        "data/newer.yml": 'version: "9.0"\nstories: []\nplots: []\n',
+    }
+    found = [problem for problem in validate_project(make_project(files)) if problem.code == "data.unknown-key"]
+
+    assert [(problem.file, problem.line, problem.suggestion) for problem in found] == [
+        ("data/nlu.yml", 9, 'Did you mean "stories"?'),
+        ("data/nlu.yml", 10, ""),
+        ("data/rules.yml", 2, 'Did you mean "rules"?'),
+    ]
+    assert str(found[2]) == (
+        'data/rules.yml:2  rule  [data.unknown-key]\n  found the key "rule"; '
+        'expected one of: nlu, stories, rules, responses, version\n  Did you mean "rules"?'
+    )
 
 
 def test_components_of_ones_own_are_imported(

@@ -161,6 +161,23 @@ def test_mistakes(text: str, line: int, code: str, read: Read, report: Report) -
     assert (line, code) in [(problem.line, problem.code) for problem in report.errors]
 
 
+@pytest.mark.parametrize(
+    ("step", "hint"),
+    [
+        ("utter_greet", "Write `- action: utter_greet`"),
+        ("greet", "Write `- action: greet`, or `- intent: greet`"),
+        ("hello there", ""),
+    ],
+)
+def test_a_step_without_a_key(step: str, hint: str, read: Read, report: Report) -> None:
+    """A name alone is an error that says how to write it, and each kind of step once."""
+    read(f"stories:\n- story: s\n  steps:\n  - {step}\n")
+
+    (problem,) = report.errors
+    assert problem.suggestion == hint
+    assert problem.expected == ("a step, one of: intent, user, action, bot, checkpoint, slot_was_set, active_loop, or")
+
+
 def test_test_stories(tmp_path: Path) -> None:
     """Test stories are the `test_*` files; they have text with annotations, and the intent that it should have."""
     (tmp_path / "test_one.yml").write_text(
