@@ -20,7 +20,8 @@ class Values:
 
     Attributes:
         expected: in words, for messages.
-        read: returns the value that is meant (a number for `"0.4"`); raises ValueError when it is none of these.
+        read: returns the value that is meant (a number for `"0.4"`); raises ValueError when it is none of these, with a
+            reason if there is more to say.
         choices: the words that it is one of, if there are only some.
     """
 
@@ -66,8 +67,9 @@ class Options:
             elif value is not None:
                 try:
                     options[name] = self.values[name].read(value)
-                except ValueError:
-                    wrong[name] = self.values[name].expected
+                except ValueError as error:
+                    reason = f" ({error})" if str(error) else ""
+                    wrong[name] = self.values[name].expected + reason
         misfit = self.misfit(options) if not wrong else None
         if misfit is not None:
             name, wrong[name] = misfit
@@ -90,7 +92,7 @@ def one_of(*words: str) -> Values:
 
     def read(value: Any) -> str:
         if value not in words:
-            raise ValueError(value)
+            raise ValueError
         return str(value)
 
     return Values(expected=f"one of: {', '.join(words)}", read=read, choices=words)
@@ -122,7 +124,7 @@ def mapped(item: Values) -> Values:
 
     def read(value: Any) -> Json:
         if not isinstance(value, Mapping):
-            raise ValueError(value)  # noqa: TRY004 - what `Values.read` raises
+            raise ValueError  # noqa: TRY004 - what `Values.read` raises
         return {str(name): item.read(each) for name, each in value.items()}
 
     return Values(expected=f"a mapping from names to {item.expected}", read=read)
@@ -136,7 +138,7 @@ def _range(what: str, low: float, high: float) -> str:
 
 def _within(value: float, low: float, high: float) -> float:
     if not low <= value <= high:
-        raise ValueError(value)
+        raise ValueError
     return value
 
 
@@ -148,19 +150,17 @@ def _number(value: Any) -> float:
     """Return a number, or what a text (in quotes, or from the environment) says as a number, whole ones as int."""
     if isinstance(value, str):
         text = value.strip()
-        if _INT.fullmatch(text):
-            return int(text)
-        if _FLOAT.fullmatch(text):
-            return float(text)
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        value = float(text) if _FLOAT.fullmatch(text) else None
+        value = int(text) if value is not None and _INT.fullmatch(text) else value
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return value
-    raise ValueError(value)
+    raise ValueError
 
 
 def _whole(value: Any) -> int:
     found = _number(value)
     if found != int(found):
-        raise ValueError(value)
+        raise ValueError
     return int(found)
 
 
@@ -170,7 +170,7 @@ _FLAGS = {"true": True, "false": False}
 def _flag(value: Any) -> bool:
     found = value if isinstance(value, bool) else _FLAGS.get(str(value).strip().lower())
     if found is None:
-        raise ValueError(value)
+        raise ValueError
     return found
 
 
@@ -179,7 +179,7 @@ def _text(value: Any) -> str:
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    raise ValueError(value)
+    raise ValueError
 
 
 def _pattern(value: Any) -> str:
@@ -187,7 +187,7 @@ def _pattern(value: Any) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(text) from error
+        raise ValueError(str(error)) from error
     return text
 
 

@@ -97,3 +97,43 @@ def test_responses_that_only_code_says(manent: Manent, shop: Path) -> None:
     (shop / "actions/actions.py").write_text("dispatcher.utter_message(response='utter_extra')\n")
 
     assert "responses.unused" not in manent("data validate")[1]
+
+
+CONFIG = """
+assistant_id: shop
+pipeline:
+- name: WhitespaceTokenizer
+  token_pattern: "("
+- name: sentiment.SentimentAnalyzer
+- name: KeywordIntentClassifier
+  case_sensitve: true
+policies:
+- name: RulePolicy
+  core_fallback_threshold: high
+"""
+
+
+def test_training_refuses_the_same(manent: Manent, shop: Path) -> None:
+    """What is wrong in config.yml is said by both commands, with its lines, and nothing is trained."""
+    (shop / "config.yml").write_text(CONFIG)
+
+    for command in ("data validate", "train"):
+        status, shown = manent(command)
+        assert status == 1
+        for place in (
+            "config.yml:5  pipeline.WhitespaceTokenizer.token_pattern  [config.option]",
+            "config.yml:6  pipeline  [pipeline.bad-component]",
+            "config.yml:11  policies.RulePolicy.core_fallback_threshold  [config.option]",
+        ):
+            assert place in shown
+    assert not (shop / "models").exists()
+    assert "Warning: config.yml:8  pipeline.KeywordIntentClassifier.case_sensitve" in manent("data validate")[1]
+
+
+def test_a_number_in_quotes_is_that_number(manent: Manent, shop: Path) -> None:
+    """A model of a project that quotes its numbers can be loaded."""
+    config = (shop / "config.yml").read_text()
+    (shop / "config.yml").write_text(f'{config}  core_fallback_threshold: "0.4"\n  priority: "5"\n')
+
+    assert manent("train")[0] == 0
+    assert "2 of 3" in manent("test core --no-plot")[1]

@@ -13,7 +13,7 @@ from manent.dialogue.policies.unexpected import UnexpectedOptions
 def _read_featurizer(value: Any) -> Any:
     """Return a featurizer, of which only `max_history` means something."""
     if not isinstance(value, Mapping):
-        raise ValueError(value)  # noqa: TRY004 - what `Values.read` raises
+        raise ValueError  # noqa: TRY004 - what `Values.read` raises
     longest = value.get("max_history")
     return {**value, "max_history": TURNS.read(longest)} if longest is not None else dict(value)
 
