@@ -5,6 +5,7 @@ written.
 """
 
 import contextlib
+import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -242,17 +243,19 @@ def _read_data_file(path: Path, nlu: NluFiles, stories: StoryFiles, report: Repo
         add_stories_document(stories, document, file, report)
 
 
+_VERY_NEAR = 0.8
+"""So like a word of ours that it is meant: `rule`; `rest` and `nlg`, which other files of a project have, are not."""
 _TOP_KEY = re.compile(r"([A-Za-z_]+)[ \t]*:(?:\s|$)")
 
 
 def _warn_unknown_keys(text: str, file: str, report: Report, *, is_data: bool) -> None:
-    """Warn of top-level keys of a data file that nobody reads; of another file, of those that are like one of ours."""
+    """Warn of top-level keys of a data file that nobody reads; of another file, of those that are misspelt for sure."""
     for number, line in enumerate(text.split("\n"), start=1):
         match = _TOP_KEY.match(line)
         if match is None or match[1] in DOMAIN_KEYS or match[1] in OTHER_KEYS:
             continue
-        suggestion = did_you_mean(match[1], _DATA_KEYS)
-        if is_data or suggestion:
+        if is_data or difflib.get_close_matches(match[1].lower(), (*_DATA_KEYS, "story"), cutoff=_VERY_NEAR):
+            suggestion = did_you_mean(match[1], _DATA_KEYS)
             found = f'the key "{match[1]}"'
             report.warn(
                 file,

@@ -206,7 +206,8 @@ def test_unknown_keys_of_data_files(make_project: MakeProject) -> None:
         "data/rules.yml": (
             'version: "3.1"\nrule:\n- rule: greet\n  steps:\n  - intent: greet\n  - action: utter_greet\n'
         ),
-        "data/other.yml": "deployment:\n  rule: x\nimage: y\n",
+        "data/other.yml": "rest:\n  rule: x\nnlg: y\n",
+        "data/story.yml": "story:\n- story: s\n",
         "data/all.yml": 'version: "3.1"\nrecipe: default.v1\nlanguage: en\nintents: []\nstories: []\n',
         "data/newer.yml": 'version: "9.0"\nstories: []\nplots: []\n',
     }
@@ -216,6 +217,7 @@ def test_unknown_keys_of_data_files(make_project: MakeProject) -> None:
         ("data/nlu.yml", 9, 'Did you mean "stories"?'),
         ("data/nlu.yml", 10, ""),
         ("data/rules.yml", 2, 'Did you mean "rules"?'),
+        ("data/story.yml", 1, 'Did you mean "stories"?'),
     ]
     assert str(found[2]) == (
         'data/rules.yml:2  rule  [data.unknown-key]\n  found the key "rule"; '
