@@ -164,7 +164,8 @@ def _whole(value: Any) -> int:
     return int(found)
 
 
-_FLAGS = {"true": True, "false": False}
+_FLAGS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
+"""YAML 1.1's words; of 1.2, which Rasa's files are, only the first two are flags and the others texts."""
 
 
 def _flag(value: Any) -> bool:

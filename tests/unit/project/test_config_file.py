@@ -99,6 +99,7 @@ def test_mistakes(text: str, place: tuple[int, str], suggestion: str, read: Read
         ("CountVectorsFeaturizer, min_df: 2", 2),
         ("CountVectorsFeaturizer, analyzer: char_wb", "char_wb"),
         ('RegexFeaturizer, case_sensitive: "false"', False),
+        ("CRFEntityExtractor, BILOU_flag: yes", True),
         ("DIETClassifier, split_entities_by_comma: {address: true, city: 'False'}", {"address": True, "city": False}),
         ("DIETClassifier, featurizers: words", ["words"]),
         ("DIETClassifier, random_seed: null", None),
