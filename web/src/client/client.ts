@@ -183,9 +183,8 @@ export class ConversationClient {
     this.sending.discard(message_id);
   }
 
-  /** Ask for the page before `before`; the messages come as an `older` event. */
+  /** Ask for the page before `before`; the messages come as an `older` event, or `older_failed` says that they don't. */
   async loadOlder(before: number): Promise<void> {
-    if (this.plain || this.session === null) return;
     try {
       const page = await this.page(before, this.options.limit ?? PAGE_LIMIT);
       this.tell({ type: "older", messages: page.messages, has_more: page.has_more });
@@ -631,7 +630,7 @@ export class ConversationClient {
   // -- odds and ends ------------------------------------------------------------------------------------------
 
   private async page(before: number, limit: number): Promise<PageAnswer> {
-    if (this.sessionId === null) throw new Error("no session yet");
+    if (this.sessionId === null || this.plain) throw new Error("no session yet, or a server without history");
     return readPage(await this.ask("history_request", { session_id: this.sessionId, before, limit }));
   }
 

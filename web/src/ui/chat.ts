@@ -29,6 +29,7 @@ import { downIcon } from "./icons";
 import { menuEntries } from "./menu";
 import { noticeText } from "./notices";
 import { Pacing } from "./pacing";
+import { Past } from "./past";
 import { Preferences } from "./preferences";
 import { styles } from "./styles";
 import type { CustomRenderer } from "./views/content";
@@ -76,6 +77,7 @@ export class Chat {
   private readonly preferences: Preferences;
   private readonly attention: Attention;
   private readonly pacing: Pacing;
+  private readonly past: Past;
   private readonly resized = new ResizeObserver(() => this.viewport.stay());
   private readonly ending = new AbortController();
 
@@ -125,6 +127,11 @@ export class Chat {
     this.preferences = new Preferences(this.store, storageScope(config));
     this.attention = new Attention(this.preferences, () => this.schedule());
     this.pacing = new Pacing(systemClock, (event) => this.happened(event));
+    this.past = new Past(
+      this.client,
+      () => this.state,
+      (event) => this.dispatch(event),
+    );
     this.client.subscribe((event) => this.pacing.take(event, this.config.message_delay_ms));
     const { signal } = this.ending;
     host.panel.addEventListener("keydown", (event) => this.pressed(event), { signal });
@@ -253,13 +260,6 @@ export class Chat {
     }
   }
 
-  private async loadOlder(): Promise<void> {
-    const first = this.state.messages[0];
-    if (first === undefined || this.state.older === "loading") return;
-    this.dispatch({ type: "loading_older" });
-    await this.client.loadOlder(first.seq);
-  }
-
   // -- drawing ------------------------------------------------------------------------------------------------
 
   /** Draw soon, once for everything that happens until then. */
@@ -293,7 +293,7 @@ export class Chat {
     }
     viewport.settle();
     this.composer.grow();
-    if (viewport.atBeginning && state.has_more && state.older === "idle") void this.loadOlder();
+    if (viewport.atBeginning && state.has_more && state.older === "idle") void this.past.load();
     this.host.panel.toggleAttribute("data-ready", state.connection === "online");
     this.host.panel.dataset["connection"] = state.connection;
   }
@@ -367,7 +367,7 @@ export class Chat {
     if (this.viewport.span.start > 0) return nothing;
     if (state.older === "loading") return html`<p class="older" role="status">${words.loading}</p>`;
     if (!state.has_more) return nothing;
-    return html`<button type="button" class="older quiet" @click=${() => void this.loadOlder()}>
+    return html`<button type="button" class="older quiet" @click=${() => void this.past.load()}>
       ${words.older}
     </button>`;
   }
@@ -453,8 +453,8 @@ export class Chat {
 
   /** Everything that was said, not only what is loaded. */
   private async download(): Promise<void> {
-    while (this.state.has_more && this.state.older !== "failed") await this.loadOlder();
-    downloadTranscript(this.state.messages, this.config.heading, this.words.you, this.locale);
+    const complete = await this.past.all();
+    downloadTranscript(this.state.messages, complete, this.config.heading, this.words, this.locale);
   }
 
   private async listSessions(): Promise<void> {

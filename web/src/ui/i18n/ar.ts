@@ -24,6 +24,7 @@ export const words: Words = {
   resumed: "استئناف المحادثة",
   older: "تحميل الرسائل السابقة",
   loading: "جارٍ تحميل الرسائل السابقة",
+  missing: "رسائل سابقة مفقودة.",
   newest: "أحدث الرسائل",
   unread_one: "رسالة جديدة واحدة",
   unread_many: "رسائل جديدة: {}",

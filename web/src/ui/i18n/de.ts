@@ -24,6 +24,7 @@ export const words: Words = {
   resumed: "Wieder aufgenommen",
   older: "Frühere Nachrichten laden",
   loading: "Frühere Nachrichten werden geladen",
+  missing: "Frühere Nachrichten fehlen.",
   newest: "Neueste Nachrichten",
   unread_one: "1 neue Nachricht",
   unread_many: "{} neue Nachrichten",

@@ -22,6 +22,7 @@ export const en = {
   resumed: "Picked up again",
   older: "Load earlier messages",
   loading: "Loading earlier messages",
+  missing: "Earlier messages are missing.",
   newest: "Newest messages",
   unread_one: "1 new message",
   unread_many: "{} new messages",

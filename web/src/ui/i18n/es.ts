@@ -24,6 +24,7 @@ export const words: Words = {
   resumed: "Conversación retomada",
   older: "Cargar mensajes anteriores",
   loading: "Cargando mensajes anteriores",
+  missing: "Faltan mensajes anteriores.",
   newest: "Mensajes más recientes",
   unread_one: "1 mensaje nuevo",
   unread_many: "{} mensajes nuevos",

@@ -24,6 +24,7 @@ export const words: Words = {
   resumed: "Conversation reprise",
   older: "Charger les messages précédents",
   loading: "Chargement des messages précédents",
+  missing: "Il manque des messages plus anciens.",
   newest: "Derniers messages",
   unread_one: "1 nouveau message",
   unread_many: "{} nouveaux messages",

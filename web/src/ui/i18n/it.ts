@@ -24,6 +24,7 @@ export const words: Words = {
   resumed: "Conversazione ripresa",
   older: "Carica i messaggi precedenti",
   loading: "Caricamento dei messaggi precedenti",
+  missing: "Mancano messaggi precedenti.",
   newest: "Messaggi più recenti",
   unread_one: "1 nuovo messaggio",
   unread_many: "{} nuovi messaggi",

@@ -24,6 +24,7 @@ export const words: Words = {
   resumed: "会話を再開",
   older: "以前のメッセージを読み込む",
   loading: "以前のメッセージを読み込んでいます",
+  missing: "以前のメッセージが欠けています。",
   newest: "最新のメッセージ",
   unread_one: "新着メッセージ1件",
   unread_many: "新着メッセージ{}件",

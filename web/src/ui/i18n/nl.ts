@@ -24,6 +24,7 @@ export const words: Words = {
   resumed: "Weer opgepakt",
   older: "Eerdere berichten laden",
   loading: "Eerdere berichten worden geladen",
+  missing: "Eerdere berichten ontbreken.",
   newest: "Nieuwste berichten",
   unread_one: "1 nieuw bericht",
   unread_many: "{} nieuwe berichten",

@@ -24,6 +24,7 @@ export const words: Words = {
   resumed: "Rozmowa wznowiona",
   older: "Wczytaj wcześniejsze wiadomości",
   loading: "Wczytywanie wcześniejszych wiadomości",
+  missing: "Brakuje wcześniejszych wiadomości.",
   newest: "Najnowsze wiadomości",
   unread_one: "1 nowa wiadomość",
   unread_many: "Nowe wiadomości: {}",

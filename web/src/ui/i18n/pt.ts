@@ -24,6 +24,7 @@ export const words: Words = {
   resumed: "Conversa retomada",
   older: "Carregar mensagens anteriores",
   loading: "Carregando mensagens anteriores",
+  missing: "Faltam mensagens anteriores.",
   newest: "Mensagens mais recentes",
   unread_one: "1 mensagem nova",
   unread_many: "{} mensagens novas",
