@@ -28,10 +28,18 @@ export interface OutboxEntry {
   readonly seq?: number;
 }
 
+/** In JSON text: half of a character outside the basic plane, or any other escape. */
+const ESCAPES = /\\(?:ud[89a-f][0-9a-f]{2}|.)/gi;
+
+/** JSON as servers read it: a lone surrogate, which has no UTF-8, becomes U+FFFD. */
+function wellFormed(json: string): string {
+  return json.replace(ESCAPES, (found) => (found.length > 2 ? "\\ufffd" : found));
+}
+
 function read(raw: string | null): OutboxEntry | null {
   if (raw === null) return null;
   try {
-    const value: unknown = JSON.parse(raw);
+    const value: unknown = JSON.parse(wellFormed(raw));
     if (!isObject(value) || typeof value["message_id"] !== "string" || typeof value["message"] !== "string")
       return null;
     return value as unknown as OutboxEntry;
@@ -92,12 +100,17 @@ export class Outbox {
     return this.entries.get(message_id);
   }
 
-  /** Add or replace. What is acknowledged leaves the store, but stays here until it is seen in the log. */
-  put(entry: OutboxEntry): void {
+  /**
+   * Add or replace, as the JSON that travels. What is acknowledged leaves the store, but stays here until it is seen in
+   * the log.
+   */
+  put(given: OutboxEntry): void {
+    const raw = wellFormed(JSON.stringify(given)); // escapes what is not well-formed
+    const entry = JSON.parse(raw) as OutboxEntry;
     this.entries.set(entry.message_id, entry);
     const key = this.prefix + entry.message_id;
     if (entry.state === "sent") this.store.remove(key);
-    else this.store.set(key, JSON.stringify(entry));
+    else this.store.set(key, raw);
   }
 
   remove(message_id: string): boolean {

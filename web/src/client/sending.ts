@@ -15,6 +15,12 @@ import { isObject, readError, type JsonObject, type Requests, type WireError } f
 /** An acknowledged message that is not seen in the log for so long means that something was missed. */
 const ECHO_TIMEOUT_MS = 5_000;
 
+/**
+ * UTF-16 units of a request. A unit is three bytes at most, and servers end a connection that brings 2 MB at once: such
+ * a message would be tried for ever, and those behind it would wait.
+ */
+const LARGEST = 600_000;
+
 /** A conversation that the client has joined. */
 export interface Joined {
   readonly session_id: string;
@@ -190,17 +196,23 @@ export class Sending {
 
   private async deliver(entry: OutboxEntry, session: Joined): Promise<void> {
     const join = this.line.joins();
+    const payload = {
+      session_id: entry.session_id ?? session.session_id,
+      ...(entry.epoch === null ? {} : { epoch: entry.epoch }),
+      message: entry.message,
+      ...(entry.title === undefined ? {} : { title: entry.title }),
+      message_id: entry.message_id,
+      ...(entry.metadata === undefined ? {} : { metadata: entry.metadata }),
+    };
+    if (JSON.stringify(payload).length > LARGEST) {
+      this.refused(entry, { code: "too_long", message: "The message is larger than a server takes." });
+      this.flush();
+      return;
+    }
     this.inFlight = entry.message_id;
     let answer: unknown;
     try {
-      answer = await this.line.request({
-        session_id: entry.session_id ?? session.session_id,
-        ...(entry.epoch === null ? {} : { epoch: entry.epoch }),
-        message: entry.message,
-        ...(entry.title === undefined ? {} : { title: entry.title }),
-        message_id: entry.message_id,
-        ...(entry.metadata === undefined ? {} : { metadata: entry.metadata }),
-      });
+      answer = await this.line.request(payload);
     } catch {
       // Not answered: the same id again, on this connection or the next.
       if (join === this.line.joins() && this.inFlight === entry.message_id) this.again(entry, undefined);

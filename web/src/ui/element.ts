@@ -147,7 +147,7 @@ export class ManentChat extends HTMLElement {
       return;
     }
     const { token, ...facts } = user;
-    this.user = facts as JsonObject;
+    this.user = JSON.parse(JSON.stringify(facts)) as JsonObject; // what is no JSON fails here, not with a message
     if (token !== undefined) this.setToken(token);
   }
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 
+import type { JsonObject } from "../../src/client/wire";
 import { settle, silence, Tab, World } from "./world";
 
 let world: World;
@@ -264,6 +265,46 @@ describe("sending", () => {
     expect(tab.notices()).toContain("conversation_changed");
     expect(tab.texts).toEqual(["a new beginning"]);
     expect(tab.state.outbox).toEqual([]);
+  });
+
+  it("sends nothing that a server could not read: no half characters, no metadata that is no JSON", async () => {
+    const tab = await world.tab();
+    tab.client.send("half \ud83d! whole \ud83d\ude42 \\ud83d", {
+      title: "\udc00",
+      metadata: {
+        note: "cut \ud83d",
+        "key \ud83d": [NaN, Infinity, "\udfff"],
+        act: () => 1,
+      } as unknown as JsonObject,
+    });
+    await settle();
+
+    expect(world.server.last("user_uttered")).toMatchObject({
+      message: "half \ufffd! whole \ud83d\ude42 \\ud83d",
+      title: "\ufffd",
+      metadata: { note: "cut \ufffd", "key \ufffd": [null, null, "\ufffd"] },
+    });
+    expect(world.server.last("user_uttered")["metadata"]).not.toHaveProperty("act");
+    expect(tab.state.outbox).toEqual([]);
+  });
+
+  it("mends what an earlier visit left in the outbox", async () => {
+    const entry = { message_id: "old", session_id: null, epoch: null, written: 1, state: "sending" };
+    world.storage.values.set("test:outbox:old", JSON.stringify({ ...entry, message: "half \ud83d" }));
+    const tab = await world.tab();
+
+    expect(world.server.last("user_uttered")["message"]).toBe("half \ufffd");
+    expect(tab.texts).toEqual(["half \ufffd"]);
+  });
+
+  it("does not try a message that is larger than a connection takes, and sends those behind it", async () => {
+    const tab = await world.tab();
+    tab.client.send("x".repeat(700_000));
+    tab.client.send("short");
+    await settle();
+
+    expect(tab.state.outbox.map((entry) => entry.error?.code)).toEqual(["too_long"]);
+    expect(tab.texts).toEqual(["short"]);
   });
 
   it("asks again when an acknowledged message is not seen in the log", async () => {
