@@ -135,6 +135,11 @@ export class Chat {
     this.client.subscribe((event) => this.pacing.take(event, this.config.message_delay_ms));
     const { signal } = this.ending;
     host.panel.addEventListener("keydown", (event) => this.pressed(event), { signal });
+    const turned = (event: Event): void => this.dialogs.turned(event.composedPath());
+    document.addEventListener("pointerdown", turned, { signal, capture: true });
+    // What moves inside the panel is not heard outside of it.
+    document.addEventListener("focusin", turned, { signal });
+    host.panel.addEventListener("focusin", turned, { signal });
     document.addEventListener("visibilitychange", () => this.looked(), { signal });
     addEventListener("beforeprint", () => this.print(), { signal });
   }
@@ -176,6 +181,7 @@ export class Chat {
   send(text: string, title?: string): string | null {
     const message = text.trim();
     if (message === "") return null;
+    this.dialogs.turned([]);
     this.viewport.toEnd();
     const message_id = this.client.send(message, title === undefined ? {} : { title });
     this.arrive(message_id);

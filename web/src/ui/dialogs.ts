@@ -36,6 +36,15 @@ export class Dialogs {
     this.focus(open ? "#menu button" : ".menu-button");
   }
 
+  /** The visitor turned to something else: close the menu, and leave the focus where they put it. */
+  turned(to: readonly EventTarget[]): void {
+    if (!this.menuOpen) return;
+    // The button closes it by itself.
+    if (to.some((target) => target instanceof Element && target.matches("#menu, .menu-button"))) return;
+    this.menuOpen = false;
+    this.draw();
+  }
+
   ask(question: Question): void {
     this.returnFocus = this.panel.querySelector(".menu-button");
     this.question = question;
