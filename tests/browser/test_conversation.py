@@ -298,3 +298,15 @@ def test_nothing_is_wider_than_the_window(
 
     assert chat.page.evaluate("document.documentElement.scrollWidth") <= width
     assert chat.log.evaluate("log => log.scrollWidth <= log.clientWidth")
+
+
+def test_what_one_types_is_shown_also_after_a_slash(chat: Chat, context: BrowserContext, server: ChatServer) -> None:
+    """A typed command does its work and is seen, here and after a reload; a payload that a page sends is not."""
+    chat.say("many thanks").heard("With pleasure.")
+    chat.say("/restart").said("/restart")
+    chat.say("/help me please").said("/help me please")
+    chat.page.evaluate("document.querySelector('manent-chat').send('/thank')")
+    chat.say("hello").heard("What can I do for you?")
+    expect(chat.log.locator("[part~=divider]").filter(has_text="Started over")).to_have_count(1)
+
+    chat.reload().said("/restart").said("/help me please").said("/thank", times=0)

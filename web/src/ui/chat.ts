@@ -116,7 +116,7 @@ export class Chat {
     );
     this.composer = new Composer(
       host.panel,
-      (text) => this.send(text) !== null,
+      (text) => this.typed(text),
       () => this.schedule(),
     );
     this.dialogs = new Dialogs(
@@ -187,6 +187,12 @@ export class Chat {
     this.arrive(message_id);
     this.host.tell("sent", { message, title, message_id });
     return message_id;
+  }
+
+  /** The visitor has written something; false: nothing to send. What one types is shown, also when it looks like a payload. */
+  private typed(text: string): boolean {
+    const message = text.trim();
+    return this.send(message, message.startsWith("/") ? message : undefined) !== null;
   }
 
   /** The panel was opened: read, and put the cursor where one writes, unless somebody writes elsewhere on the page. */
