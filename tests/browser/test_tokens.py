@@ -49,12 +49,15 @@ def test_a_token_that_has_run_out_ends_the_connection_until_there_is_another(
     chat = Chat(page).connected().say("many thanks").heard("With pleasure.")
     chat.disconnected()
     expect(page.get_by_text("You have been signed out.")).to_be_visible()
+    expect(page.get_by_text("The server refused the connection.")).to_be_visible()
+    expect(page.get_by_text("the token has expired")).to_have_count(0)
     chat.say("hello").said("hello")
 
     tokens.lasts_s = 300.0
     page.evaluate(give, tokens.make("edsger"))
 
     chat.connected().heard("What can I do for you?").heard("With pleasure.").said("hello", times=1)
+    expect(page.get_by_text("You have been signed out.")).to_have_count(0)
 
 
 def test_another_device_has_the_same_conversation_and_the_earlier_ones(

@@ -614,6 +614,8 @@ export class ConversationClient {
     if (error === null) return;
     const about =
       isObject(payload) && typeof payload["message_id"] === "string" ? payload["message_id"] : undefined;
+    // A socket that has not joined yet is told of a refusal twice: the acknowledgement says it, and what follows from it.
+    if (about === undefined && this.phase !== "ready") return;
     this.setTyping(false);
     // An action failed, and the bot has said so in the message of this number.
     if (isObject(payload) && typeof payload["seq"] === "number") return;

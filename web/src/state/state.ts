@@ -33,6 +33,8 @@ export type PageEvent =
   | { type: "loading_older" }
   | { type: "dismissed"; notice: Notice }
   | { type: "noticed"; notice: Notice }
+  /** The visitor has said something. */
+  | { type: "written" }
   | { type: "read" };
 
 export type ChatEvent = ClientEvent | PageEvent;
@@ -124,10 +126,30 @@ function noticed(state: ChatState, notice: Notice): ChatState {
   return { ...state, notices: [...others, notice] };
 }
 
+/** What stays true, or is worth reading, after the visitor has gone on. */
+const LASTING = new Set(["no_storage", "conversation_changed", "unsupported_protocol"]);
+
+/** What a new connection makes untrue: that one is signed out, that something did not work. */
+function isOverOnline(code: string): boolean {
+  return code.startsWith("token_") || code === "failed_request";
+}
+
+function without(state: ChatState, isOver: (code: string) => boolean): readonly Notice[] {
+  const left = state.notices.filter((notice) => !isOver(notice.code));
+  return left.length === state.notices.length ? state.notices : left;
+}
+
 export function reduce(state: ChatState, event: ChatEvent): ChatState {
   switch (event.type) {
-    case "connection":
-      return { ...state, connection: event.status, refusal: event.error ?? null };
+    case "connection": {
+      const connected = event.status === "online" && state.connection !== "online";
+      return {
+        ...state,
+        connection: event.status,
+        refusal: event.error ?? null,
+        notices: connected ? without(state, isOverOnline) : state.notices,
+      };
+    }
     case "joined":
       return joined(state, event);
     case "left":
@@ -154,6 +176,11 @@ export function reduce(state: ChatState, event: ChatEvent): ChatState {
       return noticed(state, event.notice);
     case "dismissed":
       return { ...state, notices: state.notices.filter((notice) => notice !== event.notice) };
+    case "written":
+      return {
+        ...state,
+        notices: without(state, (code) => !LASTING.has(code) && !code.startsWith("token_")),
+      };
     case "read":
       return { ...state, read: head(state) };
   }

@@ -27,7 +27,7 @@ import { downloadTranscript } from "./download";
 import { chooseLanguage, chooseLocale, direction, en, fill, loadWords, type Words } from "./i18n";
 import { downIcon } from "./icons";
 import { menuEntries } from "./menu";
-import { noticeText } from "./notices";
+import { noticeText, refusalText } from "./notices";
 import { Pacing } from "./pacing";
 import { Past } from "./past";
 import { Preferences } from "./preferences";
@@ -192,7 +192,13 @@ export class Chat {
   /** The visitor has written something; false: nothing to send. What one types is shown, also when it looks like a payload. */
   private typed(text: string): boolean {
     const message = text.trim();
-    return this.send(message, message.startsWith("/") ? message : undefined) !== null;
+    return this.say(message, message.startsWith("/") ? message : undefined);
+  }
+
+  private say(text: string, title: string | undefined): boolean {
+    if (this.send(text, title) === null) return false;
+    this.dispatch({ type: "written" });
+    return true;
   }
 
   /** The panel was opened: read, and put the cursor where one writes, unless somebody writes elsewhere on the page. */
@@ -412,7 +418,7 @@ export class Chat {
       avatar: config.avatar === "" ? null : safeSource(config.avatar, document.baseURI),
       renderers: this.host.renderers,
       choose: (payload: string, title: string) => {
-        this.send(payload, title);
+        this.say(payload, title);
         this.composer.focus();
       },
       retry: (message_id: string) => this.client.retry(message_id),
@@ -440,7 +446,11 @@ export class Chat {
   private status(): string {
     const { connection, session_id, refusal } = this.state;
     if (connection === "online") return "";
-    if (connection === "refused") return refusal?.message || this.words.refused;
+    if (connection === "refused") {
+      const reason = refusalText(refusal, this.words);
+      const isSaid = this.state.notices.some((notice) => noticeText(notice, this.words) === reason);
+      return isSaid ? this.words.refused : reason;
+    }
     return connection === "offline" && session_id !== null ? this.words.offline : this.words.connecting;
   }
 

@@ -48,6 +48,23 @@ describe("joining", () => {
     expect(tab.client.sessionId).not.toBe("stolen");
   });
 
+  it("does not repeat a refusal that the server also tells as an event, as it does before one has joined", async () => {
+    world.storage.values.set("test:session", JSON.stringify({ session_id: "stolen" }));
+    world.server.handlers["session_request"] = (payload, socket) => {
+      if (payload["session_id"] !== "stolen")
+        return world.server.standard("session_request", payload, socket);
+      const error = { code: "forbidden", message: "this conversation is not yours: send the session_token" };
+      queueMicrotask(() => socket.hear("error", error));
+      return { ok: false, error };
+    };
+
+    const tab = await world.tab();
+
+    expect(tab.notices()).toEqual(["session_lost"]);
+    tab.socket.hear("error", { code: "disk_full", message: "Nothing can be stored." });
+    expect(tab.notices()).toEqual(["session_lost", "disk_full"]);
+  });
+
   it("waits as long as a busy server asks, then joins", async () => {
     let busy = true;
     world.server.handlers["session_request"] = (payload, socket) =>

@@ -227,3 +227,38 @@ describe("notices", () => {
     expect(state.notices).toEqual([]);
   });
 });
+
+describe("notices", () => {
+  function noticing(...codes: string[]): ChatState {
+    return codes.reduce(
+      (state, code) => reduce(state, { type: "notice", notice: { code, message: "" } }),
+      showing(),
+    );
+  }
+  const codes = (state: ChatState): string[] => state.notices.map((notice) => notice.code);
+
+  it("about being signed out, and about what did not work, go away with a new connection", () => {
+    let state = noticing("token_expired", "token_revoked", "failed_request", "session_reset", "no_storage");
+    state = reduce(state, { type: "connection", status: "offline" });
+    expect(codes(state).length).toBe(5);
+    state = reduce(state, { type: "connection", status: "online" });
+    expect(codes(state)).toEqual(["session_reset", "no_storage"]);
+
+    state = reduce(state, { type: "noticed", notice: { code: "failed_request", message: "" } });
+    state = reduce(state, { type: "connection", status: "online" }); // still the same connection
+    expect(codes(state)).toContain("failed_request");
+  });
+
+  it("about the past go away when the visitor goes on; what is still true, or unsent, stays", () => {
+    const state = noticing("session_reset", "session_lost", "failed_request", "no_storage", "token_expired");
+    const dropped = reduce(state, {
+      type: "notice",
+      notice: { code: "conversation_changed", message: "my words" },
+    });
+    expect(codes(reduce(dropped, { type: "written" }))).toEqual([
+      "no_storage",
+      "token_expired",
+      "conversation_changed",
+    ]);
+  });
+});

@@ -15,6 +15,7 @@ export const words: Words = {
   sending: "Wird gesendet",
   sent: "Gesendet",
   failed: "Nicht gesendet",
+  too_long: "Die Nachricht ist zu lang.",
   retry: "Noch einmal",
   discard: "Entfernen",
   empty: "Schreiben Sie eine Nachricht. Was hier steht, bleibt, auch wenn Sie wiederkommen.",

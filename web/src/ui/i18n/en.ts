@@ -13,6 +13,7 @@ export const en = {
   sending: "Sending",
   sent: "Sent",
   failed: "Not sent",
+  too_long: "The message is too long.",
   retry: "Try again",
   discard: "Remove",
   empty: "Write a message to begin. What is written here stays, also when you come back.",

@@ -15,6 +15,7 @@ export const words: Words = {
   sending: "Enviando",
   sent: "Enviado",
   failed: "No enviado",
+  too_long: "El mensaje es demasiado largo.",
   retry: "Reintentar",
   discard: "Quitar",
   empty: "Escribe un mensaje para empezar. Lo que se escribe aquí queda, también cuando vuelvas.",

@@ -15,6 +15,7 @@ export const words: Words = {
   sending: "Envoi en cours",
   sent: "Envoyé",
   failed: "Non envoyé",
+  too_long: "Le message est trop long.",
   retry: "Réessayer",
   discard: "Retirer",
   empty: "Écrivez un message pour commencer. Ce qui est écrit ici reste, même à votre retour.",

@@ -15,6 +15,7 @@ export const words: Words = {
   sending: "Invio in corso",
   sent: "Inviato",
   failed: "Non inviato",
+  too_long: "Il messaggio è troppo lungo.",
   retry: "Riprova",
   discard: "Rimuovi",
   empty: "Scrivi un messaggio per cominciare. Ciò che è scritto qui resta, anche quando torni.",

@@ -15,6 +15,7 @@ export const words: Words = {
   sending: "送信中",
   sent: "送信済み",
   failed: "未送信",
+  too_long: "メッセージが長すぎます。",
   retry: "再試行",
   discard: "削除",
   empty: "メッセージを書いて始めましょう。ここに書かれたことは、次に来たときも残っています。",

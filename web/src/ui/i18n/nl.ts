@@ -15,6 +15,7 @@ export const words: Words = {
   sending: "Wordt verstuurd",
   sent: "Verstuurd",
   failed: "Niet verstuurd",
+  too_long: "Het bericht is te lang.",
   retry: "Opnieuw proberen",
   discard: "Verwijderen",
   empty: "Schrijf een bericht om te beginnen. Wat hier staat blijft, ook als u terugkomt.",

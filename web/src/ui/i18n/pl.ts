@@ -15,6 +15,7 @@ export const words: Words = {
   sending: "Wysyłanie",
   sent: "Wysłano",
   failed: "Nie wysłano",
+  too_long: "Wiadomość jest za długa.",
   retry: "Spróbuj ponownie",
   discard: "Usuń",
   empty: "Napisz wiadomość, aby zacząć. To, co tu zapisane, zostaje, także gdy wrócisz.",

@@ -15,6 +15,7 @@ export const words: Words = {
   sending: "Enviando",
   sent: "Enviada",
   failed: "Não enviada",
+  too_long: "A mensagem é longa demais.",
   retry: "Tentar de novo",
   discard: "Remover",
   empty: "Escreva uma mensagem para começar. O que se escreve aqui fica, também quando você voltar.",

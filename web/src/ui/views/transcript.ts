@@ -9,6 +9,7 @@ import type { Content } from "../../state/content";
 import type { Item } from "../../state/transcript";
 import { checkIcon, mark } from "../icons";
 import { fill } from "../i18n";
+import { reasonText } from "../notices";
 import { content, type ContentContext } from "./content";
 
 /** What every message is drawn with: one object, and another when something of it changes. */
@@ -107,6 +108,7 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
 function pending(item: Extract<Item, { kind: "pending" }>, manner: string, look: Look): TemplateResult {
   const { entry } = item;
   const { words } = look;
+  const reason = reasonText(entry.error, words);
   return html`<article class="user ${entry.state} ${manner}" part="message user" data-key=${item.key}>
     <span class="sr">${fill(words.said, words.you)}</span>
     <div class="bubble" part="bubble" dir="auto">${item.text}</div>
@@ -114,7 +116,7 @@ function pending(item: Extract<Item, { kind: "pending" }>, manner: string, look:
       entry.state === "failed"
         ? html`<footer class="state failed">
             <span
-              >${words.failed}${entry.error === undefined ? nothing : html`<span class="reason">: ${entry.error.message}</span>`}</span
+              >${words.failed}${reason === "" ? nothing : html`<span class="reason">: ${reason}</span>`}</span
             >
             <button type="button" class="quiet" @click=${() => look.retry(entry.message_id)}>
               ${words.retry}
@@ -143,7 +145,7 @@ function tick(look: Look): TemplateResult {
 
 function trouble(notice: Notice | undefined, look: Look): TemplateResult | typeof nothing {
   if (notice === undefined) return nothing;
-  return html`<p class="trouble">${notice.message === "" ? look.words.action_failed : notice.message}</p>`;
+  return html`<p class="trouble">${look.words.action_failed}</p>`;
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
