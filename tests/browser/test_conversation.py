@@ -310,3 +310,14 @@ def test_what_one_types_is_shown_also_after_a_slash(chat: Chat, context: Browser
     expect(chat.log.locator("[part~=divider]").filter(has_text="Started over")).to_have_count(1)
 
     chat.reload().said("/restart").said("/help me please").said("/thank", times=0)
+
+
+def test_a_long_text_is_not_cut(chat: Chat) -> None:
+    """All that a server takes goes through the text field; what is longer is refused visibly, not shortened."""
+    chat.say("x" * 20_000)
+    expect(chat.log.locator("[part~=bubble]")).to_have_text("x" * 20_000)
+    chat.reload()
+    expect(chat.log.locator("[part~=bubble]")).to_have_text("x" * 20_000)
+
+    chat.say("y" * 70_000)
+    expect(chat.log.get_by_text("Not sent: The message is too long.")).to_be_visible()

@@ -217,7 +217,6 @@ export function composerView(options: {
         dir="auto"
         enterkeyhint="send"
         autocomplete="off"
-        maxlength="10000"
         aria-label=${words.write}
         placeholder=${options.placeholder === "" ? words.write : options.placeholder}
         .value=${options.draft}
