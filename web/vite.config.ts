@@ -31,6 +31,12 @@ export default defineConfig({
   },
   plugins: [
     {
+      // Templates of markup and styles reach the browser as they are written; their indentation need not.
+      name: "no-indentation",
+      enforce: "pre",
+      transform: (code, id) => (id.includes("/src/ui/") ? code.replace(/\n\s+/g, "\n") : null),
+    },
+    {
       name: "hosted-page",
       writeBundle(options) {
         const out = options.dir!;

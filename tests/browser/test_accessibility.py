@@ -90,6 +90,38 @@ def test_new_messages_are_announced_and_history_is_not(chat: Chat) -> None:
     expect(announcer).to_have_text("")
 
 
+def test_whatever_happens_is_announced(chat: Chat) -> None:
+    """The same reply twice is read out twice, what has no words is named, and so is what could not be sent."""
+    chat.page.evaluate(
+        """() => {
+          window.announced = [];
+          const region = document.querySelector('manent-chat').shadowRoot.querySelector('[aria-live=polite]');
+          new MutationObserver(changes => {
+            for (const { addedNodes } of changes)
+              for (const node of addedNodes) if (node.textContent.trim()) announced.push(node.textContent.trim());
+          }).observe(region, { childList: true, subtree: true, characterData: true });
+        }"""
+    )
+
+    def announced(sentence: str, times: int) -> None:
+        chat.page.wait_for_function(
+            "([sentence, times]) => announced.filter(said => said.includes(sentence)).length === times",
+            arg=[sentence, times],
+        )
+
+    chat.say("many thanks").heard("With pleasure.").say("many thanks").heard("With pleasure.", times=2)
+    announced("Manent said: With pleasure.", 2)
+    chat.say("count to three").heard("Three.")
+    for number in ("One.", "Two.", "Three."):
+        announced(f"Manent said: {number}", 1)
+    chat.say("show me a picture").heard("Here is our mark.")
+    announced("Manent said: Picture", 1)
+    chat.say("what is the forecast").heard("More data")
+    announced("More data", 1)
+    chat.say("x" * 64_001)
+    announced("Not sent: The message is too long.", 1)
+
+
 def test_right_to_left(open_context: Callable[..., BrowserContext], server: ChatServer) -> None:
     """In Arabic the chat is mirrored, its words are Arabic, and English sentences stay left to right."""
     chat = Chat(open_context(locale="ar").new_page())

@@ -7,6 +7,7 @@
  */
 
 import { isObject, type Json, type JsonObject } from "../client/wire";
+import { plainText } from "./markdown";
 
 export interface Button {
   title: string;
@@ -187,30 +188,41 @@ export function contents(body: JsonObject): Content[] {
   return found;
 }
 
-/** The words of a message without its form: for the announcer, notifications, speech and the transcript file. */
-export function plainWords(pieces: readonly Content[]): string {
+/** What is said of pieces that have no words of their own. */
+export interface Unspoken {
+  readonly picture: string;
+  /** Anything else. */
+  readonly unknown: string;
+}
+
+/**
+ * The words of a message without its form: for the announcer, notifications, speech and the transcript file.
+ *
+ * Never empty: what has no words is named.
+ */
+export function plainWords(pieces: readonly Content[], unspoken: Unspoken): string {
   const words = pieces.map((piece) => {
     switch (piece.kind) {
       case "text":
-        return piece.text;
+        return plainText(piece.text);
       case "image":
-        return piece.alt;
+        return piece.alt || unspoken.picture;
       case "video":
       case "audio":
-        return piece.title;
+        return piece.title || unspoken.unknown;
       case "file":
-        return firstText(piece.text, piece.name);
+        return plainText(piece.text) || piece.name;
       case "cards":
         return piece.cards.map((card) => [card.title, card.subtitle].filter(Boolean).join(": ")).join("; ");
       case "accordion":
         return piece.sections.map((section) => section.title).join("; ");
       case "rating":
-        return piece.text;
+        return plainText(piece.text);
       case "buttons":
         return piece.buttons.map((button) => button.title).join(", ");
       case "custom":
-        return "";
+        return unspoken.unknown;
     }
   });
-  return words.filter((word) => word !== "").join("\n");
+  return words.filter((word) => word.trim() !== "").join("\n") || unspoken.unknown;
 }

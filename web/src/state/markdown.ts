@@ -281,3 +281,39 @@ function closing(text: string, from: number, mark: string): number {
   }
   return -1;
 }
+
+/** What one reads of a text in Markdown, without its marks: for whoever listens, and for files. */
+export function plainText(markdown: string): string {
+  return blocksText(parseMarkdown(markdown));
+}
+
+function blocksText(found: readonly Block[]): string {
+  return found.map(blockText).filter(Boolean).join("\n");
+}
+
+function blockText(block: Block): string {
+  switch (block.kind) {
+    case "paragraph":
+    case "heading":
+      return inlinesText(block.inlines);
+    case "list":
+      return block.items
+        .map((item, at) => `${block.ordered ? `${block.start + at}.` : "-"} ${blocksText(item)}`)
+        .join("\n");
+    case "quote":
+      return blocksText(block.blocks);
+    case "code":
+      return block.text;
+    case "rule":
+      return "";
+  }
+}
+
+function inlinesText(found: readonly Inline[]): string {
+  return found
+    .map((inline): string => {
+      if (inline.kind === "break") return "\n";
+      return "text" in inline ? inline.text : inlinesText(inline.inlines);
+    })
+    .join("");
+}

@@ -11,10 +11,16 @@ import type { Preference, Preferences } from "./preferences";
 /** How long a screen reader has to notice an announcement. */
 const ANNOUNCED_MS = 4_000;
 
+export interface Announcement {
+  readonly key: number;
+  readonly sentence: string;
+}
+
 export class Attention {
-  /** What a screen reader shall read out. */
-  announced = "";
-  private announcement: ReturnType<typeof setTimeout> | undefined;
+  /** What a screen reader shall read out, each in a node of its own: the same words twice are heard twice. */
+  announced: readonly Announcement[] = [];
+  private announcements = 0;
+  private readonly forgetting = new Set<ReturnType<typeof setTimeout>>();
   private readonly titleCount = new TitleCount();
 
   constructor(
@@ -25,13 +31,16 @@ export class Attention {
 
   /** Have a screen reader read it out. */
   announce(sentence: string): void {
-    this.announced = sentence;
+    const announcement = { key: (this.announcements += 1), sentence };
+    this.announced = [...this.announced, announcement];
+    this.changed();
     // Read out by then; who walks through the page shall not meet it a second time.
-    clearTimeout(this.announcement);
-    this.announcement = setTimeout(() => {
-      this.announced = "";
+    const timer = setTimeout(() => {
+      this.forgetting.delete(timer);
+      this.announced = this.announced.filter((other) => other !== announcement);
       this.changed();
     }, ANNOUNCED_MS);
+    this.forgetting.add(timer);
   }
 
   /** Say it in this language. */
@@ -61,7 +70,7 @@ export class Attention {
   }
 
   stop(): void {
-    clearTimeout(this.announcement);
+    for (const timer of this.forgetting) clearTimeout(timer);
     hush();
   }
 }

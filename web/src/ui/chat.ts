@@ -11,6 +11,7 @@ import { ConversationClient } from "../client/client";
 import { systemChance, systemClock } from "../client/connect";
 import type { ClientEvent } from "../client/events";
 import { socketIoTransport } from "../client/socketio";
+import type { OutboxEntry } from "../client/outbox";
 import type { KeyValueStore } from "../client/ports";
 import type { BotMessage, JsonObject } from "../client/wire";
 import { contents, plainWords } from "../state/content";
@@ -27,13 +28,13 @@ import { downloadTranscript } from "./download";
 import { chooseLanguage, chooseLocale, direction, en, fill, loadWords, type Words } from "./i18n";
 import { downIcon } from "./icons";
 import { menuEntries } from "./menu";
-import { noticeText, refusalText } from "./notices";
+import { noticeText, reasonText, refusalText } from "./notices";
 import { Pacing } from "./pacing";
 import { Past } from "./past";
 import { Preferences } from "./preferences";
 import { styles } from "./styles";
 import type { CustomRenderer } from "./views/content";
-import { emptyView, headerView, noticesView, typingView, type MenuEntry } from "./views/shell";
+import { announcerView, emptyView, headerView, noticesView, typingView, type MenuEntry } from "./views/shell";
 import { transcriptView, type Look, type TranscriptContext } from "./views/transcript";
 import { Viewport } from "./viewport";
 
@@ -228,6 +229,8 @@ export class Chat {
       this.host.tell("message", event.message);
       if (event.message.role === "bot" && this.state.messages !== before.messages)
         this.answered(event.message);
+    } else if (event.type === "outbox") {
+      this.announceFailed(before, event.entries);
     } else if (event.type === "joined") {
       this.host.tell("session", { session_id: event.session_id, resumed: event.resumed, plain: event.plain });
       // What was there before the visitor looked is history, not news.
@@ -241,11 +244,21 @@ export class Chat {
 
   /** Something new was said: tell those who listen, and those who look elsewhere. */
   private answered(message: BotMessage): void {
-    const words = plainWords(contents(message.body));
+    const words = plainWords(contents(message.body), this.words);
     this.attention.announce(`${fill(this.words.said, this.config.heading)}: ${words}`);
     this.attention.readAloud(words, this.language);
     if (document.visibilityState === "visible" && this.host.isOpen()) return;
     this.attention.call(this.config.heading, words, () => this.host.open());
+  }
+
+  /** Who listens hears that a message could not be sent, when it is found out. */
+  private announceFailed(before: ChatState, entries: readonly OutboxEntry[]): void {
+    for (const { message_id, state, error } of entries) {
+      const known = before.outbox.find((entry) => entry.message_id === message_id);
+      if (state !== "failed" || known === undefined || known.state === "failed") continue;
+      const reason = reasonText(error, this.words);
+      this.attention.announce(reason === "" ? this.words.failed : `${this.words.failed}: ${reason}`);
+    }
   }
 
   /** The visitor looks at the page again, or away. */
@@ -375,8 +388,7 @@ export class Chat {
         voice: this.config.voice,
         language: this.language,
       })}
-      <div class="sr" aria-live="polite">${this.attention.announced}</div>
-      ${this.dialogs.view(words, this.locale)}
+      ${announcerView(this.attention.announced)} ${this.dialogs.view(words, this.locale)}
     `;
   }
 

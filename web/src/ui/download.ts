@@ -16,7 +16,9 @@ export function transcriptText(
   const lines = messages.flatMap((message) => {
     if (message.role === "user" && message.payload === true) return [];
     const said =
-      message.role === "user" ? (message.title ?? message.message) : plainWords(contents(message.body));
+      message.role === "user"
+        ? (message.title ?? message.message)
+        : plainWords(contents(message.body), words);
     const who = message.role === "user" ? words.you : bot;
     return [`[${at.format(new Date(message.timestamp * 1000))}] ${who}: ${said}`];
   });

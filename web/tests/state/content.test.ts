@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/client/wire";
 import { contents, plainWords } from "../../src/state/content";
 
+const UNSPOKEN = { picture: "Picture", unknown: "More data" };
 const kinds = (body: JsonObject): string[] => contents(body).map((piece) => piece.kind);
 
 describe("what a bot message shows", () => {
@@ -72,7 +73,7 @@ describe("what a bot message shows", () => {
       { elements: 3 },
       { buttons: { title: "one" } },
     ];
-    for (const body of odd) expect(() => plainWords(contents(body as JsonObject))).not.toThrow();
+    for (const body of odd) expect(() => plainWords(contents(body as JsonObject), UNSPOKEN)).not.toThrow();
   });
 
   it("gives a button without a payload its title to say, and a link only its address", () => {
@@ -97,7 +98,25 @@ describe("what a bot message shows", () => {
             { title: "B", payload: "/b" },
           ],
         }),
+        UNSPOKEN,
       ),
     ).toBe("Choose\nA, B");
+  });
+
+  it.each<[JsonObject, string]>([
+    [{ text: "**Bold** and [our site](https://a.example)" }, "Bold and our site"],
+    [
+      { text: "# Steps\n\n1. *one*\n2. `two`\n   - three\n\n> said\n\n---" },
+      "Steps\n1. one\n2. two\n- three\nsaid",
+    ],
+    [{ image: "https://a.example/a.png" }, "Picture"],
+    [{ text: "Look", image: "https://a.example/a.png" }, "Look\nPicture"],
+    [{ attachment: { type: "image", payload: { src: "/a.png", alt: "Our house" } } }, "Our house"],
+    [{ attachment: { type: "video", payload: { src: "/a.mp4" } } }, "More data"],
+    [{ custom: { type: "weather", rain: true } }, "More data"],
+    [{ elements: [] }, "More data"],
+    [{}, "More data"],
+  ])("reads %j to those who listen, without marks and never as nothing", (body, words) => {
+    expect(plainWords(contents(body), UNSPOKEN)).toBe(words);
   });
 });

@@ -51,6 +51,7 @@ export const words: Words = {
   dictate: "إملاء",
   listening: "أستمع",
   unknown: "بيانات أخرى",
+  picture: "صورة",
   download_file: "تنزيل {}",
   no_storage: "لا يحفظ هذا المتصفح شيئًا: ستختفي المحادثة عند إغلاق الصفحة.",
   dropped: "لم تُرسل لأن المحادثة تغيّرت منذ كتابتها: {}",

@@ -51,6 +51,7 @@ export const words: Words = {
   dictate: "Diktieren",
   listening: "Hört zu",
   unknown: "Weitere Daten",
+  picture: "Bild",
   download_file: "{} herunterladen",
   no_storage: "Dieser Browser speichert nichts: Das Gespräch ist weg, sobald die Seite geschlossen wird.",
   dropped: "Nicht gesendet, weil sich das Gespräch seither geändert hat: {}",

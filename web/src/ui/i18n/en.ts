@@ -49,6 +49,7 @@ export const en = {
   dictate: "Dictate",
   listening: "Listening",
   unknown: "More data",
+  picture: "Picture",
   download_file: "Download {}",
   no_storage: "This browser keeps nothing: the conversation will be gone when the page is closed.",
   dropped: "Not sent, because the conversation has changed since it was written: {}",

@@ -51,6 +51,7 @@ export const words: Words = {
   dictate: "Dictar",
   listening: "Escuchando",
   unknown: "Más datos",
+  picture: "Imagen",
   download_file: "Descargar {}",
   no_storage: "Este navegador no guarda nada: la conversación desaparecerá al cerrar la página.",
   dropped: "No enviado, porque la conversación ha cambiado desde entonces: {}",

@@ -51,6 +51,7 @@ export const words: Words = {
   dictate: "Dicter",
   listening: "À l’écoute",
   unknown: "Autres données",
+  picture: "Image",
   download_file: "Télécharger {}",
   no_storage: "Ce navigateur ne garde rien : la conversation disparaîtra à la fermeture de la page.",
   dropped: "Non envoyé, car la conversation a changé depuis : {}",

@@ -51,6 +51,7 @@ export const words: Words = {
   dictate: "Detta",
   listening: "In ascolto",
   unknown: "Altri dati",
+  picture: "Immagine",
   download_file: "Scarica {}",
   no_storage: "Questo browser non conserva nulla: la conversazione sparirà alla chiusura della pagina.",
   dropped: "Non inviato, perché nel frattempo la conversazione è cambiata: {}",

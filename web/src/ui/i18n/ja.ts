@@ -51,6 +51,7 @@ export const words: Words = {
   dictate: "音声入力",
   listening: "聞いています",
   unknown: "その他のデータ",
+  picture: "画像",
   download_file: "{}をダウンロード",
   no_storage: "このブラウザーには何も保存されません。ページを閉じると会話は消えます。",
   dropped: "書いた後に会話が変わったため、送信されませんでした: {}",

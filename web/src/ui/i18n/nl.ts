@@ -51,6 +51,7 @@ export const words: Words = {
   dictate: "Dicteren",
   listening: "Luistert",
   unknown: "Meer gegevens",
+  picture: "Afbeelding",
   download_file: "{} downloaden",
   no_storage: "Deze browser bewaart niets: het gesprek is weg zodra de pagina wordt gesloten.",
   dropped: "Niet verstuurd, omdat het gesprek sindsdien is veranderd: {}",

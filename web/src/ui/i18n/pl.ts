@@ -51,6 +51,7 @@ export const words: Words = {
   dictate: "Dyktuj",
   listening: "Słucham",
   unknown: "Więcej danych",
+  picture: "Obraz",
   download_file: "Pobierz {}",
   no_storage: "Ta przeglądarka niczego nie zapisuje: rozmowa zniknie po zamknięciu strony.",
   dropped: "Nie wysłano, ponieważ rozmowa zmieniła się od czasu napisania: {}",

@@ -51,6 +51,7 @@ export const words: Words = {
   dictate: "Ditar",
   listening: "Ouvindo",
   unknown: "Mais dados",
+  picture: "Imagem",
   download_file: "Baixar {}",
   no_storage: "Este navegador não guarda nada: a conversa desaparece quando a página for fechada.",
   dropped: "Não enviada, porque a conversa mudou desde então: {}",

@@ -1,9 +1,11 @@
 /** What stands around the conversation: header with menu, notices, composer. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
+import { repeat } from "lit-html/directives/repeat.js";
 
 import type { Notice } from "../../client/events";
 import type { SessionSummary } from "../../client/wire";
+import type { Announcement } from "../attention";
 import { closeIcon, mark, menuIcon, microphoneIcon, sendIcon } from "../icons";
 import { fill, type Words } from "../i18n";
 
@@ -252,6 +254,17 @@ export function composerView(options: {
 export function typingView(words: Words, name: string): TemplateResult {
   return html`<div class="typing" part="typing">
     <span class="sr">${fill(words.typing, name)}</span><i></i><i></i><i></i>
+  </div>`;
+}
+
+/** What is read out: nodes that are added are, whatever stood there before. */
+export function announcerView(announced: readonly Announcement[]): TemplateResult {
+  return html`<div class="sr" aria-live="polite">
+    ${repeat(
+      announced,
+      ({ key }) => key,
+      ({ sentence }) => html`<p>${sentence}</p>`,
+    )}
   </div>`;
 }
 
