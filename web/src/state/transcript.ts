@@ -6,7 +6,7 @@
 
 import type { OutboxEntry } from "../client/outbox";
 import type { BotMessage, Message, UserMessage } from "../client/wire";
-import { contents, type Content } from "./content";
+import { contents, type Button, type Content } from "./content";
 import type { ChatState } from "./state";
 
 export type Item =
@@ -28,9 +28,23 @@ export interface Choice {
   readonly open: boolean;
   /** Payload of what the visitor said next. */
   readonly chosen: string | null;
+  /** What they read on the button, where it is known. */
+  readonly title?: string | undefined;
 }
 
 const OPEN: Choice = { open: true, chosen: null };
+
+function choiceOf(said: { readonly message: string; readonly title?: string }): Choice {
+  return { open: false, chosen: said.message, title: said.title };
+}
+
+/** Those of a message's buttons that the visitor chose: of several with one payload, those with the title. */
+export function chosenOf(buttons: readonly Button[], choice: Choice): readonly Button[] {
+  if (choice.open) return [];
+  const same = buttons.filter((button) => button.payload !== null && button.payload === choice.chosen);
+  const titled = same.filter((button) => button.title === choice.title);
+  return titled.length > 0 ? titled : same;
+}
 
 /** Bare payloads (`/greet`) are part of the log, not of what one reads. */
 function isDrawn(message: Message): boolean {
@@ -80,7 +94,7 @@ export function transcript(state: ChatState, start = 0, end = state.messages.len
   const choices = new Map<number, Choice>();
   for (let i = end - 1; i >= start; i -= 1) {
     const message = messages[i]!;
-    if (message.role === "user") choice = { open: false, chosen: message.message };
+    if (message.role === "user") choice = choiceOf(message);
     else choices.set(i, choice);
   }
   let before: Message | undefined = messages[start - 1];
@@ -141,8 +155,8 @@ function pendingItems(entries: readonly OutboxEntry[], before: Message | undefin
 function choiceAfter(messages: readonly Message[], end: number, pending: readonly OutboxEntry[]): Choice {
   for (let i = end; i < messages.length; i += 1) {
     const message = messages[i]!;
-    if (message.role === "user") return { open: false, chosen: message.message };
+    if (message.role === "user") return choiceOf(message);
   }
   const first = pending.find((entry) => entry.state !== "failed");
-  return first === undefined ? OPEN : { open: false, chosen: first.message };
+  return first === undefined ? OPEN : choiceOf(first);
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { BotMessage, Message, UserMessage } from "../../src/client/wire";
 import { EMPTY, merge, reduce, unread, type ChatState } from "../../src/state/state";
-import { pendingEntries, transcript } from "../../src/state/transcript";
+import { chosenOf, pendingEntries, transcript } from "../../src/state/transcript";
 
 const NOON = new Date(2026, 4, 4, 12).getTime() / 1000;
 
@@ -151,8 +151,28 @@ describe("the transcript", () => {
     expect(choice(showing(asked, user(2, "/yes", { title: "Yes" })))).toEqual({
       open: false,
       chosen: "/yes",
+      title: "Yes",
     });
     expect(choice(showing(asked, user(2, "/other", { payload: true })))?.open).toBe(false);
+  });
+
+  it("knows the chosen one of two buttons with the same payload by its title", () => {
+    const buttons = ["Today", "Tomorrow", "Never"].map((title) => ({
+      title,
+      payload: title === "Never" ? "/no" : "/day",
+      url: null,
+    }));
+    const asked = bot(1);
+    const choice = (state: ChatState) =>
+      transcript(state).flatMap((item) => (item.kind === "bot" ? [item.choice] : []))[0]!;
+    const chosen = (...said: Message[]): string[] =>
+      chosenOf(buttons, choice(showing(asked, ...said))).map((button) => button.title);
+
+    expect(chosen()).toEqual([]);
+    expect(chosen(user(2, "/day", { title: "Tomorrow" }))).toEqual(["Tomorrow"]);
+    expect(chosen(user(2, "/day"))).toEqual(["Today", "Tomorrow"]);
+    expect(chosen(user(2, "/no", { title: "by other words" }))).toEqual(["Never"]);
+    expect(chosen(user(2, "hello"))).toEqual([]);
   });
 
   it("consumes quick replies with a message that is on its way, but not with one that failed", () => {
@@ -171,6 +191,7 @@ describe("the transcript", () => {
     expect(choice({ ...asked, outbox: [{ ...entry, state: "sending" }] })).toEqual({
       open: false,
       chosen: "/yes",
+      title: "Yes",
     });
     expect(choice({ ...asked, outbox: [{ ...entry, state: "failed" }] })?.open).toBe(true);
   });

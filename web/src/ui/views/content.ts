@@ -5,7 +5,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { Json } from "../../client/wire";
 import type { Button, Card, Content } from "../../state/content";
 import { safeLink, safeSource } from "../../state/links";
-import type { Choice } from "../../state/transcript";
+import { chosenOf, type Choice } from "../../state/transcript";
 import { checkIcon, fileIcon } from "../icons";
 import { fill, type Words } from "../i18n";
 import { link, markdown } from "./markdown";
@@ -81,9 +81,7 @@ export function content(piece: Content, context: ContentContext): Drawn {
       return html`${piece.text === "" ? nothing : html`<div class="text" dir="auto">${markdown(piece.text, context.base)}</div>`}
       ${buttons(piece.options, context, "rating")}
       ${
-        !context.choice.open &&
-        piece.options.some((option) => option.payload === context.choice.chosen) &&
-        piece.thanks !== ""
+        chosenOf(piece.options, context.choice).length > 0 && piece.thanks !== ""
           ? html`<div class="text" dir="auto">${piece.thanks}</div>`
           : nothing
       }`;
@@ -155,13 +153,14 @@ function file(piece: Extract<Content, { kind: "file" }>, context: ContentContext
 function buttons(list: readonly Button[], context: ContentContext, kind: "buttons" | "rating"): Drawn {
   if (list.length === 0) return nothing;
   const { choice } = context;
+  const picked = chosenOf(list, choice);
   return html`<div class=${kind} part=${kind} role="group">
     ${list.map((button) => {
       const href = button.url === null ? null : safeLink(button.url, context.base);
       if (href !== null && button.payload === null) return link(href, button.title, "button link-button");
       if (button.payload === null) return nothing;
       const payload = button.payload;
-      const chosen = !choice.open && choice.chosen === payload;
+      const chosen = picked.includes(button);
       return html`<button
         type="button"
         part="button"

@@ -49,7 +49,15 @@ function ingredients(item: Item, { look, troubles, newest, now }: TranscriptCont
     case "divider":
       return [look];
     case "bot":
-      return [look, item.message, pieces(item.contents), item.starts, item.choice.open, item.choice.chosen];
+      return [
+        look,
+        item.message,
+        pieces(item.contents),
+        item.starts,
+        item.choice.open,
+        item.choice.chosen,
+        item.choice.title,
+      ];
     case "user":
       return [look, item.message, item.starts, item.key === newest, troubles[item.key]];
     case "pending":
