@@ -82,6 +82,28 @@ def test_another_device_has_the_same_conversation_and_the_earlier_ones(
     other.heard("With pleasure.").heard("Every day", times=0)
 
 
+def test_conversations_in_which_nothing_was_said_are_not_listed(
+    open_context: Open, jwt_server: ChatServer, tokens: Tokens
+) -> None:
+    """Who begins anew twice finds the one conversation that there was; a picture at its end has a name in the list."""
+    context = open_context()
+    tokens.serve(context, "barbara")
+    chat = Chat(context.new_page()).open(tokens.page(jwt_server))
+    chat.say("show me a picture").heard("Here is our mark.")
+    expect(chat.log.locator("img[part~=image]")).to_be_visible()
+    for _ in range(2):
+        before = chat.page.evaluate("document.querySelector('manent-chat').sessionId")
+        chat.menu("New conversation")
+        chat.page.get_by_role("button", name="Begin", exact=True).click()
+        chat.page.wait_for_function("id => document.querySelector('manent-chat').sessionId !== id", arg=before)
+
+    chat.menu("Earlier conversations")
+    dialog = chat.page.get_by_role("dialog", name="Earlier conversations")
+    expect(dialog.get_by_role("listitem")).to_have_count(1)
+    dialog.get_by_role("button", name="More data").click()
+    chat.heard("Here is our mark.")
+
+
 def test_a_user_is_set_and_taken_away(open_context: Open, jwt_server: ChatServer, tokens: Tokens) -> None:
     """`setUser` proves by a token and tells the rest; after `setUser(null)` this browser knows nothing."""
     context = open_context()

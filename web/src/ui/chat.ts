@@ -13,7 +13,7 @@ import type { ClientEvent } from "../client/events";
 import { socketIoTransport } from "../client/socketio";
 import type { OutboxEntry } from "../client/outbox";
 import type { KeyValueStore } from "../client/ports";
-import type { BotMessage, JsonObject } from "../client/wire";
+import type { BotMessage, JsonObject, SessionSummary } from "../client/wire";
 import { contents, plainWords } from "../state/content";
 import { safeSource } from "../state/links";
 import { EMPTY, reduce, unread, type ChatEvent, type ChatState } from "../state/state";
@@ -52,6 +52,11 @@ export interface ChatHost {
   close(): void;
   isOpen(): boolean;
   unread(count: number): void;
+}
+
+/** Whether something was said: a picture leaves no preview, but it takes time. */
+function hasMessages(session: SessionSummary): boolean {
+  return session.preview !== "" || session.last > session.started;
 }
 
 /** As long as the movement of a message that comes (`styles.ts`), and a little. */
@@ -123,6 +128,7 @@ export class Chat {
     this.dialogs = new Dialogs(
       host.panel,
       () => this.draw(),
+      () => this.composer.focus(),
       (session_id) => this.client.open(session_id),
     );
     this.preferences = new Preferences(this.store, storageScope(config));
@@ -349,7 +355,10 @@ export class Chat {
       ${noticesView(
         state.notices.map((notice) => ({ notice, text: noticeText(notice, words) })),
         words,
-        (notice) => this.dispatch({ type: "dismissed", notice }),
+        (notice) => {
+          this.dispatch({ type: "dismissed", notice });
+          this.composer.focus(); // the button that had it goes
+        },
       )}
       <div class="scroll">
         <div
@@ -434,7 +443,10 @@ export class Chat {
         this.composer.focus();
       },
       retry: (message_id: string) => this.client.retry(message_id),
-      discard: (message_id: string) => this.client.discard(message_id),
+      discard: (message_id: string) => {
+        this.client.discard(message_id);
+        this.composer.focus();
+      },
     };
   }
 
@@ -492,7 +504,7 @@ export class Chat {
   }
 
   private async listSessions(): Promise<void> {
-    await this.attempt(async () => this.dialogs.offer(await this.client.list()));
+    await this.attempt(async () => this.dialogs.offer((await this.client.list()).filter(hasMessages)));
   }
 
   private pressed(event: KeyboardEvent): void {

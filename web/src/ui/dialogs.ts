@@ -19,6 +19,8 @@ export class Dialogs {
   constructor(
     private readonly panel: HTMLElement,
     private readonly draw: () => void,
+    /** Put the cursor where one writes. */
+    private readonly write: () => void,
     /** The visitor has chosen a past conversation. */
     private readonly chosen: (session_id: string) => void,
   ) {}
@@ -85,8 +87,12 @@ export class Dialogs {
     const question = this.question;
     this.question = null;
     this.draw();
-    this.returnFocus?.focus();
-    if (yes) question?.act();
+    if (!yes) {
+      this.returnFocus?.focus();
+      return;
+    }
+    this.write(); // what was asked about is over: one goes on by writing
+    question?.act();
   }
 
   private choose(session_id: string | null): void {

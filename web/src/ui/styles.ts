@@ -14,7 +14,7 @@ export const styles = `
 .mark .stet { fill: var(--rubric); }
 
 /* header */
-.panel > header { position: relative; display: flex; align-items: center; gap: 0.75rem; padding: 0.75rem 1rem; border-block-end: 1px solid var(--line); background: var(--paper); z-index: 3; }
+.panel > header { display: flex; align-items: center; gap: 0.75rem; padding: 0.75rem 1rem; border-block-end: 1px solid var(--line); background: var(--paper); z-index: 3; }
 .brand { display: grid; place-items: center; color: var(--ink); }
 .brand .mark { width: 1.75rem; height: 1.75rem; }
 .titles { flex: 1; min-width: 0; }
@@ -23,7 +23,7 @@ export const styles = `
 .status.away::before { content: ""; display: inline-block; width: 0.5em; height: 0.5em; margin-inline-end: 0.45em; border-radius: 50%; background: var(--rubric); vertical-align: 0.08em; }
 button.icon { display: grid; place-items: center; flex: none; width: 2.5rem; height: 2.5rem; padding: 0; border: 0; border-radius: 10px; background: none; color: var(--soft); }
 button.icon:hover { background: var(--wash); color: var(--ink); }
-#menu { position: absolute; inset-block-start: calc(100% - 0.25rem); inset-inline-end: 0.75rem; min-width: 13rem; max-width: calc(100% - 1.5rem); padding: 0.375rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); box-shadow: 0 12px 32px var(--shade); }
+#menu { position: absolute; inset-block-start: 3.75rem; max-height: calc(100% - 4.25rem); overflow-y: auto; inset-inline-end: 0.75rem; min-width: 13rem; max-width: calc(100% - 1.5rem); padding: 0.375rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); box-shadow: 0 12px 32px var(--shade); }
 #menu button { display: flex; width: 100%; padding: 0.55rem 0.75rem; border: 0; border-radius: 9px; background: none; text-align: start; align-items: center; gap: 0.75rem; }
 #menu button:hover, #menu button:focus-visible { background: var(--wash); }
 #menu [role="menuitemcheckbox"]::after { content: ""; margin-inline-start: auto; width: 2rem; height: 1.15rem; border-radius: 1rem; border: 1.5px solid var(--edge); background: radial-gradient(circle at 0.5rem 50%, var(--edge) 0.32rem, transparent 0.36rem); }

@@ -172,7 +172,7 @@ export function sessionsView(
           (session) =>
             html`<li>
               <button type="button" @click=${() => open(session.session_id)}>
-                <span class="preview" dir="auto">${session.preview}</span
+                <span class="preview" dir="auto">${session.preview || words.unknown}</span
                 ><time datetime=${new Date(session.last * 1000).toISOString()}
                   >${day.format(new Date(session.last * 1000))}</time
                 >
