@@ -321,3 +321,18 @@ def test_a_long_text_is_not_cut(chat: Chat) -> None:
 
     chat.say("y" * 70_000)
     expect(chat.log.get_by_text("Not sent: The message is too long.")).to_be_visible()
+
+
+def test_a_draft_survives_a_reload(chat: Chat, context: BrowserContext, server: ChatServer) -> None:
+    """What is half written is there again, in this tab only, until it is sent or the conversation forgotten."""
+    chat.box.fill("many th")
+    expect(chat.reload().box).to_have_value("many th")
+    expect(Chat(context.new_page()).open(server.url).box).to_have_value("")
+
+    chat.say("many thanks").heard("With pleasure.")
+    expect(chat.reload().box).to_have_value("")
+
+    chat.box.fill("a secret")
+    chat.page.evaluate("document.querySelector('manent-chat').forget()")
+    expect(chat.box).to_have_value("")
+    expect(chat.reload().box).to_have_value("")

@@ -124,6 +124,9 @@ export class Chat {
       host.panel,
       (text) => this.typed(text),
       () => this.schedule(),
+      // Each tab has a draft of its own.
+      browserStore(config.storage === "none" ? "none" : "session"),
+      `${storageScope(config)}:draft`,
     );
     this.dialogs = new Dialogs(
       host.panel,
@@ -235,6 +238,8 @@ export class Chat {
       this.host.tell("message", event.message);
       if (event.message.role === "bot" && this.state.messages !== before.messages)
         this.answered(event.message);
+    } else if (event.type === "left") {
+      this.composer.clear(); // who forgets, forgets what is half written as well
     } else if (event.type === "outbox") {
       this.announceFailed(before, event.entries);
     } else if (event.type === "joined") {

@@ -2,6 +2,7 @@
 
 import type { TemplateResult } from "lit-html";
 
+import type { KeyValueStore } from "../client/ports";
 import type { Words } from "./i18n";
 import { canListen, listen } from "./media";
 import { composerView } from "./views/shell";
@@ -10,7 +11,7 @@ import { composerView } from "./views/shell";
 const FIELDS_GROW = CSS.supports("field-sizing", "content");
 
 export class Composer {
-  private draft = "";
+  private draft: string;
   private stopListening: (() => void) | null = null;
 
   constructor(
@@ -18,7 +19,12 @@ export class Composer {
     /** Sends a text; false: there was nothing to send. */
     private readonly send: (text: string) => boolean,
     private readonly changed: () => void,
-  ) {}
+    /** Keeps what is half written, over a reload. */
+    private readonly store: KeyValueStore,
+    private readonly key: string,
+  ) {
+    this.draft = store.get(key) ?? "";
+  }
 
   view(options: { words: Words; placeholder: string; voice: boolean; language: string }): TemplateResult {
     const { words, placeholder, voice, language } = options;
@@ -26,10 +32,7 @@ export class Composer {
       words,
       placeholder,
       draft: this.draft,
-      write: (text) => {
-        this.draft = text;
-        this.changed();
-      },
+      write: (text) => this.write(text),
       send: () => this.submit(),
       dictate: voice && canListen() ? () => this.dictate(language) : null,
       listening: this.stopListening !== null,
@@ -53,14 +56,23 @@ export class Composer {
     this.stopListening?.();
   }
 
+  clear(): void {
+    this.write("");
+  }
+
+  private write(text: string): void {
+    this.draft = text;
+    if (text === "") this.store.remove(this.key);
+    else this.store.set(this.key, text);
+    this.changed();
+  }
+
   private field(): HTMLTextAreaElement | null {
     return this.panel.querySelector("textarea");
   }
 
   private submit(): void {
-    if (!this.send(this.draft)) return;
-    this.draft = "";
-    this.changed();
+    if (this.send(this.draft)) this.clear();
   }
 
   private dictate(language: string): void {
@@ -72,8 +84,7 @@ export class Composer {
     this.stopListening = listen(
       language,
       (words) => {
-        this.draft = before + words;
-        this.changed();
+        this.write(before + words);
       },
       () => {
         this.stopListening = null;
