@@ -300,7 +300,7 @@ def test_nothing_is_wider_than_the_window(
     assert chat.log.evaluate("log => log.scrollWidth <= log.clientWidth")
 
 
-def test_what_one_types_is_shown_also_after_a_slash(chat: Chat, context: BrowserContext, server: ChatServer) -> None:
+def test_what_one_types_is_shown_also_after_a_slash(chat: Chat) -> None:
     """A typed command does its work and is seen, here and after a reload; a payload that a page sends is not."""
     chat.say("many thanks").heard("With pleasure.")
     chat.say("/restart").said("/restart")
