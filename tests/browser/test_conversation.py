@@ -3,11 +3,25 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
 from browser.axe import violations
 from browser.chat import Chat
 from browser.servers import ChatServer
+
+TALK = """async turns => {
+    const chat = document.querySelector('manent-chat');
+    for (let turn = 1; turn <= turns; turn += 1) {
+        const answered = new Promise(done => chat.addEventListener('manent-message', function hear(event) {
+            if (event.detail.body?.text !== 'Three.') return;
+            chat.removeEventListener('manent-message', hear);
+            done();
+        }));
+        await chat.send('/count', { title: `Turn ${turn}.` });
+        await answered;
+    }
+}"""
+"""Have so many turns, each of a message and three replies."""
 
 
 def test_a_form_is_filled_in_by_words_and_by_buttons(chat: Chat) -> None:
@@ -149,19 +163,7 @@ def test_the_parts_of_an_answer_stand_in_order(chat: Chat) -> None:
 def test_a_long_past_is_read_up_to_its_beginning(chat: Chat) -> None:
     """Scrolling up loads page after page, keeps the place, and never draws more than 300 messages."""
     turns = 70
-    talk = """async turns => {
-        const chat = document.querySelector('manent-chat');
-        for (let turn = 1; turn <= turns; turn += 1) {
-            const answered = new Promise(done => chat.addEventListener('manent-message', function hear(event) {
-                if (event.detail.body?.text !== 'Three.') return;
-                chat.removeEventListener('manent-message', hear);
-                done();
-            }));
-            await chat.send('/count', { title: `Turn ${turn}.` });
-            await answered;
-        }
-    }"""
-    chat.page.evaluate(talk, turns)
+    chat.page.evaluate(TALK, turns)
     chat.reload().said(f"Turn {turns}.")
 
     log = chat.log.element_handle()
@@ -283,6 +285,47 @@ def test_the_transcript_can_be_kept(chat: Chat) -> None:
     text = kept.value.path().read_text()
     assert "You: hello" in text
     assert "Good day! What can I do for you?" in text
+
+
+def test_the_transcript_waits_for_what_is_loading(page: Page, server: ChatServer) -> None:
+    """Asked for while older messages are on their way, the file has everything; without them it says so."""
+    held: list[Callable[[], None]] = []
+
+    def relay(route: WebSocketRoute) -> None:
+        there = route.connect_to_server()
+
+        def said(message: str | bytes) -> None:
+            if "history_request" in str(message):
+                held.append(lambda: there.send(message))
+            else:
+                there.send(message)
+
+        route.on_message(said)
+
+    page.route_web_socket("**/socket.io/**", relay)
+    chat = Chat(page).open(server.url)
+    page.evaluate(TALK, 30)
+
+    def to_the_top() -> None:
+        chat.reload().said("Turn 30.")
+        up = "log => { log.scrollTop = 0; return log.innerText.includes('Loading earlier messages'); }"
+        page.wait_for_function(up, arg=chat.log.element_handle())
+
+    to_the_top()
+    with page.expect_download() as whole:
+        chat.menu("Download transcript")
+        held.pop()()
+    lines = whole.value.path().read_text().splitlines()
+    assert lines[0].endswith("Turn 1.")
+    assert lines[-1].endswith("Three.")
+
+    to_the_top()
+    with page.expect_download() as cut:
+        chat.menu("Download transcript")
+        page.context.set_offline(True)
+    lines = cut.value.path().read_text().splitlines()
+    assert lines[0] == "[Earlier messages are missing.]"
+    assert lines[-1].endswith("Three.")
 
 
 @pytest.mark.parametrize("width", [320, 1280])
