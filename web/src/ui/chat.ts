@@ -11,8 +11,8 @@ import { ConversationClient } from "../client/client";
 import { systemChance, systemClock } from "../client/connect";
 import type { ClientEvent } from "../client/events";
 import { socketIoTransport } from "../client/socketio";
-import type { OutboxEntry } from "../client/outbox";
 import type { KeyValueStore } from "../client/ports";
+import type { OutboxEntry } from "../client/outbox";
 import type { BotMessage, JsonObject, SessionSummary } from "../client/wire";
 import { contents, plainWords } from "../state/content";
 import { safeSource } from "../state/links";
@@ -447,7 +447,10 @@ export class Chat {
         this.say(payload, title);
         this.composer.focus();
       },
-      retry: (message_id: string) => this.client.retry(message_id),
+      retry: (message_id: string) => {
+        this.client.retry(message_id);
+        this.composer.focus();
+      },
       discard: (message_id: string) => {
         this.client.discard(message_id);
         this.composer.focus();
