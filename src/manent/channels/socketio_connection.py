@@ -180,7 +180,7 @@ class Connection:
             await protocol.serve(self, event, payload, ack)
         elif event == self.channel.options.user_message_evt:
             await plain.take_message(self, payload, ack)
-        elif ack is not None or event in protocol.ABOUT_SESSIONS:
+        elif event in protocol.ABOUT_SESSIONS:
             await protocol.serve(self, event, payload, ack)  # of a socket that has joined nothing yet
         else:
             log.debug("ignored an event of a plain client, as Rasa does")
