@@ -25,6 +25,11 @@ LOOK_EVERY_S = 5.0
 """How often the store is asked, for reminders that other servers scheduled."""
 
 RETRY_S = 1.0
+"""After which one that could not be acted on is tried again."""
+
+AT_WORK_S = 0.2
+"""How long the next look waits at most while one is being acted on, which is the store's next until it is used up."""
+
 _PAGE = 500
 
 
@@ -63,7 +68,7 @@ class Reminders:
                 due = await self.conversations.store.next_reminder()
                 if due is not None:
                     left = due - time.time()
-                    wait_s = min(LOOK_EVERY_S, left if left > 0 else RETRY_S)
+                    wait_s = min(LOOK_EVERY_S, left if left > 0 else AT_WORK_S if self._at_work else RETRY_S)
             except ManentError as error:
                 log.warning("could not look for reminders", extra={"code": error.code, "error": error.message})
             try:

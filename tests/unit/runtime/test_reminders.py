@@ -130,6 +130,26 @@ async def test_same_name_in_two_conversations() -> None:
     assert await pings(store) == 1
 
 
+async def test_a_reminder_that_is_acted_on_holds_up_no_other() -> None:
+    """While one conversation's reminder waits for its turn, another's, due a little later, comes on time."""
+    store = MemoryStore()
+    async with ticking(store, schedules()) as conversations:
+        await say(conversations, "work")
+        busy = asyncio.create_task(conversations.get("ada").perform(lambda _: asyncio.sleep(2)))
+        await asyncio.sleep(0.1)
+        await say(conversations, "work", sender_id="bob")
+        due = time.time() + SOON
+        async with asyncio.timeout(30):
+            while await pings(store, "bob") == 0:  # noqa: ASYNC110  # the store has no event
+                await asyncio.sleep(0.01)
+        late = time.time() - due
+        assert await pings(store, "ada") == 0
+        await busy
+        await reminded(store, "ada")
+
+    assert late < 0.5
+
+
 async def test_posted_reminders_count_only_with_side_effects() -> None:
     """Reminder events that are brought in from outside are history, unless they are asked to have effects."""
     store = MemoryStore()
