@@ -24,17 +24,17 @@ import uvloop
 from project import template, train
 from servers import MANENT
 
-from manent.channels.socketio_send_queue import SendQueue
-from manent.core.log import Append
+from manent.channels.socketio.send_queue import SendQueue
+from manent.core.conversation_log import Append
 from manent.core.messages import UserMessage
 from manent.core.tracker import Tracker
 from manent.dialogue.turn import Env, Finished, Turn
 from manent.runtime.assistant import Assistant
-from manent.runtime.conversations import Conversations
+from manent.runtime.conversation.registry import Conversations
 from manent.runtime.ports import ConversationStore
 from manent.server.loading import load_assistant
 from manent.stores.memory import MemoryStore
-from manent.stores.sqlite import SqliteStore
+from manent.stores.sqlite.store import SqliteStore
 
 PHRASES = ("hello", "bye", "are you a bot?", "hi there", "good morning")
 AT_ONCE = 32

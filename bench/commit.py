@@ -19,11 +19,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from manent.core.conversation_log import Accepted, Append, Head, LogEntry, Snapshot, View
 from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
-from manent.core.log import Accepted, Append, Head, LogEntry, Snapshot, View
 from manent.runtime.ports import ConversationStore
-from manent.stores.postgresql import PostgresqlStore
-from manent.stores.sqlite import SqliteStore
+from manent.stores.postgresql.store import PostgresqlStore
+from manent.stores.sqlite.store import SqliteStore
 
 RANKING = [{"name": f"intent_{n}", "confidence": 0.1234567 / (n + 1)} for n in range(10)]
 PARSE = {

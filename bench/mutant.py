@@ -11,18 +11,19 @@ from typing import Any
 from msgspec.structs import replace
 
 from manent.cli.main import main
-from manent.core.log import Append, LogEntry
-from manent.runtime import conversation, conversations, sessions, view
-from manent.runtime.numbering import Numbering
-from manent.runtime.ticket import Occasion
-from manent.stores import sqlite
+from manent.core.conversation_log import Append, LogEntry
+from manent.runtime import protocol1, visitor_messages
+from manent.runtime.conversation import conversation, registry
+from manent.runtime.conversation.numbering import Numbering
+from manent.runtime.conversation.ticket import Occasion
+from manent.stores.sqlite import store
 
 
 def ack_before_commit() -> None:
     """Say that a message is durable a moment before it is."""
-    append = sqlite.SqliteStore.append
+    append = store.SqliteStore.append
 
-    async def late(store: sqlite.SqliteStore, work: Append) -> None:
+    async def late(store: store.SqliteStore, work: Append) -> None:
         async def write() -> None:
             await asyncio.sleep(0.03)
             await append(store, work)
@@ -30,7 +31,7 @@ def ack_before_commit() -> None:
         waiting = asyncio.ensure_future(write())
         waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
 
-    sqlite.SqliteStore.append = late  # type: ignore[method-assign]
+    store.SqliteStore.append = late  # type: ignore[method-assign]
 
 
 def emit_before_commit() -> None:
@@ -49,42 +50,42 @@ def emit_before_commit() -> None:
 
 def no_dedupe() -> None:
     """Forget which message ids were used."""
-    append = sqlite.SqliteStore.append
+    append = store.SqliteStore.append
 
-    async def forgetful(store: sqlite.SqliteStore, work: Append) -> None:
+    async def forgetful(store: store.SqliteStore, work: Append) -> None:
         await append(store, replace(work, accepted=()))
 
-    sqlite.SqliteStore.append = forgetful  # type: ignore[method-assign]
+    store.SqliteStore.append = forgetful  # type: ignore[method-assign]
 
 
 def cursor_off_by_one() -> None:
     """Send what comes from the cursor on, instead of after it."""
-    read = sessions.Sessions._read
+    read = protocol1.Sessions._read
 
-    async def early(self: sessions.Sessions, sender_id: str, cursor: Any, limit: int) -> Any:
+    async def early(self: protocol1.Sessions, sender_id: str, cursor: Any, limit: int) -> Any:
         if cursor is not None:
             cursor = (cursor[0], max(0, cursor[1] - 1))
         return await read(self, sender_id, cursor, limit)
 
-    sessions.Sessions._read = early  # type: ignore[method-assign]
+    protocol1.Sessions._read = early  # type: ignore[method-assign]
 
 
 def part_dropped() -> None:
     """Lose the last part of an event that shows as several messages."""
-    messages_of = view.messages_of
+    messages_of = visitor_messages.messages_of
 
     def some(entry: LogEntry) -> list[Any]:
         messages = messages_of(entry)
         return messages[:-1] if len(messages) > 1 else messages
 
-    view.messages_of = some
-    sessions.messages_of = some
+    visitor_messages.messages_of = some
+    protocol1.messages_of = some
 
 
 def lease_ignored() -> None:
     """Finish other servers' turns while they are at work on them."""
-    conversations.RECOVER_EVERY_S = 0.1
-    conversations.Conversations.may_take_over = lambda *_: True  # type: ignore[method-assign]
+    registry.RECOVER_EVERY_S = 0.1
+    registry.Conversations.may_take_over = lambda *_: True  # type: ignore[method-assign]
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {

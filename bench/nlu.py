@@ -74,7 +74,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     from manent.models.archive import write_model
     from manent.nlu.pipeline import load_pipeline
     from manent.nlu.training import train_pipeline
-    from manent.project.config_file import default_pipeline
+    from manent.project.settings.config import default_pipeline
 
     folder = Path(job["data"]) / job["set"]
     train, test = read(folder / "train.md"), read(folder / "test.md")

@@ -29,7 +29,7 @@ from manent.core.training_data import AssistantConfig, ComponentConfig, Example,
 from manent.nlu.pipeline import load_pipeline
 from manent.nlu.training import train_pipeline
 from manent.nlu.vectors import load_vectors
-from manent.project.config_file import default_pipeline
+from manent.project.settings.config import default_pipeline
 
 ASKED = 1500
 _WORD = re.compile(r"\w+")

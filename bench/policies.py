@@ -21,6 +21,7 @@ from pathlib import Path
 
 import yaml
 
+from manent.authoring.stories import write
 from manent.core.domain import Domain
 from manent.core.events import ActionExecuted
 from manent.core.tracker import Tracker
@@ -31,7 +32,6 @@ from manent.dialogue.policies.learned_training import _examples, train_learned
 from manent.dialogue.states import Featurizer, history_of
 from manent.dialogue.stories import Sequence, story_sequences
 from manent.project.reading import Project, read_project
-from manent.project.story_text import write
 
 OPTIONS = LearnedOptions(max_history=5)
 _PEER = """\

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from manent.core.conversation_log import Accepted, Append, Divider, Head, LogEntry, Snapshot, View
 from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
-from manent.core.log import Accepted, Append, Divider, Head, LogEntry, Snapshot, View
 from manent.runtime.ports import ConversationStore
 
 MakeStore = Callable[[], ConversationStore]

@@ -14,14 +14,14 @@ from typing import Any
 
 import uvicorn
 
+from manent.core.conversation_log import LogEntry
 from manent.core.errors import ActionError
-from manent.core.log import LogEntry
 from manent.core.messages import UserMessage
 from manent.runtime.assistant import Assistant
-from manent.runtime.conversations import Conversations
+from manent.runtime.conversation.registry import Conversations
 from manent.runtime.ports import NEWEST_EVENTS, ActionCall, ActionResult, ConversationStore
 from manent.server.app import Application, build
-from manent.server.connections import HttpConnection, WebSocketConnection
+from manent.server.edge.connections import HttpConnection, WebSocketConnection
 from manent.server.loading import load_assistant
 from manent.server.options import ServeOptions
 from manent.training import TrainingOptions, train

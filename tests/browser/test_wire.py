@@ -12,7 +12,7 @@ from browser.chat import Chat
 from browser.servers import ChatServer
 from browser.tokens import Tokens
 from browser.wire import SCHEMA, Wire
-from manent.server import openapi
+from manent.server.api import openapi
 
 OVER_HTTP = {
     "EventsRequest",

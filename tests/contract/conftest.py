@@ -9,8 +9,8 @@ import pytest
 from logs import MakeStore
 from manent.runtime.ports import ConversationStore
 from manent.stores.memory import MemoryStore
-from manent.stores.postgresql import PostgresqlStore
-from manent.stores.sqlite import SqliteStore
+from manent.stores.postgresql.store import PostgresqlStore
+from manent.stores.sqlite.store import SqliteStore
 from postgres import Cluster, programs, running
 
 TABLES = "conversations, events, accepted, snapshots, reminders, meta, published"

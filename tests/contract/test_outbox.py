@@ -5,8 +5,8 @@ import asyncio
 from msgspec.structs import replace
 
 from logs import MakeStore, empty, talk, turn
+from manent.core.conversation_log import Cursor, Lease, Untold
 from manent.core.events import encode_event
-from manent.core.log import Cursor, Lease, Untold
 from manent.runtime.ports import ConversationStore
 
 MINE = Lease(owner="host:1:1:a", until=1_000.0)

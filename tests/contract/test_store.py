@@ -7,9 +7,19 @@ import pytest
 from msgspec.structs import replace
 
 from logs import MakeStore, accept, empty, talk, turn
+from manent.core.conversation_log import (
+    Append,
+    CancelReminders,
+    FireReminder,
+    Head,
+    Lease,
+    Reminder,
+    Revocation,
+    Snapshot,
+    View,
+)
 from manent.core.errors import InternalError, StoreError
 from manent.core.events import UserUttered, decode_event
-from manent.core.log import Append, CancelReminders, FireReminder, Head, Lease, Reminder, Revocation, Snapshot, View
 from manent.runtime.ports import ConversationStore, DuplicateMessage, ReminderGone, VersionConflict
 
 

@@ -13,24 +13,25 @@ import sys
 from pathlib import Path
 
 from logs import empty, turn
-from manent.stores import sqlite, sqlite_checkpointer, sqlite_connection, sqlite_schema
-from manent.stores.sqlite import SqliteStore
+from manent.stores.sqlite import checkpointer, connection, schema
+from manent.stores.sqlite import store as store_module
+from manent.stores.sqlite.store import SqliteStore
 
-sqlite_checkpointer.COPY_AFTER_BYTES = 60_000  # type: ignore[misc]  # so that short runs see checkpoints, too
-sqlite_checkpointer.TRUNCATE_AFTER_BYTES = 200_000  # type: ignore[misc]
-sqlite_checkpointer.CHECK_AFTER_APPENDS = 4  # type: ignore[misc]
+checkpointer.COPY_AFTER_BYTES = 60_000  # type: ignore[misc]  # so that short runs see checkpoints, too
+checkpointer.TRUNCATE_AFTER_BYTES = 200_000  # type: ignore[misc]
+checkpointer.CHECK_AFTER_APPENDS = 4  # type: ignore[misc]
 
 
 def weaken(synchronous: str) -> None:
     """Open every connection with another `synchronous` than the store asks for."""
-    connect = sqlite_schema.connect
+    connect = schema.connect
 
     def weakened(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.Connection:
-        connection = connect(path, durability=durability, read_only=read_only)
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        return connection
+        opened = connect(path, durability=durability, read_only=read_only)
+        opened.execute(f"PRAGMA synchronous = {synchronous}")
+        return opened
 
-    for module in (sqlite, sqlite_schema, sqlite_connection):
+    for module in (store_module, schema, connection):
         vars(module)["connect"] = weakened
 
 

@@ -10,9 +10,9 @@ from logs import empty, talk, turn
 from manent.core.errors import StoreError
 from manent.core.events import UserUttered
 from manent.runtime.ports import VersionConflict
-from manent.stores.postgresql import PostgresqlStore
-from manent.stores.postgresql_schema import upgrade_postgresql
-from manent.stores.sqlite_schema import REVISION
+from manent.stores.postgresql.schema import upgrade_postgresql
+from manent.stores.postgresql.store import PostgresqlStore
+from manent.stores.sqlite.schema import REVISION
 from postgres import Cluster, programs, running
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from disk import Disk, read_log
 from manent.core.errors import StoreError
-from manent.stores.sqlite import SqliteStore
+from manent.stores.sqlite.store import SqliteStore
 
 HERE = Path(__file__).parent
 

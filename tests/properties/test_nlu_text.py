@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manent.authoring.nlu import nlu_to_json, nlu_to_yaml
 from manent.core.training_data import EntityMention, Example, NluData, Where
-from manent.project.nlu_text import nlu_to_json, nlu_to_yaml
 from manent.project.reading import read_nlu
 
 WORDS = st.text(

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manent.core.errors import ProjectError
-from manent.project.annotations import AnnotationError, parse_annotated
-from manent.project.credentials import read_credentials
-from manent.project.documents import Broken, parse_document, plain
-from manent.project.endpoints import Endpoints, read_endpoints
+from manent.project.data.annotations import AnnotationError, parse_annotated
 from manent.project.problems import Report
 from manent.project.reading import Project, read_project, validate_project
-from manent.project.scalars import read_scalar
+from manent.project.settings.credentials import read_credentials
+from manent.project.settings.endpoints import Endpoints, read_endpoints
+from manent.project.yaml.documents import Broken, parse_document, plain
+from manent.project.yaml.scalars import read_scalar
 
 WORDS = tuple(
     """

@@ -15,9 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec.structs import replace
 
 from logs import empty, turn
-from manent.core.log import Accepted, Append, Head, LogEntry, Snapshot
+from manent.core.conversation_log import Accepted, Append, Head, LogEntry, Snapshot
 from manent.runtime.ports import DuplicateMessage, VersionConflict
-from manent.stores.sqlite import SqliteStore
+from manent.stores.sqlite.store import SqliteStore
 from manent.stores.thinning import superfluous
 
 NAMES = st.sampled_from(["ada", "bob", "cyd"])

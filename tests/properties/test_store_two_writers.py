@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logs import accept, empty, turn
+from manent.core.conversation_log import Head
 from manent.core.events import UserUttered
-from manent.core.log import Head
 from manent.runtime.ports import DuplicateMessage, VersionConflict
-from manent.stores.sqlite import SqliteStore
+from manent.stores.sqlite.store import SqliteStore
 
 NAMES = itertools.count()
 

@@ -13,8 +13,8 @@ from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 
-from manent.channels.socketio_websocket import WIRE
-from manent.server.connections import WebSocketConnection
+from manent.channels.socketio.websocket import WIRE
+from manent.server.edge.connections import WebSocketConnection
 
 Message = str | bytes
 

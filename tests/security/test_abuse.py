@@ -9,10 +9,10 @@ import httpx
 import pytest
 import websockets
 
-from manent.channels import socketio as channel
+from manent.channels.socketio import channel
 from manent.core.errors import RequestError
-from manent.runtime.nesting import MOST_LEVELS, is_too_deep
-from manent.runtime.rates import MOST_KEYS, Buckets, address_of
+from manent.runtime.json_depth import MOST_LEVELS, is_too_deep
+from manent.runtime.rate_limits import MOST_KEYS, Buckets, address_of
 from security.frames import raw
 from security.sites import JWT, Site, token
 from small_talk import Actions, running, until

@@ -110,7 +110,7 @@ def test_there_is_one_place_that_decides() -> None:
         file.relative_to(source).as_posix() for file in source.rglob("*.py") if "compare_digest" in file.read_text()
     }
 
-    assert comparing == {"runtime/identity.py", "server/auth.py"}
+    assert comparing == {"runtime/identity/admission.py", "server/api/auth.py"}
 
 
 def test_every_test_of_the_threat_model_is_there() -> None:

@@ -1,7 +1,7 @@
 """Which event broker a project asks for: from `event_broker` in `endpoints.yml` to a `Broker`.
 
-The composition root and `manent conversations export` call this; the section was checked (`project/event_broker.py`).
-It constructs and opens nothing. The libraries of a broker are imported only when it is asked for.
+The composition root and `manent conversations export` call this; `project/settings/event_broker.py` checked the
+section. It constructs and opens nothing. The libraries of a broker are imported only when it is asked for.
 """
 
 import os

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from manent.brokers.said import said
+from manent.brokers.error_text import said
 from manent.core.errors import BrokerError
 from manent.runtime.ports import Outgoing
 

@@ -16,7 +16,7 @@ from aiormq import Channel
 from aiormq.abc import AbstractConnection
 from yarl import URL
 
-from manent.brokers.said import said
+from manent.brokers.error_text import said
 from manent.core.errors import BrokerError
 from manent.runtime.ports import Outgoing
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from manent.brokers.said import said
+from manent.brokers.error_text import said
 from manent.core.errors import BrokerError
 from manent.runtime.ports import Outgoing
 

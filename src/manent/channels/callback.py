@@ -21,11 +21,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from manent.channels.rest import health_routes, replies_in, take_message
+from manent.core.conversation_log import LogEntry
 from manent.core.errors import Problem, ProjectError, RequestError
 from manent.core.events import Json
-from manent.core.log import LogEntry
-from manent.runtime.conversations import Conversations
-from manent.runtime.identity import Identity
+from manent.runtime.conversation.registry import Conversations
+from manent.runtime.identity.admission import Identity
 
 if TYPE_CHECKING:
     import aiohttp

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from starlette.routing import Route
 
-from manent.channels import callback, socketio
+from manent.channels import callback
 from manent.channels.callback import CallbackChannel
-from manent.channels.identity import (
+from manent.channels.identity_options import (
     IdentityOptions,
     MakeKeys,
     identity_beside,
@@ -22,12 +22,12 @@ from manent.channels.identity import (
     read_identity,
 )
 from manent.channels.rest import RestChannel, health_routes
-from manent.channels.socketio import SocketIoChannel
+from manent.channels.socketio.channel import SocketIoChannel, read_options
 from manent.core.events import Json
-from manent.runtime.conversations import Conversations
-from manent.runtime.identity import Identity
+from manent.runtime.conversation.registry import Conversations
+from manent.runtime.identity.admission import Identity
+from manent.runtime.identity.revocations import Revocations
 from manent.runtime.ports import ConversationStore
-from manent.runtime.revocations import Revocations
 
 SUPPORTED = ("socketio", "rest", "callback", "cmdline")
 
@@ -98,13 +98,13 @@ def open_channels(
     """
     if connector is not None:
         credentials = {connector: credentials.get(connector) or {}}
-    options = socketio.read_options(credentials.get("socketio") or {})
+    options = read_options(credentials.get("socketio") or {})
     revocations = revocations or Revocations(conversations.store)
     asked = read_identity(credentials.get("socketio") or {}, "socketio")
     identity = make_identity(asked, conversations, revocations, make_keys, root=root)
-    channel = SocketIoChannel(options, conversations, identity, cors=cors)
+    socketio = SocketIoChannel(options, conversations, identity, cors=cors)
     conversations.outputs[SocketIoChannel.name] = None
-    revocations.listeners.append(channel.end_revoked)
+    revocations.listeners.append(socketio.end_revoked)
 
     rest = None
     rest_section = credentials.get("rest")
@@ -116,7 +116,7 @@ def open_channels(
             callback.read_options(section), conversations, _beside("callback", section, identity)
         )
         conversations.outputs[CallbackChannel.name] = answering
-    return Channels(socketio=channel, rest=rest, callback=answering, notes=_notes(credentials, asked))
+    return Channels(socketio=socketio, rest=rest, callback=answering, notes=_notes(credentials, asked))
 
 
 def _beside(channel: str, section: Json | None, other: Identity) -> Identity:

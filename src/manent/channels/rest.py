@@ -11,17 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from manent.core.conversation_log import LogEntry
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import BotUttered, Json
-from manent.core.log import LogEntry
 from manent.core.messages import UserMessage
-from manent.runtime.conversation import Conversation
-from manent.runtime.conversations import Conversations
-from manent.runtime.identity import Caller, Identity
-from manent.runtime.nesting import is_too_deep
-from manent.runtime.rates import address_of
-from manent.runtime.sessions import checked_message_id, checked_metadata, checked_text
-from manent.runtime.ticket import Ticket
+from manent.runtime.conversation.conversation import Conversation
+from manent.runtime.conversation.registry import Conversations
+from manent.runtime.conversation.ticket import Ticket
+from manent.runtime.identity.admission import Caller, Identity
+from manent.runtime.json_depth import is_too_deep
+from manent.runtime.protocol1 import checked_message_id, checked_metadata, checked_text
+from manent.runtime.rate_limits import address_of
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 

@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from manent.cli.options import Endpoints
+from manent.cli.broker_export import publish
 from manent.cli.project_store import with_store
-from manent.cli.to_broker import publish
+from manent.cli.shared_options import Endpoints
+from manent.core.conversation_log import Head
 from manent.core.errors import StoreError
 from manent.core.events import event_to_wire
-from manent.core.log import Head
 from manent.runtime.export import entries_of, moment, pieces, printable, transcript_lines
 from manent.runtime.ports import ConversationStore
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from manent.cli.options import Data
+from manent.cli.shared_options import Data
 from manent.core.errors import ManentError
 
 
@@ -27,7 +27,7 @@ def convert_nlu(
     format: Annotated[Format, typer.Option("-f", "--format", help="What to write.")] = Format.YAML,  # noqa: A002
 ) -> None:
     """Write NLU data, YAML or JSON, as one file of the other format. Both can be trained on as they are."""
-    from manent.project.nlu_text import nlu_to_json, nlu_to_yaml
+    from manent.authoring.nlu import nlu_to_json, nlu_to_yaml
     from manent.project.reading import read_nlu
 
     found = read_nlu(Path(), data)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from manent.cli.options import Config, Data, Domain
+from manent.cli.shared_options import Config, Data, Domain
 
 Target = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="A folder for the new files; default: in place.")
@@ -18,7 +18,7 @@ def data_migrate(*, domain: Domain = None, data: Data = None, config: Config = N
 
     There is no need to: Manent trains and runs 2.0 as it is. In place, the old files are kept in before_migration/.
     """
-    from manent.project.migration import plan_migration, write_migration
+    from manent.authoring.migration import plan_migration, write_migration
 
     root = Path()
     migration = plan_migration(root, domain=domain, data=data, config=config)

@@ -36,8 +36,8 @@ def split_nlu(
 
     Synonyms, patterns and answers go to both.
     """
+    from manent.authoring.nlu import nlu_to_yaml
     from manent.nlu.evaluation import split_data
-    from manent.project.nlu_text import nlu_to_yaml
     from manent.project.reading import read_nlu
 
     data = read_nlu(Path(), nlu)
@@ -54,9 +54,9 @@ def split_stories(
     *, stories: StorySource = None, training_fraction: Fraction = 0.8, random_seed: Seed = None, out: Target = PARTS
 ) -> None:
     """Divide the stories of each file into a train_… and a test_… file, comments kept; rules are left out."""
+    from manent.authoring.story_split import split_stories as split
+    from manent.project.data.stories import read_test_stories
     from manent.project.files import find_files, is_stories
-    from manent.project.stories_files import read_test_stories
-    from manent.project.story_split import split_stories as split
 
     files = [path for path in find_files(stories or [Path("data")]) if is_stories(path.read_text(encoding="utf-8-sig"))]
     read_test_stories(files)  # its mistakes are told better here than by the division

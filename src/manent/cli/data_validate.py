@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from manent.cli.options import Config, Credentials, Data, Domain, Endpoints
+from manent.cli.shared_options import Config, Credentials, Data, Domain, Endpoints
 
 if TYPE_CHECKING:
     from manent.core.errors import Problem

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from manent.cli.options import Endpoints
 from manent.cli.project_store import read_project_endpoints
+from manent.cli.shared_options import Endpoints
 from manent.core.errors import StoreError
 from manent.stores.opening import postgresql_dsn, sqlite_path
 
@@ -25,7 +25,7 @@ def db_upgrade(
 
     dsn = postgresql_dsn(read_project_endpoints(endpoints).tracker_store or {})
     if dsn is not None:
-        from manent.stores.postgresql_schema import upgrade_postgresql
+        from manent.stores.postgresql.schema import upgrade_postgresql
 
         print(f"The PostgreSQL database is at {asyncio.run(upgrade_postgresql(dsn))}.")
         return
@@ -36,7 +36,7 @@ def db_upgrade(
 
 def db_backup(target: Target = None, *, endpoints: Endpoints = None) -> None:
     """Copy the store as of one moment, while servers go on using it."""
-    from manent.stores.backup import backup_sqlite
+    from manent.stores.sqlite.backup import backup_sqlite
 
     path = _file(endpoints)
     target = target or path.with_name(f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}")

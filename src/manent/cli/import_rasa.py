@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from manent.cli.options import Endpoints
 from manent.cli.project_store import with_store
+from manent.cli.shared_options import Endpoints
 from manent.runtime.ports import ConversationStore
 
 Source = Annotated[str | None, typer.Argument(metavar="[DATABASE]", help="SQLite file of the Rasa tracker store.")]

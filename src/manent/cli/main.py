@@ -14,8 +14,8 @@ from pathlib import Path
 
 from manent import __version__
 from manent.cli.interrupts import interruptible
-from manent.cli.rasa_words import COMMANDS as RASA_COMMANDS
-from manent.cli.rasa_words import sift
+from manent.cli.rasa_arguments import COMMANDS as RASA_COMMANDS
+from manent.cli.rasa_arguments import sift
 from manent.core.errors import ManentError, ProjectError
 
 

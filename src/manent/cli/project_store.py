@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from manent.project.endpoints import Endpoints, read_endpoints
+from manent.project.settings.endpoints import Endpoints, read_endpoints
 from manent.runtime.ports import ConversationStore
 from manent.stores.opening import open_store
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from manent.cli.action_process import action_server
-from manent.cli.options import MODELS, Credentials, Debug, Endpoints, Model, Quiet, Verbose, log_level
+from manent.cli.shared_options import MODELS, Credentials, Debug, Endpoints, Model, Quiet, Verbose, log_level
 
 Interface = Annotated[str, typer.Option("-i", "--interface", metavar="ADDRESS", help="Address to listen on.")]
 Port = Annotated[int, typer.Option("-p", "--port", metavar="N", help="Port to listen on.")]

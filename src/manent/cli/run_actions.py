@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from manent.cli.options import Debug, Quiet, Verbose, log_level, set_up_logging
+from manent.cli.shared_options import Debug, Quiet, Verbose, log_level, set_up_logging
 
 
 def run_actions(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from manent.cli.options import MODELS, Domain, Model
+from manent.cli.progress import Steps
 from manent.cli.results import (
     RESULTS,
     NoErrors,
@@ -19,7 +19,7 @@ from manent.cli.results import (
     write_picture,
     write_report,
 )
-from manent.cli.steps import Steps
+from manent.cli.shared_options import MODELS, Domain, Model
 from manent.core.errors import ManentError
 from manent.core.events import Json
 from manent.core.training_data import AssistantConfig, NluData
@@ -130,7 +130,7 @@ def _train_and_judge(project: "Project", config: AssistantConfig, known: NluData
     from manent.nlu.pipeline import load_pipeline
     from manent.nlu.training import train_pipeline
     from manent.runtime.assistant import parse_asking
-    from manent.server.duckling import open_services
+    from manent.server.outside.duckling import open_services
 
     pipeline = load_pipeline(train_pipeline(config, known, project.domain), project.domain)
     return evaluation.judge(unknown.examples, partial(parse_asking, pipeline, open_services(pipeline)))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from manent.cli.options import MODELS, Config, Domain
 from manent.cli.results import (
     RESULTS,
     NoErrors,
@@ -20,6 +19,7 @@ from manent.cli.results import (
     write_report,
     write_text,
 )
+from manent.cli.shared_options import MODELS, Config, Domain
 from manent.core.errors import ManentError, ProjectError
 from manent.core.training_data import Stories
 
@@ -155,8 +155,8 @@ def find_test_stories(paths: Sequence[Path]) -> Stories:
 
 
 def _read_stories(paths: Sequence[Path]) -> Stories:
+    from manent.project.data.stories import read_test_stories
     from manent.project.files import find_files
-    from manent.project.stories_files import read_test_stories
 
     stories = read_test_stories(paths)
     if not stories.stories:
@@ -210,8 +210,8 @@ def _play(
 
 def _read_training_stories() -> Stories | None:
     """Read the project's own stories, to tell how many of the tests are among them; None if they can't be read."""
+    from manent.project.data.stories import read_test_stories
     from manent.project.files import find_files
-    from manent.project.stories_files import read_test_stories
 
     with contextlib.suppress(ProjectError):
         return read_test_stories(find_files([Path("data")]))
@@ -219,9 +219,9 @@ def _read_training_stories() -> Stories | None:
 
 
 def _write(played: "list[Played]", out: Path, *, successes: bool, errors: bool, warnings: bool, plots: bool) -> None:
+    from manent.authoring.stories import write_played
     from manent.dialogue.evaluation import action_pairs, report_stories
     from manent.learn.scores import count_confusions
-    from manent.project.story_text import write_played
 
     write_report(out, "story_report.json", report_stories(played))
     if errors:

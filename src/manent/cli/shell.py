@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from manent.cli.options import MODELS, Credentials, Debug, Endpoints, Model, Quiet, Verbose, log_level, set_up_logging
+from manent.cli.shared_options import (
+    MODELS,
+    Credentials,
+    Debug,
+    Endpoints,
+    Model,
+    Quiet,
+    Verbose,
+    log_level,
+    set_up_logging,
+)
 from manent.core.errors import ManentError
 from manent.core.events import BotUttered, Json
 from manent.core.messages import UserMessage
 
 if TYPE_CHECKING:
-    from manent.runtime.conversations import Conversations
+    from manent.runtime.conversation.registry import Conversations
 
 STOP = "/stop"
 PROMPT = "Your input -> "

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from manent.cli.interrupts import interruptible
-from manent.cli.options import MODELS, Config, Data, Domain, Out
-from manent.cli.steps import Steps
+from manent.cli.progress import Steps
+from manent.cli.shared_options import MODELS, Config, Data, Domain, Out
 from manent.core.errors import ManentError, Problem
 from manent.training import Trained, TrainingOptions
 from manent.training import train as train_model

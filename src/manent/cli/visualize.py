@@ -22,10 +22,10 @@ def visualize(
     *, stories: Source = None, out: Target = Path("graph.html"), max_history: MaxHistory = 2, no_rules: NoRules = False
 ) -> None:
     """Draw stories and rules as a graph, into one HTML file that needs no network."""
+    from manent.authoring.story_graph import build_graph, graph_html
     from manent.core.training_data import Stories
+    from manent.project.data.stories import read_test_stories
     from manent.project.files import find_files
-    from manent.project.stories_files import read_test_stories
-    from manent.project.story_graph import build_graph, graph_html
 
     found = read_test_stories(find_files(stories or [Path("data")]))
     if no_rules:

@@ -1,6 +1,6 @@
 """Messages with their entities marked as training data has them: `I live in [Berlin](city)`.
 
-The other direction, reading such text, is `project/annotations.py`.
+The other direction, reading such text, is `project/data/annotations.py`.
 """
 
 import json

@@ -21,7 +21,7 @@ from manent.learn.fixed_point import FixedPoint, to_fixed_point
 from manent.learn.ngrams import HashedWord, NgramTable, build_table, hash_ngrams, hash_pairs, hash_single, hash_word
 from manent.learn.softmax import Features, Softmax, build_features, fit, out_of_fold, softmax
 from manent.nlu.component import Context, LocalFeaturizer, SparseFeatures, TextFeaturizer
-from manent.nlu.featurizers import NO_FEATURES, CountVectors, dump_table, hash_words, load_table, normalise
+from manent.nlu.components.featurizers import NO_FEATURES, CountVectors, dump_table, hash_words, load_table, normalise
 from manent.nlu.files import Files, dump_arrays, dump_json, load_arrays, load_json
 from manent.nlu.message import MAX_WORDS, Message
 from manent.nlu.rows import WordRows

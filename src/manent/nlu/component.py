@@ -11,9 +11,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from manent.core.config_options import FLAG, TEXT, Options, Values
 from manent.core.domain import Domain
 from manent.core.events import Json
-from manent.core.options import FLAG, TEXT, Options, Values
 from manent.core.training_data import Example, NluData
 from manent.nlu.files import Files
 from manent.nlu.message import Message

@@ -14,7 +14,7 @@ from manent.core.errors import RequestError
 from manent.core.events import Json
 from manent.core.training_data import Example, NluData
 from manent.learn import scores
-from manent.nlu.fallback import FALLBACK_INTENT
+from manent.nlu.components.fallback import FALLBACK_INTENT
 
 Parse = Callable[[str], Json]
 

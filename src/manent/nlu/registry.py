@@ -3,19 +3,19 @@
 from manent.core.events import Json
 from manent.core.training_data import Where
 from manent.nlu.component import Kind, Training
-from manent.nlu.custom import custom_kind
-from manent.nlu.diet import CRF, DIET, MITIE_ENTITIES
-from manent.nlu.duckling import DUCKLING
-from manent.nlu.fallback import FALLBACK
-from manent.nlu.featurizers import COUNT_VECTORS, LEXICAL, load_nothing
+from manent.nlu.components.custom import custom_kind
+from manent.nlu.components.duckling import DUCKLING
+from manent.nlu.components.fallback import FALLBACK
+from manent.nlu.components.featurizers import COUNT_VECTORS, LEXICAL, load_nothing
+from manent.nlu.components.intents import LOGISTIC_REGRESSION, MITIE, SKLEARN
+from manent.nlu.components.joint_classifier import CRF, DIET, MITIE_ENTITIES
+from manent.nlu.components.keywords import KEYWORDS
+from manent.nlu.components.patterns import PATTERN_EXTRACTOR, PATTERN_FEATURES
+from manent.nlu.components.selector import SELECTOR
+from manent.nlu.components.spacy import SPACY, SPACY_ENTITIES
+from manent.nlu.components.synonyms import SYNONYMS
+from manent.nlu.components.tokenizers import JIEBA, WHITESPACE
 from manent.nlu.files import Files
-from manent.nlu.intents import LOGISTIC_REGRESSION, MITIE, SKLEARN
-from manent.nlu.keywords import KEYWORDS
-from manent.nlu.patterns import PATTERN_EXTRACTOR, PATTERN_FEATURES
-from manent.nlu.selector import SELECTOR
-from manent.nlu.spacy import SPACY, SPACY_ENTITIES
-from manent.nlu.synonyms import SYNONYMS
-from manent.nlu.tokenizers import JIEBA, WHITESPACE
 
 
 def _stand_in(what: str, *idle: str) -> Kind:

@@ -10,11 +10,11 @@ from manent.core.errors import Problem, ProjectError
 from manent.core.events import Json
 from manent.core.training_data import AssistantConfig, ComponentConfig, NluData
 from manent.nlu.component import Context, Kind, Training
+from manent.nlu.components.tokenizers import Tokenizer
 from manent.nlu.files import dump_json
 from manent.nlu.message import Message
 from manent.nlu.pipeline import FOLDER, INDEX, Entry, Index, load_component, read_index
 from manent.nlu.registry import find_kind
-from manent.nlu.tokenizers import Tokenizer
 from manent.nlu.vectors import WordVectors, load_vectors
 
 

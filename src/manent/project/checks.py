@@ -12,10 +12,10 @@ from pathlib import Path
 from manent.core.domain import DEFAULT_ACTIONS, DEFAULT_INTENTS, Domain
 from manent.core.errors import ProjectError
 from manent.core.training_data import AssistantConfig, ComponentConfig, NluData, Stories, Where
-from manent.nlu.custom import check_class
-from manent.project.domain_files import RawDomain, item_options
+from manent.nlu.components.custom import check_class
+from manent.project.data.story_checks import StoryNames, check_stories
+from manent.project.domain.merging import RawDomain, item_options
 from manent.project.problems import Report, Spot, did_you_mean
-from manent.project.story_checks import StoryNames, check_stories
 
 DEFAULT_RESPONSES = ("utter_default", "utter_restart", "utter_back", "utter_ask_rephrase")
 """Responses that default actions use."""

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from manent.project.documents import Broken, plain, read_document
 from manent.project.problems import Report, Spot
+from manent.project.yaml.documents import Broken, plain, read_document
 
 CONFIG_NAMES = ("config.yml", "config.yaml")
 

@@ -17,21 +17,21 @@ from manent.core.errors import Problem
 from manent.core.events import Json
 from manent.core.training_data import ActionStep, AssistantConfig, NluData, Stories
 from manent.project.checks import Parsed, check_project
-from manent.project.config_file import read_config
-from manent.project.credentials import read_channels
-from manent.project.documents import Broken, parse_document, plain, read_document, read_text
-from manent.project.domain import build_domain
-from manent.project.domain_files import OTHER_KEYS, RawDomain, read_domain_files
-from manent.project.endpoints import read_sections
+from manent.project.data.nlu import NluFiles, add_nlu_document
+from manent.project.data.nlu_json import add_json_nlu, is_json_nlu
+from manent.project.data.stories import StoryFiles, add_stories_document
+from manent.project.domain.definition import build_domain
+from manent.project.domain.format_2 import convert_domain
+from manent.project.domain.merging import OTHER_KEYS, RawDomain, read_domain_files
 from manent.project.files import DOMAIN_KEYS, YAML_SUFFIXES, find_files, is_domain, is_nlu, is_stories
 from manent.project.imports import CONFIG_NAMES, find_imports
-from manent.project.json_nlu import add_json_nlu, is_json_nlu
-from manent.project.legacy_domain import convert_domain
-from manent.project.legacy_policies import convert_policies
-from manent.project.nlu_files import NluFiles, add_nlu_document
 from manent.project.problems import Report, Spot, did_you_mean, one_of
-from manent.project.stories_files import StoryFiles, add_stories_document
+from manent.project.settings.config import read_config
+from manent.project.settings.credentials import read_channels
+from manent.project.settings.endpoints import read_sections
+from manent.project.settings.policies_2x import convert_policies
 from manent.project.versions import is_readable, read_version
+from manent.project.yaml.documents import Broken, parse_document, plain, read_document, read_text
 
 _DATA_KEYS = ("nlu", "stories", "rules", "responses")
 DOMAIN_NAMES = ("domain.yml", "domain.yaml", "domain")

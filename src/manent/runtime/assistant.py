@@ -6,8 +6,8 @@ from manent.core.domain import Domain
 from manent.core.events import Json
 from manent.dialogue.model import DialogueModel
 from manent.nlu.pipeline import Pipeline
+from manent.runtime.parse_batching import Understanding
 from manent.runtime.ports import Services
-from manent.runtime.understanding import Understanding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from manent.core.conversation_log import Head, LogEntry
 from manent.core.events import AllSlotsReset, Json, Restarted, SessionStarted, SlotSet, event_to_wire
-from manent.core.log import Head, LogEntry
 from manent.runtime.ports import ConversationStore
-from manent.runtime.view import messages_of
+from manent.runtime.visitor_messages import messages_of
 
 Format = Literal["json", "transcript"]
 

@@ -1,6 +1,6 @@
 """What the running server counts and times: plain numbers that cost next to nothing to keep.
 
-Filled by the conversations and the store, read by whoever shows them (`server/metrics.py`). Knows no format.
+Filled by the conversations and the store, read by whoever shows them (`server/api/metrics.py`). Knows no format.
 """
 
 from bisect import bisect_left

@@ -10,14 +10,14 @@ from typing import Any
 
 import msgspec
 
+from manent.core.conversation_log import FireReminder, LogEntry, Reminder
 from manent.core.errors import ManentError
 from manent.core.events import Event, Json
-from manent.core.log import FireReminder, LogEntry, Reminder
 from manent.core.messages import UserMessage
 from manent.dialogue.turn import Step, Turn
-from manent.runtime import turns
-from manent.runtime.conversation import Conversation
-from manent.runtime.ticket import Occasion
+from manent.runtime.conversation import turns
+from manent.runtime.conversation.conversation import Conversation
+from manent.runtime.conversation.ticket import Occasion
 
 DEFAULT_OUTPUT = "collector"
 """Name of the output channel that only collects what is said, for the answer's body."""

@@ -7,9 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from manent.core.errors import ManentError
-from manent.core.events import Json
-from manent.core.log import (
+from manent.core.conversation_log import (
     Accepted,
     Append,
     Cursor,
@@ -22,7 +20,9 @@ from manent.core.log import (
     Snapshot,
     Untold,
 )
-from manent.nlu.duckling import Service
+from manent.core.errors import ManentError
+from manent.core.events import Json
+from manent.nlu.components.duckling import Service
 
 
 class VersionConflict(ManentError):

@@ -26,40 +26,31 @@ from starlette.routing import BaseRoute
 from manent.actions.opening import open_actions, open_generator
 from manent.brokers.opening import open_broker
 from manent.channels.opening import open_channels
-from manent.channels.socketio_send_queue import MAX_PACKET
+from manent.channels.socketio.send_queue import MAX_PACKET
 from manent.core.errors import ManentError
-from manent.project.credentials import read_credentials
-from manent.project.endpoints import Endpoints, read_endpoints
+from manent.project.settings.credentials import read_credentials
+from manent.project.settings.endpoints import Endpoints, read_endpoints
 from manent.runtime.assistant import Assistant
-from manent.runtime.conversations import Conversations
+from manent.runtime.background.publishing import Publisher
+from manent.runtime.background.reminders import Reminders
+from manent.runtime.background.retention import Retention
+from manent.runtime.conversation.registry import Conversations
+from manent.runtime.identity.revocations import Revocations
 from manent.runtime.measures import Measures
 from manent.runtime.ports import ActionRunner
-from manent.runtime.publishing import Publisher
-from manent.runtime.reminders import Reminders
-from manent.runtime.retention import Retention
-from manent.runtime.revocations import Revocations
-from manent.runtime.sessions import Sessions
-from manent.server import (
-    admin_api,
-    conversations_api,
-    cors,
-    errors,
-    evaluation_api,
-    health,
-    logs,
-    metrics,
-    openapi,
-    page,
-    sessions_api,
-)
-from manent.server.auth import Guard
-from manent.server.connections import HttpConnection, WebSocketConnection
-from manent.server.jwks import JwksKeys
-from manent.server.limits import rates_of, read_limits
+from manent.runtime.protocol1 import Sessions
+from manent.server import logs, page
+from manent.server.api import admin, errors, evaluation, health, metrics, openapi, sessions
+from manent.server.api import conversations as conversation_routes
+from manent.server.api.auth import Guard
+from manent.server.api.model import ModelApi
+from manent.server.edge import cors
+from manent.server.edge.connections import HttpConnection, WebSocketConnection
+from manent.server.edge.limits import rates_of, read_limits
+from manent.server.edge.security import Gate
 from manent.server.loading import load_assistant
-from manent.server.model_api import ModelApi
 from manent.server.options import ServeOptions
-from manent.server.security import Gate
+from manent.server.outside.jwks import JwksKeys
 from manent.stores.opening import open_store, postgresql_dsn
 
 log = logging.getLogger("manent.server")
@@ -141,7 +132,7 @@ def build(options: ServeOptions) -> Application:
     socketio = channels.socketio
     routes: list[BaseRoute] = [
         *channels.routes(),
-        *sessions_api.routes(socketio.sessions),
+        *sessions.routes(socketio.sessions),
         *health.routes(conversations, publisher),
     ]
     guard = Guard(token=options.auth_token, jwt_secret=options.jwt_secret, jwt_method=options.jwt_method)
@@ -150,11 +141,11 @@ def build(options: ServeOptions) -> Application:
     reminders = Reminders(conversations)
     if options.enable_api:
         routes += [
-            *conversations_api.routes(conversations, guard),
+            *conversation_routes.routes(conversations, guard),
             *api.routes(),
-            *evaluation_api.routes(conversations, guard, models.load),
+            *evaluation.routes(conversations, guard, models.load),
         ]
-    routes += admin_api.routes(revocations, guard)
+    routes += admin.routes(revocations, guard)
     routes += metrics.routes(conversations, socketio, guard, publisher)
     routes += openapi.routes(management=options.enable_api)
     routes += page.routes(socketio.options, studio=options.enable_api)

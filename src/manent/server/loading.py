@@ -12,7 +12,7 @@ from manent.models.archive import find_model, read_model
 from manent.models.metadata import MODEL_FORMAT, Metadata
 from manent.nlu.pipeline import load_pipeline
 from manent.runtime.assistant import Assistant
-from manent.server.duckling import open_services
+from manent.server.outside.duckling import open_services
 
 
 def load_assistant(path: Path, *, external_nlg: bool = False) -> Assistant:

@@ -9,9 +9,9 @@ from typing import cast
 
 import msgspec
 
+from manent.core.conversation_log import Append, Divider, LogEntry, View
 from manent.core.errors import InternalError, StoreError
 from manent.core.events import Event, Json, decode_event, encode_event, event_from_wire
-from manent.core.log import Append, Divider, LogEntry, View
 
 FORMAT = 1
 """The format that events are written in."""

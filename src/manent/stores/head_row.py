@@ -3,7 +3,7 @@
 import time
 from typing import Any, cast
 
-from manent.core.log import Divider, Head, Lease
+from manent.core.conversation_log import Divider, Head, Lease
 
 Row = tuple[Any, ...]
 

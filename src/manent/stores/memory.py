@@ -11,9 +11,7 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from manent.core.errors import StoreError
-from manent.core.events import encode_event
-from manent.core.log import (
+from manent.core.conversation_log import (
     Accepted,
     Append,
     CancelReminders,
@@ -28,6 +26,8 @@ from manent.core.log import (
     Snapshot,
     Untold,
 )
+from manent.core.errors import StoreError
+from manent.core.events import encode_event
 from manent.runtime.ports import Behind, DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
 from manent.stores.head_row import empty_head

@@ -13,8 +13,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
 from manent.core.errors import StoreError
-from manent.stores.backup import backup_sqlite
-from manent.stores.sqlite_schema import APPLICATION_ID, BUSY_TIMEOUT_S, is_foreign
+from manent.stores.sqlite.backup import backup_sqlite
+from manent.stores.sqlite.schema import APPLICATION_ID, BUSY_TIMEOUT_S, is_foreign
 
 _REVISIONS = Path(__file__).parent / "revisions"
 

@@ -13,8 +13,8 @@ from manent.core.errors import StoreError
 from manent.core.events import Json
 from manent.runtime.ports import ConversationStore
 from manent.stores.memory import MemoryStore
-from manent.stores.sqlite import SqliteStore
-from manent.stores.sqlite_schema import is_foreign
+from manent.stores.sqlite.schema import is_foreign
+from manent.stores.sqlite.store import SqliteStore
 
 DEFAULT_FILE = "conversations.db"
 """Where a project that says nothing keeps its conversations, beside its `domain.yml`."""
@@ -84,7 +84,7 @@ def postgresql_dsn(settings: Json) -> str | None:
 
 def _postgresql(dsn: str, *, durability: str, observe: Callable[[int, float], None] | None) -> ConversationStore:
     try:
-        from manent.stores.postgresql import PostgresqlStore
+        from manent.stores.postgresql.store import PostgresqlStore
     except ModuleNotFoundError as error:
         raise StoreError(
             "store_unsupported", f"PostgreSQL needs the module {error.name}: pip install 'manent[postgresql]'"

@@ -19,11 +19,11 @@ import msgspec
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from manent.core.conversation_log import Accepted, Append, Divider, Head, LogEntry, View
 from manent.core.errors import RequestError, StoreError
 from manent.core.events import BotUttered, Event, Restarted, SessionStarted, UserUttered, event_from_wire
-from manent.core.log import Accepted, Append, Divider, Head, LogEntry, View
 from manent.runtime.ports import ConversationStore, VersionConflict
-from manent.runtime.view import is_visible, title_of
+from manent.runtime.visitor_messages import is_visible, title_of
 
 ROWS_AT_ONCE = 500
 """Rows per read and events per append: bounds memory, and what a killed import has to repeat."""

@@ -1,7 +1,7 @@
 """The schema as SQLAlchemy Core tables: what migrations lead to, whatever the database.
 
 Read by the migrations and by the stores on database servers. Never imported on the start path of a SQLite store, whose
-own DDL (`sqlite_schema.py`) a test holds equal to this.
+own DDL (`sqlite/schema.py`) a test holds equal to this.
 """
 
 import sqlalchemy as sa

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
+from manent.brokers.error_text import said
 from manent.brokers.postgresql import PostgresqlBroker
 from manent.brokers.rabbitmq import RabbitMq, RabbitMqBroker
-from manent.brokers.said import said
 from manent.brokers.sqlite import SqliteBroker
 from manent.core.errors import BrokerError
 from manent.runtime.ports import Broker

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 import socketio
 
-from manent.channels.socketio_heartbeat import Heartbeat, watch
+from manent.channels.socketio.heartbeat import Heartbeat, watch
 from small_talk import running, until
 
 

@@ -11,9 +11,9 @@ import jwt
 import pytest
 import socketio
 
-from manent.channels import socketio_plain
+from manent.channels.socketio import plain
 from manent.runtime.ports import ActionResult
-from manent.stores.sqlite import SqliteStore
+from manent.stores.sqlite.store import SqliteStore
 from small_talk import Actions, running, until
 
 PERSISTENT = "socketio:\n  session_persistence: true\n"
@@ -176,7 +176,7 @@ async def test_what_was_missed_leaves_with_the_confirmation(tmp_path: Path, monk
 
 async def test_reply_that_arrived_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a socket has answered a ping after is not sent again to the next one."""
-    monkeypatch.setattr(socketio_plain, "PING_AFTER_S", 0.02)
+    monkeypatch.setattr(plain, "PING_AFTER_S", 0.02)
     async with running(tmp_path, credentials=PERSISTENT) as server:
         async with page(server.url) as ada:
             await ada.say("hello")

@@ -10,7 +10,7 @@ import pytest
 
 from manent.cli.interrupts import interruptible
 from manent.cli.main import INTERRUPTED, main
-from manent.cli.steps import Steps
+from manent.cli.progress import Steps
 
 
 def library_that_is_interrupted() -> None:

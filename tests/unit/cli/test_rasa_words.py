@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from manent.cli.main import COMMANDS as OURS
-from manent.cli.rasa_words import COMMANDS, sift
+from manent.cli.rasa_arguments import COMMANDS, sift
 
 Manent = Callable[[str], tuple[int, str]]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from manent.project.stories_files import read_test_stories
+from manent.project.data.stories import read_test_stories
 
 Manent = Callable[[str], tuple[int, str]]
 

@@ -9,7 +9,7 @@ import pytest
 
 from logs import empty, talk
 from manent.cli.main import main
-from manent.stores.sqlite import SqliteStore
+from manent.stores.sqlite.store import SqliteStore
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from manent.core.events import Json
 from manent.dialogue.evaluation import Played, play_stories, remembered, report_stories
 from manent.dialogue.model import DialogueModel
-from manent.project.stories_files import read_test_stories
+from manent.project.data.stories import read_test_stories
 from unit.dialogue.talking import train
 
 DOMAIN = """

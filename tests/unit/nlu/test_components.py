@@ -10,7 +10,7 @@ import pytest
 from manent.core.errors import ProjectError
 from manent.core.events import Json
 from manent.core.training_data import EntityMention, Example, NluData
-from manent.nlu.duckling import Service, read_answer
+from manent.nlu.components.duckling import Service, read_answer
 from manent.nlu.pipeline import load_pipeline
 from manent.nlu.registry import KINDS
 from manent.nlu.training import train_pipeline

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from manent.nlu.components.patterns import MOST_READ, PatternExtractor
 from manent.nlu.message import Message
-from manent.nlu.patterns import MOST_READ, PatternExtractor
 
 E_MAIL = r"[^\s@,;:<>()]+@[^\s@,;:<>()]*[^\s@,;:<>().!?]"
 LONGEST = 64_000

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from manent.core.errors import Problem
-from manent.project.documents import parse_document
 from manent.project.problems import Report, Spot
 from manent.project.reading import validate_project
+from manent.project.yaml.documents import parse_document
 
 FILES = {
     "config.yml": "recipe: default.v1\nassistant_id: sample\nlanguage: en\n",

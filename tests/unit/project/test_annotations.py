@@ -3,7 +3,7 @@
 import pytest
 
 from manent.core.training_data import EntityMention
-from manent.project.annotations import AnnotationError, has_blank_between, parse_annotated
+from manent.project.data.annotations import AnnotationError, has_blank_between, parse_annotated
 
 
 @pytest.mark.parametrize(

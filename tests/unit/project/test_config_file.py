@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from manent.core.training_data import AssistantConfig, ComponentConfig
-from manent.project.config_file import default_pipeline, default_policies, read_config
 from manent.project.problems import Report, Spot
+from manent.project.settings.config import default_pipeline, default_policies, read_config
 
 SpotOf = Callable[[str], Spot]
 Read = Callable[[str], AssistantConfig]

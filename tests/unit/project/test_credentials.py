@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from manent.core.errors import ProjectError
-from manent.project.credentials import read_credentials
+from manent.project.settings.credentials import read_credentials
 
 
 def test_channels(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from manent.project.documents import (
+from manent.project.problems import Report
+from manent.project.yaml.documents import (
     MAX_DEPTH,
     Broken,
     Map,
@@ -13,8 +14,7 @@ from manent.project.documents import (
     plain,
     read_document,
 )
-from manent.project.problems import Report
-from manent.project.scalars import read_scalar
+from manent.project.yaml.scalars import read_scalar
 
 
 def codes(report: Report) -> list[tuple[int, str]]:

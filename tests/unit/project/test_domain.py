@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from manent.core.domain import DEFAULT_INTENTS, Domain, Entity, Form, Intent, SessionConfig
-from manent.project.documents import parse_document
-from manent.project.domain import build_domain
-from manent.project.domain_files import RawDomain, add_document, read_domain_files
+from manent.project.domain.definition import build_domain
+from manent.project.domain.merging import RawDomain, add_document, read_domain_files
 from manent.project.problems import Report
+from manent.project.yaml.documents import parse_document
 
 
 def domain_of(report: Report, *texts: str) -> Domain:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from manent.core.errors import ProjectError, StoreError
-from manent.project.documents import plain, read_document
-from manent.project.endpoints import Endpoints, read_endpoints
 from manent.project.problems import Report
+from manent.project.settings.endpoints import Endpoints, read_endpoints
+from manent.project.yaml.documents import plain, read_document
 from manent.stores.opening import open_store
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from manent.core.domain import Condition, Domain, Form, SlotMapping
-from manent.project.documents import parse_document
-from manent.project.domain import build_domain
-from manent.project.domain_files import RawDomain, add_document
-from manent.project.legacy_domain import Conversion, convert_domain
+from manent.project.domain.definition import build_domain
+from manent.project.domain.format_2 import Conversion, convert_domain
+from manent.project.domain.merging import RawDomain, add_document
 from manent.project.problems import Report
+from manent.project.yaml.documents import parse_document
 
 Convert = Callable[[str], tuple[Domain, Conversion]]
 

@@ -13,8 +13,8 @@ from manent.core.training_data import (
     UserStep,
     Where,
 )
-from manent.project.legacy_policies import convert_policies
 from manent.project.problems import Report
+from manent.project.settings.policies_2x import convert_policies
 
 HERE = Where(file="config.yml", line=3)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from manent.authoring.comments import restore_comments
+from manent.authoring.migration import BACKUP_FOLDER, plan_migration, write_migration
 from manent.core.domain import Domain
 from manent.core.errors import ProjectError
-from manent.project.comments import restore_comments
-from manent.project.migration import BACKUP_FOLDER, plan_migration, write_migration
 from manent.project.reading import Project, read_project
 
 MakeProject = Callable[[dict[str, str]], Path]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from manent.core.training_data import EntityMention, Example, Where
-from manent.project.nlu_files import NluFiles, add_nlu_document
+from manent.project.data.nlu import NluFiles, add_nlu_document
 from manent.project.problems import Report, Spot
 
 SpotOf = Callable[[str], Spot]

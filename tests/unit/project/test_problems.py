@@ -13,7 +13,7 @@ SECTIONS += ["config", "credentials", "endpoints"]
 
 def test_every_code_is_documented() -> None:
     """The document names every code that the reader's source has."""
-    sources = "\n".join(path.read_text() for path in (ROOT / "src/manent/project").glob("*.py"))
+    sources = "\n".join(path.read_text() for path in (ROOT / "src/manent/project").rglob("*.py"))
     codes = set(re.findall(rf'"((?:{"|".join(SECTIONS)})\.[a-z-]+)"', sources))
     files = {code for code in codes if code.endswith((".yml", ".yaml"))}
     documented = set(re.findall(r"\*+([a-z]+\.[a-z_-]+)\*+", (ROOT / "docs/project-errors.md").read_text()))

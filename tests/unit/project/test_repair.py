@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from manent.project.reading import validate_project
-from manent.project.repair import Repair, repair
+from manent.project.yaml.repair import Repair, repair
 
 MakeProject = Callable[[dict[str, str]], Path]
 

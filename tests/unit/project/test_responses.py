@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from manent.core.domain import Variation
+from manent.project.domain.responses import read_response
 from manent.project.problems import Report, Spot
-from manent.project.responses import read_response
 
 SpotOf = Callable[[str], Spot]
 

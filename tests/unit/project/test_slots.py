@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from manent.core.domain import Condition, Slot, SlotMapping
+from manent.project.domain.slots import read_slot
 from manent.project.problems import Report, Spot
-from manent.project.slots import read_slot
 
 SpotOf = Callable[[str], Spot]
 

@@ -18,8 +18,8 @@ from manent.core.training_data import (
     UserStep,
     Where,
 )
+from manent.project.data.stories import StoryFiles, add_stories_document, read_test_stories
 from manent.project.problems import Report, Spot
-from manent.project.stories_files import StoryFiles, add_stories_document, read_test_stories
 
 SpotOf = Callable[[str], Spot]
 Read = Callable[[str], StoryFiles]

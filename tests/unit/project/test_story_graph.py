@@ -5,9 +5,9 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
+from manent.authoring.story_graph import END, START, Graph, build_graph, graph_html
 from manent.core.training_data import Stories
 from manent.project.reading import read_project
-from manent.project.story_graph import END, START, Graph, build_graph, graph_html
 
 MakeProject = Callable[[dict[str, str]], Path]
 

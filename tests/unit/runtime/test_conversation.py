@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
+from manent.core.conversation_log import Append, LogEntry
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import ActionExecuted, BotUttered, Json, SlotSet, UserUttered
-from manent.core.log import Append, LogEntry
 from manent.runtime import operations
-from manent.runtime.conversations import Conversations
+from manent.runtime.conversation.registry import Conversations
 from manent.runtime.ports import ActionCall, ActionResult
 from manent.stores.memory import MemoryStore
 from small_talk import Actions, failing, home, message, opened, say, shown, until

@@ -1,7 +1,7 @@
 """How what is kept is written out."""
 
+from manent.core.conversation_log import LogEntry, View
 from manent.core.events import BotUttered, UserUttered
-from manent.core.log import LogEntry, View
 from manent.runtime.export import transcript_lines
 
 

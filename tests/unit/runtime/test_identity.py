@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from manent.core.errors import RequestError
-from manent.runtime.identity import Identity
+from manent.runtime.identity.admission import Identity
 
 MINTED = Identity(mode="minted", secret=b"0123456789abcdef")
 

@@ -6,8 +6,8 @@ import pytest
 
 from manent.core.errors import RequestError
 from manent.core.events import ActionExecuted, BotUttered, Restarted, SlotSet, UserUttered
-from manent.runtime import operations, reading
-from manent.runtime.reading import Verbosity
+from manent.runtime import operations, tracker_reader
+from manent.runtime.tracker_reader import Verbosity
 from manent.stores.memory import MemoryStore
 from small_talk import assistant, message, opened, say, shown
 
@@ -45,7 +45,7 @@ async def test_logged_message_fills_slots_and_is_not_answered() -> None:
     store = MemoryStore()
     async with opened(store) as conversations:
         await operations.log_message(conversations.get("ada"), message("I am Ada"))
-        found = await reading.read(store, assistant(), "ada")
+        found = await tracker_reader.read(store, assistant(), "ada")
         events = [entry.event for entry in await store.entries("ada")]
 
     assert found is not None
@@ -75,7 +75,7 @@ async def test_replaced_log_is_another_one() -> None:
         before = await store.head("ada")
         await operations.replace_events(conversations.get("ada"), [SlotSet(name="who", value="Eve")])
         after = await store.head("ada")
-        slots = (await reading.read(store, assistant(), "ada") or pytest.fail("gone")).tracker.slots()
+        slots = (await tracker_reader.read(store, assistant(), "ada") or pytest.fail("gone")).tracker.slots()
 
     assert before is not None
     assert after is not None
@@ -85,7 +85,7 @@ async def test_replaced_log_is_another_one() -> None:
 async def test_unknown_conversation_reads_as_none() -> None:
     """There is nothing to read where nobody spoke."""
     async with opened(MemoryStore()) as conversations:
-        assert await reading.read(conversations.store, assistant(), "nobody") is None
+        assert await tracker_reader.read(conversations.store, assistant(), "nobody") is None
 
 
 async def test_empty_conversation_shows_the_session_it_will_begin() -> None:
@@ -93,7 +93,7 @@ async def test_empty_conversation_shows_the_session_it_will_begin() -> None:
     store = MemoryStore()
     async with opened(store) as conversations:
         await conversations.create("ada")
-        found = await reading.read(store, assistant(), "ada", verbosity=Verbosity.ALL)
+        found = await tracker_reader.read(store, assistant(), "ada", verbosity=Verbosity.ALL)
         head = await store.head("ada")
 
     assert found is not None
@@ -114,7 +114,8 @@ async def test_verbosity_chooses_events() -> None:
         await say(conversations, "/restart")
         await say(conversations, "count")
         found = {
-            verbosity: await reading.read(store, assistant(), "ada", verbosity=verbosity) for verbosity in Verbosity
+            verbosity: await tracker_reader.read(store, assistant(), "ada", verbosity=verbosity)
+            for verbosity in Verbosity
         }
         total = len(await store.entries("ada"))
 
@@ -134,7 +135,7 @@ async def test_until_shows_the_past() -> None:
         await say(conversations, "hello")
         then = time.time()
         await say(conversations, "I am Ada")
-        found = await reading.read(store, assistant(), "ada", verbosity=Verbosity.ALL, until=then)
+        found = await tracker_reader.read(store, assistant(), "ada", verbosity=Verbosity.ALL, until=then)
 
     assert found is not None
     assert found.tracker.slots()["who"] is None

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from logs import empty, talk
+from manent.core.conversation_log import Lease
 from manent.core.errors import BrokerError
 from manent.core.events import decode_event
-from manent.core.log import Lease
-from manent.runtime import publishing
+from manent.runtime.background import publishing
+from manent.runtime.background.publishing import Publisher
 from manent.runtime.ports import ConversationStore, Outgoing
-from manent.runtime.publishing import Publisher
 from manent.stores.memory import MemoryStore
 from small_talk import home, opened, say, until
 

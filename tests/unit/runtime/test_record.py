@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import pytest
 from msgspec.structs import replace
 
+from manent.core.conversation_log import Append, Lease, LogEntry, Snapshot
 from manent.core.events import ActionExecuted, SlotSet
-from manent.core.log import Append, Lease, LogEntry, Snapshot
-from manent.runtime import record
+from manent.runtime.conversation import record
 from manent.runtime.ports import ActionCall, ActionResult, Loaded
-from manent.runtime.reading import fold
+from manent.runtime.tracker_reader import fold
 from manent.stores.memory import MemoryStore
 from small_talk import Actions, message, opened, say, until
 from unit.runtime.test_conversation import Follower

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from manent.core.conversation_log import LogEntry, Reminder
 from manent.core.events import Json, ReminderScheduled, Restarted, SessionStarted, UserUttered
-from manent.core.log import LogEntry, Reminder
 from manent.runtime import operations
-from manent.runtime.conversations import Conversations
-from manent.runtime.due import changes_of, is_void
+from manent.runtime.background.reminders import Reminders
+from manent.runtime.conversation.registry import Conversations
+from manent.runtime.conversation.reminder_changes import changes_of, is_void
 from manent.runtime.ports import ActionCall, ActionResult, ConversationStore
-from manent.runtime.reminders import Reminders
 from manent.stores.memory import MemoryStore
-from manent.stores.sqlite import SqliteStore
+from manent.stores.sqlite.store import SqliteStore
 from small_talk import Actions, home, message, opened, say, shown, until
 
 SOON = 0.5

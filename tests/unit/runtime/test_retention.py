@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from logs import empty, talk, turn
-from manent.runtime.retention import DAY_S, Retention
-from manent.stores.sqlite import SqliteStore
+from manent.runtime.background.retention import DAY_S, Retention
+from manent.stores.sqlite.store import SqliteStore
 
 KEPT = 90
 

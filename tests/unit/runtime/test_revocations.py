@@ -3,10 +3,10 @@
 import time
 from pathlib import Path
 
-from manent.core.log import Revocation
-from manent.runtime.revocations import Revocations
-from manent.runtime.tokens import VerifiedToken
-from manent.stores.sqlite import SqliteStore
+from manent.core.conversation_log import Revocation
+from manent.runtime.identity.revocations import Revocations
+from manent.runtime.identity.tokens import VerifiedToken
+from manent.stores.sqlite.store import SqliteStore
 
 
 async def test_a_clock_that_is_ahead_hides_nothing(tmp_path: Path) -> None:

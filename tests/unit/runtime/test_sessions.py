@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
+from manent.core.conversation_log import Page
 from manent.core.errors import RequestError
 from manent.core.events import Json
-from manent.core.log import Page
-from manent.runtime.conversation import Conversation
-from manent.runtime.identity import Admission, Identity
+from manent.runtime.conversation.conversation import Conversation
+from manent.runtime.identity.admission import Admission, Identity
 from manent.runtime.ports import Loaded
-from manent.runtime.sessions import Joined, Sessions, checked_text, refusal, tell_changed
+from manent.runtime.protocol1 import Joined, Sessions, checked_text, refusal, tell_changed
 from manent.stores.memory import MemoryStore
-from manent.stores.sqlite import SqliteStore
+from manent.stores.sqlite.store import SqliteStore
 from small_talk import opened, say, shown
 
 SECRET = b"0123456789abcdef"

@@ -8,9 +8,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
+from manent.core.conversation_log import Revocation
 from manent.core.errors import RequestError
-from manent.core.log import Revocation
-from manent.runtime.tokens import PUBLIC, Revoked, TokenRules, TokenVerifier, VerifiedToken, constant_keys
+from manent.runtime.identity.tokens import PUBLIC, Revoked, TokenRules, TokenVerifier, VerifiedToken, constant_keys
 
 SHARED_KEY = "k" * 64
 RSA = rsa.generate_private_key(65537, 2048)

@@ -6,7 +6,7 @@ import pytest
 
 from manent.core.events import Json
 from manent.nlu.pipeline import Pipeline
-from manent.runtime.understanding import MOST_AT_ONCE, Understanding
+from manent.runtime.parse_batching import MOST_AT_ONCE, Understanding
 from small_talk import assistant
 
 

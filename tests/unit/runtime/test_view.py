@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from manent.core.conversation_log import LogEntry, View
 from manent.core.events import ActionExecuted, BotUttered, Json, UserUttered
-from manent.core.log import LogEntry, View
-from manent.runtime.view import bot_parts, is_visible, messages_of, plain_payload, title_of
+from manent.runtime.visitor_messages import bot_parts, is_visible, messages_of, plain_payload, title_of
 
 BUTTONS = [{"title": "Yes", "payload": "/yes", "x": 1}, {"title": "No", "payload": "/no"}]
 SHOWN_BUTTONS = [

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 import uvloop
 
-from manent.server import connections
+from manent.server.edge import connections
 
 PLENTY = b"x" * 20_000_000
 

@@ -6,10 +6,10 @@ import pytest
 
 from ducklings import Duckling, duckling
 from manent.core.events import Json
-from manent.nlu.duckling import URL_VARIABLE
+from manent.nlu.components.duckling import URL_VARIABLE
 from manent.runtime.assistant import Assistant
-from manent.runtime.understanding import Understanding
-from manent.server.duckling import open_services
+from manent.runtime.parse_batching import Understanding
+from manent.server.outside.duckling import open_services
 from nlu_samples import data, domain, trained
 
 

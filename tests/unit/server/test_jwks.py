@@ -12,9 +12,9 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from manent.core.errors import RequestError
-from manent.runtime.tokens import PUBLIC, TokenRules, TokenVerifier
-from manent.server import jwks
-from manent.server.jwks import JwksKeys, read_keys
+from manent.runtime.identity.tokens import PUBLIC, TokenRules, TokenVerifier
+from manent.server.outside import jwks
+from manent.server.outside.jwks import JwksKeys, read_keys
 
 FIRST, SECOND = (rsa.generate_private_key(65537, 2048) for _ in range(2))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from manent.server.model_api import write_yaml
-from manent.server.training_job import split_document
+from manent.server.api.model import write_yaml
+from manent.server.jobs.training import split_document
 from manent.training import TrainingOptions, train
 from small_talk import FILES, Actions, Running, model_file, running, until, write_project
 

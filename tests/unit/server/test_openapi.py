@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.core.result import Ok
 from starlette.routing import Route
 
-from manent.server.openapi import document
+from manent.server.api.openapi import document
 from small_talk import Actions, running
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from logs import empty, talk
 from manent.core.errors import StoreError
-from manent.stores.backup import backup_sqlite
-from manent.stores.sqlite import SqliteStore
+from manent.stores.sqlite.backup import backup_sqlite
+from manent.stores.sqlite.store import SqliteStore
 
 
 def files(folder: Path) -> list[str]:

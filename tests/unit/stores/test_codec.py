@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from logs import empty, turn
+from manent.core.conversation_log import LogEntry
 from manent.core.errors import StoreError
 from manent.core.events import Json, SlotSet, UserUttered, encode_event
-from manent.core.log import LogEntry
 from manent.stores import codec
 
 

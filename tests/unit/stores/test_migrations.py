@@ -15,10 +15,11 @@ from alembic.runtime.migration import MigrationContext
 
 from logs import empty, talk
 from manent.core.errors import StoreError
-from manent.stores import migrations, sqlite_schema
+from manent.stores import migrations
 from manent.stores.migrations import newest_revision, upgrade_sqlite
-from manent.stores.sqlite import SqliteStore
-from manent.stores.sqlite_schema import prepare_file
+from manent.stores.sqlite import schema
+from manent.stores.sqlite.schema import prepare_file
+from manent.stores.sqlite.store import SqliteStore
 from manent.stores.tables import metadata
 
 
@@ -61,7 +62,7 @@ def test_migrations_lead_to_the_tables(tmp_path: Path) -> None:
 
 def test_newest_migration_is_what_the_start_expects() -> None:
     """The revision that the start checks is the last migration's."""
-    assert newest_revision() == sqlite_schema.REVISION
+    assert newest_revision() == schema.REVISION
 
 
 def made_by_migrations(path: Path, revision: str) -> Path:

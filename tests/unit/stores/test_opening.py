@@ -10,8 +10,8 @@ from manent.core.errors import StoreError
 from manent.core.events import Json
 from manent.stores.memory import MemoryStore
 from manent.stores.opening import open_store, postgresql_dsn, sqlite_path
-from manent.stores.postgresql import PostgresqlStore
-from manent.stores.sqlite import SqliteStore
+from manent.stores.postgresql.store import PostgresqlStore
+from manent.stores.sqlite.store import SqliteStore
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from manent.core.errors import StoreError
 from manent.core.events import ActiveLoop, LoopInterrupted, SlotSet, UserUttered, encode_event
 from manent.stores.memory import MemoryStore
 from manent.stores.rasa_import import ImportReport, import_rasa
-from manent.stores.sqlite import SqliteStore
+from manent.stores.sqlite.store import SqliteStore
 
 HERE = Path(__file__).parent
 Wire = dict[str, Any]

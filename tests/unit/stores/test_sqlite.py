@@ -10,10 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from logs import empty, talk, turn
-from manent.core.log import Head
-from manent.stores import sqlite, sqlite_appends, sqlite_checkpointer, sqlite_rows
-from manent.stores.sqlite import SqliteStore
-from manent.stores.sqlite_schema import connect
+from manent.core.conversation_log import Head
+from manent.stores.sqlite import appends, checkpointer, rows
+from manent.stores.sqlite import store as sqlite_store
+from manent.stores.sqlite.schema import connect
+from manent.stores.sqlite.store import SqliteStore
 
 
 async def open_store(path: Path, batches: list[int] | None = None) -> SqliteStore:
@@ -94,14 +95,14 @@ async def test_statements_of_an_append_do_not_grow(tmp_path: Path) -> None:
     with closing(connect(tmp_path / "store.db", durability="process")) as connection:
         cursor = connection.cursor()
         head = empty()
-        conversation_id = sqlite_appends.insert_head(cursor, head)
+        conversation_id = appends.insert_head(cursor, head)
         statements: list[str] = []
         connection.set_trace_callback(statements.append)
         for number in range(100):
             append = turn(head, f"message {number}", message_id=f"m{number}", snapshot=b"state" if number % 2 else None)
-            work = sqlite_appends.append_work(append)
+            work = appends.append_work(append)
             statements.clear()
-            sqlite_appends.append_together(cursor, [(conversation_id, work)])
+            appends.append_together(cursor, [(conversation_id, work)])
             counts.append(len(statements))
             head = append.head
 
@@ -115,12 +116,14 @@ async def test_reads_and_writes_use_indexes(tmp_path: Path) -> None:
     store = await open_store(tmp_path / "store.db")
     await talk(store, empty(), 1)
     await store.close()
-    before, after = sqlite_rows.UPDATE_HEADS
+    before, after = rows.UPDATE_HEADS
     head = "SELECT version FROM conversations WHERE "
     statements = [
         before + f"({','.join('1' * 17)})" + after,
-        f"SELECT seq {sqlite._EVENTS_OF} AND seq > 3 ORDER BY seq LIMIT 2".replace("?", "'ada'"),
-        f"SELECT seq {sqlite._EVENTS_OF} AND seq < 3 AND prev IS NOT NULL ORDER BY seq DESC".replace("?", "'ada'"),
+        f"SELECT seq {sqlite_store._EVENTS_OF} AND seq > 3 ORDER BY seq LIMIT 2".replace("?", "'ada'"),
+        f"SELECT seq {sqlite_store._EVENTS_OF} AND seq < 3 AND prev IS NOT NULL ORDER BY seq DESC".replace(
+            "?", "'ada'"
+        ),
         head + "sender_id = 'ada'",
         head + "owner = 'o' ORDER BY updated DESC, sender_id LIMIT 3",
         head + "open_turn AND (lease_until IS NULL OR lease_until <= 5) ORDER BY updated, sender_id LIMIT 3",
@@ -134,9 +137,9 @@ async def test_reads_and_writes_use_indexes(tmp_path: Path) -> None:
 
 async def test_write_ahead_log_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoints are made beside the writing: however much is written, the log becomes short again by itself."""
-    monkeypatch.setattr(sqlite_checkpointer, "COPY_AFTER_BYTES", 100_000)
-    monkeypatch.setattr(sqlite_checkpointer, "TRUNCATE_AFTER_BYTES", 400_000)
-    monkeypatch.setattr(sqlite_checkpointer, "CHECK_AFTER_APPENDS", 10)
+    monkeypatch.setattr(checkpointer, "COPY_AFTER_BYTES", 100_000)
+    monkeypatch.setattr(checkpointer, "TRUNCATE_AFTER_BYTES", 400_000)
+    monkeypatch.setattr(checkpointer, "CHECK_AFTER_APPENDS", 10)
     store = SqliteStore(tmp_path / "store.db", durability="process")
     await store.open()
     log = tmp_path / "store.db-wal"

@@ -15,19 +15,19 @@ import pytest
 from msgspec.structs import replace
 
 from logs import empty, talk, turn
+from manent.core.conversation_log import CancelReminders, Head, Reminder, View
 from manent.core.errors import StoreError
-from manent.core.log import CancelReminders, Head, Reminder, View
 from manent.runtime.ports import DuplicateMessage, VersionConflict
-from manent.stores import sqlite_process_main
-from manent.stores.sqlite import SqliteStore
-from manent.stores.sqlite_schema import connect
+from manent.stores.sqlite import process_main
+from manent.stores.sqlite.schema import connect
+from manent.stores.sqlite.store import SqliteStore
 
 HERE = Path(__file__).parent
 
 
 def writers(of: int | None = None) -> list[psutil.Process]:
     """The writing processes of a process, this one unless another is named."""
-    name = sqlite_process_main.__name__
+    name = process_main.__name__
     return [one for one in psutil.Process(of).children() if name in one.cmdline()]
 
 
@@ -212,7 +212,7 @@ def test_it_ends_when_its_server_is_killed(tmp_path: Path) -> None:
     """Nothing is left of a server that is killed, though its process ignores the terminal's signals."""
     code = (
         "import asyncio, pathlib, sys; sys.path.insert(0, sys.argv[2]); from logs import *\n"
-        "from manent.stores.sqlite import SqliteStore\n"
+        "from manent.stores.sqlite.store import SqliteStore\n"
         "async def main():\n"
         "    store = SqliteStore(pathlib.Path(sys.argv[1]), process_from=1); await store.open(); head = empty()\n"
         "    while True: head = await talk(store, head, 1); print(head.version, flush=True)\n"

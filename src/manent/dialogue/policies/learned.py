@@ -14,7 +14,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from manent.core.options import SHARE, TURNS, whole
+from manent.core.config_options import SHARE, TURNS, whole
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.features import KnownTexts, Weighted, state_features
 from manent.dialogue.policies.prediction import Prediction

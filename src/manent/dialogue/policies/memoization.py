@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from manent.core.config_options import FLAG, TURNS, whole
 from manent.core.events import ActionExecuted
-from manent.core.options import FLAG, TURNS, whole
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.prediction import Prediction
 from manent.dialogue.policies.rule import nlu_confidence

@@ -12,8 +12,8 @@ from typing import Annotated
 import msgspec
 from msgspec.structs import replace
 
+from manent.core.config_options import FLAG, SHARE, TEXT, whole
 from manent.core.events import Event, LoopInterrupted
-from manent.core.options import FLAG, SHARE, TEXT, whole
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.prediction import Prediction
 from manent.dialogue.states import LISTEN, DialogState, History, SlotFeatures

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from manent.core.options import NAMES, SHARE, TURNS, whole
+from manent.core.config_options import NAMES, SHARE, TURNS, whole
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.features import KnownTexts, context_features
 from manent.dialogue.policies.learned import DEFAULT_HISTORY, LinearModel

@@ -1,0 +1,1 @@
+"""Writes project files for their author: migration, NLU data, stories, graphs."""

@@ -1,0 +1,380 @@
+"""Rewrites a project of format 2.0 in format 3.1, comments kept. `manent data migrate` calls it.
+
+`plan_migration` reads the project as `reading` does and returns the new texts; `write_migration` puts them on disk and
+the old ones aside. What the new domain says is decided by `legacy_domain`, the same code that reads format 2.0 at
+training; here it is only written down, with ruamel.yaml, so that comments and order survive.
+"""
+
+import copy
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+from manent.authoring.comments import restore_comments
+from manent.core.errors import ProjectError
+from manent.core.training_data import ActionStep, ComponentConfig, LoopStep, Rule, UserStep
+from manent.project.domain.format_2 import convert_domain
+from manent.project.domain.merging import RawDomain, read_domain_files
+from manent.project.domain.slots import ANY_LABEL
+from manent.project.files import find_files
+from manent.project.problems import Report
+from manent.project.reading import data_paths, domain_paths, find_config, read_project
+from manent.project.yaml.documents import plain
+
+NEW_VERSION = "3.1"
+RULES_FILE = "migrated_rules.yml"
+BACKUP_FOLDER = "before_migration"
+
+_VERSION_LINE = re.compile(r"^version:[ \t]*[\"']?2\.\d+[\"']?", re.MULTILINE)
+_LISTED_DEEPER = re.compile(r"^( *)[\w./-]+:[ \t]*(?:#.*)?\n(?:[ \t]*#.*\n|\s*\n)*\1 +- ", re.MULTILINE)
+_REPLACED = ("FormPolicy", "MappingPolicy", "FallbackPolicy", "TwoStageFallbackPolicy")
+_LEARNED = ("SklearnPolicy", "EmbeddingPolicy", "KerasPolicy")
+
+
+@dataclass(slots=True, kw_only=True)
+class Migration:
+    """New texts of files, by path relative to the project. Empty: nothing is in format 2.0.
+
+    Attributes:
+        files: changed and new files.
+        notes: what a person should know of it, a sentence each.
+    """
+
+    files: dict[Path, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def plan_migration(
+    root: Path,
+    *,
+    domain: Path | Sequence[Path] | None = None,
+    data: Sequence[Path] | None = None,
+    config: Path | None = None,
+) -> Migration:
+    """Work out a project's files in format 3.1; nothing is written.
+
+    Args: as for `read_project`.
+
+    Raises:
+        ProjectError: the project has mistakes, which have to be mended first.
+    """
+    root = Path(root)
+    project = read_project(root, domain=domain, data=data, config=config)
+    report = Report(root)
+    raw = read_domain_files(find_files(domain_paths(root, domain)), report)
+    old_forms = dict(raw.forms)
+    conversion = convert_domain(raw)
+    migration = Migration()
+    documents = {
+        path: _Document(path.read_text(encoding="utf-8-sig"))
+        for path in find_files(domain_paths(root, domain))
+        if report.name_of(path) not in report.broken
+    }
+    if conversion.is_legacy or conversion.triggers:
+        _rewrite_domain(list(documents.values()), raw, set(old_forms), is_legacy=conversion.is_legacy)
+    for path, document in documents.items():
+        _keep(migration, root, path, document.text())
+    for path in find_files(data_paths(root, data)):
+        _keep(migration, root, path, _new_version(path.read_text(encoding="utf-8-sig")))
+    own_rules = [rule for rule in project.stories.rules if _is_made(rule)]
+    config_path = find_config(root, config)
+    if config_path.exists():
+        text = config_path.read_text(encoding="utf-8-sig")
+        _keep(migration, root, config_path, _new_config(text, project.config.policies, project.config.pipeline))
+    if own_rules:
+        folder = next((path for path in data_paths(root, data) if path.is_dir()), root)
+        migration.files[_relative(folder / RULES_FILE, root)] = _rules_text(own_rules)
+        migration.notes.append(f"Rules that replace policies of 2.x are in {RULES_FILE}.")
+    if conversion.forms and any(name.startswith("validate_") for name in raw.actions):
+        migration.notes.append(
+            "Validators of forms (rasa-sdk 2.x) that read domain['forms'][…]['required_slots'] as a mapping now get a "
+            "list."
+        )
+    return migration
+
+
+def write_migration(migration: Migration, root: Path, *, out: Path | None = None) -> list[Path]:
+    """Write the new texts.
+
+    Args:
+        migration: what to write.
+        root: the project.
+        out: a folder for the new files; None writes them in place and keeps the old ones in `before_migration/`.
+
+    Returns:
+        The files written, in the order of the plan.
+    """
+    written = []
+    for path, text in migration.files.items():
+        target = (out or root) / path
+        if out is None and target.exists():
+            backup = root / BACKUP_FOLDER / path
+            backup.parent.mkdir(parents=True, exist_ok=True)
+            backup.write_bytes(target.read_bytes())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+        written.append(target)
+    return written
+
+
+def _keep(migration: Migration, root: Path, path: Path, text: str) -> None:
+    """Add a file to the plan, if its text has changed."""
+    if text != path.read_text(encoding="utf-8-sig"):
+        migration.files[_relative(path, root)] = text
+
+
+def _relative(path: Path, root: Path) -> Path:
+    return path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+
+
+def _new_version(text: str) -> str:
+    return _VERSION_LINE.sub(f'version: "{NEW_VERSION}"', text, count=1)
+
+
+class _Document:
+    """One YAML file that is written back as it was, but for what was changed."""
+
+    def __init__(self, text: str) -> None:
+        self._before = text
+        self._yaml = YAML()
+        self._yaml.preserve_quotes = True
+        self._yaml.width = 100_000
+        if _LISTED_DEEPER.search(text):
+            self._yaml.indent(mapping=2, sequence=4, offset=2)
+        self.root: Any = self._yaml.load(text)
+        self.is_changed = False
+
+    def section(self, name: str) -> Any:
+        """Return what stands under a key of the top level, or None."""
+        return self.root.get(name) if isinstance(self.root, CommentedMap) else None
+
+    def text(self) -> str:
+        """Return the file's new text."""
+        if not self.is_changed:
+            return _new_version(self._before)
+        if "version" in self.root:
+            self.root["version"] = DoubleQuotedScalarString(NEW_VERSION)
+        else:
+            self.root.insert(0, "version", DoubleQuotedScalarString(NEW_VERSION))
+        return restore_comments(self._before, self.dump())
+
+    def dump(self) -> str:
+        """Return the file as ruamel.yaml writes it."""
+        stream = io.StringIO()
+        self._yaml.dump(self.root, stream)
+        return stream.getvalue()
+
+
+# --- the domain -----------------------------------------------------------------------------------------------------
+
+
+def _rewrite_domain(documents: list[_Document], raw: RawDomain, forms: set[str], *, is_legacy: bool) -> None:
+    if is_legacy:
+        written = _written_mappings(documents)
+        missing = dict(raw.slots)
+        for document in documents:
+            _rewrite_slots(document, raw, written, missing)
+        _add_slots(documents, raw, written, missing)
+        for document in documents:
+            _rewrite_forms(document, raw, forms)
+    for document in documents:
+        _drop_triggers(document)
+
+
+def _written_mappings(documents: list[_Document]) -> dict[str, list[CommentedMap]]:
+    """Return each slot's mappings as they stand in the forms, with their comments."""
+    found: dict[str, list[CommentedMap]] = {}
+    for document in documents:
+        forms = document.section("forms")
+        for form in forms.values() if isinstance(forms, CommentedMap) else ():
+            required = form.get("required_slots", form) if isinstance(form, CommentedMap) else None
+            for slot, mappings in required.items() if isinstance(required, CommentedMap) else ():
+                listed = mappings if isinstance(mappings, CommentedSeq) else [mappings]
+                found.setdefault(str(slot), []).extend(item for item in listed if isinstance(item, CommentedMap))
+    return found
+
+
+def _rewrite_slots(
+    document: _Document, raw: RawDomain, written: dict[str, list[CommentedMap]], missing: dict[str, Any]
+) -> None:
+    slots = document.section("slots")
+    for name, slot in slots.items() if isinstance(slots, CommentedMap) else ():
+        if missing.pop(str(name), None) is None or not isinstance(slot, CommentedMap):
+            continue
+        document.is_changed = True
+        new = plain(raw.slots[str(name)].value)
+        slot.pop("auto_fill", None)
+        for key in ("type", "influence_conversation"):
+            if key in new and slot.get(key) != new[key]:
+                slot[key] = new[key]
+        slot.fa.set_block_style()
+        slot["mappings"] = _mapping_list(str(name), raw, written)
+
+
+def _add_slots(
+    documents: list[_Document], raw: RawDomain, written: dict[str, list[CommentedMap]], missing: dict[str, Any]
+) -> None:
+    """Add slots that only a form knew."""
+    if not missing:
+        return
+    document = next((one for one in documents if one.section("slots") is not None), documents[0])
+    if document.section("slots") is None:
+        document.root["slots"] = CommentedMap()
+    document.is_changed = True
+    for name in missing:
+        document.root["slots"][name] = CommentedMap(type="text", mappings=_mapping_list(name, raw, written))
+
+
+def _mapping_list(slot: str, raw: RawDomain, written: dict[str, list[CommentedMap]]) -> CommentedSeq:
+    mappings = CommentedSeq()
+    for mapping in plain(raw.slots[slot].value)["mappings"]:
+        if mapping.pop(ANY_LABEL, False):
+            mappings.extend(_labelled(mapping, raw))
+            continue
+        conditions = mapping.pop("conditions", None)
+        node = next((_moved(one) for one in written.get(slot, ()) if one == mapping), CommentedMap(mapping))
+        if conditions:
+            node["conditions"] = CommentedSeq(CommentedMap(condition) for condition in conditions)
+        mappings.append(node)
+    return mappings
+
+
+def _moved(mapping: CommentedMap) -> CommentedMap:
+    """Return a copy of a mapping with the comments on its lines; those between lines are put back later."""
+    node = copy.deepcopy(mapping)
+    for tokens in node.ca.items.values():
+        for token in tokens:
+            if hasattr(token, "value"):
+                token.value = token.value.split("\n")[0] + "\n" if not token.value.startswith("\n") else "\n"
+    return node
+
+
+def _labelled(mapping: dict[str, Any], raw: RawDomain) -> Iterator[CommentedMap]:
+    """Yield what 2.0 meant by an entity: with whatever role and group it may have."""
+    options = raw.entities[mapping["entity"]].value
+    declared = plain(options[mapping["entity"]]) if isinstance(options, dict) else None
+    labels = {key: (declared or {}).get(key) or [] for key in ("roles", "groups")}
+    for role in (None, *labels["roles"]):
+        for group in (None, *labels["groups"]):
+            named = {"role": role, "group": group}
+            yield CommentedMap(mapping | {key: value for key, value in named.items() if value is not None})
+
+
+def _rewrite_forms(document: _Document, raw: RawDomain, forms: set[str]) -> None:
+    section = document.section("forms")
+    if isinstance(section, CommentedSeq):
+        names = [str(item) for item in section if str(item) in raw.listed_forms]
+        del document.root["forms"]
+        actions = document.root.setdefault("actions", CommentedSeq())
+        actions.extend(name for name in names if name not in actions)
+        document.is_changed = True
+        return
+    for name in list(section) if isinstance(section, CommentedMap) else ():
+        if str(name) in forms:
+            document.is_changed = True
+            section[name] = _new_form(section[name], plain(raw.forms[str(name)].value))
+
+
+def _new_form(old: Any, new: dict[str, Any]) -> CommentedMap:
+    form = CommentedMap()
+    names = CommentedSeq(new["required_slots"])
+    required = old.get("required_slots", old) if isinstance(old, CommentedMap) else None
+    if isinstance(required, CommentedMap):
+        for index, name in enumerate(names):
+            for token in (required.ca.items.get(name) or [])[2:]:
+                text = getattr(token, "value", "").strip()
+                if text.startswith("#"):
+                    names.yaml_add_eol_comment(text.split("\n")[0], index)
+    if isinstance(old, CommentedMap) and "ignored_intents" in old:
+        form["ignored_intents"] = old["ignored_intents"]
+    form["required_slots"] = names
+    return form
+
+
+def _drop_triggers(document: _Document) -> None:
+    intents = document.section("intents")
+    for index, item in enumerate(intents if isinstance(intents, CommentedSeq) else ()):
+        if not isinstance(item, CommentedMap):
+            continue
+        for name, options in item.items():
+            if isinstance(options, CommentedMap) and "triggers" in options:
+                document.is_changed = True
+                del options["triggers"]
+                if not options:
+                    intents[index] = name
+                break
+
+
+# --- configuration and rules ----------------------------------------------------------------------------------------
+
+
+def _new_config(text: str, policies: tuple[ComponentConfig, ...], pipeline: tuple[ComponentConfig, ...]) -> str:
+    """Replace the policies of 2.x in a configuration; `policies` and `pipeline` are what they mean now."""
+    document = _Document(text)
+    listed = document.section("policies")
+    if not isinstance(listed, CommentedSeq):
+        return text
+    old = [_policy_name(item) for item in listed]
+    if not any(name in (*_REPLACED, *_LEARNED) for name in old):
+        return text
+    wanted = {policy.name: policy for policy in policies}
+    for index in reversed(range(len(listed))):
+        name = _policy_name(listed[index])
+        if name in _REPLACED or (name in _LEARNED and "TEDPolicy" in old):
+            del listed[index]
+        elif name in _LEARNED:
+            listed[index] = _component("TEDPolicy", wanted["TEDPolicy"].options)
+        elif name == "RulePolicy" and isinstance(listed[index], CommentedMap):
+            listed[index].update(wanted["RulePolicy"].options)
+    if "RulePolicy" in wanted and "RulePolicy" not in old:
+        listed.append(_component("RulePolicy", wanted["RulePolicy"].options))
+    if any(name in ("FallbackPolicy", "TwoStageFallbackPolicy") for name in old):
+        _add_fallback(document, pipeline)
+    return restore_comments(text, document.dump())
+
+
+def _add_fallback(document: _Document, pipeline: tuple[ComponentConfig, ...]) -> None:
+    listed = document.section("pipeline")
+    if not isinstance(listed, CommentedSeq):
+        document.root["pipeline"] = CommentedSeq(_component(part.name, part.options) for part in pipeline)
+    elif "FallbackClassifier" not in [_policy_name(item) for item in listed]:
+        listed.append(_component("FallbackClassifier", pipeline[-1].options))
+
+
+def _policy_name(item: Any) -> str:
+    name = item.get("name", "") if isinstance(item, CommentedMap) else item
+    return str(name).rpartition(".")[2]
+
+
+def _component(name: str, options: dict[str, Any]) -> CommentedMap:
+    return CommentedMap({"name": name, **options})
+
+
+def _is_made(rule: Rule) -> bool:
+    """Was a rule made by the conversion? Those stand in no file of rules: their place is a policy or an intent."""
+    return all(step.where == rule.where for step in rule.steps)
+
+
+def _rules_text(rules: list[Rule]) -> str:
+    lines = [f'version: "{NEW_VERSION}"', "", "rules:"]
+    for rule in rules:
+        lines += [f"- rule: {rule.name}", "  steps:"]
+        for step in rule.steps:
+            match step:
+                case UserStep():
+                    lines.append(f"  - intent: {step.intent}")
+                case ActionStep():
+                    lines.append(f"  - action: {step.name}")
+                case LoopStep():
+                    lines.append(f"  - active_loop: {step.name}")
+                case _:
+                    raise ProjectError([])
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,203 @@
+"""From the identity options of a channel's section in `credentials.yml` to an `Identity`.
+
+`socketio:` configures the server's identity; `rest:` and `callback:` have a mode of their own (open by default) and
+share its keys. `opening.py` calls this; what is decided with it is `runtime/identity/admission.py`'s.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from manent.core.errors import Problem, ProjectError
+from manent.core.events import Json
+from manent.runtime.conversation.registry import Conversations
+from manent.runtime.identity.admission import Identity, Mode
+from manent.runtime.identity.claiming import Claims
+from manent.runtime.identity.revocations import Revocations
+from manent.runtime.identity.tokens import (
+    METHODS,
+    PUBLIC,
+    SECURE_KEY,
+    KeySource,
+    TokenRules,
+    TokenVerifier,
+    constant_keys,
+)
+
+MIN_SECRET = 16
+"""Bytes of a `session_secret`; shorter ones can be guessed."""
+
+MakeKeys = Callable[[str], KeySource]
+"""Makes the source of the keys at a JWKS address."""
+
+
+class IdentityOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What `credentials.yml` says about who may join; see `docs/identity.md`."""
+
+    session_identity: Mode = "open"
+    session_secret: str | None = None
+    jwt_key: str | None = None
+    jwt_key_file: str | None = None
+    jwks_url: str | None = None
+    jwt_method: str | None = None
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    jwt_subject_claim: str = "sub"
+    jwt_leeway: float = 0.0
+    jwt_anonymous: Literal["refuse", "minted"] = "refuse"
+    claim: Literal["keep", "merge"] = "keep"
+
+    @property
+    def has_key(self) -> bool:
+        """Whether tokens can be checked."""
+        return bool(self.jwt_key or self.jwt_key_file or self.jwks_url)
+
+
+def read_identity(section: Json, channel: str, file: str = "credentials.yml") -> IdentityOptions:
+    """Read the options; the channel's others are left alone.
+
+    Raises:
+        ProjectError: a value of the wrong type, or a choice that there is not.
+    """
+    names = IdentityOptions.__struct_fields__
+    known = {key: value for key, value in section.items() if key in names and value is not None}
+    try:
+        return msgspec.convert(known, IdentityOptions)
+    except msgspec.ValidationError as error:
+        raise _problem(channel, "identity", str(error), "the options of docs/identity.md", file) from error
+
+
+def make_identity(
+    options: IdentityOptions,
+    conversations: Conversations,
+    revocations: Revocations,
+    make_keys: MakeKeys | None,
+    *,
+    root: Path,
+) -> Identity:
+    """Make the identity that `socketio:` configures.
+
+    Raises:
+        ProjectError: options that contradict each other, or a key that is none.
+    """
+    secret = (options.session_secret or "").encode()
+    if secret and len(secret) < MIN_SECRET:
+        raise _problem("socketio", "session_secret", f"{len(secret)} bytes", f"at least {MIN_SECRET} bytes")
+    mode = options.session_identity
+    if mode == "jwt" and not options.has_key:
+        raise _problem("socketio", "session_identity", "jwt without a key", "jwt_key, jwt_key_file or jwks_url")
+    asks_for_tokens = options.has_key and mode != "minted"
+    return Identity(
+        mode=mode,
+        secret=secret,
+        verifier=_verifier(options, revocations, make_keys, root) if asks_for_tokens else None,
+        anonymous=options.jwt_anonymous,
+        store=conversations.store,
+        claim=Claims(conversations, options.claim).claim,
+        rates=conversations.rates,
+    )
+
+
+def identity_beside(channel: str, options: IdentityOptions, other: Identity) -> Identity:
+    """Return the identity of another channel: its own mode, the keys of `socketio:`.
+
+    Raises:
+        ProjectError: jwt mode without keys under `socketio:`.
+    """
+    mode = options.session_identity
+    if mode == "jwt" and other.mode != "jwt":
+        raise _problem(channel, "session_identity", "jwt", "the same under socketio:, with its keys")
+    return replace(
+        other,
+        mode=mode,
+        verifier=other.verifier if mode == "jwt" else None,
+        guards_minted=_mints(other),
+        guards_owned=other.mode == "jwt",
+    )
+
+
+def needs_secret(identity: Identity) -> bool:
+    """Whether session tokens are made or checked, and there is no key for them yet."""
+    return not identity.secret and (_mints(identity) or identity.guards_minted)
+
+
+def notes_on(options: IdentityOptions) -> list[str]:
+    """Return what the user should know about these options, a sentence each."""
+    notes = []
+    mode = options.session_identity
+    if mode == "open" and options.has_key:
+        notes.append(
+            "jwt_key without session_identity: a valid token opens every conversation, as in Rasa."
+            " `session_identity: jwt` binds each conversation to the subject of the token"
+        )
+    elif mode == "open":
+        notes.append(
+            "session_identity is open: whoever knows a session id reads and speaks in its conversation."
+            " `session_identity: minted` under socketio: in credentials.yml binds a conversation to the browser that"
+            " began it"
+        )
+    elif mode == "minted" and options.has_key:
+        notes.append("jwt_key is not used with session_identity: minted")
+    shared = options.jwt_key is not None and options.jwks_url is None and not _methods(options) & PUBLIC
+    if shared and len((options.jwt_key or "").encode()) < SECURE_KEY:
+        notes.append(f"jwt_key is shorter than {SECURE_KEY} bytes: it can be guessed, and tokens forged")
+    return notes
+
+
+def _mints(identity: Identity) -> bool:
+    return identity.mode == "minted" or (identity.mode == "jwt" and identity.anonymous == "minted")
+
+
+def _methods(options: IdentityOptions) -> frozenset[str]:
+    if options.jwt_method is None:
+        return PUBLIC if options.jwks_url else frozenset({"HS256"})
+    return frozenset(name.strip() for name in options.jwt_method.split(",") if name.strip())
+
+
+def _verifier(
+    options: IdentityOptions, revocations: Revocations, make_keys: MakeKeys | None, root: Path
+) -> TokenVerifier:
+    methods = _methods(options)
+    if unknown := sorted(methods - METHODS):
+        raise _problem("socketio", "jwt_method", ", ".join(unknown), f"some of {', '.join(sorted(METHODS))}")
+    if sum(map(bool, (options.jwt_key, options.jwt_key_file, options.jwks_url))) > 1:
+        raise _problem("socketio", "jwt_key", "several sources of keys", "one of jwt_key, jwt_key_file, jwks_url")
+    rules = TokenRules(
+        methods=methods,
+        issuer=options.jwt_issuer,
+        audience=options.jwt_audience,
+        subject_claim=options.jwt_subject_claim if options.session_identity == "jwt" else None,
+        leeway_s=options.jwt_leeway,
+    )
+    return TokenVerifier(rules, _keys(options, methods, make_keys, root), revocations.known)
+
+
+def _keys(options: IdentityOptions, methods: frozenset[str], make_keys: MakeKeys | None, root: Path) -> KeySource:
+    if options.jwks_url is not None:
+        if not methods <= PUBLIC:
+            expected = f"some of {', '.join(sorted(PUBLIC))}: what can be fetched is no secret"
+            raise _problem("socketio", "jwt_method", ", ".join(sorted(methods - PUBLIC)), expected)
+        if not options.jwks_url.startswith(("https://", "http://")):
+            raise _problem("socketio", "jwks_url", "no web address", "an address that begins with https://")
+        assert make_keys is not None  # noqa: S101  # the server gives one
+        return make_keys(options.jwks_url)
+    text = options.jwt_key or ""
+    if options.jwt_key_file is not None:
+        try:
+            text = (root / options.jwt_key_file).read_text().strip()
+        except (OSError, UnicodeError) as error:
+            raise _problem("socketio", "jwt_key_file", str(error), "a file with a key that can be read") from error
+    try:
+        return constant_keys(text, methods)
+    except ValueError as error:
+        expected = f"a key for {', '.join(sorted(methods))} (jwt_method)"
+        raise _problem("socketio", "jwt_key", str(error), expected) from error
+
+
+def _problem(channel: str, option: str, found: str, expected: str, file: str = "credentials.yml") -> ProjectError:
+    path = f"{channel}.{option}"
+    code = "credentials." + option.replace("_", "-")
+    return ProjectError([Problem(file=file, line=0, path=path, code=code, found=found, expected=expected)])

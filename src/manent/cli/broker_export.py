@@ -1,0 +1,49 @@
+"""Handing conversations to the project's event broker: `manent conversations export --to-broker`.
+
+What the running server publishes is not touched by it: the same events may reach the broker twice, under the same ids.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from manent.brokers.opening import open_broker
+from manent.cli.project_store import read_project_endpoints
+from manent.core.conversation_log import Head
+from manent.core.errors import BrokerError
+from manent.core.events import encode_event
+from manent.runtime.background.publishing import message_of
+from manent.runtime.export import PAGE
+from manent.runtime.ports import ConversationStore
+from manent.stores.opening import postgresql_dsn
+
+MISSING: Final = "endpoints.yml names no event_broker (docs/event-brokers.md)"
+
+
+async def publish(store: ConversationStore, heads: Iterable[Head], endpoints: Path | None) -> int:
+    """Hand over all events of these conversations; return how many.
+
+    Raises:
+        BrokerError: `broker_missing`; or it can't be reached.
+    """
+    section = read_project_endpoints(endpoints).event_broker
+    broker = open_broker(section, root=Path(), postgresql_dsn=postgresql_dsn)
+    if broker is None:
+        raise BrokerError("broker_missing", MISSING)
+    count = 0
+    try:
+        await broker.connect()
+        for head in heads:
+            after = 0
+            while entries := await store.entries(head.sender_id, after=after, limit=PAGE):
+                await broker.publish(
+                    [
+                        message_of(head.sender_id, encode_event(entry.event), epoch=head.epoch, seq=entry.seq)
+                        for entry in entries
+                    ]
+                )
+                count += len(entries)
+                after = entries[-1].seq
+    finally:
+        await broker.close()
+    return count

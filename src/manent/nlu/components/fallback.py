@@ -1,0 +1,44 @@
+"""FallbackClassifier: when no intent is likely, or two are about equally so, the intent is `nlu_fallback`."""
+
+from manent.core.config_options import SHARE
+from manent.core.events import Json
+from manent.nlu.component import Component, Context, Kind
+from manent.nlu.files import Files
+from manent.nlu.message import Message
+
+FALLBACK_INTENT = "nlu_fallback"
+_TWO = 2
+
+
+class Fallback:
+    """Compares the best confidence with a threshold, and with the second best."""
+
+    def __init__(self, threshold: float, ambiguity: float) -> None:
+        self._threshold = threshold
+        self._ambiguity = ambiguity
+
+    def process(self, message: Message) -> None:
+        """Put `nlu_fallback` first, with the threshold as its confidence, when the best intent isn't good enough."""
+        if not self._is_unclear(message):
+            return
+        intent = {"name": FALLBACK_INTENT, "confidence": self._threshold}
+        message.intent = intent
+        message.intent_ranking = [dict(intent), *(message.intent_ranking or ())]
+
+    def _is_unclear(self, message: Message) -> bool:
+        best = float(message.intent["confidence"]) if message.intent else 0.0
+        if best < self._threshold:
+            return True
+        ranking = message.intent_ranking or []
+        return len(ranking) >= _TWO and ranking[0]["confidence"] - ranking[1]["confidence"] < self._ambiguity
+
+
+def _load(options: Json, _: Files, __: Context) -> Component:
+    return Fallback(float(options["threshold"]), float(options["ambiguity_threshold"]))
+
+
+FALLBACK = Kind(
+    load=_load,
+    options={"threshold": 0.3, "ambiguity_threshold": 0.1},
+    values={"threshold": SHARE, "ambiguity_threshold": SHARE},
+)

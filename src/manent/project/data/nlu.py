@@ -1,0 +1,221 @@
+"""Reads NLU training data: intents with examples, synonyms, regexes, lookups. Called by `reading` and `migration`.
+
+Responses that stand beside NLU data are handed on as they are (`NluFiles.responses`); `reading` merges them into the
+domain.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from manent.core.events import Json
+from manent.core.training_data import EntityMention, Example, NluData, Where
+from manent.project.data.annotations import AnnotationError, has_blank_between, parse_annotated
+from manent.project.problems import Report, Spot, did_you_mean, one_of, quoted
+from manent.project.yaml.documents import plain
+
+ITEM_KEYS = ("intent", "synonym", "regex", "lookup")
+_COLUMN_EXAMPLE = "lines that begin with `- ` in the first column of the block"
+
+
+@dataclass(slots=True)
+class NluFiles:
+    """NLU data as it grows, file by file."""
+
+    examples: list[Example] = field(default_factory=list)
+    synonyms: dict[str, str] = field(default_factory=dict)
+    regexes: list[tuple[str, str]] = field(default_factory=list)
+    lookups: dict[str, list[str]] = field(default_factory=dict)
+    responses: dict[str, Spot] = field(default_factory=dict)
+    intents: dict[str, Where] = field(default_factory=dict)
+    is_broken: bool = False
+
+    def data(self, responses: dict[str, list[Json]]) -> NluData:
+        """Return all that was read, with the retrieval responses of the whole project."""
+        return NluData(
+            examples=tuple(self.examples),
+            synonyms=self.synonyms,
+            regexes=tuple(self.regexes),
+            lookups={name: tuple(entries) for name, entries in self.lookups.items()},
+            responses=responses,
+        )
+
+
+def add_nlu_document(data: NluFiles, document: Any, file: str, report: Report) -> None:
+    """Take in the `nlu:` and `responses:` of one parsed file."""
+    root = Spot(document, file, 1, "", report)
+    nlu = root.get("nlu")
+    if nlu is not None:
+        for item in nlu.items():
+            _add_item(data, item)
+    responses = root.get("responses")
+    if responses is not None:
+        for name, spot in responses.entries():
+            data.responses.setdefault(name, spot)
+
+
+def _add_item(data: NluFiles, item: Spot) -> None:
+    kinds = [key for key in ITEM_KEYS if isinstance(item.value, dict) and key in item.value]
+    if len(kinds) != 1:
+        found = f"the keys {', '.join(map(str, item.value))}" if isinstance(item.value, dict) else None
+        hint = did_you_mean(next(iter(item.value), ""), ITEM_KEYS) if isinstance(item.value, dict) else ""
+        item.error("nlu.item", f"{one_of(ITEM_KEYS)}, with `examples:`", hint, found=found)
+        return
+    kind = kinds[0]
+    item.only((kind, "examples", "metadata"), "nlu.unknown-key", f"a key beside `{kind}:`")
+    spot = item.get(kind)
+    name = spot.name(f"the name of the {kind}") if spot is not None else None
+    if spot is None or name is None:
+        return
+    if kind == "intent":
+        _add_intent(data, name, item, spot)
+    elif kind == "synonym":
+        for text, _, line in _examples(item):
+            add_synonym(data, text, name, item, line)
+    elif kind == "regex":
+        for text, _, line in _examples(item):
+            add_regex(data, name, text, item, line)
+    else:
+        data.lookups.setdefault(name, []).extend(text for text, _, _ in _examples(item))
+
+
+def _add_intent(data: NluFiles, name: str, item: Spot, spot: Spot) -> None:
+    if name.count("/") > 1:
+        spot.error("nlu.intent-name", "at most one `/` in the name of an intent")
+        return
+    data.intents.setdefault(name, spot.where)
+    metadata = item.get("metadata")
+    intent_metadata = plain(metadata.value) if metadata is not None else None
+    file = item.file
+    for raw, example_metadata, line in _examples(item):
+        where = Where(file=file, line=line)
+        text, mentions = _parse(raw, item, line)
+        if text is None:
+            continue
+        data.examples.append(
+            Example(
+                text=text,
+                intent=name,
+                entities=mentions,
+                metadata=_metadata(intent_metadata, example_metadata),
+                where=where,
+            )
+        )
+        for mention in mentions:
+            surface = text[mention.start : mention.end]
+            if mention.value != surface and isinstance(mention.value, (str, int, float)):
+                add_synonym(data, surface, str(mention.value), item, line)
+
+
+def _parse(raw: str, item: Spot, line: int) -> tuple[str | None, tuple[EntityMention, ...]]:
+    try:
+        parsed = parse_annotated(raw)
+    except AnnotationError as error:
+        item.report.error(
+            item.file,
+            line,
+            f"{item.path}.examples",
+            "nlu.annotation",
+            found=error.found,
+            expected=error.expected,
+            suggestion=error.suggestion,
+        )
+        return None, ()
+    if has_blank_between(raw):
+        item.report.warn(
+            item.file,
+            line,
+            f"{item.path}.examples",
+            "nlu.annotation-blank",
+            found=quoted(raw),
+            expected="no blank between the brackets of an annotation",
+            suggestion="Remove the blank",
+        )
+    return parsed
+
+
+def _metadata(of_intent: Any, of_example: Any) -> Json | None:
+    if of_intent is None and of_example is None:
+        return None
+    both = {"intent": of_intent, "example": of_example}
+    return {key: value for key, value in both.items() if value is not None}
+
+
+def add_synonym(data: NluFiles, text: str, value: str, item: Spot, line: int) -> None:
+    """Note a spelling of a value; the last value of a spelling wins, and another before it is warned of."""
+    key = text.lower()
+    before = data.synonyms.get(key)
+    if before is not None and before != value:
+        item.report.warn(
+            item.file,
+            line,
+            f"{item.path}.examples",
+            "nlu.synonym-twice",
+            found=f'"{text}" as a synonym of "{value}"',
+            expected=f'one value for each spelling (it is a synonym of "{before}" too)',
+            suggestion=f'"{value}" is used',
+        )
+    data.synonyms[key] = value
+
+
+def add_regex(data: NluFiles, name: str, pattern: str, item: Spot, line: int) -> None:
+    """Note a pattern, if it is one."""
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        item.report.error(
+            item.file,
+            line,
+            f"{item.path}.examples",
+            "nlu.regex",
+            found=f"{quoted(pattern)} ({error})",
+            expected="a regular expression",
+        )
+        return
+    data.regexes.append((name, pattern))
+
+
+def _examples(item: Spot) -> Iterator[tuple[str, Any, int]]:
+    """Yield text, metadata and line of each example of an item."""
+    examples = item.get("examples")
+    if examples is None or examples.value in (None, "", []):
+        (examples or item).warn("nlu.no-examples", "`examples: |` and lines beginning with `- `", found="no examples")
+        return
+    if isinstance(examples.value, list):
+        yield from _listed_examples(examples)
+        return
+    if not isinstance(examples.value, str):
+        examples.error("nlu.examples", f"a block (`examples: |`) of {_COLUMN_EXAMPLE}", "Write `examples: |`")
+        return
+    for number, line in enumerate(examples.value.split("\n"), examples.line):
+        if line.startswith("-"):
+            if text := line[1:].strip():
+                yield text, None, number
+        elif line.strip():
+            examples.report.warn(
+                examples.file,
+                number,
+                examples.path,
+                "nlu.example-line",
+                found=quoted(line.strip()),
+                expected=f"{_COLUMN_EXAMPLE}; this line is left out",
+                suggestion="Begin the line with `- `",
+            )
+
+
+def _listed_examples(examples: Spot) -> Iterator[tuple[str, Any, int]]:
+    for spot in examples.items():
+        text, metadata = spot, None
+        if isinstance(spot.value, dict):
+            spot.only(("text", "metadata"), "nlu.unknown-key", "a key of an example")
+            found = spot.get("text")
+            if found is None:
+                spot.error("nlu.example", "`text:` with the example", found="an example without a text")
+                continue
+            text = found
+            found = spot.get("metadata")
+            metadata = plain(found.value) if found is not None else None
+        written = text.text()
+        if written is not None and (stripped := written.strip()):
+            yield stripped, metadata, text.line

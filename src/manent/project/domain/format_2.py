@@ -1,0 +1,231 @@
+"""Turns a domain of format 2.0 into format 3.1, in memory. Called by `reading`, and by `migration` for what to write.
+
+In 2.0 a slot's mappings stand in the forms, and an entity fills the slot of its name by itself (contract §1.1). Nothing
+after this module sees format 2.0, except through `Domain.is_legacy` and `Domain.legacy_forms`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from manent.core.events import Json
+from manent.core.training_data import Where
+from manent.project.domain.merging import RawDomain, item_options
+from manent.project.domain.slots import ANY_LABEL
+from manent.project.problems import Spot
+from manent.project.yaml.documents import Map, Seq, plain
+
+_FORM_OPTIONS = ("required_slots", "ignored_intents")
+_NEEDS_NO_REQUEST = ("from_entity", "from_trigger_intent")
+"""Mapping types that filled a slot also when another one was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """What came of a conversion.
+
+    Attributes:
+        is_legacy: the domain was in format 2.0.
+        forms: the `forms` section as it was, for action servers on SDK 2.x.
+        triggers: intent → the action that it always starts (`triggers:`, MappingPolicy), and where that stands.
+    """
+
+    is_legacy: bool = False
+    forms: Json | None = None
+    triggers: dict[str, tuple[str, Where]] = field(default_factory=dict)
+
+
+def convert_domain(raw: RawDomain) -> Conversion:
+    """Rewrite a merged domain in place, if it is in format 2.0.
+
+    It is when its files don't declare version 3.0 or higher, no slot has `mappings`, and something is written as only
+    2.0 writes it.
+    """
+    triggers = dict(_triggers(raw))
+    if not is_legacy(raw):
+        return Conversion(triggers=triggers)
+    forms = {name: plain(spot.value) for name, spot in raw.forms.items()} | {name: {} for name in raw.listed_forms}
+    form_slots = {name: dict(_form_slots(spot)) for name, spot in raw.forms.items()}
+    raw.forms = {name: _new_form(spot, form_slots[name]) for name, spot in raw.forms.items()}
+    _declare_missing_slots(raw, form_slots)
+    setting = raw.config.get("store_entities_as_slots") if raw.config is not None else None
+    is_autofilling = setting is None or setting.value is not False
+    raw.slots = {
+        name: _new_slot(name, spot, _mappings(name, spot, raw, form_slots, is_autofilling=is_autofilling))
+        for name, spot in raw.slots.items()
+    }
+    return Conversion(is_legacy=True, forms=forms or None, triggers=triggers)
+
+
+def is_legacy(raw: RawDomain) -> bool:
+    """Is a merged domain in format 2.0?"""
+    if raw.version is not None and raw.version >= (3, 0):
+        return False
+    slots = [spot.value for spot in raw.slots.values() if isinstance(spot.value, dict)]
+    if any("mappings" in slot for slot in slots):
+        return False
+    return bool(slots or raw.listed_forms or any(_is_old_form(spot.value) for spot in raw.forms.values()))
+
+
+def _is_old_form(form: Any) -> bool:
+    if not isinstance(form, dict):
+        return form is None
+    return not isinstance(form.get("required_slots"), list)
+
+
+def _triggers(raw: RawDomain) -> Iterator[tuple[str, tuple[str, Where]]]:
+    for name, item in raw.intents.items():
+        options = item_options(item)
+        spot = options.get("triggers") if options is not None else None
+        if spot is not None and (action := spot.name("the name of an action")) is not None:
+            yield name, (action, spot.where)
+
+
+# --- forms ----------------------------------------------------------------------------------------------------------
+
+
+def _form_slots(form: Spot) -> Iterator[tuple[str, list[Spot]]]:
+    """Yield the slots of a form in either spelling of 2.x, each with its mappings."""
+    if not isinstance(form.value, dict):
+        if form.value is not None:
+            form.error("forms.definition", "`required_slots:` with slots and their mappings")
+        return
+    required = form.get("required_slots")
+    if required is not None and isinstance(required.value, list):
+        for item in required.items():
+            if (name := item.name("the name of a slot")) is not None:
+                yield name, []
+        return
+    for name, spot in (required if required is not None else form).entries():
+        if required is None and name in _FORM_OPTIONS:
+            continue
+        yield name, [spot] if isinstance(spot.value, dict) else list(spot.items("a list of mappings"))
+
+
+def _new_form(form: Spot, slots: dict[str, list[Spot]]) -> Spot:
+    new = Map(form.line)
+    names = Seq(form.line)
+    for name, mappings in slots.items():
+        names.append(name)
+        names.lines.append(mappings[0].line if mappings else form.line)
+    _put(new, "required_slots", names, form.line)
+    ignored = form.get("ignored_intents")
+    if ignored is not None:
+        _put(new, "ignored_intents", ignored.value, ignored.line)
+    return replace(form, value=new)
+
+
+def _declare_missing_slots(raw: RawDomain, form_slots: dict[str, dict[str, list[Spot]]]) -> None:
+    """A slot that only a form knows is a text (Rasa's migrator leaves it without a type)."""
+    for form, slots in form_slots.items():
+        for name in slots:
+            if name not in raw.slots and not raw.is_broken:
+                spot = raw.forms[form]
+                spot.warn(
+                    "forms.undeclared-slot",
+                    "a slot that stands under `slots:`",
+                    "It is taken as a slot of type text",
+                    found=f'the slot "{name}"',
+                )
+                new = Map(spot.line)
+                _put(new, "type", "text", spot.line)
+                raw.slots[name] = replace(spot, value=new, path=f"slots.{name}")
+
+
+# --- slots ----------------------------------------------------------------------------------------------------------
+
+
+def _new_slot(name: str, spot: Spot, mappings: Seq) -> Spot:
+    if not isinstance(spot.value, dict):
+        return spot
+    new = Map(spot.line)
+    for key, entry in spot.entries():
+        if key != "auto_fill":
+            _put(new, key, entry.value, entry.line)
+    if new.get("type") == "unfeaturized" or str(new.get("type")).endswith(".UnfeaturizedSlot"):
+        new["type"] = "any"
+        _put(new, "influence_conversation", False, new.lines["type"])
+    _put(new, "mappings", mappings, spot.line)
+    return replace(spot, value=new, path=f"slots.{name}")
+
+
+def _mappings(
+    name: str,
+    spot: Spot,
+    raw: RawDomain,
+    form_slots: dict[str, dict[str, list[Spot]]],
+    *,
+    is_autofilling: bool,
+) -> Seq:
+    """Gather a slot's mappings from all forms, then what fills it by itself."""
+    found = Seq(spot.line)
+    for form, slots in form_slots.items():
+        for mapping in slots.get(name, ()):
+            _add_mapping(found, name, form, mapping)
+    auto_fill = spot.get("auto_fill")
+    if name in raw.entities:
+        if is_autofilling and (auto_fill is None or auto_fill.flag() is not False):
+            _append(found, {"type": "from_entity", "entity": name, ANY_LABEL: True}, spot.line)
+        else:
+            _add_implicit(found, name, raw, form_slots)
+    if not found:
+        _append(found, {"type": "custom"}, spot.line)
+    return found
+
+
+def _add_mapping(found: Seq, slot: str, form: str, mapping: Spot) -> None:
+    if not isinstance(mapping.value, dict):
+        mapping.error("slots.mapping", "a mapping such as `type: from_text`")
+        return
+    condition: Json = {"active_loop": form}
+    if mapping.value.get("type") not in _NEEDS_NO_REQUEST:
+        condition["requested_slot"] = slot
+    for other in found:
+        if {key: value for key, value in other.items() if key != "conditions"} == mapping.value:
+            if condition not in other["conditions"]:
+                _append(other["conditions"], condition, mapping.line)
+            return
+    new = Map(mapping.line)
+    for key, entry in mapping.entries():
+        _put(new, key, entry.value, entry.line)
+    conditions = Seq(mapping.line)
+    _append(conditions, condition, mapping.line)
+    _put(new, "conditions", conditions, mapping.line)
+    found.append(new)
+    found.lines.append(mapping.line)
+
+
+def _add_implicit(found: Seq, slot: str, raw: RawDomain, form_slots: dict[str, dict[str, list[Spot]]]) -> None:
+    """A slot that an action asked for while a form ran that does not list it was filled by the entity of its name."""
+    conditions: list[Json] = [
+        {"active_loop": form, "requested_slot": slot}
+        for form, slots in form_slots.items()
+        if slot not in slots and raw.actions
+    ]
+    if conditions:
+        _append(found, {"type": "from_entity", "entity": slot, "conditions": conditions}, found.line)
+
+
+def _append(target: Seq, value: Json, line: int) -> None:
+    target.append(_lined(value, line))
+    target.lines.append(line)
+
+
+def _lined(value: Any, line: int) -> Any:
+    """Return plain data as data of the document, all on one line."""
+    if isinstance(value, dict):
+        new = Map(line)
+        for key, item in value.items():
+            _put(new, key, _lined(item, line), line)
+        return new
+    if isinstance(value, list):
+        items = Seq(line)
+        items += [_lined(item, line) for item in value]
+        items.lines += [line] * len(value)
+        return items
+    return value
+
+
+def _put(target: Map, key: str, value: Any, line: int) -> None:
+    target[key] = value
+    target.key_lines[key] = target.lines[key] = line

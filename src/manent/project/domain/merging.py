@@ -1,0 +1,190 @@
+"""Merges the files of a domain into one, each entry with its place. Called by `reading`; `domain` makes sense of it.
+
+Merge rules (contract §1): dict sections merge by key, list sections by name, the first-read entry wins and a second
+one is warned of. Files are read in the order of their names.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from manent.project.files import DOMAIN_KEYS
+from manent.project.problems import Report, Spot, did_you_mean, one_of
+from manent.project.versions import is_readable, read_version
+from manent.project.yaml.documents import Broken, read_document
+
+OTHER_KEYS = (
+    "version",
+    "config",
+    "nlu",
+    "stories",
+    "rules",
+    "importers",
+    "imports",
+    "recipe",
+    "assistant_id",
+    "language",
+    "pipeline",
+    "policies",
+)
+"""Keys that may stand beside a domain's own, in a file that is several things at once."""
+
+_SECTION_KINDS: dict[str, type | tuple[type, ...]] = {
+    "intents": list,
+    "entities": list,
+    "actions": list,
+    "slots": dict,
+    "responses": dict,
+    "forms": (dict, list),
+}
+
+DEFAULT_SESSION = {"session_expiration_time": 60, "carry_over_slots_to_new_session": True}
+
+
+@dataclass(slots=True, kw_only=True)
+class RawDomain:
+    """A merged domain before it is understood: name → the place of its definition.
+
+    Attributes:
+        intents, entities, actions: the spot's value is the list item: a name, or `{name: options}`.
+        slots, responses, forms: the spot's value is what stands under the name.
+        listed_forms: names of `forms:` given as a list (forms that run on the action server).
+        version: the lowest that a file declared; None when none did.
+        is_broken: a file could not be parsed, so that names may be missing here.
+    """
+
+    intents: dict[str, Spot] = field(default_factory=dict)
+    entities: dict[str, Spot] = field(default_factory=dict)
+    actions: dict[str, Spot] = field(default_factory=dict)
+    slots: dict[str, Spot] = field(default_factory=dict)
+    responses: dict[str, Spot] = field(default_factory=dict)
+    forms: dict[str, Spot] = field(default_factory=dict)
+    listed_forms: dict[str, Spot] = field(default_factory=dict)
+    e2e_actions: dict[str, Spot] = field(default_factory=dict)
+    session: Spot | None = None
+    config: Spot | None = None
+    version: tuple[int, int] | None = None
+    is_broken: bool = False
+
+
+def read_domain_files(paths: Iterable[Path], report: Report) -> RawDomain:
+    """Read and merge domain files. Files without a domain key are passed over."""
+    domain = RawDomain()
+    for path in paths:
+        file = report.name_of(path)
+        try:
+            document = read_document(path, report)
+        except Broken:
+            report.broken.add(file)
+            domain.is_broken = True
+            continue
+        domain.is_broken = domain.is_broken or file in report.broken
+        add_document(domain, document, file, report)
+    return domain
+
+
+def add_document(domain: RawDomain, document: Any, file: str, report: Report) -> None:
+    """Merge one parsed file into a domain."""
+    root = Spot(document, file, 1, "", report)
+    if document is None:
+        return
+    if not isinstance(document, dict):
+        root.error("domain.type", "a mapping with intents, responses, …")
+        domain.is_broken = True
+        return
+    version = read_version(document, file, report)
+    version_spot = root.get("version")
+    if not is_readable(version, file, version_spot.line if version_spot else 1, report):
+        return
+    if version is not None and (domain.version is None or version < domain.version):
+        domain.version = version
+    is_domain = not document.keys().isdisjoint(DOMAIN_KEYS)
+    for name, spot in root.entries():
+        known = (*DOMAIN_KEYS, "version", "config")
+        if name not in DOMAIN_KEYS and name not in OTHER_KEYS and (is_domain or did_you_mean(name, known)):
+            spot.warn("domain.unknown-key", one_of(known), did_you_mean(name, known), found=f'the key "{name}"')
+    for section, kind in _SECTION_KINDS.items():
+        found = document.get(section)
+        domain.is_broken = domain.is_broken or not (found is None or isinstance(found, kind))
+    for section in ("intents", "entities", "actions"):
+        if (listed := root.get(section)) is not None:
+            _merge_list(getattr(domain, section), listed, section, but=domain.forms if section == "actions" else {})
+    for section in ("slots", "responses"):
+        if (mapped := root.get(section)) is not None:
+            _merge_map(getattr(domain, section), mapped, section)
+    if (forms := root.get("forms")) is not None:
+        if isinstance(forms.value, list):
+            _merge_form_list(domain, forms)
+        else:
+            _merge_map(domain.forms, forms, "forms")
+    if (texts := root.get("e2e_actions")) is not None:
+        for item in texts.items():
+            if (text := item.text()) is not None:
+                domain.e2e_actions.setdefault(text, item)
+    _merge_session(domain, root)
+
+
+def item_name(item: Spot, what: str) -> str | None:
+    """Return the name of a list item: `name`, or the one key of `name: options`."""
+    if isinstance(item.value, dict):
+        if len(item.value) != 1:
+            item.error("domain.item", f"{what}, or one `{what}: …` an item", "Begin each name with `- `")
+            return None
+        return next((name for name, _ in item.entries()), None)
+    return item.name(what)
+
+
+def item_options(item: Spot) -> Spot | None:
+    """Return what stands under the name of a list item `name: options`, or None for a plain name."""
+    return next((spot for _, spot in item.entries()), None) if isinstance(item.value, dict) else None
+
+
+def _merge_list(section: dict[str, Spot], spot: Spot, title: str, *, but: dict[str, Spot]) -> None:
+    """Merge a list by name; names in `but` (forms of earlier files, when these are actions) are left out."""
+    for item in spot.items():
+        name = item_name(item, f"the name of one of the {title}")
+        if name is None or name in but:
+            continue
+        if (first := section.get(name)) is not None:
+            _report_again(item, first, name, title)
+        else:
+            section[name] = replace(item, path=f"{title}.{name}")
+
+
+def _report_again(item: Spot, first: Spot, name: str, title: str) -> None:
+    where = f"on line {first.line}" if first.file == item.file else f"in {first.file}:{first.line}"
+    found = f'"{name}" a second time (first {where})'
+    if first.file == item.file:
+        item.error(f"{title}.duplicate", "each name once", "Remove one of them", found=found)
+    else:
+        item.warn(f"{title}.duplicate", "each name once; the first is used", "Remove one of them", found=found)
+
+
+def _merge_map(section: dict[str, Spot], spot: Spot, title: str) -> None:
+    for name, entry in spot.entries():
+        if (first := section.get(name)) is not None:
+            _report_again(entry, first, name, title)
+        else:
+            section[name] = entry
+
+
+def _merge_form_list(domain: RawDomain, spot: Spot) -> None:
+    for item in spot.items():
+        name = item_name(item, "the name of a form")
+        if name is None:
+            continue
+        options = item_options(item)
+        if options is None:
+            domain.listed_forms.setdefault(name, item)
+        else:
+            domain.forms.setdefault(name, options)
+
+
+def _merge_session(domain: RawDomain, root: Spot) -> None:
+    session = root.get("session_config")
+    if session is not None and (domain.session is None or session.value != DEFAULT_SESSION):
+        domain.session = session
+    config = root.get("config")
+    if config is not None and domain.config is None:
+        domain.config = config

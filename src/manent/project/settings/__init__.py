@@ -1,0 +1,1 @@
+"""Readers of `config.yml`, `credentials.yml` and `endpoints.yml`."""

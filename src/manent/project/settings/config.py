@@ -1,0 +1,177 @@
+"""Reads `config.yml`: pipeline, policies, language, identity. Defaults are filled in; the file is never touched.
+
+Called by `reading`. Policies of the 2.x years are turned into what replaced them by `legacy_policies`.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from manent.core.config_options import FLAG, Options, Values
+from manent.core.events import Json
+from manent.core.training_data import AssistantConfig, ComponentConfig
+from manent.dialogue.policies.declared_options import POLICIES
+from manent.nlu.registry import KINDS
+from manent.project.problems import Report, Spot, did_you_mean, flag_hint, one_of
+from manent.project.settings.policies_2x import OLD_POLICIES
+from manent.project.yaml.documents import plain
+
+CONFIG_KEYS = ("recipe", "assistant_id", "language", "pipeline", "policies", "importers", "imports", "version")
+IMPORTERS = ("RasaFileImporter", "MultiProjectImporter")
+PLACEHOLDER_ID = "placeholder_default"
+
+COMPONENTS: dict[str, Options] = {name: kind.declared for name, kind in KINDS.items()}
+"""What a pipeline may list, and with which options."""
+ALL_POLICIES: dict[str, Options] = {**POLICIES, **OLD_POLICIES}
+"""What `policies:` may list, that of the 2.x years included."""
+
+
+def default_pipeline() -> tuple[ComponentConfig, ...]:
+    """Return the pipeline of a project that names none (contract §1)."""
+    return (
+        ComponentConfig(name="WhitespaceTokenizer"),
+        ComponentConfig(name="RegexFeaturizer"),
+        ComponentConfig(name="LexicalSyntacticFeaturizer"),
+        ComponentConfig(name="CountVectorsFeaturizer"),
+        ComponentConfig(name="CountVectorsFeaturizer", options={"analyzer": "char_wb", "min_ngram": 1, "max_ngram": 4}),
+        ComponentConfig(name="DIETClassifier", options={"epochs": 100, "constrain_similarities": True}),
+        ComponentConfig(name="EntitySynonymMapper"),
+        ComponentConfig(name="ResponseSelector", options={"epochs": 100, "constrain_similarities": True}),
+        ComponentConfig(name="FallbackClassifier", options={"threshold": 0.3, "ambiguity_threshold": 0.1}),
+    )
+
+
+def default_policies() -> tuple[ComponentConfig, ...]:
+    """Return the policies of a project that names none (contract §1)."""
+    return (
+        ComponentConfig(name="MemoizationPolicy"),
+        ComponentConfig(name="RulePolicy"),
+        ComponentConfig(name="UnexpecTEDIntentPolicy", options={"max_history": 5, "epochs": 100}),
+        ComponentConfig(name="TEDPolicy", options={"max_history": 5, "epochs": 100, "constrain_similarities": True}),
+    )
+
+
+def read_config(document: Any, file: str, root: Path, report: Report) -> AssistantConfig:
+    """Make sense of a parsed `config.yml` (None: there is none, or it is empty)."""
+    spot = Spot(document, file, 1, "", report)
+    if document is not None and not isinstance(document, dict):
+        spot.error("config.type", "a mapping with language, pipeline, policies")
+        document = None
+        spot = Spot(None, file, 1, "", report)
+    for key, entry in spot.entries():
+        if key not in CONFIG_KEYS:
+            entry.warn(
+                "config.unknown-key", "a key of config.yml", did_you_mean(key, CONFIG_KEYS), found=f'the key "{key}"'
+            )
+    _check_importers(spot)
+    return AssistantConfig(
+        language=_text(spot, "language"),
+        pipeline=_components(spot, "pipeline", COMPONENTS) or default_pipeline(),
+        policies=_components(spot, "policies", ALL_POLICIES) or default_policies(),
+        assistant_id=_assistant_id(spot, root),
+        recipe=_recipe(spot),
+    )
+
+
+def _check_importers(spot: Spot) -> None:
+    importers = spot.get("importers")
+    for item in importers.items() if importers is not None else ():
+        name = item.value.get("name") if isinstance(item.value, dict) else item.value
+        if str(name).rpartition(".")[2] not in IMPORTERS:
+            item.error("config.importer", one_of(IMPORTERS), did_you_mean(name, IMPORTERS), found=f'"{name}"')
+
+
+def _text(spot: Spot, key: str) -> str | None:
+    found = spot.get(key)
+    return found.text() if found is not None and found.value is not None else None
+
+
+def _recipe(spot: Spot) -> str:
+    found = spot.get("recipe")
+    if found is None or found.value is None:
+        return "default.v1"
+    if found.value != "default.v1":
+        found.error("config.recipe", '"default.v1"', "Describe the pipeline with `pipeline:` and `policies:`")
+    return "default.v1"
+
+
+def _assistant_id(spot: Spot, root: Path) -> str:
+    """Return the project's id; one that is missing is derived from the project's folder, the same each time."""
+    written = _text(spot, "assistant_id")
+    if written and written != PLACEHOLDER_ID:
+        return written
+    digest = hashlib.sha256(root.resolve().name.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{root.resolve().name or 'assistant'}-{digest[:8]}"
+
+
+def _components(spot: Spot, key: str, known: Mapping[str, Options]) -> tuple[ComponentConfig, ...]:
+    found = spot.get(key)
+    if found is None or found.value is None:
+        return ()
+    components = []
+    for item in found.items():
+        component = _component(item, known, key)
+        if component is not None:
+            components.append(component)
+    return tuple(components)
+
+
+def _component(item: Spot, known: Mapping[str, Options], key: str) -> ComponentConfig | None:
+    what = "component" if key == "pipeline" else "policy"
+    name_spot = item.get("name") if isinstance(item.value, dict) else item
+    if name_spot is None:
+        item.error(f"config.{what}", f"`name:` of a {what}", found=f"a {what} without a name")
+        return None
+    name = name_spot.name(f"the name of a {what}")
+    if name is None:
+        return None
+    if name.startswith("rasa.") or name.partition(".")[0] in ("rasa_core", "rasa_nlu"):
+        name = name.rpartition(".")[2]
+    if "." not in name and name not in known:
+        name_spot.error(f"config.unknown-{what}", f"the name of a {what}", did_you_mean(name, known))
+        return None
+    if name not in known and key == "policies":
+        name_spot.error(
+            "config.custom-policy",
+            "a policy of Rasa's",
+            "Policies of your own can't be used here: say what it decides in rules or stories, or in a custom action",
+        )
+        return None
+    return ComponentConfig(name=name, options=_options(item, f"{key}.{name}", known.get(name)), where=name_spot.where)
+
+
+def _options(item: Spot, path: str, known: Options | None) -> Json:
+    """Return the options of a component or policy, as they are meant; those that can't be are reported.
+
+    Args:
+        item: with `name` and options, or the name alone.
+        path: for messages.
+        known: what it may have; None for one of the project's own, which may have any.
+    """
+    if not isinstance(item.value, dict):
+        return {}
+    given = {name: value for name, value in plain(item.value).items() if name != "name"}
+    if known is None:
+        return given
+    options, wrong = known.read(given)
+    for name, spot in item.entries():
+        place = replace(spot, path=f"{path}.{name}")
+        if name in wrong:
+            code = "config.max-history" if name == "max_history" else "config.option"
+            place.error(code, wrong[name], _hint(spot.value, known.values[name]))
+        elif name != "name" and name not in known.names:
+            _warn_unknown_option(place, name, known)
+    return options
+
+
+def _hint(value: Any, values: Values) -> str:
+    return flag_hint(value) if values is FLAG else did_you_mean(value, values.choices)
+
+
+def _warn_unknown_option(spot: Spot, name: str, known: Options) -> None:
+    component = spot.path.split(".")[1]
+    suggestion = did_you_mean(name, known.names)
+    if suggestion or known.is_complete:
+        spot.warn("config.unknown-option", f"an option of {component}", suggestion, found=f'the option "{name}"')

@@ -1,0 +1,233 @@
+"""Reads `endpoints.yml`: where the action server is, where conversations are kept, and the rest of contract §10.
+
+The server and the exporter call it. It checks the shape of each section and hands the options on; whoever opens the
+thing (a store, an action runner) knows what they mean. Sections of our own: `durability`, `conversations`, `limits`.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from manent.core.errors import Problem
+from manent.core.events import Json
+from manent.project.problems import Report, Spot, did_you_mean, one_of
+from manent.project.settings.event_broker import check_event_broker
+from manent.project.settings.tracker_store import check_tracker_store
+from manent.project.yaml.documents import Broken, plain, read_document
+
+Durability = Literal["disk", "process"]
+
+SECTIONS = ("action_endpoint", "nlg", "nlu", "models", "tracker_store", "lock_store", "event_broker")
+KEYS = (*SECTIONS, "durability", "conversations", "limits", "tracing")
+SERVER_KEYS = ("url", "params", "headers", "basic_auth", "token", "token_name", "cafile", "type")
+_SERVER_SECTIONS = ("action_endpoint", "nlg", "nlu", "models")
+_TYPES = {
+    "tracker_store": (
+        "SQL",
+        "redis",
+        "mongod",
+        "dynamo",
+        "in_memory",
+        "InMemory",
+        "InMemoryTrackerStore",
+        "postgresql",
+        "sqlite",
+    ),
+    "lock_store": ("in_memory", "redis"),
+    "event_broker": ("pika", "kafka", "sql", "file"),
+    "nlg": ("callback", "response"),
+}
+_CLASSES = ("tracker_store", "lock_store", "event_broker")
+"""Sections whose `type` is the path of a class in some of Rasa's files; what we can't use, a later check says."""
+_IGNORED = {
+    "models": "a model from the folder `models/`, from --model, or by PUT /model: there is no model server here",
+    "nlu": "messages to be understood by the model: there is no remote understanding here",
+}
+_VARIABLE = re.compile(r"\$\{([^}]*)\}?")
+_HTTP = re.compile(r"https?://[^\s/]", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """All of `endpoints.yml`. A section is its options as JSON, None when it is absent or empty.
+
+    Attributes:
+        durability: what a commit survives: a loss of power (`disk`) or the death of the process (`process`).
+        retention_days: days after which a conversation that rests is removed; None: never.
+        limits: how much one client may ask for: `normal`, `public` (strict), or single limits as a mapping.
+        warnings: what is suspicious in the file, by line.
+    """
+
+    action_endpoint: Json | None = None
+    nlg: Json | None = None
+    nlu: Json | None = None
+    models: Json | None = None
+    tracker_store: Json | None = None
+    lock_store: Json | None = None
+    event_broker: Json | None = None
+    durability: Durability = "disk"
+    retention_days: float | None = None
+    limits: str | Json = "normal"
+    warnings: tuple[Problem, ...] = ()
+
+
+def read_endpoints(path: Path | None) -> Endpoints:
+    """Read the endpoints file.
+
+    Args:
+        path: None or a file that does not exist: every section is absent.
+
+    Raises:
+        ProjectError: with all mistakes of the file.
+    """
+    if path is None or not path.exists():
+        return Endpoints()
+    report = Report(Path())
+    try:
+        document = read_document(path, report)
+    except Broken:
+        report.raise_errors()
+        raise
+    endpoints = read_sections(Spot(document, report.name_of(path), 1, "", report))
+    report.raise_errors()
+    return replace(endpoints, warnings=report.warnings)
+
+
+def read_sections(root: Spot) -> Endpoints:
+    """Check a parsed endpoints file and return its sections."""
+    for name, spot in root.entries():
+        if name not in KEYS:
+            spot.warn("endpoints.unknown-key", one_of(KEYS), did_you_mean(name, KEYS), found=f'the key "{name}"')
+        elif name in _IGNORED and spot.value:
+            spot.warn("endpoints.ignored", _IGNORED[name], "Remove the section", found=f"the section {name}")
+    sections: dict[str, Any] = {
+        name: _section(name, found) for name in SECTIONS if (found := root.get(name)) is not None
+    }
+    return Endpoints(
+        **sections,
+        durability=_durability(root),
+        retention_days=_retention(root),
+        limits=_limits(root),
+    )
+
+
+def _section(name: str, spot: Spot) -> Json | None:
+    if spot.value is None:
+        return None
+    if not isinstance(spot.value, dict):
+        spot.error("endpoints.section", f"the options of {name}, one `option: value` a line")
+        return None
+    if name in _SERVER_SECTIONS:
+        _check_server(name, spot)
+    if (url := spot.get("url")) is not None:
+        _check_variables(url)
+    kind = spot.get("type") or spot.get("store_type")
+    is_known = kind is None or kind.value is None or _check_type(name, kind)
+    if name == "tracker_store" and is_known:
+        check_tracker_store(spot)
+    if (port := spot.get("port")) is not None and not str(port.value).isdigit():
+        port.error("endpoints.port", "the number of a port")
+    if name == "event_broker" and spot.value:
+        check_event_broker(spot)
+    return plain(spot.value) or None
+
+
+def _check_server(name: str, spot: Spot) -> None:
+    """Check what every endpoint has (contract §10)."""
+    url = spot.get("url")
+    module = spot.get("actions_module") if name == "action_endpoint" else None
+    if module is not None:
+        module.name("the name of a Python package, for example actions")
+        if url is not None:
+            url.error("endpoints.both", "either `url` or `actions_module`", "Remove one of them")
+    elif url is None and name in ("action_endpoint", "models"):
+        spot.error(
+            "endpoints.no-url",
+            "`url:` of the server" + (", or `actions_module:`" if name == "action_endpoint" else ""),
+            found=f"{name} without a url",
+        )
+    elif url is not None and not (isinstance(url.value, str) and _HTTP.match(url.value)):
+        url.error("endpoints.url", "a URL that begins with http:// or https://")
+    for key in ("params", "headers", "basic_auth"):
+        found = spot.get(key)
+        if found is not None and found.value is not None and not isinstance(found.value, dict):
+            found.error("endpoints.mapping", f"a mapping of {key}")
+    checks: dict[str, Callable[[Spot], Any]] = {"enable_selective_domain": Spot.flag, "timeout": _check_seconds}
+    for key, check in checks.items():
+        if (found := spot.get(key)) is not None:
+            check(found)
+
+
+def _check_seconds(spot: Spot) -> None:
+    number = spot.number()
+    if number is not None and number <= 0:
+        spot.error("endpoints.timeout", "seconds, more than 0")
+
+
+def _check_variables(url: Spot) -> None:
+    """A variable that is still there was not filled in: it stands in quotes, or the environment lacks it."""
+    if isinstance(url.value, str) and (found := _VARIABLE.search(url.value)) is not None:
+        url.warn(
+            "endpoints.variable",
+            "a URL whose variables are filled in",
+            f"Write the URL without quotes, and set {found[1]}" if found[1] else "Write `${NAME}`",
+            found=f"the text {found[0]} in the URL",
+        )
+
+
+def _check_type(name: str, kind: Spot) -> bool:
+    """Report a type that nobody has heard of; say whether it is known."""
+    known = _TYPES.get(name)
+    written = str(kind.value)
+    if known is None or written.lower() in [option.lower() for option in known]:
+        return True
+    if "." in written and name in _CLASSES:
+        return True
+    expected = one_of(known) + (", or the path of a class" if name in _CLASSES else "")
+    kind.error("endpoints.type", expected, did_you_mean(written, known))
+    return False
+
+
+def _durability(root: Spot) -> Durability:
+    spot = root.get("durability")
+    if spot is None or spot.value is None:
+        return "disk"
+    if spot.value not in ("disk", "process"):
+        spot.error("endpoints.durability", "disk or process", did_you_mean(spot.value, ("disk", "process")))
+        return "disk"
+    return cast("Durability", spot.value)
+
+
+def _retention(root: Spot) -> float | None:
+    section = root.get("conversations")
+    if section is None or section.value is None:
+        return None
+    section.only(("retention_days",), "endpoints.unknown-key", "an option of conversations")
+    spot = section.get("retention_days")
+    if spot is None or spot.value is None:
+        return None
+    days = spot.number()
+    if days is not None and not 0 < days < float("inf"):
+        spot.error("endpoints.retention", "days, more than 0")
+        return None
+    return days
+
+
+def _limits(root: Spot) -> str | Json:
+    spot = root.get("limits")
+    if spot is None or spot.value is None:
+        return "normal"
+    if isinstance(spot.value, dict):
+        for _, limit in spot.entries():
+            number = limit.number()
+            if number is not None and number < 0:
+                limit.error("endpoints.limit", "a number, 0 or more")
+        return cast("Json", plain(spot.value))
+    if spot.value not in ("normal", "public"):
+        spot.error(
+            "endpoints.limits", "normal, public, or single limits", did_you_mean(spot.value, ("normal", "public"))
+        )
+        return "normal"
+    return str(spot.value)

@@ -1,0 +1,180 @@
+"""Policies of the 2.x years become what replaced them: components, options and rules. Called by `reading`.
+
+`FallbackPolicy`, `TwoStageFallbackPolicy`, `FormPolicy`, `MappingPolicy`, `SklearnPolicy` and their like are read as
+the contract says (§1.1); `config.yml` itself is left as it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from manent.core.config_options import SHARE, TEXT, TURNS, Options, whole
+from manent.core.training_data import (
+    ActionStep,
+    AssistantConfig,
+    ComponentConfig,
+    LoopStep,
+    OrStep,
+    Rule,
+    Step,
+    Stories,
+    UserStep,
+    Where,
+)
+from manent.project.problems import Report
+
+_FALLBACK = {
+    "nlu_threshold": SHARE,
+    "ambiguity_threshold": SHARE,
+    "core_threshold": SHARE,
+    "fallback_action_name": TEXT,
+    "fallback_core_action_name": TEXT,
+}
+_TWO_STAGE_NAMES = frozenset({"fallback_nlu_action_name", "deny_suggestion_intent_name"})
+_ANY = Options(values={}, is_complete=False)
+_HISTORY = Options(values={"max_history": TURNS, "priority": whole()}, is_complete=False)
+
+OLD_POLICIES: dict[str, Options] = {
+    "FallbackPolicy": Options(values=_FALLBACK, is_complete=False),
+    "TwoStageFallbackPolicy": Options(values=_FALLBACK, idle=_TWO_STAGE_NAMES, is_complete=False),
+    "FormPolicy": _ANY,
+    "MappingPolicy": _ANY,
+    "SklearnPolicy": _HISTORY,
+    "EmbeddingPolicy": _HISTORY,
+    "KerasPolicy": _HISTORY,
+}
+"""Policies of the 2.x years, and what counts of their options."""
+_LEARNED = ("SklearnPolicy", "EmbeddingPolicy", "KerasPolicy")
+_FALLBACKS = ("FallbackPolicy", "TwoStageFallbackPolicy")
+_REPLACED_BY_RULES = ("FormPolicy", "MappingPolicy", *_FALLBACKS)
+_OWN_ACTIONS = {"restart": "action_restart", "back": "action_back", "session_start": "action_session_start"}
+"""What these intents start anyway."""
+
+_TWO_STAGE = "action_two_stage_fallback"
+
+
+def convert_policies(
+    config: AssistantConfig,
+    stories: Stories,
+    triggers: Mapping[str, tuple[str, Where]],
+    report: Report,
+) -> tuple[AssistantConfig, Stories]:
+    """Return a configuration without policies of 2.x, and the stories with the rules that replace them.
+
+    Args:
+        config: as read.
+        stories: as read.
+        triggers: intent → action of the domain's `triggers:`.
+        report: takes warnings.
+    """
+    names = [policy.name for policy in config.policies]
+    rules: list[Rule] = []
+    fallback = next((policy for policy in config.policies if policy.name in _FALLBACKS), None)
+    if fallback is not None:
+        config = _with_fallback(config, fallback)
+        rules += _fallback_rule(fallback, stories)
+    if triggers:
+        rules += _trigger_rules(triggers, stories, report, has_policy="MappingPolicy" in names)
+    is_replaced = any(name in _REPLACED_BY_RULES for name in names)
+    policies = _without_old(config.policies)
+    has_rule_policy = any(policy.name == "RulePolicy" for policy in policies)
+    if not has_rule_policy and (is_replaced or rules):
+        policies.append(ComponentConfig(name="RulePolicy", options=_core_fallback(fallback)))
+    elif fallback is not None:
+        core = _core_fallback(fallback)
+        policies = [
+            replace(policy, options=core | policy.options) if policy.name == "RulePolicy" else policy
+            for policy in policies
+        ]
+    return replace(config, policies=tuple(policies)), replace(stories, rules=(*stories.rules, *rules))
+
+
+def _without_old(policies: tuple[ComponentConfig, ...]) -> list[ComponentConfig]:
+    kept: list[ComponentConfig] = []
+    for policy in policies:
+        if policy.name in _REPLACED_BY_RULES:
+            continue
+        if policy.name in _LEARNED:
+            if any(other.name == "TEDPolicy" for other in policies) or any(one.name == "TEDPolicy" for one in kept):
+                continue
+            options = {key: value for key, value in policy.options.items() if key in ("max_history", "priority")}
+            kept.append(replace(policy, name="TEDPolicy", options=options))
+        else:
+            kept.append(policy)
+    return kept
+
+
+def _with_fallback(config: AssistantConfig, fallback: ComponentConfig) -> AssistantConfig:
+    """Put the policy's thresholds into a FallbackClassifier; one that the project lists itself wins, a default not."""
+    own = [component for component in config.pipeline if component.name != "FallbackClassifier" or component.where.file]
+    if any(component.name == "FallbackClassifier" for component in own):
+        return config
+    options = {
+        "threshold": fallback.options.get("nlu_threshold", 0.3),
+        "ambiguity_threshold": fallback.options.get("ambiguity_threshold", 0.1),
+    }
+    classifier = ComponentConfig(name="FallbackClassifier", options=options, where=fallback.where)
+    return replace(config, pipeline=(*own, classifier))
+
+
+def _core_fallback(fallback: ComponentConfig | None) -> dict[str, Any]:
+    if fallback is None:
+        return {}
+    key = "fallback_core_action_name" if fallback.name == "TwoStageFallbackPolicy" else "fallback_action_name"
+    return {
+        "core_fallback_threshold": fallback.options.get("core_threshold", 0.3),
+        "core_fallback_action_name": fallback.options.get(key, "action_default_fallback"),
+    }
+
+
+def _fallback_rule(fallback: ComponentConfig, stories: Stories) -> list[Rule]:
+    if "nlu_fallback" in _handled(stories):
+        return []
+    where = fallback.where
+    steps: tuple[Step, ...]
+    if fallback.name == "TwoStageFallbackPolicy":
+        steps = (ActionStep(name=_TWO_STAGE, where=where), LoopStep(name=_TWO_STAGE, where=where))
+    else:
+        action = fallback.options.get("fallback_action_name", "action_default_fallback")
+        steps = (ActionStep(name=str(action), where=where),)
+    steps = (UserStep(intent="nlu_fallback", where=where), *steps)
+    return [Rule(name=f"nlu_fallback ({fallback.name})", steps=steps, where=where)]
+
+
+def _trigger_rules(
+    triggers: Mapping[str, tuple[str, Where]], stories: Stories, report: Report, *, has_policy: bool
+) -> list[Rule]:
+    handled = _handled(stories)
+    rules = []
+    for intent, (action, where) in triggers.items():
+        if _OWN_ACTIONS.get(intent) == action:
+            continue
+        if not has_policy or intent in _OWN_ACTIONS:
+            reason = "a MappingPolicy in config.yml" if not has_policy else f"{_OWN_ACTIONS[intent]}, as always"
+            report.warn(
+                where.file,
+                where.line,
+                f"intents.{intent}.triggers",
+                "intents.triggers",
+                found=f'triggers: "{action}", which is left out',
+                expected=reason,
+                suggestion=f"Write a rule: {intent}, then {action}",
+            )
+        elif intent not in handled:
+            steps = (UserStep(intent=intent, where=where), ActionStep(name=action, where=where))
+            rules.append(Rule(name=f"{intent} triggers {action}", steps=steps, where=where))
+    return rules
+
+
+def _handled(stories: Stories) -> set[str]:
+    """Return the intents that a rule of one turn answers already."""
+    handled: set[str] = set()
+    for rule in stories.rules:
+        first = rule.steps[0] if rule.steps else None
+        if rule.conditions:
+            continue
+        if isinstance(first, UserStep) and first.intent:
+            handled.add(first.intent)
+        elif isinstance(first, OrStep):
+            handled |= {step.intent for step in first.alternatives if isinstance(step, UserStep) and step.intent}
+    return handled

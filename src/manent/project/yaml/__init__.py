@@ -1,0 +1,1 @@
+"""YAML text to data that knows its lines. Nothing else parses YAML."""

@@ -1,0 +1,1 @@
+"""One conversation and all of them: mailbox, turns, log, delivery."""

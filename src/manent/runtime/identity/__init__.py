@@ -1,0 +1,1 @@
+"""Who may join a conversation: admission, tokens, claims, revocations."""

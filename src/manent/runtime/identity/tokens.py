@@ -1,0 +1,290 @@
+"""Checks JSON web tokens (RFC 7519): signature by an allow-list of methods, then who, for whom and how long.
+
+Decisions only: keys come from a `KeySource` (constant ones from the configuration here; a JWKS address in `server/`).
+`identity.py` asks; nothing here is logged, and no error repeats any part of a token.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from jwt.algorithms import get_default_algorithms
+
+from manent.core.conversation_log import Revocation
+from manent.core.errors import RequestError
+
+SHARED = frozenset({"HS256", "HS384", "HS512"})
+PUBLIC = frozenset({"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA"})
+METHODS = SHARED | PUBLIC
+"""Every method that can be allowed; `none` is no method."""
+
+MAX_TOKEN = 16_384
+"""Characters of a token; more cannot come in a header either."""
+
+MAX_SUBJECT = 255
+"""Characters of a subject; the database column's width."""
+
+SECURE_KEY = 32
+"""Bytes of a shared key below which it can be guessed (RFC 7518, section 3.2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedToken:
+    """What a token proved. Times are seconds since the epoch; `subject` is None in Rasa's mode only."""
+
+    subject: str | None = None
+    token_id: str | None = None
+    issued_at: float | None = None
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRules:
+    """What a token must be like.
+
+    Attributes:
+        methods: the ways of signing that are accepted.
+        issuer: value of `iss`; None: not looked at.
+        audience: value in `aud`; None: not looked at.
+        subject_claim: where the subject stands; None: no subject is needed (Rasa's mode).
+        leeway_s: how far the clocks of whoever signs and of this server may be apart.
+    """
+
+    methods: frozenset[str]
+    issuer: str | None = None
+    audience: str | None = None
+    subject_claim: str | None = "sub"
+    leeway_s: float = 0.0
+
+
+class KeySource(Protocol):
+    """Where keys come from."""
+
+    async def find(self, kid: str | None, method: str) -> Sequence[Any]:
+        """Return the keys that a token of this key id (None: it names none) and method may be signed with.
+
+        Raises:
+            RequestError: `jwt_keys_unavailable`.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantKeys:
+    """Keys from the configuration, by method."""
+
+    by_method: Mapping[str, Any]
+
+    async def find(self, kid: str | None, method: str) -> Sequence[Any]:
+        """See `KeySource`; the key id is of no matter."""
+        del kid
+        key = self.by_method.get(method)
+        return [] if key is None else [key]
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def constant_keys(text: str, methods: frozenset[str]) -> ConstantKeys:
+    """Read the configured key: the shared text itself, or a public key in PEM form.
+
+    Raises:
+        ValueError: it is no key for one of the methods; says which.
+    """
+    if not methods:
+        raise ValueError("no method is allowed")
+    if methods & SHARED and methods & PUBLIC:
+        raise ValueError("a shared key and a public key can't be the same one: allow HS… or the others, not both")
+    found: dict[str, Any] = {}
+    for method in sorted(methods):
+        try:
+            key: Any = get_default_algorithms()[method].prepare_key(text.replace("\\n", "\n"))
+        except (jwt.InvalidKeyError, ValueError, TypeError) as error:
+            raise ValueError(f"not a key for {method}: {error}") from error
+        if method in PUBLIC:
+            key = key.public_key() if hasattr(key, "public_key") else key
+            if not fits(key, method):
+                raise ValueError(f"not a key for {method}: it is of another kind")
+        elif "BEGIN " in text:
+            raise ValueError(f"a PEM key is no shared key, which {method} needs")
+        found[method] = key if method in PUBLIC else text
+    return ConstantKeys(found)
+
+
+_CURVES = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
+
+
+def fits(key: Any, method: str) -> bool:
+    """Whether a public key is of the kind that the method signs with: a token does not choose how its key is used."""
+    match key:
+        case rsa.RSAPublicKey():
+            return method.startswith(("RS", "PS"))
+        case ec.EllipticCurvePublicKey():
+            return _CURVES.get(method) == key.curve.name
+        case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
+            return method == "EdDSA"
+        case _:
+            return False
+
+
+@dataclass(slots=True)
+class Revoked:
+    """The revocations that this process knows of. `revocations.py` keeps it up to date."""
+
+    subjects: dict[str, Revocation] = field(default_factory=dict)
+    tokens: dict[str, Revocation] = field(default_factory=dict)
+
+    def note(self, revocation: Revocation) -> None:
+        """Take one in."""
+        of_kind = self.subjects if revocation.kind == "subject" else self.tokens
+        if revocation.lifted:
+            of_kind.pop(revocation.value, None)
+        else:
+            of_kind[revocation.value] = revocation
+
+    def has(self, token: VerifiedToken) -> bool:
+        """Whether a token counts no more."""
+        by_id = self.tokens.get(token.token_id) if token.token_id is not None else None
+        by_subject = self.subjects.get(token.subject) if token.subject is not None else None
+        return any(
+            one.before is None or token.issued_at is None or token.issued_at < one.before
+            for one in (by_id, by_subject)
+            if one is not None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVerifier:
+    """Verifies tokens by rules, keys and revocations."""
+
+    rules: TokenRules
+    keys: KeySource
+    revoked: Revoked = field(default_factory=Revoked)
+    now: Callable[[], float] = time.time
+
+    async def verify(self, token: str) -> VerifiedToken:
+        """Return what a token proves.
+
+        Raises:
+            RequestError: `jwt_invalid`, `jwt_expired`, `jwt_not_yet_valid`, `jwt_no_subject`, `jwt_revoked` (401), or
+                `jwt_keys_unavailable` (503).
+        """
+        method, kid = self._header(token)
+        failure: RequestError | None = None
+        for key in await self.keys.find(kid, method):
+            try:
+                claims = self._decode(token, key, method)
+            except jwt.ExpiredSignatureError:
+                raise expired() from None
+            except jwt.ImmatureSignatureError:
+                raise _refused("jwt_not_yet_valid", "the token is not valid yet") from None
+            except (jwt.InvalidIssuerError, jwt.InvalidAudienceError, jwt.MissingRequiredClaimError):
+                raise _refused("jwt_invalid", "the token is meant for somebody else") from None
+            except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
+                failure = _refused("jwt_invalid", "the token is not valid")
+            else:
+                verified = self._verified(claims)
+                self.check(verified)
+                return verified
+        raise failure or _refused("jwt_invalid", "the token is signed with an unknown key")
+
+    def check(self, token: VerifiedToken) -> None:
+        """Check again what may change after `verify`: time, and revocations. Cheap, for every request.
+
+        Raises:
+            RequestError: `jwt_expired` or `jwt_revoked`.
+        """
+        if token.expires_at is not None and self.now() >= token.expires_at + self.rules.leeway_s:
+            raise expired()
+        if self.revoked.has(token):
+            raise _refused("jwt_revoked", "the token was revoked; sign in again")
+
+    def _header(self, token: str) -> tuple[str, str | None]:
+        if len(token) > MAX_TOKEN:
+            raise _refused("jwt_invalid", "the token is too long")
+        try:
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+            raise _refused("jwt_invalid", "the token is not a JSON web token") from None
+        method, kid = header.get("alg"), header.get("kid")
+        if not isinstance(method, str) or method not in self.rules.methods:
+            raise _refused("jwt_invalid", "the token is signed in a way that is not accepted here")
+        return method, kid if isinstance(kid, str) else None
+
+    def _decode(self, token: str, key: Any, method: str) -> dict[str, Any]:
+        rules = self.rules
+        with warnings.catch_warnings() if _is_short(key) else _NOTHING:
+            if _is_short(key):  # said once, at start
+                warnings.simplefilter("ignore")
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=[method],
+                issuer=rules.issuer,
+                audience=rules.audience,
+                leeway=rules.leeway_s,
+                options={
+                    "verify_aud": rules.audience is not None,
+                    "verify_iss": rules.issuer is not None,
+                    "verify_iat": False,  # a clock that is ahead is no forgery
+                    "verify_sub": False,
+                    "verify_jti": False,
+                },
+            )
+        return claims
+
+    def _verified(self, claims: dict[str, Any]) -> VerifiedToken:
+        subject: Any = None
+        if self.rules.subject_claim is not None:
+            subject = claims.get(self.rules.subject_claim)
+            if isinstance(subject, int) and not isinstance(subject, bool):
+                subject = str(subject)
+            if not isinstance(subject, str) or not subject.isprintable() or not 0 < len(subject) <= MAX_SUBJECT:
+                raise _refused("jwt_no_subject", f"the token needs a subject: the claim {self.rules.subject_claim!r}")
+        token_id, expires_at = claims.get("jti"), _time(claims.get("exp"))
+        if expires_at is None and claims.get("exp") is not None:  # a number as text would never run out
+            raise _refused("jwt_invalid", "the token is not valid")
+        return VerifiedToken(
+            subject=subject,
+            token_id=token_id if isinstance(token_id, str) else None,
+            issued_at=_time(claims.get("iat")),
+            expires_at=expires_at,
+        )
+
+
+class _Nothing:
+    """A context that changes nothing."""
+
+    def __enter__(self) -> None:
+        """See the class."""
+
+    def __exit__(self, *_: object) -> None:
+        """See the class."""
+
+
+_NOTHING = _Nothing()
+
+
+def _is_short(key: Any) -> bool:
+    return isinstance(key, str) and len(key.encode()) < 2 * SECURE_KEY
+
+
+def expired() -> RequestError:
+    """Return the error of a token that has run out."""
+    return _refused("jwt_expired", "the token has expired; get another one")
+
+
+def _refused(code: str, message: str) -> RequestError:
+    return RequestError(code, message, status=401)
+
+
+def _time(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value)

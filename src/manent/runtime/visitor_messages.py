@@ -1,0 +1,125 @@
+"""What a visitor sees of a log: events as messages.
+
+Pure functions, called by the conversation (is this event visible?), by delivery and by the session requests (what does
+it look like?). A bot event shows as several messages when its text has blank lines or it carries several things; they
+are the event's *parts*. Payload keys are Rasa's Socket.IO ones (contract §7.1), to the key.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from manent.core.conversation_log import LogEntry
+from manent.core.events import BotUttered, Event, Json, UserUttered
+
+QUICK_REPLY_TYPE = "text"
+
+
+def bot_parts(event: BotUttered) -> list[Json]:
+    """Return the payloads that a bot event is shown as, in order; [] when there is nothing to show.
+
+    Custom JSON is always `{"custom": <any JSON>}` here; what plain clients get in its place is `plain_payload`'s.
+    """
+    data = event.data
+    parts: list[Json] = _text_parts(event.text, data.get("quick_replies") or data.get("buttons"))
+    if (custom := data.get("custom")) is not None and custom != {}:
+        parts.append({"custom": custom})
+    if image := data.get("image"):
+        parts.append({"attachment": {"type": "image", "payload": {"src": image}}})
+    if (attachment := data.get("attachment")) and attachment != image:
+        parts.append({"attachment": attachment})
+    for element in data.get("elements") or ():
+        template = {"template_type": "generic", "elements": element}
+        parts.append({"attachment": {"type": "template", "payload": template}})
+    return parts
+
+
+def _text_parts(text: str | None, buttons: Any) -> list[Json]:
+    if buttons:
+        parts: list[Json] = [{"text": part, "quick_replies": []} for part in (text or "").strip().split("\n\n")]
+        parts[-1]["quick_replies"] = [
+            {"content_type": QUICK_REPLY_TYPE, "title": button.get("title"), "payload": button.get("payload")}
+            for button in buttons
+            if isinstance(button, dict)
+        ]
+        return parts
+    if not text:
+        return []
+    if "\n" not in text:
+        return [{"text": text.strip()}]
+    return [{"text": part} for part in text.strip().split("\n\n")]
+
+
+def plain_payload(part: Json) -> Any:
+    """Return a part as a plain Rasa client expects it: custom JSON itself, out of its `{"data": …}` if it has one.
+
+    Rasa passes the keys of custom JSON to the emit call, where only `data` works and any other key loses the whole
+    turn (contract §12, fix 3).
+    """
+    if "custom" not in part:
+        return part
+    custom = part["custom"]
+    return custom["data"] if isinstance(custom, dict) and "data" in custom else custom
+
+
+def is_visible(event: Event) -> bool:
+    """Whether a bot event shows at all. User events show when a channel accepted them, which the caller knows."""
+    if not isinstance(event, BotUttered):
+        return False
+    # What `bot_parts` would make of most of them is not needed to know that it is something.
+    return bool(event.text) or bool(bot_parts(event))
+
+
+def messages_of(entry: LogEntry) -> list[Json]:
+    """Return the protocol-1 Messages of a visible entry (`role` and the keys of the live events), one per part.
+
+    Raises:
+        ValueError: the entry is internal.
+    """
+    if entry.view is None:
+        raise ValueError(f"event {entry.seq} is not visible")
+    match entry.event:
+        case UserUttered():
+            parts = [_user_message(entry.event, entry.view.title)]
+        case BotUttered():
+            parts = [{"role": "bot", **part} for part in bot_parts(entry.event)]
+        case _:
+            raise ValueError(f"event {entry.seq} is neither the user's nor the bot's")
+    for number, part in enumerate(parts):
+        part["seq"] = entry.seq
+        part["id"] = f"{entry.seq}.{number}"
+        part["parts"] = len(parts)
+        part["prev"] = entry.view.prev
+        part["timestamp"] = entry.event.timestamp
+    if parts and entry.view.divider is not None:
+        parts[0]["divider"] = entry.view.divider
+    return parts
+
+
+def _user_message(event: UserUttered, title: str | None) -> Json:
+    message: Json = {"role": "user", "message": event.text or "", "message_id": event.message_id}
+    if title is not None:
+        message["title"] = title
+    elif message["message"].startswith("/"):
+        message["payload"] = True
+    return message
+
+
+def title_of(text: str, events: Iterable[Event]) -> str | None:
+    """Return the title of the button whose payload is `text` in the newest bot message that has it.
+
+    Args:
+        text: what the visitor's client sent.
+        events: recent events, newest first; the search ends at the last user turn before them.
+    """
+    for event in events:
+        match event:
+            case UserUttered():
+                return None
+            case BotUttered():
+                for button in [*(event.data.get("buttons") or ()), *(event.data.get("quick_replies") or ())]:
+                    if isinstance(button, dict) and button.get("payload") == text and button.get("title") != text:
+                        title = button.get("title")
+                        return title if isinstance(title, str) else None
+            case _:
+                pass
+    return None

@@ -1,0 +1,65 @@
+"""Answers that come later: with `callback_url` a request is answered at once, and its result is sent there."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from manent.core.errors import ManentError, RequestError
+from manent.server.api.errors import error_response
+
+log = logging.getLogger("manent.http")
+
+Job = Coroutine[Any, Any, Response]
+
+
+class Later:
+    """The jobs whose results somebody waits for elsewhere."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def answer(self, request: Request, job: Job) -> Response:
+        """Do a job and answer with its result; with `callback_url` answer at once.
+
+        Raises:
+            RequestError: `bad_request`; the URL is none.
+        """
+        url = request.query_params.get("callback_url")
+        if url is None:
+            return await job
+        if not url.startswith(("http://", "https://")):
+            job.close()
+            raise RequestError("bad_request", "callback_url must begin with http:// or https://")
+        task = asyncio.create_task(_send(url, job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return Response(status_code=204)
+
+    async def close(self) -> None:
+        """End the jobs that are at work."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _send(url: str, job: Job) -> None:
+    """Send a result, or the error in its place."""
+    import aiohttp
+
+    try:
+        answer = await job
+    except ManentError as error:
+        answer = error_response(error)
+    headers = {"Content-Type": answer.media_type or "application/octet-stream"}
+    with contextlib.suppress(KeyError):
+        headers["filename"] = answer.headers["filename"]
+    try:
+        async with aiohttp.ClientSession() as session, session.post(url, data=answer.body, headers=headers) as sent:
+            await sent.read()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        log.warning("a result could not be sent", extra={"error": str(error)})

@@ -1,0 +1,66 @@
+"""How an error answers an HTTP request, in the shape that Rasa's API gives its errors (contract §8)."""
+
+import http
+import logging
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from manent import __version__
+from manent.core.errors import InternalError, ManentError
+from manent.runtime.rate_limits import address_of
+from manent.runtime.refusal_log import note
+
+log = logging.getLogger("manent.http")
+
+_REASONS = {400: "BadRequest", 401: "NotAuthenticated", 403: "NotAuthorized", 404: "NotFound", 409: "Conflict"}
+_REASONS_OF_CODES = {
+    "unknown_conversation": "Not found",
+    "unknown_action": "ConversationError",
+    "training_failed": "TrainingError",
+}
+"""Where Rasa's API says something else than the status would."""
+
+
+def error_response(error: ManentError) -> Response:
+    """Return the answer to a request that met this error."""
+    reason = _REASONS_OF_CODES.get(error.code) or _REASONS.get(error.status)
+    body = {
+        "version": __version__,
+        "status": "failure",
+        "message": error.message,
+        "reason": reason or http.HTTPStatus(error.status).phrase.replace(" ", ""),
+        "details": {"error": error.code},
+        "help": None,
+        "code": error.status,
+    }
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    return Response(msgspec.json.encode(body), error.status, headers, media_type="application/json")
+
+
+async def answer(request: Request, error: Exception) -> Response:
+    """Answer with an error that was raised on purpose."""
+    assert isinstance(error, ManentError)  # noqa: S101  # it is registered for these
+    note(error, way=request.scope["method"], address=address_of(request.client.host if request.client else None))
+    return error_response(error)
+
+
+async def answer_unexpected(request: Request, error: Exception) -> Response:
+    """Answer with a fault of ours, which the server's framework logs with its traceback."""
+    log.error("request failed", extra={"path": request.url.path, "error": type(error).__name__})
+    return error_response(InternalError("internal_error", "the request could not be served"))
+
+
+async def answer_http(request: Request, error: Exception) -> Response:
+    """Answer a request that no route takes: a line of text, or, to clients that sent JSON, an object."""
+    assert isinstance(error, HTTPException)  # noqa: S101  # it is registered for these
+    phrase = http.HTTPStatus(error.status_code).phrase
+    message = f"{phrase}: {request.method} {request.url.path}"
+    if request.headers.get("content-type", "").startswith("application/json"):
+        body = {"description": phrase, "status": error.status_code, "message": message}
+        return Response(msgspec.json.encode(body), error.status_code, error.headers, media_type="application/json")
+    return PlainTextResponse(f"{error.status_code} {message}\n", error.status_code, error.headers)

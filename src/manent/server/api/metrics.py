@@ -1,0 +1,142 @@
+"""`GET /metrics`: the process's measures in Prometheus' format.
+
+The numbers are kept by `runtime/measures.py`; prometheus-client is imported at the first scrape, so that a start does
+not wait for it. With `--auth-token` or `--jwt-secret` the token is asked for, as the numbers tell how busy one is.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from manent import __version__
+from manent.channels.socketio.channel import SocketIoChannel
+from manent.core.errors import ManentError
+from manent.runtime.background.publishing import Publisher
+from manent.runtime.conversation.registry import Conversations
+from manent.runtime.measures import Histogram
+from manent.server.api.auth import Guard
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+MOST_UNFINISHED = 1_000
+"""Unfinished turns are counted up to here; that many are an outage."""
+
+Gauges = dict[str, tuple[str, float]]
+"""What a number means, and the number, by name."""
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def routes(
+    conversations: Conversations, socketio: SocketIoChannel, guard: Guard, publisher: Publisher | None = None
+) -> list[Route]:
+    """Return `/metrics`; `publisher`: when there is an event broker."""
+
+    async def metrics(request: Request) -> Response:
+        guard.check(request)
+        try:
+            unfinished: int | None = len(await conversations.store.unfinished(now=float("inf"), limit=MOST_UNFINISHED))
+        except ManentError:
+            unfinished = None  # the store is in trouble; the other numbers are wanted all the more
+        gauges: Gauges = {
+            "conversations_at_hand": ("Conversations kept in memory.", conversations.count),
+            "messages_waiting": ("Messages that wait for their turn.", conversations.waiting),
+            "sockets_plain": ("Sockets of plain Rasa clients.", _sockets(socketio, protocol=False)),
+            "sockets_protocol_1": ("Sockets that speak protocol 1.", _sockets(socketio, protocol=True)),
+        }
+        if unfinished is not None:
+            gauges["unfinished_turns"] = ("Turns that are not over, of all servers on the store.", unfinished)
+        counters: Gauges = {}
+        if publisher is not None:
+            gauges["broker_conversations_waiting"] = ("Conversations with unpublished events.", publisher.waiting)
+            gauges["broker_lag_seconds"] = ("How long the oldest of them waits.", publisher.lag_s)
+            counters["broker_messages_published"] = ("Messages that the broker has taken.", publisher.published)
+            counters["broker_failures"] = ("Attempts to publish that failed.", publisher.failures)
+        return Response(await asyncio.to_thread(_render, conversations, gauges, counters), media_type=CONTENT_TYPE)
+
+    return [Route("/metrics", metrics)]
+
+
+def _sockets(socketio: SocketIoChannel, *, protocol: bool) -> int:
+    return sum(bool(connection.protocol) is protocol for connection in tuple(socketio.connections.values()))
+
+
+def _render(conversations: Conversations, gauges: Gauges, counters: Gauges) -> bytes:
+    from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry, generate_latest
+
+    registry = CollectorRegistry()
+    registry.register(PROCESS_COLLECTOR)
+    registry.register(_Collector(conversations, gauges, counters))
+    rendered: bytes = generate_latest(registry)
+    return rendered
+
+
+class _Collector:
+    """The measures as Prometheus' metric families, once."""
+
+    def __init__(self, conversations: Conversations, gauges: Gauges, counters: Gauges) -> None:
+        self.conversations = conversations
+        self.gauges = gauges
+        self.counters = counters
+
+    def collect(self) -> Iterator["Metric"]:
+        from prometheus_client.core import (
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+            InfoMetricFamily,
+        )
+
+        measures = self.conversations.measures
+        model = self.conversations.model
+        info = InfoMetricFamily("manent", "Version and model.")
+        info.add_metric([], {"version": __version__, "model": model.file if model is not None else ""})
+        yield info
+
+        parts: dict[str, Histogram] = {
+            "queue": measures.queued,
+            "understand": measures.understood,
+            "outside": measures.outside,
+            "append": measures.appended,
+            "whole": measures.turns,
+        }
+        seconds = HistogramMetricFamily(
+            "manent_turn_seconds",
+            "Time of turns by part; `whole` has all but `queue` in it.",
+            labels=["part"],
+        )
+        for part, histogram in parts.items():
+            seconds.add_metric([part], **_buckets(histogram))
+        yield seconds
+        yield HistogramMetricFamily(
+            "manent_store_commit_seconds", "Time of the store's transactions.", **_buckets(measures.commits)
+        )
+        counters: Gauges = {
+            "store_works": ("Pieces of work in the store's transactions.", measures.works),
+            "messages_accepted": ("Messages that became durable.", measures.accepted),
+            "messages_duplicate": ("Messages that had been accepted before.", measures.duplicates),
+            "turns_failed": ("Turns that failed after their message was accepted.", measures.failed),
+            **self.counters,
+        }
+        for name, (text, value) in counters.items():
+            yield CounterMetricFamily(f"manent_{name}", text, value=value)
+        refused = CounterMetricFamily("manent_messages_refused", "Messages not accepted, by code.", labels=["code"])
+        for code, value in tuple(measures.refused.items()):
+            refused.add_metric([code], value)
+        yield refused
+        for name, (text, value) in self.gauges.items():
+            yield GaugeMetricFamily(f"manent_{name}", text, value=value)
+
+
+def _buckets(histogram: Histogram) -> dict[str, Any]:
+    buckets: list[tuple[str, float]] = []
+    total = 0
+    for bound, count in zip([*map(str, histogram.bounds), "+Inf"], tuple(histogram.counts), strict=True):
+        total += count
+        buckets.append((bound, total))
+    return {"buckets": buckets, "sum_value": histogram.total_s}

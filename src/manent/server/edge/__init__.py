@@ -1,0 +1,1 @@
+"""What stands before every request: connections, their bounds, security headers, CORS."""

@@ -1,0 +1,61 @@
+"""From `limits:` in `endpoints.yml` to what holds: `normal`, `public` (strict), or single limits over `normal`."""
+
+import dataclasses
+from dataclasses import replace
+
+from manent.core.errors import Problem, ProjectError
+from manent.core.events import Json
+from manent.runtime.conversation.registry import Limits
+from manent.runtime.rate_limits import Rates
+
+PUBLIC = Limits(
+    waiting_per_conversation=16,
+    waiting_per_socket=32,
+    outgoing_per_socket=2_000,
+    text=4_000,
+    connects_per_minute=60,
+    connects_per_minute_per_subject=60,
+    sessions_per_minute=20,
+    sessions_per_minute_per_subject=20,
+    messages_per_minute=300,
+    messages_per_minute_per_sender=60,
+)
+"""For a server that anybody on the internet reaches without a login."""
+
+_NAMES = tuple(field.name for field in dataclasses.fields(Limits))
+
+
+def read_limits(asked: str | Json) -> Limits:
+    """Return the limits that are asked for.
+
+    Raises:
+        ProjectError: an unknown limit, or one that is no whole number.
+    """
+    if isinstance(asked, str):
+        return PUBLIC if asked == "public" else Limits()
+    problems = []
+    for name, value in asked.items():
+        if name not in _NAMES:
+            problems.append(_problem(name, f'the limit "{name}"', f"one of: {', '.join(_NAMES)}"))
+        elif not isinstance(value, int) or isinstance(value, bool):
+            problems.append(_problem(name, repr(value), "a whole number"))
+    if problems:
+        raise ProjectError(problems)
+    return replace(Limits(), **asked)
+
+
+def rates_of(limits: Limits) -> Rates:
+    """Return the buckets for these limits."""
+    return Rates(
+        connects=limits.connects_per_minute,
+        connects_per_subject=limits.connects_per_minute_per_subject,
+        sessions=limits.sessions_per_minute,
+        sessions_per_subject=limits.sessions_per_minute_per_subject,
+        messages=limits.messages_per_minute,
+        messages_per_sender=limits.messages_per_minute_per_sender,
+    )
+
+
+def _problem(name: str, found: str, expected: str) -> Problem:
+    path = f"limits.{name}"
+    return Problem(file="endpoints.yml", line=0, path=path, code="endpoints.limit", found=found, expected=expected)

@@ -1,0 +1,184 @@
+"""What stands before every request: bounded bodies, a bound on new sockets, and headers that keep browsers careful.
+
+An ASGI application around the whole server, Socket.IO included. What a single message or visitor may do is decided
+further in (`runtime/rate_limits.py`).
+"""
+
+import asyncio
+import contextlib
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from manent.core.errors import RequestError
+from manent.runtime.rate_limits import Rates, address_of
+from manent.runtime.refusal_log import note
+
+MAX_BODY = 2_000_000
+"""Bytes of a request's body, as of one Socket.IO packet."""
+
+MAX_MANAGEMENT_BODY = 64_000_000
+"""Bytes of a body for the management API: training data, whole logs."""
+
+_SMALL = ("/sessions/", "/webhooks/", "/admin/")
+
+PIECE_WITHIN_S = 30.0
+"""In which the next piece of a request's body has to come."""
+
+MOST_DISCARDED = 32_000_000
+DISCARD_S = 10.0
+
+_PACKETS = frozenset("0123456")
+_NOOP = "6"
+
+_TOO_BIG = 1009
+"""With this code uvicorn closes a WebSocket whose message is larger than it may be."""
+
+HEADERS = {b"x-content-type-options": b"nosniff", b"referrer-policy": b"no-referrer"}
+
+DATA_HEADERS = {
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cache-control": b"no-store",
+}
+"""For JSON: nothing in it is ever shown as a page or kept by a cache, unless the route says so."""
+
+
+class Gate:
+    """See the module.
+
+    Args:
+        app: the server.
+        socket_path: where Socket.IO is, with a slash at the end.
+    """
+
+    def __init__(self, app: ASGIApp, rates: Rates, *, socket_path: str) -> None:
+        self.app = app
+        self.rates = rates
+        self.socket_path = socket_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or WebSocket."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        is_socket = (scope["path"] + "/").startswith(self.socket_path)
+        if is_socket and b"sid" not in dict(parse_qsl(scope.get("query_string", b""))):
+            try:
+                self.rates.connect(_address(scope))
+            except RequestError as error:
+                await _refuse(scope, receive, send, error)
+                return
+        if scope["type"] == "websocket":
+            await self.app(scope, _packets(receive, _address(scope)), send)
+            return
+        limit = MAX_BODY if is_socket or scope["path"].startswith(_SMALL) else MAX_MANAGEMENT_BODY
+        sending = _with_headers(send)
+        announced = _announced(scope)
+        if announced is None and is_socket and scope["method"] == "POST":  # python-engineio would take it for empty
+            unknown = RequestError("length_required", "the request needs a Content-Length", status=411)
+            await _refuse(scope, receive, sending, unknown)
+            return
+        if announced is not None and announced > limit:
+            await _discard(receive)
+            await _refuse(scope, receive, sending, too_large(limit))
+            return
+        try:
+            await self.app(scope, _bounded(receive, limit), sending)
+        except RequestError as error:  # of `_bounded`, and nobody further in was ready for it
+            await _refuse(scope, receive, sending, error)
+
+
+def too_large(limit: int) -> RequestError:
+    """Return the error of a body that is too large."""
+    return RequestError("too_long", f"a request may have {limit} bytes", status=413)
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return address_of(client[0] if client else None)
+
+
+def _announced(scope: Scope) -> int | None:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return None
+
+
+async def _discard(receive: Receive) -> None:
+    """Read a body that is not wanted, within reason: clients look at the answer when they have sent theirs."""
+    left = MOST_DISCARDED
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_S):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
+
+
+def _packets(receive: Receive, address: str) -> Receive:
+    """Let only what can be a packet of Engine.IO through; python-engineio ends with a traceback at anything else."""
+
+    async def receiving() -> Message:
+        message = await receive()
+        text = message.get("text")
+        if message.get("code") == _TOO_BIG or (text is not None and len(text) > MAX_BODY):
+            note(too_large(MAX_BODY), way="websocket", address=address)
+        if text is not None and text[:1] not in _PACKETS:
+            message = {**message, "text": _NOOP}
+        return message
+
+    return receiving
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    left, complete = limit, False
+
+    async def receiving() -> Message:
+        nonlocal left, complete
+        if complete:
+            return await receive()  # the end of the connection, which may be far away
+        try:
+            async with asyncio.timeout(PIECE_WITHIN_S):
+                message = await receive()
+        except TimeoutError:
+            raise RequestError("too_slow", "the request's body did not come in time", status=408) from None
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise too_large(limit)
+        complete = not message.get("more_body", False)
+        return message
+
+    return receiving
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers: list[Any] = list(message.get("headers", ()))
+            given = {name.lower(): value for name, value in headers}
+            is_data = given.get(b"content-type", b"").startswith(b"application/json")
+            added = {**HEADERS, **(DATA_HEADERS if is_data else {})}
+            headers += [(name, value) for name, value in added.items() if name not in given]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return sending
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, error: RequestError) -> None:
+    note(error, way=scope["type"], address=_address(scope))
+    if scope["type"] == "websocket":
+        await receive()  # websocket.connect
+        await send({"type": "websocket.close", "code": 1013, "reason": error.code})
+        return
+    body = msgspec.json.encode({"ok": False, "error": {"code": error.code, "message": error.message}})
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", str(max(1, round(error.retry_after))).encode()))
+    headers.append((b"connection", b"close"))  # the rest of a body that is too large is not read
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,1 @@
+"""Work that computes for seconds, each job in a process of its own."""

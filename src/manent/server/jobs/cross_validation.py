@@ -1,0 +1,84 @@
+"""Cross-validation on request, in a process of its own (see `job`): trains on parts of the data, judges the others."""
+
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from manent.core.errors import ManentError, ProjectError, RequestError
+from manent.core.events import Json
+from manent.project.files import DOMAIN_KEYS
+from manent.server.jobs.job import print_result, read_options, run_job, write_files
+from manent.server.jobs.training import split_document
+
+_DOMAIN_STARTS = tuple(f"{key}:" for key in DOMAIN_KEYS)
+
+
+class _Options(msgspec.Struct, kw_only=True):
+    root: str
+    folds: int
+
+
+class _Result(msgspec.Struct, kw_only=True):
+    """`report`, or `error` and `is_project` (the document is to blame)."""
+
+    report: Json | None = None
+    error: str = ""
+    is_project: bool = False
+
+
+async def cross_validate(text: str, *, folds: int, domain: str) -> Json:
+    """Judge every example of a document by a pipeline that was trained on the others.
+
+    Args:
+        text: `pipeline:` and `nlu:`, and a domain or none.
+        folds: how many parts.
+        domain: a domain file for a document without one.
+
+    Returns:
+        See `manent.nlu.evaluation.report_all`.
+
+    Raises:
+        RequestError: `bad_request` (400), the document has mistakes; `training_failed` (500).
+    """
+    files = split_document(text)
+    if "pipeline" not in files["config.yml"]:
+        raise RequestError("bad_request", "cross-validation trains: the document needs a `pipeline:` beside its `nlu:`")
+    if not any(line.startswith(_DOMAIN_STARTS) for line in files["domain.yml"].splitlines()):
+        files["domain.yml"] = domain
+    with await write_files(files) as folder:
+        result = await run_job(__name__, _Options(root=folder, folds=folds), _Result)
+    if result.report is None:
+        code, status = ("bad_request", 400) if result.is_project else ("training_failed", 500)
+        raise RequestError(code, result.error, status=status)
+    return result.report
+
+
+def _run() -> None:
+    """Train and judge as standard input says."""
+    from manent.nlu.evaluation import judge, make_folds, report_all
+    from manent.nlu.pipeline import load_pipeline
+    from manent.nlu.training import train_pipeline
+    from manent.project.reading import read_project
+    from manent.runtime.assistant import parse_asking
+    from manent.server.outside.duckling import open_services
+
+    options = read_options(_Options)
+    try:
+        project = read_project(Path(options.root), data=[Path("data.yml")])
+        if not project.nlu.examples:
+            raise ProjectError([])
+        judged = []
+        for known, unknown in make_folds(project.nlu, options.folds, seed=0):
+            pipeline = load_pipeline(train_pipeline(project.config, known, project.domain), project.domain)
+            services = open_services(pipeline)
+            judged += judge(unknown.examples, partial(parse_asking, pipeline, services))
+        result = _Result(report=report_all(judged))
+    except ManentError as error:
+        reason = error.message or "the document needs annotated examples under `nlu:`"
+        result = _Result(error=reason, is_project=isinstance(error, ProjectError | RequestError))
+    print_result(result)
+
+
+if __name__ == "__main__":
+    _run()

@@ -1,0 +1,92 @@
+"""Training on request, in a process of its own (see `job`): `POST /model/train`'s document becomes a project."""
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from manent.core.errors import ManentError, ProjectError, RequestError
+from manent.server.jobs.job import print_result, read_options, run_job, write_files
+
+_CONFIG_KEYS = frozenset({"recipe", "language", "pipeline", "policies", "assistant_id", "importers"})
+_DATA_KEYS = frozenset({"nlu", "stories", "rules"})
+_TOP_KEY = re.compile(r"""["']?([A-Za-z_][\w-]*)["']?\s*:(\s|$)""")
+
+
+class _Options(msgspec.Struct, kw_only=True):
+    root: str
+    out: str
+    force: bool = False
+
+
+class _Result(msgspec.Struct, kw_only=True):
+    """`model`: path of the model file, or `error` and `is_project` (the document is to blame)."""
+
+    model: str | None = None
+    error: str = ""
+    is_project: bool = False
+
+
+def split_document(text: str) -> dict[str, str]:
+    """Return the files of a project whose parts stand in one document: `config.yml`, `domain.yml`, `data.yml`.
+
+    Each has the lines of its own keys where they stood, so that messages name the line of the document.
+    """
+    files: dict[str, list[str]] = {"config.yml": [], "domain.yml": [], "data.yml": []}
+    current = "domain.yml"
+    for line in text.splitlines():
+        found = _TOP_KEY.match(line)
+        shared = False
+        if found is not None:
+            key = found[1]
+            current = "config.yml" if key in _CONFIG_KEYS else "data.yml" if key in _DATA_KEYS else "domain.yml"
+            shared = key == "version"
+        for name, lines in files.items():
+            lines.append(line if name == current or (shared and name == "data.yml") else "")
+    return {name: "\n".join(lines) + "\n" for name, lines in files.items()}
+
+
+async def train_document(text: str, *, out: Path, force: bool) -> Path:
+    """Train a model from one YAML document; return the path of its file.
+
+    Args:
+        text: config, domain and training data.
+        out: folder for the model, absolute.
+        force: train even what the newest model there has already.
+
+    Raises:
+        RequestError: `bad_project` (400), the document has mistakes; `training_failed` (500).
+    """
+    with await write_files(split_document(text)) as folder:
+        result = await run_job(__name__, _Options(root=folder, out=str(out), force=force), _Result)
+    if result.model is None:
+        if result.is_project:
+            raise RequestError("bad_project", result.error)
+        raise RequestError("training_failed", result.error, status=500)
+    return Path(result.model)
+
+
+def _run() -> None:
+    """Train as standard input says."""
+    from manent.training import TrainingOptions, train
+
+    options = read_options(_Options)
+    try:
+        trained = train(
+            TrainingOptions(
+                root=Path(options.root),
+                domain=Path("domain.yml"),
+                data=(Path("data.yml"),),
+                config=Path("config.yml"),
+                out=Path(options.out),
+                force=options.force,
+            )
+        )
+        result = _Result(model=str(trained.path))
+    except ManentError as error:
+        result = _Result(error=error.message, is_project=isinstance(error, ProjectError))
+    print_result(result)
+
+
+if __name__ == "__main__":
+    _run()

@@ -1,0 +1,80 @@
+"""Asks Duckling servers for the dates, numbers and amounts in a message, before the pipeline parses it.
+
+Made with an assistant (`loading.py`) when its pipeline has a DucklingEntityExtractor. Owns the requests and their
+threads; `nlu/components/duckling.py` decides what to ask and what an answer means. Must not raise: a failing server is
+a line in the log, and its entities are missing.
+"""
+
+import asyncio
+import http.client
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode, urlsplit
+
+from manent.core.events import Json
+from manent.nlu.components.duckling import URL_VARIABLE, Service, read_answer
+from manent.nlu.pipeline import Pipeline
+
+_THREADS = 16
+"""Messages about which servers are asked at once; a server that hangs holds up those behind for its timeout."""
+
+_LARGEST_ANSWER = 1_000_000
+_OK = 200
+
+log = logging.getLogger("manent.duckling")
+
+
+class DucklingServers:
+    """A pipeline's Duckling servers; a `Services` of the runtime."""
+
+    def __init__(self, services: Sequence[Service]) -> None:
+        chosen = os.environ.get(URL_VARIABLE)
+        self._urls = {service: chosen or service.url for service in services}
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="duckling")
+
+    def ask(self, text: str) -> Mapping[Service, Sequence[Json]]:
+        """Return the entities that each server found in a text; see `Services.ask`."""
+        return {service: _ask(service, url, text) for service, url in self._urls.items() if url and text}
+
+    async def ask_aside(self, text: str) -> Mapping[Service, Sequence[Json]]:
+        """Do the same in a thread; see `Services.ask_aside`."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.ask, text)
+
+
+def open_services(pipeline: Pipeline) -> DucklingServers | None:
+    """Make what asks a pipeline's servers; None when it has none.
+
+    The environment's `RASA_DUCKLING_HTTP_URL` wins over what `config.yml` said at training.
+    """
+    if not pipeline.services:
+        return None
+    if not os.environ.get(URL_VARIABLE) and not all(service.url for service in pipeline.services):
+        log.warning("DucklingEntityExtractor finds nothing: neither its `url` nor %s names a server", URL_VARIABLE)
+    return DucklingServers(pipeline.services)
+
+
+def _ask(service: Service, url: str, text: str) -> list[Json]:
+    try:
+        return read_answer(json.loads(_post(service, url, text)), service)
+    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
+        log.warning("Duckling at %s could not be asked, so it finds nothing: %s", url, error or type(error).__name__)
+        return []
+
+
+def _post(service: Service, url: str, text: str) -> bytes:
+    place = urlsplit(url if "://" in url else f"http://{url}")
+    kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
+    headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
+    connection = kind(place.netloc, timeout=service.timeout_s)
+    try:
+        connection.request("POST", f"{place.path.rstrip('/')}/parse", urlencode(service.form(text)), headers)
+        answer = connection.getresponse()
+        body = answer.read(_LARGEST_ANSWER)
+    finally:
+        connection.close()
+    if answer.status != _OK:
+        raise ValueError(f"status {answer.status}")
+    return body

@@ -1,0 +1,149 @@
+"""Public keys from a JWKS address (RFC 7517), kept for a while: the `KeySource` of `jwks_url`.
+
+One fetch at a time and not more often than `RETRY_AFTER_S`, however many unknown key ids come in; while the host is
+down, keys that were fetched before go on for `STALE_AFTER_S`. Shared keys (`oct`) in a key set are never used: whoever
+can read the address could sign with them.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jwt
+import msgspec
+
+from manent.core.errors import RequestError
+from manent.runtime.identity.tokens import PUBLIC, fits
+
+if TYPE_CHECKING:
+    import aiohttp
+
+log = logging.getLogger("manent.jwks")
+
+FRESH_FOR_S = 600.0
+STALE_AFTER_S = 24 * 3600.0
+RETRY_AFTER_S = 10.0
+TIMEOUT_S = 5.0
+MAX_BYTES = 262_144
+MAX_KEYS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    kid: str | None
+    method: str | None
+    key: Any
+
+    def serves(self, kid: str | None, method: str) -> bool:
+        """Whether a token of this key id and method may be signed with it."""
+        return (kid is None or self.kid in (None, kid)) and self.method in (None, method) and fits(self.key, method)
+
+
+class JwksKeys:
+    """The keys at one address. Implements `KeySource`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._keys: list[_Key] = []
+        self._fetched_at = float("-inf")
+        self._asked_at = float("-inf")
+        self._fetching: asyncio.Task[None] | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def find(self, kid: str | None, method: str) -> Sequence[Any]:
+        """See `KeySource`. A key that is known costs no waiting; an unknown one may be a new one: look once."""
+        age = time.monotonic() - self._fetched_at
+        if age > STALE_AFTER_S:
+            self._keys = []
+        found = self._matching(kid, method)
+        if found:
+            if age > FRESH_FOR_S:
+                self._fetch()  # beside this request
+            return found
+        fetching = self._fetch()
+        if fetching is not None:
+            await asyncio.shield(fetching)
+            found = self._matching(kid, method)
+        if not found and self._fetched_at == float("-inf"):
+            raise RequestError(
+                "jwt_keys_unavailable",
+                "the keys to check tokens with cannot be fetched at the moment",
+                status=503,
+                retry_after=RETRY_AFTER_S,
+            )
+        return found
+
+    async def close(self) -> None:
+        """See `KeySource`."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.gather(self._fetching, return_exceptions=True)
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _matching(self, kid: str | None, method: str) -> list[Any]:
+        return [one.key for one in self._keys if one.serves(kid, method)]
+
+    def _fetch(self) -> asyncio.Task[None] | None:
+        """Begin to fetch, or join a fetch that is under way; None when the last one was a moment ago."""
+        if self._fetching is not None and not self._fetching.done():
+            return self._fetching
+        now = time.monotonic()
+        if now - self._asked_at < RETRY_AFTER_S:
+            return None
+        self._asked_at = now
+        self._fetching = asyncio.get_running_loop().create_task(self._fetch_now())
+        return self._fetching
+
+    async def _fetch_now(self) -> None:
+        import aiohttp
+
+        try:
+            if self._session is None:
+                self._session = aiohttp.ClientSession(
+                    timeout=aiohttp.ClientTimeout(total=TIMEOUT_S), cookie_jar=aiohttp.DummyCookieJar()
+                )
+            async with self._session.get(self.url, allow_redirects=False) as answer:
+                if answer.status != 200:  # noqa: PLR2004  # OK
+                    raise ValueError(f"it answered {answer.status}")  # noqa: TRY301  # told like the others
+                body = await answer.content.read(MAX_BYTES + 1)
+                while len(body) <= MAX_BYTES and (more := await answer.content.read(MAX_BYTES + 1)):
+                    body += more
+            self._keys = read_keys(body)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            log.warning("keys were not fetched", extra={"url": self.url, "error": str(error) or type(error).__name__})
+        else:
+            self._fetched_at = time.monotonic()
+
+
+def read_keys(body: bytes) -> list[_Key]:
+    """Read a key set; keys of kinds that we don't use are left out.
+
+    Raises:
+        ValueError: it is no key set, or too large.
+    """
+    if len(body) > MAX_BYTES:
+        raise ValueError(f"a key set may have {MAX_BYTES} bytes")
+    try:
+        wire = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError("it is no JSON") from error
+    if not isinstance(wire, dict) or not isinstance(wire.get("keys"), list):
+        raise ValueError("it is no key set: {keys: […]}")  # noqa: TRY004  # what came in is wrong, not our call
+    found = []
+    for one in wire["keys"][:MAX_KEYS]:
+        if not isinstance(one, dict) or one.get("kty") == "oct" or one.get("use", "sig") != "sig":
+            continue
+        try:
+            key = jwt.PyJWK.from_dict(one).key
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+            continue
+        key = key.public_key() if hasattr(key, "public_key") else key
+        kid, method = one.get("kid"), one.get("alg")
+        if any(fits(key, allowed) for allowed in PUBLIC):
+            found.append(_Key(kid if isinstance(kid, str) else None, method if method in PUBLIC else None, key))
+    return found

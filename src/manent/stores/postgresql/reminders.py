@@ -1,0 +1,38 @@
+"""Reminders in the PostgreSQL store: what an append does to them, within its transaction."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from manent.core.conversation_log import CancelReminders, FireReminder, Reminder, ReminderChange
+from manent.runtime.ports import ReminderGone
+from manent.stores.postgresql import sql
+
+
+async def change_reminders(
+    connection: Any, conversation_id: int, sender_id: str, changes: Iterable[ReminderChange]
+) -> None:
+    """Do what an append asks for, in order.
+
+    Raises:
+        ReminderGone: a reminder to be used up is gone, or is another one of its name; the transaction must be undone.
+    """
+    for change in changes:
+        match change:
+            case Reminder():
+                data = msgspec.json.encode(change).decode()
+                await connection.execute(sql.PUT_REMINDER, conversation_id, change.name, change.seq, change.due, data)
+            case CancelReminders():
+                found = [decode_reminder(row[0]) for row in await connection.fetch(sql.REMINDERS, conversation_id)]
+                for reminder in found:
+                    if change.matches(reminder):
+                        await connection.execute(sql.DROP_REMINDER, conversation_id, reminder.name)
+            case FireReminder():
+                if await connection.fetchval(sql.FIRE_REMINDER, conversation_id, change.name, change.seq) is None:
+                    raise ReminderGone(sender_id, change.name)
+
+
+def decode_reminder(data: str) -> Reminder:
+    """Read a stored reminder."""
+    return msgspec.json.decode(data, type=Reminder)

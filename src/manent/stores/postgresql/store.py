@@ -1,0 +1,432 @@
+"""The store for several servers: PostgreSQL, through asyncpg.
+
+An append is one statement, so one round trip and one transaction of its own: it writes the head if epoch and version
+are as expected, and the rest only with it. Transactions of different conversations share a flush in PostgreSQL itself.
+All tables are in a schema of our own, so that a Rasa tracker store may be in the same database.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+import asyncpg
+from msgspec.structs import replace
+
+from manent.core.conversation_log import (
+    Accepted,
+    Append,
+    Cursor,
+    Head,
+    Lease,
+    LogEntry,
+    Page,
+    Reminder,
+    Revocation,
+    Snapshot,
+    Untold,
+)
+from manent.core.errors import InternalError, StoreError
+from manent.runtime.ports import Behind, DuplicateMessage, Loaded, VersionConflict
+from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
+from manent.stores.head_row import empty_head, head_of_row, head_values, lease_values
+from manent.stores.postgresql import published, sql
+from manent.stores.postgresql.errors import place_of, translated
+from manent.stores.postgresql.notifications import Bulletin
+from manent.stores.postgresql.reminders import change_reminders, decode_reminder
+from manent.stores.postgresql.schema import SCHEMA, prepare_database
+from manent.stores.thinning import superfluous
+
+CONNECTIONS: Final = 10
+"""Most connections of one server process."""
+
+CONNECT_TIMEOUT_S: Final = 10.0
+STATEMENT_TIMEOUT_S: Final = 60.0
+_PURGE_AT_ONCE: Final = 100
+
+Connection = Any  # asyncpg.Connection or the pool's proxy of one, which has the same methods
+
+
+class PostgresqlStore:
+    """Implements `ConversationStore` on a PostgreSQL database.
+
+    Args:
+        dsn: `postgresql://user:password@host:port/database?options`, as libpq has it.
+        durability: `disk`: an append that has returned was flushed by the server. `process`: the server may still lose
+            the last instants when it crashes (`synchronous_commit = off`).
+        schema: where the tables are.
+        observe: told of each append: 1, seconds it took.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        durability: str = "disk",
+        schema: str = SCHEMA,
+        observe: Callable[[int, float], None] | None = None,
+    ) -> None:
+        self._dsn = dsn
+        self._schema = schema
+        self._settings = {
+            "search_path": schema,
+            "synchronous_commit": "off" if durability == "process" else "on",
+            "application_name": "manent",
+        }
+        self._observe = observe
+        self._pool: asyncpg.Pool | None = None
+        self._bulletin: Bulletin | None = None
+        self._in_use = 0
+        self._idle = asyncio.Event()
+        self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def open(self) -> None:
+        """See `ConversationStore.open`. Makes the tables in a new database.
+
+        Raises:
+            StoreError: `store_unreachable`, `store_schema_old`, `store_schema_new`, …
+        """
+        with translated(where=place_of(self._dsn)):
+            await prepare_database(self._dsn, self._schema)
+            self._pool = await asyncpg.create_pool(
+                self._dsn,
+                min_size=1,
+                max_size=CONNECTIONS,
+                server_settings=self._settings,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=STATEMENT_TIMEOUT_S,
+            )
+        self._bulletin = Bulletin(self._dsn, self._schema)
+
+    async def close(self) -> None:
+        """See `ConversationStore.close`."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        while self._in_use:
+            self._idle.clear()
+            await self._idle.wait()
+        bulletin, self._bulletin = self._bulletin, None
+        if bulletin is not None:
+            await bulletin.close()
+        await pool.close()
+
+    async def head(self, sender_id: str) -> Head | None:
+        """See `ConversationStore.head`."""
+        async with self._connection() as connection:
+            return await _head(connection, sender_id)
+
+    async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """See `ConversationStore.places`."""
+        async with self._connection() as connection:
+            found = await connection.fetch(sql.PLACES, list(sender_ids))
+        return {sender_id: (epoch, version) for sender_id, epoch, version in found}
+
+    async def create(self, head: Head) -> Head:
+        """See `ConversationStore.create`."""
+        async with self._connection() as connection:
+            while True:
+                if await connection.fetchval(sql.INSERT_HEAD, *head_values(head)) is not None:
+                    return head
+                existing = await _head(connection, head.sender_id)
+                if existing is not None:  # or erased meanwhile
+                    return existing
+
+    async def append(self, append: Append) -> None:
+        """See `ConversationStore.append`."""
+        check_append(append)
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        with self._at_work() as pool:
+            async with self._turn_of(append.head.sender_id), pool.acquire(timeout=STATEMENT_TIMEOUT_S) as connection:
+                try:
+                    if append.reminders or append.snapshot or await _append(connection, append) is None:
+                        async with connection.transaction():
+                            await _append_with_all(connection, append)
+                except asyncpg.UniqueViolationError as error:
+                    raise await _used_up(connection, append) from error
+        self._tell(append.head.sender_id)
+        if self._observe is not None:
+            self._observe(1, loop.time() - started)
+
+    async def load(self, sender_id: str, *, before: int | None = None) -> Loaded | None:
+        """See `ConversationStore.load`."""
+        async with self._snapshot() as connection:
+            head = await _head(connection, sender_id)
+            if head is None:
+                return None
+            below = head.version + 1 if before is None else before
+            row = await connection.fetchrow(sql.NEWEST_SNAPSHOT, sender_id, below)
+            snapshot = row and Snapshot(version=row[0], data=row[1])
+            entries = await _entries(connection, sender_id, snapshot.version if snapshot else 0, None)
+            return Loaded(head=head, snapshot=snapshot, entries=tuple(entries))
+
+    async def page(self, sender_id: str, *, limit: int, before: int | None = None) -> Page | None:
+        """See `ConversationStore.page`."""
+        async with self._snapshot() as connection:
+            head = await _head(connection, sender_id)
+            if head is None:
+                return None
+            below = head.version + 1 if before is None else before
+            found = await connection.fetch(sql.VISIBLE_BEFORE, sender_id, below, limit + 1)
+        entries = tuple(_entry(row) for row in reversed(found[:limit]))
+        return Page(head=head, entries=entries, has_more=len(found) > limit)
+
+    async def after(self, sender_id: str, seq: int, *, limit: int) -> Page | None:
+        """See `ConversationStore.after`."""
+        async with self._snapshot() as connection:
+            head = await _head(connection, sender_id)
+            if head is None:
+                return None
+            found = await connection.fetch(sql.VISIBLE_AFTER, sender_id, seq, limit + 1)
+        entries = tuple(_entry(row) for row in found[:limit])
+        return Page(head=head, entries=entries, has_more=len(found) > limit)
+
+    async def entries(self, sender_id: str, *, after: int = 0, limit: int | None = None) -> list[LogEntry]:
+        """See `ConversationStore.entries`."""
+        async with self._connection() as connection:
+            return await _entries(connection, sender_id, after, limit)
+
+    async def tail(self, sender_id: str, *, after: int, limit: int) -> list[bytes]:
+        """See `ConversationStore.tail`."""
+        async with self._connection() as connection:
+            found = await connection.fetch(sql.TAIL, sender_id, after, limit)
+        return [current_json(data.encode(), written_as) for written_as, data in reversed(found)]
+
+    async def accepted(self, sender_id: str, message_id: str) -> Accepted | None:
+        """See `ConversationStore.accepted`."""
+        async with self._connection() as connection:
+            return await _accepted(connection, sender_id, message_id)
+
+    async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
+        """See `ConversationStore.erase`. The server's next vacuum frees the space."""
+        async with self._connection() as connection, connection.transaction():
+            head = await _locked_head(connection, sender_id)
+            if head is not None:
+                await connection.execute(sql.FORGET, [sender_id])
+            if new_epoch is not None:
+                fresh = empty_head(sender_id, new_epoch, owner=head.owner if head else None)
+                await connection.execute(sql.INSERT_HEAD, *head_values(fresh))
+        self._tell(sender_id)
+        return head is not None
+
+    async def replace(self, append: Append, *, expected_epoch: str) -> None:
+        """See `ConversationStore.replace`."""
+        check_append(append)
+        sender_id = append.head.sender_id
+        async with self._connection() as connection, connection.transaction():
+            head = await _locked_head(connection, sender_id)
+            if head is None or head.epoch != expected_epoch:
+                raise VersionConflict(sender_id)
+            await connection.execute(sql.FORGET, [sender_id])
+            await _append_with_all(connection, append)
+        self._tell(sender_id)
+
+    async def conversations(
+        self, *, owner: str | None = None, after: str | None = None, limit: int = 100
+    ) -> Sequence[Head]:
+        """See `ConversationStore.conversations`."""
+        async with self._connection() as connection:
+            if owner is not None:
+                found = await connection.fetch(sql.HEADS_OF_OWNER, owner, limit)
+            else:
+                found = await connection.fetch(sql.HEADS_AFTER, after or "", limit)
+        return [head_of_row(tuple(row)) for row in found]
+
+    async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
+        """See `ConversationStore.unfinished`."""
+        async with self._connection() as connection:
+            return [head_of_row(tuple(row)) for row in await connection.fetch(sql.UNFINISHED, now, limit)]
+
+    async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
+        """See `ConversationStore.due_reminders`."""
+        async with self._connection() as connection:
+            return [decode_reminder(row[0]) for row in await connection.fetch(sql.DUE_REMINDERS, now, limit)]
+
+    async def next_reminder(self) -> float | None:
+        """See `ConversationStore.next_reminder`."""
+        async with self._connection() as connection:
+            due: float | None = await connection.fetchval(sql.NEXT_REMINDER)
+            return due
+
+    async def purge(self, *, older_than: float) -> int:
+        """See `ConversationStore.purge`. Runs in steps, between which others write."""
+        total, gone = 0, 1
+        while gone:
+            async with self._connection() as connection, connection.transaction():
+                old = await connection.fetch(sql.OLD_SENDERS, older_than, _PURGE_AT_ONCE)
+                await connection.execute(sql.FORGET, [row[0] for row in old])
+            gone = len(old)
+            total += gone
+        return total
+
+    async def news(self, *, within_s: float) -> frozenset[str] | None:
+        """See `ConversationStore.news`."""
+        if self._bulletin is None:
+            raise StoreError("store_closed", "the store has been closed")
+        return await self._bulletin.hear(within_s=within_s)
+
+    def _tell(self, sender_id: str) -> None:
+        """Wake up the servers that have followers of a conversation; "": all of them."""
+        if self._bulletin is not None:
+            self._bulletin.tell(sender_id)
+
+    async def get_meta(self, key: str) -> bytes | None:
+        """See `ConversationStore.get_meta`."""
+        async with self._connection() as connection:
+            value: bytes | None = await connection.fetchval(sql.META, key)
+            return value
+
+    async def put_meta(self, key: str, value: bytes) -> bytes:
+        """See `ConversationStore.put_meta`."""
+        async with self._connection() as connection:
+            await connection.execute(sql.PUT_META, key, value)
+            kept: bytes = await connection.fetchval(sql.META, key)
+            return kept
+
+    async def revoke(self, revocation: Revocation) -> None:
+        """See `ConversationStore.revoke`."""
+        one = revocation
+        async with self._connection() as connection:
+            await connection.execute(sql.REVOKE, one.kind, one.value, one.before, one.lifted, one.made)
+        self._tell("")
+
+    async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
+        """See `ConversationStore.revocations`."""
+        async with self._connection() as connection:
+            found = await connection.fetch(sql.REVOCATIONS, since)
+        return [
+            Revocation(kind=kind, value=value, before=before, lifted=lifted, made=made)
+            for kind, value, before, lifted, made in found
+        ]
+
+    async def begin_publishing(self) -> None:
+        """See `Outbox.begin_publishing`."""
+        async with self._connection() as connection, connection.transaction():
+            await published.begin_publishing(connection)
+
+    async def behind(self, *, after: str, limit: int) -> Behind:
+        """See `Outbox.behind`."""
+        async with self._snapshot() as connection:
+            return await published.behind(connection, after, limit)
+
+    async def claim(
+        self, sender_ids: Sequence[str], lease: Lease, *, now: float, over: Collection[str] = ()
+    ) -> list[Cursor]:
+        """See `Outbox.claim`."""
+        async with self._connection() as connection, connection.transaction():
+            return await published.claim(connection, sender_ids, lease, now, over)
+
+    async def untold(self, cursors: Sequence[Cursor], *, limit: int) -> list[Untold]:
+        """See `Outbox.untold`."""
+        async with self._connection() as connection:
+            return await published.untold(connection, cursors, limit)
+
+    async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
+        """See `Outbox.move`."""
+        async with self._connection() as connection, connection.transaction():
+            await published.move(connection, cursors, gone, owner)
+
+    def _turn_of(self, sender_id: str) -> asyncio.Lock:
+        """Keep appends of one conversation in the order of their calls, whichever connections they get."""
+        return self._writing.setdefault(sender_id, asyncio.Lock())
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection."""
+        with self._at_work() as pool:
+            async with pool.acquire(timeout=STATEMENT_TIMEOUT_S) as connection:
+                yield connection
+
+    @contextmanager
+    def _at_work(self) -> Iterator[Any]:
+        """Lend the pool, and keep it open until then; what goes wrong is a StoreError."""
+        if self._pool is None:
+            raise StoreError("store_closed", "the store has been closed")
+        self._in_use += 1
+        try:
+            with translated():
+                yield self._pool
+        finally:
+            self._in_use -= 1
+            if not self._in_use:
+                self._idle.set()
+
+    @asynccontextmanager
+    async def _snapshot(self) -> AsyncIterator[Connection]:
+        """Lend a connection whose reads all see one instant."""
+        async with (
+            self._connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection
+
+
+async def _head(connection: Connection, sender_id: str) -> Head | None:
+    row = await connection.fetchrow(sql.HEAD, sender_id)
+    return None if row is None else head_of_row(tuple(row))
+
+
+async def _locked_head(connection: Connection, sender_id: str) -> Head | None:
+    row = await connection.fetchrow(sql.HEAD_FOR_UPDATE, sender_id)
+    return None if row is None else head_of_row(tuple(row))
+
+
+async def _append(connection: Connection, append: Append) -> int | None:
+    """Write an append; return the conversation's id, None (and nothing written) when head and log differ."""
+    events = [entry_to_row(entry) for entry in append.entries]
+    snapshot = append.snapshot
+    conversation_id: int | None = await connection.fetchval(
+        sql.APPEND,
+        *head_values(append.head),
+        append.expected_version,
+        *([row[column] for row in events] for column in range(5)),
+        [row[5].decode() for row in events],
+        [one.message_id for one in append.accepted],
+        [one.seq for one in append.accepted],
+        [one.digest for one in append.accepted],
+        snapshot and snapshot.version,
+        snapshot and snapshot.data,
+        *lease_values(append.expected_lease),
+    )
+    return conversation_id
+
+
+async def _append_with_all(connection: Connection, append: Append) -> None:
+    """Write an append that may have to make its conversation, with reminders and snapshots, inside a transaction."""
+    sender_id = append.head.sender_id
+    if append.expected_version == 0:
+        await connection.execute(
+            sql.INSERT_HEAD, *head_values(replace(append.head, version=0, lease=append.expected_lease))
+        )
+    conversation_id = await _append(connection, append)
+    if conversation_id is None:
+        raise VersionConflict(sender_id)
+    await change_reminders(connection, conversation_id, sender_id, append.reminders)
+    if append.snapshot is not None:
+        found = await connection.fetch(sql.SNAPSHOT_VERSIONS, conversation_id)
+        await connection.execute(sql.DROP_SNAPSHOTS, conversation_id, superfluous(row[0] for row in found))
+
+
+async def _used_up(connection: Connection, append: Append) -> Exception:
+    """Say which message id an append wanted to use again."""
+    for one in append.accepted:
+        before = await _accepted(connection, append.head.sender_id, one.message_id)
+        if before is not None:
+            return DuplicateMessage(before)
+    return InternalError("bad_append", "one append accepts one message id twice")
+
+
+async def _accepted(connection: Connection, sender_id: str, message_id: str) -> Accepted | None:
+    row = await connection.fetchrow(sql.ACCEPTED, sender_id, message_id)
+    return None if row is None else Accepted(message_id=row[0], seq=row[1], digest=row[2])
+
+
+async def _entries(connection: Connection, sender_id: str, after: int, limit: int | None) -> list[LogEntry]:
+    return [_entry(row) for row in await connection.fetch(sql.ENTRIES, sender_id, after, limit)]
+
+
+def _entry(row: Any) -> LogEntry:
+    seq, written_as, prev, divider, title, data = row
+    return row_to_entry((seq, written_as, prev, divider, title, data.encode()))

@@ -1,0 +1,64 @@
+"""Appends in the SQLite store: what the writer does with one, and with many together (`sqlite/rows.py` says why).
+
+Called by the writer (`sqlite/writer.py`) inside of its transactions.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import cast
+
+import msgspec
+
+from manent.core.conversation_log import Accepted, Append, Head
+from manent.stores.head_row import HEAD_COLUMNS, head_values
+from manent.stores.sqlite import rows
+from manent.stores.sqlite.reminders import change_reminders
+
+
+class AppendWork(msgspec.Struct, frozen=True, eq=False):
+    """An append, and as rows."""
+
+    append: Append
+    rows: rows.AppendRows
+
+
+def append_work(append: Append) -> AppendWork:
+    """Make an append ready to be written."""
+    return AppendWork(append, rows.append_rows(append))
+
+
+def append_together(cursor: sqlite3.Cursor, works: Sequence[tuple[int, AppendWork]]) -> None:
+    """Write appends to different conversations, given by their numbers.
+
+    Raises:
+        BulkFailed: one of them does not fit; the transaction is of no use any more.
+    """
+    rows.write_rows(cursor, [(number, work.rows) for number, work in works])
+    for number, work in works:
+        if work.append.reminders and not change_reminders(cursor, number, work.append.reminders):
+            raise rows.BulkFailed
+
+
+def append_to_new(cursor: sqlite3.Cursor, work: AppendWork) -> int:
+    """Make a conversation and write its first append; return its number."""
+    number = rows.make_place(cursor, work.rows)
+    append_together(cursor, [(number, work)])
+    return number
+
+
+def insert_head(cursor: sqlite3.Cursor, head: Head) -> int:
+    """Add a conversation; return its number."""
+    values = head_values(head)
+    marks = ", ".join("?" * len(values))
+    cursor.execute(f"INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({marks})", values)
+    return cast("int", cursor.lastrowid)
+
+
+def find_accepted(cursor: sqlite3.Cursor, sender_id: str, message_id: str) -> Accepted | None:
+    """Return the message that used up an id."""
+    found = cursor.execute(
+        "SELECT a.message_id, a.seq, a.digest FROM accepted AS a JOIN conversations AS c ON c.id = a.conversation_id "
+        "WHERE c.sender_id = ? AND a.message_id = ?",
+        (sender_id, message_id),
+    ).fetchone()
+    return found and Accepted(message_id=found[0], seq=found[1], digest=found[2])

@@ -1,0 +1,57 @@
+"""Copying a SQLite store while it is in use: SQLite's online backup. For `manent db backup`."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from manent.core.errors import StoreError
+from manent.stores.sqlite.errors import store_error
+from manent.stores.sqlite.schema import BUSY_TIMEOUT_S
+
+_PAGES_AT_ONCE = 1024
+"""Some 4 MiB a step; between steps others write."""
+
+
+def backup_sqlite(source: Path, target: Path) -> int:
+    """Copy a store as of one instant into a new file, durably; servers go on using the store meanwhile.
+
+    Returns:
+        The size of the copy in bytes.
+
+    Raises:
+        StoreError: `store_missing`: there is no such file; `backup_exists`: the target is there already; or what the
+            disk or SQLite said.
+    """
+    if not source.exists():
+        raise StoreError("store_missing", f"{source} does not exist")
+    if target.exists():
+        raise StoreError("backup_exists", f"{target} exists already; name another file or remove it")
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        partial.unlink(missing_ok=True)
+        with (
+            closing(sqlite3.connect(source, timeout=BUSY_TIMEOUT_S)) as here,
+            closing(sqlite3.connect(partial)) as there,
+        ):
+            here.execute("BEGIN")
+            here.execute("SELECT 1 FROM sqlite_master").fetchone()  # holds one instant while others go on
+            here.backup(there, pages=_PAGES_AT_ONCE)
+            there.execute("PRAGMA journal_mode = DELETE")  # one file, without a write-ahead log beside it
+        _sync(partial)
+        partial.rename(target)
+        _sync(target.parent)
+    except (sqlite3.Error, OSError) as error:
+        partial.unlink(missing_ok=True)
+        if isinstance(error, sqlite3.Error):
+            raise store_error(error) from error
+        raise StoreError("store_io", f"the copy could not be written ({error})") from error
+    return target.stat().st_size
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

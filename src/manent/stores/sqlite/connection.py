@@ -1,0 +1,74 @@
+"""A writing connection to a SQLite store, opened when it is needed and let go after an error of unknown extent.
+
+The server's own writer has one (`sqlite/commits.py`), the process that writes for it another
+(`sqlite/process_main.py`), and so has the thread that copies the log (`sqlite/checkpointer.py`).
+"""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from manent.stores.sqlite.schema import BUSY_TIMEOUT_S, connect
+
+_KNOWN_LIMIT: Final = 100_000
+
+
+class WritingConnection:
+    """Used by one thread at a time.
+
+    Args:
+        busy_timeout_s: how long another writer is waited for; None: as long as every connection does.
+
+    Attributes:
+        known: numbers of conversations by `sender_id`; what is in it may have been erased by others since.
+        opened: how often it was opened.
+    """
+
+    def __init__(self, path: Path, *, durability: str, busy_timeout_s: float | None = None) -> None:
+        self._path = path
+        self._durability = durability
+        self._busy_timeout_s = BUSY_TIMEOUT_S if busy_timeout_s is None else busy_timeout_s
+        self._connection: sqlite3.Connection | None = None
+        self.known: dict[str, int] = {}
+        self.opened = 0
+
+    def get(self) -> sqlite3.Connection:
+        """Return the connection.
+
+        Raises:
+            sqlite3.Error: it cannot be opened.
+        """
+        if self._connection is None:
+            self._connection = connect(self._path, durability=self._durability)
+            self.wait_for_others(self._busy_timeout_s)
+            self.opened += 1
+        return self._connection
+
+    def wait_for_others(self, seconds: float | None = None) -> None:
+        """Wait so long for other writers and readers from now on, or as long as at first."""
+        seconds = self._busy_timeout_s if seconds is None else seconds
+        self.get().execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+
+    def data_version(self) -> int:
+        """Return what is another number after each commit of another connection.
+
+        Raises:
+            sqlite3.Error: it cannot be read.
+        """
+        (count,) = self.get().execute("PRAGMA data_version").fetchone()
+        return int(count)
+
+    def learn(self, sender_id: str, number: int) -> None:
+        """Remember a conversation's number."""
+        if len(self.known) >= _KNOWN_LIMIT:
+            self.known.clear()
+        self.known[sender_id] = number
+
+    def let_go(self) -> None:
+        """Close it, which takes back what is not committed, and forget all numbers."""
+        self.known.clear()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()

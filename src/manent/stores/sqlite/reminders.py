@@ -1,0 +1,73 @@
+"""Reminders in the SQLite store: the table, and what an append does to it. Used by its writer and its readers alone."""
+
+import sqlite3
+from collections.abc import Iterable
+
+import msgspec
+
+from manent.core.conversation_log import CancelReminders, FireReminder, Reminder, ReminderChange
+from manent.runtime.ports import ReminderGone
+
+
+def check_reminders(
+    cursor: sqlite3.Cursor, conversation_id: int, sender_id: str, changes: Iterable[ReminderChange]
+) -> None:
+    """Refuse an append that uses up what is not there.
+
+    Raises:
+        ReminderGone: a reminder to be used up is gone, or is another one of its name.
+    """
+    for change in changes:
+        if isinstance(change, FireReminder):
+            found = cursor.execute(
+                "SELECT 1 FROM reminders WHERE conversation_id = ? AND name = ? AND seq = ?",
+                (conversation_id, change.name, change.seq),
+            )
+            if found.fetchone() is None:
+                raise ReminderGone(sender_id, change.name)
+
+
+def change_reminders(cursor: sqlite3.Cursor, conversation_id: int, changes: Iterable[ReminderChange]) -> bool:
+    """Do what an append asks for, in order; False when a reminder to be used up is not there."""
+    for change in changes:
+        match change:
+            case Reminder():
+                cursor.execute(
+                    "INSERT OR REPLACE INTO reminders (conversation_id, name, seq, due, data) VALUES (?, ?, ?, ?, ?)",
+                    (conversation_id, change.name, change.seq, change.due, msgspec.json.encode(change).decode()),
+                )
+            case CancelReminders():
+                _cancel(cursor, conversation_id, change)
+            case FireReminder():
+                gone = cursor.execute(
+                    "DELETE FROM reminders WHERE conversation_id = ? AND name = ? AND seq = ?",
+                    (conversation_id, change.name, change.seq),
+                )
+                if gone.rowcount != 1:
+                    return False
+    return True
+
+
+def due_reminders(cursor: sqlite3.Cursor, now: float, limit: int) -> list[Reminder]:
+    """Return those that are due, the longest overdue first."""
+    found = cursor.execute("SELECT data FROM reminders WHERE due <= ? ORDER BY due LIMIT ?", (now, limit))
+    return [_decode(data) for (data,) in found.fetchall()]
+
+
+def next_reminder(cursor: sqlite3.Cursor) -> float | None:
+    """Return when the next one is due."""
+    due: float | None = cursor.execute("SELECT min(due) FROM reminders").fetchone()[0]
+    return due
+
+
+def _cancel(cursor: sqlite3.Cursor, conversation_id: int, change: CancelReminders) -> None:
+    found = cursor.execute("SELECT data FROM reminders WHERE conversation_id = ?", (conversation_id,)).fetchall()
+    for reminder in (_decode(data) for (data,) in found):
+        if change.matches(reminder):
+            cursor.execute(
+                "DELETE FROM reminders WHERE conversation_id = ? AND name = ?", (conversation_id, reminder.name)
+            )
+
+
+def _decode(data: str) -> Reminder:
+    return msgspec.json.decode(data, type=Reminder)

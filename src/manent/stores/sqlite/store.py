@@ -1,0 +1,419 @@
+"""The default store: one SQLite file beside the project.
+
+An append returns when its events are on the disk. Writing is done in one place (`sqlite/writer.py`), so that turns
+of many conversations share a commit; reading by two threads, each on a connection of its own and inside one
+transaction per call, so that a head and its entries belong together and every acknowledged commit is seen. Several
+processes may open one file: each append checks epoch and version while it holds SQLite's write lock.
+"""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from manent.core.conversation_log import (
+    Accepted,
+    Append,
+    Cursor,
+    Head,
+    Lease,
+    LogEntry,
+    Page,
+    Reminder,
+    Revocation,
+    Snapshot,
+    Untold,
+)
+from manent.core.errors import StoreError
+from manent.runtime.ports import Behind, Loaded, VersionConflict
+from manent.stores.codec import check_append, current_json, row_to_entry
+from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row
+from manent.stores.sqlite import published
+from manent.stores.sqlite.appends import AppendWork, append_to_new, append_work, find_accepted, insert_head
+from manent.stores.sqlite.errors import store_error
+from manent.stores.sqlite.reminders import due_reminders, next_reminder
+from manent.stores.sqlite.schema import connect, prepare_file
+from manent.stores.sqlite.writer import Writer
+
+T = TypeVar("T")
+
+LOOK_EVERY_S: Final = 0.1
+"""How often the file is looked at for what other processes wrote: some 50 µs each time."""
+
+_PURGE_AT_ONCE = 100
+_READERS = 2
+_ENTRY_COLUMNS = "seq, format, prev, divider, title, CAST(data AS BLOB)"
+_EVENTS_OF = "FROM events WHERE conversation_id = (SELECT id FROM conversations WHERE sender_id = ?)"
+
+
+class SqliteStore:
+    """Implements `ConversationStore` on one file.
+
+    Args:
+        path: the database file; made when it does not exist.
+        durability: `disk`: an append that has returned survives a loss of power. `process`: it survives the end of
+            this process, but not a loss of power.
+        process_from: how many appends at once it takes for a process to be started that writes them from then on
+            (worth its 15 MB when a server has much to do); None: a thread always writes.
+        observe: told of each commit: pieces of work in it, seconds it took. Called on any thread, one at a time.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durability: str = "disk",
+        process_from: int | None = None,
+        observe: Callable[[int, float], None] | None = None,
+    ) -> None:
+        self.path = path
+        self._durability = durability
+        self._process_from = process_from
+        self._observe = observe
+        self._writer: Writer | None = None
+        self._readers: ThreadPoolExecutor | None = None
+        self._reading = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._foreign_commits = (0, 0, 0)
+
+    async def open(self) -> None:
+        """See `ConversationStore.open`.
+
+        Raises:
+            StoreError: `store_foreign_file`, `store_schema_old`, `store_schema_new`, `store_unreachable`, …
+        """
+        try:
+            await asyncio.to_thread(prepare_file, self.path, durability=self._durability)
+        except sqlite3.Error as error:
+            raise store_error(error) from error
+        except OSError as error:
+            raise StoreError("store_unreachable", f"{self.path} cannot be opened ({error})") from error
+        self._readers = ThreadPoolExecutor(_READERS, "manent-store-reader")
+        self._writer = Writer(
+            self.path, durability=self._durability, process_from=self._process_from, observe=self._observe
+        )
+
+    async def close(self) -> None:
+        """See `ConversationStore.close`."""
+        readers, self._readers = self._readers, None
+        writer, self._writer = self._writer, None
+        if readers is not None:
+            await asyncio.to_thread(readers.shutdown)
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+        self._reading = threading.local()
+        if writer is not None:
+            await writer.close()
+
+    async def head(self, sender_id: str) -> Head | None:
+        """See `ConversationStore.head`."""
+        return await self._read(lambda cursor: _head(cursor, sender_id))
+
+    async def create(self, head: Head) -> Head:
+        """See `ConversationStore.create`."""
+        return await self._write(lambda cursor: _create(cursor, head))
+
+    async def append(self, append: Append) -> None:
+        """See `ConversationStore.append`."""
+        check_append(append)
+        await self._writing().submit(append_work(append))
+
+    async def load(self, sender_id: str, *, before: int | None = None) -> Loaded | None:
+        """See `ConversationStore.load`."""
+        return await self._read(lambda cursor: _load(cursor, sender_id, before))
+
+    async def page(self, sender_id: str, *, limit: int, before: int | None = None) -> Page | None:
+        """See `ConversationStore.page`."""
+        return await self._read(lambda cursor: _page(cursor, sender_id, before, limit))
+
+    async def after(self, sender_id: str, seq: int, *, limit: int) -> Page | None:
+        """See `ConversationStore.after`."""
+        return await self._read(lambda cursor: _after(cursor, sender_id, seq, limit))
+
+    async def entries(self, sender_id: str, *, after: int = 0, limit: int | None = None) -> list[LogEntry]:
+        """See `ConversationStore.entries`."""
+        return await self._read(lambda cursor: _entries(cursor, sender_id, after, limit))
+
+    async def tail(self, sender_id: str, *, after: int, limit: int) -> list[bytes]:
+        """See `ConversationStore.tail`."""
+        return await self._read(lambda cursor: _tail(cursor, sender_id, after, limit))
+
+    async def accepted(self, sender_id: str, message_id: str) -> Accepted | None:
+        """See `ConversationStore.accepted`."""
+        return await self._read(lambda cursor: find_accepted(cursor, sender_id, message_id))
+
+    async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
+        """See `ConversationStore.erase`. Also overwrites what the file and its write-ahead log held of it."""
+        found = await self._write(lambda cursor: _erase(cursor, sender_id, new_epoch))
+        await self._writing().scrub()
+        return found
+
+    async def replace(self, append: Append, *, expected_epoch: str) -> None:
+        """See `ConversationStore.replace`."""
+        check_append(append)
+        work = append_work(append)
+        await self._write(lambda cursor: _replace(cursor, work, expected_epoch))
+
+    async def conversations(
+        self, *, owner: str | None = None, after: str | None = None, limit: int = 100
+    ) -> Sequence[Head]:
+        """See `ConversationStore.conversations`."""
+        if owner is not None:
+            where, arguments = "owner = ? ORDER BY updated DESC, sender_id LIMIT ?", (owner, limit)
+        else:
+            where, arguments = "sender_id > ? ORDER BY sender_id LIMIT ?", (after or "", limit)
+        return await self._read(lambda cursor: _heads(cursor, where, arguments))
+
+    async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """See `ConversationStore.places`."""
+        return await self._read(lambda cursor: _places(cursor, sender_ids))
+
+    async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
+        """See `ConversationStore.unfinished`."""
+        where = "open_turn AND (lease_until IS NULL OR lease_until <= ?) ORDER BY updated, sender_id LIMIT ?"
+        return await self._read(lambda cursor: _heads(cursor, where, (now, limit)))
+
+    async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
+        """See `ConversationStore.due_reminders`."""
+        return await self._read(lambda cursor: due_reminders(cursor, now, limit))
+
+    async def next_reminder(self) -> float | None:
+        """See `ConversationStore.next_reminder`."""
+        return await self._read(next_reminder)
+
+    async def purge(self, *, older_than: float) -> int:
+        """See `ConversationStore.purge`. Runs in steps, between which others write."""
+        total = 0
+        while gone := await self._write(lambda cursor: _purge(cursor, older_than)):
+            total += gone
+        if total:
+            await self._writing().scrub()
+        return total
+
+    async def news(self, *, within_s: float) -> tuple[str, ...] | None:
+        """See `ConversationStore.news`. The file tells whether others have written, not what."""
+        until = time.monotonic() + within_s
+        while (commits := await self._writing().count_foreign_commits()) == self._foreign_commits:
+            if time.monotonic() >= until:
+                return ()
+            await asyncio.sleep(LOOK_EVERY_S)
+        self._foreign_commits = commits
+        return None
+
+    async def get_meta(self, key: str) -> bytes | None:
+        """See `ConversationStore.get_meta`."""
+        return await self._read(lambda cursor: _meta(cursor, key))
+
+    async def put_meta(self, key: str, value: bytes) -> bytes:
+        """See `ConversationStore.put_meta`."""
+        return await self._write(lambda cursor: _put_meta(cursor, key, value))
+
+    async def revoke(self, revocation: Revocation) -> None:
+        """See `ConversationStore.revoke`."""
+        await self._write(lambda cursor: _revoke(cursor, revocation))
+
+    async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
+        """See `ConversationStore.revocations`."""
+        return await self._read(lambda cursor: _revocations(cursor, since))
+
+    async def begin_publishing(self) -> None:
+        """See `Outbox.begin_publishing`."""
+        await self._write(published.begin_publishing)
+
+    async def behind(self, *, after: str, limit: int) -> Behind:
+        """See `Outbox.behind`."""
+        return await self._read(lambda cursor: published.behind(cursor, after, limit))
+
+    async def claim(
+        self, sender_ids: Sequence[str], lease: Lease, *, now: float, over: Collection[str] = ()
+    ) -> list[Cursor]:
+        """See `Outbox.claim`."""
+        return await self._write(lambda cursor: published.claim(cursor, sender_ids, lease, now, over))
+
+    async def untold(self, cursors: Sequence[Cursor], *, limit: int) -> list[Untold]:
+        """See `Outbox.untold`."""
+        return await self._read(lambda cursor: published.untold(cursor, cursors, limit))
+
+    async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
+        """See `Outbox.move`."""
+        await self._write(lambda cursor: published.move(cursor, cursors, gone, owner))
+
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            raise StoreError("store_closed", "the store has been closed")
+        return self._writer
+
+    async def _write(self, work: Callable[[sqlite3.Cursor], T]) -> T:
+        answer: T = await self._writing().submit(work)
+        return answer
+
+    async def _read(self, work: Callable[[sqlite3.Cursor], T]) -> T:
+        if self._readers is None:
+            raise StoreError("store_closed", "the store has been closed")
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_here, work)
+
+    def _read_here(self, work: Callable[[sqlite3.Cursor], T]) -> T:
+        """Run a read on this thread's connection, all of it in one transaction."""
+        try:
+            connection: sqlite3.Connection | None = getattr(self._reading, "connection", None)
+            if connection is None:
+                connection = connect(self.path, durability=self._durability, read_only=True)
+                self._reading.connection = connection
+                self._connections.append(connection)
+            cursor = connection.cursor()
+            cursor.execute("BEGIN")
+            try:
+                return work(cursor)
+            finally:
+                cursor.execute("ROLLBACK")
+        except (sqlite3.Error, UnicodeError) as error:
+            raise store_error(error) from error
+
+
+def _head(cursor: sqlite3.Cursor, sender_id: str) -> Head | None:
+    row = cursor.execute(f"SELECT {HEAD_COLUMNS} FROM conversations WHERE sender_id = ?", (sender_id,)).fetchone()
+    return row and head_of_row(row)
+
+
+def _heads(cursor: sqlite3.Cursor, where: str, arguments: tuple[Any, ...]) -> list[Head]:
+    found = cursor.execute(f"SELECT {HEAD_COLUMNS} FROM conversations WHERE {where}", arguments)
+    return [head_of_row(row) for row in found.fetchall()]
+
+
+def _places(cursor: sqlite3.Cursor, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+    found = cursor.execute(
+        "SELECT sender_id, epoch, version FROM json_each(?) JOIN conversations ON sender_id = value",
+        (msgspec.json.encode(sender_ids).decode(),),
+    )
+    return {sender_id: (epoch, version) for sender_id, epoch, version in found.fetchall()}
+
+
+def _create(cursor: sqlite3.Cursor, head: Head) -> Head:
+    existing = _head(cursor, head.sender_id)
+    if existing is None:
+        insert_head(cursor, head)
+    return existing or head
+
+
+def _load(cursor: sqlite3.Cursor, sender_id: str, before: int | None) -> Loaded | None:
+    head = _head(cursor, sender_id)
+    if head is None:
+        return None
+    row = cursor.execute(
+        "SELECT version, data FROM snapshots WHERE conversation_id = (SELECT id FROM conversations WHERE sender_id = ?)"
+        " AND version < ? ORDER BY version DESC LIMIT 1",
+        (sender_id, head.version + 1 if before is None else before),
+    ).fetchone()
+    snapshot = row and Snapshot(version=row[0], data=row[1])
+    entries = _entries(cursor, sender_id, snapshot.version if snapshot else 0, None)
+    return Loaded(head=head, snapshot=snapshot, entries=tuple(entries))
+
+
+def _page(cursor: sqlite3.Cursor, sender_id: str, before: int | None, limit: int) -> Page | None:
+    head = _head(cursor, sender_id)
+    if head is None:
+        return None
+    found = cursor.execute(
+        f"SELECT {_ENTRY_COLUMNS} {_EVENTS_OF} AND seq < ? AND prev IS NOT NULL ORDER BY seq DESC LIMIT ?",
+        (sender_id, head.version + 1 if before is None else before, limit + 1),
+    ).fetchall()
+    entries = tuple(row_to_entry(row) for row in reversed(found[:limit]))
+    return Page(head=head, entries=entries, has_more=len(found) > limit)
+
+
+def _after(cursor: sqlite3.Cursor, sender_id: str, seq: int, limit: int) -> Page | None:
+    head = _head(cursor, sender_id)
+    if head is None:
+        return None
+    found = cursor.execute(
+        f"SELECT {_ENTRY_COLUMNS} {_EVENTS_OF} AND seq > ? AND prev IS NOT NULL ORDER BY seq LIMIT ?",
+        (sender_id, seq, limit + 1),
+    ).fetchall()
+    entries = tuple(row_to_entry(row) for row in found[:limit])
+    return Page(head=head, entries=entries, has_more=len(found) > limit)
+
+
+def _entries(cursor: sqlite3.Cursor, sender_id: str, after: int, limit: int | None) -> list[LogEntry]:
+    found = cursor.execute(
+        f"SELECT {_ENTRY_COLUMNS} {_EVENTS_OF} AND seq > ? ORDER BY seq LIMIT ?",
+        (sender_id, after, -1 if limit is None else limit),
+    )
+    return [row_to_entry(row) for row in found.fetchall()]
+
+
+def _tail(cursor: sqlite3.Cursor, sender_id: str, after: int, limit: int) -> list[bytes]:
+    found = cursor.execute(
+        f"SELECT format, CAST(data AS BLOB) {_EVENTS_OF} AND seq > ? ORDER BY seq DESC LIMIT ?",
+        (sender_id, after, limit),
+    )
+    return [current_json(data, written_as) for written_as, data in reversed(found.fetchall())]
+
+
+def _forget(cursor: sqlite3.Cursor, sender_id: str) -> None:
+    """Delete all that belongs to a conversation, and it."""
+    for table in ("events", "accepted", "snapshots", "reminders"):
+        cursor.execute(
+            f"DELETE FROM {table} WHERE conversation_id = (SELECT id FROM conversations WHERE sender_id = ?)",
+            (sender_id,),
+        )
+    cursor.execute("DELETE FROM conversations WHERE sender_id = ?", (sender_id,))
+
+
+def _erase(cursor: sqlite3.Cursor, sender_id: str, new_epoch: str | None) -> bool:
+    head = _head(cursor, sender_id)
+    _forget(cursor, sender_id)
+    if new_epoch is not None:
+        insert_head(cursor, empty_head(sender_id, new_epoch, owner=head.owner if head else None))
+    return head is not None
+
+
+def _replace(cursor: sqlite3.Cursor, work: AppendWork, expected_epoch: str) -> None:
+    head = _head(cursor, work.append.head.sender_id)
+    if head is None or head.epoch != expected_epoch:
+        raise VersionConflict(work.append.head.sender_id)
+    _forget(cursor, head.sender_id)
+    append_to_new(cursor, work)
+
+
+def _purge(cursor: sqlite3.Cursor, older_than: float) -> int:
+    found = cursor.execute(
+        "SELECT sender_id FROM conversations WHERE updated < ? LIMIT ?", (older_than, _PURGE_AT_ONCE)
+    ).fetchall()
+    for (sender_id,) in found:
+        _forget(cursor, sender_id)
+    return len(found)
+
+
+def _meta(cursor: sqlite3.Cursor, key: str) -> bytes | None:
+    row: tuple[bytes] | None = cursor.execute("SELECT value FROM meta WHERE name = ?", (key,)).fetchone()
+    return row and row[0]
+
+
+def _put_meta(cursor: sqlite3.Cursor, key: str, value: bytes) -> bytes:
+    cursor.execute("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", (key, value))
+    return _meta(cursor, key) or value
+
+
+def _revoke(cursor: sqlite3.Cursor, made: Revocation) -> None:
+    cursor.execute(
+        "INSERT OR REPLACE INTO revocations (kind, value, issued_before, lifted, made) VALUES (?, ?, ?, ?, ?)",
+        (made.kind, made.value, made.before, made.lifted, made.made),
+    )
+
+
+def _revocations(cursor: sqlite3.Cursor, since: float) -> list[Revocation]:
+    found = cursor.execute(
+        "SELECT kind, value, issued_before, lifted, made FROM revocations WHERE made >= ? ORDER BY made, kind, value",
+        (since,),
+    ).fetchall()
+    return [
+        Revocation(kind=kind, value=value, before=before, lifted=bool(lifted), made=made)
+        for kind, value, before, lifted, made in found
+    ]
