@@ -1,6 +1,6 @@
 """Writes the measured part of `docs/performance.md`: tables and pictures, from `bench/results/*.json`.
 
-    python bench/report.py
+`suite.py` calls it; `python bench/suite.py --write-only` writes the page again without measuring.
 
 The page's text is written by people; what stands between `<!-- measured: PART -->` and `<!-- end -->` is replaced.
 """
@@ -125,8 +125,3 @@ DRAWINGS: dict[str, Callable[[Any, Any], str]] = {
     "rest": _throughput,
     "idle": _idle,
 }
-
-if __name__ == "__main__":
-    from suite import PARTS, RESULTS
-
-    print(write_report(RESULTS, {name: part.rows for name, part in PARTS.items()}))

@@ -1,10 +1,11 @@
 """Everything that is measured, in one run: Manent, real Rasa where it is installed, and a bare echo.
 
-    python bench/suite.py [--only PART …] [--quick]
+    python bench/suite.py [--only PART …] [--quick | --write-only]
 
 Each part is a program of its own beside this one. Results go to `bench/results/PART.json`, as tables to the terminal,
 and with tables and pictures into `docs/performance.md` (`report.py`). --quick takes minutes instead of an hour, to see
-that all runs; its figures are not worth keeping, so they stay off the disk.
+that all runs; its figures are not worth keeping, so they stay off the disk. --write-only measures nothing and writes
+the page again from the results on disk.
 """
 
 import argparse
@@ -87,13 +88,15 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
-    parser.add_argument("--quick", action="store_true")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--quick", action="store_true")
+    mode.add_argument("--write-only", action="store_true")
     chosen = parser.parse_args()
     console = Console()
     if not PEER.exists():
         console.print(f"Rasa is not measured: there is no {PEER}. `make bench-peer` installs it (Python 3.10 needed).")
     RESULTS.mkdir(exist_ok=True)
-    for name in chosen.only:
+    for name in () if chosen.write_only else chosen.only:
         part = PARTS[name]
         measured = part.quick() if chosen.quick else part.measure()
         show(console, part.title, part.rows(measured))
