@@ -198,7 +198,8 @@ def test_every_scalar_is_something(text: str) -> None:
 )
 def test_annotations_cover_their_text(parts: list[tuple[str, str, str]]) -> None:
     """The mentions of an annotated text cover exactly what was annotated."""
-    text, mentions = parse_annotated("".join(f"{before}[{span}]({entity})" for before, span, entity in parts))
+    parsed = parse_annotated("".join(f"{before}[{span}]({entity})" for before, span, entity in parts))
+    text, mentions = parsed.text, parsed.mentions
 
     assert text == "".join(before + span for before, span, _ in parts)
     assert [(text[m.start : m.end], m.entity) for m in mentions] == [(span, entity) for _, span, entity in parts]
@@ -208,7 +209,7 @@ def test_annotations_cover_their_text(parts: list[tuple[str, str, str]]) -> None
 def test_annotations_never_fail_otherwise(text: str) -> None:
     """Any text is annotated, plain, or a located mistake."""
     try:
-        plain_text, mentions = parse_annotated(text)
+        parsed = parse_annotated(text)
     except AnnotationError:
         return
-    assert all(0 <= mention.start <= mention.end <= len(plain_text) for mention in mentions)
+    assert all(0 <= mention.start <= mention.end <= len(parsed.text) for mention in parsed.mentions)

@@ -3,7 +3,7 @@
 import pytest
 
 from manent.core.training_data import EntityMention
-from manent.project.data.annotations import AnnotationError, has_blank_between, parse_annotated
+from manent.project.data.annotations import AnnotatedText, AnnotationError, parse_annotated
 
 
 @pytest.mark.parametrize(
@@ -46,39 +46,78 @@ from manent.project.data.annotations import AnnotationError, has_blank_between, 
 )
 def test_forms(annotated: str, text: str, mentions: tuple[EntityMention, ...]) -> None:
     """Each form of annotation gives the plain text and mentions with offsets into it."""
-    assert parse_annotated(annotated) == (text, mentions)
+    assert parse_annotated(annotated) == AnnotatedText(text, mentions)
 
 
 def test_smiley_bracket() -> None:
     """A bracket that no word follows, and that is never closed, is text."""
-    assert parse_annotated("oh no :[") == ("oh no :[", ())
+    assert parse_annotated("oh no :[") == AnnotatedText("oh no :[")
+
+
+@pytest.mark.parametrize(
+    ("annotated", "text"),
+    [
+        ("only 5 km](size)", "only 5 km](size)"),
+        ("maybe [7 km(size) or so", "maybe [7 km(size) or so"),
+        ("see [the map", "see [the map"),
+        ("from [Rome](city", "from [Rome](city"),
+        ("[x]()", "[x]()"),
+        ("[x](:c)", "[x](:c)"),
+        ("[x](e:)", "[x](e:)"),
+        ("[x]{}", "[x]{}"),
+        ("[x][]", "x"),
+        ("[x][{}]", "x"),
+        ('[x]{"entity": "e"', '[x]{"entity": "e"'),
+        ('[x][{"entity": "e"}', '[x][{"entity": "e"}'),
+        ("to [Rome] (city)", "to [Rome] (city)"),
+    ],
+)
+def test_stray_brackets_are_text(annotated: str, text: str) -> None:
+    """A bracket that belongs to no annotation is text, as in Rasa, and raises one doubt that says what was meant."""
+    parsed = parse_annotated(annotated)
+
+    assert (parsed.text, parsed.mentions) == (text, ())
+    assert len(parsed.doubts) == 1
+    assert parsed.doubts[0].found
+    assert parsed.doubts[0].expected
+
+
+def test_stray_bracket_beside_an_annotation() -> None:
+    """A stray bracket does not hide the annotations of the same message."""
+    parsed = parse_annotated("5 km](size) to [Rome](city) [by train")
+
+    assert parsed.text == "5 km](size) to Rome [by train"
+    assert [(mention.start, mention.end) for mention in parsed.mentions] == [(15, 19)]
+    assert len(parsed.doubts) == 2
+
+
+def test_unknown_label_key() -> None:
+    """An unknown key of an annotation is ignored, and doubted."""
+    parsed = parse_annotated('[x]{"entity": "e", "rolle": "r"}')
+
+    assert parsed.mentions == (EntityMention(start=0, end=1, entity="e", value="x"),)
+    assert "rolle" in parsed.doubts[0].found
 
 
 @pytest.mark.parametrize(
     "annotated",
     [
-        "from [Rome(city)",
-        "from [Rome",
-        "from [Rome](city",
-        "from Rome](city)",
-        "[x]()",
-        '[x]{"entity": "e"',
         "[x]{entity: e}",
+        "[x]{'entity': 'e'}",
         '[x]{"value": 1}',
         '[x]{"entity": "e", "role": 1}',
-        '[x]{"entity": "e", "rolle": "r"}',
         '[x][{"entity": "e"}, 5]',
     ],
 )
 def test_mistakes(annotated: str) -> None:
-    """Unclosed brackets and broken JSON say what was found and what was expected."""
+    """Closed braces that hold something other than an entity say what was found and what was expected."""
     with pytest.raises(AnnotationError) as caught:
         parse_annotated(annotated)
     assert caught.value.found
     assert caught.value.expected
 
 
-def test_blank_between_brackets() -> None:
-    """A blank between the brackets is seen, since it makes the annotation plain text."""
-    assert has_blank_between("to [Rome] (city)")
-    assert not has_blank_between("to [Rome](city) (now)")
+def test_no_doubt() -> None:
+    """Brackets that look like no annotation raise no doubt."""
+    for text in ("to [Rome](city) (now)", "an array[0] of (things)", "oh no :[", "[note] to self"):
+        assert parse_annotated(text).doubts == ()

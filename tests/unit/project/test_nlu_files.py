@@ -81,7 +81,7 @@ def test_synonyms_regexes_lookups(read: Read, report: Report) -> None:
     ("text", "line", "code"),
     [
         ("- intent: a/b/c\n  examples: |\n    - x", 2, "nlu.intent-name"),
-        ("- intent: a\n  examples: |\n    - x\n    - from [Rome](city", 5, "nlu.annotation"),
+        ("- intent: a\n  examples: |\n    - x\n    - from [Rome]{city}", 5, "nlu.annotation"),
         ("- intents: a\n  examples: |\n    - x", 2, "nlu.item"),
         ("- intent: a\n  example: |\n    - x\n  examples: |\n    - y", 3, "nlu.unknown-key"),
         ("- intent: 5\n  examples: |\n    - x", 2, "yaml.type"),
@@ -103,6 +103,7 @@ def test_mistakes(text: str, line: int, code: str, read: Read, report: Report) -
     [
         ("- intent: a\n  examples: |\n    - x\n    y", 5, "nlu.example-line"),
         ("- intent: a\n  examples: |\n    - to [Rome] (city)", 4, "nlu.annotation-blank"),
+        ("- intent: a\n  examples: |\n    - from [Rome](city", 4, "nlu.annotation-text"),
         ("- intent: a\n  examples:", 3, "nlu.no-examples"),
         ("- intent: a", 2, "nlu.no-examples"),
         ("- synonym: a\n  examples: |\n    - x\n- synonym: b\n  examples: |\n    - X", 7, "nlu.synonym-twice"),

@@ -57,7 +57,7 @@ nlu:
   - intent: greet
     examples: |
       - hi
-      - from [Rome](city
+      - from [Rome]{city}
   - intent: bye
     examples: |
       - bye

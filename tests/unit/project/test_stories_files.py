@@ -147,7 +147,7 @@ def test_retrieval_intent_is_reduced(read: Read, report: Report) -> None:
         ("stories:\n- story: s\n  steps:\n  - intent: a\n    action: x\n", 5, "story.step-key"),
         ("stories:\n- story: s\n  steps:\n  - action:\n", 4, "yaml.type"),
         ("stories:\n- story: s\n  steps:\n  - intent: a\n    entities:\n    - {a: 1, b: 2}\n", 6, "story.entity"),
-        ("stories:\n- story: s\n  steps:\n  - user: from [Rome](city\n", 4, "story.annotation"),
+        ("stories:\n- story: s\n  steps:\n  - user: from [Rome]{city}\n", 4, "story.annotation"),
         ("stories:\n- story: s\n  steps:\n  - or:\n    - action: a\n", 5, "story.or"),
         ("rules:\n- rule: r\n  condition:\n  - intent: a\n  steps:\n  - action: b\n", 4, "rule.condition"),
         ("rules:\n- rule: r\n  conversation_start: yes\n  steps:\n  - action: b\n", 3, "yaml.type"),

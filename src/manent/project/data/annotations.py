@@ -1,13 +1,16 @@
-"""Reads the entity annotations of a training or test message: `[Berlin](city)`, `[Berlin]{"entity": "city"}`, ….
+"""Read the entity annotations of a training or test message: `[Berlin](city)`, `[Berlin]{"entity": "city"}`, ….
 
-Called by `nlu_files` and `stories_files`. Pure: text in, text and mentions out, mistakes as `AnnotationError`.
+The readers of NLU data and of stories call it. Pure: text in; text, mentions and doubts out. What is not an annotation
+is text, as in Rasa. So a stray bracket never stops a project: it is a doubt, which the readers report as a warning.
 """
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from manent.core.training_data import EntityMention
+from manent.project.problems import Report
 
 _DECODER = json.JSONDecoder()
 _LABEL_KEYS = ("entity", "value", "role", "group")
@@ -15,8 +18,40 @@ _STRAY_CLOSING = re.compile(r"(\S+)\]\((\w[^()\s]*)\)")
 _BLANK_BETWEEN = re.compile(r"\[[^\[\]]+\]\s+\(\w+\)")
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A part of a message that looks like an annotation and is read as text, or is read in part.
+
+    Attributes:
+        found: the part, and why it is not an annotation.
+        expected: the annotation that was probably meant.
+        suggestion: what to do.
+        code: the second part of the problem's code.
+    """
+
+    found: str
+    expected: str
+    suggestion: str = ""
+    code: str = "annotation-text"
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedText:
+    """A message without its annotations.
+
+    Attributes:
+        text: what a user would write.
+        mentions: the entities; their offsets count characters of `text`.
+        doubts: parts that look like annotations and are not.
+    """
+
+    text: str
+    mentions: tuple[EntityMention, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+
+
 class AnnotationError(Exception):
-    """An annotation that cannot be read: what was found, what was expected, what to do."""
+    """An annotation that Rasa refuses too: its braces are closed, and what they hold is not an entity."""
 
     def __init__(self, found: str, expected: str, suggestion: str = "") -> None:
         super().__init__(found)
@@ -25,129 +60,176 @@ class AnnotationError(Exception):
         self.suggestion = suggestion
 
 
-def parse_annotated(text: str) -> tuple[str, tuple[EntityMention, ...]]:
+def parse_annotated(text: str) -> AnnotatedText:
     """Split an annotated message into its plain text and the entities mentioned in it.
 
-    Forms (contract §3): `[text](entity)`, `[text](entity:value)`, `[text]{"entity": …, "value": …, "role": …,
-    "group": …}`, `[text][{…}, {…}]`. A bracket that begins none of these is part of the text.
-
-    Returns:
-        The text without annotations, and mentions whose offsets count its characters.
+    Forms (docs/rasa-contract.md, 3): `[text](entity)`, `[text](entity:value)`, `[text]{"entity": …, "value": …, "role":
+    …, "group": …}`, `[text][{…}, {…}]`. A bracket that begins none of these is part of the text.
 
     Raises:
-        AnnotationError: a bracket is not closed, or the JSON is broken.
+        AnnotationError: what stands between closed braces is not JSON, or not an entity.
     """
     if "[" not in text and "](" not in text:
-        return text, ()
-    parts: list[str] = []
-    mentions: list[EntityMention] = []
-    length = position = 0
-    while (opening := text.find("[", position)) >= 0:
-        _refuse_stray(text[position:opening])
-        closing = text.find("]", opening)
-        if closing < 0:
-            _refuse_unclosed(text, opening)
-            break
-        labels, after = _labels(text, opening, closing)
-        literal = text[position:opening]
-        parts.append(literal)
-        length += len(literal)
-        covered = text[opening + 1 : closing] if labels else text[opening:after]
-        mentions += [_mention(label, covered, length) for label in labels]
-        parts.append(covered)
-        length += len(covered)
-        position = after
-    rest = text[position:]
-    _refuse_stray(rest)
-    parts.append(rest)
-    return "".join(parts), tuple(mentions)
+        return AnnotatedText(text)
+    reader = _Reader(text)
+    reader.read()
+    return AnnotatedText("".join(reader.parts), tuple(reader.mentions), tuple(reader.doubts))
 
 
-def has_blank_between(text: str) -> bool:
-    """Does the text look like an annotation with a blank between its brackets, which makes it none?"""
-    return "] (" in text and _BLANK_BETWEEN.search(text) is not None
+def read_annotated(raw: str, report: Report, *, file: str, line: int, path: str, section: str) -> AnnotatedText | None:
+    """Parse a message of a file and report its doubts as warnings, its errors as errors; None after an error.
 
-
-def _mention(label: dict[str, Any], covered: str, start: int) -> EntityMention:
-    return EntityMention(
-        start=start,
-        end=start + len(covered),
-        entity=label["entity"],
-        value=label.get("value", covered),
-        role=label.get("role"),
-        group=label.get("group"),
-    )
-
-
-def _labels(text: str, opening: int, closing: int) -> tuple[list[dict[str, Any]], int]:
-    """Return the labels that follow a `[…]`, and where the text goes on; no labels: it is plain text."""
-    after = closing + 1
-    follows = text[after : after + 1]
-    span = text[opening:after]
-    if closing == opening + 1:
-        return [], after
-    if follows == "(":
-        end = text.find(")", after)
-        if end < 0:
-            raise AnnotationError(
-                f'"{text[opening:]}", whose round bracket is not closed', f"{span}(entity)", "Close the bracket"
-            )
-        return [_short_label(text[after + 1 : end], span)], end + 1
-    if follows == "{":
-        value, end = _json(text, after, span)
-        return [_checked(value, span)], end
-    if follows == "[" and text[after + 1 :].lstrip().startswith("{"):
-        values, end = _json(text, after, span)
-        if not values:
-            raise AnnotationError(f'"{span}[]"', f'{span}[{{"entity": …}}]')
-        return [_checked(value, span) for value in values], end
-    return [], after
-
-
-def _short_label(inside: str, span: str) -> dict[str, Any]:
-    entity, colon, value = inside.partition(":")
-    if not entity.strip():
-        raise AnnotationError(f'"{span}({inside})", which names no entity', f"{span}(entity)")
-    label: dict[str, Any] = {"entity": entity.strip()}
-    if colon and value:
-        label["value"] = value
-    return label
-
-
-def _json(text: str, start: int, span: str) -> tuple[Any, int]:
+    Args:
+        raw: the message as written.
+        report: takes the problems.
+        file: as named in messages.
+        line: of the message, from 1.
+        path: of the message in the document.
+        section: the first part of the codes, `nlu` or `story`.
+    """
     try:
-        return _DECODER.raw_decode(text, start)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise AnnotationError(
-            f'"{text[start:]}", which is no JSON',
-            f'{span}{{"entity": "…", "value": "…"}}',
-            "Close the bracket; keys and texts stand in double quotes",
-        ) from error
-
-
-def _checked(label: Any, span: str) -> dict[str, Any]:
-    expected = f'{span}{{"entity": "…"}} with {", ".join(_LABEL_KEYS)}'
-    if not isinstance(label, dict):
-        raise AnnotationError(f"{label!r}", expected)
-    if not isinstance(label.get("entity"), str) or not label["entity"]:
-        raise AnnotationError("an annotation without an entity", expected)
-    for key in ("role", "group"):
-        if label.get(key) is not None and not isinstance(label[key], str):
-            raise AnnotationError(f"the {key} {label[key]!r}", f"a {key} as a text", "Put it in double quotes")
-    if unknown := [key for key in label if key not in _LABEL_KEYS]:
-        raise AnnotationError(f'the key "{unknown[0]}"', expected)
-    return label
-
-
-def _refuse_unclosed(text: str, opening: int) -> None:
-    """A bracket at a word's beginning is an annotation that lacks its end; one at its end (`:[`) is a smiley."""
-    follows = text[opening + 1 : opening + 2]
-    if follows and not follows.isspace():
-        raise AnnotationError(f'"{text[opening:]}", whose bracket is not closed', "[text](entity)", "Close the bracket")
-
-
-def _refuse_stray(text: str) -> None:
-    if "](" in text and (match := _STRAY_CLOSING.search(text)):
-        raise AnnotationError(
-            f'"{match[0]}", whose bracket is not opened', f"[{match[1]}]({match[2]})", "Open the bracket"
+        parsed = parse_annotated(raw)
+    except AnnotationError as error:
+        report.error(
+            file,
+            line,
+            path,
+            f"{section}.annotation",
+            found=error.found,
+            expected=error.expected,
+            suggestion=error.suggestion,
         )
+        return None
+    for doubt in parsed.doubts:
+        report.warn(
+            file,
+            line,
+            path,
+            f"{section}.{doubt.code}",
+            found=doubt.found,
+            expected=f"{doubt.expected}; it is read as text",
+            suggestion=doubt.suggestion,
+        )
+    return parsed
+
+
+class _Reader:
+    """Reads one message from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self.parts: list[str] = []
+        self.mentions: list[EntityMention] = []
+        self.doubts: list[Doubt] = []
+        self._text = text
+        self._length = 0
+
+    def read(self) -> None:
+        position = 0
+        while (opening := self._text.find("[", position)) >= 0:
+            self._take_literal(self._text[position:opening])
+            closing = self._text.find("]", opening)
+            if closing < 0:
+                self._doubt_unclosed(opening)
+                position = opening
+                break
+            position = self._take_bracket(opening, closing)
+        self._take_literal(self._text[position:])
+        if "] (" in self._text and (match := _BLANK_BETWEEN.search(self._text)):
+            expected = "no blank between the brackets of an annotation"
+            self.doubts.append(Doubt(f'"{match[0]}"', expected, "Remove the blank", "annotation-blank"))
+
+    def _take(self, text: str) -> None:
+        self.parts.append(text)
+        self._length += len(text)
+
+    def _take_literal(self, text: str) -> None:
+        if "](" in text and (match := _STRAY_CLOSING.search(text)):
+            expected = f"[{match[1]}]({match[2]})"
+            self.doubts.append(Doubt(f'"{match[0]}", whose bracket is not opened', expected, "Open the bracket"))
+        self._take(text)
+
+    def _doubt_unclosed(self, opening: int) -> None:
+        """A bracket at a word's beginning is an annotation that lacks its end; one at its end (`:[`) is a smiley."""
+        follows = self._text[opening + 1 : opening + 2]
+        if follows and not follows.isspace() and follows != "{":  # `[…][{` is doubted with its first bracket
+            found = f'"{self._text[opening:]}", whose bracket is not closed'
+            self.doubts.append(Doubt(found, "[text](entity)", "Close the bracket"))
+
+    def _take_bracket(self, opening: int, closing: int) -> int:
+        """Take in `[…]` and the labels that follow it; return where the text continues."""
+        after = closing + 1
+        covered, span = self._text[opening + 1 : closing], self._text[opening:after]
+        labels: list[dict[str, Any]] | None = None
+        if covered:
+            match self._text[after : after + 1]:
+                case "(":
+                    labels, after = self._short_label(after, span)
+                case "{":
+                    labels, after = self._json_labels(after, span, "}")
+                case "[" if self._text[after + 1 :].lstrip().startswith(("{", "]")):
+                    labels, after = self._json_labels(after, span, "]")
+        if labels is None:
+            self._take(span)
+            return closing + 1
+        for label in labels:
+            self.mentions.append(
+                EntityMention(
+                    start=self._length,
+                    end=self._length + len(covered),
+                    entity=label["entity"],
+                    value=label.get("value", covered),
+                    role=label.get("role"),
+                    group=label.get("group"),
+                )
+            )
+        self._take(covered)
+        return after
+
+    def _short_label(self, start: int, span: str) -> tuple[list[dict[str, Any]] | None, int]:
+        end = self._text.find(")", start)
+        if end < 0:
+            found = f'"{self._text[start - len(span) :]}", whose round bracket is not closed'
+            self.doubts.append(Doubt(found, f"{span}(entity)", "Close the bracket"))
+            return None, start
+        inside = self._text[start + 1 : end]
+        entity, colon, value = inside.partition(":")
+        if not entity.strip() or (colon and not value):
+            missing = "value" if entity.strip() else "entity"
+            found, expected = f'"{span}({inside})", which names no {missing}', f"{span}(entity)"
+            self.doubts.append(Doubt(found, expected, f"Name the {missing}"))
+            return None, start
+        return [{"entity": entity.strip(), **({"value": value} if colon else {})}], end + 1
+
+    def _json_labels(self, start: int, span: str, closing: str) -> tuple[list[dict[str, Any]] | None, int]:
+        example = f'{span}{{"entity": "…", "value": "…"}}'
+        if self._text[start : start + 2] in ("{}", "[]"):
+            found = f'"{span}{self._text[start : start + 2]}", which names no entity'
+            self.doubts.append(Doubt(found, example, "Name the entity"))
+            return ([], start + 2) if closing == "]" else (None, start)
+        try:
+            value, end = _DECODER.raw_decode(self._text, start)
+        except (json.JSONDecodeError, RecursionError) as error:
+            suggestion = "Close the bracket; keys and texts stand in double quotes"
+            if self._text.find(closing, start) < 0:
+                found = f'"{self._text[start:]}", whose bracket is not closed'
+                self.doubts.append(Doubt(found, example, suggestion))
+                return None, start
+            raise AnnotationError(f'"{self._text[start:]}", which is not JSON', example, suggestion) from error
+        labels = value if isinstance(value, list) else [value]
+        named = [self._checked(label, span) for label in labels if label != {}]
+        if not named:
+            self.doubts.append(Doubt(f'"{span}[{{}}]", which names no entity', example, "Name the entity"))
+        return named, end
+
+    def _checked(self, label: Any, span: str) -> dict[str, Any]:
+        expected = f'{span}{{"entity": "…"}} with {", ".join(_LABEL_KEYS)}'
+        if not isinstance(label, dict):
+            raise AnnotationError(f"{label!r}", expected)
+        if not isinstance(label.get("entity"), str) or not label["entity"]:
+            raise AnnotationError("an annotation without an entity", expected, 'Add "entity": "…"')
+        for key in ("role", "group"):
+            if label.get(key) is not None and not isinstance(label[key], str):
+                raise AnnotationError(f"the {key} {label[key]!r}", f"a {key} as a text", "Put it in double quotes")
+        if unknown := [key for key in label if key not in _LABEL_KEYS]:
+            self.doubts.append(Doubt(f'the key "{unknown[0]}", which is ignored', expected))
+        return label

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from manent.core.events import Json
-from manent.core.training_data import EntityMention, Example, NluData, Where
-from manent.project.data.annotations import AnnotationError, has_blank_between, parse_annotated
+from manent.core.training_data import Example, NluData, Where
+from manent.project.data.annotations import read_annotated
 from manent.project.problems import Report, Spot, did_you_mean, one_of, quoted
 from manent.project.yaml.documents import plain
 
@@ -90,9 +90,11 @@ def _add_intent(data: NluFiles, name: str, item: Spot, spot: Spot) -> None:
     file = item.file
     for raw, example_metadata, line in _examples(item):
         where = Where(file=file, line=line)
-        text, mentions = _parse(raw, item, line)
-        if text is None:
+        path = f"{item.path}.examples"
+        annotated = read_annotated(raw, item.report, file=file, line=line, path=path, section="nlu")
+        if annotated is None:
             continue
+        text, mentions = annotated.text, annotated.mentions
         data.examples.append(
             Example(
                 text=text,
@@ -106,33 +108,6 @@ def _add_intent(data: NluFiles, name: str, item: Spot, spot: Spot) -> None:
             surface = text[mention.start : mention.end]
             if mention.value != surface and isinstance(mention.value, (str, int, float)):
                 add_synonym(data, surface, str(mention.value), item, line)
-
-
-def _parse(raw: str, item: Spot, line: int) -> tuple[str | None, tuple[EntityMention, ...]]:
-    try:
-        parsed = parse_annotated(raw)
-    except AnnotationError as error:
-        item.report.error(
-            item.file,
-            line,
-            f"{item.path}.examples",
-            "nlu.annotation",
-            found=error.found,
-            expected=error.expected,
-            suggestion=error.suggestion,
-        )
-        return None, ()
-    if has_blank_between(raw):
-        item.report.warn(
-            item.file,
-            line,
-            f"{item.path}.examples",
-            "nlu.annotation-blank",
-            found=quoted(raw),
-            expected="no blank between the brackets of an annotation",
-            suggestion="Remove the blank",
-        )
-    return parsed
 
 
 def _metadata(of_intent: Any, of_example: Any) -> Json | None:

@@ -22,7 +22,7 @@ from manent.core.training_data import (
     Story,
     UserStep,
 )
-from manent.project.data.annotations import AnnotationError, parse_annotated
+from manent.project.data.annotations import read_annotated
 from manent.project.files import find_files, is_stories, is_test_file
 from manent.project.problems import Report, Spot, did_you_mean, one_of
 from manent.project.versions import is_readable, read_version
@@ -239,11 +239,8 @@ def _user(entry: Spot, *, is_test: bool) -> list[Step]:
 def _annotated(spot: Spot, raw: str) -> tuple[str | None, tuple[EntityMention, ...]]:
     if raw.startswith("/"):
         return raw, ()
-    try:
-        return parse_annotated(raw)
-    except AnnotationError as error:
-        spot.error("story.annotation", error.expected, error.suggestion, found=error.found)
-        return None, ()
+    annotated = read_annotated(raw, spot.report, file=spot.file, line=spot.line, path=spot.path, section="story")
+    return (annotated.text, annotated.mentions) if annotated is not None else (None, ())
 
 
 def _intent(entry: Spot, *, is_test: bool) -> str | None:
