@@ -23,11 +23,13 @@ class Values:
         read: returns the value that is meant (a number for `"0.4"`); raises ValueError when it is none of these, with a
             reason if there is more to say.
         choices: the words that it is one of, if there are only some.
+        doubt: returns why a value that is read is probably not meant, or "".
     """
 
     expected: str
     read: Callable[[Any], Any]
     choices: tuple[str, ...] = ()
+    doubt: Callable[[Any], str] = lambda _value: ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +199,14 @@ TEXT = Values(expected="a text", read=_text)
 NAMES = Values(expected="a list of names", read=listed(TEXT).read)
 PATTERN = Values(expected="a regular expression", read=_pattern)
 SHARE = number(0, 1)
+
+
+def _threshold_doubt(value: float) -> str:
+    return "" if 0 <= value <= 1 else f"no confidence is above 1 or below 0; did you mean {value / 100:g}?"
+
+
+THRESHOLD = Values(expected=SHARE.expected, read=_number, doubt=_threshold_doubt)
+"""A confidence to compare with. Rasa takes every number; one outside 0 to 1 is doubted."""
 SEED = whole(0)
 TURNS = Values(expected="a number of turns, or null for all of them", read=whole(0).read)
 

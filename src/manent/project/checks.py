@@ -20,6 +20,9 @@ from manent.project.problems import Report, Spot, did_you_mean
 DEFAULT_RESPONSES = ("utter_default", "utter_restart", "utter_back", "utter_ask_rephrase")
 """Responses that default actions use."""
 
+_NUMBERS_ACTIONS = ("TEDPolicy", "UnexpecTEDIntentPolicy")
+"""Policies that learn from each action's number in the domain: with one of them Rasa refuses unknown actions."""
+
 _SINGLY = 5
 _SHOWN = 12
 
@@ -47,6 +50,7 @@ def check_project(parsed: Parsed, report: Report) -> None:
             _story_names(parsed),
             report,
             are_rules_restricted=rule_policy is not None and rule_policy.options.get("restrict_rules") is not False,
+            needs_actions=any(policy.name in _NUMBERS_ACTIONS for policy in parsed.config.policies),
         )
         _check_mappings(parsed)
         _check_intent_options(parsed)
@@ -63,7 +67,7 @@ def check_project(parsed: Parsed, report: Report) -> None:
 
 def _story_names(parsed: Parsed) -> StoryNames:
     raw = parsed.raw
-    responses = [name for name in raw.responses if "/" not in name]
+    responses = list(raw.responses)
     retrieval = [f"utter_{intent.name}" for intent in parsed.domain.intents.values() if intent.is_retrieval]
     return StoryNames(
         intents=(*raw.intents, *DEFAULT_INTENTS),
@@ -125,7 +129,8 @@ def _check_conditions(slot: str, mapping: Spot, parsed: Parsed) -> None:
     for condition in conditions.items():
         for loop, spot in _texts(condition.get("active_loop")):
             if loop not in (*forms, *parsed.raw.listed_forms, *parsed.raw.actions):
-                spot.error("slots.unknown-form", "a form of the domain, or null", did_you_mean(loop, forms))
+                expected = "a form of the domain, or null; the mapping never applies"
+                spot.warn("slots.unknown-form", expected, did_you_mean(loop, forms))
             elif loop in forms and not parsed.domain.is_legacy:
                 required = parsed.domain.forms[loop].required_slots
                 if required and slot not in required:

@@ -38,7 +38,7 @@ def test_flawless(make_project: MakeProject, findings: Findings) -> None:
 @pytest.mark.parametrize(
     ("steps", "finding"),
     [
-        ("- intent: great", "data/more.yml:4 story.unknown-intent"),
+        ("- intent: great", "data/more.yml:4 story.unknown-intent?"),
         ("- action: action_y", "data/more.yml:4 story.unknown-action"),
         ("- action: utter_gone", "data/more.yml:4 story.unknown-response"),
         ("- action: utter_elsewhere", "data/more.yml:4 story.no-response?"),
@@ -46,7 +46,7 @@ def test_flawless(make_project: MakeProject, findings: Findings) -> None:
         ("- slot_was_set: [{size: large}]", "data/more.yml:4 story.slot-value?"),
         ("- active_loop: ordre", "data/more.yml:4 story.unknown-form"),
         ("- {intent: greet, entities: [town]}", "data/more.yml:4 story.unknown-entity?"),
-        ("- or: [{intent: greet}, {intent: byye}]", "data/more.yml:4 story.unknown-intent"),
+        ("- or: [{intent: greet}, {intent: byye}]", "data/more.yml:4 story.unknown-intent?"),
         ("- or: [{slot_was_set: [{nope: 1}]}, {slot_was_set: [{size: big}]}]", "data/more.yml:4 story.unknown-slot"),
         ("- checkpoint: nowhere", "data/more.yml:4 story.checkpoint?"),
     ],
@@ -105,7 +105,7 @@ def test_unrestricted_rules(make_project: MakeProject, findings: Findings) -> No
     [
         ("entity: city}", "entity: town}", "domain.yml:9 slots.unknown-entity?"),
         ("entity: city}", "entity: city, intent: great}", "domain.yml:9 slots.unknown-intent?"),
-        ("entity: city}", "entity: city, conditions: [{active_loop: ordr}]}", "domain.yml:9 slots.unknown-form"),
+        ("entity: city}", "entity: city, conditions: [{active_loop: ordr}]}", "domain.yml:9 slots.unknown-form?"),
         (
             "[{type: custom}]",
             "[{type: from_text, conditions: [{active_loop: order}]}]",

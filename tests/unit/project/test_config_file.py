@@ -76,7 +76,6 @@ def test_assistant_id(read: Read) -> None:
         ("pipeline:\n- epochs: 5\n", (2, "config.component"), ""),
         ("pipeline: supervised\n", (1, "yaml.type"), ""),
         ("recipe: graph.v1\n", (1, "config.recipe"), "Describe the pipeline"),
-        ("importers:\n- name: mine.Importer\n", (2, "config.importer"), ""),
         ("- a\n", (1, "config.type"), ""),
     ],
 )
@@ -139,7 +138,6 @@ def test_values_of_options(entry: str, meant: Any, read: Read, report: Report, m
     ("option", "complaint"),
     [
         ("FallbackClassifier.threshold: high", 'found "high"; expected a number from 0 to 1'),
-        ("FallbackClassifier.threshold: 70", 'found "70"; expected a number from 0 to 1'),
         ("FallbackClassifier.threshold: true", 'found "true"; expected a number from 0 to 1'),
         ("CountVectorsFeaturizer.min_df: a", 'found "a"; expected a number of texts (2), or a share of them (0.5)'),
         ("CountVectorsFeaturizer.max_df: 1.5", 'found "1.5"; expected a number of texts (2), or a share of them (0.5)'),
@@ -216,3 +214,21 @@ def test_options_of_a_network_are_accepted(option: str, read: Read, report: Repo
 
     assert not report.errors
     assert not report.warnings
+
+
+def test_threshold_above_one(read: Read, report: Report) -> None:
+    """A threshold that no confidence reaches is read as written, as in Rasa, and warned of with what was meant."""
+    config = read("pipeline:\n- name: WhitespaceTokenizer\n- name: FallbackClassifier\n  threshold: 70\n")
+
+    assert config.pipeline[1].options == {"threshold": 70}
+    assert not report.errors
+    assert [(problem.line, problem.code) for problem in report.warnings] == [(4, "config.option")]
+    assert "did you mean 0.7?" in report.warnings[0].suggestion
+
+
+def test_importer_of_the_project(read: Read, report: Report) -> None:
+    """An importer class of the project is not run: the files are read as usual, with a warning."""
+    read("importers:\n- name: mine.Importer\n")
+
+    assert not report.errors
+    assert [(problem.line, problem.code) for problem in report.warnings][-1] == (2, "config.importer")

@@ -54,7 +54,6 @@ def test_intents(report: Report) -> None:
         ("forms:\n  f:\n", 2, "forms.no-slots"),
         ("forms:\n  f:\n    ignored_intents: bye\n", 2, "forms.no-slots"),
         ("forms:\n  f:\n    required_slots: {a: []}\n", 3, "forms.required-slots"),
-        ("forms:\n  f:\n    required_slots:\n    - nowhere\n", 4, "forms.unknown-slot"),
         ("actions:\n- a: {send_domian: true}\n", 2, "actions.unknown-key"),
         ("session_config:\n  session_expiration_time: -1\n", 2, "session.expiration"),
         ("version: 3.1\n", 1, "file.version"),

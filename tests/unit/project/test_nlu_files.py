@@ -1,11 +1,12 @@
 """NLU training data."""
 
+import re
 from collections.abc import Callable
 
 import pytest
 
 from manent.core.training_data import EntityMention, Example, Where
-from manent.project.data.nlu import NluFiles, add_nlu_document
+from manent.project.data.nlu import NluFiles, add_nlu_document, with_leading_flags
 from manent.project.problems import Report, Spot
 
 SpotOf = Callable[[str], Spot]
@@ -87,7 +88,6 @@ def test_synonyms_regexes_lookups(read: Read, report: Report) -> None:
         ("- intent: 5\n  examples: |\n    - x", 2, "yaml.type"),
         ("- intent: a\n  examples: {x: y}", 3, "nlu.examples"),
         ("- intent: a\n  examples:\n  - metadata: {}", 4, "nlu.example"),
-        ("- regex: r\n  examples: |\n    - (unclosed", 4, "nlu.regex"),
         ("just text", 1, "yaml.type"),
     ],
 )
@@ -102,6 +102,7 @@ def test_mistakes(text: str, line: int, code: str, read: Read, report: Report) -
     ("text", "line", "code"),
     [
         ("- intent: a\n  examples: |\n    - x\n    y", 5, "nlu.example-line"),
+        ("- regex: r\n  examples: |\n    - (unclosed", 4, "nlu.regex"),
         ("- intent: a\n  examples: |\n    - to [Rome] (city)", 4, "nlu.annotation-blank"),
         ("- intent: a\n  examples: |\n    - from [Rome](city", 4, "nlu.annotation-text"),
         ("- intent: a\n  examples:", 3, "nlu.no-examples"),
@@ -115,3 +116,21 @@ def test_suspicious(text: str, line: int, code: str, read: Read, report: Report)
 
     assert not report.errors
     assert [(problem.line, problem.code) for problem in report.warnings] == [(line, code)]
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        (r"\d+\s*(?i)km", r"(?i)\d+\s*km"),
+        ("a(?i)b(?s).", "(?is)ab."),
+        ("(?i)a", "(?i)a"),
+        ("[(?i)]x", "[(?i)]x"),
+        (r"\(?i\)", r"\(?i\)"),
+        (r"\\(?i)x", r"(?i)\\x"),
+        ("(?i:a)b", "(?i:a)b"),
+    ],
+)
+def test_flags_inside_a_pattern(written: str, read_as: str) -> None:
+    """Flags inside a pattern hold for all of it, as in the Pythons that Rasa runs on."""
+    assert with_leading_flags(written) == read_as
+    re.compile(read_as)

@@ -66,7 +66,7 @@ nlu:
 stories:
   - story: a
     steps:
-      - intent: great
+      - actoin: utter_x
       - action: utter_greet
   - story: b
     steps:
@@ -86,7 +86,7 @@ def test_ten_mistakes_ten_messages(make_project: MakeProject, monkeypatch: pytes
 
     assert [(problem.file, problem.line, problem.code) for problem in caught.value.problems] == [
         ("data/nlu.yml", 6, "nlu.annotation"),
-        ("data/rules.yml", 5, "story.unknown-intent"),
+        ("data/rules.yml", 5, "story.step"),
         ("data/rules.yml", 10, "story.unknown-response"),
         ("domain.yml", 12, "slots.unknown-type"),
         ("domain.yml", 18, "slots.mapping-type"),

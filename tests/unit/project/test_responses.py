@@ -67,7 +67,6 @@ def test_what_is_enough(text: str, spot_of: SpotOf, report: Report) -> None:
         ("- text: a\n  attachment: file.pdf", 2, "responses.attachment"),
         ("- text: a\n  custom: file.pdf", 2, "responses.custom"),
         ("- text: a\n  buttons:\n  - Yes", 3, "responses.buttons"),
-        ("- text: a\n  condition:\n  - {type: intent, name: x}", 3, "responses.condition-type"),
         ("- text: a\n  condition:\n  - x", 3, "responses.condition"),
         ("- Hello", 1, "responses.variation"),
         ("Hello", 1, "responses.variations"),
@@ -79,3 +78,12 @@ def test_mistakes(text: str, line: int, code: str, spot_of: SpotOf, report: Repo
     read_response("utter_x", spot_of(text))
 
     assert [(problem.line, problem.code) for problem in report.errors] == [(line, code)]
+
+
+def test_unknown_kind_of_condition(spot_of: SpotOf, report: Report) -> None:
+    """A variation whose condition is of an unknown kind is never used, as in Rasa, and is warned of."""
+    variations = read_response("utter_x", spot_of("- text: a\n  condition:\n  - {type: intent, name: x}\n- text: b\n"))
+
+    assert [variation.text for variation in variations] == ["b"]
+    assert not report.errors
+    assert [(problem.line, problem.code) for problem in report.warnings] == [(3, "responses.condition-type")]

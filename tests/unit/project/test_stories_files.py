@@ -139,13 +139,10 @@ def test_retrieval_intent_is_reduced(read: Read, report: Report) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "code"),
     [
-        ("stories:\n- story: s\n", 2, "story.no-steps"),
-        ("stories:\n- steps: []\n", 2, "story.name"),
         ("stories:\n- story: s\n  step: []\n  steps:\n  - intent: a\n", 3, "story.unknown-key"),
         ("stories:\n- story: s\n  steps:\n  - actoin: x\n", 4, "story.step"),
         ("stories:\n- story: s\n  steps:\n  - greet\n", 4, "story.step"),
         ("stories:\n- story: s\n  steps:\n  - intent: a\n    action: x\n", 5, "story.step-key"),
-        ("stories:\n- story: s\n  steps:\n  - action:\n", 4, "yaml.type"),
         ("stories:\n- story: s\n  steps:\n  - intent: a\n    entities:\n    - {a: 1, b: 2}\n", 6, "story.entity"),
         ("stories:\n- story: s\n  steps:\n  - user: from [Rome]{city}\n", 4, "story.annotation"),
         ("stories:\n- story: s\n  steps:\n  - or:\n    - action: a\n", 5, "story.or"),
@@ -197,9 +194,28 @@ def test_test_stories(tmp_path: Path) -> None:
 
 def test_mistakes_in_test_stories(tmp_path: Path) -> None:
     """All mistakes of all test files come at once."""
-    (tmp_path / "test_one.yml").write_text("stories:\n- story: s\n")
+    (tmp_path / "test_one.yml").write_text("stories:\n- story: s\n  steps:\n  - x: y\n")
     (tmp_path / "test_two.yml").write_text("stories: [\n")
 
     with pytest.raises(ProjectError) as caught:
         read_test_stories([tmp_path], root=tmp_path)
     assert [problem.file for problem in caught.value.problems] == ["test_one.yml", "test_two.yml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "code"),
+    [
+        ("stories:\n- story: s\n", 2, "story.no-steps"),
+        ("stories:\n- steps:\n  - intent: a\n", 2, "story.name"),
+        ("stories:\n- story:\n  steps:\n  - intent: a\n", 2, "story.name"),
+        ("rules:\n- steps:\n  - intent: a\n", 2, "rule.name"),
+        ("stories:\n- story: s\n  steps:\n  - action:\n", 4, "story.step"),
+        ("stories:\n- story: s\n  steps:\n  - intent:\n", 4, "story.step"),
+    ],
+)
+def test_incomplete_stories(text: str, line: int, code: str, read: Read, report: Report) -> None:
+    """A name or a step that is missing is a warning, as in Rasa; the rest is read."""
+    read(text)
+
+    assert not report.errors
+    assert [(problem.line, problem.code) for problem in report.warnings] == [(line, code)]

@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec.structs import replace
 
-from manent.core.config_options import FLAG, SHARE, TEXT, whole
+from manent.core.config_options import FLAG, TEXT, THRESHOLD, whole
 from manent.core.events import Event, LoopInterrupted
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.prediction import Prediction
@@ -138,7 +138,7 @@ class RuleOptions:
             have, so that none is hidden from the policies that learn from stories.
     """
 
-    core_fallback_threshold: Annotated[float, SHARE] = 0.3
+    core_fallback_threshold: Annotated[float, THRESHOLD] = 0.3
     core_fallback_action_name: Annotated[str, TEXT] = "action_default_fallback"
     enable_fallback_prediction: Annotated[bool, FLAG] = True
     restrict_rules: Annotated[bool, FLAG] = True

@@ -1,6 +1,6 @@
 """FallbackClassifier: when no intent is likely, or two are about equally so, the intent is `nlu_fallback`."""
 
-from manent.core.config_options import SHARE
+from manent.core.config_options import THRESHOLD
 from manent.core.events import Json
 from manent.nlu.component import Component, Context, Kind
 from manent.nlu.files import Files
@@ -40,5 +40,5 @@ def _load(options: Json, _: Files, __: Context) -> Component:
 FALLBACK = Kind(
     load=_load,
     options={"threshold": 0.3, "ambiguity_threshold": 0.1},
-    values={"threshold": SHARE, "ambiguity_threshold": SHARE},
+    values={"threshold": THRESHOLD, "ambiguity_threshold": THRESHOLD},
 )

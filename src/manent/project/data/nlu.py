@@ -135,20 +135,37 @@ def add_synonym(data: NluFiles, text: str, value: str, item: Spot, line: int) ->
 
 
 def add_regex(data: NluFiles, name: str, pattern: str, item: Spot, line: int) -> None:
-    """Note a pattern, if it is one."""
+    """Add a pattern, if it is a regular expression; one that is not is left out, with a warning."""
+    pattern = with_leading_flags(pattern)
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        item.report.error(
+        item.report.warn(
             item.file,
             line,
             f"{item.path}.examples",
             "nlu.regex",
             found=f"{quoted(pattern)} ({error})",
-            expected="a regular expression",
+            expected="a regular expression; this one is left out",
         )
         return
     data.regexes.append((name, pattern))
+
+
+_FLAGS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?([aiLmsux]+)\)", re.DOTALL)
+"""An escaped character, a set of characters, or flags for the whole pattern."""
+
+
+def with_leading_flags(pattern: str) -> str:
+    """Move flags such as `(?i)` from inside a pattern to its beginning.
+
+    Python until 3.10, which Rasa's projects are written for, takes them anywhere and applies them to the whole pattern;
+    later versions refuse them after the beginning.
+    """
+    flags = "".join(dict.fromkeys("".join(match[1] or "" for match in _FLAGS.finditer(pattern))))
+    if not flags:
+        return pattern
+    return f"(?{flags})" + _FLAGS.sub(lambda match: "" if match[1] else match[0], pattern)
 
 
 def _examples(item: Spot) -> Iterator[tuple[str, Any, int]]:

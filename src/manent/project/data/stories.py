@@ -132,12 +132,17 @@ def _head(item: Spot, kind: str, keys: tuple[str, ...]) -> str | None:
     if spot is None:
         keys_found = ", ".join(map(str, item.value)) if isinstance(item.value, dict) else ""
         found = f"the keys {keys_found}" if keys_found else None
-        item.error(f"{kind}.name", f"`{kind}: <name>` and `steps:`", found=found)
-        return None
+        if not isinstance(item.value, dict) or "steps" not in item.value:
+            item.error(f"{kind}.name", f"`{kind}: <name>` and `steps:`", found=found)
+            return None
+        item.warn(f"{kind}.name", f"`{kind}: <name>`", f"Name the {kind}", found=found)
     item.only(keys, f"{kind}.unknown-key", f"a key of a {kind}")
-    name = spot.text() if spot.value is not None else spot.name(f"the name of the {kind}")
+    if spot is not None and spot.value is None:
+        spot.warn(f"{kind}.name", f"the name of the {kind}", f"Name the {kind}")
+    name = spot.text() if spot is not None and spot.value is not None else f"{kind} at {item.file}:{item.line}"
     if item.get("steps") is None:
-        item.error(f"{kind}.no-steps", "`steps:`", found=f"a {kind} without steps")
+        expected = f"`steps:`; the {kind} is left out"
+        item.warn(f"{kind}.no-steps", expected, found=f"a {kind} without steps")
     return name
 
 
@@ -220,6 +225,9 @@ def _step(entry: Spot, *, is_test: bool) -> list[Step]:
 
 def _action(entry: Spot) -> list[Step]:
     spot = entry.get("action")
+    if spot is not None and spot.value is None:
+        spot.warn("story.step", "the name of an action; the step is left out")
+        return []
     name = spot.name("the name of an action") if spot is not None else None
     return [ActionStep(name=name, where=entry.where)] if name is not None else []
 
@@ -246,6 +254,9 @@ def _annotated(spot: Spot, raw: str) -> tuple[str | None, tuple[EntityMention, .
 def _intent(entry: Spot, *, is_test: bool) -> str | None:
     spot = entry.get("intent")
     if spot is None:
+        return None
+    if spot.value is None:
+        spot.warn("story.step", "the name of an intent; the step is left out")
         return None
     name = spot.name("the name of an intent")
     if name is None:

@@ -35,7 +35,9 @@ class StoryNames:
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def check_stories(stories: Stories, names: StoryNames, report: Report, *, are_rules_restricted: bool) -> set[str]:
+def check_stories(
+    stories: Stories, names: StoryNames, report: Report, *, are_rules_restricted: bool, needs_actions: bool
+) -> set[str]:
     """Check all stories and rules.
 
     Args:
@@ -43,13 +45,17 @@ def check_stories(stories: Stories, names: StoryNames, report: Report, *, are_ru
         names: what the domain knows.
         report: takes the problems.
         are_rules_restricted: a rule may have one user turn only (RulePolicy's `restrict_rules`).
+        needs_actions: an unknown action in a story is an error, because a policy learns from its number in the domain;
+            without such a policy it is a warning, as in Rasa. In a rule it is always an error.
 
     Returns:
         Every intent and action that is mentioned.
     """
     checker = _Checker(names, report)
+    checker.needs_actions = needs_actions
     for story in stories.stories:
         checker.check(story.steps, f"stories.{story.name}")
+    checker.needs_actions = True
     for rule in stories.rules:
         path = f"rules.{rule.name}"
         checker.check((*rule.conditions, *rule.steps), path)
@@ -63,6 +69,7 @@ class _Checker:
 
     def __init__(self, names: StoryNames, report: Report) -> None:
         self.used: set[str] = set()
+        self.needs_actions = True
         self._names = names
         self._report = report
         self._known = {
@@ -148,13 +155,17 @@ class _Checker:
     def _unknown(self, name: str, where: Where, path: str, *, kind: str) -> None:
         section = f"{kind}s"
         known = self._names.loops if kind == "form" else getattr(self._names, section)
-        self._report.error(
+        if kind == "intent" or (kind != "slot" and not self.needs_actions):
+            report, so = self._report.warn, ", so nothing leads to it" if kind == "intent" else ", so it cannot run"
+        else:
+            report, so = self._report.error, ""
+        report(
             where.file,
             where.line,
             path,
             f"story.unknown-{kind}",
             found=f'the {kind} "{name}"',
-            expected=f"one that stands under `{section}:` in the domain",
+            expected=f"one under `{section}:` in the domain{so}",
             suggestion=did_you_mean(name, known) or f'Add "{name}" to `{section}:` in the domain',
         )
 

@@ -52,6 +52,9 @@ def build_domain(raw: RawDomain, *, is_legacy: bool = False, legacy_forms: Json 
     forms = {name: _form(name, spot, raw) for name, spot in raw.forms.items()}
     actions, send_domain = _actions(raw)
     slots = {name: slot for name, spot in raw.slots.items() if (slot := read_slot(name, spot)) is not None}
+    for required in dict.fromkeys(slot for form in forms.values() for slot in form.required_slots):
+        if required not in slots and required not in raw.slots:
+            slots[required] = Slot(name=required, influence_conversation=False)
     _add_automatic_slots(slots, has_forms=bool(forms or raw.listed_forms), actions=actions)
     return Domain(
         intents=intents,
@@ -144,7 +147,11 @@ def _no_slots(spot: Spot) -> None:
 def _required_slot(item: Spot, raw: RawDomain) -> str | None:
     name = item.name("the name of a slot")
     if name is not None and name not in raw.slots and not raw.is_broken:
-        item.error("forms.unknown-slot", "a slot that stands under `slots:`", did_you_mean(name, raw.slots))
+        item.warn(
+            "forms.unknown-slot",
+            "a slot under `slots:`; nothing fills it but an action, so the form waits for it",
+            did_you_mean(name, raw.slots) or f'Add "{name}" to `slots:`',
+        )
     return name
 
 

@@ -54,6 +54,9 @@ def read_variation(spot: Spot) -> Variation | None:
     if attachment is not None and attachment.value is not None and not isinstance(attachment.value, dict):
         attachment.error("responses.attachment", "a mapping", "Write `attachment: {type: …, payload: …}`")
     metadata = _plain(spot, "metadata")
+    conditions = _conditions(spot)
+    if conditions is None:
+        return None
     return Variation(
         text=text.text() if text is not None and text.value is not None else None,
         id=_text(spot, "id"),
@@ -66,7 +69,7 @@ def read_variation(spot: Spot) -> Variation | None:
         elements=_elements(spot),
         channel=_text(spot, "channel"),
         metadata=metadata if isinstance(metadata, dict) else None,
-        conditions=_conditions(spot),
+        conditions=conditions,
     )
 
 
@@ -104,7 +107,8 @@ def _elements(spot: Spot) -> tuple[Any, ...]:
     return tuple(plain(found.value)) if isinstance(found.value, list) else (plain(found.value),)
 
 
-def _conditions(spot: Spot) -> tuple[Json, ...]:
+def _conditions(spot: Spot) -> tuple[Json, ...] | None:
+    """Return the conditions of a variation; None when one can never hold."""
     found = spot.get("condition")
     if found is None:
         return ()
@@ -115,7 +119,7 @@ def _conditions(spot: Spot) -> tuple[Json, ...]:
             continue
         kind = item.get("type")
         if kind is not None and kind.value != "slot":
-            kind.error("responses.condition-type", '"slot"')
-            continue
+            kind.warn("responses.condition-type", '"slot"; this variation is never used')
+            return None
         conditions.append({"type": "slot"} | plain(item.value))
     return tuple(conditions)

@@ -80,7 +80,8 @@ def _check_importers(spot: Spot) -> None:
     for item in importers.items() if importers is not None else ():
         name = item.value.get("name") if isinstance(item.value, dict) else item.value
         if str(name).rpartition(".")[2] not in IMPORTERS:
-            item.error("config.importer", one_of(IMPORTERS), did_you_mean(name, IMPORTERS), found=f'"{name}"')
+            expected = f"{one_of(IMPORTERS)}; it is ignored, and the project's files are read as usual"
+            item.warn("config.importer", expected, did_you_mean(name, IMPORTERS), found=f'"{name}"')
 
 
 def _text(spot: Spot, key: str) -> str | None:
@@ -161,6 +162,8 @@ def _options(item: Spot, path: str, known: Options | None) -> Json:
         if name in wrong:
             code = "config.max-history" if name == "max_history" else "config.option"
             place.error(code, wrong[name], _hint(spot.value, known.values[name]))
+        elif name in options and name in known.values and (doubt := known.values[name].doubt(options[name])):
+            place.warn("config.option", known.values[name].expected, doubt)
         elif name != "name" and name not in known.names:
             _warn_unknown_option(place, name, known)
     return options

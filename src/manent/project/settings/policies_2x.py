@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from manent.core.config_options import SHARE, TEXT, TURNS, Options, whole
+from manent.core.config_options import TEXT, THRESHOLD, TURNS, Options, whole
 from manent.core.training_data import (
     ActionStep,
     AssistantConfig,
@@ -24,9 +24,9 @@ from manent.core.training_data import (
 from manent.project.problems import Report
 
 _FALLBACK = {
-    "nlu_threshold": SHARE,
-    "ambiguity_threshold": SHARE,
-    "core_threshold": SHARE,
+    "nlu_threshold": THRESHOLD,
+    "ambiguity_threshold": THRESHOLD,
+    "core_threshold": THRESHOLD,
     "fallback_action_name": TEXT,
     "fallback_core_action_name": TEXT,
 }
