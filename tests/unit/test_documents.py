@@ -1,4 +1,4 @@
-"""The documents are true to the repository: files, anchors and sections that they name exist, and each decision is listed."""
+"""The documents name only files, anchors and sections that exist, and the index lists every decision."""
 
 import re
 from functools import cache
