@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/guarantees.md").read_text()
-ROWS = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| promise")]
+ROWS = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| guarantee |")]
 
 
 @cache
