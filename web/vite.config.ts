@@ -31,10 +31,23 @@ export default defineConfig({
   },
   plugins: [
     {
-      // Templates of markup and styles reach the browser as they are written; their indentation need not.
-      name: "no-indentation",
+      // The minifier leaves template strings alone: remove the indentation of markup, and the spaces in styles.
+      name: "compact-templates",
       enforce: "pre",
-      transform: (code, id) => (id.includes("/src/ui/") ? code.replace(/\n\s+/g, "\n") : null),
+      transform(code, id) {
+        if (!id.includes("/src/ui/")) return null;
+        const lines = code.replace(/\n\s+/g, "\n");
+        if (!/\/(styles|theme|launcher)\.ts$/.test(id)) return lines;
+        return lines.replace(/\/\*.*?\*\//gs, "").replace(/ ?([{};]) ?|([:,]) /g, "$1$2");
+      },
+    },
+    {
+      // `client/socketio.ts` uses WebSocket and polling only; Socket.IO would bundle a third transport.
+      name: "no-webtransport",
+      enforce: "pre",
+      resolveId: (source, importer) =>
+        /engine\.io-client/.test(importer ?? "") && source === "./webtransport.js" ? "\0webtransport" : null,
+      load: (id) => (id === "\0webtransport" ? "export class WT {}" : null),
     },
     {
       name: "hosted-page",

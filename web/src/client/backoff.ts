@@ -1,15 +1,19 @@
-/** How long to wait before another try, as a value. */
+/**
+ * How long to wait before the next try.
+ *
+ * Called by `connection.ts` and `delivery.ts`. Pure: the random number comes in as an argument.
+ */
 
-/** First pause; doubles up to the longest. */
-const RETRY_FIRST_MS = 300;
-const RETRY_LONGEST_MS = 10_000;
+/** The first pause; it doubles with each failure. */
+const FIRST_PAUSE_MS = 300;
+const MAX_PAUSE_MS = 10_000;
 
 /**
- * The pause in milliseconds after so many failures.
+ * Return the pause in milliseconds after a number of failures.
  *
- * `random` in [0, 1) spreads it over the upper half, so that not all browsers come back at once.
+ * `random` in [0, 1) spreads the pause over its upper half, so that browsers do not all reconnect at once.
  */
 export function pauseAfter(failures: number, random: number): number {
-  const longest = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(failures, 10));
-  return Math.round(longest * (0.5 + random / 2));
+  const pause = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10));
+  return Math.round(pause * (0.5 + random / 2));
 }

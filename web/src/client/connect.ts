@@ -1,7 +1,8 @@
 /**
- * A client with everything that it needs from the world, in one call: for programs without a browser's storage.
+ * Creates a client with default ports in one call.
  *
- * Called by those who write a chat of their own; `<manent-chat>` brings the browser's ports itself (`ui/browser.ts`).
+ * Owns the ports that work in every runtime. Called by programs that use `@manent/client`; `<manent-chat>` provides the
+ * browser's own storage and network (`ui/browser.ts`). Must not use the DOM.
  */
 
 import { ConversationClient, type ClientOptions, type ClientPorts } from "./client";
@@ -18,14 +19,14 @@ export const systemClock: Clock = {
 
 export const systemChance: Chance = {
   id(): string {
-    // randomUUID exists in secure contexts only; a chat on http://intranet needs ids as well.
+    // crypto.randomUUID needs a secure context; a chat on http://intranet has none.
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   },
   random: () => Math.random(),
 };
 
-/** Remembers as long as the program runs. */
+/** A store in memory: its values live as long as the program. */
 export function memoryStore(): KeyValueStore {
   const values = new Map<string, string>();
   return {
@@ -38,15 +39,15 @@ export function memoryStore(): KeyValueStore {
   };
 }
 
-/** For systems that never say that they are offline: the connection tells. */
+/** For runtimes without network events: a lost connection is noticed by the transport. */
 export const alwaysOnline: Network = { online: () => true, watch: () => () => undefined };
 
 export interface ConnectOptions extends SocketIoOptions, Partial<ClientOptions> {
-  /** What the system has of its own; the rest is as simple as can be. */
+  /** Ports that replace the defaults, such as a persistent store. */
   ports?: Partial<ClientPorts>;
 }
 
-/** Make a client and start it. */
+/** Create a client and start it. */
 export function connect({ url, path, namespace, ports, ...options }: ConnectOptions): ConversationClient {
   const client = new ConversationClient(
     {

@@ -1,15 +1,15 @@
 /**
- * Where this client stands in the log, as a value.
+ * The client's position in the log, as a value.
  *
- * An event may arrive in several parts; the cursor moves only when all of them are here. A part whose `prev` is not
- * where we stand means that something was missed.
+ * Owns the rules for moving it. Called by `dialects/protocol1.ts`. Pure. An event may arrive in several parts; the
+ * cursor moves when all of them are here. A part whose `prev` is not the cursor means that events were missed.
  */
 
 import type { Cursor, Message } from "./wire";
 
 export interface Position {
   readonly cursor: Cursor;
-  /** The event of which some parts are still on their way. */
+  /** The event of which some parts have not arrived yet. */
   readonly pending: { readonly seq: number; readonly parts: ReadonlySet<string> } | null;
 }
 
@@ -19,7 +19,7 @@ export function at(epoch: string, seq: number): Position {
   return { cursor: { epoch, seq }, pending: null };
 }
 
-/** Take one live message into account. */
+/** Return the position after one live message, and what the message did to it. */
 export function advance(position: Position, message: Message): { position: Position; outcome: Outcome } {
   const { cursor, pending } = position;
   if (message.seq <= cursor.seq) return { position, outcome: "known" };
@@ -33,7 +33,7 @@ export function advance(position: Position, message: Message): { position: Posit
   return { position: at(cursor.epoch, message.seq), outcome: "moved" };
 }
 
-/** Stand behind a page of messages; where they end before `position`, stay. */
+/** Return the position after a page of messages, or the old one if it is later. */
 export function after(position: Position, epoch: string, messages: readonly Message[]): Position {
   const known = position.cursor.epoch === epoch ? position.cursor.seq : 0;
   return at(

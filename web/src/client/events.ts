@@ -1,11 +1,15 @@
-/** What the client tells its listeners, in the order in which it happened. The state is a fold over these. */
+/**
+ * The events that the client reports to its listeners, in order.
+ *
+ * Holds types only. Read by `state/state.ts`, which builds the state from them.
+ */
 
 import type { OutboxEntry } from "./outbox";
 import type { Message } from "./wire";
 
 export type ConnectionStatus = "connecting" | "online" | "offline" | "refused";
 
-/** Something the visitor should read. `code` chooses the words; `message` is the server's own sentence. */
+/** Something the visitor should read. `code` selects the text; `message` is the server's own sentence, in English. */
 export interface Notice {
   readonly code: string;
   readonly message: string;
@@ -21,13 +25,13 @@ export type ClientEvent =
       resumed: boolean;
       messages: readonly Message[];
       has_more: boolean;
-      /** True when `messages` continue the list at hand; false when they replace it. */
+      /** True when `messages` continue the list that listeners have; false when they replace it. */
       continues: boolean;
       typing: boolean;
       /** The server speaks Rasa's protocol only: no history, no acknowledgements. */
       plain: boolean;
     }
-  /** This browser forgot the conversation. */
+  /** The session was removed from this browser. */
   | { type: "left" }
   | { type: "message"; message: Message }
   | { type: "older"; messages: readonly Message[]; has_more: boolean }

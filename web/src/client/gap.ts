@@ -1,22 +1,26 @@
-/** Fills the hole between what a browser has and the newest page, by paging back. */
+/**
+ * Fills the gap between the messages that a client has and the newest page, by paging back.
+ *
+ * Called by `dialects/protocol1.ts`. Keeps no state; requests go through the function it is given.
+ */
 
 import type { Message, PageAnswer } from "./wire";
 
-/** Filling a gap reads at most this many messages; beyond, the list starts afresh. */
-const LARGEST_GAP = 2_000;
-const PAGE_LARGEST = 200;
+/** Maximum number of messages to read for one gap; a larger gap replaces the list. */
+const MAX_GAP = 2_000;
+const MAX_PAGE = 200;
 
 export interface Filled {
   readonly messages: Message[];
   readonly has_more: boolean;
-  /** Whether nothing is missing between what was known and `messages`. */
+  /** Whether `messages` connect to the messages known before. */
   readonly continues: boolean;
 }
 
 /**
- * Page back from `messages` until `known` is met.
+ * Page back from `messages` until number `known` is reached.
  *
- * `page` asks for the messages before a number; where it fails, the newest page is all there is.
+ * `page` fetches the messages before a number. If it fails, the result is the newest page alone.
  */
 export async function fillGap(
   known: number,
@@ -27,10 +31,10 @@ export async function fillGap(
   const all = [...messages];
   let more = has_more;
   try {
-    while (more && all.length < LARGEST_GAP) {
+    while (more && all.length < MAX_GAP) {
       const oldest = all.reduce((seq, message) => Math.min(seq, message.seq), Infinity);
       if (oldest <= known) return { messages: all, has_more: more, continues: true };
-      const older = await page(oldest, PAGE_LARGEST);
+      const older = await page(oldest, MAX_PAGE);
       if (older.messages.some((message) => message.seq <= known)) {
         return { messages: [...older.messages, ...all], has_more: older.has_more, continues: true };
       }
@@ -38,7 +42,7 @@ export async function fillGap(
       more = older.has_more && older.messages.length > 0;
     }
   } catch {
-    // The list starts afresh from the newest page; paging up reads the rest.
+    // The newest page replaces the list; scrolling up loads the rest.
     return { messages, has_more, continues: false };
   }
   return { messages: all, has_more: more, continues: false };

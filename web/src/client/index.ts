@@ -1,4 +1,8 @@
-/** `@manent/client`: the protocol client on its own, for chats that others write. */
+/**
+ * The public API of `@manent/client`.
+ *
+ * Only re-exports. Nothing inside `web/src` imports this file.
+ */
 
 export { ConversationClient, RequestRefused, type ClientOptions, type ClientPorts } from "./client";
 export {

@@ -1,9 +1,8 @@
 /**
- * Messages that were written but not yet acknowledged.
+ * The messages that were written but are not yet seen in the log.
  *
- * One stored key an entry, so that two tabs never overwrite each other. An entry keeps the session and the epoch it
- * was written for: a text from before an erase never travels again. The client decides when to send; this file only
- * remembers.
+ * Owns one stored key per entry, so that two tabs never overwrite each other. An entry keeps the session and the epoch
+ * it was written for: a text from before an erase is never sent afterwards. Called by `delivery.ts`. Must not send.
  */
 
 import type { KeyValueStore } from "./ports";
@@ -19,19 +18,19 @@ export interface OutboxEntry {
   readonly message: string;
   readonly title?: string;
   readonly metadata?: JsonObject;
-  /** Milliseconds; also the order in which entries are sent. */
+  /** When it was written, in milliseconds; entries are sent in this order. */
   readonly written: number;
   readonly state: SendState;
-  /** Why it failed: the error's code and sentence. */
+  /** Why sending failed. */
   readonly error?: { readonly code: string; readonly message: string };
-  /** The log's number, once acknowledged. */
+  /** Its number in the log, once acknowledged. */
   readonly seq?: number;
 }
 
-/** In JSON text: half of a character outside the basic plane, or any other escape. */
+/** In JSON text: the escape of a lone surrogate, or any other escape. */
 const ESCAPES = /\\(?:ud[89a-f][0-9a-f]{2}|.)/gi;
 
-/** JSON as servers read it: a lone surrogate, which has no UTF-8, becomes U+FFFD. */
+/** Replace lone surrogates by U+FFFD: they cannot be encoded in UTF-8, so servers reject them. */
 function wellFormed(json: string): string {
   return json.replace(ESCAPES, (found) => (found.length > 2 ? "\\ufffd" : found));
 }
@@ -44,7 +43,7 @@ function read(raw: string | null): OutboxEntry | null {
       return null;
     return value as unknown as OutboxEntry;
   } catch {
-    return null; // somebody else's key, or a damaged one: not ours to send
+    return null; // not an outbox entry, or damaged
   }
 }
 
@@ -60,12 +59,12 @@ export class Outbox {
     this.reload();
   }
 
-  /** Whether a storage key is one of this outbox. */
+  /** Return whether a storage key belongs to this outbox. */
   owns(key: string): boolean {
     return key.startsWith(this.prefix);
   }
 
-  /** Read what other tabs and earlier visits left; `gone` is what another tab had acknowledged, or gave up. */
+  /** Read the stored entries again; `gone` are those that another tab has delivered or dropped. */
   reload(): { changed: boolean; gone: OutboxEntry[] } {
     let changed = false;
     const gone: OutboxEntry[] = [];
@@ -81,7 +80,7 @@ export class Outbox {
       }
     }
     for (const entry of this.entries.values()) {
-      // What was said comes back as an echo.
+      // Acknowledged entries are no longer stored; they leave when the log shows them.
       if (entry.state !== "sent" && !stored.has(entry.message_id)) {
         this.entries.delete(entry.message_id);
         gone.push(entry);
@@ -91,7 +90,7 @@ export class Outbox {
     return { changed, gone };
   }
 
-  /** In the order they were written. */
+  /** Return the entries in the order of writing. */
   list(): OutboxEntry[] {
     return [...this.entries.values()].sort((a, b) => a.written - b.written);
   }
@@ -101,11 +100,12 @@ export class Outbox {
   }
 
   /**
-   * Add or replace, as the JSON that travels. What is acknowledged leaves the store, but stays here until it is seen in
-   * the log.
+   * Add or replace an entry, normalized to what JSON can hold.
+   *
+   * An acknowledged entry is removed from the store but stays here until the log shows it.
    */
-  put(given: OutboxEntry): void {
-    const raw = wellFormed(JSON.stringify(given)); // escapes what is not well-formed
+  put(added: OutboxEntry): void {
+    const raw = wellFormed(JSON.stringify(added)); // stringify escapes lone surrogates
     const entry = JSON.parse(raw) as OutboxEntry;
     this.entries.set(entry.message_id, entry);
     const key = this.prefix + entry.message_id;
@@ -118,24 +118,22 @@ export class Outbox {
     return this.entries.delete(message_id);
   }
 
-  /** Forget what stands in the log by now: named there, or numbered up to `seq`. Returns true when something left. */
-  settle(named: readonly string[], seq: number): boolean {
-    const before = this.entries.size;
+  /** Remove what the log shows: the entries `named`, and those numbered up to `seq`. */
+  settle(named: readonly string[], seq: number): void {
     for (const message_id of named) if (this.entries.has(message_id)) this.remove(message_id);
     for (const entry of this.list()) {
       if (entry.state === "sent" && (entry.seq ?? 0) <= seq) this.remove(entry.message_id);
     }
-    return this.entries.size !== before;
   }
 
-  /** Give entries that were written before any session existed their home. */
+  /** Assign entries that were written before the first session to this one. */
   adopt(session_id: string, epoch: string): void {
     for (const entry of this.entries.values()) {
       if (entry.session_id === null) this.put({ ...entry, session_id, epoch });
     }
   }
 
-  /** Drop what was written for another session or epoch; returns the entries that were not sent. */
+  /** Remove entries for another session or epoch; returns those that were not sent. */
   dropOthers(session_id: string, epoch: string): OutboxEntry[] {
     const dropped = this.list().filter(
       (entry) => entry.session_id !== null && (entry.session_id !== session_id || entry.epoch !== epoch),

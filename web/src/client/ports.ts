@@ -1,26 +1,28 @@
 /**
- * What the client needs from the world: a wire, a clock, a store, a network. All come in as parameters, so that a
- * whole outage is tested without a socket and without sleeping.
+ * The interfaces that the client needs from its runtime: transport, clock, store, network, random numbers.
+ *
+ * Holds types only. Implemented by `socketio.ts`, `connect.ts`, `ui/browser.ts` and the tests, which simulate an outage
+ * without a socket and without sleeping.
  */
 
 import type { JsonObject } from "./wire";
 
-/** What a transport tells its only listener. */
+/** Receives the events of a transport. */
 export interface TransportListener {
   connected(): void;
-  /** The connection ended, or could not be made; `refused` carries the server's words when it said no. */
+  /** The connection ended or could not be opened; `refused` is set when the server rejected it. */
   disconnected(reason: string, refused?: { code: string; message: string }): void;
   received(event: string, payload: unknown): void;
 }
 
-/** One two-way connection that can be opened again after it has been closed. It never reconnects by itself. */
+/** A two-way connection that can be opened again after closing. It never reconnects by itself. */
 export interface Transport {
   listen(listener: TransportListener): void;
   open(auth: JsonObject): void;
   close(): void;
-  /** Send and expect nothing. */
+  /** Send without expecting an acknowledgement. */
   emit(event: string, payload: JsonObject): void;
-  /** Send and resolve with the acknowledgement; rejects when the connection ends or after `timeout_ms`. */
+  /** Send and resolve with the acknowledgement. Rejects when the connection ends or after `timeout_ms`. */
   request(event: string, payload: JsonObject, timeout_ms: number): Promise<unknown>;
 }
 
@@ -33,28 +35,29 @@ export interface Clock {
   stop(timer: Timer | null): void;
 }
 
-/** Strings by key, shared by the tabs of one origin. */
+/** Strings by key, shared by all tabs of one origin. */
 export interface KeyValueStore {
-  /** False when the browser blocks storage: values then live as long as the page. */
+  /** False when the browser blocks storage: values are then lost with the page. */
   readonly persistent: boolean;
   get(key: string): string | null;
   set(key: string, value: string): void;
   remove(key: string): void;
   keys(prefix: string): string[];
-  /** Told of changes made by other tabs only; returns a function that ends it. */
+  /** Call `changed` when another tab changes a key; returns a function that stops watching. */
   watch(changed: (key: string) => void): () => void;
 }
 
 export interface Network {
-  /** False when the device knows that it has no network. */
+  /** Return false when the device has no network. */
   online(): boolean;
-  /** Told when the network comes or goes and when the page wakes up; returns a function that ends it. */
-  watch(changed: (happened: "online" | "offline" | "wake") => void): () => void;
+  /** Call `changed` on network changes and when the page wakes up; returns a function that stops watching. */
+  watch(changed: (change: "online" | "offline" | "wake") => void): () => void;
 }
 
-/** Makes identifiers and chance. */
+/** Random values. */
 export interface Chance {
+  /** Return a new unique id. */
   id(): string;
-  /** In [0, 1). */
+  /** Return a number in [0, 1). */
   random(): number;
 }

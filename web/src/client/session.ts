@@ -1,15 +1,27 @@
-/** The session this browser belongs to: its id and token, remembered between visits and shared by its tabs. */
+/**
+ * The session: which conversation this tab has joined, and which one is stored for the next visit and for other tabs.
+ *
+ * Owns one stored key. Called by the client and its dialects. Must not talk to the server.
+ */
 
 import type { KeyValueStore } from "./ports";
 import { isObject } from "./wire";
 
+/** A session as it is stored. The token proves that the conversation belongs to this browser. */
 export interface StoredSession {
   session_id: string;
   session_token?: string;
   epoch?: string;
 }
 
+/** A conversation that this tab has joined. `epoch` is `""` on plain servers. */
+export interface JoinedSession extends StoredSession {
+  epoch: string;
+}
+
 export class SessionMemory {
+  /** The conversation that this tab is in; null before the first join. */
+  joined: JoinedSession | null = null;
   private readonly key: string;
 
   constructor(
@@ -19,10 +31,12 @@ export class SessionMemory {
     this.key = `${scope}:session`;
   }
 
+  /** Return whether a storage key is the session's. */
   owns(key: string): boolean {
     return key === this.key;
   }
 
+  /** Read the stored session; null if there is none or it is damaged. */
   get(): StoredSession | null {
     const raw = this.store.get(this.key);
     if (raw === null) return null;
@@ -34,15 +48,23 @@ export class SessionMemory {
       if (typeof value["epoch"] === "string") session.epoch = value["epoch"];
       return session;
     } catch {
-      return null; // damaged: as good as none
+      return null; // damaged: the next join starts a new conversation
     }
   }
 
   set(session: StoredSession): void {
     const raw = JSON.stringify(session);
+    // Writing the same value would wake the other tabs for nothing.
     if (this.store.get(this.key) !== raw) this.store.set(this.key, raw);
   }
 
+  /** Remember that this tab has joined a conversation, and store it. */
+  enter(session: JoinedSession): void {
+    this.joined = session;
+    this.set(session);
+  }
+
+  /** Remove the stored session. */
   forget(): void {
     this.store.remove(this.key);
   }

@@ -1,4 +1,8 @@
-/** The Socket.IO wire: WebSocket first, long polling where that is blocked. Reconnecting is the client's business. */
+/**
+ * The transport over Socket.IO: WebSocket, or long polling where WebSocket is blocked.
+ *
+ * Owns the socket. Called by `connection.ts`. Must not reconnect by itself; the connection decides when.
+ */
 
 import { io, type Socket } from "socket.io-client";
 
@@ -6,7 +10,7 @@ import type { Transport, TransportListener } from "./ports";
 import { isObject, type JsonObject } from "./wire";
 
 export interface SocketIoOptions {
-  /** Where the server is; its path, if any, is not the Socket.IO path. */
+  /** The server's address. Only its origin counts; `path` is separate. */
   url: string;
   /** Default `/socket.io`. */
   path?: string;
@@ -16,7 +20,7 @@ export interface SocketIoOptions {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** What a refused connection says: python-socketio sends a sentence, and whatever the server adds as `data`. */
+/** Read the reason of a rejected connection: python-socketio sends a sentence and optional `data`. */
 function refusal(error: Error & { data?: unknown }): { code: string; message: string } {
   const data = isObject(error.data) ? error.data : {};
   return {
@@ -63,10 +67,9 @@ export function socketIoTransport(options: SocketIoOptions): Transport {
       });
       own.on("connect_error", (error: Error & { data?: unknown; type?: string }) => {
         if (socket !== own) return;
-        // An error of the transport has a type; a refusal by the server has the server's words.
+        // Transport errors have a type; a rejection by the server has none.
         const refused = error.type === undefined && error.message !== "timeout";
-        const words = refused ? refusal(error) : undefined;
-        listener?.disconnected(error.message, words);
+        listener?.disconnected(error.message, refused ? refusal(error) : undefined);
       });
       own.onAny((event: string, payload: unknown) => listener?.received(event, payload));
     },

@@ -1,9 +1,9 @@
 /**
- * Protocol 1 as the client works with it: what comes out of the tolerant readers that turn unknown JSON into messages
- * and answers.
+ * Reads protocol 1: turns unknown JSON into messages and answers.
  *
- * The types of the wire itself are in `protocol.ts`, made from the schema; names stay in snake_case, as the server's.
- * Must not keep state.
+ * Called by the dialects and everything that needs their types. Pure. The types of the wire are in `protocol.ts`,
+ * generated from the schema; names stay in snake_case like the server's. Must not trust the server: a missing or
+ * mistyped field gets a default.
  */
 
 import type {
@@ -21,21 +21,21 @@ export type * from "./protocol";
 
 export const PROTOCOL = 1;
 
-/** How many log events a page holds unless asked otherwise; the server's own default. */
+/** Default number of log events in a page; also the server's default. */
 export const PAGE_LIMIT = 50;
 
-/** What the assistant said; `body` holds Rasa's keys exactly as they came. */
+/** A message from the assistant; `body` holds Rasa's keys unchanged. */
 export type BotMessage = Numbered & { role: "bot"; body: JsonObject };
 
-/** What the visitor said; `message_id` is `""` for what was said without one. */
+/** A message from the visitor; `message_id` is `""` if it was sent without one. */
 export type UserMessage = Omit<WireUserMessage, "message_id"> & { message_id: string };
 
 export type Message = UserMessage | BotMessage;
 
-/** An answer to `session_request`, `session_reset` or `session_erase`, read. */
+/** An answer to `session_request`, `session_reset` or `session_erase`. */
 export type SessionAnswer = Omit<WireSession, "ok" | "messages" | "errors"> & { messages: Message[] };
 
-/** A page of the past, read. */
+/** A page of older messages. */
 export type PageAnswer = Omit<WirePage, "ok" | "messages"> & { messages: Message[] };
 
 const NUMBERING = new Set(["role", "seq", "id", "parts", "prev", "timestamp", "divider"]);
@@ -52,27 +52,32 @@ function number(value: unknown, otherwise = 0): number {
   return typeof value === "number" && Number.isFinite(value) ? value : otherwise;
 }
 
-/** The error inside an answer, or null when the answer is a success. Garbage counts as an error of the server. */
+export const UNREADABLE_ANSWER: WireError = {
+  code: "unreadable_answer",
+  message: "the server's answer could not be read",
+};
+
+/** Return the error inside an answer, or null for a success. An answer of an unknown shape is an error. */
 export function readError(answer: unknown): WireError | null {
   if (isObject(answer) && answer["ok"] === true) return null;
   const error = isObject(answer) && isObject(answer["error"]) ? answer["error"] : {};
   const found: WireError = {
-    code: text(error["code"], "unreadable_answer"),
-    message: text(error["message"], "The server's answer could not be read."),
+    code: text(error["code"], UNREADABLE_ANSWER.code),
+    message: text(error["message"], UNREADABLE_ANSWER.message),
   };
-  // The field's home is the error; one level up is tolerated.
+  // retry_after belongs into the error; some servers put it beside the error.
   const wait = error["retry_after"] ?? (isObject(answer) ? answer["retry_after"] : undefined);
   if (typeof wait === "number") found.retry_after = wait;
   if (Array.isArray(error["supported"])) found.supported = error["supported"] as number[];
   return found;
 }
 
-/** Whether an acknowledgement speaks protocol 1 at all (a plain server acknowledges with nothing). */
+/** Return whether an acknowledgement is a protocol 1 answer. A plain server acknowledges with nothing. */
 export function isAnswer(value: unknown): boolean {
   return isObject(value) && typeof value["ok"] === "boolean";
 }
 
-/** Read one message; null when it lacks its numbers. `role` is given for live events, which do not carry it. */
+/** Read one message; null if it has no number. Live events carry no role, so `role` is passed in. */
 export function readMessage(value: unknown, role?: "user" | "bot"): Message | null {
   if (!isObject(value) || typeof value["seq"] !== "number") return null;
   const seq = value["seq"];
@@ -101,7 +106,7 @@ export function readMessage(value: unknown, role?: "user" | "bot"): Message | nu
   return { ...numbers, role: "bot", body };
 }
 
-/** A message as it travels: the inverse of `readMessage`. */
+/** Convert a message back to JSON: the inverse of `readMessage`. */
 export function writeMessage(message: Message): object {
   if (message.role === "user") return message;
   const { body, ...numbers } = message;

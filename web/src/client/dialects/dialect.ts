@@ -1,0 +1,57 @@
+/**
+ * The seam between the client and the two kinds of server it talks to.
+ *
+ * `Dialect` is what the client needs from a protocol; `Conversation` is what a dialect may use of the client. Holds
+ * types only.
+ */
+
+import type { Connection } from "../connection";
+import type { ClientEvent } from "../events";
+import type { OutboxEntry } from "../outbox";
+import type { JoinedSession, SessionMemory } from "../session";
+import type { Typing } from "../typing";
+import type { PageAnswer, SessionSummary } from "../wire";
+
+export interface Dialect {
+  /** Whether the server acknowledges messages. If not, a message counts as delivered once it is sent. */
+  readonly acknowledges: boolean;
+  /** The number up to which this client has seen the log; 0 where the server does not number messages. */
+  readonly seen: number;
+  /** Send a message and resolve with the server's answer, or with null if this server never answers. */
+  send(entry: OutboxEntry, session: JoinedSession): Promise<unknown>;
+  /** Handle an event from the server. */
+  receive(event: string, payload: unknown): void;
+  /** Fetch the page of messages before number `before`. */
+  older(before: number, limit: number): Promise<PageAnswer>;
+  list(): Promise<SessionSummary[]>;
+  /** Start a new conversation, or erase this one. */
+  begin(request: "session_reset" | "session_erase"): Promise<void>;
+  refreshToken(token: string): Promise<void>;
+  /** Fetch what was missed, and find out within `timeout_ms` whether the connection is alive. */
+  resync(timeout_ms?: number): void;
+  /** Another tab has stored a session. */
+  sessionStored(): void;
+}
+
+export type Joined = Extract<ClientEvent, { type: "joined" }>;
+
+/** The client, as its dialects see it. */
+export interface Conversation {
+  readonly connection: Connection;
+  readonly memory: SessionMemory;
+  readonly typing: Typing;
+  /** How many log events a page holds. */
+  readonly limit: number;
+  report(event: ClientEvent): void;
+  /** The log has these messages: they leave the outbox, as does everything numbered up to `seq`. */
+  entered(session: JoinedSession, message_ids: readonly string[], seq: number): void;
+  /** The log has this message. */
+  echoed(message_id: string): void;
+  /** The join is complete; from now on the client speaks `dialect`. */
+  joined(dialect: Dialect, event: Joined): void;
+  /** Leave the session in this tab; the next join starts without a cursor. */
+  leave(): void;
+  join(): void;
+  /** Fetch a new token from the page and send it over this connection. */
+  refreshToken(): Promise<void>;
+}

@@ -1,0 +1,133 @@
+/**
+ * Rasa's own Socket.IO protocol, for servers that do not speak protocol 1.
+ *
+ * Such a server confirms a session with `session_confirm`, acknowledges nothing and keeps no history, so the history
+ * is kept in this browser. Owns that history. Called by the client. Must not be used once a server has answered in
+ * protocol 1.
+ */
+
+import type { OutboxEntry } from "../outbox";
+import type { Chance, Clock, KeyValueStore } from "../ports";
+import { isObject, type PageAnswer, type SessionSummary } from "../wire";
+import type { Conversation, Dialect } from "./dialect";
+import { PlainLog } from "./plain_log";
+
+/** The names that a plain server may have changed in its `credentials.yml`. */
+export interface PlainOptions {
+  /** The key for metadata; default `metadata`. */
+  plain_metadata_key?: string;
+  /** The event for the visitor's messages; default `user_uttered`. */
+  user_message_event?: string;
+  /** The event for the assistant's messages; default `bot_uttered`. */
+  bot_message_event?: string;
+}
+
+/** Return the session id inside a `session_confirm`: a string, or an object that holds one. */
+export function confirmedId(payload: unknown): string | null {
+  if (typeof payload === "string") return payload;
+  if (isObject(payload) && typeof payload["session_id"] === "string") return payload["session_id"];
+  return null;
+}
+
+export class Plain implements Dialect {
+  readonly acknowledges = false;
+  readonly seen = 0;
+  private readonly log: PlainLog;
+  /** The session whose history the listeners have. */
+  private shown: string | null = null;
+
+  constructor(
+    private readonly conversation: Conversation,
+    private readonly ports: { clock: Clock; store: KeyValueStore; chance: Chance },
+    scope: string,
+    private readonly options: PlainOptions,
+  ) {
+    this.log = new PlainLog(ports.store, scope);
+  }
+
+  /** The server has confirmed the session: show its history and start sending. */
+  confirmed(payload: unknown): void {
+    const { connection, memory } = this.conversation;
+    const session_id = confirmedId(payload) ?? memory.get()?.session_id ?? this.ports.chance.id();
+    const continues = this.shown === session_id;
+    this.shown = session_id;
+    connection.attempt += 1; // a plain server never answers the session_request
+    const session = { session_id, epoch: "" };
+    memory.enter(session);
+    this.conversation.entered(session, [], 0);
+    const messages = this.log.load(session_id);
+    this.conversation.joined(this, {
+      type: "joined",
+      session_id,
+      epoch: "",
+      resumed: messages.length > 0,
+      messages,
+      has_more: false,
+      continues,
+      typing: false,
+      plain: true,
+    });
+  }
+
+  /** Leave the session; its history stays stored. */
+  leave(): void {
+    this.shown = null;
+  }
+
+  /** Delete the history in this browser. */
+  forget(): void {
+    this.log.clear();
+  }
+
+  async send(entry: OutboxEntry): Promise<null> {
+    const { connection, typing } = this.conversation;
+    connection.emit(this.options.user_message_event ?? "user_uttered", {
+      message: entry.message,
+      session_id: entry.session_id,
+      ...(entry.metadata === undefined
+        ? {}
+        : { [this.options.plain_metadata_key ?? "metadata"]: entry.metadata }),
+    });
+    this.conversation.report({ type: "message", message: this.log.addUser(entry, this.ports.clock.now()) });
+    typing.set(true);
+    return null;
+  }
+
+  receive(event: string, payload: unknown): void {
+    if (event !== (this.options.bot_message_event ?? "bot_uttered")) return;
+    this.conversation.typing.set(false);
+    this.conversation.report({ type: "message", message: this.log.addBot(payload, this.ports.clock.now()) });
+  }
+
+  async begin(): Promise<void> {
+    const { connection, memory } = this.conversation;
+    this.log.clear();
+    memory.forget();
+    this.conversation.leave();
+    connection.reconnect();
+  }
+
+  older(): Promise<PageAnswer> {
+    return unsupported("keeps no history");
+  }
+
+  list(): Promise<SessionSummary[]> {
+    return unsupported("cannot list conversations");
+  }
+
+  refreshToken(): Promise<void> {
+    return unsupported("cannot take a new token; reconnect instead");
+  }
+
+  resync(): void {
+    // A plain server has nothing to catch up on.
+  }
+
+  sessionStored(): void {
+    // A plain server confirms a session to each tab; tabs do not follow each other.
+  }
+}
+
+function unsupported(what: string): Promise<never> {
+  return Promise.reject(new Error(`this server ${what}: it speaks Rasa's protocol only`));
+}

@@ -1,0 +1,81 @@
+/**
+ * The history of a conversation with a plain server, kept in this browser.
+ *
+ * A plain server numbers nothing and returns no history, so messages are numbered here in the order of arrival and
+ * the newest are stored. Called by `Plain`. Must not talk to the server.
+ */
+
+import type { KeyValueStore } from "../ports";
+import {
+  isObject,
+  readMessages,
+  writeMessage,
+  type BotMessage,
+  type JsonObject,
+  type Message,
+  type UserMessage,
+} from "../wire";
+
+/** Messages stored for the next visit. Far below a browser's limit of 5 MB. */
+const MAX_STORED_MESSAGES = 200;
+
+export class PlainLog {
+  private messages: Message[] = [];
+  private key: string;
+
+  constructor(
+    private readonly store: KeyValueStore,
+    private readonly scope: string,
+  ) {
+    this.key = scope;
+  }
+
+  /** Return the stored history of a session; the history of any other session is deleted. */
+  load(session_id: string): Message[] {
+    this.key = `${this.scope}:plain:${session_id}`;
+    for (const key of this.store.keys(`${this.scope}:plain:`)) if (key !== this.key) this.store.remove(key);
+    if (this.messages.length === 0) {
+      try {
+        this.messages = readMessages(JSON.parse(this.store.get(this.key) ?? "[]"));
+      } catch {
+        this.messages = []; // damaged: start with an empty history
+      }
+    }
+    return [...this.messages];
+  }
+
+  /** Add what the visitor sent. */
+  addUser(entry: { message: string; title?: string; message_id: string }, now_ms: number): UserMessage {
+    const isPayload = entry.title === undefined && entry.message.startsWith("/");
+    return this.add({
+      ...this.nextNumbers(now_ms),
+      role: "user",
+      message: entry.message,
+      message_id: entry.message_id,
+      ...(entry.title === undefined ? {} : { title: entry.title }),
+      ...(isPayload ? { payload: true } : {}),
+    });
+  }
+
+  /** Add what the assistant sent; anything but an object is custom JSON. */
+  addBot(payload: unknown, now_ms: number): BotMessage {
+    const body = isObject(payload) ? (payload as JsonObject) : ({ custom: payload } as JsonObject);
+    return this.add({ ...this.nextNumbers(now_ms), role: "bot", body });
+  }
+
+  clear(): void {
+    this.messages = [];
+    this.store.remove(this.key);
+  }
+
+  private nextNumbers(now_ms: number) {
+    const prev = this.messages.at(-1)?.seq ?? 0;
+    return { seq: prev + 1, id: `${prev + 1}.0`, parts: 1, prev, timestamp: now_ms / 1000 };
+  }
+
+  private add<M extends Message>(message: M): M {
+    this.messages.push(message);
+    this.store.set(this.key, JSON.stringify(this.messages.slice(-MAX_STORED_MESSAGES).map(writeMessage)));
+    return message;
+  }
+}

@@ -1,0 +1,303 @@
+/**
+ * Protocol 1: numbered messages, acknowledgements, history, and catching up after an outage.
+ *
+ * Owns the cursor, what arrived while a gap is being filled, and the running resync. Called by the client. Must not
+ * open connections or keep the list of messages; listeners do that.
+ */
+
+import { ANSWER_TIMEOUT_MS } from "../connection";
+import { advance, after, at, type Position } from "../cursor";
+import { fillGap } from "../gap";
+import type { OutboxEntry } from "../outbox";
+import type { JoinedSession } from "../session";
+import {
+  isAnswer,
+  isObject,
+  PROTOCOL,
+  readError,
+  readMessage,
+  readPage,
+  readSessionAnswer,
+  readSessions,
+  type Message,
+  type PageAnswer,
+  type SessionAnswer,
+  type SessionRequest,
+  type SessionSummary,
+  UNREADABLE_ANSWER,
+  type WireError,
+} from "../wire";
+import type { Conversation, Dialect } from "./dialect";
+
+/** Error codes for a session that this visitor may not have, although a new one is allowed. */
+const SESSION_REFUSED = new Set(["forbidden", "bad_session_id"]);
+
+/**
+ * Maximum size of a message request in UTF-16 units, each three bytes at most. The server closes a connection that
+ * sends 2 MB at once, so a larger message would be retried forever and block those behind it.
+ */
+const MAX_REQUEST_LENGTH = 600_000;
+
+const NO_SESSION = "no conversation has been joined yet";
+
+export class Protocol1 implements Dialect {
+  readonly acknowledges = true;
+  private position: Position = at("", 0);
+  /** Live messages since the last answer. A list that is replaced by an answer must not lose them. */
+  private arrived: Message[] = [];
+  private resyncing: Promise<void> | null = null;
+
+  constructor(private readonly conversation: Conversation) {}
+
+  get seen(): number {
+    return this.position.cursor.seq;
+  }
+
+  // -- joining ------------------------------------------------------------------------------------------------
+
+  /** Ask for the stored conversation, or for a new one. Also the first message to a plain server. */
+  async join(): Promise<void> {
+    const { connection, memory } = this.conversation;
+    const attempt = (connection.attempt += 1);
+    const request = this.sessionRequest();
+    let answer: unknown;
+    try {
+      answer = await connection.request("session_request", request);
+    } catch {
+      if (attempt === connection.attempt && connection.phase === "joining") connection.retry();
+      return;
+    }
+    if (attempt !== connection.attempt || connection.phase !== "joining") return;
+    if (!isAnswer(answer)) return; // a plain server acknowledges with nothing and sends session_confirm
+    const error = readError(answer);
+    if (error !== null) this.refused(error);
+    else if (request.session_id === undefined && memory.get() !== null)
+      this.conversation.join(); // another tab has started a conversation meanwhile; use that one
+    else await this.answered(readSessionAnswer(answer), attempt);
+  }
+
+  /** Fetch everything after the cursor; concurrent calls share one request. */
+  resync(timeout_ms = ANSWER_TIMEOUT_MS): void {
+    if (this.conversation.connection.phase !== "ready") return;
+    this.resyncing ??= this.resyncOnce(timeout_ms).finally(() => (this.resyncing = null));
+  }
+
+  /** Forget the cursor: the next join starts from nothing. */
+  leave(): void {
+    this.position = at("", 0);
+  }
+
+  /** The connection was lost: a running resync gets no answer. */
+  interrupt(): void {
+    this.resyncing = null;
+  }
+
+  sessionStored(): void {
+    const { connection, memory } = this.conversation;
+    // Another tab has changed the conversation, or two tabs started one at once: all tabs use the stored one.
+    const stored = memory.get();
+    if (connection.phase !== "ready" || stored === null) return;
+    if (stored.session_id !== memory.joined?.session_id) this.rejoin();
+  }
+
+  private sessionRequest(): SessionRequest {
+    const { joined } = this.conversation.memory;
+    const stored = this.conversation.memory.get();
+    const session_id = joined?.session_id ?? stored?.session_id;
+    const token = joined?.session_token ?? stored?.session_token;
+    return {
+      protocol: PROTOCOL,
+      ...(session_id === undefined ? {} : { session_id }),
+      ...(token === undefined ? {} : { session_token: token }),
+      ...(joined === null ? {} : { cursor: { ...this.position.cursor } }),
+      limit: this.conversation.limit,
+    };
+  }
+
+  private async resyncOnce(timeout_ms: number): Promise<void> {
+    const { connection } = this.conversation;
+    const { attempt } = connection;
+    try {
+      const answer = await connection.request("session_request", this.sessionRequest(), timeout_ms);
+      if (attempt !== connection.attempt || connection.phase !== "ready") return;
+      const error = readError(answer);
+      if (error === null) await this.answered(readSessionAnswer(answer), attempt);
+      else this.refused(error);
+    } catch {
+      if (attempt === connection.attempt && connection.phase === "ready") connection.retry();
+    }
+  }
+
+  private refused(error: WireError): void {
+    const { connection, memory } = this.conversation;
+    if (error.retry_after === undefined && SESSION_REFUSED.has(error.code) && memory.get() !== null) {
+      // The stored session belongs to somebody else. Start a new one and tell the visitor.
+      memory.forget();
+      this.conversation.leave();
+      this.notice("session_lost", error.message);
+      this.conversation.join();
+      return;
+    }
+    connection.retry({ code: error.code, message: error.message }, error.retry_after);
+  }
+
+  private async answered(session: SessionAnswer | null, attempt: number): Promise<void> {
+    if (session === null) {
+      this.refused(UNREADABLE_ANSWER);
+      return;
+    }
+    const { connection, memory } = this.conversation;
+    let { messages, has_more } = session;
+    const known = this.position.cursor;
+    const isSameLog = memory.joined?.session_id === session.session_id && known.epoch === session.epoch;
+    let continues = isSameLog && !session.gap;
+    // Enter first: live events that arrive while a gap is being filled count against the new cursor.
+    this.enter(session);
+    if (isSameLog && session.gap && known.seq > 0) {
+      const filled = await fillGap(known.seq, messages, has_more, (before, limit) =>
+        this.older(before, limit),
+      );
+      if (attempt !== connection.attempt) return;
+      ({ messages, has_more, continues } = filled);
+    }
+    this.conversation.joined(this, {
+      type: "joined",
+      session_id: session.session_id,
+      epoch: session.epoch,
+      resumed: session.resumed,
+      messages: [...messages, ...this.arrived],
+      has_more,
+      continues,
+      typing: session.typing,
+      plain: false,
+    });
+  }
+
+  /** Take over an answer's session, token, epoch and cursor. */
+  private enter(session: SessionAnswer): void {
+    const { memory } = this.conversation;
+    const { session_id, epoch, messages } = session;
+    const token = session.session_token ?? memory.joined?.session_token ?? memory.get()?.session_token;
+    const continues = memory.joined?.session_id === session_id && !session.gap;
+    this.arrived = [];
+    this.position = after(continues ? this.position : at(epoch, 0), epoch, messages);
+    this.conversation.entered(
+      { session_id, epoch, ...(token === undefined ? {} : { session_token: token }) },
+      messages.flatMap((message) => (message.role === "user" ? [message.message_id] : [])),
+      this.seen,
+    );
+  }
+
+  // -- requests -----------------------------------------------------------------------------------------------
+
+  async send(entry: OutboxEntry, session: JoinedSession): Promise<unknown> {
+    const payload = {
+      session_id: entry.session_id ?? session.session_id,
+      ...(entry.epoch === null ? {} : { epoch: entry.epoch }),
+      message: entry.message,
+      ...(entry.title === undefined ? {} : { title: entry.title }),
+      message_id: entry.message_id,
+      ...(entry.metadata === undefined ? {} : { metadata: entry.metadata }),
+    };
+    if (JSON.stringify(payload).length > MAX_REQUEST_LENGTH)
+      return { error: { code: "too_long", message: "message larger than a server accepts" } };
+    return this.conversation.connection.request("user_uttered", payload);
+  }
+
+  async older(before: number, limit: number): Promise<PageAnswer> {
+    const { connection, memory } = this.conversation;
+    if (memory.joined === null) throw new Error(NO_SESSION);
+    const { session_id } = memory.joined;
+    return readPage(await connection.ask("history_request", { session_id, before, limit }));
+  }
+
+  async list(): Promise<SessionSummary[]> {
+    return readSessions(await this.conversation.connection.ask("session_list", {}));
+  }
+
+  async begin(request: "session_reset" | "session_erase"): Promise<void> {
+    const { connection, memory } = this.conversation;
+    if (memory.joined === null) throw new Error(NO_SESSION);
+    const { session_id } = memory.joined;
+    const session = readSessionAnswer(await connection.ask(request, { session_id }));
+    if (session === null) throw new Error(UNREADABLE_ANSWER.message);
+    this.conversation.leave();
+    memory.forget(); // the stored token belongs to the old session
+    await this.answered(session, (connection.attempt += 1));
+  }
+
+  async refreshToken(token: string): Promise<void> {
+    await this.conversation.connection.ask("token_refresh", { token });
+  }
+
+  // -- events from the server ---------------------------------------------------------------------------------
+
+  receive(event: string, payload: unknown): void {
+    if (event === "bot_uttered") this.message(readMessage(payload, "bot"));
+    else if (event === "user_uttered") this.message(readMessage(payload, "user"));
+    else if (event === "bot_typing")
+      this.conversation.typing.set(isObject(payload) && payload["on"] === true);
+    else if (event === "session_changed") this.sessionChanged(payload);
+    else if (event === "token_expiring")
+      this.conversation.refreshToken().catch(() => this.notice("token_refresh_failed"));
+    else if (event === "error") this.error(payload);
+  }
+
+  private message(message: Message | null): void {
+    const { connection, memory, typing } = this.conversation;
+    // The server answers session_request before it sends messages; anything earlier is for another session.
+    if (message === null || memory.joined === null) return;
+    const { position, outcome } = advance(this.position, message);
+    this.position = position;
+    if (message.role === "bot") typing.set(false);
+    if (outcome !== "known") {
+      if (connection.phase !== "ready" || this.resyncing !== null) this.arrived.push(message);
+      this.conversation.report({ type: "message", message });
+    }
+    if (message.role === "user") this.conversation.echoed(message.message_id);
+    if (outcome === "gap") this.resync();
+  }
+
+  private sessionChanged(payload: unknown): void {
+    if (!isObject(payload)) return;
+    const { connection, memory } = this.conversation;
+    const { reason, session_id, session_token, epoch } = payload;
+    if (reason === "expired" || reason === "revoked") {
+      this.notice(`token_${reason}`);
+      connection.reconnect(); // with a new token, if the page has one
+      return;
+    }
+    if (typeof session_id !== "string") return;
+    // This tab made the change itself.
+    if (session_id === memory.joined?.session_id && epoch === memory.joined.epoch) return;
+    this.notice(`session_${String(reason)}`);
+    memory.set({
+      session_id,
+      ...(typeof session_token === "string" ? { session_token } : {}),
+      ...(typeof epoch === "string" ? { epoch } : {}),
+    });
+    this.rejoin();
+  }
+
+  private error(payload: unknown): void {
+    const error = readError({ error: payload });
+    if (error === null || !isObject(payload)) return;
+    const { message_id, seq } = payload;
+    const about = typeof message_id === "string" ? { message_id } : {};
+    // Before the join is complete, the acknowledgement of session_request carries the same error.
+    if (typeof message_id !== "string" && this.conversation.connection.phase !== "ready") return;
+    this.conversation.typing.set(false);
+    // With `seq`, an action failed and the assistant has already said so in that message.
+    if (typeof seq === "number") return;
+    this.notice(error.code, error.message, about);
+  }
+
+  private rejoin(): void {
+    this.conversation.leave();
+    this.conversation.join();
+  }
+
+  private notice(code: string, message = "", about: { message_id?: string } = {}): void {
+    this.conversation.report({ type: "notice", notice: { code, message, ...about } });
+  }
+}

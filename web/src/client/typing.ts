@@ -1,0 +1,33 @@
+/**
+ * Whether the assistant is typing.
+ *
+ * Owns the flag and its timeout. Called by the client and its dialects. Must not decide what counts as typing.
+ */
+
+import type { Clock, Timer } from "./ports";
+
+/** The indicator goes off by itself when the server sends nothing for this long. */
+export const TYPING_TIMEOUT_MS = 10_000;
+
+export class Typing {
+  private timer: Timer | null = null;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly changed: (on: boolean) => void,
+  ) {}
+
+  /** Switch the indicator; switching it on restarts the timeout. */
+  set(on: boolean): void {
+    const before = this.timer !== null;
+    this.stop();
+    if (on) this.timer = this.clock.start(TYPING_TIMEOUT_MS, () => this.set(false));
+    if (on !== before) this.changed(on);
+  }
+
+  /** Stop the timeout without reporting a change. */
+  stop(): void {
+    this.clock.stop(this.timer);
+    this.timer = null;
+  }
+}
