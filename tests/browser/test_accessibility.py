@@ -35,7 +35,7 @@ def test_axe_finds_nothing_in_any_state(
     expect(chat.page.get_by_role("menu")).to_be_visible()
     assert violations(chat.page) == []
 
-    chat.page.get_by_role("menuitem", name="Forget me").click()
+    chat.page.get_by_role("menuitem", name="Erase conversation").click()
     expect(chat.page.get_by_role("alertdialog")).to_be_visible()
     assert violations(chat.page) == []
     chat.page.get_by_role("button", name="Cancel").click()
@@ -69,7 +69,7 @@ def test_everything_can_be_done_with_the_keyboard(chat: Chat) -> None:
     assert page.evaluate(focused) == "New conversation"
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    assert page.evaluate(focused) == "Forget me"
+    assert page.evaluate(focused) == "Erase conversation"
     page.keyboard.press("Enter")
     assert page.evaluate(focused) == "Cancel"
     page.keyboard.press("Tab")

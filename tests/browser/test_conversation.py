@@ -68,7 +68,7 @@ def test_another_visitor_sees_nothing_of_it(
 
     stranger = Chat(open_context().new_page()).open(server.url)
 
-    expect(stranger.page.get_by_text("Write a message to begin.")).to_be_visible()
+    expect(stranger.page.get_by_text("Write a message to get started.")).to_be_visible()
     assert stranger.lines() == []
 
 
@@ -187,7 +187,7 @@ def test_a_new_conversation_begins_in_every_tab(chat: Chat, context: BrowserCont
     other = Chat(context.new_page()).open(server.url).heard("What can I do for you?")
 
     chat.menu("New conversation")
-    chat.page.get_by_role("button", name="Begin", exact=True).click()
+    chat.page.get_by_role("button", name="Start", exact=True).click()
 
     chat.heard("What can I do for you?", times=0)
     other.heard("What can I do for you?", times=0)
@@ -200,7 +200,7 @@ def test_forget_me_erases_the_conversation(chat: Chat, context: BrowserContext, 
     chat.say("hello").heard("What can I do for you?")
     other = Chat(context.new_page()).open(server.url).heard("What can I do for you?")
 
-    chat.menu("Forget me")
+    chat.menu("Erase conversation")
     chat.page.get_by_role("button", name="Erase", exact=True).click()
 
     chat.heard("What can I do for you?", times=0)
@@ -215,7 +215,7 @@ def test_an_erased_text_never_comes_back(chat: Chat, context: BrowserContext, se
     other.page.evaluate("dispatchEvent(new Event('offline'))")
     other.disconnected().say("a secret thought").said("a secret thought")
 
-    chat.menu("Forget me")
+    chat.menu("Erase conversation")
     chat.page.get_by_role("button", name="Erase", exact=True).click()
     chat.heard("What can I do for you?", times=0)
     other.page.evaluate("dispatchEvent(new Event('online'))")
@@ -232,10 +232,10 @@ def test_blocked_storage_is_said_aloud(page: Page, server: ChatServer) -> None:
     )
     chat = Chat(page).open(server.url).say("hello").heard("What can I do for you?")
 
-    expect(page.get_by_text("This browser keeps nothing")).to_be_visible()
+    expect(page.get_by_text("Your browser does not allow storage")).to_be_visible()
     assert violations(page) == []
     page.get_by_role("button", name="Dismiss").click()
-    expect(page.get_by_text("This browser keeps nothing")).to_have_count(0)
+    expect(page.get_by_text("Your browser does not allow storage")).to_have_count(0)
     assert chat.errors == []
 
 
@@ -350,7 +350,7 @@ def test_what_one_types_is_shown_also_after_a_slash(chat: Chat) -> None:
     chat.say("/help me please").said("/help me please")
     chat.page.evaluate("document.querySelector('manent-chat').send('/thank')")
     chat.say("hello").heard("What can I do for you?")
-    expect(chat.log.locator("[part~=divider]").filter(has_text="Started over")).to_have_count(1)
+    expect(chat.log.locator("[part~=divider]").filter(has_text="Conversation restarted")).to_have_count(1)
 
     chat.reload().said("/restart").said("/help me please").said("/thank", times=0)
 

@@ -62,13 +62,13 @@ def test_one_goes_on_by_writing(chat: Chat) -> None:
     expect(chat.box).to_be_focused()
 
     chat.menu("New conversation")
-    page.get_by_role("button", name="Begin", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_role("alertdialog")).to_have_count(0)
     expect(chat.box).to_be_focused()
 
     page.context.set_offline(True)
     chat.disconnected().menu("New conversation")
-    page.get_by_role("button", name="Begin", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_role("button", name="Dismiss").click()
     expect(page.get_by_role("button", name="Dismiss")).to_have_count(0)
     expect(chat.box).to_be_focused()

@@ -39,7 +39,7 @@ def test_after_expiry_the_past_stands_above_a_divider(page: Page, hasty_server: 
     page.wait_for_function(f"start => performance.now() > start + {EXPIRES_AFTER_S * 1000 + 100}", arg=_now(page))
     chat.say("many thanks").heard("With pleasure.")
 
-    expect(chat.log.get_by_text("Picked up again")).to_be_visible()
+    expect(chat.log.get_by_text("Conversation resumed")).to_be_visible()
     assert chat.lines() == [
         "> book a table",
         "For how many people? / Two / Four",
@@ -47,7 +47,7 @@ def test_after_expiry_the_past_stands_above_a_divider(page: Page, hasty_server: 
         "With pleasure.",
     ]
     chat.reload().heard("With pleasure.")
-    expect(chat.log.get_by_text("Picked up again")).to_have_count(1)
+    expect(chat.log.get_by_text("Conversation resumed")).to_have_count(1)
 
 
 def _now(page: Page) -> float:
@@ -78,7 +78,7 @@ def test_a_week_later(
         later.clock.set_system_time(time.time() + WEEK_S)
         again = Chat(later).open(running.url).heard("And your name, please?")
         again.say("many thanks").heard("With pleasure.")
-        expect(again.log.get_by_text("Picked up again")).to_be_visible()
+        expect(again.log.get_by_text("Conversation resumed")).to_be_visible()
         expect(again.log.get_by_text("Today")).to_be_visible()
         again.say("book a table").heard("And your name, please?", times=2)
         again.say("Ada").heard("A table for 4, Ada. See you soon!")

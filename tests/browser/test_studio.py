@@ -26,8 +26,8 @@ def api_server(trained_project: Path, tmp_path: Path) -> Iterator[ChatServer]:
 def test_options_change_the_preview_and_the_code(page: Page, api_server: ChatServer) -> None:
     """What an owner chooses is seen at once, works, and stands in the code to copy."""
     page.goto(f"{api_server.url}webchat/studio")
-    page.get_by_label("Heading").fill('Ada & "Co"')
-    page.get_by_label("Accent", exact=True).fill("#225522")
+    page.get_by_label("Heading", exact=True).fill('Ada & "Co"')
+    page.get_by_label("Accent colour").fill("#225522")
     page.get_by_label("Layout").select_option("fill")
     expect(page.get_by_role("region", name='Ada & "Co"')).to_be_visible()
     chat = Chat(page).connected()
@@ -57,7 +57,7 @@ def test_the_code_is_copied(page: Page, api_server: ChatServer) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{api_server.url}webchat/studio")
     expect(page.get_by_role("textbox", name="Message")).to_be_visible()  # the preview is there
-    page.get_by_label("Heading").fill("Ask us")
+    page.get_by_label("Heading", exact=True).fill("Ask us")
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_text("Copied")).to_be_visible()
 

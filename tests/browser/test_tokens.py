@@ -69,7 +69,7 @@ def test_another_device_has_the_same_conversation_and_the_earlier_ones(
         tokens.serve(context, "ada")
     first = Chat(desk.new_page()).open(tokens.page(jwt_server)).say("many thanks").heard("With pleasure.")
     first.menu("New conversation")
-    first.page.get_by_role("button", name="Begin", exact=True).click()
+    first.page.get_by_role("button", name="Start", exact=True).click()
     first.heard("With pleasure.", times=0).say("hello").heard("What can I do for you?")
 
     other = Chat(phone.new_page()).open(tokens.page(jwt_server)).heard("What can I do for you?")
@@ -94,7 +94,7 @@ def test_conversations_in_which_nothing_was_said_are_not_listed(
     for _ in range(2):
         before = chat.page.evaluate("document.querySelector('manent-chat').sessionId")
         chat.menu("New conversation")
-        chat.page.get_by_role("button", name="Begin", exact=True).click()
+        chat.page.get_by_role("button", name="Start", exact=True).click()
         chat.page.wait_for_function("id => document.querySelector('manent-chat').sessionId !== id", arg=before)
 
     chat.menu("Earlier conversations")

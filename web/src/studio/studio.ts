@@ -1,8 +1,8 @@
 /**
- * The page for site owners at `/webchat/studio`: every option beside a live preview, and the code to copy.
+ * The page for site owners at `/webchat/studio`: the options, a live preview, and the code to copy.
  *
- * Served with `--enable-api` only. Talks to the server it came from, like any embedded chat. Knows the options from the
- * table below only.
+ * Served with `--enable-api` only. The options are those of the table below. Must not import the chat: the preview loads
+ * it like any site does.
  */
 
 import { LANGUAGES } from "../ui/i18n/languages";
@@ -18,37 +18,37 @@ type Option =
 
 const GROUPS: readonly { legend: string; options: readonly Option[] }[] = [
   {
-    legend: "Words",
+    legend: "Texts",
     options: [
       { name: "heading", label: "Heading", kind: "text", placeholder: "Manent" },
-      { name: "subheading", label: "Line below", kind: "text" },
-      { name: "placeholder", label: "In the text field", kind: "text" },
+      { name: "subheading", label: "Subheading", kind: "text" },
+      { name: "placeholder", label: "Text field placeholder", kind: "text" },
       { name: "lang", label: "Language", kind: "choice", choices: ["", ...LANGUAGES] },
-      { name: "initial-payload", label: "Said at first", kind: "text", placeholder: "/greet" },
+      { name: "initial-payload", label: "First message", kind: "text", placeholder: "/greet" },
     ],
   },
   {
-    legend: "Look",
+    legend: "Appearance",
     options: [
       { name: "layout", label: "Layout", kind: "choice", choices: ["launcher", "fill"] },
       { name: "position", label: "Side", kind: "choice", choices: ["right", "left"] },
-      { name: "theme", label: "Scheme", kind: "choice", choices: ["auto", "light", "dark"] },
-      { name: "--manent-accent", label: "Accent", kind: "colour", start: "#2c3e91" },
-      { name: "--manent-on-accent", label: "On the accent", kind: "colour", start: "#ffffff" },
-      { name: "--manent-background", label: "Ground", kind: "colour", start: "#fcfcfa" },
-      { name: "--manent-radius", label: "Corners", kind: "text", placeholder: "14px" },
-      { name: "avatar", label: "Picture", kind: "text", placeholder: "https://…" },
-      { name: "launcher-icon", label: "On the button", kind: "text", placeholder: "https://…" },
+      { name: "theme", label: "Colour scheme", kind: "choice", choices: ["auto", "light", "dark"] },
+      { name: "--manent-accent", label: "Accent colour", kind: "colour", start: "#2c3e91" },
+      { name: "--manent-on-accent", label: "Text on accent colour", kind: "colour", start: "#ffffff" },
+      { name: "--manent-background", label: "Background colour", kind: "colour", start: "#fcfcfa" },
+      { name: "--manent-radius", label: "Corner radius", kind: "text", placeholder: "14px" },
+      { name: "avatar", label: "Assistant image", kind: "text", placeholder: "https://…" },
+      { name: "launcher-icon", label: "Button image", kind: "text", placeholder: "https://…" },
     ],
   },
   {
     legend: "Behaviour",
     options: [
-      { name: "storage", label: "Remember", kind: "choice", choices: ["local", "session", "none"] },
-      { name: "message-delay", label: "Pause (ms)", kind: "number" },
-      { name: "voice", label: "Speech", kind: "flag" },
-      { name: "conversations", label: "Past conversations", kind: "flag" },
-      { name: "hide", label: "Hide from the menu", kind: "text", placeholder: "new download erase sound" },
+      { name: "storage", label: "Storage", kind: "choice", choices: ["local", "session", "none"] },
+      { name: "message-delay", label: "Delay between messages (ms)", kind: "number" },
+      { name: "voice", label: "Dictation and reading aloud", kind: "flag" },
+      { name: "conversations", label: "List earlier conversations", kind: "flag" },
+      { name: "hide", label: "Hidden menu entries", kind: "text", placeholder: "new download erase sound" },
     ],
   },
 ];
@@ -64,7 +64,7 @@ function field(option: Option): HTMLElement {
   if (option.kind === "choice") {
     input = document.createElement("select");
     for (const choice of option.choices)
-      input.append(new Option(choice === "" ? "as the page" : choice, choice));
+      input.append(new Option(choice === "" ? "same as the page" : choice, choice));
   } else {
     input = document.createElement("input");
     input.type = { text: "text", number: "number", flag: "checkbox", colour: "color" }[option.kind];
@@ -103,13 +103,13 @@ function escaped(value: string): string {
 
 function embedCode(): string {
   const script = new URL("manent-chat.js", import.meta.url).href;
-  const given = attributes().map(([name, value]) =>
+  const written = attributes().map(([name, value]) =>
     value === "" ? ` ${name}` : ` ${name}="${escaped(value)}"`,
   );
   const style = properties().map(([name, value]) => `  ${name}: ${value};`);
   return [
     `<script type="module" src="${script}"></script>`,
-    `<manent-chat${given.join("")}></manent-chat>`,
+    `<manent-chat${written.join("")}></manent-chat>`,
     ...(style.length > 0 ? ["<style>", "manent-chat {", ...style, "}", "</style>"] : []),
   ].join("\n");
 }
@@ -146,7 +146,7 @@ for (const { legend, options } of GROUPS) {
 }
 document.querySelector("#copy")!.addEventListener("click", () => {
   void navigator.clipboard.writeText(embedCode()).then(() => {
-    document.querySelector("#copied")!.textContent = "Copied";
+    document.querySelector("#copied")!.textContent = "Copied.";
   });
 });
 

@@ -1,4 +1,4 @@
-/** Arabic. */
+/** The Arabic texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
 
 import type { Words } from "./en";
 
@@ -18,7 +18,7 @@ export const words: Words = {
   too_long: "الرسالة طويلة جدًا.",
   retry: "أعد المحاولة",
   discard: "إزالة",
-  empty: "اكتب رسالة لتبدأ. ما يُكتب هنا يبقى، حتى عندما تعود.",
+  empty: "اكتب رسالة للبدء. ستجد محادثتك هنا عند عودتك.",
   today: "اليوم",
   yesterday: "أمس",
   restarted: "بداية جديدة",
@@ -36,7 +36,7 @@ export const words: Words = {
   fresh_ask: "هل تريد بدء محادثة جديدة؟",
   fresh_note: "تنتهي هذه المحادثة هنا.",
   download: "تنزيل المحادثة",
-  erase: "انسَني",
+  erase: "محو المحادثة",
   erase_ask: "هل تريد محو هذه المحادثة؟",
   erase_note: "يُحذف كل ما قيل هنا نهائيًا، من الخادم أيضًا.",
   confirm_fresh: "ابدأ",
@@ -63,5 +63,5 @@ export const words: Words = {
   token_revoked: "انتهت صلاحية وصولك.",
   action_failed: "حدث خطأ في الرد على هذه الرسالة.",
   failed_request: "لم ينجح ذلك. حاول مرة أخرى.",
-  unsupported: "لا تتفاهم هذه الصفحة مع الخادم. أعد تحميل الصفحة.",
+  unsupported: "إصدار المحادثة قديم. أعد تحميل الصفحة.",
 };

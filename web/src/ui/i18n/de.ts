@@ -1,4 +1,4 @@
-/** German. */
+/** The German texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
 
 import type { Words } from "./en";
 
@@ -18,7 +18,7 @@ export const words: Words = {
   too_long: "Die Nachricht ist zu lang.",
   retry: "Noch einmal",
   discard: "Entfernen",
-  empty: "Schreiben Sie eine Nachricht. Was hier steht, bleibt, auch wenn Sie wiederkommen.",
+  empty: "Schreiben Sie eine Nachricht, um zu beginnen. Ihr Gespräch ist noch da, wenn Sie wiederkommen.",
   today: "Heute",
   yesterday: "Gestern",
   restarted: "Von vorn begonnen",
@@ -36,7 +36,7 @@ export const words: Words = {
   fresh_ask: "Ein neues Gespräch beginnen?",
   fresh_note: "Dieses endet hier.",
   download: "Gespräch herunterladen",
-  erase: "Vergiss mich",
+  erase: "Gespräch löschen",
   erase_ask: "Dieses Gespräch löschen?",
   erase_note: "Alles, was hier gesagt wurde, wird endgültig gelöscht, auch auf dem Server.",
   confirm_fresh: "Beginnen",
@@ -63,5 +63,5 @@ export const words: Words = {
   token_revoked: "Ihr Zugang wurde beendet.",
   action_failed: "Bei der Antwort auf diese Nachricht ist etwas schiefgegangen.",
   failed_request: "Das hat nicht geklappt. Bitte versuchen Sie es noch einmal.",
-  unsupported: "Diese Seite und der Server verstehen einander nicht. Bitte laden Sie die Seite neu.",
+  unsupported: "Dieser Chat ist veraltet. Bitte laden Sie die Seite neu.",
 };

@@ -1,4 +1,4 @@
-/** Spanish. */
+/** The Spanish texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
 
 import type { Words } from "./en";
 
@@ -18,7 +18,7 @@ export const words: Words = {
   too_long: "El mensaje es demasiado largo.",
   retry: "Reintentar",
   discard: "Quitar",
-  empty: "Escribe un mensaje para empezar. Lo que se escribe aquí queda, también cuando vuelvas.",
+  empty: "Escribe un mensaje para empezar. Tu conversación seguirá aquí cuando vuelvas.",
   today: "Hoy",
   yesterday: "Ayer",
   restarted: "Vuelta a empezar",
@@ -36,7 +36,7 @@ export const words: Words = {
   fresh_ask: "¿Empezar una nueva conversación?",
   fresh_note: "Esta termina aquí.",
   download: "Descargar la conversación",
-  erase: "Olvídame",
+  erase: "Borrar la conversación",
   erase_ask: "¿Borrar esta conversación?",
   erase_note: "Todo lo dicho aquí se borra para siempre, también en el servidor.",
   confirm_fresh: "Empezar",
@@ -63,5 +63,5 @@ export const words: Words = {
   token_revoked: "Tu acceso ha terminado.",
   action_failed: "Algo salió mal con la respuesta a este mensaje.",
   failed_request: "No ha funcionado. Inténtalo de nuevo.",
-  unsupported: "Esta página y el servidor no se entienden. Vuelve a cargar la página.",
+  unsupported: "Este chat está desactualizado. Recarga la página.",
 };

@@ -1,4 +1,4 @@
-/** French. */
+/** The French texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
 
 import type { Words } from "./en";
 
@@ -18,7 +18,7 @@ export const words: Words = {
   too_long: "Le message est trop long.",
   retry: "Réessayer",
   discard: "Retirer",
-  empty: "Écrivez un message pour commencer. Ce qui est écrit ici reste, même à votre retour.",
+  empty: "Écrivez un message pour commencer. Vous retrouverez votre conversation à votre retour.",
   today: "Aujourd’hui",
   yesterday: "Hier",
   restarted: "Repris du début",
@@ -36,7 +36,7 @@ export const words: Words = {
   fresh_ask: "Commencer une nouvelle conversation ?",
   fresh_note: "Celle-ci s’arrête ici.",
   download: "Télécharger la conversation",
-  erase: "Oubliez-moi",
+  erase: "Effacer la conversation",
   erase_ask: "Effacer cette conversation ?",
   erase_note: "Tout ce qui a été dit ici est supprimé définitivement, sur le serveur aussi.",
   confirm_fresh: "Commencer",
@@ -63,5 +63,5 @@ export const words: Words = {
   token_revoked: "Votre accès a pris fin.",
   action_failed: "La réponse à ce message a échoué.",
   failed_request: "Cela n’a pas fonctionné. Veuillez réessayer.",
-  unsupported: "Cette page et le serveur ne se comprennent pas. Veuillez recharger la page.",
+  unsupported: "Ce chat n’est plus à jour. Veuillez recharger la page.",
 };

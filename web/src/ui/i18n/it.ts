@@ -1,4 +1,4 @@
-/** Italian. */
+/** The Italian texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
 
 import type { Words } from "./en";
 
@@ -18,7 +18,7 @@ export const words: Words = {
   too_long: "Il messaggio è troppo lungo.",
   retry: "Riprova",
   discard: "Rimuovi",
-  empty: "Scrivi un messaggio per cominciare. Ciò che è scritto qui resta, anche quando torni.",
+  empty: "Scrivi un messaggio per cominciare. Ritroverai la conversazione quando torni.",
   today: "Oggi",
   yesterday: "Ieri",
   restarted: "Ricominciata",
@@ -36,7 +36,7 @@ export const words: Words = {
   fresh_ask: "Iniziare una nuova conversazione?",
   fresh_note: "Questa finisce qui.",
   download: "Scarica la conversazione",
-  erase: "Dimenticami",
+  erase: "Cancella la conversazione",
   erase_ask: "Cancellare questa conversazione?",
   erase_note: "Tutto ciò che è stato detto qui viene eliminato per sempre, anche sul server.",
   confirm_fresh: "Inizia",
@@ -63,5 +63,5 @@ export const words: Words = {
   token_revoked: "Il tuo accesso è terminato.",
   action_failed: "Qualcosa è andato storto con la risposta a questo messaggio.",
   failed_request: "Non ha funzionato. Riprova.",
-  unsupported: "Questa pagina e il server non si capiscono. Ricarica la pagina.",
+  unsupported: "Questa chat non è aggiornata. Ricarica la pagina.",
 };

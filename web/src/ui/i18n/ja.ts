@@ -1,4 +1,4 @@
-/** Japanese. */
+/** The Japanese texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
 
 import type { Words } from "./en";
 
@@ -18,7 +18,7 @@ export const words: Words = {
   too_long: "メッセージが長すぎます。",
   retry: "再試行",
   discard: "削除",
-  empty: "メッセージを書いて始めましょう。ここに書かれたことは、次に来たときも残っています。",
+  empty: "メッセージを書いて始めましょう。会話は次に来たときもここに残っています。",
   today: "今日",
   yesterday: "昨日",
   restarted: "最初からやり直し",
@@ -36,7 +36,7 @@ export const words: Words = {
   fresh_ask: "新しい会話を始めますか？",
   fresh_note: "この会話はここで終わります。",
   download: "会話をダウンロード",
-  erase: "私を忘れて",
+  erase: "会話を消去",
   erase_ask: "この会話を消去しますか？",
   erase_note: "ここで話した内容はすべて、サーバーからも完全に削除されます。",
   confirm_fresh: "始める",
@@ -63,5 +63,5 @@ export const words: Words = {
   token_revoked: "アクセス権がなくなりました。",
   action_failed: "このメッセージへの返信で問題が発生しました。",
   failed_request: "うまくいきませんでした。もう一度お試しください。",
-  unsupported: "このページとサーバーの互換性がありません。ページを再読み込みしてください。",
+  unsupported: "このチャットのバージョンは古くなっています。ページを再読み込みしてください。",
 };

@@ -1,4 +1,4 @@
-/** Dutch. */
+/** The Dutch texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
 
 import type { Words } from "./en";
 
@@ -18,7 +18,7 @@ export const words: Words = {
   too_long: "Het bericht is te lang.",
   retry: "Opnieuw proberen",
   discard: "Verwijderen",
-  empty: "Schrijf een bericht om te beginnen. Wat hier staat blijft, ook als u terugkomt.",
+  empty: "Schrijf een bericht om te beginnen. Uw gesprek staat hier nog als u terugkomt.",
   today: "Vandaag",
   yesterday: "Gisteren",
   restarted: "Opnieuw begonnen",
@@ -36,7 +36,7 @@ export const words: Words = {
   fresh_ask: "Een nieuw gesprek beginnen?",
   fresh_note: "Dit gesprek eindigt hier.",
   download: "Gesprek downloaden",
-  erase: "Vergeet mij",
+  erase: "Gesprek wissen",
   erase_ask: "Dit gesprek wissen?",
   erase_note: "Alles wat hier gezegd is wordt voorgoed gewist, ook op de server.",
   confirm_fresh: "Beginnen",
@@ -63,5 +63,5 @@ export const words: Words = {
   token_revoked: "Uw toegang is beëindigd.",
   action_failed: "Er ging iets mis met het antwoord op dit bericht.",
   failed_request: "Dat is niet gelukt. Probeer het opnieuw.",
-  unsupported: "Deze pagina en de server begrijpen elkaar niet. Laad de pagina opnieuw.",
+  unsupported: "Deze chat is verouderd. Laad de pagina opnieuw.",
 };

@@ -1,4 +1,4 @@
-/** Polish. */
+/** The Polish texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
 
 import type { Words } from "./en";
 
@@ -18,7 +18,7 @@ export const words: Words = {
   too_long: "Wiadomość jest za długa.",
   retry: "Spróbuj ponownie",
   discard: "Usuń",
-  empty: "Napisz wiadomość, aby zacząć. To, co tu zapisane, zostaje, także gdy wrócisz.",
+  empty: "Napisz wiadomość, aby zacząć. Po powrocie znajdziesz tu swoją rozmowę.",
   today: "Dzisiaj",
   yesterday: "Wczoraj",
   restarted: "Zaczęto od nowa",
@@ -36,7 +36,7 @@ export const words: Words = {
   fresh_ask: "Zacząć nową rozmowę?",
   fresh_note: "Ta kończy się tutaj.",
   download: "Pobierz rozmowę",
-  erase: "Zapomnij mnie",
+  erase: "Usuń rozmowę",
   erase_ask: "Usunąć tę rozmowę?",
   erase_note: "Wszystko, co tu powiedziano, zostanie usunięte na zawsze, także z serwera.",
   confirm_fresh: "Zacznij",
@@ -63,5 +63,5 @@ export const words: Words = {
   token_revoked: "Twój dostęp został zakończony.",
   action_failed: "Coś poszło nie tak z odpowiedzią na tę wiadomość.",
   failed_request: "Nie udało się. Spróbuj ponownie.",
-  unsupported: "Ta strona i serwer nie rozumieją się. Wczytaj stronę ponownie.",
+  unsupported: "Ten czat jest nieaktualny. Odśwież stronę.",
 };

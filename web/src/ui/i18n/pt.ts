@@ -1,4 +1,4 @@
-/** Portuguese. */
+/** The Portuguese texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
 
 import type { Words } from "./en";
 
@@ -18,7 +18,7 @@ export const words: Words = {
   too_long: "A mensagem é longa demais.",
   retry: "Tentar de novo",
   discard: "Remover",
-  empty: "Escreva uma mensagem para começar. O que se escreve aqui fica, também quando você voltar.",
+  empty: "Escreva uma mensagem para começar. Sua conversa estará aqui quando você voltar.",
   today: "Hoje",
   yesterday: "Ontem",
   restarted: "Recomeçada",
@@ -36,7 +36,7 @@ export const words: Words = {
   fresh_ask: "Começar uma nova conversa?",
   fresh_note: "Esta termina aqui.",
   download: "Baixar a conversa",
-  erase: "Esqueça-me",
+  erase: "Apagar a conversa",
   erase_ask: "Apagar esta conversa?",
   erase_note: "Tudo o que foi dito aqui é apagado para sempre, também no servidor.",
   confirm_fresh: "Começar",
@@ -63,5 +63,5 @@ export const words: Words = {
   token_revoked: "Seu acesso terminou.",
   action_failed: "Algo deu errado com a resposta a esta mensagem.",
   failed_request: "Não funcionou. Tente de novo.",
-  unsupported: "Esta página e o servidor não se entendem. Recarregue a página.",
+  unsupported: "Este chat está desatualizado. Recarregue a página.",
 };
