@@ -1,7 +1,7 @@
 /**
- * Finishes what is published to npm: `node dev/package.mjs chat` gathers the built element, its chunks and the
- * compatibility script in `dist/`; `client` adds the schema. Both give the imports inside type declarations the file names
- * that Node's resolution asks for.
+ * Completes the npm packages: `node dev/package.mjs chat` copies the built element, its chunks and the compatibility
+ * script to `dist/`; `client` adds the schema. Both add file extensions to the imports in type declarations, which Node's
+ * module resolution requires.
  */
 
 import { copyFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,8 +1,8 @@
 /**
  * A small protocol-1 server for working on the page without the real one: `npm run dev`.
  *
- * Keeps its logs in memory, answers by keyword, and shows every kind of message. Not a reference of the protocol:
- * that is the server in `src/manent`. `PORT` chooses the port, `PLAIN=1` speaks Rasa's protocol only.
+ * Keeps its logs in memory, answers by keyword, and sends every kind of message. Not a reference for the protocol; that
+ * is the server in `src/manent`. `PORT` sets the port; with `PLAIN=1` it speaks Rasa's protocol only.
  */
 
 import { randomBytes } from "node:crypto";

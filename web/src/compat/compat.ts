@@ -1,9 +1,9 @@
 /**
- * Lets a page that embeds another Rasa chat embed this one by changing one address.
+ * Replaces the scripts of other Rasa chats: a page switches to `<manent-chat>` by changing one address.
  *
- * A classic script, as those it stands in for: it defines `WebChat` (rasa-webchat), `<rasa-chatbot-widget>` (RasaHQ's
- * chat-widget) and `Chatroom` (scalableminds), and makes a `<manent-chat>` of whatever they are given. Options that
- * have no meaning here are named once in the console.
+ * A classic script, like those it replaces. Defines `WebChat` (rasa-webchat), `<rasa-chatbot-widget>` (RasaHQ's
+ * chat-widget) and `Chatroom` (scalableminds), and creates a `<manent-chat>` from their options. Unsupported options
+ * are logged to the console. Must not import the chat; it loads `manent-chat.js` at run time.
  */
 
 type Chat = HTMLElement & {
@@ -19,11 +19,12 @@ type Options = Record<string, unknown>;
 type Listener = (payload?: unknown) => void;
 
 const SCRIPT_URL = (document.currentScript as HTMLScriptElement | null)?.src ?? document.baseURI;
-const STORED_BY_OTHERS = "chat_session RASA_SESSION_ID";
+/** The storage keys of the replaced chats. */
+const ADOPTED_KEYS = "chat_session RASA_SESSION_ID";
 
 void import(/* @vite-ignore */ new URL("manent-chat.js", SCRIPT_URL).href);
 
-/** Run when the element's class is there: before that it has no methods. */
+/** Run `action` once the element is defined: before that it has no methods. */
 function whenReady(chat: Chat, action: (chat: Chat) => void): void {
   void customElements.whenDefined("manent-chat").then(() => action(chat));
 }
@@ -51,10 +52,10 @@ const COLOURS: Record<string, string> = {
   userTextColor: "--manent-user-text",
   userBackgroundColor: "--manent-user-background",
   assistTextColor: "--manent-text",
-  assistBackgoundColor: "--manent-surface", // spelt so by rasa-webchat
+  assistBackgoundColor: "--manent-surface", // rasa-webchat's spelling
 };
 
-const WITHOUT_MEANING = [
+const UNSUPPORTED = [
   "customComponent",
   "docViewer",
   "tooltipPayload",
@@ -80,15 +81,15 @@ function fromWebChat(options: Options): Chat {
     metadata: options["customData"] === undefined ? null : JSON.stringify(options["customData"]),
     "metadata-key": "customData",
     "message-delay": typeof delay === "function" ? text((delay as (message: string) => unknown)("")) : null,
-    adopt: STORED_BY_OTHERS,
+    adopt: ADOPTED_KEYS,
   });
   for (const [option, property] of Object.entries(COLOURS)) {
     const value = text(options[option]);
     if (value !== null) chat.style.setProperty(property, value);
   }
-  for (const option of WITHOUT_MEANING) {
+  for (const option of UNSUPPORTED) {
     if (options[option] !== undefined)
-      console.info(`manent-compat: the option ${option} has no meaning here`);
+      console.warn(`manent-compat: ignoring the unsupported option ${option}`);
   }
   const token =
     object(object(options["protocolOptions"])["auth"])["token"] ??
@@ -181,21 +182,21 @@ class RasaChatbotWidget extends HTMLElement {
       "launcher-icon": get("widget-icon"),
       placeholder: get("input-message-placeholder"),
       "message-delay": get("message-delay"),
-      adopt: STORED_BY_OTHERS,
+      adopt: ADOPTED_KEYS,
       open: get("auto-open") === null || get("auto-open") === "false" ? null : "",
     });
     const token = get("authentication-token");
     if (token !== null) whenReady(chat, (ready) => ready.setToken(token));
     for (const [from, to] of Object.entries(EVENTS)) {
-      chat.addEventListener(from, (event) => this.tell(to, (event as CustomEvent<unknown>).detail));
+      chat.addEventListener(from, (event) => this.fire(to, (event as CustomEvent<unknown>).detail));
     }
     chat.addEventListener("manent-sent", (event) => {
       const { message, title } = (event as CustomEvent<{ message: string; title?: string }>).detail;
-      this.tell(title === undefined ? "chatWidgetSentMessage" : "chatWidgetQuickReply", message);
+      this.fire(title === undefined ? "chatWidgetSentMessage" : "chatWidgetQuickReply", message);
     });
     chat.addEventListener("manent-message", (event) => {
       const { role, body } = (event as CustomEvent<{ role: string; body?: unknown }>).detail;
-      if (role === "bot") this.tell("chatWidgetReceivedMessage", body);
+      if (role === "bot") this.fire("chatWidgetReceivedMessage", body);
     });
     this.chat = chat;
     this.append(chat);
@@ -206,7 +207,7 @@ class RasaChatbotWidget extends HTMLElement {
     this.chat = null;
   }
 
-  private tell(name: string, detail: unknown): void {
+  private fire(name: string, detail: unknown): void {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
   }
 }
@@ -215,7 +216,7 @@ if (customElements.get("rasa-chatbot-widget") === undefined) {
   customElements.define("rasa-chatbot-widget", RasaChatbotWidget);
 }
 
-/** The older form: a div with data attributes. */
+/** The older form of chat-widget: a div with data attributes. */
 function fromDiv(): void {
   const div = document.querySelector<HTMLElement>("#rasa-chat-widget");
   const url = div?.dataset["websocketUrl"];
@@ -224,7 +225,7 @@ function fromDiv(): void {
     "server-url": url.replace(/^ws/, "http").replace(/\/socket\.io\/?$/, ""),
     heading: div.dataset["title"] ?? "Chat",
     "initial-payload": div.dataset["initialPayload"] ?? null,
-    adopt: STORED_BY_OTHERS,
+    adopt: ADOPTED_KEYS,
   });
   const token = div.dataset["token"];
   if (token !== undefined) whenReady(chat, (ready) => ready.setToken(token));
@@ -246,7 +247,7 @@ class Chatroom {
       "initial-payload": text(options["welcomeMessage"]),
       voice: options["speechRecognition"] ? "" : null,
       lang: text(options["voiceLang"]),
-      adopt: STORED_BY_OTHERS,
+      adopt: ADOPTED_KEYS,
     });
     const container = options["container"];
     (container instanceof Element ? container : document.body).append(this.chat);

@@ -1,8 +1,12 @@
-/** The hosted page at `/`: a chat with the server that it came from, with the few settings that the server gives. */
+/**
+ * The hosted page at `/`: a chat that fills the page and talks to the server it came from.
+ *
+ * Reads its settings from `webchat/config.json`. Must not contain settings of its own.
+ */
 
 import "../ui/element";
 
-/** What `webchat/config.json` may say; every key is optional. */
+/** The contents of `webchat/config.json`; every key is optional. */
 interface PageSettings {
   title?: string;
   subtitle?: string;
@@ -32,7 +36,7 @@ async function settings(): Promise<PageSettings> {
     const answer = await fetch(new URL(/* @vite-ignore */ "config.json", import.meta.url));
     return answer.ok ? ((await answer.json()) as PageSettings) : {};
   } catch {
-    return {}; // offline, or a server without settings: the defaults are good
+    return {}; // offline, or a server without settings: use the defaults
   }
 }
 
@@ -40,18 +44,18 @@ async function show(): Promise<void> {
   const chat = document.createElement("manent-chat");
   chat.setAttribute("layout", "fill");
   chat.setAttribute("heading-level", "1");
-  chat.setAttribute("lang", navigator.languages.join(" ")); // the page itself speaks every language
+  chat.setAttribute("lang", navigator.languages.join(" ")); // the page has no language of its own
   chat.addEventListener("manent-ready", (event) => {
     document.documentElement.lang = (event as CustomEvent<{ language: string }>).detail.language;
   });
-  const given = await settings();
+  const configured = await settings();
   for (const [key, attribute] of Object.entries(ATTRIBUTE)) {
-    const value = given[key as keyof PageSettings];
+    const value = configured[key as keyof PageSettings];
     if (typeof value === "string" && value !== "") chat.setAttribute(attribute, value);
   }
-  if (typeof given.title === "string" && given.title !== "") document.title = given.title;
+  if (typeof configured.title === "string" && configured.title !== "") document.title = configured.title;
   document.querySelector("main")?.replaceChildren(chat);
-  // On a touch screen the keyboard would cover what one came to read.
+  // On a touch screen the keyboard would cover the conversation.
   if (matchMedia("(pointer: fine)").matches) chat.focus();
 }
 

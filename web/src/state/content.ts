@@ -1,9 +1,9 @@
 /**
- * What a bot message shows, as typed pieces: Rasa's own keys, and the shapes that rasa-webchat and RasaHQ's
- * chat-widget made common.
+ * Reads the body of an assistant's message into typed pieces.
  *
- * Pure and tolerant: unknown keys are ignored, half-filled pieces are shown as far as they go, what nobody knows
- * becomes `custom` for the registry of renderers. No piece ever holds markup.
+ * Understands Rasa's own keys and the formats of rasa-webchat and RasaHQ's chat-widget. Called by `transcript.ts`,
+ * `ui/chat.ts` and `ui/download.ts`. Pure. Unknown keys are ignored; unknown formats become `custom` pieces for
+ * renderers. Must not produce markup.
  */
 
 import { isObject, type Json, type JsonObject } from "../client/wire";
@@ -11,7 +11,7 @@ import { plainText } from "./markdown";
 
 export interface Button {
   title: string;
-  /** What is sent; null for a button that only opens `url`. */
+  /** The message to send; null for a button that only opens `url`. */
   payload: string | null;
   url: string | null;
 }
@@ -45,7 +45,7 @@ function firstText(...values: unknown[]): string {
   return values.map(text).find((value) => value !== "") ?? "";
 }
 
-/** One object or a list of them: Rasa sends one, other servers a list. */
+/** Return the objects in a value: Rasa sends one object, other servers send a list. */
 function list(value: unknown): Record<string, unknown>[] {
   if (Array.isArray(value)) return value.filter(isObject);
   return isObject(value) ? [value] : [];
@@ -55,9 +55,10 @@ function readButtons(value: unknown): Button[] {
   return list(value).map((item) => {
     const url = firstText(item["url"]) || null;
     const payload = item["payload"];
-    const said = text(payload) || (payload === undefined || payload === null ? "" : JSON.stringify(payload));
+    const message =
+      text(payload) || (payload === undefined || payload === null ? "" : JSON.stringify(payload));
     const title = firstText(item["title"], item["text"], item["label"], payload, url);
-    return { title, payload: said !== "" ? said : url === null ? title : null, url };
+    return { title, payload: message !== "" ? message : url === null ? title : null, url };
   });
 }
 
@@ -74,7 +75,7 @@ function readCards(value: unknown): Card[] {
   });
 }
 
-/** One of the well-known types, from an attachment or from custom JSON; null when it is none. */
+/** Read one of the well-known types from an attachment or custom JSON; null for other types. */
 function readTyped(type: string, value: Record<string, unknown>): Content | null {
   const src = firstText(
     value["src"],
@@ -161,14 +162,14 @@ const KNOWN_KEYS = new Set([
   "recipient_id",
 ]);
 
-/** The pieces of one bot message, in the order in which they are read. */
+/** Return the pieces of one message, in reading order. */
 export function contents(body: JsonObject): Content[] {
-  // A plain server spreads custom JSON over the message itself.
+  // A plain server puts the keys of custom JSON into the message itself.
   const spread = typeof body["type"] === "string" ? readTyped(body["type"], body) : null;
   if (spread !== null) return [spread];
   const found: Content[] = [];
-  const said = text(body["text"]);
-  if (said !== "") found.push({ kind: "text", text: said });
+  const words = text(body["text"]);
+  if (words !== "") found.push({ kind: "text", text: words });
   if (typeof body["image"] === "string" && body["image"] !== "") {
     found.push({ kind: "image", src: body["image"], alt: "" });
   }
@@ -188,28 +189,28 @@ export function contents(body: JsonObject): Content[] {
   return found;
 }
 
-/** What is said of pieces that have no words of their own. */
-export interface Unspoken {
+/** Texts for pieces that have no text of their own. */
+export interface Fallbacks {
   readonly picture: string;
-  /** Anything else. */
+  /** For all other kinds. */
   readonly unknown: string;
 }
 
 /**
- * The words of a message without its form: for the announcer, notifications, speech and the transcript file.
+ * Return a message as plain text, for screen readers, notifications, speech and the transcript file.
  *
- * Never empty: what has no words is named.
+ * Never empty: a piece without text gets a fallback.
  */
-export function plainWords(pieces: readonly Content[], unspoken: Unspoken): string {
+export function plainWords(pieces: readonly Content[], fallbacks: Fallbacks): string {
   const words = pieces.map((piece) => {
     switch (piece.kind) {
       case "text":
         return plainText(piece.text);
       case "image":
-        return piece.alt || unspoken.picture;
+        return piece.alt || fallbacks.picture;
       case "video":
       case "audio":
-        return piece.title || unspoken.unknown;
+        return piece.title || fallbacks.unknown;
       case "file":
         return plainText(piece.text) || piece.name;
       case "cards":
@@ -221,8 +222,8 @@ export function plainWords(pieces: readonly Content[], unspoken: Unspoken): stri
       case "buttons":
         return piece.buttons.map((button) => button.title).join(", ");
       case "custom":
-        return unspoken.unknown;
+        return fallbacks.unknown;
     }
   });
-  return words.filter((word) => word.trim() !== "").join("\n") || unspoken.unknown;
+  return words.filter((word) => word.trim() !== "").join("\n") || fallbacks.unknown;
 }

@@ -1,4 +1,8 @@
-/** Which addresses may become a link or a source. Everything else stays text. */
+/**
+ * Decides which addresses may become a link or a source.
+ *
+ * Called by the views. Pure. Must reject every scheme that can run code, such as `javascript:`.
+ */
 
 const LINKS = new Set(["http:", "https:", "mailto:", "tel:", "sms:"]);
 const SOURCES = new Set(["http:", "https:", "blob:"]);
@@ -6,19 +10,19 @@ const INLINE_IMAGE = /^data:image\/(png|jpeg|gif|webp|avif);/i;
 
 function resolve(address: string, base: string): URL | null {
   try {
-    return new URL(address, base); // also removes the control characters that hide a protocol
+    return new URL(address, base); // also removes control characters that could hide a scheme
   } catch {
     return null;
   }
 }
 
-/** The address to put into `href`, or null when it must not be one. */
+/** Return the address for `href`, or null if it is not allowed. */
 export function safeLink(address: string, base: string): string | null {
   const url = resolve(address, base);
   return url !== null && LINKS.has(url.protocol) ? url.href : null;
 }
 
-/** The address to put into `src`, or null when it must not be one. */
+/** Return the address for `src`, or null if it is not allowed. */
 export function safeSource(address: string, base: string): string | null {
   const url = resolve(address, base);
   if (url === null) return null;

@@ -1,8 +1,8 @@
 /**
- * The part of Markdown that assistants use, read into a tree that the views turn into nodes.
+ * Parses a subset of Markdown into a tree.
  *
- * Never produces markup, so there is nothing to sanitise: HTML in a message is text. Reads in one pass over each
- * line; nesting is bounded. Supported: paragraphs, line breaks, headings, lists (nested by indentation), quotes,
+ * Called by `ui/views/markdown.ts` and `content.ts`. Pure. Must not produce markup: HTML in a message stays text. Each
+ * line is read once and nesting is bounded, so hostile input takes bounded time. Supported: paragraphs, line breaks, headings, lists (nested by indentation), quotes,
  * fenced code, rules, **strong**, *emphasis*, ~~strike~~, `code`, [links](…), <https://…> and bare addresses.
  */
 
@@ -21,17 +21,17 @@ export type Block =
   | { kind: "code"; text: string }
   | { kind: "rule" };
 
-/** How far a mark looks for its other half, in characters: an answer's sentence is shorter, an attack is not. */
-const REACH = 1_000;
+/** Maximum distance between an opening and a closing mark, in characters. Bounds the time for hostile input. */
+const MAX_SPAN = 1_000;
 
-/** As `indexOf`, within reach. */
+/** Return the index of `needle` within `MAX_SPAN` characters after `from`, or -1. */
 function ahead(text: string, needle: string, from: number): number {
-  const found = text.slice(from, from + REACH).indexOf(needle);
+  const found = text.slice(from, from + MAX_SPAN).indexOf(needle);
   return found === -1 ? -1 : from + found;
 }
 
-/** Deeper nesting is shown flat. */
-const DEEPEST = 6;
+/** Maximum depth of nesting; deeper levels are shown flat. */
+const MAX_DEPTH = 6;
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
 const HEADING = /^ {0,3}#{1,6}\s+(.*?)\s*#*\s*$/;
@@ -72,12 +72,12 @@ function blocks(lines: readonly string[], depth: number): Block[] {
       flush();
       found.push({ kind: "rule" });
       at += 1;
-    } else if (depth < DEEPEST && QUOTE.test(line)) {
+    } else if (depth < MAX_DEPTH && QUOTE.test(line)) {
       flush();
       const quoted: string[] = [];
       while (at < lines.length && QUOTE.test(lines[at]!)) quoted.push(lines[at++]!.replace(QUOTE, ""));
       found.push({ kind: "quote", blocks: blocks(quoted, depth + 1) });
-    } else if (depth < DEEPEST && BULLET.test(line)) {
+    } else if (depth < MAX_DEPTH && BULLET.test(line)) {
       flush();
       at = list(lines, at, depth, found);
     } else {
@@ -89,7 +89,7 @@ function blocks(lines: readonly string[], depth: number): Block[] {
   return found;
 }
 
-/** Read one list from line `at`; returns the line after it. */
+/** Read one list from line `at`. Returns the number of the line after it. */
 function list(lines: readonly string[], at: number, depth: number, found: Block[]): number {
   const [, indent, marker] = BULLET.exec(lines[at]!)!;
   const ordered = /\d/.test(marker!);
@@ -112,7 +112,7 @@ function list(lines: readonly string[], at: number, depth: number, found: Block[
   return at;
 }
 
-/** Whether a line continues the item before it: indented under it, or plain text right after it. */
+/** Return whether a line continues the list item before it: indented below it, or plain text right after it. */
 function belongs(lines: readonly string[], at: number, width: number, indent: number): boolean {
   const line = lines[at]!;
   const own = line.search(/\S|$/);
@@ -130,7 +130,7 @@ function belongs(lines: readonly string[], at: number, width: number, indent: nu
 }
 
 function lineInlines(lines: readonly string[]): Inline[] {
-  // A line break stays one: chats are written with the return key.
+  // Keep line breaks, unlike standard Markdown: chat messages are written with the return key.
   return lines.flatMap((line, index) => [
     ...(index > 0 ? [{ kind: "break" as const }] : []),
     ...inlines(line.trim()),
@@ -146,7 +146,7 @@ const MARKS: readonly [string, "strong" | "em" | "strike"][] = [
   ["_", "em"],
 ];
 
-/** Read the marks inside one line. */
+/** Parse the marks inside one line. */
 export function inlines(text: string, depth = 0): Inline[] {
   const found: Inline[] = [];
   let plain = "";
@@ -157,7 +157,7 @@ export function inlines(text: string, depth = 0): Inline[] {
   };
   let at = 0;
   while (at < text.length) {
-    const taken = depth < DEEPEST ? special(text, at, depth) : null;
+    const taken = depth < MAX_DEPTH ? special(text, at, depth) : null;
     if (taken === null) {
       plain += text[at]!;
       at += 1;
@@ -218,7 +218,7 @@ function code(text: string, at: number): Taken | null {
 function link(text: string, at: number, depth: number): Taken | null {
   const middle = ahead(text, "](", at);
   if (middle === -1 || text.slice(at + 1, middle).includes("[")) return null;
-  // Parentheses inside an address may be balanced one deep.
+  // An address may contain balanced parentheses.
   let open = 1;
   let end = middle + 2;
   while (end < text.length && text[end] !== " " && open > 0) {
@@ -272,7 +272,7 @@ function marked(text: string, at: number, depth: number): Taken | null {
 }
 
 function closing(text: string, from: number, mark: string): number {
-  const last = from + REACH;
+  const last = from + MAX_SPAN;
   for (let end = ahead(text, mark, from + 1); end !== -1 && end < last; end = ahead(text, mark, end + 1)) {
     if (/[\s\\]/.test(text[end - 1]!)) continue;
     if (mark.length === 1 && (text[end + 1] === mark || text[end - 1] === mark)) continue;
@@ -282,7 +282,7 @@ function closing(text: string, from: number, mark: string): number {
   return -1;
 }
 
-/** What one reads of a text in Markdown, without its marks: for whoever listens, and for files. */
+/** Return a Markdown text without its marks, for screen readers and files. */
 export function plainText(markdown: string): string {
   return blocksText(parseMarkdown(markdown));
 }

@@ -1,8 +1,9 @@
 /**
- * Everything a chat shows, as one value, and the pure function that folds events into it.
+ * The state of a chat, as one value, and the function that applies events to it.
  *
- * `reduce` is the only place where the state changes. No DOM, no clock, no randomness: the same events always give
- * the same state. Messages are kept sorted by `seq` and part, each `id` once, whatever the order of arrival.
+ * Called by `ui/chat.ts`. `reduce` is the only place where the state changes. Pure: the same events give the same state.
+ * Must not use the DOM, a clock or random numbers. Messages are sorted by `seq` and part, each `id` once, independent
+ * of the order of arrival.
  */
 
 import type { ClientEvent, ConnectionStatus, Notice } from "../client/events";
@@ -15,25 +16,25 @@ export interface ChatState {
   readonly session_id: string | null;
   readonly epoch: string | null;
   readonly plain: boolean;
-  /** The log as far as it is loaded, oldest first. */
+  /** The loaded part of the log, oldest first. */
   readonly messages: readonly Message[];
   readonly has_more: boolean;
   readonly older: "idle" | "loading" | "failed";
   readonly outbox: readonly OutboxEntry[];
   readonly typing: boolean;
   readonly notices: readonly Notice[];
-  /** Errors that belong to one of the visitor's messages, by `message_id`. */
+  /** Errors about one of the visitor's messages, by `message_id`. */
   readonly troubles: Readonly<Record<string, Notice>>;
   /** The `seq` up to which the visitor has seen the conversation. */
   readonly read: number;
 }
 
-/** What the page itself tells, beside the client's events. */
+/** Events of the page itself. */
 export type PageEvent =
   | { type: "loading_older" }
   | { type: "dismissed"; notice: Notice }
   | { type: "noticed"; notice: Notice }
-  /** The visitor has said something. */
+  /** The visitor has sent a message. */
   | { type: "written" }
   | { type: "read" };
 
@@ -63,7 +64,7 @@ function inOrder(a: Message, b: Message): number {
   return a.seq - b.seq || part(a) - part(b);
 }
 
-/** In order, each id once. */
+/** Return the messages in order, each id once. */
 function sorted(messages: readonly Message[]): Message[] {
   const ids = new Set<string>();
   const once = messages.filter((message) => !ids.has(message.id) && ids.add(message.id));
@@ -71,8 +72,9 @@ function sorted(messages: readonly Message[]): Message[] {
 }
 
 /**
- * Both lists as one: sorted, each id once. Looks at `added` only where it continues or precedes `known`, which is
- * nearly always: thousands of loaded messages cost a live one nothing.
+ * Merge two lists: sorted, each id once.
+ *
+ * Sorts `known` only if `added` falls inside it, which is rare: a live message costs the same with thousands loaded.
  */
 export function merge(known: readonly Message[], added: readonly Message[]): readonly Message[] {
   if (added.length === 0) return known;
@@ -84,12 +86,12 @@ export function merge(known: readonly Message[], added: readonly Message[]): rea
   return both.length === known.length ? known : both;
 }
 
-/** The newest number on the page. */
+/** Return the number of the newest loaded message. */
 export function head(state: ChatState): number {
   return state.messages.at(-1)?.seq ?? 0;
 }
 
-/** How many of the assistant's messages the visitor has not seen. */
+/** Count the assistant's messages that the visitor has not seen. */
 export function unread(state: ChatState): number {
   let count = 0;
   for (let i = state.messages.length - 1; i >= 0; i -= 1) {
@@ -109,7 +111,7 @@ function joined(state: ChatState, event: Extract<ClientEvent, { type: "joined" }
     epoch: event.epoch,
     plain: event.plain,
     messages: merge(continues ? state.messages : [], event.messages),
-    // When the answer continues the list, it says nothing about what stands before the list.
+    // An answer that continues the list does not say whether older messages exist before the list.
     has_more: continues && state.messages.length > 0 ? state.has_more : event.has_more,
     older: "idle",
     refusal: null,
@@ -126,10 +128,10 @@ function noticed(state: ChatState, notice: Notice): ChatState {
   return { ...state, notices: [...others, notice] };
 }
 
-/** What stays true, or is worth reading, after the visitor has gone on. */
+/** Codes of notices that stay when the visitor sends a message. */
 const LASTING = new Set(["no_storage", "conversation_changed", "unsupported_protocol"]);
 
-/** What a new connection makes untrue: that one is signed out, that something did not work. */
+/** Return whether a new connection makes a notice obsolete. */
 function isOverOnline(code: string): boolean {
   return code.startsWith("token_") || code === "failed_request";
 }

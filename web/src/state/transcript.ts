@@ -1,7 +1,7 @@
 /**
- * The state as a visitor reads it: messages with their dividers, and what is still on its way at the end.
+ * The items of the conversation as the visitor reads it: messages, dividers, and messages being sent.
  *
- * Pure. Decides what is drawn and what is consumed; the views only draw.
+ * Called by `ui/panel.ts`. Pure. Decides which messages are shown and which buttons are used up; the views only draw.
  */
 
 import type { OutboxEntry } from "../client/outbox";
@@ -23,22 +23,22 @@ export type Item =
   | { kind: "user"; key: string; text: string; timestamp: number; starts: boolean; message: UserMessage }
   | { kind: "pending"; key: string; text: string; starts: boolean; entry: OutboxEntry };
 
-/** Whether the buttons of a message can still be used, and which of them was. */
+/** Whether the buttons of a message can still be used, and which one was. */
 export interface Choice {
   readonly open: boolean;
-  /** Payload of what the visitor said next. */
+  /** The visitor's next message, which is the payload of the chosen button. */
   readonly chosen: string | null;
-  /** What they read on the button, where it is known. */
+  /** The title of that button, if known. */
   readonly title?: string | undefined;
 }
 
 const OPEN: Choice = { open: true, chosen: null };
 
-function choiceOf(said: { readonly message: string; readonly title?: string }): Choice {
-  return { open: false, chosen: said.message, title: said.title };
+function choiceOf(sent: { readonly message: string; readonly title?: string }): Choice {
+  return { open: false, chosen: sent.message, title: sent.title };
 }
 
-/** Those of a message's buttons that the visitor chose: of several with one payload, those with the title. */
+/** Return the chosen buttons; if several have the same payload, those with the same title. */
 export function chosenOf(buttons: readonly Button[], choice: Choice): readonly Button[] {
   if (choice.open) return [];
   const same = buttons.filter((button) => button.payload !== null && button.payload === choice.chosen);
@@ -46,7 +46,7 @@ export function chosenOf(buttons: readonly Button[], choice: Choice): readonly B
   return titled.length > 0 ? titled : same;
 }
 
-/** Bare payloads (`/greet`) are part of the log, not of what one reads. */
+/** Return whether a message is shown. Bare payloads (`/greet`) are in the log but not shown. */
 function isDrawn(message: Message): boolean {
   return message.role === "bot" || message.payload !== true;
 }
@@ -55,7 +55,7 @@ function isEntryDrawn(entry: OutboxEntry): boolean {
   return entry.title !== undefined || !entry.message.startsWith("/");
 }
 
-// Derived once a message; messages are never changed in place.
+// Computed once per message; messages are never changed in place.
 const contentsByMessage = new WeakMap<BotMessage, readonly Content[]>();
 const dayByMessage = new WeakMap<Message, string>();
 
@@ -72,25 +72,25 @@ function dayOf(message: Message): string {
   return found;
 }
 
-/** The entries of the outbox that the log does not show yet. */
+/** Return the entries of the outbox that the log does not show yet. */
 export function pendingEntries(state: ChatState): OutboxEntry[] {
   if (state.outbox.length === 0) return [];
-  const said = new Set<string>();
-  for (const message of state.messages) if (message.role === "user") said.add(message.message_id);
-  return state.outbox.filter((entry) => !said.has(entry.message_id));
+  const logged = new Set<string>();
+  for (const message of state.messages) if (message.role === "user") logged.add(message.message_id);
+  return state.outbox.filter((entry) => !logged.has(entry.message_id));
 }
 
 /**
- * The items of messages `start` up to `end` (exclusive), and of what is pending when `end` is the end.
+ * Return the items of messages `start` to `end` (exclusive), and the pending ones if `end` is the end of the list.
  *
- * A window is enough: what stands before it matters only for its first divider and group.
+ * Of the messages before `start`, only the last one matters: for the first divider and group.
  */
 export function transcript(state: ChatState, start = 0, end = state.messages.length): Item[] {
   const { messages } = state;
   const pending = pendingEntries(state);
   const items: Item[] = [];
   let choice = choiceAfter(messages, end, pending);
-  // From the end, so that each message knows what was said after it.
+  // Backwards: whether buttons are used up depends on the visitor's next message.
   const choices = new Map<number, Choice>();
   for (let i = end - 1; i >= start; i -= 1) {
     const message = messages[i]!;
@@ -101,7 +101,7 @@ export function transcript(state: ChatState, start = 0, end = state.messages.len
   for (let i = start; i < end; i += 1) {
     const message = messages[i]!;
     let starts = before?.role !== message.role;
-    // A payload that is not drawn keeps its divider.
+    // A hidden payload still shows its divider.
     if (before === undefined || dayOf(before) !== dayOf(message)) {
       if (isDrawn(message))
         items.push({ kind: "day", key: `day ${message.id}`, timestamp: message.timestamp });
@@ -119,7 +119,7 @@ export function transcript(state: ChatState, start = 0, end = state.messages.len
   return items;
 }
 
-/** A server sends each card of one answer as a part of its own; they are read beside each other. */
+/** Join cards that the server sends as separate parts of one answer: they are shown side by side. */
 function joinCards(items: Item[], message: Message): boolean {
   const last = items.at(-1);
   if (message.role !== "bot" || last?.kind !== "bot" || last.message.seq !== message.seq) return false;
@@ -136,7 +136,7 @@ function item(message: Message, starts: boolean, choice: Choice): Item {
     return { kind: "bot", key: message.id, message, contents: contentsOf(message), starts, choice };
   }
   const text = message.title ?? message.message;
-  // The key is the message's own, so that a pending bubble becomes the accepted one in place.
+  // The visitor's id is the key, so that a pending message becomes the delivered one in place.
   const key = message.message_id === "" ? message.id : message.message_id;
   return { kind: "user", key, text, timestamp: message.timestamp, starts, message };
 }
@@ -151,7 +151,7 @@ function pendingItems(entries: readonly OutboxEntry[], before: Message | undefin
   }));
 }
 
-/** What became of the buttons that stand before position `end`. */
+/** Return what happened to buttons before position `end`. */
 function choiceAfter(messages: readonly Message[], end: number, pending: readonly OutboxEntry[]): Choice {
   for (let i = end; i < messages.length; i += 1) {
     const message = messages[i]!;

@@ -1,8 +1,12 @@
-/** Takes over the session that another chat kept in this browser, so that a visitor in mid-conversation notices nothing. */
+/**
+ * Takes over the session that another chat stored in this browser, so that a conversation continues after a switch.
+ *
+ * Called by `chat.ts` before the client starts. Must not change or delete the other chat's keys.
+ */
 
 import type { KeyValueStore } from "../client/ports";
 
-/** The session id inside another chat's stored value: the value itself, or the `session_id` of its JSON. */
+/** Return the session id in another chat's stored value: the value itself, or the `session_id` of its JSON. */
 export function foreignSession(raw: string | null): string | null {
   if (raw === null || raw === "") return null;
   if (!raw.startsWith("{") && !raw.startsWith('"')) return raw;
@@ -12,11 +16,11 @@ export function foreignSession(raw: string | null): string | null {
     const id = (value as { session_id?: unknown }).session_id;
     return typeof id === "string" && id !== "" ? id : null;
   } catch {
-    return null; // not a format that we know
+    return null; // an unknown format
   }
 }
 
-/** Store the first session found under `keys` as ours, unless we have one. */
+/** Store the first session found under `keys` as this chat's own, unless it has one. */
 export function adoptSession(store: KeyValueStore, scope: string, keys: readonly string[]): void {
   if (keys.length === 0 || store.get(`${scope}:session`) !== null) return;
   for (const key of keys) {
@@ -33,7 +37,7 @@ function localStorageOrNull(): Storage | null {
   try {
     return localStorage;
   } catch {
-    return null; // blocked: nothing to take over
+    return null; // blocked by the browser
   }
 }
 
@@ -41,6 +45,6 @@ function sessionStorageOrNull(): Storage | null {
   try {
     return sessionStorage;
   } catch {
-    return null; // blocked: nothing to take over
+    return null; // blocked by the browser
   }
 }

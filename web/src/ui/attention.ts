@@ -1,65 +1,61 @@
 /**
- * Tells the visitor that the bot has said something: those who listen, and those who look elsewhere.
+ * Notifies the visitor of a reply: screen reader, sound, notification, speech, number in the page's title.
  *
- * Owns what is announced to screen readers and the number in the page's title. Does what the visitor switched on,
- * nothing else.
+ * Owns the announcements and the title. Called by `chat.ts`. Must not do anything that the visitor has not switched on,
+ * except for announcements and the title.
  */
 
 import { canSpeak, chime, hush, mayNotify, notify, speak, TitleCount } from "./media";
 import type { Preference, Preferences } from "./preferences";
+import type { Announcement } from "./views/shell";
 
-/** How long a screen reader has to notice an announcement. */
+/** How long an announcement stays in the page for a screen reader to find. */
 const ANNOUNCED_MS = 4_000;
 
-export interface Announcement {
-  readonly key: number;
-  readonly sentence: string;
-}
-
 export class Attention {
-  /** What a screen reader shall read out, each in a node of its own: the same words twice are heard twice. */
+  /** What screen readers announce. Each has its own node, so that a repeated text is announced again. */
   announced: readonly Announcement[] = [];
   private announcements = 0;
-  private readonly forgetting = new Set<ReturnType<typeof setTimeout>>();
+  private readonly timers = new Set<ReturnType<typeof setTimeout>>();
   private readonly titleCount = new TitleCount();
 
   constructor(
     private readonly preferences: Preferences,
-    /** `announced` has changed. */
+    /** Called when `announced` has changed. */
     private readonly changed: () => void,
   ) {}
 
-  /** Have a screen reader read it out. */
+  /** Announce a sentence to screen readers. */
   announce(sentence: string): void {
     const announcement = { key: (this.announcements += 1), sentence };
     this.announced = [...this.announced, announcement];
     this.changed();
-    // Read out by then; who walks through the page shall not meet it a second time.
+    // Remove it afterwards: a visitor who walks through the page must not find it again.
     const timer = setTimeout(() => {
-      this.forgetting.delete(timer);
+      this.timers.delete(timer);
       this.announced = this.announced.filter((other) => other !== announcement);
       this.changed();
     }, ANNOUNCED_MS);
-    this.forgetting.add(timer);
+    this.timers.add(timer);
   }
 
-  /** Say it in this language. */
-  readAloud(words: string, language: string): void {
-    if (this.preferences.has("read_aloud") && canSpeak()) speak(words, language);
+  /** Read a text aloud if the visitor has switched that on. */
+  readAloud(text: string, language: string): void {
+    if (this.preferences.has("read_aloud") && canSpeak()) speak(text, language);
   }
 
-  /** Tell somebody who does not look; a click on the notification calls `clicked`. */
-  call(heading: string, words: string, clicked: () => void): void {
+  /** Notify a visitor who looks elsewhere; a click on the notification calls `clicked`. */
+  call(heading: string, text: string, clicked: () => void): void {
     if (this.preferences.has("sound")) chime();
-    if (this.preferences.has("notifications")) notify(heading, words, clicked);
+    if (this.preferences.has("notifications")) notify(heading, text, clicked);
   }
 
-  /** So many messages are unread. */
+  /** Show the number of unread messages in the title. */
   count(unread: number): void {
     this.titleCount.show(unread);
   }
 
-  /** Switch a way of being told on or off; the browser may have to be asked. */
+  /** Switch a preference; for notifications the browser asks the visitor for permission. */
   async switch(preference: Preference): Promise<void> {
     const on = !this.preferences.has(preference);
     if (on && preference === "notifications" && !(await mayNotify())) return;
@@ -70,7 +66,7 @@ export class Attention {
   }
 
   stop(): void {
-    for (const timer of this.forgetting) clearTimeout(timer);
+    for (const timer of this.timers) clearTimeout(timer);
     hush();
   }
 }

@@ -1,4 +1,8 @@
-/** The browser's side of the client's ports: storage and network. */
+/**
+ * The client's ports in a browser: storage and network.
+ *
+ * Called by `chat.ts` and `client.ts`. Must not throw when the browser blocks storage.
+ */
 
 import { memoryStore } from "../client/connect";
 import type { KeyValueStore, Network } from "../client/ports";
@@ -6,8 +10,8 @@ import type { KeyValueStore, Network } from "../client/ports";
 export const browserNetwork: Network = {
   online: () => navigator.onLine,
   watch(changed) {
-    const end = new AbortController();
-    const options = { signal: end.signal };
+    const ending = new AbortController();
+    const options = { signal: ending.signal };
     addEventListener("online", () => changed("online"), options);
     addEventListener("offline", () => changed("offline"), options);
     addEventListener("pageshow", (event) => event.persisted && changed("wake"), options);
@@ -16,14 +20,14 @@ export const browserNetwork: Network = {
       () => document.visibilityState === "visible" && changed("wake"),
       options,
     );
-    return () => end.abort();
+    return () => ending.abort();
   },
 };
 
-/** Where a chat remembers: `local` across visits and tabs, `session` for one tab, `none` for the page's life. */
+/** Where the session is stored: `local` for all visits and tabs, `session` for one tab, `none` until the page closes. */
 export type StorageKind = "local" | "session" | "none";
 
-/** The browser's storage, or memory where it is blocked. */
+/** Return the browser's storage, or a store in memory if storage is blocked. */
 export function browserStore(kind: StorageKind): KeyValueStore {
   if (kind === "none") return memoryStore();
   let storage: Storage;
@@ -32,7 +36,7 @@ export function browserStore(kind: StorageKind): KeyValueStore {
     storage.setItem("manent:probe", "1");
     storage.removeItem("manent:probe");
   } catch {
-    return memoryStore(); // blocked by the visitor, the browser or a sandboxed frame: said in a notice
+    return memoryStore(); // blocked by a setting or a sandboxed frame; the chat shows a notice
   }
   return {
     persistent: true,
@@ -41,17 +45,17 @@ export function browserStore(kind: StorageKind): KeyValueStore {
       try {
         storage.setItem(key, value);
       } catch {
-        // Full. The page's own copy still works; what is lost is the next visit's.
+        // Storage is full. This page keeps working from memory; the next visit loses this value.
       }
     },
     remove: (key) => storage.removeItem(key),
     keys: (prefix) => Object.keys(storage).filter((key) => key.startsWith(prefix)),
     watch(changed) {
-      const told = (event: StorageEvent): void => {
+      const listener = (event: StorageEvent): void => {
         if (event.storageArea === storage && event.key !== null) changed(event.key);
       };
-      addEventListener("storage", told);
-      return () => removeEventListener("storage", told);
+      addEventListener("storage", listener);
+      return () => removeEventListener("storage", listener);
     },
   };
 }

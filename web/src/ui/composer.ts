@@ -1,4 +1,8 @@
-/** The text field and what the visitor is writing there, by hand or by voice. */
+/**
+ * The text field: its draft, sending, and dictation.
+ *
+ * Owns the draft and stores it across reloads. Called by `chat.ts` and `panel.ts`. Must not know how a message is sent.
+ */
 
 import type { TemplateResult } from "lit-html";
 
@@ -7,7 +11,7 @@ import type { Words } from "./i18n";
 import { canListen, listen } from "./media";
 import { composerView } from "./views/shell";
 
-/** Whether the browser does by itself what `grow` does. */
+/** Whether the browser makes text fields grow without `grow`. */
 const FIELDS_GROW = CSS.supports("field-sizing", "content");
 
 export class Composer {
@@ -16,10 +20,10 @@ export class Composer {
 
   constructor(
     private readonly panel: HTMLElement,
-    /** Sends a text; false: there was nothing to send. */
+    /** Send a text; returns false if it was empty. */
     private readonly send: (text: string) => boolean,
     private readonly changed: () => void,
-    /** Keeps what is half written, over a reload. */
+    /** Where the draft is stored. */
     private readonly store: KeyValueStore,
     private readonly key: string,
   ) {
@@ -43,7 +47,7 @@ export class Composer {
     this.field()?.focus({ preventScroll: true });
   }
 
-  /** The text field grows with what is written, up to the limit in the styles; call after drawing. */
+  /** Fit the text field to its text, up to the limit in the styles. Call after drawing. */
   grow(): void {
     if (FIELDS_GROW) return;
     const field = this.field();

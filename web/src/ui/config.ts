@@ -1,4 +1,8 @@
-/** What a site owner can set, and how attributes become it. */
+/**
+ * The configuration of a chat, read from the element's attributes.
+ *
+ * Called by `element.ts`. The attributes are documented in `docs/web-chat.md`. Must not change the element.
+ */
 
 import type { JsonObject } from "../client/wire";
 import type { StorageKind } from "./browser";
@@ -6,16 +10,16 @@ import type { StorageKind } from "./browser";
 export type Theme = "auto" | "light" | "dark";
 
 export interface ChatConfig {
-  /** Where the server is, for example `https://bot.example`. */
+  /** The server's address, for example `https://bot.example`. */
   server_url: string;
   socket_path: string;
   namespace: string;
   heading: string;
-  /** Which heading it is in the page's outline, 1 to 6. */
+  /** The level of the heading in the page's outline, 1 to 6. */
   heading_level: number;
   subheading: string;
   placeholder: string;
-  /** Language tags, best first, separated by spaces; `""` follows the page, then the browser. */
+  /** Language tags separated by spaces, best first; `""` follows the page, then the browser. */
   language: string;
   theme: Theme;
   /** `launcher`: a floating button that opens the chat; `fill`: the chat fills its container. */
@@ -23,20 +27,20 @@ export interface ChatConfig {
   storage: StorageKind;
   initial_payload: string;
   session_id: string;
-  /** Storage keys of other chats, whose session id is taken over when this browser has none of ours. */
+  /** Storage keys of other chats whose session is taken over if this browser has no session yet. */
   adopt: string[];
-  /** Picture beside the assistant's messages; `""`: the mark. */
+  /** Image beside the assistant's messages; `""` for the mark. */
   avatar: string;
-  /** Picture on the button that opens the chat; `""`: the mark. */
+  /** Image on the button that opens the chat; `""` for the mark. */
   launcher_icon: string;
   metadata: JsonObject;
   /** Pause between the messages of one answer, in milliseconds. */
   message_delay_ms: number;
-  /** List the visitor's earlier conversations in the menu (servers in `jwt` mode). */
+  /** List earlier conversations in the menu (requires `session_identity: jwt`). */
   conversations: boolean;
-  /** Buttons for dictating and for hearing replies, where the browser can. */
+  /** Offer dictation and reading aloud, if the browser supports them. */
   voice: boolean;
-  /** Entries of the menu that the site does not want: `new`, `download`, `erase`, `sound`, `notifications`. */
+  /** Names of the menu entries to hide: `past new download erase sound notifications read_aloud`. */
   hide: string[];
   plain_metadata_key: string;
   user_message_event: string;
@@ -79,7 +83,7 @@ function json(value: string | null): JsonObject {
   try {
     return JSON.parse(value) as JsonObject;
   } catch {
-    console.warn("manent-chat: the metadata attribute is not JSON and is ignored:", value);
+    console.warn("manent-chat: ignoring the metadata attribute, which is not JSON:", value);
     return {};
   }
 }
@@ -92,7 +96,7 @@ function flag(value: string | null): boolean {
   return value !== null && value !== "false";
 }
 
-/** Read the attributes of an element; `script_url` says where the bundle came from, and so where the server is. */
+/** Read the attributes of an element. Without `server-url`, the server is the origin of `script_url`. */
 export function readConfig(element: Element, script_url: string): ChatConfig {
   const attribute = (name: (typeof ATTRIBUTES)[number]): string | null => element.getAttribute(name);
   const page = document.baseURI;
@@ -128,7 +132,7 @@ export function readConfig(element: Element, script_url: string): ChatConfig {
   };
 }
 
-/** Prefix of every stored key: one per server, so that two chats on one site stay apart. */
+/** Return the prefix of every stored key: one per server, so that two chats on one site do not share a session. */
 export function storageScope(config: ChatConfig): string {
   return `manent:${config.server_url}${config.socket_path}${config.namespace}`;
 }

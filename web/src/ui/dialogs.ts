@@ -1,7 +1,8 @@
 /**
- * What opens over the conversation: the menu, a question, the list of past conversations.
+ * The menu and the dialogs over the conversation: a question, the list of earlier conversations.
  *
- * Owns which of them is open, and the focus: it goes into what opens, stays inside a dialog, and comes back afterwards.
+ * Owns which one is open, and the focus: it moves into what opens, stays inside a dialog and returns afterwards. Called
+ * by `chat.ts` and `panel.ts`. Must not know what a question is about.
  */
 
 import { html, nothing, type TemplateResult } from "lit-html";
@@ -19,9 +20,9 @@ export class Dialogs {
   constructor(
     private readonly panel: HTMLElement,
     private readonly draw: () => void,
-    /** Put the cursor where one writes. */
-    private readonly write: () => void,
-    /** The visitor has chosen a past conversation. */
+    /** Focus the text field. */
+    private readonly focusField: () => void,
+    /** Called with the earlier conversation that the visitor has chosen. */
     private readonly chosen: (session_id: string) => void,
   ) {}
 
@@ -38,10 +39,10 @@ export class Dialogs {
     this.focus(open ? "#menu button" : ".menu-button");
   }
 
-  /** The visitor turned to something else: close the menu, and leave the focus where they put it. */
+  /** The visitor clicked or focused something: close the menu unless it is inside, without moving the focus. */
   turned(to: readonly EventTarget[]): void {
     if (!this.menuOpen) return;
-    // The button closes it by itself.
+    // The menu button closes the menu itself.
     if (to.some((target) => target instanceof Element && target.matches("#menu, .menu-button"))) return;
     this.menuOpen = false;
     this.draw();
@@ -54,7 +55,7 @@ export class Dialogs {
     this.focus(".question .cancel");
   }
 
-  /** Offer past conversations. */
+  /** Show the list of earlier conversations. */
   offer(sessions: readonly SessionSummary[]): void {
     this.returnFocus = this.panel.querySelector(".menu-button");
     this.sessions = sessions;
@@ -62,7 +63,7 @@ export class Dialogs {
     this.focus(".sessions button, .question .cancel");
   }
 
-  /** Close what is open on top; false: nothing is. */
+  /** Close the topmost dialog or menu. Returns false if none is open. */
   close(): boolean {
     if (this.question !== null) this.answer(false);
     else if (this.sessions !== null) this.choose(null);
@@ -71,7 +72,7 @@ export class Dialogs {
     return true;
   }
 
-  /** A dialog keeps the focus inside: `active` has it as Tab is pressed. */
+  /** Keep the focus inside an open dialog when Tab is pressed on `active`. */
   tab(event: KeyboardEvent, active: Element | null): void {
     const dialog = this.panel.querySelector(".question");
     if (dialog === null) return;
@@ -91,7 +92,7 @@ export class Dialogs {
       this.returnFocus?.focus();
       return;
     }
-    this.write(); // what was asked about is over: one goes on by writing
+    this.focusField(); // the answer usually empties the conversation
     question?.act();
   }
 

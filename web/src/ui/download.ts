@@ -1,10 +1,14 @@
-/** The conversation as a text file, for the visitor to keep. */
+/**
+ * Downloads the conversation as a text file.
+ *
+ * Called by `chat.ts`, which loads the whole conversation first. Must not load messages.
+ */
 
 import type { Message } from "../client/wire";
 import { contents, plainWords } from "../state/content";
 import type { Words } from "./i18n";
 
-/** `complete`: false when earlier messages could not be loaded; the file says so. */
+/** Return the text of the file. If not `complete`, its first line says that earlier messages are missing. */
 export function transcriptText(
   messages: readonly Message[],
   complete: boolean,
@@ -15,12 +19,12 @@ export function transcriptText(
   const at = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   const lines = messages.flatMap((message) => {
     if (message.role === "user" && message.payload === true) return [];
-    const said =
+    const text =
       message.role === "user"
         ? (message.title ?? message.message)
         : plainWords(contents(message.body), words);
     const who = message.role === "user" ? words.you : bot;
-    return [`[${at.format(new Date(message.timestamp * 1000))}] ${who}: ${said}`];
+    return [`[${at.format(new Date(message.timestamp * 1000))}] ${who}: ${text}`];
   });
   if (!complete) lines.unshift(`[${words.missing}]`);
   return `${lines.join("\n")}\n`;

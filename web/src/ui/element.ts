@@ -1,9 +1,9 @@
 /**
- * `<manent-chat>`: a chat as a floating button or filling its container.
+ * `<manent-chat>`: a chat as a floating button, or filling its container.
  *
- * This file is what a page loads at once; it draws the button and fetches the chat itself when somebody opens it, or
- * in an idle moment when this browser already has a conversation. Owns the element's attributes, methods and events
- * (documented in `docs/web-chat.md`); everything inside the panel belongs to `chat.ts`.
+ * Owns the element's attributes, methods and events (documented in `docs/web-chat.md`). This file is all that a page
+ * loads at first: it draws the button and loads `chat.ts` when the visitor opens the chat, or when the browser is idle
+ * if there is a conversation already. Must not import a library.
  *
  * @csspart launcher badge panel header log message bot user bubble text buttons button card image input send composer
  * @fires manent-ready manent-open manent-close manent-message manent-sent manent-status manent-session manent-notice
@@ -36,7 +36,7 @@ export class ManentChat extends HTMLElement {
   private user: JsonObject | null = null;
   private loading: Promise<Chat> | null = null;
   private chat: Chat | null = null;
-  private known = "";
+  private shownCount = "";
   private root: ShadowRoot;
 
   constructor() {
@@ -57,7 +57,7 @@ export class ManentChat extends HTMLElement {
     this.badge.setAttribute("part", "badge");
     this.badge.hidden = true;
     this.launcher.addEventListener("click", () => this.toggle());
-    // The chat is on its way before the click is finished.
+    // Start loading before the click.
     this.launcher.addEventListener("pointerenter", () => void this.load(), { once: true });
   }
 
@@ -97,7 +97,7 @@ export class ManentChat extends HTMLElement {
 
   // -- for the page -------------------------------------------------------------------------------------------
 
-  /** Whether the panel is to be seen. */
+  /** Whether the panel is visible. */
   get isOpen(): boolean {
     return this.getAttribute("layout") === "fill" || this.hasAttribute("open");
   }
@@ -117,27 +117,28 @@ export class ManentChat extends HTMLElement {
     else this.open();
   }
 
-  /** Put the cursor where one writes. */
+  /** Focus the text field. */
   override focus(options?: FocusOptions): void {
     void this.load().then(() => this.root.querySelector("textarea")?.focus(options));
   }
 
-  /** Say something for the visitor; `title` is what they read, when `text` is a payload. Resolves with its id. */
+  /** Send a message for the visitor and show `title`, or `text` without one. Resolves with its id. */
   async send(text: string, options: { title?: string } = {}): Promise<string | null> {
     return (await this.load()).send(text, options.title);
   }
 
-  /** The JWT of the signed-in visitor, or a function that fetches one whenever one is needed. */
+  /** Set the JWT of the signed-in visitor, or a function that returns one each time one is needed. */
   setToken(token: TokenSource): void {
     this.tokenSource = token;
     this.chat?.client.reconnect();
   }
 
   /**
-   * Say who is here: `token` proves it (see `setToken`), everything else is told to the assistant as `metadata.user`.
-   * Null at log-out: this browser forgets the conversation. Without a token nothing is proven, only told.
+   * Set the signed-in visitor: `token` as in `setToken`; the other keys are sent as `metadata.user`.
+   *
+   * Only the token is verified. `null` signs the visitor out and removes the conversation from this browser.
    */
-  async setUser(user: ({ token?: TokenSource } & { [fact: string]: unknown }) | null): Promise<void> {
+  async setUser(user: ({ token?: TokenSource } & { [key: string]: unknown }) | null): Promise<void> {
     if (user === null) {
       this.user = null;
       this.tokenSource = null;
@@ -146,39 +147,39 @@ export class ManentChat extends HTMLElement {
       chat.client.reconnect();
       return;
     }
-    const { token, ...facts } = user;
-    this.user = JSON.parse(JSON.stringify(facts)) as JsonObject; // what is no JSON fails here, not with a message
+    const { token, ...details } = user;
+    this.user = JSON.parse(JSON.stringify(details)) as JsonObject; // fail now if it is not JSON
     if (token !== undefined) this.setToken(token);
   }
 
-  /** Sent along with every message from now on. */
+  /** Set the metadata for every message from now on. */
   setMetadata(metadata: object): void {
     this.setAttribute("metadata", JSON.stringify(metadata));
   }
 
-  /** Begin a new conversation; the old one stays in the log. */
+  /** Start a new conversation. The server keeps the old one. */
   async reset(): Promise<void> {
     await (await this.load()).reset();
   }
 
-  /** Have the conversation erased, on the server as well. */
+  /** Erase the conversation here and on the server. */
   async erase(): Promise<void> {
     await (await this.load()).erase();
   }
 
-  /** Forget the conversation in this browser only: for log-out and shared computers. */
+  /** Remove the conversation from this browser only, for log-out and shared computers. */
   async forget(): Promise<void> {
     (await this.load()).client.forget();
   }
 
-  /** Draw custom JSON whose `type` is `type` (`"*"`: all that nobody else draws). Returns this element. */
+  /** Draw custom JSON of this `type` with `renderer`; `"*"` is for all other types. Returns this element. */
   registerRenderer(type: string, renderer: CustomRenderer): this {
     this.renderers.set(type, renderer);
     void this.chat?.configure(this.config());
     return this;
   }
 
-  /** What has been said, oldest first, as far as it is loaded. */
+  /** The loaded messages, oldest first. */
   get messages(): readonly Message[] {
     return this.chat?.state.messages ?? [];
   }
@@ -207,17 +208,17 @@ export class ManentChat extends HTMLElement {
         renderers: this.renderers,
         token: async () => (typeof this.tokenSource === "function" ? this.tokenSource() : this.tokenSource),
         metadata: () => (this.user === null ? {} : { user: this.user }),
-        tell: (name, detail) => this.fire(name, detail),
+        fire: (name, detail) => this.fire(name, detail),
         open: () => this.open(),
         close: () => this.close(),
         isOpen: () => this.isOpen,
-        unread: (count) => this.showUnread(count),
+        showUnread: (count) => this.showUnread(count),
       },
       this.config(),
     );
     this.chat = chat;
     await chat.start();
-    this.fire("ready", { language: chat.language });
+    this.fire("ready", { language: chat.localization.language });
     return chat;
   }
 
@@ -225,7 +226,7 @@ export class ManentChat extends HTMLElement {
     try {
       return localStorage.getItem(`${storageScope(config)}:session`) !== null;
     } catch {
-      return false; // blocked storage: nothing to come back to
+      return false; // storage is blocked
     }
   }
 
@@ -243,8 +244,8 @@ export class ManentChat extends HTMLElement {
 
   private showUnread(count: number): void {
     const text = count > 99 ? "99+" : String(count);
-    if (count === 0 ? this.known === "" : this.known === text) return;
-    this.known = count === 0 ? "" : text;
+    if (count === 0 ? this.shownCount === "" : this.shownCount === text) return;
+    this.shownCount = count === 0 ? "" : text;
     this.badge.textContent = text;
     this.badge.hidden = count === 0;
     this.launcher.setAttribute("aria-label", this.launcherLabel());
@@ -263,7 +264,7 @@ function whenIdle(callback: () => void): void {
 
 if (customElements.get("manent-chat") === undefined) customElements.define("manent-chat", ManentChat);
 
-// `<script type="module" src="…/manent-chat.js" data-chat …>` is enough: its data attributes become the element's.
+// `<script type="module" src="…/manent-chat.js" data-chat …>` creates the element from its data attributes.
 const script = [...document.scripts].find((candidate) => candidate.src === SCRIPT_URL);
 if (script !== undefined && "chat" in script.dataset) {
   const place = (): void => {

@@ -1,4 +1,8 @@
-/** What the page pays for before anybody chats: the floating button and its frame. No libraries. */
+/**
+ * The floating button and the frame of the panel.
+ *
+ * Called by `element.ts`. Part of the first download of every page, so it must not import a library.
+ */
 
 import { theme } from "./theme";
 
@@ -33,7 +37,7 @@ ${theme}
 
 const NS = "http://www.w3.org/2000/svg";
 
-/** A picture of the site's own, or the mark. */
+/** Return the site's own image, or the mark. */
 export function launcherPicture(address: string): Element {
   if (address === "") return launcherMark();
   const picture = document.createElement("img");
@@ -42,7 +46,7 @@ export function launcherPicture(address: string): Element {
   return picture;
 }
 
-/** The mark, built by hand: the launcher is there before the library is. */
+/** Build the mark without lit-html, which is not loaded yet. */
 function launcherMark(): SVGSVGElement {
   const drawing = document.createElementNS(NS, "svg");
   const set = (element: Element, attributes: Record<string, string>): Element => {

@@ -1,6 +1,10 @@
-/** Sound, speech and notifications through what the browser has itself. Each is off until the visitor wants it. */
+/**
+ * Sound, speech, notifications and the page's title, through the browser's own APIs.
+ *
+ * Called by `attention.ts`, `composer.ts` and `menu.ts`. Must not check preferences; the callers do.
+ */
 
-/** A short, quiet tone for a new message; made here, so there is no file to load. */
+/** Play a short, quiet tone. It is synthesized, so there is no file to load. */
 export function chime(): void {
   const context = new AudioContext();
   const tone = context.createOscillator();
@@ -17,8 +21,8 @@ export function chime(): void {
 
 export const canSpeak = (): boolean => "speechSynthesis" in window;
 
-export function speak(words: string, language: string): void {
-  const utterance = new SpeechSynthesisUtterance(words);
+export function speak(text: string, language: string): void {
+  const utterance = new SpeechSynthesisUtterance(text);
   utterance.lang = language;
   speechSynthesis.speak(utterance);
 }
@@ -27,7 +31,7 @@ export function hush(): void {
   if (canSpeak()) speechSynthesis.cancel();
 }
 
-/** The part of the Web Speech API that is used; TypeScript's library does not know it. */
+/** The part of the Web Speech API that the chat uses; TypeScript's library lacks it. */
 interface Recognition {
   lang: string;
   interimResults: boolean;
@@ -45,7 +49,7 @@ function recognitionClass(): (new () => Recognition) | null {
 
 export const canListen = (): boolean => recognitionClass() !== null;
 
-/** Listen until the visitor pauses; `heard` gets all words so far. Returns a function that stops. */
+/** Listen until the visitor pauses; `heard` gets all words so far. Returns a function that stops listening. */
 export function listen(language: string, heard: (words: string) => void, ended: () => void): () => void {
   const Recognizer = recognitionClass();
   if (Recognizer === null) {
@@ -65,27 +69,27 @@ export function listen(language: string, heard: (words: string) => void, ended: 
 
 export const canNotify = (): boolean => "Notification" in window && Notification.permission !== "denied";
 
-/** Ask once; the browser remembers the answer. */
+/** Ask the visitor for permission; the browser remembers the answer. */
 export async function mayNotify(): Promise<boolean> {
   return (await Notification.requestPermission()) === "granted";
 }
 
-/** Tell somebody who looks elsewhere; a click brings them back. */
-export function notify(title: string, words: string, clicked: () => void): void {
+/** Show a notification; a click focuses the page and calls `clicked`. */
+export function notify(title: string, text: string, clicked: () => void): void {
   if (Notification.permission !== "granted") return;
   try {
-    const shown = new Notification(title, { body: words.slice(0, 200), tag: "manent" });
+    const shown = new Notification(title, { body: text.slice(0, 200), tag: "manent" });
     shown.onclick = () => {
       window.focus();
       clicked();
       shown.close();
     };
   } catch {
-    // Some mobile browsers have the class but allow it to service workers only.
+    // Some mobile browsers have the class but allow it in service workers only.
   }
 }
 
-/** Counts unread messages in the page's title while nobody looks, and gives the title back afterwards. */
+/** Shows the number of unread messages in the page's title while the page is hidden, and restores it afterwards. */
 export class TitleCount {
   private original: string | null = null;
 

@@ -1,4 +1,8 @@
-/** What stands in the menu, in order. The page may hide entries by name (`hide`). */
+/**
+ * The entries of the menu, in order.
+ *
+ * Called by `chat.ts` at each drawing. The site hides entries by name (attribute `hide`). Must not act by itself.
+ */
 
 import type { ChatConfig } from "./config";
 import type { Words } from "./i18n";
@@ -6,9 +10,9 @@ import { canNotify, canSpeak } from "./media";
 import type { Preference, Preferences } from "./preferences";
 import type { MenuEntry, Question } from "./views/shell";
 
-/** What entries do. */
-export interface MenuActs {
-  /** Ask the visitor whether it shall be. */
+/** The actions behind the entries. */
+export interface MenuActions {
+  /** Ask the visitor to confirm. */
   ask(question: Question): void;
   past(): void;
   fresh(): void;
@@ -23,33 +27,33 @@ export function menuEntries(
   words: Words,
   config: ChatConfig,
   preferences: Preferences,
-  acts: MenuActs,
+  actions: MenuActions,
 ): MenuEntry[] {
-  const past: NamedEntry = { name: "past", label: words.past, act: () => acts.past() };
+  const past: NamedEntry = { name: "past", label: words.past, act: () => actions.past() };
   const fresh: Question = {
     ask: words.fresh_ask,
     note: words.fresh_note,
     yes: words.confirm_fresh,
-    act: () => acts.fresh(),
+    act: () => actions.fresh(),
   };
   const erase: Question = {
     ask: words.erase_ask,
     note: words.erase_note,
     yes: words.confirm_erase,
     grave: true,
-    act: () => acts.erase(),
+    act: () => actions.erase(),
   };
   const toggle = (name: Preference, label: string): NamedEntry => ({
     name,
     label,
     checked: preferences.has(name),
-    act: () => acts.switch(name),
+    act: () => actions.switch(name),
   });
   const entries: NamedEntry[] = [
     ...(config.conversations ? [past] : []),
-    { name: "new", label: words.fresh, act: () => acts.ask(fresh) },
-    { name: "download", label: words.download, act: () => acts.download() },
-    { name: "erase", label: words.erase, act: () => acts.ask(erase) },
+    { name: "new", label: words.fresh, act: () => actions.ask(fresh) },
+    { name: "download", label: words.download, act: () => actions.download() },
+    { name: "erase", label: words.erase, act: () => actions.ask(erase) },
     toggle("sound", words.sound),
     ...(canNotify() ? [toggle("notifications", words.notifications)] : []),
     ...(config.voice && canSpeak() ? [toggle("read_aloud", words.read_aloud)] : []),

@@ -1,7 +1,8 @@
 /**
- * The words for what the client reports, by its code.
+ * The visitor's texts for notices and errors, by code.
  *
- * The server's own sentences are English and meant for developers: the page gets them in `manent-notice`.
+ * Called by `chat.ts`, `panel.ts` and the views. Must not show the server's own sentences: they are in English and for
+ * developers, who get them in the `manent-notice` event.
  */
 
 import type { Notice } from "../client/events";
@@ -27,12 +28,12 @@ export function noticeText(notice: Notice, words: Words): string {
   return words[BY_CODE[notice.code] ?? "failed_request"];
 }
 
-/** Why the server does not let the visitor in. */
+/** Return why the server rejected the connection. */
 export function refusalText(refusal: Notice | null, words: Words): string {
   return words[BY_CODE[refusal?.code ?? ""] ?? "refused"];
 }
 
-/** Why a message was not sent; "" where "not sent" is all that can be said. */
+/** Return why a message was not sent; "" if there is no text for the reason. */
 export function reasonText(error: { readonly code: string } | undefined, words: Words): string {
   const key = BY_CODE[error?.code ?? ""];
   return key === undefined ? "" : words[key];

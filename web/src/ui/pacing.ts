@@ -1,8 +1,8 @@
 /**
- * Lets the messages of one answer appear one after the other, for sites that like it so.
+ * Shows the messages of one answer one after the other (attribute `message-delay`).
  *
- * Only delays what is shown; the client has the messages already. Anything that is not a live bot message lets
- * everything through at once, so that the order never suffers.
+ * Owns the events that wait. Called by `chat.ts` with every client event. Must not change the order: an event that
+ * depends on earlier messages releases all of them first.
  */
 
 import type { ClientEvent } from "../client/events";
@@ -22,7 +22,7 @@ export class Pacing {
     const paced = delay_ms > 0 && event.type === "message" && event.message.role === "bot";
     if (!paced) {
       if (event.type === "joined" || event.type === "message") this.flush();
-      // While messages wait, the assistant is still writing.
+      // While messages wait, the assistant appears to be typing.
       if (event.type === "typing" && !event.on && this.waiting.length > 0) return;
       this.pass(event);
       return;

@@ -1,4 +1,8 @@
-/** Reads what was said before what is loaded: one page at a time, however many ask. Knows no DOM. */
+/**
+ * Loads older messages, one page at a time.
+ *
+ * Owns the running request. Called by `chat.ts`. Must not use the DOM.
+ */
 
 import type { ConversationClient } from "../client/client";
 import type { ChatEvent, ChatState } from "../state/state";
@@ -12,18 +16,18 @@ export class Past {
     private readonly dispatch: (event: ChatEvent) => void,
   ) {}
 
-  /** Load the page before; who asks meanwhile waits for the same page. */
+  /** Load the page before the first message; concurrent calls share one request. */
   load(): Promise<void> {
     this.running ??= this.loadOnce().finally(() => (this.running = null));
     return this.running;
   }
 
-  /** Load everything; false: some of it could not be loaded. */
+  /** Load all older messages. Returns false if some could not be loaded. */
   async all(): Promise<boolean> {
     while (this.state().has_more) {
       const first = this.state().messages[0];
       await this.load();
-      if (this.state().messages[0] === first) break; // nothing came: asking again would not end
+      if (this.state().messages[0] === first) break; // nothing was loaded: another request would loop forever
     }
     return !this.state().has_more;
   }

@@ -1,4 +1,8 @@
-/** What the visitor switched on, kept beside the session. Everything is off at first. */
+/**
+ * What the visitor has switched on in the menu. Everything is off by default.
+ *
+ * Owns one stored key. Called by `attention.ts` and `menu.ts`. Must not act on a preference.
+ */
 
 import type { KeyValueStore } from "../client/ports";
 

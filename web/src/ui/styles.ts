@@ -1,4 +1,8 @@
-/** The look of the open chat. Measures are in rem and em, so that a visitor's text size counts. */
+/**
+ * The styles of the open chat.
+ *
+ * Adopted by `chat.ts`. Lengths that depend on text must be in rem or em, so that a visitor's text size applies.
+ */
 
 export const styles = `
 .panel, .panel * { box-sizing: border-box; }

@@ -1,7 +1,8 @@
 /**
- * Colours and measures, as custom properties. A site sets `--manent-…` on the element; what it leaves out comes from
- * here. Ink on paper, and the red of old rubrics for what stands between the lines. Every pair of text and ground
- * has a contrast of at least 4.5:1 in both schemes.
+ * Default colours, fonts and radius, as custom properties.
+ *
+ * Part of the launcher's styles. A site overrides them with `--manent-…` on the element. Every pair of text and
+ * background must have a contrast of at least 4.5:1 in both schemes.
  */
 
 const LIGHT = `

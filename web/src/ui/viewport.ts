@@ -1,21 +1,21 @@
 /**
- * Keeps a reader where they are while the conversation changes around them.
+ * The scroll position and the part of the conversation that is drawn.
  *
- * Owns the window of drawn messages and the scroll position. At the end of the conversation it follows what arrives;
- * anywhere else the message under the reader's eyes stays where it is, whatever is added or removed.
+ * Called by `panel.ts` before and after each drawing. At the end of the conversation it follows new messages; elsewhere
+ * the first visible message stays in place while messages are added or removed. Must not draw.
  */
 
 import type { Message } from "../client/wire";
-import { earlier, FIRST, follow, later, newest, STEP, type Span } from "./window";
+import { earlier, follow, INITIAL_SIZE, later, newest, STEP, type Span } from "./window";
 
-/** How near to an edge, in pixels, the window moves on. */
-const NEAR = 600;
-/** Within so many pixels of the end one reads the end. */
-const AT_END = 48;
+/** Distance to an edge, in pixels, at which the window moves. */
+const NEAR_EDGE_PX = 600;
+/** Distance to the end, in pixels, that counts as being at the end. */
+const AT_END_PX = 48;
 
 export class Viewport {
   span: Span = { start: 0, end: 0 };
-  /** Whether the reader follows the end. */
+  /** Whether new messages scroll into view. */
   following = true;
   private messages: readonly Message[] = [];
   private log: HTMLElement | null = null;
@@ -23,7 +23,7 @@ export class Viewport {
 
   constructor(private readonly moved: () => void) {}
 
-  /** Take over the scrolling element; returns true the first time. */
+  /** Use this scrolling element. Returns false if it is already in use. */
   attach(log: HTMLElement): boolean {
     if (this.log === log) return false;
     this.log = log;
@@ -43,7 +43,7 @@ export class Viewport {
       } else {
         const atEnd = this.span.end === known.length;
         this.span = follow(this.span, at - this.span.start, messages.length, atEnd);
-        if (this.following && atEnd && this.span.end - this.span.start > 2 * FIRST)
+        if (this.following && atEnd && this.span.end - this.span.start > 2 * INITIAL_SIZE)
           this.span = newest(messages.length);
       }
       this.messages = messages;
@@ -51,7 +51,7 @@ export class Viewport {
     this.anchor = this.following ? null : this.findAnchor();
   }
 
-  /** Put the reader back where they were; call after drawing. */
+  /** Restore the scroll position. Call after drawing. */
   settle(): void {
     if (this.log === null) return;
     if (this.following) {
@@ -60,15 +60,15 @@ export class Viewport {
       const drift = this.anchor.element.getBoundingClientRect().top - this.anchor.top;
       if (Math.abs(drift) > 0.5) this.log.scrollTop += drift;
     }
-    this.reach();
+    this.moveWindow();
   }
 
-  /** Sizes changed without anything being drawn: whoever reads the end goes on reading it. */
+  /** Stay at the end after sizes have changed without a drawing. */
   stay(): void {
     if (this.following && this.log !== null) this.log.scrollTop = this.log.scrollHeight;
   }
 
-  /** Whether newer messages exist than are drawn. */
+  /** Whether newer messages exist that are not drawn. */
   get behind(): boolean {
     return this.span.end < this.messages.length;
   }
@@ -79,12 +79,12 @@ export class Viewport {
     this.moved();
   }
 
-  /** The first message that is to be seen. */
+  /** Find the first visible message. */
   private findAnchor(): { element: Element; top: number } | null {
     const drawn = this.log?.firstElementChild?.children;
     if (this.log === null || drawn === undefined) return null;
     const edge = this.log.getBoundingClientRect().top;
-    // They stand in order: halving finds it.
+    // Binary search: the nodes are in order.
     let low = 0;
     let high = drawn.length;
     while (low < high) {
@@ -102,35 +102,37 @@ export class Viewport {
     if (log === null) return;
     const below = log.scrollHeight - log.scrollTop - log.clientHeight;
     const was = this.following;
-    this.following = below < AT_END && !this.behind;
-    if (!this.reach() && (was !== this.following || log.scrollTop < NEAR)) this.moved();
+    this.following = below < AT_END_PX && !this.behind;
+    if (!this.moveWindow() && (was !== this.following || log.scrollTop < NEAR_EDGE_PX)) this.moved();
   }
 
   /**
-   * Move the window on when the reader is near its edge; returns whether it moved.
+   * Move the window if the visitor is near its edge. Returns whether it moved.
    *
-   * Also asked after each drawing: a reader who stands at the very top while older messages arrive above the window
-   * scrolls no further, and no event would come.
+   * Also called after each drawing: at the very top, no scroll event follows when older messages arrive.
    */
-  private reach(): boolean {
+  private moveWindow(): boolean {
     const log = this.log;
     if (log === null || this.following) return false;
     const below = log.scrollHeight - log.scrollTop - log.clientHeight;
-    if (log.scrollTop < NEAR && this.span.start > 0) this.span = earlier(this.span);
-    else if (below < NEAR && this.behind) this.span = later(this.span, this.messages.length);
+    if (log.scrollTop < NEAR_EDGE_PX && this.span.start > 0) this.span = earlier(this.span);
+    else if (below < NEAR_EDGE_PX && this.behind) this.span = later(this.span, this.messages.length);
     else return false;
     this.moved();
     return true;
   }
 
-  /** Whether the reader comes near the first message that is loaded. */
+  /** Whether the visitor is near the first loaded message. */
   get atBeginning(): boolean {
     return (
-      this.log !== null && !this.following && this.span.start <= 2 * STEP && this.log.scrollTop < 2 * NEAR
+      this.log !== null &&
+      !this.following &&
+      this.span.start <= 2 * STEP &&
+      this.log.scrollTop < 2 * NEAR_EDGE_PX
     );
   }
 
-  /** Draw everything that is loaded, for the printer; returns a function that goes back. */
+  /** Extend the window to all loaded messages. Returns a function that restores it. */
   showAll(): () => void {
     const before = this.span;
     this.span = { start: 0, end: this.messages.length };

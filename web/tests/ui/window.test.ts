@@ -1,18 +1,18 @@
 import { describe, expect, it } from "vitest";
 
-import { earlier, follow, later, MOST, newest, STEP, type Span } from "../../src/ui/window";
+import { earlier, follow, later, MAX_DRAWN, newest, STEP, type Span } from "../../src/ui/window";
 
 describe("the window of drawn messages", () => {
   it("never holds more than the most, wherever one scrolls in 5,000 messages", () => {
     let span: Span = newest(5_000);
     for (let i = 0; i < 5_000 / STEP; i += 1) {
       span = earlier(span);
-      expect(span.end - span.start).toBeLessThanOrEqual(MOST);
+      expect(span.end - span.start).toBeLessThanOrEqual(MAX_DRAWN);
     }
     expect(span.start).toBe(0);
     for (let i = 0; i < 5_000 / STEP; i += 1) {
       span = later(span, 5_000);
-      expect(span.end - span.start).toBeLessThanOrEqual(MOST);
+      expect(span.end - span.start).toBeLessThanOrEqual(MAX_DRAWN);
     }
     expect(span.end).toBe(5_000);
   });
@@ -23,6 +23,9 @@ describe("the window of drawn messages", () => {
 
   it("grows with the end while one reads the end", () => {
     expect(follow({ start: 0, end: 80 }, 0, 81, true)).toEqual({ start: 0, end: 81 });
-    expect(follow({ start: 0, end: MOST }, 0, MOST + 1, true)).toEqual({ start: 1, end: MOST + 1 });
+    expect(follow({ start: 0, end: MAX_DRAWN }, 0, MAX_DRAWN + 1, true)).toEqual({
+      start: 1,
+      end: MAX_DRAWN + 1,
+    });
   });
 });

@@ -1,4 +1,9 @@
-/** Chooses the language of the interface. English is at hand; the others are loaded when they are needed. */
+/**
+ * Chooses the language of the interface and loads its texts.
+ *
+ * English is part of the chat; other languages are loaded when needed. Called by `chat.ts`, `panel.ts` and the views.
+ * Must not touch the DOM.
+ */
 
 import { en, type Words } from "./en";
 import { LANGUAGES } from "./languages";
@@ -6,6 +11,17 @@ import { LANGUAGES } from "./languages";
 export type { Words } from "./en";
 export { en } from "./en";
 export { LANGUAGES } from "./languages";
+
+/** The language in use, its texts, and how to write dates in it. */
+export interface Localization {
+  readonly language: string;
+  /** A tag for `Intl`: the language, with the visitor's region if known (`"en-GB"`). */
+  readonly locale: string;
+  readonly direction: "ltr" | "rtl";
+  readonly words: Words;
+}
+
+export const ENGLISH: Localization = { language: "en", locale: "en", direction: "ltr", words: en };
 
 const LOADERS: Record<string, () => Promise<Words>> = {
   de: async () => (await import("./de")).words,
@@ -21,12 +37,27 @@ const LOADERS: Record<string, () => Promise<Words>> = {
 
 const RIGHT_TO_LEFT = new Set(["ar", "he", "fa", "ur"]);
 
-/** The first language of `wanted` that we have; `"pt-BR"` is met by `"pt"`. */
+/** Choose a language from the tags that the site prefers, then those of the browser, and load its texts. */
+export async function localize(
+  preferred: readonly string[],
+  browser: readonly string[],
+): Promise<Localization> {
+  const wanted = [...preferred, ...browser].filter((tag) => tag !== "");
+  const language = chooseLanguage(wanted);
+  return {
+    language,
+    locale: chooseLocale(language, wanted),
+    direction: direction(language),
+    words: await loadWords(language),
+  };
+}
+
+/** Return the first language of `wanted` that the interface has; `"pt"` serves `"pt-BR"`. */
 export function chooseLanguage(wanted: readonly string[]): string {
   return languageOf(wanted.find((tag) => LANGUAGES.includes(languageOf(tag))) ?? "en");
 }
 
-/** The tag whose manners of writing dates and times go with a language: `"en-GB"` for English, when it is wanted. */
+/** Return the tag for dates and times: the first of `wanted` that names a region for `language`. */
 export function chooseLocale(language: string, wanted: readonly string[]): string {
   const found = wanted.find((tag) => languageOf(tag) === language && tag.length > language.length);
   return found !== undefined && isTag(found) ? found : language;
@@ -40,7 +71,7 @@ function isTag(tag: string): boolean {
   try {
     return Intl.getCanonicalLocales(tag).length === 1;
   } catch {
-    return false; // "pt_BR" and other inventions
+    return false; // not a BCP 47 tag, for example "pt_BR"
   }
 }
 
@@ -53,6 +84,7 @@ export function direction(language: string): "ltr" | "rtl" {
   return RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
 }
 
+/** Replace the `{}` of a text. */
 export function fill(template: string, value: string | number): string {
   return template.replace("{}", () => String(value));
 }

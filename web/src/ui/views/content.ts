@@ -1,4 +1,9 @@
-/** The pieces of a bot message: one small view a kind. */
+/**
+ * The pieces of an assistant's message: one view per kind of content.
+ *
+ * Called by `transcript.ts`. Must not build markup from text: addresses pass `safeLink` or `safeSource`, text goes
+ * through bindings.
+ */
 
 import { html, nothing, type TemplateResult } from "lit-html";
 
@@ -6,11 +11,11 @@ import type { Json } from "../../client/wire";
 import type { Button, Card, Content } from "../../state/content";
 import { safeLink, safeSource } from "../../state/links";
 import { chosenOf, type Choice } from "../../state/transcript";
-import { checkIcon, fileIcon } from "../icons";
+import { checkIcon, fileIcon } from "./icons";
 import { fill, type Words } from "../i18n";
 import { link, markdown } from "./markdown";
 
-/** Draws custom JSON of one `type`; returns a node or text, never markup. */
+/** Draws custom JSON of one `type`. Returns a node or a text; a text is not parsed as HTML. */
 export type CustomRenderer = (
   value: Json,
   context: { send: (payload: string, title?: string) => void },
@@ -18,7 +23,7 @@ export type CustomRenderer = (
 
 export interface ContentContext {
   words: Words;
-  /** Addresses are relative to the server. */
+  /** Base of relative addresses: the server. */
   base: string;
   choice: Choice;
   choose(payload: string, title: string): void;
@@ -108,7 +113,7 @@ function image(src: string, alt: string, context: ContentContext): Drawn {
       loading="lazy"
       decoding="async"
     />`;
-    // A picture opens in full; one without a description needs a name for its link.
+    // The image is a link to its full size; without a description the link needs a name.
     return safe.startsWith("data:")
       ? picture
       : html`<a
@@ -122,7 +127,7 @@ function image(src: string, alt: string, context: ContentContext): Drawn {
   });
 }
 
-/** A picture that cannot be loaded shows its description instead of a hole. */
+/** Show the description of an image that cannot be loaded. */
 function broken(event: Event): void {
   const picture = event.target as HTMLImageElement;
   picture.classList.add("broken");
@@ -212,7 +217,10 @@ function custom(type: string, value: Json, context: ContentContext): Drawn {
         ${renderer(value, { send: (payload, title) => context.choose(payload, title ?? payload) })}
       </div>`;
     } catch (error) {
-      console.error(`manent-chat: the renderer for custom messages of type "${type}" failed`, error);
+      console.error(
+        `manent-chat: the renderer for custom type "${type}" failed; showing JSON instead`,
+        error,
+      );
     }
   }
   return html`<details class="custom" part="custom">

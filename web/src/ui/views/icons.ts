@@ -1,4 +1,8 @@
-/** The few drawings of the chat, as static SVG. The mark is an m above the proof-reader's stet dots: let it stand. */
+/**
+ * The icons of the chat, as static SVG.
+ *
+ * Called by the views and `panel.ts`. The mark is an m above the proofreader's "stet" dots ("let it stand").
+ */
 
 import { html, svg, type SVGTemplateResult } from "lit-html";
 

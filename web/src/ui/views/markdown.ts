@@ -1,4 +1,9 @@
-/** Markdown as nodes. Text goes in through text bindings only; an address that is not allowed stays text. */
+/**
+ * Draws Markdown.
+ *
+ * Owns a cache of parsed texts. Called by `content.ts`. Must not build markup from text: text goes through bindings, and
+ * an address that is not allowed stays text.
+ */
 
 import { html, nothing, type TemplateResult } from "lit-html";
 
@@ -29,7 +34,7 @@ function inline(node: Inline, base: string): Drawn {
   }
 }
 
-/** A link that tells the other side nothing and gives it no handle on this page. */
+/** A link that opens a new tab, without referrer and without access to this page. */
 export function link(href: string, label: unknown, part = ""): TemplateResult {
   const away = /^https?:/.test(href);
   return html`<a
@@ -75,13 +80,13 @@ function blocks(nodes: readonly Block[], base: string): Drawn[] {
 }
 
 const parsed = new Map<string, Block[]>();
-/** Far more than a window of messages shows. */
-const PARSED_KEPT = 500;
+/** Several times the number of messages that are drawn at once. */
+const MAX_PARSED = 500;
 
 export function markdown(text: string, base: string): Drawn[] {
   let tree = parsed.get(text);
   if (tree === undefined) {
-    if (parsed.size >= PARSED_KEPT) parsed.clear();
+    if (parsed.size >= MAX_PARSED) parsed.clear();
     parsed.set(text, (tree = parseMarkdown(text)));
   }
   return blocks(tree, base);

@@ -1,17 +1,20 @@
-/** What stands around the conversation: header with menu, notices, composer. */
+/**
+ * The parts around the conversation: header with menu, notices, dialogs, composer, announcements.
+ *
+ * Called by `panel.ts`, `composer.ts` and `dialogs.ts`. Pure: takes values and callbacks, returns a template.
+ */
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 
 import type { Notice } from "../../client/events";
 import type { SessionSummary } from "../../client/wire";
-import type { Announcement } from "../attention";
-import { closeIcon, mark, menuIcon, microphoneIcon, sendIcon } from "../icons";
+import { closeIcon, mark, menuIcon, microphoneIcon, sendIcon } from "./icons";
 import { fill, type Words } from "../i18n";
 
 export interface MenuEntry {
   label: string;
-  /** For entries that are on or off. */
+  /** Set for entries that are on or off. */
   checked?: boolean;
   act(): void;
 }
@@ -26,7 +29,7 @@ export function headerView(options: {
   menu: readonly MenuEntry[];
   menuOpen: boolean;
   toggleMenu(open: boolean): void;
-  /** Null where the chat cannot be closed. */
+  /** Null if the chat cannot be closed. */
   close: (() => void) | null;
 }): TemplateResult {
   const { words } = options;
@@ -119,7 +122,7 @@ export interface Question {
   ask: string;
   note: string;
   yes: string;
-  /** What cannot be undone looks like it. */
+  /** Whether the action cannot be undone; its button is then red. */
   grave?: boolean;
   act(): void;
 }
@@ -193,13 +196,13 @@ export function composerView(options: {
   draft: string;
   write(text: string): void;
   send(): void;
-  /** Null where the browser cannot listen. */
+  /** Null if dictation is off or not supported. */
   dictate: (() => void) | null;
   listening: boolean;
 }): TemplateResult {
   const { words } = options;
   const pressed = (event: KeyboardEvent): void => {
-    // While an input method composes, Enter chooses a character.
+    // While an input method is composing, Enter selects a character.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
     options.send();
@@ -257,7 +260,13 @@ export function typingView(words: Words, name: string): TemplateResult {
   </div>`;
 }
 
-/** What is read out: nodes that are added are, whatever stood there before. */
+/** One announcement to screen readers; `key` tells repeated sentences apart. */
+export interface Announcement {
+  readonly key: number;
+  readonly sentence: string;
+}
+
+/** A live region: screen readers announce each node that is added. */
 export function announcerView(announced: readonly Announcement[]): TemplateResult {
   return html`<div class="sr" aria-live="polite">
     ${repeat(

@@ -1,4 +1,8 @@
-/** The conversation itself: dividers, the assistant's messages, the visitor's, and what is on its way. */
+/**
+ * The conversation: dividers, the assistant's messages, the visitor's messages, and those being sent.
+ *
+ * Called by `panel.ts`. Draws an item again only when something it depends on has changed.
+ */
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { guard } from "lit-html/directives/guard.js";
@@ -7,16 +11,16 @@ import { repeat } from "lit-html/directives/repeat.js";
 import type { Notice } from "../../client/events";
 import type { Content } from "../../state/content";
 import type { Item } from "../../state/transcript";
-import { checkIcon, mark } from "../icons";
+import { checkIcon, mark } from "./icons";
 import { fill } from "../i18n";
 import { reasonText } from "../notices";
 import { content, type ContentContext } from "./content";
 
-/** What every message is drawn with: one object, and another when something of it changes. */
+/** What all messages are drawn with. A change must create a new object: items compare it by identity. */
 export interface Look extends Omit<ContentContext, "choice"> {
   /** The assistant's name. */
   readonly name: string;
-  /** Address of a picture; null for the mark. */
+  /** Address of the assistant's image; null for the mark. */
   readonly avatar: string | null;
   readonly locale: string;
   retry(message_id: string): void;
@@ -27,9 +31,9 @@ export interface TranscriptContext {
   readonly look: Look;
   readonly now: Date;
   readonly troubles: Readonly<Record<string, Notice>>;
-  /** Key of the visitor's newest message, whose state is shown. */
+  /** Key of the visitor's newest message, which shows its delivery state. */
   readonly newest: string | null;
-  /** Keys of messages that have just come. */
+  /** Keys of new messages, which are animated. */
   readonly arriving: ReadonlySet<string>;
 }
 
@@ -37,12 +41,12 @@ export function transcriptView(items: readonly Item[], context: TranscriptContex
   return repeat(
     items,
     (item) => item.key,
-    (item) => guard(ingredients(item, context), () => itemView(item, context)),
+    (item) => guard(dependencies(item, context), () => itemView(item, context)),
   );
 }
 
-/** Everything that an item's drawing depends on: as long as it is the same, the item is left as it is. */
-function ingredients(item: Item, { look, troubles, newest, now }: TranscriptContext): unknown[] {
+/** Return all values that the drawing of an item depends on. */
+function dependencies(item: Item, { look, troubles, newest, now }: TranscriptContext): unknown[] {
   switch (item.kind) {
     case "day":
       return [look, now.toDateString()];
@@ -52,7 +56,7 @@ function ingredients(item: Item, { look, troubles, newest, now }: TranscriptCont
       return [
         look,
         item.message,
-        pieces(item.contents),
+        countPieces(item.contents),
         item.starts,
         item.choice.open,
         item.choice.chosen,
@@ -65,14 +69,14 @@ function ingredients(item: Item, { look, troubles, newest, now }: TranscriptCont
   }
 }
 
-/** Cards that come one by one are joined to what is there already. */
-function pieces(contents: readonly Content[]): number {
+/** Count the pieces: cards of one answer arrive one by one and join an item that is already drawn. */
+function countPieces(contents: readonly Content[]): number {
   return contents.reduce((sum, piece) => sum + (piece.kind === "cards" ? piece.cards.length : 1), 0);
 }
 
 function itemView(item: Item, context: TranscriptContext): TemplateResult {
   const { look } = context;
-  const manner = `${"starts" in item && item.starts ? "starts" : ""} ${context.arriving.has(item.key) ? "arriving" : ""}`;
+  const state = `${"starts" in item && item.starts ? "starts" : ""} ${context.arriving.has(item.key) ? "arriving" : ""}`;
   switch (item.kind) {
     case "day":
       return html`<div class="divider" part="divider">
@@ -84,7 +88,7 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
       </div>`;
     case "bot": {
       const drawing: ContentContext = { ...look, choice: item.choice };
-      return html`<article class="bot ${manner}" part="message bot" data-key=${item.key}>
+      return html`<article class="bot ${state}" part="message bot" data-key=${item.key}>
         ${
           item.starts
             ? html`<header>
@@ -98,7 +102,7 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
       </article>`;
     }
     case "user":
-      return html`<article class="user ${manner}" part="message user" data-key=${item.key}>
+      return html`<article class="user ${state}" part="message user" data-key=${item.key}>
         <span class="sr">${fill(look.words.said, look.words.you)}</span>
         <div class="bubble" part="bubble" dir="auto">${item.text}</div>
         ${
@@ -109,15 +113,15 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
         ${trouble(context.troubles[item.key], look)}
       </article>`;
     case "pending":
-      return pending(item, manner, look);
+      return pending(item, state, look);
   }
 }
 
-function pending(item: Extract<Item, { kind: "pending" }>, manner: string, look: Look): TemplateResult {
+function pending(item: Extract<Item, { kind: "pending" }>, state: string, look: Look): TemplateResult {
   const { entry } = item;
   const { words } = look;
   const reason = reasonText(entry.error, words);
-  return html`<article class="user ${entry.state} ${manner}" part="message user" data-key=${item.key}>
+  return html`<article class="user ${entry.state} ${state}" part="message user" data-key=${item.key}>
     <span class="sr">${fill(words.said, words.you)}</span>
     <div class="bubble" part="bubble" dir="auto">${item.text}</div>
     ${
@@ -146,7 +150,7 @@ function pending(item: Extract<Item, { kind: "pending" }>, manner: string, look:
   </article>`;
 }
 
-/** The server has it on disk. */
+/** The mark of a delivered message: the server has stored it. */
 function tick(look: Look): TemplateResult {
   return html`<span class="tick" role="img" aria-label=${look.words.sent}>${checkIcon()}</span>`;
 }
@@ -158,7 +162,7 @@ function trouble(notice: Notice | undefined, look: Look): TemplateResult | typeo
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** Making a format costs more than using it a hundred times. */
+/** Return a cached format: creating one is expensive. */
 function format(locale: string, kind: "time" | "day" | "full"): Intl.DateTimeFormat {
   const key = `${locale} ${kind}`;
   let found = formats.get(key);

@@ -1,0 +1,252 @@
+/**
+ * Draws the chat: one template from the state, at most once per microtask.
+ *
+ * Owns the drawing loop, the viewport and the set of messages that are being animated. Called by `chat.ts`, which
+ * provides what to draw (`PanelSource`). Must not change the state.
+ */
+
+import { html, nothing, render, type TemplateResult } from "lit-html";
+
+import type { Notice } from "../client/events";
+import { safeSource } from "../state/links";
+import { unread, type ChatState } from "../state/state";
+import { pendingEntries, transcript, type Item } from "../state/transcript";
+import type { Attention } from "./attention";
+import type { Composer } from "./composer";
+import type { ChatConfig } from "./config";
+import type { Dialogs } from "./dialogs";
+import { fill, type Localization } from "./i18n";
+import { noticeText, refusalText } from "./notices";
+import type { CustomRenderer } from "./views/content";
+import { downIcon } from "./views/icons";
+import { announcerView, emptyView, headerView, noticesView, typingView, type MenuEntry } from "./views/shell";
+import { transcriptView, type Look, type TranscriptContext } from "./views/transcript";
+import { Viewport } from "./viewport";
+
+/** Slightly longer than the animation of a new message (`styles.ts`). */
+const ARRIVAL_MS = 400;
+
+/** What the panel shows, and what its controls do. */
+export interface PanelSource {
+  readonly state: ChatState;
+  readonly config: ChatConfig;
+  readonly localization: Localization;
+  readonly renderers: ReadonlyMap<string, CustomRenderer>;
+  readonly composer: Composer;
+  readonly dialogs: Dialogs;
+  readonly attention: Attention;
+  menu(): MenuEntry[];
+  close(): void;
+  /** Send a button's payload. */
+  choose(payload: string, title: string): void;
+  retry(message_id: string): void;
+  discard(message_id: string): void;
+  dismiss(notice: Notice): void;
+  loadOlder(): void;
+  scrollToEnd(): void;
+}
+
+export class Panel {
+  readonly viewport = new Viewport(() => this.scheduleFrame());
+  private scheduled = false;
+  private frame: number | null = null;
+  private stopped = false;
+  /** What all messages are drawn with. Replaced by a new object on each change, so that messages are drawn again. */
+  private look: Look;
+  /** Keys of the messages that are being animated. */
+  private readonly arriving = new Set<string>();
+  private readonly resized = new ResizeObserver(() => this.viewport.stay());
+
+  constructor(
+    private readonly element: HTMLElement,
+    private readonly source: PanelSource,
+  ) {
+    this.look = this.createLook();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.resized.disconnect();
+    render(nothing, this.element);
+  }
+
+  /** The configuration or the language has changed: draw everything again. */
+  configure(): void {
+    this.look = this.createLook();
+    this.element.lang = this.source.localization.language;
+    this.element.dir = this.source.localization.direction;
+    this.draw();
+  }
+
+  /** Draw soon: once for all changes until then. */
+  schedule(): void {
+    if (this.scheduled || this.stopped) return;
+    this.scheduled = true;
+    queueMicrotask(() => {
+      this.scheduled = false;
+      if (!this.stopped) this.draw();
+    });
+  }
+
+  draw(): void {
+    const { state } = this.source;
+    const { viewport } = this;
+    viewport.update(state.messages);
+    const items = transcript(state, viewport.span.start, viewport.span.end);
+    render(this.view(items), this.element);
+    const log = this.log();
+    if (log !== null && viewport.attach(log)) {
+      // Images load late and keyboards slide in: stay at the end when sizes change.
+      this.resized.observe(log);
+      if (log.firstElementChild !== null) this.resized.observe(log.firstElementChild);
+    }
+    viewport.settle();
+    this.source.composer.grow();
+    if (viewport.atBeginning && state.has_more && state.older === "idle") this.source.loadOlder();
+    this.element.toggleAttribute("data-ready", state.connection === "online");
+    this.element.dataset["connection"] = state.connection;
+  }
+
+  /** Animate a new message when it is drawn for the first time. */
+  arrive(key: string): void {
+    this.arriving.add(key);
+    setTimeout(() => this.arriving.delete(key), ARRIVAL_MS);
+  }
+
+  /** Put the focus on the conversation. */
+  focusLog(): void {
+    this.log()?.focus({ preventScroll: true });
+  }
+
+  /** Draw all loaded messages for the printer, and the usual part again afterwards. */
+  print(signal: AbortSignal): void {
+    const restore = this.viewport.showAll();
+    this.draw();
+    const printed = (): void => {
+      restore();
+      this.draw();
+    };
+    addEventListener("afterprint", printed, { once: true, signal });
+  }
+
+  /** Draw with the next frame: scrolling is handled in steps that never block the page for long. */
+  private scheduleFrame(): void {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.schedule();
+    });
+  }
+
+  private log(): HTMLElement | null {
+    return this.element.querySelector('[role="log"]');
+  }
+
+  private view(items: readonly Item[]): TemplateResult {
+    const { state, config, composer, dialogs, attention } = this.source;
+    const { words, locale, language } = this.source.localization;
+    const isEmpty = items.length === 0 && state.session_id !== null && !state.typing;
+    return html`
+      ${headerView({
+        words,
+        heading: config.heading,
+        level: config.heading_level,
+        subheading: config.subheading,
+        status: this.status(),
+        online: state.connection === "online",
+        menu: this.source.menu(),
+        menuOpen: dialogs.menuOpen,
+        toggleMenu: (open) => dialogs.toggleMenu(open),
+        close: config.layout === "fill" ? null : () => this.source.close(),
+      })}
+      ${noticesView(
+        state.notices.map((notice) => ({ notice, text: noticeText(notice, words) })),
+        words,
+        (notice) => this.source.dismiss(notice),
+      )}
+      <div class="scroll">
+        <div
+          part="log"
+          role="log"
+          class="log"
+          tabindex="0"
+          aria-live="off"
+          aria-label=${words.conversation}
+          aria-busy=${state.session_id === null}
+        >
+          <div class="column">
+            ${this.older()} ${transcriptView(items, this.transcriptContext())}
+            ${isEmpty ? emptyView(words) : nothing}
+            ${state.typing ? typingView(words, config.heading) : nothing}
+          </div>
+        </div>
+        ${this.viewport.following ? nothing : this.jump()}
+      </div>
+      ${composer.view({ words, placeholder: config.placeholder, voice: config.voice, language })}
+      ${announcerView(attention.announced)} ${dialogs.view(words, locale)}
+    `;
+  }
+
+  private jump(): TemplateResult {
+    const { words } = this.source.localization;
+    const count = unread(this.source.state);
+    return html`<button
+      type="button"
+      class="jump"
+      part="jump"
+      aria-label=${words.newest}
+      @click=${() => this.source.scrollToEnd()}
+    >
+      ${count > 0 ? html`<span>${count === 1 ? words.unread_one : fill(words.unread_many, count)}</span>` : nothing}
+      ${downIcon()}
+    </button>`;
+  }
+
+  private older() {
+    const { state } = this.source;
+    const { words } = this.source.localization;
+    if (this.viewport.span.start > 0) return nothing;
+    if (state.older === "loading") return html`<p class="older" role="status">${words.loading}</p>`;
+    if (!state.has_more) return nothing;
+    return html`<button type="button" class="older quiet" @click=${() => this.source.loadOlder()}>
+      ${words.older}
+    </button>`;
+  }
+
+  private transcriptContext(): TranscriptContext {
+    const { messages, troubles } = this.source.state;
+    let newest: string | null = null;
+    if (pendingEntries(this.source.state).length === 0) {
+      const last = messages.findLast((message) => message.role === "user");
+      if (last?.role === "user") newest = last.message_id || last.id;
+    }
+    return { look: this.look, now: new Date(), troubles, newest, arriving: this.arriving };
+  }
+
+  private createLook(): Look {
+    const { config, localization, renderers } = this.source;
+    return {
+      words: localization.words,
+      locale: localization.locale,
+      base: `${config.server_url}/`,
+      name: config.heading,
+      avatar: config.avatar === "" ? null : safeSource(config.avatar, document.baseURI),
+      renderers,
+      choose: (payload, title) => this.source.choose(payload, title),
+      retry: (message_id) => this.source.retry(message_id),
+      discard: (message_id) => this.source.discard(message_id),
+    };
+  }
+
+  /** The line below the heading while the chat is not connected; `""` when it is. */
+  private status(): string {
+    const { connection, session_id, refusal, notices } = this.source.state;
+    const { words } = this.source.localization;
+    if (connection === "online") return "";
+    if (connection === "refused") {
+      const reason = refusalText(refusal, words);
+      // Do not repeat the text of a notice.
+      return notices.some((notice) => noticeText(notice, words) === reason) ? words.refused : reason;
+    }
+    return connection === "offline" && session_id !== null ? words.offline : words.connecting;
+  }
+}
