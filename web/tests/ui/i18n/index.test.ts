@@ -3,9 +3,18 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { chooseLanguage, direction, en, fill, LANGUAGES, loadWords } from "../../src/ui/i18n";
+import {
+  chooseLanguage,
+  direction,
+  en,
+  ENGLISH,
+  fill,
+  LANGUAGES,
+  loadWords,
+  localize,
+} from "../../../src/ui/i18n";
 
-const UI = join(import.meta.dirname, "../../src/ui");
+const UI = join(import.meta.dirname, "../../../src/ui");
 
 describe("the interface's words", () => {
   it("exist in ten languages, each with every key and every place to fill", async () => {
@@ -41,5 +50,19 @@ describe("the interface's words", () => {
 
   it("are filled literally", () => {
     expect(fill("{} said", "$& {}")).toBe("$& {} said");
+  });
+});
+
+describe("localize", () => {
+  it("prefers the site's languages to the browser's, and takes the region from either", async () => {
+    const found = await localize(["", "de"], ["en-GB", "de-CH"]);
+
+    expect(found).toMatchObject({ language: "de", locale: "de-CH", direction: "ltr" });
+    expect(found.words.send).toBe("Senden");
+    expect(await localize(["xx"], [])).toEqual(ENGLISH);
+  });
+
+  it("ignores tags that are not language tags", async () => {
+    expect((await localize(["pt_BR"], [])).locale).toBe("pt");
   });
 });

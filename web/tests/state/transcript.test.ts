@@ -1,0 +1,119 @@
+import { describe, expect, it } from "vitest";
+
+import type { Message } from "../../src/client/wire";
+import { reduce, type ChatState } from "../../src/state/state";
+import { chosenOf, pendingEntries, transcript } from "../../src/state/transcript";
+import { bot, NOON, showing, user } from "./messages";
+
+describe("the transcript", () => {
+  it("draws no bare payload, but what was clicked by its title", () => {
+    const items = transcript(
+      showing(user(1, "/greet", { payload: true }), bot(2), user(3, "/book", { title: "Book a table" })),
+    );
+
+    expect(items.flatMap((item) => (item.kind === "user" ? [item.text] : []))).toEqual(["Book a table"]);
+  });
+
+  it("draws a divider for each day, restart and resumed session", () => {
+    const late = { ...bot(9), timestamp: NOON + 86_400, divider: "session" as const };
+    const items = transcript(showing(bot(1), { ...bot(3), divider: "restart" as const }, late));
+
+    expect(items.map((item) => item.kind)).toEqual(["day", "bot", "divider", "bot", "day", "divider", "bot"]);
+  });
+
+  it("keeps quick replies open until the visitor says anything, also a bare payload", () => {
+    const asked = bot(1, { text: "?", quick_replies: [{ title: "Yes", payload: "/yes" }] });
+    const choice = (state: ChatState) =>
+      transcript(state).flatMap((item) => (item.kind === "bot" ? [item.choice] : []))[0];
+
+    expect(choice(showing(asked))).toEqual({ open: true, chosen: null });
+    expect(choice(showing(asked, bot(2)))).toEqual({ open: true, chosen: null });
+    expect(choice(showing(asked, user(2, "/yes", { title: "Yes" })))).toEqual({
+      open: false,
+      chosen: "/yes",
+      title: "Yes",
+    });
+    expect(choice(showing(asked, user(2, "/other", { payload: true })))?.open).toBe(false);
+  });
+
+  it("knows the chosen one of two buttons with the same payload by its title", () => {
+    const buttons = ["Today", "Tomorrow", "Never"].map((title) => ({
+      title,
+      payload: title === "Never" ? "/no" : "/day",
+      url: null,
+    }));
+    const asked = bot(1);
+    const choice = (state: ChatState) =>
+      transcript(state).flatMap((item) => (item.kind === "bot" ? [item.choice] : []))[0]!;
+    const chosen = (...said: Message[]): string[] =>
+      chosenOf(buttons, choice(showing(asked, ...said))).map((button) => button.title);
+
+    expect(chosen()).toEqual([]);
+    expect(chosen(user(2, "/day", { title: "Tomorrow" }))).toEqual(["Tomorrow"]);
+    expect(chosen(user(2, "/day"))).toEqual(["Today", "Tomorrow"]);
+    expect(chosen(user(2, "/no", { title: "by other words" }))).toEqual(["Never"]);
+    expect(chosen(user(2, "hello"))).toEqual([]);
+  });
+
+  it("consumes quick replies with a message that is on its way, but not with one that failed", () => {
+    const asked = showing(bot(1, { text: "?", quick_replies: [{ title: "Yes", payload: "/yes" }] }));
+    const entry = {
+      message_id: "m1",
+      session_id: "s",
+      epoch: "e",
+      message: "/yes",
+      title: "Yes",
+      written: 1,
+    };
+    const choice = (state: ChatState) =>
+      transcript(state).flatMap((item) => (item.kind === "bot" ? [item.choice] : []))[0];
+
+    expect(choice({ ...asked, outbox: [{ ...entry, state: "sending" }] })).toEqual({
+      open: false,
+      chosen: "/yes",
+      title: "Yes",
+    });
+    expect(choice({ ...asked, outbox: [{ ...entry, state: "failed" }] })?.open).toBe(true);
+  });
+
+  it("puts the cards of one answer beside each other", () => {
+    const card = (title: string) => ({ attachment: { type: "template", payload: { elements: { title } } } });
+    const items = transcript(
+      showing(
+        bot(1, { text: "Two:" }, 0, 3),
+        bot(1, card("A"), 1, 3),
+        bot(1, card("B"), 2, 3),
+        bot(2, card("C")),
+      ),
+    );
+    const cards = items
+      .flatMap((item) => (item.kind === "bot" ? item.contents : []))
+      .filter((piece) => piece.kind === "cards");
+
+    expect(cards.map((piece) => piece.cards.map((one) => one.title))).toEqual([["A", "B"], ["C"]]);
+  });
+
+  it("knows in a window what was said after it", () => {
+    const asked = bot(1, { text: "?", quick_replies: [{ title: "Yes", payload: "/yes" }] });
+    const items = transcript(showing(asked, bot(2), user(3, "no")), 0, 1);
+
+    expect(items.flatMap((item) => (item.kind === "bot" ? [item.choice.open] : []))).toEqual([false]);
+  });
+
+  it("shows what is on its way at the end, until the log has it, under the same key", () => {
+    const entry = {
+      message_id: "m2",
+      session_id: "s",
+      epoch: "e",
+      message: "hi",
+      written: 1,
+      state: "sending" as const,
+    };
+    const waiting = { ...showing(bot(1)), outbox: [entry] };
+    const arrived = reduce(waiting, { type: "message", message: user(2, "hi") });
+
+    expect(transcript(waiting).at(-1)).toMatchObject({ kind: "pending", key: "m2" });
+    expect(pendingEntries(arrived)).toEqual([]);
+    expect(transcript(arrived).at(-1)).toMatchObject({ kind: "user", key: "m2" });
+  });
+});
