@@ -27,7 +27,7 @@ def test_options_change_the_preview_and_the_code(page: Page, api_server: ChatSer
     """What an owner chooses is seen at once, works, and stands in the code to copy."""
     page.goto(f"{api_server.url}webchat/studio")
     page.get_by_label("Heading", exact=True).fill('Ada & "Co"')
-    page.get_by_label("Accent colour").fill("#225522")
+    page.get_by_label("Accent colour", exact=True).fill("#225522")
     page.get_by_label("Layout").select_option("fill")
     expect(page.get_by_role("region", name='Ada & "Co"')).to_be_visible()
     chat = Chat(page).connected()
@@ -56,7 +56,7 @@ def test_the_code_is_copied(page: Page, api_server: ChatServer) -> None:
     page.on("console", lambda said: refused.append(said.text) if "Content Security" in said.text else None)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{api_server.url}webchat/studio")
-    expect(page.get_by_role("textbox", name="Message")).to_be_visible()  # the preview is there
+    expect(page.get_by_role("textbox", name="Write a message")).to_be_visible()  # the preview is there
     page.get_by_label("Heading", exact=True).fill("Ask us")
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_text("Copied")).to_be_visible()
