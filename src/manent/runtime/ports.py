@@ -299,6 +299,9 @@ class Generator(Protocol):
             ActionError: the server could not be reached or answered garbage.
         """
 
+    async def close(self) -> None:
+        """Close the connections."""
+
 
 class Services(Protocol):
     """Asks servers what they find in a message (`Pipeline.services`): Duckling."""

@@ -152,27 +152,29 @@ def build(options: ServeOptions) -> Application:
 
     @contextlib.asynccontextmanager
     async def opened() -> AsyncIterator[None]:
-        await conversations.open()
-        await channels.open(store)
-        await revocations.open()
-        conversations.news.listeners.append(revocations.look_soon)
-        await retention.open()
-        await reminders.open()
-        if publisher is not None:
-            await publisher.open()
-        try:
-            yield
-        finally:
-            await api.close()
-            await retention.close()
-            await revocations.close()
-            await reminders.close()
-            await conversations.drain(within_s=DRAIN_S)
+        async with contextlib.AsyncExitStack() as parts:
+            if conversations.generator is not None:
+                parts.push_async_callback(conversations.generator.close)
+            # Before it is open: closing it also closes the actions, which `build` made.
+            parts.push_async_callback(conversations.close, within_s=DRAIN_S)
+            await conversations.open()
+            parts.push_async_callback(models.close)
+            await channels.open(store)
+            parts.push_async_callback(channels.close)
+            await revocations.open()
+            parts.push_async_callback(revocations.close)
+            conversations.news.listeners.append(revocations.look_soon)
+            await retention.open()
+            parts.push_async_callback(retention.close)
             if publisher is not None:
-                await publisher.close()
-            await conversations.close(within_s=DRAIN_S)
-            await models.close()
-            await channels.close()
+                await publisher.open()
+                parts.push_async_callback(publisher.close)
+            # Turns finish while the publisher and the channels can still send what they produce.
+            parts.push_async_callback(conversations.drain, within_s=DRAIN_S)
+            await reminders.open()
+            parts.push_async_callback(reminders.close)
+            parts.push_async_callback(api.close)
+            yield
 
     starlette = Starlette(
         routes=routes,
