@@ -72,6 +72,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     from manent.core.domain import Domain
     from manent.core.training_data import AssistantConfig, EntityMention, Example, NluData
     from manent.models.archive import write_model
+    from manent.models.vectors import open_vectors
     from manent.nlu.pipeline import load_pipeline
     from manent.nlu.training import train_pipeline
     from manent.project.settings.config import default_pipeline
@@ -93,7 +94,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     )
     config = AssistantConfig(language="en", pipeline=default_pipeline())
     begun, begun_cpu = time.perf_counter(), time.process_time()
-    files = train_pipeline(config, NluData(examples=examples), Domain())
+    files = train_pipeline(config, NluData(examples=examples), Domain(), vectors=open_vectors)
     seconds, cpu = time.perf_counter() - begun, time.process_time() - begun_cpu
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     with tempfile.TemporaryDirectory() as temporary:
@@ -101,7 +102,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         write_model(path, files)
         size = path.stat().st_size
         served = [serve(path, folder / "test.md") for _ in range(5)]
-    pipeline = load_pipeline(files, Domain())
+    pipeline = load_pipeline(files, Domain(), vectors=open_vectors)
     right = true = said = there = 0
     known, unknown, hits = [], [], []
     for text, intent, spans in test:

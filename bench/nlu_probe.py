@@ -26,9 +26,9 @@ from sklearn.svm import LinearSVC
 
 from manent.core.domain import Domain
 from manent.core.training_data import AssistantConfig, ComponentConfig, Example, NluData
+from manent.models.vectors import open_vectors
 from manent.nlu.pipeline import load_pipeline
 from manent.nlu.training import train_pipeline
-from manent.nlu.vectors import load_vectors
 from manent.project.settings.config import default_pipeline
 
 ASKED = 1500
@@ -46,8 +46,10 @@ def ours(train: Sequence[Row], test: Sequence[Row]) -> Hits:
         for part in default_pipeline()
     ]
     data = NluData(examples=tuple(Example(text=text, intent=intent) for text, intent, _ in train))
-    files = train_pipeline(AssistantConfig(language="en", pipeline=tuple(pipeline)), data, Domain())
-    parse = load_pipeline(files, Domain()).parse
+    files = train_pipeline(
+        AssistantConfig(language="en", pipeline=tuple(pipeline)), data, Domain(), vectors=open_vectors
+    )
+    parse = load_pipeline(files, Domain(), vectors=open_vectors).parse
     rankings = [parse(text)["intent_ranking"] for text, _, _ in test]
     best = [next(item["name"] for item in ranking if item["name"] != "nlu_fallback") for ranking in rankings]
     return np.array([said == intent for said, (_, intent, _) in zip(best, test, strict=True)])
@@ -55,7 +57,7 @@ def ours(train: Sequence[Row], test: Sequence[Row]) -> Hits:
 
 def probe(train: Sequence[Row], test: Sequence[Row], models: Sequence[type]) -> list[Hits]:
     """Say which messages each of the probe's models understands."""
-    vectors = load_vectors()
+    vectors = open_vectors()
     words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")  # noqa: S106 - no password
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5))
 

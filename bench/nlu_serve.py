@@ -14,12 +14,13 @@ from pathlib import Path  # noqa: E402
 
 from manent.core.domain import Domain  # noqa: E402
 from manent.models.archive import read_model  # noqa: E402
+from manent.models.vectors import open_vectors  # noqa: E402
 from manent.nlu.pipeline import load_pipeline  # noqa: E402
 
 
 def main(model: Path, texts: Path) -> None:
     """Measure and print JSON."""
-    pipeline = load_pipeline(read_model(model), Domain())
+    pipeline = load_pipeline(read_model(model), Domain(), vectors=open_vectors)
     pipeline.parse("wake me up tomorrow please")
     start, start_cpu = time.perf_counter() - _WALL, time.process_time() - _CPU
     assert not {"sklearn", "scipy", "wordllama"} & set(sys.modules)

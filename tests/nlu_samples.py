@@ -6,6 +6,7 @@ from typing import Any
 
 from manent.core.domain import Domain, Entity, Intent
 from manent.core.training_data import AssistantConfig, ComponentConfig, EntityMention, Example, NluData
+from manent.models.vectors import open_vectors
 from manent.nlu.pipeline import Pipeline, load_pipeline
 from manent.nlu.training import train_pipeline
 
@@ -82,4 +83,8 @@ def config(*components: Mapping[str, Any], language: str = "en") -> AssistantCon
 def trained(nlu: NluData, *components: Mapping[str, Any], language: str = "en") -> Pipeline:
     """Train a pipeline and load it."""
     known = domain(nlu)
-    return load_pipeline(train_pipeline(config(*components, language=language), nlu, known), known)
+    return load_pipeline(
+        train_pipeline(config(*components, language=language), nlu, known, vectors=open_vectors),
+        known,
+        vectors=open_vectors,
+    )

@@ -177,11 +177,14 @@ def _find_changes(options: TrainingOptions, wanted: dict[str, str], old: _OldMod
 def _train_part(part: Part, project: Project, old: _OldModel | None, say: Progress) -> dict[str, bytes]:
     """Train one part, from what an old model has of it; its libraries are imported only when there is need."""
     if part == "nlu":
+        from manent.models.vectors import open_vectors
         from manent.nlu.training import train_pipeline
 
         say("Learning to understand messages")
         previous = old.part("nlu") if old is not None else None
-        return train_pipeline(project.config, project.nlu, project.domain, progress=say, previous=previous)
+        return train_pipeline(
+            project.config, project.nlu, project.domain, progress=say, previous=previous, vectors=open_vectors
+        )
 
     from manent.dialogue.model import train_dialogue
 

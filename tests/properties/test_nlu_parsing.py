@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from manent.core.domain import Domain
 from manent.core.errors import ModelError
 from manent.models.archive import read_model, write_model
+from manent.models.vectors import open_vectors
 from manent.nlu.message import Message
 from manent.nlu.pipeline import Pipeline, load_pipeline
 from manent.nlu.tokens import character_tokens, whitespace_tokens
@@ -79,7 +80,7 @@ def test_tokens_are_in_order_and_hold_no_blanks(text: str) -> None:
 @functools.cache
 def _model() -> dict[str, bytes]:
     nlu = data()
-    return train_pipeline(config(*DEFAULT), nlu, domain(nlu))
+    return train_pipeline(config(*DEFAULT), nlu, domain(nlu), vectors=open_vectors)
 
 
 @settings(deadline=None)  # the first call trains
@@ -111,7 +112,7 @@ def _written(folder: Path) -> bytes:
 def test_foreign_bytes_in_a_model_are_refused_or_harmless(name: str, content: bytes) -> None:
     """A file of a model that holds something else is an error of ours when it is loaded, never code that runs."""
     with contextlib.suppress(ModelError):
-        load_pipeline({**_model(), name: content}, Domain())
+        load_pipeline({**_model(), name: content}, Domain(), vectors=open_vectors)
 
 
 @given(_texts)

@@ -127,12 +127,15 @@ def _cross_validate(project: "Project", folds: int) -> Iterator[list[Judged]]:
 
 
 def _train_and_judge(project: "Project", config: AssistantConfig, known: NluData, unknown: NluData) -> list[Judged]:
+    from manent.models.vectors import open_vectors
     from manent.nlu.pipeline import load_pipeline
     from manent.nlu.training import train_pipeline
     from manent.runtime.assistant import parse_asking
     from manent.server.outside.duckling import open_services
 
-    pipeline = load_pipeline(train_pipeline(config, known, project.domain), project.domain)
+    pipeline = load_pipeline(
+        train_pipeline(config, known, project.domain, vectors=open_vectors), project.domain, vectors=open_vectors
+    )
     return evaluation.judge(unknown.examples, partial(parse_asking, pipeline, open_services(pipeline)))
 
 

@@ -1,6 +1,6 @@
 """The pipeline of a loaded model: text in, Rasa's parse result out. Pure computation; called once per message."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from manent.nlu.files import load_json
 from manent.nlu.message import Message
 from manent.nlu.payload import parse_payload
 from manent.nlu.registry import find_kind
-from manent.nlu.vectors import check_vectors, load_vectors
+from manent.nlu.vectors import WordVectors, check_vectors
 
 FOLDER = "nlu/"
 INDEX = "nlu/pipeline.json"
@@ -85,12 +85,13 @@ class Pipeline:
         return message.result()
 
 
-def load_pipeline(files: Mapping[str, bytes], domain: Domain) -> Pipeline:
+def load_pipeline(files: Mapping[str, bytes], domain: Domain, *, vectors: Callable[[], WordVectors]) -> Pipeline:
     """Load a trained pipeline.
 
     Args:
         files: the model's; those under `nlu/` are used.
         domain: for payloads.
+        vectors: opens the word vectors, if the model uses them (`models/vectors.py`).
 
     Raises:
         ModelError: the files don't make a pipeline, or the word vectors are not those of the training.
@@ -98,10 +99,10 @@ def load_pipeline(files: Mapping[str, bytes], domain: Domain) -> Pipeline:
     index = read_index(files)
     if index is None:
         return Pipeline((), domain)
-    vectors = load_vectors
     if index.vectors is not None:
-        check_vectors(vectors(), index.vectors)
-        vectors().prepare()
+        opened = vectors()
+        check_vectors(opened, index.vectors)
+        opened.prepare()
     context = Context(language=index.language, domain=domain, vectors=vectors)
     return Pipeline([load_component(entry, files, context) for entry in index.components], domain)
 

@@ -15,7 +15,7 @@ from manent.nlu.files import dump_json
 from manent.nlu.message import Message
 from manent.nlu.pipeline import FOLDER, INDEX, Entry, Index, load_component, read_index
 from manent.nlu.registry import find_kind
-from manent.nlu.vectors import WordVectors, load_vectors
+from manent.nlu.vectors import WordVectors
 
 
 def train_pipeline(
@@ -23,6 +23,7 @@ def train_pipeline(
     data: NluData,
     domain: Domain,
     *,
+    vectors: Callable[[], WordVectors],
     progress: Callable[[str], None] = lambda _line: None,
     previous: Mapping[str, bytes] | None = None,
 ) -> dict[str, bytes]:
@@ -32,6 +33,7 @@ def train_pipeline(
         config: language and pipeline.
         data: examples, synonyms, patterns, responses.
         domain: the assistant's.
+        vectors: opens the word vectors, if a component uses them (`models/vectors.py`).
         progress: is told each step in a line, and at the end what the user should know.
         previous: the files of the last model; components whose inputs are unchanged are taken from it.
 
@@ -44,7 +46,7 @@ def train_pipeline(
     # The matrices are small: a second thread gains nothing, and threads that wait for each other on a busy machine
     # cost a hundredfold (64 ms instead of 0.5 for a product of 600 x 600).
     with threadpool_limits(1):
-        return _train(config, data, domain, progress=progress, previous=previous)
+        return _train(config, data, domain, open_vectors=vectors, progress=progress, previous=previous)
 
 
 def _train(
@@ -52,6 +54,7 @@ def _train(
     data: NluData,
     domain: Domain,
     *,
+    open_vectors: Callable[[], WordVectors],
     progress: Callable[[str], None],
     previous: Mapping[str, bytes] | None,
 ) -> dict[str, bytes]:
@@ -59,7 +62,7 @@ def _train(
     used_vectors: list[WordVectors] = []
 
     def vectors() -> WordVectors:
-        opened = load_vectors()
+        opened = open_vectors()
         used_vectors[:] = [opened]
         return opened
 
@@ -67,7 +70,7 @@ def _train(
     examples = [example for example in data.examples if example.text.strip()]
     messages = [Message(example.text) for example in examples]
     training = Training(context=context, data=data, examples=examples, messages=messages, tell=progress)
-    known = _known(previous)
+    known = _known(previous, open_vectors)
     files: dict[str, bytes] = {}
     entries: list[Entry] = []
     digests = _digest_data(data, domain)
@@ -169,12 +172,12 @@ def _fingerprint(name: str, kind: Kind, options: Json, digests: Mapping[str, str
     return hashlib.sha256(dump_json(inputs)).hexdigest()
 
 
-def _known(previous: Mapping[str, bytes] | None) -> dict[str, dict[str, bytes]]:
+def _known(previous: Mapping[str, bytes] | None, vectors: Callable[[], WordVectors]) -> dict[str, dict[str, bytes]]:
     """Return the files of the last model's components by fingerprint."""
     index = read_index(previous) if previous else None
     if index is None or previous is None:
         return {}
-    if index.vectors is not None and index.vectors != load_vectors().sha256:
+    if index.vectors is not None and index.vectors != vectors().sha256:
         return {}
     known = {}
     for entry in index.components:

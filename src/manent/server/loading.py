@@ -10,6 +10,7 @@ from manent.core.errors import ModelError
 from manent.dialogue.model import load_dialogue
 from manent.models.archive import find_model, read_model
 from manent.models.metadata import MODEL_FORMAT, Metadata
+from manent.models.vectors import open_vectors
 from manent.nlu.pipeline import load_pipeline
 from manent.runtime.assistant import Assistant
 from manent.server.outside.duckling import open_services
@@ -35,7 +36,7 @@ def load_assistant(path: Path, *, external_nlg: bool = False) -> Assistant:
     except msgspec.ValidationError as error:
         raise ModelError("model_unreadable", f"{file} cannot be read: {error}; train again") from error
     limit = int(os.environ.get("MAX_NUMBER_OF_PREDICTIONS", "10"))
-    pipeline = load_pipeline(files, domain)
+    pipeline = load_pipeline(files, domain, vectors=open_vectors)
     return Assistant(
         domain=domain,
         pipeline=pipeline,

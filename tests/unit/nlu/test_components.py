@@ -10,6 +10,7 @@ import pytest
 from manent.core.errors import ProjectError
 from manent.core.events import Json
 from manent.core.training_data import EntityMention, Example, NluData
+from manent.models.vectors import open_vectors
 from manent.nlu.components.duckling import Service, read_answer
 from manent.nlu.pipeline import load_pipeline
 from manent.nlu.registry import KINDS
@@ -93,7 +94,9 @@ def test_a_broken_regex_is_said_and_skipped() -> None:
     """A pattern that doesn't compile costs a note, not the training."""
     nlu = data(_ASK, regexes=(("zip", "("),))
     told: list[str] = []
-    train_pipeline(config({"name": "RegexEntityExtractor"}), nlu, domain(nlu), progress=told.append)
+    train_pipeline(
+        config({"name": "RegexEntityExtractor"}), nlu, domain(nlu), progress=told.append, vectors=open_vectors
+    )
 
     assert any("is no regular expression" in line for line in told)
 
@@ -495,6 +498,9 @@ def test_every_component_of_rasa_trains_loads_and_parses(name: str) -> None:
     """No name of the default recipe stops a project, and none loses the text."""
     nlu = data(responses=_ANSWERS)
     options = {"model": "en_core_web_md"} if name == "SpacyNLP" else {}
-    files = train_pipeline(config(TOKENIZER, {"name": name, **options}), nlu, domain(nlu))
+    files = train_pipeline(config(TOKENIZER, {"name": name, **options}), nlu, domain(nlu), vectors=open_vectors)
 
-    assert load_pipeline(files, domain(nlu)).parse("two pizzas please")["text"] == "two pizzas please"
+    assert (
+        load_pipeline(files, domain(nlu), vectors=open_vectors).parse("two pizzas please")["text"]
+        == "two pizzas please"
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from manent.core.errors import ModelError
+from manent.models.vectors import open_vectors
 from manent.nlu.pipeline import load_pipeline
 from manent.nlu.training import train_pipeline
 from nlu_samples import config, data, domain, trained
@@ -79,7 +80,9 @@ def test_training_says_what_to_install(name: str, library: str, monkeypatch: pyt
     told: list[str] = []
     component = {"name": name, "model": "en_core_web_md"} if name == "SpacyNLP" else {"name": name}
     nlu = data(CHINESE)
-    files = train_pipeline(config(component, DIET, language="zh"), nlu, domain(nlu), progress=told.append)
+    files = train_pipeline(
+        config(component, DIET, language="zh"), nlu, domain(nlu), progress=told.append, vectors=open_vectors
+    )
 
     assert len([line for line in told if line.startswith(f"{name}:") and "training" not in line]) == 1
-    assert load_pipeline(files, domain(nlu)).parse("你好")["text"] == "你好"
+    assert load_pipeline(files, domain(nlu), vectors=open_vectors).parse("你好")["text"] == "你好"

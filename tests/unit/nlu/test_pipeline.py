@@ -7,6 +7,7 @@ import pytest
 from manent.core.domain import Domain
 from manent.core.errors import ModelError, ProjectError
 from manent.core.training_data import NluData
+from manent.models.vectors import open_vectors
 from manent.nlu import classifier
 from manent.nlu.pipeline import Pipeline, load_pipeline
 from manent.nlu.training import train_pipeline
@@ -101,7 +102,7 @@ def test_a_megabyte_is_parsed_in_a_moment(pizzeria: Pipeline) -> None:
 
 def test_an_empty_pipeline_parses() -> None:
     """A model without an NLU part answers payloads and nothing else."""
-    assert load_pipeline({}, Domain()).parse("hello") == {
+    assert load_pipeline({}, Domain(), vectors=open_vectors).parse("hello") == {
         "text": "hello",
         "intent": {"name": None, "confidence": 0.0},
         "entities": [],
@@ -120,42 +121,46 @@ def test_training_is_reproducible() -> None:
     """The same data and configuration make the same bytes."""
     nlu = data()
 
-    assert train_pipeline(config(*DEFAULT), nlu, domain(nlu)) == train_pipeline(config(*DEFAULT), nlu, domain(nlu))
+    assert train_pipeline(config(*DEFAULT), nlu, domain(nlu), vectors=open_vectors) == train_pipeline(
+        config(*DEFAULT), nlu, domain(nlu), vectors=open_vectors
+    )
 
 
 def test_unchanged_components_are_taken_over() -> None:
     """Only what changed, and what depends on it, is trained again."""
     nlu = data()
-    first = train_pipeline(config(*DEFAULT), nlu, domain(nlu))
+    first = train_pipeline(config(*DEFAULT), nlu, domain(nlu), vectors=open_vectors)
     told: list[str] = []
-    train_pipeline(config(*DEFAULT), nlu, domain(nlu), previous=first, progress=told.append)
+    train_pipeline(config(*DEFAULT), nlu, domain(nlu), previous=first, progress=told.append, vectors=open_vectors)
     assert not [line for line in told if line.endswith("training")]
 
     told.clear()
     changed = (*DEFAULT[:-1], {"name": "FallbackClassifier", "threshold": 0.5})
-    again = train_pipeline(config(*changed), nlu, domain(nlu), previous=first, progress=told.append)
+    again = train_pipeline(
+        config(*changed), nlu, domain(nlu), previous=first, progress=told.append, vectors=open_vectors
+    )
     assert [line for line in told if line.endswith("training")] == ["FallbackClassifier: training"]
-    assert load_pipeline(again, domain(nlu)).parse("blorp")["intent"]["confidence"] == 0.5
+    assert load_pipeline(again, domain(nlu), vectors=open_vectors).parse("blorp")["intent"]["confidence"] == 0.5
 
 
 def test_new_examples_train_the_classifier_again() -> None:
     """A component that reads the examples has another fingerprint when they change."""
-    first = train_pipeline(config(*DEFAULT), data(), domain(data()))
+    first = train_pipeline(config(*DEFAULT), data(), domain(data()), vectors=open_vectors)
     more = data({**GREETINGS, "thank": ["thanks", "thank you", "many thanks"]})
-    again = train_pipeline(config(*DEFAULT), more, domain(more), previous=first)
+    again = train_pipeline(config(*DEFAULT), more, domain(more), previous=first, vectors=open_vectors)
 
-    assert load_pipeline(again, domain(more)).parse("thank you")["intent"]["name"] == "thank"
+    assert load_pipeline(again, domain(more), vectors=open_vectors).parse("thank you")["intent"]["name"] == "thank"
 
 
 def test_new_word_vectors_train_everything_again() -> None:
     """Nothing is taken over from a model that was trained with other vectors."""
     nlu = data()
-    files = train_pipeline(config(*DEFAULT), nlu, domain(nlu))
+    files = train_pipeline(config(*DEFAULT), nlu, domain(nlu), vectors=open_vectors)
     index = files["nlu/pipeline.json"]
     digest = index[index.rindex(b'"vectors":"') + 11 :][:64]
     told: list[str] = []
     old = {**files, "nlu/pipeline.json": index.replace(digest, b"0" * 64)}
-    train_pipeline(config(*DEFAULT), nlu, domain(nlu), previous=old, progress=told.append)
+    train_pipeline(config(*DEFAULT), nlu, domain(nlu), previous=old, progress=told.append, vectors=open_vectors)
 
     assert "DIETClassifier: training" in told
 
@@ -168,23 +173,27 @@ def test_an_answer_in_the_domain_trains_its_selector_again() -> None:
     def say(text: str) -> Domain:
         return Domain(original={"responses": {"utter_faq/name": [{"text": text}]}})
 
-    first = train_pipeline(config(*components), nlu, say("Old."))
-    again = train_pipeline(config(*components), nlu, say("New."), previous=first)
-    selected = load_pipeline(again, say("New.")).parse("who are you")["response_selector"]["faq"]["response"]
+    first = train_pipeline(config(*components), nlu, say("Old."), vectors=open_vectors)
+    again = train_pipeline(config(*components), nlu, say("New."), previous=first, vectors=open_vectors)
+    selected = load_pipeline(again, say("New."), vectors=open_vectors).parse("who are you")["response_selector"]["faq"][
+        "response"
+    ]
     assert selected["responses"] == [{"text": "New."}]
 
 
 def test_unknown_components_are_named() -> None:
     """A misspelt component stops the training with its name."""
     with pytest.raises(ProjectError, match="DITEClassifier"):
-        train_pipeline(config({"name": "DITEClassifier"}), data(), Domain())
+        train_pipeline(config({"name": "DITEClassifier"}), data(), Domain(), vectors=open_vectors)
 
 
 def test_options_without_meaning_are_named_once() -> None:
     """What is accepted and ignored is said in one line."""
     told: list[str] = []
     component = {"name": "DIETClassifier", "epochs": 5, "transformer_size": 64}
-    train_pipeline(config({"name": "WhitespaceTokenizer"}, component), data(), Domain(), progress=told.append)
+    train_pipeline(
+        config({"name": "WhitespaceTokenizer"}, component), data(), Domain(), progress=told.append, vectors=open_vectors
+    )
 
     assert [line for line in told if "no meaning" in line] == [
         "DIETClassifier: epochs, transformer_size have no meaning here and are ignored."
@@ -195,7 +204,9 @@ def test_a_single_option_without_meaning_is_one() -> None:
     """One option has no meaning, several have none; a misspelt one is none of them (the file's reader warns of it)."""
     told: list[str] = []
     component = {"name": "DIETClassifier", "epochs": 5, "ranking_lenght": 3}
-    train_pipeline(config({"name": "WhitespaceTokenizer"}, component), data(), Domain(), progress=told.append)
+    train_pipeline(
+        config({"name": "WhitespaceTokenizer"}, component), data(), Domain(), progress=told.append, vectors=open_vectors
+    )
 
     assert [line for line in told if "no meaning" in line] == [
         "DIETClassifier: epochs has no meaning here and is ignored."
@@ -214,29 +225,31 @@ def test_without_an_intent_nothing_is_classified() -> None:
 def test_a_damaged_model_is_refused() -> None:
     """Bytes that are no arrays or no JSON of ours are an error of the model, not a crash."""
     nlu = data()
-    files = train_pipeline(config(*KEYWORDS), nlu, domain(nlu))
+    files = train_pipeline(config(*KEYWORDS), nlu, domain(nlu), vectors=open_vectors)
 
     for name in files:
         with pytest.raises(ModelError):
-            load_pipeline({**files, name: b"\x80\x04."}, domain(nlu)).parse("hello")
+            load_pipeline({**files, name: b"\x80\x04."}, domain(nlu), vectors=open_vectors).parse("hello")
 
 
 def test_a_model_remembers_its_word_vectors() -> None:
     """A model that was trained with other vectors is refused."""
     nlu = data()
-    files = train_pipeline(config(*DEFAULT), nlu, domain(nlu))
+    files = train_pipeline(config(*DEFAULT), nlu, domain(nlu), vectors=open_vectors)
     index = files["nlu/pipeline.json"]
     digest = index[index.rindex(b'"vectors":"') + 11 :][:64]
 
     with pytest.raises(ModelError, match="other word vectors"):
-        load_pipeline({**files, "nlu/pipeline.json": index.replace(digest, b"0" * 64)}, domain(nlu))
+        load_pipeline(
+            {**files, "nlu/pipeline.json": index.replace(digest, b"0" * 64)}, domain(nlu), vectors=open_vectors
+        )
 
 
 def test_parsing_needs_no_training_libraries() -> None:
     """A process that only loads and parses imports neither SciPy, scikit-learn nor wordllama."""
     code = (
-        "import sys; from manent.nlu.pipeline import load_pipeline; from manent.nlu.vectors import load_vectors; "
-        "load_vectors().text(['hello']); "
+        "import sys; from manent.nlu.pipeline import load_pipeline; from manent.models.vectors import open_vectors; "
+        "open_vectors().text(['hello']); "
         "print([name for name in ('scipy', 'sklearn', 'wordllama', 'matplotlib') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,7 +6,6 @@ form), turns the answer into entities with `read_answer`, and hands them to `Pip
 """
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,18 +39,18 @@ class Service:
     timezone: str | None
     timeout_s: float
 
-    def form(self, text: str, *, now: float | None = None) -> dict[str, str]:
+    def form(self, text: str, *, now: float) -> dict[str, str]:
         """Make the form to POST.
 
         Args:
             text: the message.
-            now: what "tomorrow" counts from, seconds since the epoch; None for the present.
+            now: what "tomorrow" counts from, in seconds since the epoch.
         """
         form = {
             "text": text,
             "locale": self.locale,
             "dims": json.dumps(self.dimensions) if self.dimensions else "",
-            "reftime": str(int((time.time() if now is None else now) * 1000)),
+            "reftime": str(int(now * 1000)),
         }
         if self.timezone:
             form["tz"] = self.timezone

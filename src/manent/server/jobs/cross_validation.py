@@ -56,6 +56,7 @@ async def cross_validate(text: str, *, folds: int, domain: str) -> Json:
 
 def _run() -> None:
     """Train and judge as standard input says."""
+    from manent.models.vectors import open_vectors
     from manent.nlu.evaluation import judge, make_folds, report_all
     from manent.nlu.pipeline import load_pipeline
     from manent.nlu.training import train_pipeline
@@ -70,7 +71,11 @@ def _run() -> None:
             raise ProjectError([])
         judged = []
         for known, unknown in make_folds(project.nlu, options.folds, seed=0):
-            pipeline = load_pipeline(train_pipeline(project.config, known, project.domain), project.domain)
+            pipeline = load_pipeline(
+                train_pipeline(project.config, known, project.domain, vectors=open_vectors),
+                project.domain,
+                vectors=open_vectors,
+            )
             services = open_services(pipeline)
             judged += judge(unknown.examples, partial(parse_asking, pipeline, services))
         result = _Result(report=report_all(judged))

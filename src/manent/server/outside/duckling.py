@@ -10,6 +10,7 @@ import http.client
 import json
 import logging
 import os
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode, urlsplit
@@ -70,7 +71,9 @@ def _post(service: Service, url: str, text: str) -> bytes:
     headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
     connection = kind(place.netloc, timeout=service.timeout_s)
     try:
-        connection.request("POST", f"{place.path.rstrip('/')}/parse", urlencode(service.form(text)), headers)
+        connection.request(
+            "POST", f"{place.path.rstrip('/')}/parse", urlencode(service.form(text, now=time.time())), headers
+        )
         answer = connection.getresponse()
         body = answer.read(_LARGEST_ANSWER)
     finally:
