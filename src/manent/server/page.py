@@ -6,12 +6,13 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from manent import __version__
 from manent.channels.socketio.channel import SocketIoOptions
+from manent.server.operation import Operation
 from manent.web import STATIC
 
 CSP = (
@@ -30,6 +31,15 @@ SECURITY_HEADERS = {
 
 STUDIO = "/webchat/studio"
 """The page for site owners; what its files are called begins with it."""
+
+ROOT = Operation(method="GET", path="/", summary="The web chat, or one line of text", answer="text/plain")
+CONFIG = Operation(
+    method="GET", path="/webchat/config.json", summary="Where the web chat connects", answer=dict[str, Any]
+)
+STUDIO_PAGE = Operation(
+    method="GET", path=STUDIO, summary="A page to try the web chat's options on", answer="text/html"
+)
+OPERATIONS = (ROOT, CONFIG, STUDIO_PAGE)
 
 
 def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = False) -> list[BaseRoute]:
@@ -58,10 +68,10 @@ def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = F
     async def webchat_config(_: Request) -> Response:
         return Response(config, media_type="application/json", headers={"Cache-Control": "no-cache"})
 
-    found: list[BaseRoute] = [Route("/", root), Route("/webchat/config.json", webchat_config)]
+    found: list[BaseRoute] = [ROOT.route(root), CONFIG.route(webchat_config)]
     if static.is_dir():
         if studio:
-            found.append(Route(STUDIO, studio_page))
+            found.append(STUDIO_PAGE.route(studio_page))
         found.append(_Bundle(static, studio=studio))
     return found
 

@@ -1,59 +1,80 @@
-"""`POST /admin/revoke`: tokens that count no more before they run out. Works only behind `--auth-token` or a JWT."""
+"""`POST /admin/revoke`: revokes tokens before they expire. Works only with `--auth-token` or `--jwt-secret`."""
 
 import time
-from typing import Any
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from manent.channels.rest import json_object
 from manent.core.conversation_log import Revocation
 from manent.core.errors import RequestError
-from manent.core.events import Json
 from manent.runtime.identity.revocations import Revocations
 from manent.server.api.auth import Guard
+from manent.server.api.bodies import read_body
+from manent.server.operation import Operation
 
-MAX_VALUE = 255
-"""Characters of a subject or a token id; the database column's width."""
+Name = Annotated[str, Meta(min_length=1, max_length=255)]
+"""A subject or a token id, as long as the database column."""
+
+
+class RevokeRequest(msgspec.Struct, kw_only=True):
+    """Which tokens to revoke.
+
+    Attributes:
+        subject: all tokens of this subject.
+        token_id: the token with this id (`jti`).
+        issued_before: only tokens issued before this time, in seconds since the epoch; `"now"`: all so far.
+        lift: end an earlier revocation instead.
+    """
+
+    subject: Name | None = None
+    token_id: Name | None = None
+    issued_before: float | Literal["now"] | None = None
+    lift: bool = False
+
+
+class Done(msgspec.Struct, kw_only=True):
+    """The request was carried out."""
+
+    ok: Annotated[bool, Meta(extra_json_schema={"const": True})] = True
+
+
+REVOKE = Operation(
+    method="POST",
+    path="/admin/revoke",
+    summary="Revoke tokens before they expire",
+    body=RevokeRequest,
+    answer=Done,
+    errors=(400, 401, 403),
+)
 
 
 def routes(revocations: Revocations, guard: Guard) -> list[Route]:
-    """Return the route; a server without a token of its own refuses, because anybody could lock anybody out."""
+    """Return the route. Without a token it refuses every request, because anyone could lock everyone out."""
 
     async def revoke(request: Request) -> Response:
         if guard.is_open:
             raise RequestError("not_available", "revoking needs a server with --auth-token or --jwt-secret", status=403)
         guard.check(request)
-        body = json_object(await request.body())
-        asked = [
-            Revocation(kind="subject" if name == "subject" else "token", value=_name(body[name], name), **_how(body))
-            for name in ("subject", "token_id")
-            if body.get(name) is not None
-        ]
-        if not asked:
-            raise RequestError("bad_request", "the body needs a subject, or a token_id, or both")
-        for revocation in asked:
+        for revocation in _revocations(read_body(await request.body(), RevokeRequest)):
             await revocations.revoke(revocation)
-        return Response(msgspec.json.encode({"ok": True}), media_type="application/json")
+        return Response(msgspec.json.encode(Done()), media_type="application/json")
 
-    return [Route("/admin/revoke", revoke, methods=["POST"])]
-
-
-def _name(value: Any, name: str) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_VALUE or not value.isprintable():
-        raise RequestError("bad_request", f"{name} must be a string of 1 to {MAX_VALUE} characters")
-    return value
+    return [REVOKE.route(revoke)]
 
 
-def _how(body: Json) -> dict[str, Any]:
-    """Read `issued_before` (only tokens older than that; `"now"`: all there are so far) and `lift`."""
-    before, lift = body.get("issued_before"), body.get("lift", False)
-    if before == "now":
-        before = time.time()
-    if not isinstance(before, int | float | None) or isinstance(before, bool):
-        raise RequestError("bad_request", 'issued_before must be a time in seconds since the epoch, or "now"')
-    if not isinstance(lift, bool):
-        raise RequestError("bad_request", "lift must be true or false")
-    return {"before": before, "lifted": lift}
+def _revocations(asked: RevokeRequest) -> list[Revocation]:
+    before = time.time() if asked.issued_before == "now" else asked.issued_before
+    found = []
+    if asked.subject is not None:
+        found.append(Revocation(kind="subject", value=asked.subject, before=before, lifted=asked.lift))
+    if asked.token_id is not None:
+        found.append(Revocation(kind="token", value=asked.token_id, before=before, lifted=asked.lift))
+    if not found:
+        raise RequestError("bad_request", "the body needs a subject, a token_id, or both")
+    if not all(revocation.value.isprintable() for revocation in found):
+        raise RequestError("bad_request", "subject and token_id must be printable characters")
+    return found

@@ -5,36 +5,210 @@ Reads come from the log (`runtime/tracker_reader.py`). Writes go through the con
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any, cast, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from manent.authoring import stories
-from manent.channels.rest import json_object, replies_in
+from manent.channels.rest import replies_in
 from manent.core.conversation_log import Head, LogEntry
 from manent.core.domain import DEFAULT_INTENTS
 from manent.core.errors import RequestError
-from manent.core.events import Event, Json, encode_event, event_from_wire
+from manent.core.events import Json, encode_event
 from manent.core.messages import UserMessage
 from manent.runtime import export, operations, tracker_reader
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import checked_id
-from manent.runtime.json_depth import is_too_deep
 from manent.runtime.protocol1 import checked_text
 from manent.runtime.tracker_json import tracker_to_wire
 from manent.runtime.tracker_reader import Reading, Verbosity
 from manent.server.api.auth import Guard
-from manent.server.api.predictions import predict
+from manent.server.api.bodies import read_body, read_json
+from manent.server.api.predictions import Prediction, predict
+from manent.server.api.trackers import Event, Tracker, TrackerQuery, events_of, verbosity_of
+from manent.server.api.webhooks import Reply
+from manent.server.operation import Operation
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 Endpoint = Callable[[Request, str], Awaitable[Response]]
+
+Name = Annotated[str, Meta(min_length=1)]
+
+
+class UntilQuery(TrackerQuery, kw_only=True):
+    """`until`: a time in seconds since the epoch; later events are left out."""
+
+    until: float | UnsetType = UNSET
+
+
+class OutputQuery(TrackerQuery, kw_only=True):
+    """`output_channel`: the channel that gets what the bot says, or `latest`."""
+
+    output_channel: str | UnsetType = UNSET
+
+
+class AddEventsQuery(OutputQuery, kw_only=True):
+    """`execute_side_effects`: send bot events and schedule reminders."""
+
+    execute_side_effects: bool | UnsetType = UNSET
+
+
+class StoryQuery(msgspec.Struct, kw_only=True):
+    """`all_sessions`: not only the newest one."""
+
+    until: float | UnsetType = UNSET
+    all_sessions: bool | UnsetType = UNSET
+
+
+class ExportQuery(msgspec.Struct, kw_only=True):
+    """What the export looks like."""
+
+    format: Literal["json", "transcript"] | UnsetType = UNSET
+
+
+class ExecuteRequest(msgspec.Struct, kw_only=True):
+    """The action to run, and who chose it."""
+
+    name: Name
+    policy: str | None = None
+    confidence: float | None = None
+
+
+class TriggerRequest(msgspec.Struct, kw_only=True):
+    """The intent to act on. `entities`: a list of `{entity, value, …}`, or an object entity → value."""
+
+    name: Name
+    entities: list[dict[str, Any]] | dict[str, Any] | None = msgspec.field(default_factory=list)
+
+
+class MessageRequest(msgspec.Struct, kw_only=True):
+    """A user's message to log. `parse_data`: what it means; without it the text is parsed."""
+
+    text: str
+    sender: Literal["user"] = "user"
+    parse_data: dict[str, Any] | None = None
+
+
+class TurnResult(msgspec.Struct, kw_only=True):
+    """The tracker after a turn, and what the bot said in it (unless sockets get it)."""
+
+    tracker: Tracker
+    messages: list[Reply] | UnsetType = UNSET
+
+
+class Export(msgspec.Struct, kw_only=True):
+    """All that is stored about a conversation. Times are seconds since the epoch."""
+
+    sender_id: str
+    events: list[dict[str, Any]]
+    slots: dict[str, Any]
+    owner: str | UnsetType | None = UNSET
+    started: float | UnsetType = UNSET
+    updated: float | UnsetType = UNSET
+
+
+_OF = "/conversations/{sender_id:path}"
+_ERRORS = (400, 401, 403, 409)
+
+TRACKER = Operation(
+    method="GET", path=f"{_OF}/tracker", summary="The tracker", query=UntilQuery, answer=Tracker, errors=_ERRORS
+)
+ADD_EVENTS = Operation(
+    method="POST",
+    path=f"{_OF}/tracker/events",
+    summary="Append events",
+    body=Event | Annotated[list[Event], Meta(min_length=1)],
+    query=AddEventsQuery,
+    answer=Tracker,
+    errors=_ERRORS,
+)
+REPLACE_EVENTS = Operation(
+    method="PUT",
+    path=f"{_OF}/tracker/events",
+    summary="Replace the log with these events",
+    body=list[Event],
+    query=TrackerQuery,
+    answer=Tracker,
+    errors=_ERRORS,
+)
+STORY = Operation(
+    method="GET",
+    path=f"{_OF}/story",
+    summary="The conversation as a test story",
+    query=StoryQuery,
+    answer="text/plain",
+    errors=(*_ERRORS, 404),
+)
+EXPORT = Operation(
+    method="GET",
+    path=f"{_OF}/export",
+    summary="All that is stored about a conversation, as JSON or as a transcript",
+    query=ExportQuery,
+    answer=Export,
+    also="text/plain",
+    errors=(*_ERRORS, 404),
+)
+EXECUTE = Operation(
+    method="POST",
+    path=f"{_OF}/execute",
+    summary="Run an action",
+    body=ExecuteRequest,
+    query=OutputQuery,
+    answer=TurnResult,
+    errors=(*_ERRORS, 404, 500),
+)
+TRIGGER_INTENT = Operation(
+    method="POST",
+    path=f"{_OF}/trigger_intent",
+    summary="Act as if the user had expressed an intent",
+    body=TriggerRequest,
+    query=OutputQuery,
+    answer=TurnResult,
+    errors=(*_ERRORS, 404),
+)
+PREDICT = Operation(
+    method="POST",
+    path=f"{_OF}/predict",
+    summary="Predict the next action",
+    query=TrackerQuery,
+    answer=Prediction,
+    errors=(*_ERRORS, 404),
+)
+ADD_MESSAGE = Operation(
+    method="POST",
+    path=f"{_OF}/messages",
+    summary="Log a user's message without replying",
+    body=MessageRequest,
+    query=TrackerQuery,
+    answer=Tracker,
+    errors=(*_ERRORS, 413),
+)
+ERASE = Operation(
+    method="DELETE",
+    path=_OF,
+    summary="Erase a conversation with all that is stored about it",
+    errors=(401, 403, 404, 409),
+    status=204,
+)
+OPERATIONS = (
+    TRACKER,
+    ADD_EVENTS,
+    REPLACE_EVENTS,
+    STORY,
+    EXPORT,
+    EXECUTE,
+    TRIGGER_INTENT,
+    PREDICT,
+    ADD_MESSAGE,
+    ERASE,
+)
 
 
 def routes(conversations: Conversations, guard: Guard) -> list[Route]:
@@ -50,23 +224,17 @@ def routes(conversations: Conversations, guard: Guard) -> list[Route]:
 
         return serve
 
-    served: tuple[tuple[str, str, Endpoint], ...] = (
-        ("GET", "tracker", api.tracker),
-        ("POST", "tracker/events", api.add_events),
-        ("PUT", "tracker/events", api.replace_events),
-        ("GET", "story", api.story),
-        ("GET", "export", api.export),
-        ("POST", "execute", api.execute),
-        ("POST", "trigger_intent", api.trigger_intent),
-        ("POST", "predict", api.predict),
-        ("POST", "messages", api.add_message),
-    )
     return [
-        *(
-            Route("/conversations/{sender_id:path}/" + path, guarded(endpoint), methods=[method])
-            for method, path, endpoint in served
-        ),
-        Route("/conversations/{sender_id:path}", guarded(api.erase), methods=["DELETE"]),
+        TRACKER.route(guarded(api.tracker)),
+        ADD_EVENTS.route(guarded(api.add_events)),
+        REPLACE_EVENTS.route(guarded(api.replace_events)),
+        STORY.route(guarded(api.story)),
+        EXPORT.route(guarded(api.export)),
+        EXECUTE.route(guarded(api.execute)),
+        TRIGGER_INTENT.route(guarded(api.trigger_intent)),
+        PREDICT.route(guarded(api.predict)),
+        ADD_MESSAGE.route(guarded(api.add_message)),
+        ERASE.route(guarded(api.erase)),  # the last: its path is the start of the others'
     ]
 
 
@@ -95,7 +263,7 @@ class _ConversationsApi:
     async def add_events(self, request: Request, sender_id: str) -> Response:
         """Append events, one or a list."""
         verbosity = verbosity_of(request)
-        body = json_body(await request.body())
+        body = read_json(await request.body())
         events = events_of(body if isinstance(body, list) else [body])
         if not events:
             raise RequestError("bad_request", "the body needs at least one event")
@@ -109,7 +277,7 @@ class _ConversationsApi:
     async def replace_events(self, request: Request, sender_id: str) -> Response:
         """Put a list of events in the place of the log."""
         verbosity = verbosity_of(request)
-        body = json_body(await request.body())
+        body = read_json(await request.body())
         if not isinstance(body, list):
             raise RequestError("bad_request", "the body must be a list of events")
         await operations.replace_events(self.conversations.get(sender_id), events_of(body))
@@ -138,22 +306,20 @@ class _ConversationsApi:
     async def execute(self, request: Request, sender_id: str) -> Response:
         """Run an action."""
         verbosity = verbosity_of(request)
-        body = json_object(await request.body())
-        name = body.get("name")
-        if not isinstance(name, str) or not name:
-            raise RequestError("bad_request", "the body needs the name of an action")
-        policy, confidence = body.get("policy"), body.get("confidence")
-        if not isinstance(policy, str | None) or not isinstance(confidence, int | float | None):
-            raise RequestError("bad_request", "policy must be a string, confidence a number")
+        asked = read_body(await request.body(), ExecuteRequest)
         await self._known(sender_id)
         conversation = self.conversations.get(sender_id)
         channel = request.query_params.get("output_channel")
         try:
             entries = await operations.execute(
-                conversation, name, policy=policy, confidence=confidence or 0.0, output_channel=channel
+                conversation,
+                asked.name,
+                policy=asked.policy,
+                confidence=asked.confidence or 0.0,
+                output_channel=channel,
             )
         except RequestError as error:
-            if error.code == "unknown_action":  # a fault of the request that Rasa's API answers so
+            if error.code == "unknown_action":  # Rasa's API answers this mistake of the client with 500
                 raise RequestError(error.code, error.message, status=500) from error
             raise
         return await self._said(conversation, entries, channel, verbosity)
@@ -161,11 +327,9 @@ class _ConversationsApi:
     async def trigger_intent(self, request: Request, sender_id: str) -> Response:
         """Act as if the user had meant an intent."""
         verbosity = verbosity_of(request)
-        body = json_object(await request.body())
-        name, entities = body.get("name"), body.get("entities", [])
-        if not isinstance(name, str) or not name:
-            raise RequestError("bad_request", "the body needs the name of an intent")
-        check_entities(entities)
+        asked = read_body(await request.body(), TriggerRequest)
+        name, entities = asked.name, asked.entities
+        _check_entities(entities)
         if name not in self.conversations.assistant.domain.intents and name not in DEFAULT_INTENTS:
             raise RequestError("unknown_intent", f"the intent {name!r} does not exist in the domain", status=404)
         conversation = self.conversations.get(sender_id)
@@ -186,19 +350,12 @@ class _ConversationsApi:
     async def add_message(self, request: Request, sender_id: str) -> Response:
         """Log a user's message and fill slots from it, without answering."""
         verbosity = verbosity_of(request)
-        body = json_object(await request.body())
-        text, sender, parse_data = body.get("text"), body.get("sender", "user"), body.get("parse_data")
-        if not isinstance(text, str):
-            raise RequestError("bad_request", "the body needs the text of a message")
-        if sender != "user":
-            raise RequestError("bad_request", f"only messages of sender 'user' are taken; found {sender!r}")
-        if not isinstance(parse_data, dict | None):
-            raise RequestError("bad_request", "parse_data must be an object")
+        asked = read_body(await request.body(), MessageRequest)
         message = UserMessage(
             sender_id=sender_id,
-            text=checked_text(text, self.conversations.limits.text),
+            text=checked_text(asked.text, self.conversations.limits.text),
             input_channel=None,
-            parse_data=parse_data,
+            parse_data=asked.parse_data,
         )
         await operations.log_message(self.conversations.get(sender_id), message)
         return await self._tracker(sender_id, verbosity)
@@ -240,61 +397,9 @@ def unknown_conversation() -> RequestError:
     return RequestError("unknown_conversation", "there is no conversation of this id", status=404)
 
 
-def json_body(body: bytes) -> Any:
-    """Read a JSON body.
-
-    Raises:
-        RequestError: `bad_request`.
-    """
-    if is_too_deep(body):
-        raise RequestError("bad_request", "the body is nested too deeply")
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise RequestError("bad_request", f"the body is not JSON: {error}") from error
-
-
-def events_of(wires: list[Any]) -> list[Event]:
-    """Read events.
-
-    Raises:
-        RequestError: `invalid_event`.
-    """
-    events: list[Event] = []
-    for number, wire in enumerate(wires):
-        if not isinstance(wire, dict):
-            raise RequestError("invalid_event", f"event {number} is not an object")
-        events.append(event_from_wire(wire))
-    return events
-
-
-def verbosity_of(request: Request) -> Verbosity:
-    """Read `include_events`, in any case.
-
-    Raises:
-        RequestError: `bad_request`.
-    """
-    asked_for = request.query_params.get("include_events")
-    if asked_for is None:
-        return Verbosity.AFTER_RESTART
-    with contextlib.suppress(KeyError):
-        return Verbosity[asked_for.upper()]
-    names = ", ".join(verbosity.name for verbosity in Verbosity)
-    raise RequestError("bad_request", f"include_events must be one of {names}")
-
-
-def check_entities(entities: Any) -> None:
-    """Check what `trigger_intent` may be given: a list of entities, or an object entity → value.
-
-    Raises:
-        RequestError: `bad_request`.
-    """
-    match entities:
-        case None | dict():
-            return
-        case list() if all(isinstance(entity, dict) and isinstance(entity.get("entity"), str) for entity in entities):
-            return
-    raise RequestError("bad_request", 'entities must be a list of {"entity", "value", …} or an object entity → value')
+def _check_entities(entities: list[Json] | Json | None) -> None:
+    if isinstance(entities, list) and not all(isinstance(entity.get("entity"), str) for entity in entities):
+        raise RequestError("bad_request", 'each of the entities needs an "entity", a string')
 
 
 def _wire(found: Reading) -> Json:

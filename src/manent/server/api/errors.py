@@ -2,8 +2,10 @@
 
 import http
 import logging
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -21,21 +23,46 @@ _REASONS_OF_CODES = {
     "unknown_action": "ConversationError",
     "training_failed": "TrainingError",
 }
-"""Where Rasa's API says something else than the status would."""
+"""Where Rasa's API names another reason than the status does."""
+
+
+class Failure(msgspec.Struct, kw_only=True):
+    """An error in the shape of Rasa's API. `details.error` is its code."""
+
+    version: str
+    status: Literal["failure"] = "failure"
+    message: str
+    reason: str
+    details: dict[str, Any]
+    help: str | None = None
+    code: int
+
+
+class RefusalReason(msgspec.Struct, kw_only=True):
+    """Why a request of the session protocol failed. `retry_after`: seconds after which it may succeed."""
+
+    code: str
+    message: str
+    retry_after: float | UnsetType = UNSET
+
+
+class Refusal(msgspec.Struct, kw_only=True):
+    """An error in the shape of the session protocol."""
+
+    ok: Annotated[bool, Meta(extra_json_schema={"const": False})]
+    error: RefusalReason
 
 
 def error_response(error: ManentError) -> Response:
     """Return the answer to a request that met this error."""
     reason = _REASONS_OF_CODES.get(error.code) or _REASONS.get(error.status)
-    body = {
-        "version": __version__,
-        "status": "failure",
-        "message": error.message,
-        "reason": reason or http.HTTPStatus(error.status).phrase.replace(" ", ""),
-        "details": {"error": error.code},
-        "help": None,
-        "code": error.status,
-    }
+    body = Failure(
+        version=__version__,
+        message=error.message,
+        reason=reason or http.HTTPStatus(error.status).phrase.replace(" ", ""),
+        details={"error": error.code},
+        code=error.status,
+    )
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))

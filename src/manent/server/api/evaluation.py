@@ -4,8 +4,10 @@ import asyncio
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,9 +23,51 @@ from manent.server.api.auth import Guard
 from manent.server.api.callbacks import Later
 from manent.server.api.model import Load, write_yaml
 from manent.server.jobs.cross_validation import cross_validate
+from manent.server.operation import Operation
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
-FEWEST_FOLDS, MOST_FOLDS = 2, 20
+MIN_FOLDS, MAX_FOLDS = 2, 20
+
+
+class StoriesQuery(msgspec.Struct, kw_only=True):
+    """`e2e`: also parse the texts of user messages."""
+
+    e2e: bool | UnsetType = UNSET
+
+
+class IntentsQuery(msgspec.Struct, kw_only=True):
+    """What to evaluate.
+
+    Attributes:
+        model: another model's file.
+        cross_validation_folds: train the document's own pipeline this many times instead.
+        callback_url: gets the result when it is ready; the answer is then an empty 204.
+    """
+
+    model: str | UnsetType = UNSET
+    cross_validation_folds: Annotated[int, Meta(ge=MIN_FOLDS, le=MAX_FOLDS)] | UnsetType = UNSET
+    callback_url: str | UnsetType = UNSET
+
+
+TEST_STORIES = Operation(
+    method="POST",
+    path="/model/test/stories",
+    summary="Evaluate the model on test stories",
+    body="application/yaml",
+    query=StoriesQuery,
+    answer=dict[str, Any],
+    errors=(400, 401, 403, 409),
+)
+TEST_INTENTS = Operation(
+    method="POST",
+    path="/model/test/intents",
+    summary="Evaluate the model on annotated examples",
+    body="application/yaml",
+    query=IntentsQuery,
+    answer=dict[str, Any],
+    errors=(400, 401, 403, 409, 500),
+)
+OPERATIONS = (TEST_STORIES, TEST_INTENTS)
 
 
 def routes(conversations: Conversations, guard: Guard, load: Load) -> list[Route]:
@@ -50,8 +94,8 @@ def routes(conversations: Conversations, guard: Guard, load: Load) -> list[Route
         return await later.answer(request, _test_intents(text, assistant))
 
     return [
-        Route("/model/test/stories", stories, methods=["POST"]),
-        Route("/model/test/intents", intents, methods=["POST"]),
+        TEST_STORIES.route(stories),
+        TEST_INTENTS.route(intents),
     ]
 
 
@@ -63,10 +107,8 @@ def _folds(request: Request) -> int | None:
     asked_for = request.query_params.get("cross_validation_folds")
     if asked_for is None:
         return None
-    if not asked_for.isdecimal() or not FEWEST_FOLDS <= int(asked_for) <= MOST_FOLDS:
-        raise RequestError(
-            "bad_request", f"cross_validation_folds must be a number from {FEWEST_FOLDS} to {MOST_FOLDS}"
-        )
+    if not asked_for.isdecimal() or not MIN_FOLDS <= int(asked_for) <= MAX_FOLDS:
+        raise RequestError("bad_request", f"cross_validation_folds must be a number from {MIN_FOLDS} to {MAX_FOLDS}")
     return int(asked_for)
 
 

@@ -1,51 +1,95 @@
 """Is the server alive, can it serve, and which version is it?"""
 
+from typing import Literal
+
 import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from manent import __version__
 from manent.core.errors import ManentError
-from manent.core.events import Json
 from manent.runtime.background.publishing import Publisher
 from manent.runtime.conversation.registry import Conversations
+from manent.server.operation import Operation
 
 MINIMUM_COMPATIBLE_VERSION = "0.1.0"
+
+
+class Version(msgspec.Struct, kw_only=True):
+    """The version of this server, and the oldest whose models it can load."""
+
+    version: str
+    minimum_compatible_version: str
+
+
+class Live(msgspec.Struct, kw_only=True):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class BrokerHealth(msgspec.Struct, kw_only=True):
+    """The event broker. `waiting`: conversations with unpublished events; `lag_s`: age of the oldest of them."""
+
+    status: str
+    waiting: int
+    lag_s: float
+
+
+class Ready(msgspec.Struct, kw_only=True):
+    """Whether the server can serve.
+
+    Attributes:
+        status: `ok`; with 503 `closing` (it shuts down) or `store` (the store fails, `code` says how).
+        model: name of the loaded model file.
+    """
+
+    status: Literal["ok", "closing", "store"]
+    model: str | UnsetType | None = UNSET
+    event_broker: BrokerHealth | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+
+
+VERSION = Operation(method="GET", path="/version", summary="Version of the server", answer=Version)
+LIVE = Operation(method="GET", path="/health/live", summary="Is the process alive?", answer=Live)
+READY = Operation(method="GET", path="/health/ready", summary="Can it serve?", answer=Ready, errors=(503,), error=Ready)
+OPERATIONS = (VERSION, LIVE, READY)
 
 
 def routes(conversations: Conversations, publisher: Publisher | None = None) -> list[Route]:
     """Return `/version`, `/health/live` and `/health/ready`; `publisher`: when there is an event broker."""
 
     async def version(_: Request) -> Response:
-        return _json({"version": __version__, "minimum_compatible_version": MINIMUM_COMPATIBLE_VERSION})
+        return _json(Version(version=__version__, minimum_compatible_version=MINIMUM_COMPATIBLE_VERSION))
 
     async def live(_: Request) -> Response:
-        return _json({"status": "ok"})
+        return _json(Live())
 
     async def ready(_: Request) -> Response:
         """Not ready: shutting down, or the store does not answer. An event broker that is away is only mentioned."""
         if conversations.closing:
-            return _json({"status": "closing"}, 503)
+            return _json(Ready(status="closing"), 503)
         try:
             await conversations.store.get_meta("health")
         except ManentError as error:
-            return _json({"status": "store", "code": error.code}, 503)
+            return _json(Ready(status="store", code=error.code), 503)
         model = conversations.model
-        return _json({"status": "ok", "model": model.file if model is not None else None, **_publishing(publisher)})
+        file = model.file if model is not None else None
+        return _json(Ready(status="ok", model=file, event_broker=_broker_health(publisher)))
 
     return [
-        Route("/version", version),
-        Route("/health/live", live),
-        Route("/health/ready", ready),
+        VERSION.route(version),
+        LIVE.route(live),
+        READY.route(ready),
     ]
 
 
-def _publishing(publisher: Publisher | None) -> Json:
+def _broker_health(publisher: Publisher | None) -> BrokerHealth | UnsetType:
     if publisher is None:
-        return {}
-    told = {"status": publisher.trouble or "ok", "waiting": publisher.waiting, "lag_s": round(publisher.lag_s, 1)}
-    return {"event_broker": told}
+        return UNSET
+    return BrokerHealth(status=publisher.trouble or "ok", waiting=publisher.waiting, lag_s=round(publisher.lag_s, 1))
 
 
 def _json(body: object, status: int = 200) -> Response:

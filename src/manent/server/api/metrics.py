@@ -19,6 +19,7 @@ from manent.runtime.background.publishing import Publisher
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.measures import Histogram
 from manent.server.api.auth import Guard
+from manent.server.operation import Operation
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -30,6 +31,10 @@ Gauges = dict[str, tuple[str, float]]
 """What a number means, and the number, by name."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+METRICS = Operation(
+    method="GET", path="/metrics", summary="Metrics in Prometheus' format", answer="text/plain", errors=(401,)
+)
 
 
 def routes(
@@ -59,7 +64,7 @@ def routes(
             counters["broker_failures"] = ("Attempts to publish that failed.", publisher.failures)
         return Response(await asyncio.to_thread(_render, conversations, gauges, counters), media_type=CONTENT_TYPE)
 
-    return [Route("/metrics", metrics)]
+    return [METRICS.route(metrics)]
 
 
 def _sockets(socketio: SocketIoChannel, *, protocol: bool) -> int:

@@ -6,17 +6,16 @@ import re
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import yaml
+from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from manent.channels.rest import json_object
 from manent.core.errors import ModelError, RequestError
-from manent.core.events import Json
 from manent.runtime import tracker_reader
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation.registry import Conversations
@@ -24,11 +23,13 @@ from manent.runtime.protocol1 import checked_text
 from manent.runtime.tracker_json import tracker_to_wire
 from manent.runtime.tracker_reader import Verbosity
 from manent.server.api.auth import Guard
+from manent.server.api.bodies import read_body, read_json
 from manent.server.api.callbacks import Later
-from manent.server.api.conversations import events_of, json_body, verbosity_of
 from manent.server.api.emulation import EMULATIONS
-from manent.server.api.predictions import predict
+from manent.server.api.predictions import Prediction, predict
+from manent.server.api.trackers import Event, TrackerQuery, events_of, verbosity_of
 from manent.server.jobs.training import train_document
+from manent.server.operation import Operation
 
 log = logging.getLogger("manent.model")
 
@@ -41,6 +42,98 @@ Load = Callable[[Path], Assistant]
 
 Swap = Callable[[Assistant], Awaitable[None]]
 """Makes another assistant the one of the next turn, with everything that depends on it."""
+
+
+class ParseRequest(msgspec.Struct, kw_only=True):
+    """The text to parse."""
+
+    text: str
+
+
+class ParseQuery(msgspec.Struct, kw_only=True):
+    """`emulation_mode`: the service whose format the answer has."""
+
+    emulation_mode: Annotated[str, Meta(extra_json_schema={"enum": list(EMULATIONS)})] | UnsetType = UNSET
+
+
+class TrainQuery(msgspec.Struct, kw_only=True):
+    """Where the model goes. `callback_url`: gets it when it is ready; the answer is then an empty 204."""
+
+    save_to_default_model_directory: bool | UnsetType = UNSET
+    force_training: bool | UnsetType = UNSET
+    callback_url: str | UnsetType = UNSET
+
+
+class ModelServer(msgspec.Struct, kw_only=True):
+    """A server to download a model from. `token_name`: name of the token's parameter (default `token`)."""
+
+    url: str
+    token: Any = None
+    token_name: Any = None
+    headers: dict[str, Any] | None = None
+    params: dict[str, Any] | None = None
+
+
+class ModelSource(msgspec.Struct, kw_only=True):
+    """Where the model to load is: a file on the server, or a server."""
+
+    model_file: str | None = None
+    model_server: ModelServer | None = None
+
+
+class Status(msgspec.Struct, kw_only=True):
+    """The loaded model, and the number of models being trained on request."""
+
+    model_file: str
+    model_id: str
+    num_active_training_jobs: int
+
+
+_GUARDED = (401, 403)
+
+PARSE = Operation(
+    method="POST",
+    path="/model/parse",
+    summary="Parse a text: intents and entities",
+    body=ParseRequest,
+    query=ParseQuery,
+    answer=dict[str, Any],
+    errors=(400, *_GUARDED, 409, 413),
+)
+PREDICT = Operation(
+    method="POST",
+    path="/model/predict",
+    summary="Predict the next action after these events",
+    body=list[Event],
+    query=TrackerQuery,
+    answer=Prediction,
+    errors=(400, *_GUARDED, 409),
+)
+TRAIN = Operation(
+    method="POST",
+    path="/model/train",
+    summary="Train a model from one YAML document",
+    body="application/yaml",
+    query=TrainQuery,
+    answer="application/octet-stream",
+    errors=(400, *_GUARDED, 500),
+)
+REPLACE = Operation(
+    method="PUT",
+    path="/model",
+    summary="Load another model",
+    body=ModelSource,
+    errors=(400, *_GUARDED),
+    status=204,
+)
+UNLOAD = Operation(method="DELETE", path="/model", summary="Unload the model", errors=_GUARDED, status=204)
+DOMAIN = Operation(
+    method="GET", path="/domain", summary="The domain", answer=dict[str, Any], errors=(*_GUARDED, 406, 409)
+)
+STATUS = Operation(
+    method="GET", path="/status", summary="Which model is loaded", answer=Status, errors=(*_GUARDED, 409)
+)
+OPERATIONS = (PARSE, PREDICT, TRAIN, REPLACE, UNLOAD, DOMAIN, STATUS)
 
 
 class ModelApi:
@@ -65,16 +158,15 @@ class ModelApi:
 
     def routes(self) -> list[Route]:
         """Return `/model…`, `/domain` and `/status`."""
-        served: tuple[tuple[str, str, Callable[[Request], Awaitable[Response]]], ...] = (
-            ("POST", "/model/parse", self.parse),
-            ("POST", "/model/predict", self.predict),
-            ("POST", "/model/train", self.train),
-            ("PUT", "/model", self.replace),
-            ("DELETE", "/model", self.unload),
-            ("GET", "/domain", self.domain),
-            ("GET", "/status", self.status),
-        )
-        return [Route(path, self._guarded(endpoint), methods=[method]) for method, path, endpoint in served]
+        return [
+            PARSE.route(self._guarded(self.parse)),
+            PREDICT.route(self._guarded(self.predict)),
+            TRAIN.route(self._guarded(self.train)),
+            REPLACE.route(self._guarded(self.replace)),
+            UNLOAD.route(self._guarded(self.unload)),
+            DOMAIN.route(self._guarded(self.domain)),
+            STATUS.route(self._guarded(self.status)),
+        ]
 
     def _guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def serve(request: Request) -> Response:
@@ -87,7 +179,7 @@ class ModelApi:
         """Say which model is loaded and how many are being trained."""
         model = self.conversations.assistant
         return _json(
-            {"model_file": model.file, "model_id": model.model_id, "num_active_training_jobs": self.training_jobs}
+            Status(model_file=model.file, model_id=model.model_id, num_active_training_jobs=self.training_jobs)
         )
 
     async def parse(self, request: Request) -> Response:
@@ -95,18 +187,15 @@ class ModelApi:
         mode = request.query_params.get("emulation_mode")
         if mode is not None and mode.upper() not in EMULATIONS:
             raise RequestError("bad_request", f"emulation_mode must be one of {', '.join(EMULATIONS)}")
-        body = json_object(await request.body())
-        text = body.get("text")
-        if not isinstance(text, str):
-            raise RequestError("bad_request", 'the body needs a "text", a string')
-        text = checked_text(text, self.conversations.limits.text)
+        asked = read_body(await request.body(), ParseRequest)
+        text = checked_text(asked.text, self.conversations.limits.text)
         parsed = await self.conversations.understand(self.conversations.assistant, text)
         return _json(parsed if mode is None else EMULATIONS[mode.upper()](parsed))
 
     async def predict(self, request: Request) -> Response:
         """Say what the policies would do after a list of events."""
         verbosity = verbosity_of(request)
-        body = json_body(await request.body())
+        body = read_json(await request.body())
         if not isinstance(body, list):
             raise RequestError("bad_request", "the body must be a list of events")
         assistant = self.conversations.assistant
@@ -142,17 +231,15 @@ class ModelApi:
 
     async def replace(self, request: Request) -> Response:
         """Load another model; turns that are at work end with the one they began with."""
-        body = json_object(await request.body())
-        match body:
-            case {"model_file": str(file)} if file:
-                await self._load(Path(file))
-            case {"model_server": {"url": str(url)} as server}:
-                await self._load_from_server(url, server)
-            case _:
-                raise RequestError(
-                    "bad_request",
-                    "the body needs model_file (a path) or model_server (with url); no other is supported",
-                )
+        source = read_body(await request.body(), ModelSource)
+        if source.model_file:
+            await self._load(Path(source.model_file))
+        elif source.model_server is not None:
+            await self._load_from_server(source.model_server)
+        else:
+            raise RequestError(
+                "bad_request", "the body needs model_file (a path) or model_server (with url); others are not supported"
+            )
         return Response(status_code=204)
 
     async def _load(self, path: Path) -> None:
@@ -163,18 +250,18 @@ class ModelApi:
         await self.swap(assistant)
         log.info("loaded another model", extra={"model": assistant.file})
 
-    async def _load_from_server(self, url: str, server: Json) -> None:
+    async def _load_from_server(self, server: ModelServer) -> None:
         import aiohttp
 
-        params = {str(key): str(value) for key, value in (server.get("params") or {}).items()}
-        if server.get("token"):
-            params[str(server.get("token_name") or "token")] = str(server["token"])
-        headers = {str(key): str(value) for key, value in (server.get("headers") or {}).items()}
+        params = {key: str(value) for key, value in (server.params or {}).items()}
+        if server.token:
+            params[str(server.token_name or "token")] = str(server.token)
+        headers = {key: str(value) for key, value in (server.headers or {}).items()}
         timeout = aiohttp.ClientTimeout(total=DOWNLOAD_TIMEOUT_S)
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,
-                session.get(url, params=params, headers=headers) as answer,
+                session.get(server.url, params=params, headers=headers) as answer,
             ):
                 if answer.status != 200:  # noqa: PLR2004
                     raise RequestError("model_server", f"the model server answered {answer.status}")

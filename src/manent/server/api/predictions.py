@@ -1,14 +1,33 @@
 """What the policies would do next, as the API shows it."""
 
+import msgspec
+
 from manent.core.events import Json
 from manent.core.tracker import Tracker
 from manent.runtime.assistant import Assistant
+from manent.server.api.trackers import Tracker as ShownTracker
 
 _UNLISTED = frozenset({"action_send_text", "action_validate_slot_mappings"})
 """Built-in actions that only count when the project declares them."""
 
 PLACEHOLDER = "..."
 """Stands in Rasa's list of actions (rules use it for "anything before"), so it stands in the scores too."""
+
+
+class Score(msgspec.Struct, kw_only=True):
+    """How much the policies want an action to be next, from 0 to 1."""
+
+    action: str
+    score: float
+
+
+class Prediction(msgspec.Struct, kw_only=True):
+    """What the policies would do next."""
+
+    scores: list[Score]
+    policy: str | None
+    confidence: float
+    tracker: ShownTracker
 
 
 def predict(assistant: Assistant, tracker: Tracker) -> Json:

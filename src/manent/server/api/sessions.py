@@ -6,14 +6,15 @@ The same JSON in and out as over Socket.IO (`runtime/protocol1.py` decides), wit
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from manent.channels.rest import caller_of, json_object
+from manent.channels.rest import caller_of
 from manent.core.conversation_log import LogEntry
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
@@ -23,6 +24,10 @@ from manent.runtime.identity.admission import Admission, Caller
 from manent.runtime.protocol1 import Sessions, refusal, tell_changed
 from manent.runtime.rate_limits import address_of
 from manent.runtime.refusal_log import note
+from manent.server.api.bodies import read_body
+from manent.server.api.errors import Refusal
+from manent.server.api.webhooks import MessageId
+from manent.server.operation import Operation
 
 MAX_WAIT_S = 25.0
 """Below the 30 s after which many proxies give up on a silent request."""
@@ -37,26 +42,171 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 Serve = Callable[[Json, Caller], Awaitable[Json]]
 
+Ok = Annotated[bool, Meta(extra_json_schema={"const": True})]
+Seq = Annotated[int, Meta(ge=0)]
+
+
+class Cursor(msgspec.Struct, kw_only=True):
+    """Where a client is in a conversation's log."""
+
+    epoch: str
+    seq: Seq
+
+
+class JoinRequest(msgspec.Struct, kw_only=True):
+    """The conversation to join; without an id a new one begins. `limit`: messages in the answer."""
+
+    protocol: Annotated[int, Meta(extra_json_schema={"const": 1})]
+    session_id: str | UnsetType = UNSET
+    session_token: str | UnsetType = UNSET
+    cursor: Cursor | UnsetType = UNSET
+    limit: int | UnsetType = UNSET
+
+
+class SayRequest(msgspec.Struct, kw_only=True):
+    """A message. `title`: what the visitor sees in place of a button's payload."""
+
+    session_id: str
+    message: str
+    message_id: MessageId
+    session_token: str | UnsetType = UNSET
+    epoch: str | UnsetType = UNSET
+    title: str | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+
+
+class SessionRequest(msgspec.Struct, kw_only=True):
+    """The conversation to end or erase."""
+
+    session_id: str
+    session_token: str | UnsetType = UNSET
+
+
+class HistoryRequest(SessionRequest, kw_only=True):
+    """The page of messages before a `seq`."""
+
+    before: Seq
+    limit: int | UnsetType = UNSET
+
+
+class EventsRequest(SessionRequest, kw_only=True):
+    """What the client has. `wait_s`: how long to wait for news, in seconds."""
+
+    cursor: Cursor
+    wait_s: float | UnsetType = UNSET
+    limit: int | UnsetType = UNSET
+
+
+class RefreshRequest(msgspec.Struct, kw_only=True):
+    """Another token of the same visitor."""
+
+    token: str
+
+
+class Message(msgspec.Struct, kw_only=True):
+    """One part of what was said; the other keys are those of bot messages."""
+
+    role: Literal["user", "bot"]
+    seq: int
+    id: str
+    parts: int
+    prev: int
+    timestamp: float | UnsetType | None = UNSET
+    divider: Literal["restart", "session"] | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    message_id: str | UnsetType | None = UNSET
+    title: str | UnsetType = UNSET
+    payload: bool | UnsetType = UNSET
+
+
+class Session(msgspec.Struct, kw_only=True):
+    """A conversation and a page of its messages."""
+
+    ok: Ok
+    session_id: str
+    epoch: str
+    seq: int
+    resumed: bool
+    messages: list[Message]
+    has_more: bool
+    gap: bool
+    typing: bool
+    session_token: str | UnsetType = UNSET
+    errors: list[dict[str, Any]] | UnsetType = UNSET
+
+
+class Receipt(msgspec.Struct, kw_only=True):
+    """The message is stored. `duplicate`: it had been accepted before."""
+
+    ok: Ok
+    seq: int
+    duplicate: bool
+
+
+class History(msgspec.Struct, kw_only=True):
+    """A page of older messages."""
+
+    ok: Ok
+    messages: list[Message]
+    has_more: bool
+
+
+class OwnSession(msgspec.Struct, kw_only=True):
+    """One of the visitor's conversations. Times are seconds since the epoch."""
+
+    session_id: str
+    started: float | UnsetType = UNSET
+    last: float | UnsetType = UNSET
+    preview: str | UnsetType = UNSET
+
+
+class SessionList(msgspec.Struct, kw_only=True):
+    """The visitor's conversations."""
+
+    ok: Ok
+    sessions: list[OwnSession]
+
+
+class Refreshed(msgspec.Struct, kw_only=True):
+    """The new token is accepted, until it expires."""
+
+    ok: Ok
+    expires_at: float | None
+
+
+def _declare(name: str, summary: str, body: Any, answer: Any, *errors: int) -> Operation:
+    return Operation(
+        method="POST",
+        path=f"/sessions/{name}",
+        summary=summary,
+        body=body,
+        answer=answer,
+        errors=(400, 403, *errors),
+        error=Refusal,
+    )
+
+
+JOIN = _declare("session_request", "Join a conversation", JoinRequest, Session)
+SAY = _declare("user_uttered", "Send a message", SayRequest, Receipt, 409, 413, 429, 503)
+HISTORY = _declare("history_request", "An older page of messages", HistoryRequest, History)
+RESET = _declare("session_reset", "Begin another conversation", SessionRequest, Session)
+ERASE = _declare("session_erase", "Erase a conversation", SessionRequest, Session)
+LIST = _declare("session_list", "The visitor's own conversations", dict[str, Any], SessionList, 401)
+REFRESH = _declare("token_refresh", "Check another token", RefreshRequest, Refreshed, 401, 503)
+EVENTS = _declare("events", "Wait for messages after a cursor", EventsRequest, Session)
+OPERATIONS = (JOIN, SAY, HISTORY, RESET, ERASE, LIST, REFRESH, EVENTS)
+
 
 def routes(sessions: Sessions) -> list[Route]:
     """Return the routes of all requests."""
     requests = SessionRequests(sessions)
-    served: dict[str, Serve] = {
-        "session_request": requests.session_request,
-        "user_uttered": requests.user_uttered,
-        "history_request": requests.history_request,
-        "session_reset": requests.session_reset,
-        "session_erase": requests.session_erase,
-        "session_list": requests.session_list,
-        "token_refresh": requests.token_refresh,
-        "events": requests.events,
-    }
 
     def endpoint(serve: Serve) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             try:
                 caller = await caller_of(request, sessions.identity)
-                return _answer(await serve(json_object(await request.body()), caller))
+                return _answer(await serve(read_body(await request.body(), dict[str, Any]), caller))
             except ManentError as error:
                 address = address_of(request.client.host if request.client else None)
                 note(error, way=request.url.path, address=address)
@@ -66,10 +216,17 @@ def routes(sessions: Sessions) -> list[Route]:
 
     async def unknown(request: Request) -> Response:
         name = request.path_params["request"]
-        return _refusal(RequestError("unknown_request", f"there is no request {name[:64]!r}", status=404))
+        return _refusal(RequestError("unknown_request", f"unknown request {name[:64]!r}", status=404))
 
     return [
-        *(Route(f"/sessions/{name}", endpoint(serve), methods=["POST"]) for name, serve in served.items()),
+        JOIN.route(endpoint(requests.session_request)),
+        SAY.route(endpoint(requests.user_uttered)),
+        HISTORY.route(endpoint(requests.history_request)),
+        RESET.route(endpoint(requests.session_reset)),
+        ERASE.route(endpoint(requests.session_erase)),
+        LIST.route(endpoint(requests.session_list)),
+        REFRESH.route(endpoint(requests.token_refresh)),
+        EVENTS.route(endpoint(requests.events)),
         Route("/sessions/{request:path}", unknown, methods=["POST"]),
     ]
 
