@@ -1,4 +1,4 @@
-"""The action server as a companion of `manent run --with-actions`: a child process that lives as long as the server."""
+"""The action server of `manent run --with-actions`: a child process that lives as long as the server."""
 
 import contextlib
 import socket
@@ -12,22 +12,22 @@ from urllib.parse import urlsplit
 from manent.cli.project_store import read_project_endpoints
 from manent.core.errors import ActionError
 
-START_WITHIN_S = 60.0
-"""rasa-sdk imports in one to three seconds; the rest is for slow machines and actions that load something big."""
+START_TIMEOUT_S = 60.0
+"""Importing rasa-sdk takes one to three seconds; slow machines and big actions need more."""
 
-STOP_WITHIN_S = 5.0
+STOP_TIMEOUT_S = 5.0
 
-LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104  # recognised, not bound
+LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104  # recognized, not bound
 
 
 @contextlib.contextmanager
 def action_server(endpoints: Path | None) -> Iterator[None]:
-    """Run the action server that `endpoints.yml` expects on this machine, while the context lasts.
+    """Run the action server that `endpoints.yml` names on this machine, while the context lasts.
 
-    Where none is expected (no `action_endpoint`, or actions in the server's own process), none is started.
+    Starts nothing without `action_endpoint`, and when actions run in the server's process.
 
     Raises:
-        ActionError: it is expected on another machine, or it did not start.
+        ActionError: `endpoints.yml` names another machine, or the action server did not start.
     """
     wanted = read_project_endpoints(endpoints).action_endpoint or {}
     if "url" not in wanted:
@@ -38,10 +38,10 @@ def action_server(endpoints: Path | None) -> Iterator[None]:
     if url.hostname not in LOCAL:
         raise ActionError(
             "action_server_elsewhere",
-            f"--with-actions starts an action server here, but `action_endpoint` says it is on {url.hostname}",
+            f"--with-actions starts an action server on this machine, but `action_endpoint` names {url.hostname}",
         )
     if _answers(port):
-        print(f"An action server is running on port {port} already.", flush=True)
+        print(f"An action server is already running on port {port}.", flush=True)
         yield
         return
     child = start(port)
@@ -59,10 +59,10 @@ def start(port: int) -> subprocess.Popen[bytes]:
 
 
 def stop(child: subprocess.Popen[bytes]) -> None:
-    """End it, politely first."""
+    """Terminate it; kill it when that takes too long."""
     child.terminate()
     try:
-        child.wait(STOP_WITHIN_S)
+        child.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
@@ -71,12 +71,12 @@ def stop(child: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_until_up(child: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + START_WITHIN_S
+    deadline = time.monotonic() + START_TIMEOUT_S
     while not _answers(port):
         if child.poll() is not None:
-            raise ActionError("action_server_ended", "the action server did not start; what it said is above")
+            raise ActionError("action_server_ended", "the action server did not start; its output is above")
         if time.monotonic() > deadline:
-            raise ActionError("action_server_slow", f"the action server did not start within {START_WITHIN_S:.0f} s")
+            raise ActionError("action_server_slow", f"the action server did not start within {START_TIMEOUT_S:.0f} s")
         time.sleep(0.05)
 
 

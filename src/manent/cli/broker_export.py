@@ -1,6 +1,6 @@
-"""Handing conversations to the project's event broker: `manent conversations export --to-broker`.
+"""Publishes stored conversations to the project's event broker: `manent conversations export --to-broker`.
 
-What the running server publishes is not touched by it: the same events may reach the broker twice, under the same ids.
+It does not affect what the running server publishes: an event may reach the broker twice, with the same id.
 """
 
 from collections.abc import Iterable
@@ -21,10 +21,10 @@ MISSING: Final = "endpoints.yml names no event_broker (docs/event-brokers.md)"
 
 
 async def publish(store: ConversationStore, heads: Iterable[Head], endpoints: Path | None) -> int:
-    """Hand over all events of these conversations; return how many.
+    """Publish all events of these conversations; return their number.
 
     Raises:
-        BrokerError: `broker_missing`; or it can't be reached.
+        BrokerError: `broker_missing`, or the broker cannot be reached.
     """
     section = read_project_endpoints(endpoints).event_broker
     broker = open_broker(section, root=Path(), postgresql_dsn=postgresql_dsn)

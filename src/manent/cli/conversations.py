@@ -1,4 +1,4 @@
-"""`manent conversations list|show|export|erase`: look into the store, with or without a server running beside it."""
+"""`manent conversations list|show|export|erase`: work with stored conversations. A server may be running."""
 
 import secrets
 import sys
@@ -19,9 +19,9 @@ from manent.runtime.export import entries_of, moment, pieces, printable, transcr
 from manent.runtime.ports import ConversationStore
 
 PAGE = 500
-"""Conversations asked for at once."""
+"""Conversations read at once."""
 
-MOST_OWNED = 100_000
+MAX_OWNED = 100_000
 """Conversations of one owner."""
 
 SenderId = Annotated[str, typer.Argument(metavar="SENDER_ID")]
@@ -29,16 +29,16 @@ SenderId = Annotated[str, typer.Argument(metavar="SENDER_ID")]
 
 def list_conversations(
     *,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 1000,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Maximum number of conversations.")] = 1000,
     endpoints: Endpoints = None,
 ) -> None:
-    """List conversations: when each began and last moved, how many events it has, and its `sender_id`."""
+    """List conversations: time of the first and the last event, number of events, sender id."""
 
     async def work(store: ConversationStore) -> None:
         count = 0
         async for head in _heads(store):
             if count == limit:
-                print(f"More than {limit}; --limit shows more.", file=sys.stderr)
+                print(f"Only the first {limit} are shown; raise --limit for more.", file=sys.stderr)
                 return
             print(f"{moment(head.started)}  {moment(head.updated)}  {head.version:>7}  {printable(head.sender_id)}")
             count += 1
@@ -47,7 +47,7 @@ def list_conversations(
 
 
 def show_conversation(sender_id: SenderId, *, endpoints: Endpoints = None) -> None:
-    """Print what was said in a conversation."""
+    """Print the messages of a conversation."""
 
     async def work(store: ConversationStore) -> None:
         await _existing(store, sender_id)
@@ -62,26 +62,30 @@ def export_conversations(
     sender_ids: Annotated[list[str] | None, typer.Argument(metavar="[SENDER_ID...]")] = None,
     *,
     owner: Annotated[
-        str | None, typer.Option("--owner", metavar="SUBJECT", help="All of one signed-in visitor.")
+        str | None, typer.Option("--owner", metavar="SUBJECT", help="All conversations of one signed-in visitor.")
     ] = None,
     form: Annotated[
         Literal["lines", "json", "transcript"],
-        typer.Option("--format", help="JSON events, one a line; all that is kept, as JSON; or a text to read."),
+        typer.Option(
+            "--format", help="lines: one JSON event per line; json: everything stored; transcript: plain text."
+        ),
     ] = "lines",
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A file instead of the terminal.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Output file instead of the terminal.")
+    ] = None,
     to_broker: Annotated[
-        bool, typer.Option("--to-broker", help="To the event broker of endpoints.yml instead of the terminal.")
+        bool, typer.Option("--to-broker", help="Publish to the event broker of endpoints.yml instead.")
     ] = False,
     endpoints: Endpoints = None,
 ) -> None:
-    """Write out some or all conversations: `lines` for programs, `json` or `transcript` for a visitor who asks."""
+    """Export the given conversations, or all: `lines` for programs, `json` or `transcript` for a visitor's request."""
     if to_broker and (out is not None or form != "lines"):
-        raise typer.BadParameter("--to-broker goes without --out and --format")
+        raise typer.BadParameter("--to-broker cannot be combined with --out or --format")
 
     async def work(store: ConversationStore) -> None:
         wanted = [await _existing(store, sender_id) for sender_id in sender_ids or ()]
         if owner is not None:
-            wanted += await store.conversations(owner=owner, limit=MOST_OWNED)
+            wanted += await store.conversations(owner=owner, limit=MAX_OWNED)
         elif not wanted:
             wanted = [head async for head in _heads(store)]
         if to_broker:
@@ -106,13 +110,13 @@ def erase_conversation(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     endpoints: Endpoints = None,
 ) -> None:
-    """Remove a conversation with everything that is kept of it."""
+    """Erase a conversation and everything stored about it."""
     if not yes:
-        typer.confirm(f"Remove {sender_id} for good?", abort=True)
+        typer.confirm(f"Erase {sender_id} permanently?", abort=True)
 
     async def work(store: ConversationStore) -> None:
         await _existing(store, sender_id)
-        # A new epoch tells pages that still show it that this is another conversation.
+        # Pages that still show the conversation see by the new epoch that it is another one.
         await store.erase(sender_id, new_epoch=secrets.token_hex(8))
         print(f"Erased {sender_id}.")
 
@@ -123,7 +127,7 @@ async def _heads(store: ConversationStore) -> AsyncIterator[Head]:
     after: str | None = None
     while heads := await store.conversations(after=after, limit=PAGE):
         for head in heads:
-            if head.version > 0:  # what an erase leaves has none
+            if head.version > 0:  # an erased conversation has no events
                 yield head
         after = heads[-1].sender_id
 
@@ -137,7 +141,5 @@ async def _lines(store: ConversationStore, head: Head) -> AsyncIterator[bytes]:
 async def _existing(store: ConversationStore, sender_id: str) -> Head:
     head = await store.head(sender_id)
     if head is None:
-        raise StoreError(
-            "unknown_conversation", f"there is no conversation {sender_id!r} (`manent conversations list`)"
-        )
+        raise StoreError("unknown_conversation", f"unknown conversation {sender_id!r}: run `manent conversations list`")
     return head

@@ -1,4 +1,4 @@
-"""`manent data convert nlu`: write NLU data as YAML, or in Rasa's JSON format."""
+"""`manent data convert nlu`: convert NLU data to YAML or to Rasa's JSON format."""
 
 import enum
 from pathlib import Path
@@ -11,28 +11,28 @@ from manent.core.errors import ManentError
 
 
 class Format(enum.StrEnum):
-    """What to write."""
+    """The format to write."""
 
     YAML = "yaml"
     JSON = "json"
 
 
-Target = Annotated[Path, typer.Option("--out", metavar="PATH", help="A file, or a folder for one named nlu.")]
+Target = Annotated[Path, typer.Option("--out", metavar="PATH", help="Output file, or a folder for a file named nlu.")]
 
 
 def convert_nlu(
     *,
     data: Data = None,
     out: Target = Path("converted_data"),
-    format: Annotated[Format, typer.Option("-f", "--format", help="What to write.")] = Format.YAML,  # noqa: A002
+    format: Annotated[Format, typer.Option("-f", "--format", help="Format of the output.")] = Format.YAML,  # noqa: A002
 ) -> None:
-    """Write NLU data, YAML or JSON, as one file of the other format. Both can be trained on as they are."""
+    """Convert NLU data to one YAML or JSON file. Manent trains on both."""
     from manent.authoring.nlu import nlu_to_json, nlu_to_yaml
     from manent.project.reading import read_nlu
 
     found = read_nlu(Path(), data)
     if not found.examples:
-        raise ManentError("convert.no_examples", "there are no examples to convert; name some with --data")
+        raise ManentError("convert.no_examples", "no examples to convert: name a file or folder with --data")
     suffixes = {Format.YAML: (".yml", ".yaml"), Format.JSON: (".json",)}[format]
     target = out if out.suffix in suffixes else out / f"nlu{suffixes[0]}"
     target.parent.mkdir(parents=True, exist_ok=True)

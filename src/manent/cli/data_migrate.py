@@ -1,4 +1,4 @@
-"""`manent data migrate`: write a project of format 2.0 in format 3.1."""
+"""`manent data migrate`: convert a project from format 2.0 to 3.1."""
 
 import sys
 from pathlib import Path
@@ -9,14 +9,14 @@ import typer
 from manent.cli.shared_options import Config, Data, Domain
 
 Target = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="A folder for the new files; default: in place.")
+    Path | None, typer.Option("--out", metavar="DIR", help="Folder for the new files; default: in place.")
 ]
 
 
 def data_migrate(*, domain: Domain = None, data: Data = None, config: Config = None, out: Target = None) -> None:
-    """Write a project of format 2.0 in format 3.1, with its comments.
+    """Convert a project from format 2.0 to 3.1, and keep its comments.
 
-    There is no need to: Manent trains and runs 2.0 as it is. In place, the old files are kept in before_migration/.
+    This is optional: Manent trains and runs format 2.0. Without --out, the old files are moved to before_migration/.
     """
     from manent.authoring.migration import plan_migration, write_migration
 

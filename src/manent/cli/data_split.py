@@ -1,4 +1,4 @@
-"""`manent data split nlu|stories`: divide data in a part for training and one for testing."""
+"""`manent data split nlu|stories`: split data into a training part and a test part."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,31 +8,29 @@ import typer
 from manent.core.errors import ManentError
 
 Source = Annotated[
-    list[Path] | None, typer.Option("-u", "--nlu", "--data", metavar="PATH...", help="The data; default: data.")
+    list[Path] | None, typer.Option("-u", "--nlu", "--data", metavar="PATH...", help="NLU data; default: data.")
 ]
 StorySource = Annotated[
     list[Path] | None,
-    typer.Option("-s", "--stories", "-u", "--nlu", "--data", metavar="PATH...", help="The stories; default: data."),
+    typer.Option("-s", "--stories", "-u", "--nlu", "--data", metavar="PATH...", help="Stories; default: data."),
 ]
 Fraction = Annotated[
     float,
-    typer.Option(
-        "--training-fraction", metavar="SHARE", min=0.01, max=0.99, help="Share that goes into the part for training."
-    ),
+    typer.Option("--training-fraction", metavar="SHARE", min=0.01, max=0.99, help="Share of the training part."),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option("--random-seed", metavar="N", help="The same number makes the same parts; default: another each time.",
+    typer.Option("--random-seed", metavar="N", help="Seed of the split; default: a new one each time.",
                  show_default=False),
 ]  # fmt: skip
-Target = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to put the parts.")]
+Target = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder.")]
 PARTS = Path("train_test_split")
 
 
 def split_nlu(
     *, nlu: Source = None, training_fraction: Fraction = 0.8, random_seed: Seed = None, out: Target = PARTS
 ) -> None:
-    """Divide NLU examples, every intent by the same share, into training_data.yml and test_data.yml.
+    """Split NLU examples into training_data.yml and test_data.yml, each intent by the same share.
 
     Synonyms, patterns and answers go to both.
     """
@@ -42,7 +40,7 @@ def split_nlu(
 
     data = read_nlu(Path(), nlu)
     if not data.examples:
-        raise ManentError("split.no_examples", "there are no examples to divide; name some with --nlu")
+        raise ManentError("split.no_examples", "no examples to split: name a file or folder with --nlu")
     parts = split_data(data, fraction=training_fraction, seed=random_seed)
     out.mkdir(parents=True, exist_ok=True)
     for name, part in zip(("training_data.yml", "test_data.yml"), parts, strict=True):
@@ -59,7 +57,7 @@ def split_stories(
     from manent.project.files import find_files, is_stories
 
     files = [path for path in find_files(stories or [Path("data")]) if is_stories(path.read_text(encoding="utf-8-sig"))]
-    read_test_stories(files)  # its mistakes are told better here than by the division
+    read_test_stories(files)  # reports mistakes with file and line
     is_divided = False
     for path in files:
         parts = split(path.read_text(encoding="utf-8-sig"), fraction=training_fraction, seed=random_seed)
@@ -73,4 +71,4 @@ def split_stories(
             print(f"Wrote {target}")
         is_divided = True
     if not is_divided:
-        raise ManentError("split.no_stories", "there are no stories to divide; name some with --stories")
+        raise ManentError("split.no_stories", "no stories to split: name a file or folder with --stories")

@@ -1,4 +1,4 @@
-"""`manent db upgrade|backup`: care for the file that conversations are kept in."""
+"""`manent db upgrade|backup`: upgrade or copy the database with the conversations."""
 
 import asyncio
 import time
@@ -12,30 +12,32 @@ from manent.cli.shared_options import Endpoints
 from manent.core.errors import StoreError
 from manent.stores.opening import postgresql_dsn, sqlite_path
 
-Target = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Default: beside the original, with the time.")]
+Target = Annotated[
+    Path | None, typer.Argument(metavar="[FILE]", help="Output file; default: beside the original, with the time.")
+]
 
 
 def db_upgrade(
     *,
-    no_backup: Annotated[bool, typer.Option("--no-backup", help="Don't keep a copy of the file as it was.")] = False,
+    no_backup: Annotated[bool, typer.Option("--no-backup", help="Don't keep a copy of the old file.")] = False,
     endpoints: Endpoints = None,
 ) -> None:
-    """Bring the store to this version's schema; a copy of the old file is kept beside it."""
+    """Upgrade the store to this version's schema, and keep a copy of the old file beside it."""
     from manent.stores.migrations import upgrade_sqlite
 
     dsn = postgresql_dsn(read_project_endpoints(endpoints).tracker_store or {})
     if dsn is not None:
         from manent.stores.postgresql.schema import upgrade_postgresql
 
-        print(f"The PostgreSQL database is at {asyncio.run(upgrade_postgresql(dsn))}.")
+        print(f"The PostgreSQL database has schema {asyncio.run(upgrade_postgresql(dsn))}.")
         return
     path = _file(endpoints)
     before, after = upgrade_sqlite(path, backup=not no_backup)
-    print(f"{path} is at {after}" + (", as it was." if before == after else f" (was: {before or 'not there'})."))
+    print(f"{path} has schema {after}" + (" already." if before == after else f" (before: {before or 'no schema'})."))
 
 
 def db_backup(target: Target = None, *, endpoints: Endpoints = None) -> None:
-    """Copy the store as of one moment, while servers go on using it."""
+    """Write a consistent copy of the store while servers use it."""
     from manent.stores.sqlite.backup import backup_sqlite
 
     path = _file(endpoints)
@@ -50,5 +52,5 @@ def _file(endpoints: Path | None) -> Path:
         raise StoreError("store_unsupported", "this project keeps its conversations in PostgreSQL: use pg_dump")
     path = sqlite_path(section, root=Path())
     if path is None:
-        raise StoreError("store_in_memory", "this project keeps its conversations in memory; there is no file")
+        raise StoreError("store_in_memory", "this project keeps its conversations in memory: there is no file to copy")
     return path

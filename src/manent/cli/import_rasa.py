@@ -1,4 +1,4 @@
-"""`manent import-rasa`: take over the conversations of a Rasa tracker store."""
+"""`manent import-rasa`: import the conversations of a Rasa tracker store."""
 
 import sys
 from typing import Annotated
@@ -10,20 +10,22 @@ from manent.cli.shared_options import Endpoints
 from manent.runtime.ports import ConversationStore
 
 Source = Annotated[str | None, typer.Argument(metavar="[DATABASE]", help="SQLite file of the Rasa tracker store.")]
-Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="SQLAlchemy URL of its database, instead.")]
+Url = Annotated[
+    str | None, typer.Option("--url", metavar="URL", help="SQLAlchemy URL of its database, instead of a file.")
+]
 
 
 def import_rasa(source: Source = None, *, url: Url = None, endpoints: Endpoints = None) -> None:
     """Copy all conversations of a Rasa SQL tracker store into this project's store.
 
-    The source is only read. What is there already is not copied again, so an import that was stopped can be repeated.
+    The source is not changed. Conversations that were imported before are skipped, so an import can be repeated.
     """
     from manent.stores.rasa_import import ImportReport
     from manent.stores.rasa_import import import_rasa as copy
 
     named = [one for one in (source, url) if one is not None]
     if len(named) != 1:
-        raise typer.BadParameter("name one database: a file, or --url with an SQLAlchemy URL")
+        raise typer.BadParameter("exactly one database is required: a file, or --url with an SQLAlchemy URL")
     database = named[0] if "://" in named[0] else f"sqlite:///{named[0]}"
 
     async def work(store: ConversationStore) -> ImportReport:
@@ -32,8 +34,8 @@ def import_rasa(source: Source = None, *, url: Url = None, endpoints: Endpoints 
     report = with_store(endpoints, work)
     for problem in report.problems:
         print(f"Warning: {problem}", file=sys.stderr)
-    left_out = f", {report.unreadable} rows left out" if report.unreadable else ""
-    print(f"{report.conversations} conversations are here; {report.events} events were copied{left_out}.")
+    skipped = f", {report.unreadable} rows skipped" if report.unreadable else ""
+    print(f"{report.conversations} conversations are in the store; {report.events} events were copied{skipped}.")
     if report.problems:
         raise typer.Exit(1)
 

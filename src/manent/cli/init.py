@@ -1,4 +1,4 @@
-"""`manent init`: make a new project from the template that the package carries, and train it."""
+"""`manent init`: create a new project from the package's template, and train it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,20 +12,22 @@ from manent.models.archive import model_name
 TEMPLATE = Path(manent.__file__).parent / "project_template"
 
 RENAMED = {"gitignore": ".gitignore"}
-"""Files that would mean something to our own tools if they had their real name in the template."""
+"""Files that would affect this repository's tools under their real name."""
 
 
 def init(
     *,
-    no_prompt: Annotated[bool, typer.Option("--no-prompt", help="Ask nothing; take the defaults.")] = False,
-    init_dir: Annotated[Path | None, typer.Option("--init-dir", metavar="DIR", help="Where to make it.")] = None,
+    no_prompt: Annotated[bool, typer.Option("--no-prompt", help="Don't ask; use the defaults.")] = False,
+    init_dir: Annotated[
+        Path | None, typer.Option("--init-dir", metavar="DIR", help="Folder of the new project.")
+    ] = None,
 ) -> None:
-    """Start a new project from a small assistant that works, and train it."""
+    """Create a new project with a small working assistant, and train it."""
     if init_dir is None:
-        init_dir = Path() if no_prompt else Path(typer.prompt("Where shall the project be made?", default="."))
+        init_dir = Path() if no_prompt else Path(typer.prompt("Folder of the new project", default="."))
     create_project(init_dir)
-    print(f"Made a project in {init_dir.resolve()}")
-    if not (no_prompt or typer.confirm("Train its first model now?", default=True)):
+    print(f"Created a project in {init_dir.resolve()}")
+    if not (no_prompt or typer.confirm("Train the first model now?", default=True)):
         print_next_steps(init_dir)
         return
 
@@ -37,10 +39,10 @@ def init(
 
 
 def create_project(folder: Path) -> list[Path]:
-    """Write the template into a folder and return what was written.
+    """Copy the template into a folder and return the paths of the new files.
 
     Raises:
-        ManentError: a file of that name is there already; nothing was written.
+        ManentError: `init.not-empty`; a file exists already, and nothing was written.
     """
     sources = [path for path in sorted(TEMPLATE.rglob("*")) if path.is_file() and path.suffix != ".pyc"]
     targets = [folder / path.relative_to(TEMPLATE).with_name(RENAMED.get(path.name, path.name)) for path in sources]
@@ -48,7 +50,7 @@ def create_project(folder: Path) -> list[Path]:
     if taken:
         raise ManentError(
             "init.not-empty",
-            f"nothing was made, because this would overwrite {', '.join(taken)}. Name another folder with --init-dir.",
+            f"no project was created: it would overwrite {', '.join(taken)}. Name another folder with --init-dir.",
         )
     assistant_id = model_name().removesuffix(".tar.gz").encode()
     for source, target in zip(sources, targets, strict=True):
@@ -58,9 +60,9 @@ def create_project(folder: Path) -> list[Path]:
 
 
 def print_next_steps(folder: Path) -> None:
-    """Say how to talk to the assistant."""
+    """Print the next commands."""
     print("\nNext:")
     if folder.resolve() != Path.cwd():
         print(f"  cd {folder}")
     print("  manent run      # then open http://localhost:5005/")
-    print("  manent train    # after you changed a file")
+    print("  manent train    # after a change of the project's files")

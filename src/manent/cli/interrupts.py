@@ -1,8 +1,8 @@
-"""Ctrl-C that stays Ctrl-C, whatever the code makes of it in which it arrives.
+"""Makes sure that Ctrl-C stops a command during imports, too.
 
-Python raises it wherever it is. In an import that may be a callback whose errors are only printed, so that all goes on
-as if nothing had been pressed; or a library written in C, which raises an ImportError with advice on installing it.
-`main.py` and `train.py` put what imports such libraries inside; nothing here knows a command.
+Python raises KeyboardInterrupt in the line that runs. During an import that can be a callback whose errors are only
+printed, and the command continues; or a C extension, which turns it into an ImportError with advice about installing.
+`main.py` and `train.py` run such imports inside `interruptible`.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ class Interrupts:
     came: bool = False
 
     def check(self) -> None:
-        """Raise what was swallowed.
+        """Raise KeyboardInterrupt if Ctrl-C was pressed.
 
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed.
@@ -37,7 +37,7 @@ class Interrupts:
 def interruptible() -> Iterator[Interrupts]:
     """Raise KeyboardInterrupt for any error after Ctrl-C.
 
-    Only where Ctrl-C has Python's own handler: not in other threads, and not where somebody else takes it.
+    Does nothing in other threads, and where SIGINT has another handler than Python's.
     """
     interrupts = Interrupts()
     before = signal.getsignal(signal.SIGINT)

@@ -1,7 +1,7 @@
-"""The entry point: finds the command that was called, runs it, and tells the user what went wrong.
+"""The entry point: finds the command, runs it, and reports errors to the user.
 
-Owns the table of commands and nothing of what they do. A command's module is imported when the command is called, so
-that `manent --help` and a mistyped command answer at once; neither Typer nor any heavy library is imported here.
+This module holds the table of commands. A command's module is imported when the command is called, so that
+`manent --help` and a mistyped command answer at once; this module imports neither Typer nor any heavy library.
 """
 
 import difflib
@@ -15,7 +15,7 @@ from pathlib import Path
 from manent import __version__
 from manent.cli.interrupts import interruptible
 from manent.cli.rasa_arguments import COMMANDS as RASA_COMMANDS
-from manent.cli.rasa_arguments import sift
+from manent.cli.rasa_arguments import check_rasa_options
 from manent.core.errors import ManentError, ProjectError
 
 
@@ -26,7 +26,7 @@ class Command:
     Attributes:
         name: its words.
         target: what it calls, as `module:function`.
-        summary: what it is for, in one sentence.
+        summary: what it does, in one sentence.
     """
 
     name: str
@@ -35,45 +35,49 @@ class Command:
 
 
 COMMANDS = (
-    Command("init", "manent.cli.init:init", "Start a new project from a small assistant that works."),
+    Command("init", "manent.cli.init:init", "Create a new project with a small working assistant."),
     Command("train", "manent.cli.train:train", "Train a model from the project's files."),
-    Command("train nlu", "manent.cli.train:train_nlu", "Train only the understanding of messages."),
-    Command("train core", "manent.cli.train:train_core", "Train only the dialogue."),
+    Command("train nlu", "manent.cli.train:train_nlu", "Train only the NLU model."),
+    Command("train core", "manent.cli.train:train_core", "Train only the dialogue model."),
     Command("run", "manent.cli.run:run", "Serve the assistant: web chat, channels, management API."),
     Command("run actions", "manent.cli.run_actions:run_actions", "Serve the project's custom actions."),
-    Command("shell", "manent.cli.shell:shell", "Talk to the assistant on the terminal."),
-    Command("shell nlu", "manent.cli.shell:shell_nlu", "See what it understands of what you type."),
-    Command("test", "manent.cli.score_stories:score_all", "Play the test stories, and score the understanding."),
-    Command("test core", "manent.cli.score_stories:score_core", "Play the test stories."),
-    Command("test nlu", "manent.cli.score_nlu:score_nlu", "Score a model's understanding on annotated examples."),
+    Command("shell", "manent.cli.shell:shell", "Chat with the assistant in the terminal."),
+    Command("shell nlu", "manent.cli.shell:shell_nlu", "Show how the assistant parses what you type."),
+    Command("test", "manent.cli.score_stories:score_all", "Run the test stories and evaluate the NLU model."),
+    Command("test core", "manent.cli.score_stories:score_core", "Run the test stories."),
+    Command("test nlu", "manent.cli.score_nlu:score_nlu", "Evaluate the NLU model on annotated examples."),
     Command("data validate", "manent.cli.data_validate:data_validate", "Check the project's files."),
     Command("data validate stories", "manent.cli.data_validate:data_validate_stories", "Check stories and rules only."),
-    Command("data split nlu", "manent.cli.data_split:split_nlu", "Divide NLU examples for training and testing."),
-    Command("data split stories", "manent.cli.data_split:split_stories", "Divide stories for training and testing."),
-    Command("data convert nlu", "manent.cli.data_convert:convert_nlu", "Write NLU data as YAML or JSON."),
-    Command("data migrate", "manent.cli.data_migrate:data_migrate", "Write a project of format 2.0 in format 3.1."),
+    Command("data split nlu", "manent.cli.data_split:split_nlu", "Split NLU examples into training and test data."),
+    Command("data split stories", "manent.cli.data_split:split_stories", "Split stories into training and test data."),
+    Command("data convert nlu", "manent.cli.data_convert:convert_nlu", "Convert NLU data to YAML or JSON."),
+    Command("data migrate", "manent.cli.data_migrate:data_migrate", "Convert a project from format 2.0 to 3.1."),
     Command("visualize", "manent.cli.visualize:visualize", "Draw stories and rules as a graph."),
-    Command("conversations list", "manent.cli.conversations:list_conversations", "List who has talked, and when."),
-    Command("conversations show", "manent.cli.conversations:show_conversation", "Print what was said in one."),
-    Command("conversations export", "manent.cli.conversations:export_conversations", "Write events as JSON lines."),
-    Command("conversations erase", "manent.cli.conversations:erase_conversation", "Remove one for good."),
-    Command("import-rasa", "manent.cli.import_rasa:import_rasa", "Take over a Rasa tracker store."),
-    Command("db upgrade", "manent.cli.db:db_upgrade", "Bring the store to this version's schema."),
-    Command("db backup", "manent.cli.db:db_backup", "Copy the store while it is in use."),
+    Command("conversations list", "manent.cli.conversations:list_conversations", "List the stored conversations."),
+    Command(
+        "conversations show", "manent.cli.conversations:show_conversation", "Print the messages of a conversation."
+    ),
+    Command(
+        "conversations export", "manent.cli.conversations:export_conversations", "Export the events of conversations."
+    ),
+    Command("conversations erase", "manent.cli.conversations:erase_conversation", "Erase a conversation permanently."),
+    Command("import-rasa", "manent.cli.import_rasa:import_rasa", "Import the conversations of a Rasa tracker store."),
+    Command("db upgrade", "manent.cli.db:db_upgrade", "Upgrade the store to this version's schema."),
+    Command("db backup", "manent.cli.db:db_backup", "Back up the store while it is in use."),
 )
-"""Every command there is, in the order of the help."""
+"""Every command, in the order of the help."""
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
+"""Exit status after Ctrl-C, as in shells."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status: 0, 1 for its failure, 2 for a mistake in the call, 130 for Ctrl-C."""
-    # NumPy's products here are small: threads of its own would wait for each other longer than they work, and each
-    # would hold memory. It must be said before NumPy is imported.
+    # The matrices are small: BLAS threads would wait for each other longer than they compute, and each holds memory.
+    # NumPy reads the variable when it is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if (folder := str(Path.cwd())) not in sys.path:
-        sys.path.append(folder)  # a project's own components and channels are found by their module's name
+        sys.path.append(folder)  # the project's custom components are imported by module name
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in {"-h", "--help", "help"}:
         print(overview())
@@ -81,14 +85,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] in {"--version", "version"}:
         print(f"Manent {__version__}")
         return 0
-    command, rest = find(words)
+    command, rest = find_command(words)
     if command is None:
-        print(unknown(words), file=sys.stderr)
+        print(describe_unknown(words), file=sys.stderr)
         return 2
     try:
-        return call(command, rest)
+        return run_command(command, rest)
     except ProjectError as error:
-        print(complain(error), file=sys.stderr)
+        print(describe_problems(error), file=sys.stderr)
     except ManentError as error:
         print(f"Error: {error.message}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -97,8 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
-def find(words: Sequence[str]) -> tuple[Command | None, list[str]]:
-    """Return the command with the most words that the call begins with, and the rest of the call."""
+def find_command(words: Sequence[str]) -> tuple[Command | None, list[str]]:
+    """Return the longest command that the call starts with (None: unknown), and the remaining arguments."""
     for length in (3, 2, 1):
         name = " ".join(words[:length])
         for command in COMMANDS:
@@ -107,8 +111,8 @@ def find(words: Sequence[str]) -> tuple[Command | None, list[str]]:
     return None, list(words)
 
 
-def call(command: Command, arguments: Sequence[str]) -> int:
-    """Import the command's function and let Typer hand the arguments to it."""
+def run_command(command: Command, arguments: Sequence[str]) -> int:
+    """Import the command's function and call it with the arguments, parsed by Typer."""
     module_name, _, function_name = command.target.partition(":")
     with interruptible() as interrupts:
         function = getattr(importlib.import_module(module_name), function_name)
@@ -120,16 +124,16 @@ def call(command: Command, arguments: Sequence[str]) -> int:
     app.command(context_settings={"help_option_names": ["-h", "--help"]})(function)
     options = typer.main.get_command(app).params
     lists = {name for option in options if getattr(option, "multiple", False) for name in option.opts}
-    sifted = sift(command.name, arguments, {name for option in options for name in option.opts})
-    for note in sifted.notes:
+    checked = check_rasa_options(command.name, arguments, {name for option in options for name in option.opts})
+    for note in checked.notes:
         print(f"Note: {note}", file=sys.stderr)
-    if sifted.refusal:
-        print(f"Error: {sifted.refusal}", file=sys.stderr)
+    if checked.refusal:
+        print(f"Error: {checked.refusal}", file=sys.stderr)
         return 2
     try:
-        result = app(args=spread(sifted.rest, lists), prog_name=f"manent {command.name}")
+        result = app(args=spread(checked.rest, lists), prog_name=f"manent {command.name}")
     except SystemExit as stop:
-        if stop.code == INTERRUPTED:  # Typer's way of saying so
+        if stop.code == INTERRUPTED:  # Typer reports Ctrl-C like this
             raise KeyboardInterrupt from stop
         return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
     return result if isinstance(result, int) else 0
@@ -168,30 +172,30 @@ def overview() -> str:
             "",
             *lines,
             "",
-            "`manent COMMAND --help` tells more about one.",
+            "Run `manent COMMAND --help` for the options of a command.",
         ]
     )
 
 
-def unknown(words: Sequence[str]) -> str:
-    """Return what is said about a command that there is none of."""
+def describe_unknown(words: Sequence[str]) -> str:
+    """Return the message for an unknown command."""
     begun = " ".join(words[:2]) if _within(" ".join(words[:2])) else words[0]
     if within := _within(begun):
-        return f"`manent {begun}` needs one more word: " + ", ".join(f"`manent {name}`" for name in within)
+        return f"`manent {begun}` needs a subcommand: " + ", ".join(f"`manent {name}`" for name in within)
     if words[0] in RASA_COMMANDS:
-        return f"There is no command `manent {words[0]}`: {RASA_COMMANDS[words[0]]}."
+        return f"Unknown command `manent {words[0]}`: {RASA_COMMANDS[words[0]]}."
     near = difflib.get_close_matches(words[0], [command.name.split()[0] for command in COMMANDS], n=1)
     hint = f" Did you mean `manent {near[0]}`?" if near else ""
-    return f"There is no command `manent {words[0]}`.{hint}\n`manent --help` lists what there is."
+    return f"Unknown command `manent {words[0]}`.{hint}\nRun `manent --help` for the list of commands."
 
 
 def _within(name: str) -> list[str]:
-    """Return the commands that begin with these words and have more."""
+    """Return the longer commands that start with these words."""
     return [command.name for command in COMMANDS if command.name.startswith(f"{name} ")]
 
 
-def complain(error: ProjectError) -> str:
-    """Return all problems of a project, and how many there are."""
+def describe_problems(error: ProjectError) -> str:
+    """Return all problems of a project, and their number."""
     count = len(error.problems)
     return f"{error.message}\n\n{count} problem{'s' if count != 1 else ''} in the project's files."
 

@@ -1,16 +1,16 @@
-"""Shows what a long command is doing: a line with a spinner on a terminal, one line a step elsewhere."""
+"""Shows the progress of a long command: a spinner on a terminal, a line for each step elsewhere."""
 
 import sys
 import time
 from types import TracebackType
 from typing import Self
 
-WORTH_A_LINE_S = 0.1
-"""Steps that take less are only seen while they last."""
+MIN_SHOWN_S = 0.1
+"""Shorter steps are not printed."""
 
 
 class Steps:
-    """The steps of one command, on standard error. A context: leaving it ends the last step."""
+    """The steps of one command, on standard error. Leaving the context ends the last step."""
 
     def __init__(self) -> None:
         self._step = ""
@@ -27,7 +27,7 @@ class Steps:
         return self
 
     def show(self, step: str) -> None:
-        """Begin a step, and thereby end the one before; a whole sentence is a remark, which stays to be read."""
+        """Start a step, which ends the previous one. A text that ends with a full stop is printed as a note instead."""
         self._finish()
         if step.endswith("."):
             print(f"Note: {step}", file=sys.stderr, flush=True)
@@ -43,7 +43,7 @@ class Steps:
         took = time.monotonic() - self._began
         if self._on_terminal:
             self._status.stop()
-        if took >= WORTH_A_LINE_S:
+        if took >= MIN_SHOWN_S:
             print(f"{self._step} ({took:.1f} s)", file=sys.stderr, flush=True)
         self._step = ""
 

@@ -1,4 +1,4 @@
-"""The store of the project that a command is called in, opened for as long as the command's work takes."""
+"""Opens the store of the project in the current folder while a command works with it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,16 +13,16 @@ T = TypeVar("T")
 
 
 def read_project_endpoints(given: Path | None) -> Endpoints:
-    """Read the named `endpoints.yml`, or the project's if it has one."""
+    """Read the given endpoints file, by default the project's `endpoints.yml` if it exists."""
     path = given or Path("endpoints.yml")
     return read_endpoints(path if given is not None or path.exists() else None)
 
 
 def with_store(endpoints: Path | None, work: Callable[[ConversationStore], Awaitable[T]]) -> T:
-    """Open the project's store, do some work with it, close it, and return what the work returned.
+    """Open the project's store, call `work` with it, close it, and return what `work` returned.
 
     Raises:
-        StoreError: the store is not supported or cannot be opened; also whatever the work raises.
+        StoreError: the store is not supported or cannot be opened. Errors of `work` are passed on.
     """
     wanted = read_project_endpoints(endpoints)
     store = open_store(wanted.tracker_store, root=Path(), durability=wanted.durability)

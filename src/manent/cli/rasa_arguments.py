@@ -1,7 +1,7 @@
-"""What calls written for Rasa may say that Manent has no use for, and what is answered.
+"""Options and commands of Rasa that Manent does not have, and what it does about them.
 
-Scripts go on working: an option without meaning here is left out, with a note unless it only asks for more or less
-logging. Where going on would not do what was asked, the call ends with what to use instead.
+Scripts written for Rasa keep working: an option without effect is ignored with a note (logging options without one).
+Where ignoring it would change the result, the call fails and names the alternative.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """An option of Rasa's.
+    """An option of Rasa.
 
     Attributes:
-        values: how many values follow it; -1 for all up to the next option.
-        answer: what is said about it; empty for nothing.
-        is_refused: the call can't go on with it.
+        values: number of values that follow it; -1: all up to the next option.
+        note: what the user reads about it; empty: nothing.
+        is_rejected: the call fails.
     """
 
     values: int = 1
-    answer: str = ""
-    is_refused: bool = False
+    note: str = ""
+    is_rejected: bool = False
 
 
 _LOGGING = {
@@ -33,12 +33,12 @@ _LOGGING = {
 }
 
 _TRAIN = {
-    "--finetune": Word(-1, "every training takes over what has not changed and trains the rest anew, in seconds"),
-    "--epoch-fraction": Word(1, "there are no epochs"),
-    "--augmentation": Word(1, "stories are not glued together"),
-    "--num-threads": Word(1, "one thread is the fastest"),
+    "--finetune": Word(-1, "training reuses every part that has not changed and trains the rest in seconds"),
+    "--epoch-fraction": Word(1, "training has no epochs"),
+    "--augmentation": Word(1, "stories are not concatenated"),
+    "--num-threads": Word(1, "training uses one thread, which is the fastest"),
     "--debug-plots": Word(0, "`manent visualize` draws the stories"),
-    "--persist-nlu-data": Word(0, "a model holds no training data"),
+    "--persist-nlu-data": Word(0, "models contain no training data"),
     "--validation-max-history": Word(1, "`manent data validate --max-history` compares stories"),
     "--endpoints": Word(),
     "--percentages": Word(-1, "`manent test nlu --config one two` compares pipelines"),
@@ -48,20 +48,18 @@ _TRAIN = {
 _SERVER = {
     "--response-timeout": Word(1, "a turn may take as long as its actions"),
     "--request-timeout": Word(1, "a turn may take as long as its actions"),
-    "--use-syslog": Word(0, "it logs to standard error, which systemd and containers collect"),
+    "--use-syslog": Word(0, "the server logs to standard error, which systemd and containers collect"),
     "--syslog-address": Word(),
     "--syslog-port": Word(),
     "--syslog-protocol": Word(),
-    "--remote-storage": Word(
-        1, "fetch the model before you start, or let a model server hand it to `PUT /model`", is_refused=True
-    ),
-    "--jwt-private-key": Word(1, "only --jwt-secret is needed: this server checks tokens and signs none"),
-    "--ssl-ca-file": Word(1, "let a proxy in front of it check certificates of clients", is_refused=True),
+    "--remote-storage": Word(1, "download the model before the start, or load it with `PUT /model`", is_rejected=True),
+    "--jwt-private-key": Word(1, "the server verifies tokens and signs none, so --jwt-secret suffices"),
+    "--ssl-ca-file": Word(1, "use a reverse proxy to verify client certificates", is_rejected=True),
 }
 
 _TEST = {
     "--endpoints": Word(),
-    "--url": Word(1, "download the stories before, and name the file with --stories", is_refused=True),
+    "--url": Word(1, "download the stories first and pass the file with --stories", is_rejected=True),
     "--no-warnings": Word(0),
     "--evaluate-model-directory": Word(0, "`manent test core --evaluate-model-directory` compares models"),
 }
@@ -85,29 +83,29 @@ OPTIONS: dict[str, dict[str, Word]] = {
         "--nlu": Word(1, "the graph shows intents, not examples"),
     },
 }
-"""First word of a command → its options, besides those about logging."""
+"""Options besides those for logging, by the first word of the command."""
 
 COMMANDS = {
     "export": "`manent conversations export` writes the events of conversations as JSON lines",
     "interactive": (
-        "talk with `manent shell` or on the page, then take the conversation as a test story from "
+        "chat with `manent shell` or the web chat, then get the conversation as a test story from "
         "`GET /conversations/<id>/story`"
     ),
-    "evaluate": "`manent conversations export` writes the events of conversations as JSON lines, to be counted",
-    "telemetry": "there is none: Manent sends nothing to anybody",
-    "x": "there is nothing to switch to: conversations are kept wherever `manent run` runs",
+    "evaluate": "use `manent conversations export` and analyze the JSON lines",
+    "telemetry": "Manent collects no telemetry",
+    "x": "`manent run` stores conversations itself",
 }
-"""Commands of Rasa's that there are none of, with what to do instead."""
+"""Commands of Rasa that Manent does not have → what to use instead."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sifted:
-    """A call without Rasa's own words.
+class Checked:
+    """A call without the options that only Rasa has.
 
     Attributes:
-        rest: what is left of it.
-        notes: what is to be said about what was left out.
-        refusal: why the call can't go on, or empty.
+        rest: the remaining arguments.
+        notes: a sentence for each ignored option that the user should know about.
+        refusal: why the call fails; empty when it does not.
     """
 
     rest: list[str]
@@ -115,13 +113,13 @@ class Sifted:
     refusal: str = ""
 
 
-def sift(command: str, arguments: Sequence[str], known: Collection[str]) -> Sifted:
-    """Leave out what only Rasa knows.
+def check_rasa_options(command: str, arguments: Sequence[str], known: Collection[str]) -> Checked:
+    """Remove the options that only Rasa has.
 
     Args:
-        command: its words.
-        arguments: what follows them.
-        known: the options that the command has; they are its own, whatever they mean to Rasa.
+        command: its name.
+        arguments: the arguments after the name.
+        known: options of the command, which are never removed.
     """
     words = {**_LOGGING, **OPTIONS.get(command.partition(" ")[0], {})}
     rest: list[str] = []
@@ -134,12 +132,12 @@ def sift(command: str, arguments: Sequence[str], known: Collection[str]) -> Sift
         if word is None:
             rest.append(arguments[place - 1])
             continue
-        if word.is_refused:
-            return Sifted([], [], f"{option} is not there: {word.answer}.")
+        if word.is_rejected:
+            return Checked([], [], f"{option} is not supported: {word.note}.")
         taken = 1 if value else 0
         while place < len(arguments) and not arguments[place].startswith("-") and taken != word.values:
             place += 1
             taken += 1
-        if word.answer:
-            notes.append(f"{option} has no effect: {word.answer}.")
-    return Sifted(rest, notes)
+        if word.note:
+            notes.append(f"{option} has no effect: {word.note}.")
+    return Checked(rest, notes)

@@ -1,4 +1,4 @@
-"""The folder `results/`: reports as JSON, lists, pictures, and their summary as a table on the terminal."""
+"""Writes the folder `results/` (reports, lists, pictures) and prints summary tables."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-Results = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to put the reports.")]
-NoErrors = Annotated[bool, typer.Option("--no-errors", help="Don't list what went wrong.")]
+Results = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder.")]
+NoErrors = Annotated[bool, typer.Option("--no-errors", help="Don't list the errors.")]
 NoPlots = Annotated[bool, typer.Option("--no-plot", help="Draw no pictures.")]
-Successes = Annotated[bool, typer.Option("--successes", help="List what went right, too.")]
+Successes = Annotated[bool, typer.Option("--successes", help="Also list the correct results.")]
 
 RESULTS = Path("results")
 
@@ -36,7 +36,7 @@ def _write(out: Path, name: str, content: bytes) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table on standard output: words to the left, numbers to the right."""
+    """Print a table: the first column left-aligned, the others right-aligned."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -50,5 +50,5 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def percent(share: float) -> str:
-    """Return a share of 1 as people read it."""
+    """Return a share of 1 in percent."""
     return f"{share:.1%}"

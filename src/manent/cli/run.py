@@ -1,4 +1,4 @@
-"""`manent run`: serve the assistant, until told to stop."""
+"""`manent run`: serve the assistant until SIGINT or SIGTERM."""
 
 import contextlib
 import gc
@@ -18,40 +18,43 @@ Interface = Annotated[str, typer.Option("-i", "--interface", metavar="ADDRESS", 
 Port = Annotated[int, typer.Option("-p", "--port", metavar="N", help="Port to listen on.")]
 Cors = Annotated[
     list[str] | None,
-    typer.Option("--cors", metavar="ORIGIN...", help="Other origins whose pages may connect; * = all."),
+    typer.Option("--cors", metavar="ORIGIN...", help="Other origins whose pages may connect; *: all."),
 ]
 EnableApi = Annotated[bool, typer.Option("--enable-api", help="Serve the management API.")]
 Token = Annotated[
-    str | None, typer.Option("-t", "--auth-token", metavar="TOKEN", help="Token that the management API asks for.")
+    str | None, typer.Option("-t", "--auth-token", metavar="TOKEN", help="Token that the management API requires.")
 ]
 JwtSecret = Annotated[
-    str | None, typer.Option("--jwt-secret", metavar="KEY", help="Key of the JSON web tokens for the management API.")
+    str | None,
+    typer.Option("--jwt-secret", metavar="KEY", help="Key that verifies JSON web tokens for the management API."),
 ]
-JwtMethod = Annotated[str, typer.Option("--jwt-method", metavar="NAME", help="How those tokens are signed.")]
+JwtMethod = Annotated[str, typer.Option("--jwt-method", metavar="NAME", help="Signature algorithm of these tokens.")]
 Connector = Annotated[
     str | None, typer.Option("--connector", metavar="CHANNEL", help="Serve this channel only.", show_default=False)
 ]
-LogFile = Annotated[Path | None, typer.Option("--log-file", metavar="FILE", help="Log into a file as well.")]
+LogFile = Annotated[Path | None, typer.Option("--log-file", metavar="FILE", help="Also log to this file.")]
 WithActions = Annotated[
-    bool, typer.Option("--with-actions", help="Start the action server, too, and stop it at the end.")
+    bool, typer.Option("--with-actions", help="Also start the action server, and stop it with the server.")
 ]
-Certificate = Annotated[Path | None, typer.Option("--ssl-certificate", metavar="FILE", help="Serve HTTPS.")]
-Keyfile = Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="Key of the certificate.")]
-Password = Annotated[str | None, typer.Option("--ssl-password", metavar="TEXT", help="Password of the key.")]
+Certificate = Annotated[
+    Path | None, typer.Option("--ssl-certificate", metavar="FILE", help="Certificate; serves HTTPS.")
+]
+Keyfile = Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="Private key of the certificate.")]
+Password = Annotated[str | None, typer.Option("--ssl-password", metavar="TEXT", help="Password of the private key.")]
 ForwardedAllowIps = Annotated[
     str,
     typer.Option(
-        "--forwarded-allow-ips", metavar="ADDRESSES", help="Proxies whose X-Forwarded-For is believed; * = all."
+        "--forwarded-allow-ips", metavar="ADDRESSES", help="Proxies whose X-Forwarded-For is trusted; *: all."
     ),
 ]
-PositionalModel = Annotated[Path | None, typer.Argument(metavar="MODEL", help="The same as --model.")]
+PositionalModel = Annotated[Path | None, typer.Argument(metavar="MODEL", help="Same as --model.")]
 
 
 def run(
     *,
     model_path: PositionalModel = None,
     model: Model = MODELS,
-    interface: Interface = "0.0.0.0",  # noqa: S104  # a server is for others, as Rasa's is
+    interface: Interface = "0.0.0.0",  # noqa: S104  # reachable from other machines, as Rasa's
     port: Port = 5005,
     cors: Cors = None,
     enable_api: EnableApi = False,
@@ -72,7 +75,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Serve the assistant: its web chat, its channels and, with --enable-api, its management API."""
-    gc.disable()  # until the server is up: there is nothing to collect among what is loaded
+    gc.disable()  # until the server is up: loading produces no garbage
     _leave_clients_out()
     from manent.server.app import serve
     from manent.server.options import ServeOptions
@@ -104,18 +107,18 @@ def run(
 
 
 def _leave_clients_out() -> None:
-    """Import python-socketio without the libraries of its client: 0.15 s that the first answer need not wait for."""
+    """Import python-socketio without the libraries of its client, which takes 0.15 s off the start."""
     clients = [name for name in ("aiohttp", "requests", "websocket") if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(clients))  # type: ignore[arg-type]  # None: not to be imported
+    sys.modules.update(dict.fromkeys(clients))  # type: ignore[arg-type]  # None makes an import of the module fail
     importlib.import_module("socketio")
     for name in clients:
         del sys.modules[name]
 
 
 def _end(*_: object) -> None:
-    """End with status 0: uvicorn raises the signal again when it has finished, and a drained server did well."""
+    """Exit with status 0: uvicorn raises the signal again after a clean shutdown."""
     sys.exit(0)
 
 
 def _announce(address: str) -> None:
-    print(f"Manent is up at {address} (Ctrl-C stops it)", flush=True)
+    print(f"Manent is up at {address} (press Ctrl-C to stop)", flush=True)

@@ -19,23 +19,25 @@ def run_actions(
         str, typer.Option("-i", "--interface", metavar="ADDRESS", help="Address to listen on.")
     ] = "0.0.0.0",  # noqa: S104
     port: Annotated[int, typer.Option("-p", "--port", metavar="N", help="Port to listen on.")] = 5055,
-    cors: Annotated[list[str] | None, typer.Option("--cors", metavar="ORIGIN...", help="Origins to allow.")] = None,
-    auto_reload: Annotated[bool, typer.Option("--auto-reload", help="Reload changed actions.")] = False,
+    cors: Annotated[
+        list[str] | None, typer.Option("--cors", metavar="ORIGIN...", help="Origins that may send requests.")
+    ] = None,
+    auto_reload: Annotated[bool, typer.Option("--auto-reload", help="Reload actions when their files change.")] = False,
     ssl_certificate: Annotated[
-        Path | None, typer.Option("--ssl-certificate", metavar="FILE", help="Serve HTTPS.")
+        Path | None, typer.Option("--ssl-certificate", metavar="FILE", help="Certificate; serves HTTPS.")
     ] = None,
     ssl_keyfile: Annotated[
-        Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="Key of the certificate.")
+        Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="Private key of the certificate.")
     ] = None,
     ssl_password: Annotated[
-        str | None, typer.Option("--ssl-password", metavar="TEXT", help="Password of the key.")
+        str | None, typer.Option("--ssl-password", metavar="TEXT", help="Password of the private key.")
     ] = None,
     stop_with_stdin: Annotated[bool, typer.Option("--stop-with-stdin", hidden=True)] = False,
     verbose: Verbose = 0,
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Serve the project's custom actions to the assistant (and to anyone else who speaks Rasa's protocol)."""
+    """Serve the project's custom actions with Rasa's action server protocol."""
     set_up_logging(log_level(verbose=verbose, debug=debug, quiet=quiet))
     if stop_with_stdin:
         threading.Thread(target=_stop_when_stdin_ends, daemon=True).start()
@@ -56,8 +58,8 @@ def run_actions(
 
 
 def _stop_when_stdin_ends() -> None:
-    """End this process when the one that started it, and holds the other end of the pipe, is gone, however it went."""
-    # Not by `sys.stdin`: a thread that waits in it holds its lock, and the interpreter dies of that when it ends.
+    """End this process when its parent, which holds the other end of the pipe, has ended for any reason."""
+    # Not `sys.stdin`: a thread that reads it holds its lock, and the interpreter aborts at exit because of that.
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""`manent test nlu`: score a model's understanding on annotated examples, with Rasa's reports."""
+"""`manent test nlu`: evaluate the NLU model on annotated examples, with Rasa's reports."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -35,13 +35,15 @@ Examples = Annotated[
 ]
 Configs = Annotated[
     list[Path] | None,
-    typer.Option("-c", "--config", metavar="FILE...", help="Pipelines to train and compare; default: config.yml."),
+    typer.Option("-c", "--config", metavar="FILE...", help="Configurations to train and compare; default: config.yml."),
 ]
 CrossValidation = Annotated[
-    bool, typer.Option("--cross-validation", help="Train on parts of the data and score on the others.")
+    bool, typer.Option("--cross-validation", help="Train and evaluate on different parts of the data.")
 ]
-Folds = Annotated[int, typer.Option("-f", "--folds", metavar="N", min=2, help="How many parts.")]
-Runs = Annotated[int, typer.Option("-r", "--runs", metavar="N", min=1, help="When comparing: how often to train each.")]
+Folds = Annotated[int, typer.Option("-f", "--folds", metavar="N", min=2, help="Number of parts.")]
+Runs = Annotated[
+    int, typer.Option("-r", "--runs", metavar="N", min=1, help="When comparing: number of trainings of each.")
+]
 Percentages = Annotated[
     list[int] | None,
     typer.Option(
@@ -50,11 +52,11 @@ Percentages = Annotated[
         metavar="N...",
         min=0,
         max=99,
-        help="When comparing: how much of the data to leave out, in percent; default: 0 25 50 75.",
+        help="When comparing: percentages of the data to leave out; default: 0 25 50 75.",
     ),
 ]
 _TEST_SHARE = 0.2
-"""Part of the data that a comparison is scored on, when there is no other."""
+"""Share of the data that a comparison is evaluated on."""
 
 
 def score_nlu(
@@ -72,16 +74,16 @@ def score_nlu(
     runs: Runs = 3,
     percentages: Percentages = None,
 ) -> None:
-    """Score the understanding of messages: reports as JSON, lists of what went wrong, a confusion matrix.
+    """Evaluate the NLU model: reports as JSON, lists of errors, a confusion matrix.
 
-    Scores a model; with --cross-validation, or with several --config, the pipelines of these files instead.
+    With --cross-validation, or with several --config, trains and evaluates the pipelines of these files instead.
     """
     from manent.project.reading import read_project
 
     configs: list[Path | None] = list(config) if config else [None]
     project = read_project(Path(), domain=domain, data=nlu, config=configs[0])
     if not project.nlu.examples:
-        raise ManentError("test.no_examples", "there are no annotated examples; name some with --nlu")
+        raise ManentError("test.no_examples", "no annotated examples: name a file or folder with --nlu")
     if len(configs) > 1 and not cross_validation:
         others = [read_project(Path(), domain=domain, data=nlu, config=path) for path in configs[1:]]
         named = {name: each.config for name, each in zip(_names(configs), [project, *others], strict=True)}
@@ -110,7 +112,7 @@ def score_nlu(
 
 
 def _names(configs: list[Path | None]) -> list[str]:
-    """Return what the configurations are called in reports: their files' names, with folders where these clash."""
+    """Return the configurations' names in reports: the file names, with folders where these are equal."""
     paths = [path or Path("config.yml") for path in configs]
     stems = [path.stem for path in paths]
     if len(set(stems)) == len(stems):
@@ -119,7 +121,7 @@ def _names(configs: list[Path | None]) -> list[str]:
 
 
 def _cross_validate(project: "Project", folds: int) -> Iterator[list[Judged]]:
-    """Judge every example by a pipeline that was trained without it; yield a list for each fold."""
+    """Evaluate every example with a pipeline that was trained without it; yield a list for each fold."""
     with Steps() as steps:
         for number, (known, unknown) in enumerate(evaluation.make_folds(project.nlu, folds, seed=0), start=1):
             steps.show(f"Fold {number} of {folds}")
@@ -148,7 +150,7 @@ def _compare(
     percentages: list[int],
     plots: bool,
 ) -> None:
-    """Train every pipeline several times, each time without some of the data, and score all on the same examples.
+    """Train every pipeline several times without a part of the data, and evaluate all on the same examples.
 
     `results.json` has the F1 of the intents: a list for each run, with one number for each percentage.
     """
@@ -181,7 +183,7 @@ def _compare(
 
 
 def _without(data: NluData, percentage: int, *, seed: int) -> NluData:
-    """Leave out that much of the data."""
+    """Return the data without this percentage of it."""
     if percentage == 0:
         return data
     return evaluation.split_data(data, fraction=1 - percentage / 100, seed=seed)[0]

@@ -1,4 +1,4 @@
-"""`manent test` and `manent test core`: play test stories, with Rasa's reports."""
+"""`manent test` and `manent test core`: run test stories, with Rasa's reports."""
 
 import contextlib
 from collections.abc import Sequence
@@ -29,21 +29,26 @@ if TYPE_CHECKING:
 
 Models = Annotated[
     list[Path] | None,
-    typer.Option("-m", "--model", metavar="PATH...", help="Model file, or folder with the newest; several: compare."),
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="PATH...",
+        help="Model file, or a folder, whose newest model is used; several: compare.",
+    ),
 ]
 StoryPath = Annotated[
     list[Path] | None,
     typer.Option("-s", "--stories", metavar="PATH...", help="Test stories: files, or folders with test_*.yml."),
 ]
-MaxStories = Annotated[int | None, typer.Option("--max-stories", metavar="N", min=1, help="Play that many at most.")]
-Fail = Annotated[bool, typer.Option("--fail-on-prediction-errors", help="Exit with 1 when a story fails.")]
+MaxStories = Annotated[int | None, typer.Option("--max-stories", metavar="N", min=1, help="Maximum number of stories.")]
+Fail = Annotated[bool, typer.Option("--fail-on-prediction-errors", help="Exit with status 1 when a story fails.")]
 NoWarnings = Annotated[bool, typer.Option("--no-warnings", help="Don't list stories with unlikely messages.")]
 Examples = Annotated[
     list[Path] | None, typer.Option("-u", "--nlu", metavar="PATH...", help="Annotated examples; default: data.")
 ]
 ManyConfigs = Annotated[
     list[Path] | None,
-    typer.Option("-c", "--config", metavar="FILE...", help="Pipeline and policies; several: compare."),
+    typer.Option("-c", "--config", metavar="FILE...", help="Configuration files; several: compare."),
 ]
 
 ALL_RIGHT = "None of the test stories failed."
@@ -66,7 +71,7 @@ def score_all(
     no_warnings: NoWarnings = False,
     no_plot: NoPlots = False,
 ) -> None:
-    """Play the test stories, texts and all, and score the understanding of the NLU examples."""
+    """Run the test stories with their texts, and evaluate the NLU model on the NLU examples."""
     from manent.cli.score_nlu import score_nlu
 
     found = find_test_stories(stories) if stories else _read_stories([Path()])
@@ -84,7 +89,7 @@ def score_all(
             plots=not no_plot,
         )
     else:
-        print("There are no test stories (tests/test_stories.yml): only the understanding is scored.")
+        print("No test stories (tests/test_stories.yml): only the NLU model is evaluated.")
     score_nlu(
         nlu=nlu,
         model=(model or [MODELS])[0],
@@ -104,7 +109,7 @@ def score_core(
     model: Models = None,
     stories: StoryPath = None,
     end_to_end: Annotated[
-        bool, typer.Option("--e2e", "--end-to-end", help="Understand the texts, too, instead of taking the intents.")
+        bool, typer.Option("--e2e", "--end-to-end", help="Parse the texts instead of taking the intents.")
     ] = False,
     out: Results = RESULTS,
     max_stories: MaxStories = None,
@@ -117,7 +122,7 @@ def score_core(
     no_warnings: NoWarnings = False,
     no_plot: NoPlots = False,
 ) -> None:
-    """Play the test stories and tell where the assistant would have acted otherwise."""
+    """Run the test stories and report where the assistant acts differently."""
     models = model or [MODELS]
     if evaluate_model_directory:
         models = [path for folder in models for path in sorted(folder.glob("*.tar.gz"))]
@@ -141,7 +146,7 @@ def find_test_stories(paths: Sequence[Path]) -> Stories:
 
     Raises:
         ProjectError: with all mistakes of all files.
-        ManentError: there are none, or a path leads nowhere.
+        ManentError: no test stories were found, or a path does not exist.
     """
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
@@ -149,7 +154,7 @@ def find_test_stories(paths: Sequence[Path]) -> Stories:
     stories = _read_stories(paths)
     if not stories.stories:
         raise ManentError(
-            "test.no_stories", "there are no test stories: write tests/test_stories.yml, or name a file with --stories"
+            "test.no_stories", "no test stories found: write tests/test_stories.yml, or name a file with --stories"
         )
     return stories
 

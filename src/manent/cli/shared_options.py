@@ -1,4 +1,4 @@
-"""Options that several commands share: what they are called, what they mean, what they default to."""
+"""Options that several commands share: names, help texts, defaults."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 Config = Annotated[
-    Path | None, typer.Option("-c", "--config", metavar="FILE", help="Pipeline and policies; default: config.yml.")
+    Path | None, typer.Option("-c", "--config", metavar="FILE", help="Configuration file; default: config.yml.")
 ]
 Domain = Annotated[
     Path | None, typer.Option("-d", "--domain", metavar="PATH", help="Domain file or folder; default: domain.yml.")
@@ -17,13 +17,15 @@ Data = Annotated[
     list[Path] | None,
     typer.Option("--data", metavar="PATH...", help="Files or folders with training data; default: data."),
 ]
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to put the result.")]
-Model = Annotated[Path, typer.Option("-m", "--model", metavar="PATH", help="Model file, or folder with the newest.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder.")]
+Model = Annotated[
+    Path, typer.Option("-m", "--model", metavar="PATH", help="Model file, or a folder, whose newest model is used.")
+]
 Credentials = Annotated[
-    Path | None, typer.Option("--credentials", metavar="FILE", help="Channels to serve; default: credentials.yml.")
+    Path | None, typer.Option("--credentials", metavar="FILE", help="Channel configuration; default: credentials.yml.")
 ]
 Endpoints = Annotated[
-    Path | None, typer.Option("--endpoints", metavar="FILE", help="Servers and stores to use; default: endpoints.yml.")
+    Path | None, typer.Option("--endpoints", metavar="FILE", help="Servers and stores; default: endpoints.yml.")
 ]
 
 Verbose = Annotated[
@@ -36,7 +38,7 @@ MODELS = Path("models")
 
 
 def log_level(*, verbose: int = 0, debug: bool = False, quiet: bool = False) -> int:
-    """Return the level that the flags ask for; without any, the environment's `LOG_LEVEL`, else INFO."""
+    """Return the level that the flags set; without a flag, that of the environment's `LOG_LEVEL`, else INFO."""
     if quiet:
         return logging.WARNING
     if debug or verbose > 1:
@@ -48,5 +50,5 @@ def log_level(*, verbose: int = 0, debug: bool = False, quiet: bool = False) -> 
 
 
 def set_up_logging(level: int) -> None:
-    """Log to standard error, one line an event, for the commands that are not the server."""
+    """Log to standard error, one line for each event. The server has its own set-up (`server/logs.py`)."""
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")

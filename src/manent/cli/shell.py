@@ -1,4 +1,4 @@
-"""`manent shell [nlu]`: talk to the assistant on the terminal, without a server."""
+"""`manent shell [nlu]`: chat with the assistant in the terminal, without a server."""
 
 import asyncio
 import secrets
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 STOP = "/stop"
 PROMPT = "Your input -> "
-LONGEST = 300
-"""Characters of a picture or other attachment that are printed: some are inside the message."""
+MAX_SHOWN = 300
+"""Characters of a picture or another attachment that are printed; data URLs are long."""
 
 ConversationId = Annotated[
     str | None,
-    typer.Option("--conversation-id", metavar="ID", help="Go on with this conversation.", show_default=False),
+    typer.Option("--conversation-id", metavar="ID", help="Continue this conversation.", show_default=False),
 ]
-PositionalModel = Annotated[Path | None, typer.Argument(metavar="MODEL", help="The same as --model.")]
+PositionalModel = Annotated[Path | None, typer.Argument(metavar="MODEL", help="Same as --model.")]
 
 
 def shell(
@@ -49,7 +49,7 @@ def shell(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Talk to the assistant on the terminal. Its conversations are kept where the server keeps them, too."""
+    """Chat with the assistant in the terminal. The conversation is stored where the server stores its own."""
     _log(verbose, debug=debug, quiet=quiet)
 
     from manent.server.app import build
@@ -59,10 +59,10 @@ def shell(
     conversations = build(options).conversations
     sender_id = conversation_id or secrets.token_hex(16)
     with asyncio.Runner() as runner:
-        # The loop runs while the bot is at work; while a person types, `input` has the thread (and Ctrl-C) to itself.
+        # The loop runs only during a turn. While the user types, `input` has the thread and receives Ctrl-C.
         runner.run(conversations.open())
         try:
-            print(f"Talking as {sender_id}. {STOP} ends it.")
+            print(f"Conversation {sender_id}. Type {STOP} to end it.")
             buttons: list[Json] = []
             while (text := _ask()) is not None:
                 buttons = runner.run(_talk(conversations, sender_id, _chosen(text, buttons)))
@@ -78,25 +78,25 @@ def shell_nlu(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """See what the assistant understands of what you type."""
+    """Show how the assistant parses what you type."""
     _log(verbose, debug=debug, quiet=quiet)
 
     from manent.server.loading import load_assistant
 
     assistant = load_assistant(model_path or model)
-    print(f"Type a message. {STOP} ends it.")
+    print(f"Type a message, or {STOP} to end.")
     while (text := _ask()) is not None:
         print(msgspec.json.format(msgspec.json.encode(assistant.parse(text)), indent=2).decode())
 
 
 def _log(verbose: int, *, debug: bool, quiet: bool) -> None:
-    """Log warnings only unless asked for more: this terminal is for talking."""
+    """Log only warnings by default: this terminal shows the conversation."""
     asked = verbose or debug or quiet
     set_up_logging(log_level(verbose=verbose, debug=debug, quiet=quiet) if asked else log_level(quiet=True))
 
 
 def _ask() -> str | None:
-    """Return what is typed, None at the end."""
+    """Return the typed text, None at the end."""
     try:
         text = input(PROMPT).strip()
     except (EOFError, KeyboardInterrupt):
@@ -106,7 +106,7 @@ def _ask() -> str | None:
 
 
 def _chosen(text: str, buttons: list[Json]) -> str:
-    """Return the payload of the button that a number stands for, or the text itself."""
+    """Return the payload of the button with this number, or the text itself."""
     if text.isdecimal() and 1 <= int(text) <= len(buttons):
         button = buttons[int(text) - 1]
         return str(button.get("payload") or button.get("title") or text)
@@ -114,7 +114,7 @@ def _chosen(text: str, buttons: list[Json]) -> str:
 
 
 async def _talk(conversations: "Conversations", sender_id: str, text: str) -> list[Json]:
-    """Hand in one message, print what the bot says to it, and return the buttons that it offers."""
+    """Send one message, print the replies, and return their buttons."""
     message = UserMessage(sender_id=sender_id, text=text, input_channel="cmdline", output_channel="cmdline")
     try:
         ticket = conversations.get(sender_id).submit(message)
@@ -130,14 +130,14 @@ async def _talk(conversations: "Conversations", sender_id: str, text: str) -> li
 
 
 def _show(event: BotUttered) -> list[Json]:
-    """Print one message of the bot, and return its buttons."""
+    """Print one bot message and return its buttons."""
     if event.text:
         print(event.text)
     for kind in ("image", "attachment", "custom"):
         value = event.data.get(kind)
         if value and not (kind == "attachment" and value == event.data.get("image")):  # Rasa sets both
             shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-            print(f"{kind}: {shown[:LONGEST]}{'…' if len(shown) > LONGEST else ''}")
+            print(f"{kind}: {shown[:MAX_SHOWN]}{'…' if len(shown) > MAX_SHOWN else ''}")
     for element in event.data.get("elements") or ():
         print(f"element: {msgspec.json.encode(element).decode()}")
     buttons: list[Json] = event.data.get("quick_replies") or event.data.get("buttons") or []

@@ -1,4 +1,4 @@
-"""`manent train [nlu|core]`: make a model of the project's files."""
+"""`manent train [nlu|core]`: train a model from the project's files."""
 
 import sys
 from pathlib import Path
@@ -14,12 +14,12 @@ from manent.training import Trained, TrainingOptions
 from manent.training import train as train_model
 
 FixedName = Annotated[str | None, typer.Option("--fixed-model-name", metavar="NAME", help="Name of the model file.")]
-Force = Annotated[bool, typer.Option("--force", help="Train also what has not changed.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say whether there is something to train.")]
+Force = Annotated[bool, typer.Option("--force", help="Also train what has not changed.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only report what would be trained.")]
 
 NEEDS_TRAINING = 1
 FORCED_TRAINING = 8
-"""Exit statuses of a dry run, which scripts written for Rasa look at."""
+"""Exit statuses of a dry run, the same as Rasa's."""
 
 
 def train(
@@ -31,14 +31,16 @@ def train(
     fixed_model_name: FixedName = None,
     force: Force = False,
     dry_run: DryRun = False,
-    skip_validation: Annotated[bool, typer.Option("--skip-validation", help="Don't show what is suspicious.")] = False,
+    skip_validation: Annotated[
+        bool, typer.Option("--skip-validation", help="Don't show warnings about the project.")
+    ] = False,
     fail_on_validation_warnings: Annotated[
-        bool, typer.Option("--fail-on-validation-warnings", help="Treat what is suspicious as an error.")
+        bool, typer.Option("--fail-on-validation-warnings", help="Treat warnings as errors.")
     ] = False,
 ) -> None:
     """Train a model from the project's files.
 
-    Only what has changed since the newest model is trained. The new model is put beside the old ones.
+    Trains only the parts that have changed since the newest model. Older models stay where they are.
     """
     run_training(
         TrainingOptions(
@@ -64,7 +66,7 @@ def train_nlu(
     fixed_model_name: FixedName = None,
     force: Force = False,
 ) -> None:
-    """Train only the understanding of messages; the model can be used with `manent shell nlu` and `/model/parse`."""
+    """Train only the NLU model, for `manent shell nlu` and `/model/parse`."""
     run_training(
         TrainingOptions(
             domain=domain,
@@ -91,14 +93,14 @@ def train_core(
     fixed_model_name: FixedName = None,
     force: Force = False,
 ) -> None:
-    """Train only the dialogue; messages must then name their intent (`/greet`).
+    """Train only the dialogue model. Messages to it must name their intent (`/greet`).
 
-    To compare policies, train with each --config under its own --fixed-model-name, and call `manent test core -m`.
+    To compare policies, train each --config with its own --fixed-model-name, then run `manent test core -m`.
     """
     if config and len(config) > 1:
         raise ManentError(
             "train.several_configs",
-            "one configuration at a time: train each with a --fixed-model-name of its own, then compare the models: "
+            "only one --config at a time: train each with its own --fixed-model-name, then compare the models with "
             "`manent test core -m models/one.tar.gz models/two.tar.gz`",
         )
     run_training(
@@ -115,7 +117,7 @@ def train_core(
 
 
 def run_training(options: TrainingOptions, *, show_warnings: bool = True) -> None:
-    """Train, show the progress, and say where the model is.
+    """Train, show the progress, and print the path of the model.
 
     Raises:
         ProjectError: the project's files cannot be trained as they are.
@@ -133,14 +135,14 @@ def run_training(options: TrainingOptions, *, show_warnings: bool = True) -> Non
     if options.dry_run:
         _report_dry_run(trained, forced=options.force)
     elif not trained.changed:
-        print(f"Nothing has changed; the model is still {trained.path}")
+        print(f"Nothing has changed. The model is still {trained.path}")
     else:
         print(f"Trained in {trained.seconds:.1f} s. The model is {trained.path}")
 
 
 def _report_dry_run(trained: Trained, *, forced: bool) -> None:
     if not trained.changed:
-        print("Nothing has changed; there is nothing to train.")
+        print("Nothing has changed: nothing to train.")
         return
     print(f"To be trained: {', '.join(trained.changed)}.")
     raise typer.Exit(FORCED_TRAINING if forced else NEEDS_TRAINING)

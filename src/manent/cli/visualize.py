@@ -1,4 +1,4 @@
-"""`manent visualize`: draw stories and rules as a graph, into one HTML file."""
+"""`manent visualize`: draw stories and rules as a graph."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +10,10 @@ from manent.core.errors import ManentError
 Source = Annotated[
     list[Path] | None, typer.Option("-s", "--stories", "--data", metavar="PATH...", help="Stories; default: data.")
 ]
-Target = Annotated[Path, typer.Option("--out", metavar="FILE", help="The HTML file.")]
+Target = Annotated[Path, typer.Option("--out", metavar="FILE", help="Output HTML file.")]
 MaxHistory = Annotated[
     int,
-    typer.Option("--max-history", metavar="N", min=1, help="Steps that two paths must have in common to run together."),
+    typer.Option("--max-history", metavar="N", min=1, help="Number of equal steps after which two paths are merged."),
 ]
 NoRules = Annotated[bool, typer.Option("--no-rules", help="Draw the stories only.")]
 
@@ -21,7 +21,7 @@ NoRules = Annotated[bool, typer.Option("--no-rules", help="Draw the stories only
 def visualize(
     *, stories: Source = None, out: Target = Path("graph.html"), max_history: MaxHistory = 2, no_rules: NoRules = False
 ) -> None:
-    """Draw stories and rules as a graph, into one HTML file that needs no network."""
+    """Draw stories and rules as a graph, in one self-contained HTML file."""
     from manent.authoring.story_graph import build_graph, graph_html
     from manent.core.training_data import Stories
     from manent.project.data.stories import read_test_stories
@@ -31,7 +31,7 @@ def visualize(
     if no_rules:
         found = Stories(stories=found.stories)
     if not (found.stories or found.rules):
-        raise ManentError("visualize.no_stories", "there are no stories; name a file or folder with --stories")
+        raise ManentError("visualize.no_stories", "no stories found: name a file or folder with --stories")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(graph_html(build_graph(found, max_history=max_history), Path.cwd().name), encoding="utf-8")
     print(f"Drew {len(found.stories)} stories and {len(found.rules)} rules into {out}")

@@ -1,7 +1,7 @@
-"""The composition root: reads what the project configures, builds every part, and serves until told to stop.
+"""The composition root: reads the project's configuration, builds every part, and serves until a signal stops it.
 
-This is the only place that knows of all parts. `build` makes the application without serving it (tests use it);
-`serve` runs it in uvicorn.
+Only this module knows all parts. `build` makes the application without serving it (tests use it); `serve` runs it in
+uvicorn.
 """
 
 import asyncio
@@ -56,13 +56,13 @@ from manent.stores.opening import open_store, postgresql_dsn
 log = logging.getLogger("manent.server")
 
 DRAIN_S = 10.0
-"""How long turns may take to finish when the server is told to stop."""
+"""Seconds that turns may take to finish when the server stops."""
 
-DELIVER_S = 5.0
-"""How long sockets may then take to accept what was said to them."""
+FLUSH_S = 5.0
+"""Seconds that sockets may then take to accept the queued replies."""
 
 WRITING_PROCESS_FROM = 4
-"""So many appends at once show that a server has enough to do for a process of its own that writes them."""
+"""Concurrent appends from which a separate process that writes them pays off."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,8 +70,9 @@ class Application:
     """A server's parts, built and not yet opened.
 
     Attributes:
-        opened: opens the parts, and closes them at the end; what an ASGI server does by the protocol's lifespan.
-        flush: waits until sockets were given what is queued for them, at most so many seconds.
+        opened: a context in which the parts are open, for the lifespan of an ASGI server.
+        flush: sends what is queued for sockets; waits at most this many seconds.
+        notes: warnings about the configuration, to be logged at the start.
     """
 
     asgi: Any
@@ -87,7 +88,7 @@ def build(options: ServeOptions) -> Application:
 
     Raises:
         ProjectError: `credentials.yml` or `endpoints.yml` has mistakes.
-        ModelError: there is no model that can be loaded.
+        ModelError: no model was found, or it cannot be loaded.
         StoreError: the configured store is not supported.
         BrokerError: a library of the configured event broker is missing.
     """
@@ -200,11 +201,11 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        options: what was asked for.
+        options: from the command line.
         ready: called with the page's address once the server accepts connections.
 
     Raises:
-        ManentError: what `build` raises, and what is in the way of opening the parts.
+        ManentError: what `build` raises, or a part that cannot be opened.
     """
     _raise_file_limit()
     logs.set_up(options.log_level, file=options.log_file, as_json=options.log_json)
@@ -218,15 +219,15 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
         loop="uvloop",
         http=HttpConnection,
         ws=WebSocketConnection,
-        ws_ping_interval=None,  # Engine.IO asks already
-        ws_max_size=4 * MAX_PACKET,  # in bytes; that of characters is the channel's
+        ws_ping_interval=None,  # Engine.IO has its own
+        ws_max_size=4 * MAX_PACKET,  # in bytes; the channel limits the characters
         log_config=None,
         access_log=False,
         lifespan="off",  # uvicorn would print the traceback of a store that cannot be opened
         timeout_graceful_shutdown=int(DRAIN_S),
         forwarded_allow_ips=options.forwarded_allow_ips,
         server_header=False,
-        ws_per_message_deflate=False,  # messages are short: it costs more CPU and memory than it saves bytes
+        ws_per_message_deflate=False,  # messages are short: compression costs more CPU and memory than it saves
         ssl_certfile=options.ssl_certfile,
         ssl_keyfile=options.ssl_keyfile,
         ssl_keyfile_password=options.ssl_password,
@@ -236,7 +237,7 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, drained before it closes connections: turns finish and their replies are delivered first."""
+    """uvicorn with a drain: turns finish and their replies are sent before connections close."""
 
     def __init__(self, config: uvicorn.Config, application: Application, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -245,30 +246,30 @@ class _Server(uvicorn.Server):
         self._draining: asyncio.Task[None] | None = None
 
     async def serve(self, sockets: list[Any] | None = None) -> None:
-        """Serve with open parts."""
+        """Serve while the parts are open."""
         async with self.application.opened():
             await super().serve(sockets)
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
-        """Start, then say so."""
+        """Start, then call `ready`."""
         await super().startup(sockets)
-        _spare_the_collector()
+        _tune_garbage_collector()
         if self.started:
             self.ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain at the first signal; leave at once at the second."""
+        """Drain at the first signal; exit at once at the second."""
         if self._draining is None and sig in (signal.SIGINT, signal.SIGTERM):
             self._draining = asyncio.get_running_loop().create_task(self._drain(sig, frame))
         elif self._draining is not None:
-            # Nothing that was acknowledged is lost, and actions at work in threads would hold up any other exit.
+            # Acknowledged messages are stored. A normal exit would wait for the threads of running actions.
             os._exit(128 + sig)
         else:
             super().handle_exit(sig, frame)
 
     async def _drain(self, sig: int, frame: FrameType | None) -> None:
         await self.application.conversations.drain(within_s=DRAIN_S)
-        await self.application.flush(DELIVER_S)
+        await self.application.flush(FLUSH_S)
         super().handle_exit(sig, frame)
 
 
@@ -280,7 +281,7 @@ def _configured(options: ServeOptions, given: Any, default: str) -> Any:
 
 
 class _Models:
-    """Loads models while the server runs, and makes one of them the next turn's."""
+    """Loads models while the server runs, and replaces the current one."""
 
     def __init__(self, options: ServeOptions, endpoints: Endpoints, conversations: Conversations) -> None:
         self.options = options
@@ -292,14 +293,17 @@ class _Models:
         return load_assistant(self.options.root / path, external_nlg=self.endpoints.nlg is not None)
 
     async def swap(self, assistant: Assistant) -> None:
-        """Actions are told the domain, so they are opened anew; those at work end with the old ones."""
+        """Use another model from the next turn on. Actions depend on the domain, so they are replaced, too.
+
+        Turns that are running finish with the old actions, which are closed at the next swap.
+        """
         actions = open_actions(self.endpoints.action_endpoint, assistant.domain, root=self.options.root)
         await self.close()
         self._retired, self.conversations.actions = self.conversations.actions, actions
         self.conversations.model = assistant
 
     async def close(self) -> None:
-        """Close the actions of the model before the last."""
+        """Close the actions of the previous model."""
         retired, self._retired = self._retired, None
         if retired is not None:
             await retired.close()
@@ -309,21 +313,21 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
     notes = [" ".join(str(warning).split()) for warning in endpoints.warnings]  # one line of the log each
     if endpoints.durability == "process":
         notes.append(
-            "durability: process: a power cut may lose messages of the last moments; a crash of the server won't"
+            "durability: process: a power failure can lose the messages of the last moments; a server crash cannot"
         )
     if options.enable_api and guard.is_open:
         notes.append(
-            "--enable-api without --auth-token or --jwt-secret: whoever reaches this port reads and changes every"
-            " conversation"
+            "--enable-api without --auth-token or --jwt-secret: anyone who can reach this port can read and change"
+            " every conversation"
         )
     return tuple(notes)
 
 
-def _spare_the_collector() -> None:
-    """Take what is loaded out of the garbage collector's sight, and have it look for cycles less often.
+def _tune_garbage_collector() -> None:
+    """Exclude the loaded objects from garbage collection, and collect less often.
 
-    It never finds anything among code and model, and turns leave next to no cycles; yet its passes took 4 % of a turn's
-    CPU, and more the more sockets there are.
+    Code and model contain no garbage, and turns leave almost no cycles, yet collections took 4 % of a turn's CPU; their
+    share grows with the number of sockets.
     """
     gc.enable()
     gc.freeze()
@@ -331,7 +335,7 @@ def _spare_the_collector() -> None:
 
 
 def _raise_file_limit() -> None:
-    """Allow as many open sockets as the system lets us: each browser is one."""
+    """Raise the limit of open files to the system's maximum: each browser is a socket."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         with contextlib.suppress(ValueError, OSError):

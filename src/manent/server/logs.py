@@ -1,7 +1,7 @@
-"""The server's logs: one line an event, as `key=value` pairs or as JSON, with the turn it belongs to.
+"""The server's logs: one line for each event, as `key=value` pairs or as JSON, with the id of its turn.
 
-Modules log through the standard library with what they know in `extra`; this module decides how it looks. Tokens are
-struck out of every line. What people say is logged at level DEBUG only, which is up to whoever writes a log call.
+Modules log through the standard library, with details in `extra`; this module formats them. Tokens are removed from
+every line. Calls that log what people say must use the level DEBUG.
 """
 
 import datetime as dt
@@ -14,8 +14,8 @@ from typing import Any
 
 from manent.runtime.measures import turn_id
 
-_OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-"""What every record has; the rest came in `extra`."""
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+"""Attributes of every record; the others came in `extra`."""
 
 _SECRETS = (
     re.compile(
@@ -27,21 +27,21 @@ _SECRETS = (
     re.compile(r"(bearer\s+)([\w.~+/=-]+)", re.IGNORECASE),
     re.compile(r"()(eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)"),
 )
-"""`token=…` in queries, `"token": "…"` in JSON, passwords in addresses, `Bearer …`, and whatever looks like a JWT."""
+"""`token=…` in queries, `"token": "…"` in JSON, passwords in URLs, `Bearer …`, and anything that looks like a JWT."""
 
 _PLAIN = re.compile(r"[^\s\"=]+")
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""What ends a line, moves a terminal's cursor or turns the reading order around; visitors choose ids and origins."""
+"""Characters that end a line, control a terminal or reverse the text; visitors choose ids and origins."""
 
 
 def set_up(level: str, *, file: Path | None = None, as_json: bool = False) -> None:
-    """Log to standard error and, if asked for, to a file as well; what was set up before is replaced.
+    """Log to standard error and optionally to a file. Replaces an earlier set-up.
 
     Args:
-        level: of our own loggers; other libraries log from WARNING on, or all when it is DEBUG.
-        file: is appended to.
-        as_json: one JSON object a line instead of `key=value`.
+        level: of Manent's loggers; other libraries log warnings and errors, or everything when it is DEBUG.
+        file: the lines are appended to it.
+        as_json: one JSON object per line instead of `key=value`.
     """
     formatter = JsonLines() if as_json else KeyValue()
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
@@ -68,7 +68,7 @@ def redact(line: str) -> str:
 
 
 def visible(line: str) -> str:
-    """Return the line with its control characters written out, so that nobody forges another line."""
+    """Return the line with control characters escaped, so that no value can forge another line."""
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
@@ -76,7 +76,7 @@ class KeyValue(logging.Formatter):
     """`2026-01-31T12:00:00.123Z WARNING manent.conversation action failed turn=m1 code=action_timeout`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, and the traceback below it."""
+        """Return the line, followed by the traceback if the record has one."""
         pairs = "".join(f" {key}={_value(value)}" for key, value in _fields(record).items())
         line = visible(f"{_time(record)} {record.levelname:<7} {record.name} {record.getMessage()}{pairs}")
         if record.exc_info:
@@ -85,7 +85,7 @@ class KeyValue(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """One object a line: `time, level, logger, event`, then what the call gave, then `traceback`."""
+    """One object per line: `time, level, logger, event`, then the details, then `traceback`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -106,7 +106,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if turn := turn_id.get():
         fields["turn"] = turn
-    fields |= {key: value for key, value in record.__dict__.items() if key not in _OWN}
+    fields |= {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
     return fields
 
 

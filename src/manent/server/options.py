@@ -1,4 +1,4 @@
-"""What `manent run` was asked for."""
+"""The options of `manent run`."""
 
 import os
 from dataclasses import dataclass, field
@@ -10,17 +10,17 @@ class ServeOptions:
     """Options of one server process; names follow `rasa run`'s flags.
 
     Attributes:
-        root: the project's directory; relative paths below are taken from it.
-        model: a model file, or a directory whose newest one is taken.
-        cors: origins that pages may come from, besides the server's own; `*` for all.
-        connector: only this channel, whatever `credentials.yml` says.
-        log_file: logs are appended to it, besides standard error.
-        log_json: one JSON object a line; also with `MANENT_LOG_FORMAT=json` in the environment.
+        root: the project's folder; the other paths are relative to it.
+        model: a model file, or a folder, whose newest model is used.
+        cors: origins of pages that may connect, besides the server's own; `*`: all.
+        connector: serve only this channel of `credentials.yml`.
+        log_file: also log to this file.
+        log_json: log one JSON object per line; also set by `MANENT_LOG_FORMAT=json` in the environment.
     """
 
     root: Path = field(default_factory=Path)
     model: Path = Path("models")
-    host: str = "0.0.0.0"  # noqa: S104  # a server is for others, as Rasa's is
+    host: str = "0.0.0.0"  # noqa: S104  # reachable from other machines, as Rasa's
     port: int = 5005
     cors: tuple[str, ...] = ()
     enable_api: bool = False

@@ -1,4 +1,4 @@
-"""The hosted web chat at `/`, with its assets, and its studio; one line of text for clients that are no browsers."""
+"""The hosted web chat at `/`, with its assets, and its studio; one line of text for clients other than browsers."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ CSP = (
     "default-src 'self'; img-src 'self' https: data:; media-src 'self' https:; connect-src 'self' ws: wss:;"
     " object-src 'none'; base-uri 'none'; frame-ancestors *; form-action 'none'"
 )
-"""For the hosted page and the studio: nothing inline. Bots show pictures from anywhere on https; the chat's styles are
+"""For the hosted page and the studio: nothing inline. Bots show pictures from any https address. The chat uses
 constructed style sheets, which need no permission.
 """
 
@@ -30,7 +30,7 @@ SECURITY_HEADERS = {
 }
 
 STUDIO = "/webchat/studio"
-"""The page for site owners; what its files are called begins with it."""
+"""The page for site owners; the paths of its files start with it."""
 
 ROOT = Operation(method="GET", path="/", summary="The web chat, or one line of text", answer="text/plain")
 CONFIG = Operation(
@@ -46,9 +46,9 @@ def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = F
     """Return `/`, `/webchat/config.json`, the files of the bundle and, if asked for, the studio.
 
     Args:
-        socketio: where the page finds its server.
-        static: directory of the built bundle; without it `/` says how to build one.
-        studio: whether site owners may try options at `/webchat/studio`.
+        socketio: path and namespace that the page connects to.
+        static: folder of the built bundle; when it is missing, `/` says how to build it.
+        studio: serve the studio for site owners at `/webchat/studio`.
     """
     index = static / "index.html"
     config = msgspec.json.encode(
@@ -59,7 +59,7 @@ def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = F
         if "text/html" not in request.headers.get("accept", ""):
             return PlainTextResponse(f"Hello from Manent: {__version__}")
         if not index.exists():
-            return PlainTextResponse("The web chat was not built: run `npm ci && npm run build` in web/.", 503)
+            return PlainTextResponse("the web chat is not built: run `npm ci && npm run build` in web/", 503)
         return _page(index)
 
     async def studio_page(_: Request) -> Response:
@@ -81,7 +81,7 @@ def _page(path: Path) -> Response:
 
 
 class _Bundle(Mount):
-    """The bundle's files at the root, matching only what it holds: other paths are for the routes to refuse."""
+    """The bundle's files at the root. It matches only existing files; the routes answer other paths."""
 
     def __init__(self, static: Path, *, studio: bool) -> None:
         super().__init__("/", _Assets(directory=static))
@@ -90,14 +90,14 @@ class _Bundle(Mount):
         self.paths = {path for path in paths - pages if studio or not path.startswith(STUDIO)}
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match requests for a file that is there."""
+        """Match requests for an existing file."""
         if scope["type"] != "http" or scope["path"] not in self.paths:
             return Match.NONE, {}
         return super().matches(scope)
 
 
 class _Assets(StaticFiles):
-    """The bundle's files, embeddable from other origins, with the headers that keep browsers from guessing."""
+    """The bundle's files, embeddable from other origins, with headers that disable content sniffing."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Any) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from manent import __version__
-from manent.cli.main import COMMANDS, complain, find, main, spread
+from manent.cli.main import COMMANDS, describe_problems, find_command, main, spread
 from manent.core.errors import Problem, ProjectError
 
 
@@ -42,7 +42,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_longest_name_wins(words: list[str], name: str, rest: list[str]) -> None:
     """`run actions` is a command, `run models/x` is `run` with a model."""
-    command, left = find(words)
+    command, left = find_command(words)
 
     assert command is not None
     assert (command.name, left) == (name, rest)
@@ -82,7 +82,7 @@ def test_all_problems_are_told() -> None:
     """A project's problems are printed all, and counted."""
     problem = Problem(file="domain.yml", line=3, path="slots.x", code="slot.bad", found="1", expected="2")
 
-    text = complain(ProjectError([problem, problem]))
+    text = describe_problems(ProjectError([problem, problem]))
 
     assert text.count("domain.yml:3") == 2
     assert text.endswith("2 problems in the project's files.")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from manent.cli.main import COMMANDS as OURS
-from manent.cli.rasa_arguments import COMMANDS, sift
+from manent.cli.rasa_arguments import COMMANDS, check_rasa_options
 
 Manent = Callable[[str], tuple[int, str]]
 
@@ -24,7 +24,9 @@ Manent = Callable[[str], tuple[int, str]]
 )
 def test_options_without_meaning_are_left_out(command: str, line: str, rest: list[str]) -> None:
     """An option goes with its values, and what the command knows itself stays."""
-    assert sift(command, line.split(), {"-p", "--debug", "-c"} if command != "shell" else set()).rest == rest
+    assert (
+        check_rasa_options(command, line.split(), {"-p", "--debug", "-c"} if command != "shell" else set()).rest == rest
+    )
 
 
 def test_train_says_what_finetuning_is_here(manent: Manent) -> None:
@@ -32,7 +34,7 @@ def test_train_says_what_finetuning_is_here(manent: Manent) -> None:
     status, shown = manent("train --finetune --quiet")
 
     assert status == 0
-    assert "Note: --finetune has no effect: every training takes over what has not changed" in shown
+    assert "Note: --finetune has no effect: training reuses every part that has not changed" in shown
 
 
 def test_several_policies_are_trained_one_by_one(manent: Manent) -> None:
@@ -40,7 +42,7 @@ def test_several_policies_are_trained_one_by_one(manent: Manent) -> None:
     status, shown = manent("train core -c config.yml other.yml --percentages 0 50 --runs 1")
 
     assert status == 1
-    assert "one configuration at a time" in shown
+    assert "only one --config at a time" in shown
 
 
 def test_what_would_not_be_done_is_refused(manent: Manent) -> None:
@@ -48,7 +50,7 @@ def test_what_would_not_be_done_is_refused(manent: Manent) -> None:
     status, shown = manent("run --remote-storage aws")
 
     assert status == 2
-    assert "--remote-storage is not there: fetch the model" in shown
+    assert "--remote-storage is not supported: download the model" in shown
 
 
 @pytest.mark.parametrize("command", COMMANDS)

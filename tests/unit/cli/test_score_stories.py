@@ -85,7 +85,7 @@ def test_without_stories(trained: Manent, shop: Path) -> None:
 
     assert trained("test core") == (
         1,
-        "Error: there are no test stories: write tests/test_stories.yml, or name a file with --stories\n",
+        "Error: no test stories found: write tests/test_stories.yml, or name a file with --stories\n",
     )
     assert "1 of 1" in trained("test core -s data")[1]
 
@@ -96,7 +96,7 @@ def test_without_stories_the_understanding_is_scored(trained: Manent, shop: Path
 
     status, shown = trained("test --fail-on-prediction-errors --no-plot")
     assert status == 0
-    assert "There are no test stories (tests/test_stories.yml): only the understanding is scored." in shown
+    assert "No test stories (tests/test_stories.yml): only the NLU model is evaluated." in shown
     assert (shop / "results/intent_report.json").exists()
     assert not (shop / "results/story_report.json").exists()
     assert trained("test -s data/nlu.yml")[0] == 1

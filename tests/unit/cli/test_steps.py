@@ -8,7 +8,7 @@ from manent.cli.progress import Steps
 
 def test_steps_are_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step is a line when it is over, with the time it took."""
-    monkeypatch.setattr(progress, "WORTH_A_LINE_S", 0.0)
+    monkeypatch.setattr(progress, "MIN_SHOWN_S", 0.0)
     with Steps() as shown:
         shown.show("Reading")
         assert capsys.readouterr().err == ""
@@ -37,7 +37,7 @@ def test_a_failed_step_is_not_reported_as_done(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A step that ended in an error has no line: the error speaks."""
-    monkeypatch.setattr(progress, "WORTH_A_LINE_S", 0.0)
+    monkeypatch.setattr(progress, "MIN_SHOWN_S", 0.0)
 
     def fail() -> None:
         with Steps() as shown:

@@ -68,7 +68,7 @@ def test_nobody_forges_a_line() -> None:
 
 def test_prose_about_tokens_stays() -> None:
     """Sentences that only speak of tokens are left as they are."""
-    said = "--enable-api without --auth-token or --jwt-secret: whoever reaches this port"
+    said = "--enable-api without --auth-token or --jwt-secret: anyone who can reach this port"
 
     assert logs.redact(said) == said
 
