@@ -1,8 +1,7 @@
-"""Training: from a project's files to a model file. Called by the command line and by the server's `POST /model/train`.
+"""Trains a model file from a project's files, for the command line and the server's `POST /model/train`.
 
-Reads the project, finds out what changed since the model that is there, trains only that, and writes a new model
-beside the old ones. The old model stays in place until the new one is complete. Knows the order of the steps and
-nothing of how any of them is done; prints nothing.
+Training reads the project, determines what changed since the newest model, trains only that, and writes a new model
+beside the old ones. This module defines the order of the steps; it prints nothing.
 """
 
 import hashlib
@@ -25,7 +24,7 @@ from manent.project.reading import Project, read_project
 
 Part = Literal["nlu", "core"]
 Progress = Callable[[str], None]
-"""Is told what is being done, in a few words; a whole sentence, with its full stop, is a remark for the user."""
+"""Called with each step in a few words. A sentence that ends with a full stop is a note for the user."""
 
 
 _deterministic = msgspec.json.Encoder(order="deterministic")
@@ -33,7 +32,7 @@ _deterministic = msgspec.json.Encoder(order="deterministic")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingOptions:
-    """What to train, from which files, into which.
+    """What to train, and the paths of its files.
 
     Attributes:
         root: folder of the project; the other paths are relative to it.
@@ -42,10 +41,10 @@ class TrainingOptions:
         config: None for `config.yml`.
         out: folder for the model.
         parts: what to train.
-        fixed_name: name of the model file (with or without `.tar.gz`) instead of time and two words.
-        force: train also what has not changed.
-        dry_run: only find out what would be trained.
-        fail_on_warnings: treat what is suspicious in the project as an error.
+        fixed_name: name of the model file (with or without `.tar.gz`); default: time and two words.
+        force: also train what has not changed.
+        dry_run: only determine what would be trained.
+        fail_on_warnings: treat warnings about the project as errors.
     """
 
     root: Path = Path()
@@ -62,13 +61,13 @@ class TrainingOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """What came of a training.
+    """The result of a training.
 
     Attributes:
         path: the model file; None after a dry run that found something to train.
-        changed: what was (or would be) trained: `nlu`, `core`, `domain`. Empty: `path` is the model that was there.
-        warnings: what looks wrong in the project without being an error.
-        seconds: how long it took.
+        changed: what was (or would be) trained: `nlu`, `core`, `domain`. Empty: `path` is the existing model.
+        warnings: about the project.
+        seconds: duration.
     """
 
     path: Path | None
@@ -85,7 +84,7 @@ class _OldModel:
 
     @property
     def is_of_this_format(self) -> bool:
-        """Whether pieces of it can be part of a new model."""
+        """Whether a new model can reuse parts of it."""
         return self.metadata.format == MODEL_FORMAT
 
     def part(self, part: Part) -> dict[str, bytes]:
@@ -93,28 +92,28 @@ class _OldModel:
 
 
 _FOLDERS = {"nlu": "nlu/", "core": "dialogue/"}
-"""Where in a model the files of a part are."""
+"""Part → folder of its files in a model."""
 
 
 def train(options: TrainingOptions, progress: Progress | None = None) -> Trained:
     """Train what has changed and write a model.
 
     Args:
-        options: what, from where, to where.
-        progress: is told, in a few words, what is being done.
+        options: what to train, and the paths.
+        progress: see `Progress`.
 
     Raises:
-        ProjectError: the files cannot be trained as they are; nothing was written.
-        ManentError: there is nothing to train.
+        ProjectError: the project has mistakes; nothing was written.
+        ManentError: `train.no_examples`; nothing to train.
     """
     began = time.monotonic()
-    say = progress or _say_nothing
-    say("Reading the project")
+    report = progress or _ignore
+    report("Reading the project")
     project = read_project(options.root, domain=options.domain, data=options.data, config=options.config)
     if options.fail_on_warnings and project.warnings:
         raise ProjectError([replace(warning, warning=False) for warning in project.warnings])
 
-    options = _leave_out_empty(options, project, say)
+    options = _without_empty_parts(options, project, report)
     wanted = fingerprints(project.config, project.domain, project.nlu, project.stories)
     old = _find_old_model(options)
     changed = _find_changes(options, wanted, old)
@@ -129,67 +128,67 @@ def train(options: TrainingOptions, progress: Progress | None = None) -> Trained
             files |= old.part(part)
         else:
             reusable = old if old is not None and old.is_of_this_format and not options.force else None
-            files |= _train_part(part, project, reusable, say)
-    say("Writing the model")
+            files |= _train_part(part, project, reusable, report)
+    report("Writing the model")
     path = _write(options, project, wanted, old, files)
     return Trained(path=path, changed=changed, warnings=project.warnings, seconds=time.monotonic() - began)
 
 
-def _leave_out_empty(options: TrainingOptions, project: Project, say: Progress) -> TrainingOptions:
-    """Leave out the understanding of messages when there is nothing to learn it from; payloads are understood anyway.
+def _without_empty_parts(options: TrainingOptions, project: Project, report: Progress) -> TrainingOptions:
+    """Remove the part `nlu` from the options if the project has no examples. Payloads (`/greet`) need no NLU model.
 
     Raises:
-        ManentError: `train.no_examples`; nothing else was to be trained.
+        ManentError: `train.no_examples`; only the NLU model was to be trained.
     """
     if project.nlu.examples or "nlu" not in options.parts:
         return options
     if options.parts == ("nlu",):
-        raise ManentError("train.no_examples", "there are no NLU examples to learn from")
-    say("There are no NLU examples: only the dialogue is trained, and messages must name their intent (/greet).")
+        raise ManentError("train.no_examples", "no NLU examples found: add some under `nlu:` in the training data")
+    report("No NLU examples found: only the dialogue model is trained, and messages must name their intent (/greet).")
     return replace(options, parts=tuple(part for part in options.parts if part != "nlu"))
 
 
-def _say_nothing(_: str) -> None:
+def _ignore(_: str) -> None:
     pass
 
 
 def _find_old_model(options: TrainingOptions) -> _OldModel | None:
-    """Return the newest model with the wanted parts, if this version can go on from it."""
+    """Return the newest model with the wanted parts, None if this version cannot reuse it."""
     folder = options.root / options.out
     try:
         path = find_model(folder / _file_name(options.fixed_name) if options.fixed_name else folder)
         files = read_model(path)
         metadata = msgspec.json.decode(files["metadata.json"], type=Metadata)
     except (ModelError, KeyError, msgspec.DecodeError):
-        return None  # none, or none of ours: everything is trained anew
+        return None  # no model of Manent: everything is trained
     old = _OldModel(path=path, metadata=metadata, files=files)
     return old if all(old.part(part) for part in options.parts) else None
 
 
 def _find_changes(options: TrainingOptions, wanted: dict[str, str], old: _OldModel | None) -> tuple[str, ...]:
-    """Return which parts the old model has otherwise, in the order of training."""
+    """Return the parts that differ from the old model, in the order of training."""
     names = (*options.parts, "domain")
     if old is None or options.force:
         return names
     return tuple(name for name in names if old.metadata.fingerprints.get(name) != wanted[name])
 
 
-def _train_part(part: Part, project: Project, old: _OldModel | None, say: Progress) -> dict[str, bytes]:
-    """Train one part, from what an old model has of it; its libraries are imported only when there is need."""
+def _train_part(part: Part, project: Project, old: _OldModel | None, report: Progress) -> dict[str, bytes]:
+    """Train one part, and reuse what the old model has of it. Its libraries are imported only here."""
     if part == "nlu":
         from manent.models.vectors import open_vectors
         from manent.nlu.training import train_pipeline
 
-        say("Learning to understand messages")
+        report("Training the NLU model")
         previous = old.part("nlu") if old is not None else None
         return train_pipeline(
-            project.config, project.nlu, project.domain, progress=say, previous=previous, vectors=open_vectors
+            project.config, project.nlu, project.domain, progress=report, previous=previous, vectors=open_vectors
         )
 
     from manent.dialogue.model import train_dialogue
 
-    say("Learning the dialogue")
-    return train_dialogue(project.config, project.domain, project.stories, progress=say)
+    report("Training the dialogue model")
+    return train_dialogue(project.config, project.domain, project.stories, progress=report)
 
 
 def _write(
@@ -216,7 +215,7 @@ def _write(
 
 
 def _assistant_id(project: Project, old: _OldModel | None) -> str:
-    """Return the configured id, else the old model's, else a new one (the configuration is never rewritten)."""
+    """Return the configured id, else that of the old model, else a new one. The configuration is not changed."""
     if project.config.assistant_id:
         return project.config.assistant_id
     return old.metadata.assistant_id if old is not None else uuid.uuid4().hex
@@ -227,7 +226,7 @@ def _file_name(name: str) -> str:
 
 
 def fingerprints(config: AssistantConfig, domain: Domain, nlu: NluData, stories: Stories) -> dict[str, str]:
-    """Return what each part of a model depends on, as one hash each (`nlu`, `core`, `domain`)."""
+    """Return a hash of everything that each part (`nlu`, `core`, `domain`) depends on."""
     names = {"intents": domain.intents, "entities": domain.entities}
     shape = {
         **names,
@@ -244,7 +243,7 @@ def fingerprints(config: AssistantConfig, domain: Domain, nlu: NluData, stories:
 
 
 def _digest(value: Any) -> str:
-    """Return a hash of plain data; where in the files it stands does not count."""
+    """Return a hash of plain data, independent of its place in the files."""
     plain = _without_places(msgspec.to_builtins(value))
     return hashlib.sha256(_deterministic.encode([MODEL_FORMAT, __version__, plain])).hexdigest()
 

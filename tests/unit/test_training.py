@@ -213,7 +213,7 @@ def test_without_examples_the_dialogue_alone(project: Path) -> None:
 
     assert first.path is not None
     assert first.path.name.startswith("core-")
-    assert "There are no NLU examples" in "".join(remarks)
+    assert "No NLU examples" in "".join(remarks)
     assert train_again(project).changed == ()
     assert load_assistant(first.path).pipeline.parse("/greet")["intent"]["name"] == "greet"
     with pytest.raises(ManentError, match="no NLU examples"):

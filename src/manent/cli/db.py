@@ -52,5 +52,5 @@ def _file(endpoints: Path | None) -> Path:
         raise StoreError("store_unsupported", "this project keeps its conversations in PostgreSQL: use pg_dump")
     path = sqlite_path(section, root=Path())
     if path is None:
-        raise StoreError("store_in_memory", "this project keeps its conversations in memory: there is no file to copy")
+        raise StoreError("store_in_memory", "this project keeps its conversations in memory, not in a file")
     return path

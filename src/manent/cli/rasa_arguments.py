@@ -83,7 +83,7 @@ OPTIONS: dict[str, dict[str, Word]] = {
         "--nlu": Word(1, "the graph shows intents, not examples"),
     },
 }
-"""Options besides those for logging, by the first word of the command."""
+"""Options besides those for logging, by the first part of the command."""
 
 COMMANDS = {
     "export": "`manent conversations export` writes the events of conversations as JSON lines",

@@ -1,8 +1,7 @@
-"""The client: connects, joins, sends what is in the outbox until it is acknowledged, and follows the conversation.
+"""The client: connects, joins, sends the outbox until it is acknowledged, and follows the conversation.
 
-One task does everything that needs an order: connect, join with the cursor, send. Lost connections are made again with
-growing pauses. python-socketio speaks the transport; its own reconnection is off, because nothing may be sent before
-the session is joined again.
+One task does in order: connect, join with the cursor, send. It reconnects with growing pauses. python-socketio provides
+the transport; its own reconnection is off, because nothing may be sent before the session is joined again.
 """
 
 import asyncio
@@ -19,10 +18,10 @@ from manent.client.outbox import Outgoing, Refused, new_message_id
 from manent.client.transcript import Json, Transcript
 
 ACK_TIMEOUT_S = 30.0
-"""For an acknowledgement; a message's comes when its turn begins, so behind slow turns it takes its time."""
+"""Seconds to wait for an acknowledgement. That of a message comes when its turn starts, after earlier slow turns."""
 
 FIRST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 5.0
+MAX_PAUSE_S = 5.0
 
 Predicate = Callable[[list[Json]], bool]
 
@@ -32,13 +31,13 @@ class ChatClient:
 
     Args:
         url: of the server.
-        session_id: of a conversation to go on with; None: a new one.
-        session_token: what proves that it is ours.
+        session_id: of the conversation to continue; None: a new one.
+        session_token: the token issued with that id.
         state: what `state()` of an earlier client returned; replaces the two above.
         path: of Socket.IO on the server.
         namespace: of the server's configuration.
         auth: payload of the connection, for example `{"token": <JWT>}`.
-        on_event: called with every event's name and payload as it comes in.
+        on_event: called with the name and payload of every event that arrives.
         limit: events in the page that a join asks for.
     """
 
@@ -81,10 +80,10 @@ class ChatClient:
         self._refused: Refused | None = None
         self._pending: set[asyncio.Future[Json]] = set()
         self._rejoin = False
-        self._hole = False
+        self._has_gap = False
         self._moving = False
 
-    # life -----------------------------------------------------------------------------------------------------------
+    # lifetime ------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         """Connect and join."""
@@ -98,11 +97,11 @@ class ChatClient:
         await self.close()
 
     async def connect(self, *, timeout_s: float = 30.0) -> None:
-        """Connect and join; lost connections are made again until `close`.
+        """Connect and join; reconnect until `close`.
 
         Raises:
-            Refused: the session may not be joined.
-            TimeoutError: no server in time; the client goes on trying.
+            Refused: the server refused to join the session.
+            TimeoutError: no server answered in time; the client keeps trying.
         """
         if self._task is None:
             self._outbox = [Outgoing(request) for request in self._kept]
@@ -112,7 +111,7 @@ class ChatClient:
             raise self._refused
 
     async def close(self) -> None:
-        """Leave. What is in the outbox stays there (`state`)."""
+        """Disconnect. The outbox keeps its messages (`state`)."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -121,7 +120,7 @@ class ChatClient:
         await self._disconnect()
 
     def state(self) -> Json:
-        """Return what another client needs to go on: session, cursor, messages and outbox, as JSON."""
+        """Return what another client needs to continue: session, cursor, messages and outbox, as JSON."""
         return {
             "session_id": self.session_id,
             "session_token": self.session_token,
@@ -131,15 +130,15 @@ class ChatClient:
             "outbox": [outgoing.request for outgoing in self._outbox],
         }
 
-    # what one does with it ------------------------------------------------------------------------------------------
+    # use ------------------------------------------------------------------------------------------
 
     @property
     def messages(self) -> list[Json]:
-        """All messages at hand, oldest first."""
+        """The messages received so far, oldest first."""
         return self.transcript.messages
 
     def say(self, text: str, *, title: str | None = None, metadata: Json | None = None) -> "asyncio.Future[Json]":
-        """Put a message in the outbox; the future has the acknowledgement, or raises `Refused`."""
+        """Put a message in the outbox. The future returns the acknowledgement or raises `Refused`."""
         request: Json = {"session_id": self.session_id, "message": text, "message_id": new_message_id()}
         optional = {
             "session_token": self.session_token,
@@ -154,28 +153,28 @@ class ChatClient:
         return outgoing.accepted
 
     async def send(self, text: str, *, title: str | None = None, metadata: Json | None = None) -> Json:
-        """Say something and wait for the acknowledgement, however often it takes.
+        """Send a message and wait for the acknowledgement; retry until it comes.
 
         Raises:
-            Refused: the server will not take this message.
+            Refused: the server refused the message for good.
         """
         return await asyncio.shield(self.say(text, title=title, metadata=metadata))
 
     async def wait_for(self, predicate: Predicate, *, timeout_s: float = 10.0) -> list[Json]:
-        """Wait until the messages are as wanted, and return them.
+        """Wait until the predicate is true for the messages, and return them.
 
         Raises:
-            TimeoutError: they are not, in that time.
+            TimeoutError: it did not become true in time.
         """
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(lambda: predicate(self.messages))
         return self.messages
 
     async def older(self) -> bool:
-        """Fetch a page of older messages; False when there is none.
+        """Fetch a page of older messages; return False if the client has them all.
 
         Raises:
-            Refused: the server will not hand it out.
+            Refused: the server refused the request.
         """
         if not self.transcript.has_more:
             return False
@@ -183,20 +182,20 @@ class ChatClient:
         return True
 
     async def reset(self) -> None:
-        """Begin a new conversation; the old one stays on the server.
+        """Start a new conversation; the old one stays on the server.
 
         Raises:
-            Refused: this is not our conversation.
+            Refused: the token does not belong to this conversation.
         """
-        await self._go_on("session_reset", self._session())
+        await self._enter("session_reset", self._session())
 
     async def erase(self) -> None:
-        """Have the conversation removed and go on in an empty one.
+        """Erase the conversation and continue in an empty one.
 
         Raises:
-            Refused: this is not our conversation.
+            Refused: the token does not belong to this conversation.
         """
-        await self._go_on("session_erase", self._session())
+        await self._enter("session_erase", self._session())
 
     # the one task ---------------------------------------------------------------------------------------------------
 
@@ -209,7 +208,7 @@ class ChatClient:
                 pause_s = FIRST_PAUSE_S
                 await self._serve()
             except Refused as refused:
-                if not refused.passes:
+                if not refused.is_temporary:
                     self._refused = refused
                     self._joined.set()
                     return
@@ -218,11 +217,11 @@ class ChatClient:
                 pass
             await self._disconnect()
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  # many clients return at once
-            pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+            pause_s = min(MAX_PAUSE_S, pause_s * 2)
 
     async def _open(self) -> None:
         self._lost.clear()
-        self._http = aiohttp.ClientSession()  # ours, as python-socketio leaves its own open when it is refused
+        self._http = aiohttp.ClientSession()  # python-socketio does not close its own when the connection is refused
         socket = socketio.AsyncClient(reconnection=False, logger=False, http_session=self._http)
         socket.on("*", self._event, namespace=self._namespace)
         socket.on("disconnect", self._disconnected, namespace=self._namespace)
@@ -255,7 +254,7 @@ class ChatClient:
                 pending.set_exception(Refused("not_connected", "the connection was lost"))
 
     async def _serve(self) -> None:
-        """Send the outbox, again and again, until the connection is lost or a gap asks for another join."""
+        """Send the outbox until the connection is lost; join again after a gap."""
         while not self._lost.is_set():
             self._wake.clear()
             while self._outbox and not self._lost.is_set():
@@ -265,12 +264,12 @@ class ChatClient:
             await self._wake.wait()
 
     async def _send(self, outgoing: Outgoing) -> None:
-        if outgoing.request.get("session_id") is None:  # said before the first join
+        if outgoing.request.get("session_id") is None:  # queued before the first join
             outgoing.request |= self._session()
         answer = await self._acknowledged("user_uttered", outgoing.request)
         if not answer.get("ok"):
             refused = Refused.of(answer)
-            if refused.passes:
+            if refused.is_temporary:
                 await asyncio.sleep(refused.retry_after or FIRST_PAUSE_S)
                 return
         self._outbox.remove(outgoing)
@@ -283,25 +282,25 @@ class ChatClient:
         request: Json = {"protocol": 1, "limit": self._limit, **self._session()}
         if self.transcript.epoch:
             request["cursor"] = {"epoch": self.transcript.epoch, "seq": self.transcript.cursor}
-        await self._go_on("session_request", request)
+        await self._enter("session_request", request)
         self._joined.set()
 
-    async def _go_on(self, event: str, payload: Json) -> None:
-        """Ask for a session. Its answer is taken in before any event that comes after it."""
+    async def _enter(self, event: str, payload: Json) -> None:
+        """Request a session. Its answer is applied before any later event."""
         answer = await self._request(event, payload, self._take)
-        if self._hole:
+        if self._has_gap:
             await self._fill(answer["messages"])
-        await self._tell()
+        await self._notify()
 
     def _take(self, answer: Json) -> None:
         self.session_id = answer["session_id"]
         self.session_token = answer.get("session_token", self.session_token)
         self.typing = bool(answer.get("typing"))
-        self._hole = self.transcript.begin(answer)
+        self._has_gap = self.transcript.begin(answer)
         self._moving = False
 
     async def _fill(self, page: list[Json]) -> None:
-        """Fill the hole between what was here and a page, from the page back."""
+        """Load the messages between those before the join and this page, from the page back."""
         known = {message["id"] for message in self.messages} - {message["id"] for message in page}
         while page and page[0]["prev"] > 0 and not any(_event(id_) == page[0]["prev"] for id_ in known):
             request = {**self._session(), "before": page[0]["seq"], "limit": self._limit}
@@ -312,7 +311,7 @@ class ChatClient:
     async def _page_back(self) -> None:
         request = {**self._session(), "before": self.transcript.oldest, "limit": self._limit}
         self.transcript.add_history(await self._request("history_request", request))
-        await self._tell()
+        await self._notify()
 
     def _session(self) -> Json:
         named = {"session_id": self.session_id, "session_token": self.session_token}
@@ -327,14 +326,14 @@ class ChatClient:
         return answer
 
     async def _acknowledged(self, event: str, payload: Json, take: Callable[[Json], None] | None = None) -> Json:
-        """Emit an event and return its acknowledgement; `take` is called with a good one the moment it comes in.
+        """Emit an event and return its acknowledgement; `take` is called with a successful one when it arrives.
 
         Raises:
             Refused: `not_connected`.
-            TimeoutError: none came; the message may or may not have arrived.
+            TimeoutError: no acknowledgement came; the message may or may not have arrived.
         """
         if self._socket is None or self._lost.is_set():
-            raise Refused("not_connected", "there is no connection")
+            raise Refused("not_connected", "not connected")
         answered: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         self._pending.add(answered)
         try:
@@ -348,7 +347,7 @@ class ChatClient:
             return
         match event:
             case "bot_uttered" | "user_uttered" if self._moving:
-                pass  # of the conversation that we are leaving
+                pass  # of the previous conversation
             case "bot_uttered" | "user_uttered":
                 role = "bot" if event == "bot_uttered" else "user"
                 if role == "bot":
@@ -368,13 +367,13 @@ class ChatClient:
                 pass
         if self._on_event is not None:
             self._on_event(event, payload)
-        await self._tell()
+        await self._notify()
 
     def _join_again(self) -> None:
         self._rejoin = True
         self._wake.set()
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
 
@@ -396,5 +395,5 @@ def _event(message_id: str) -> int:
 
 
 def texts(messages: Iterable[Json]) -> list[str]:
-    """Return what was said, without the rest: for tests and logs."""
+    """Return the texts of messages, for tests and logs."""
     return [str(message.get("message") if message["role"] == "user" else message.get("text")) for message in messages]

@@ -1,4 +1,4 @@
-"""Messages that were said and not yet acknowledged, in order. Pure, but for the futures that tell how it went."""
+"""Messages that are not yet acknowledged, in order, each with a future for its acknowledgement. No I/O."""
 
 import asyncio
 import secrets
@@ -8,15 +8,15 @@ from typing import Any
 Json = dict[str, Any]
 
 RETRIED = frozenset({"busy", "server_closing", "internal_error", "not_connected"})
-"""Codes of refusals that pass; the store's (`store_…`) do, too."""
+"""Codes of temporary refusals; those of the store (`store_…`) are temporary, too."""
 
 
-class Refused(Exception):  # not an error of the program but an answer
+class Refused(Exception):  # an answer, not a bug
     """The server refused a request.
 
     Attributes:
         code: stable, see docs/protocol.md.
-        retry_after: seconds after which it may be asked again, None when the server named none.
+        retry_after: seconds after which to retry; None if the server gave none.
     """
 
     def __init__(self, code: str, message: str, retry_after: float | None = None) -> None:
@@ -26,32 +26,32 @@ class Refused(Exception):  # not an error of the program but an answer
 
     @classmethod
     def of(cls, answer: Json) -> "Refused":
-        """Read a refusal."""
+        """Return the refusal in an answer."""
         error = answer.get("error") or {}
         return cls(str(error.get("code")), str(error.get("message")), error.get("retry_after"))
 
     @property
-    def passes(self) -> bool:
+    def is_temporary(self) -> bool:
         """Whether the same request may succeed later."""
         return self.code in RETRIED or self.code.startswith("store_") or self.retry_after is not None
 
 
 @dataclass(slots=True, eq=False)
 class Outgoing:
-    """One message. `request` keeps the session and epoch it was written for, so that an erased text never returns."""
+    """One message. `request` has the session and epoch it was written for, so that an erased text does not return."""
 
     request: Json
     accepted: "asyncio.Future[Json]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def settle(self, answer: Json) -> None:
-        """Take the server's last word."""
+        """Resolve the future with the server's answer."""
         if self.accepted.done():
             return
         if answer.get("ok"):
             self.accepted.set_result(answer)
         else:
             self.accepted.set_exception(Refused.of(answer))
-            self.accepted.exception()  # the caller may not look
+            self.accepted.exception()  # marks it as retrieved: the caller may ignore the future
 
 
 def new_message_id() -> str:

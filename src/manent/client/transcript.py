@@ -1,4 +1,4 @@
-"""The messages that a client has, and its cursor. Pure: what comes in decides, nothing is sent from here."""
+"""The messages that a client has received, and its cursor. No I/O."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,12 +7,12 @@ Json = dict[str, Any]
 
 
 class Transcript:
-    """Messages sorted by `seq` and part, none twice, of one epoch of one conversation.
+    """Messages of one epoch of a conversation, sorted by `seq` and part, without duplicates.
 
     Attributes:
         epoch: of the log; "" before the first join.
-        cursor: the `seq` up to which nothing is missing.
-        has_more: older messages exist than the first one here.
+        cursor: the `seq` up to which no message is missing.
+        has_more: the server has older messages than the first one here.
     """
 
     def __init__(self, *, epoch: str = "", cursor: int = 0, messages: Iterable[Json] = ()) -> None:
@@ -28,11 +28,11 @@ class Transcript:
 
     @property
     def oldest(self) -> int:
-        """The `seq` of the first message here, 0 for none."""
+        """The `seq` of the first message, 0 without messages."""
         return min((message["seq"] for message in self._messages.values()), default=0)
 
     def move(self, epoch: str) -> bool:
-        """The conversation goes on under this epoch ("": not known yet); whether that is another one."""
+        """Continue with this epoch ("": not known yet); return whether it is another one."""
         if epoch == self.epoch:
             return False
         self.epoch, self.cursor, self.has_more = epoch, 0, False
@@ -40,11 +40,11 @@ class Transcript:
         return True
 
     def begin(self, answer: Json) -> bool:
-        """Take in an answer to `session_request`.
+        """Apply an answer to `session_request`.
 
         Returns:
-            Whether there is a hole between the messages that were here and those of the answer, to be filled with
-            pages of the history from the answer's first message back.
+            Whether messages are missing between the earlier ones and those of the answer. Fetch them with
+            `history_request`, from the answer's first message back.
         """
         if answer["epoch"] != self.epoch:
             self._messages = {}
@@ -59,18 +59,18 @@ class Transcript:
         return bool(answer["gap"]) and first > newest_before
 
     def add_history(self, answer: Json) -> None:
-        """Take in an answer to `history_request`."""
+        """Apply an answer to `history_request`."""
         self._add(answer["messages"])
         self.has_more = answer["has_more"]
 
     def live(self, message: Json) -> bool:
-        """Take in a live event.
+        """Add a live event.
 
         Returns:
-            False when something before it is missing: join again with the cursor. The event is kept all the same.
+            False if an earlier event is missing: join again with the cursor. The event is kept anyway.
         """
         if message["seq"] <= self.cursor:
-            return True  # at hand since the join
+            return True  # part of the answer to the join
         self._add([message])
         if message["prev"] > self.cursor:
             return False

@@ -1,1 +1,1 @@
-"""The model file on disk: written once by training, read and verified by everything that runs a model."""
+"""Model files and word vectors on disk. Training writes model files; every user verifies them on reading."""

@@ -1,7 +1,7 @@
 """The model file: a gzipped tar of plain files and a manifest with the SHA-256 of each.
 
-`train` writes one, `run`, `shell` and `test` read it. A model holds only JSON and arrays, never pickles, so that
-reading one can't run code; members are read into memory and never unpacked onto the disk.
+`train` writes one; `run`, `shell` and `test` read it. A model contains only JSON and arrays, never pickles, so reading
+one cannot run code. Members are read into memory and never unpacked to disk.
 """
 
 import gzip
@@ -24,43 +24,43 @@ FORMAT = 1
 """Version of the layout that this code writes and reads."""
 
 MAX_SIZE = 2 * 1024**3
-"""No model is larger than this (bytes, unpacked); a file that claims more is refused before it fills the memory."""
+"""Largest size of an unpacked model in bytes; a larger one is rejected before it fills the memory."""
 
 _COMPRESSION = 6  # 9 takes three times as long on float arrays and saves 1 %
 
 _GZIP = 31
-"""zlib's word for: a gzip stream, with a window of the largest size."""
+"""zlib's `wbits` for a gzip stream with the largest window."""
 
 _FIRST = """
     amber ample azure brave bright brisk calm candid cedar clear coastal copper coral crisp daring early eager
     fair gentle golden honest humble jolly keen kind lively lucid mellow merry misty noble olive patient plain
     polite proud quick quiet rapid ready rustic sandy silver simple smooth steady sunny swift tidy vivid warm
     wise
-""".split()  # noqa: SIM905 - one word a quote would be unreadable
+""".split()  # noqa: SIM905 - a list literal would be unreadable
 _SECOND = """
     anchor apple badger beacon birch brook canyon castle cloud comet cove crane dune falcon fern finch forest
     garden glacier harbor hazel heron island ivory kettle lagoon lantern ledger letter maple meadow mill otter
     page parcel pebble pine quill raven reed river robin scroll shore spruce stone thistle tower tulip valley
     willow wren
-""".split()  # noqa: SIM905 - one word a quote would be unreadable
+""".split()  # noqa: SIM905 - a list literal would be unreadable
 
 
 class _Manifest(msgspec.Struct, kw_only=True):
-    """What a model file says of itself: its format, and SHA-256 (hexadecimal) by file name."""
+    """The format of a model file, and the SHA-256 (hexadecimal) of each file in it."""
 
     format: int
     files: dict[str, str]
 
 
 def write_model(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write a model file; a file at `path` is replaced in one step, so that a reader sees the old one or the new.
+    """Write a model file atomically: a reader sees either the old file at `path` or the new one.
 
     Args:
-        path: where to; its directory is made when it is missing.
+        path: of the new file; a missing folder is created.
         files: name inside the model (`nlu/pipeline.json`) → content.
 
     Raises:
-        OSError: the file can't be written.
+        OSError: the file cannot be written.
     """
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
     manifest = msgspec.json.encode(_Manifest(format=FORMAT, files=hashes))
@@ -90,46 +90,44 @@ def read_model(path: Path) -> dict[str, bytes]:
         Name inside the model → content, without the manifest.
 
     Raises:
-        ModelError: the file is missing, damaged, not one of ours, or of another version.
+        ModelError: the file is missing, damaged, not a Manent model, or has another format.
     """
     try:
         contents = _unpack(path)
     except FileNotFoundError as error:
         raise ModelError(
-            "model_not_found", f"There is no model at {path}. Train one with `manent train`, or name one with `-m`."
+            "model_not_found", f"no model at {path}: train one with `manent train`, or name one with `-m`"
         ) from error
     except (OSError, EOFError, tarfile.TarError, zlib.error, UnicodeError, ValueError) as error:
-        raise _refuse(path, f"it can't be unpacked ({error})") from error
+        raise _refuse(path, f"it cannot be unpacked ({error})") from error
     manifest = _read_manifest(path, contents.pop(MANIFEST, None))
     if set(manifest.files) != set(contents):
-        raise _refuse(path, "it doesn't hold the files that it lists")
+        raise _refuse(path, "its files differ from its manifest")
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != manifest.files[name]:
-            raise _refuse(path, f"the content of {name!r} is not what was written")
+            raise _refuse(path, f"{name!r} has another hash than in the manifest")
     return contents
 
 
 def find_model(path: Path) -> Path:
-    """Return `path` if it is a file, or the newest `*.tar.gz` in it if it is a directory.
+    """Return `path` if it is a file, or the newest `*.tar.gz` in it if it is a folder.
 
     Raises:
-        ModelError: there is none.
+        ModelError: `model_not_found`.
     """
     if path.is_file():
         return path
     models = [found for found in path.glob("*.tar.gz") if not found.name.startswith(".")] if path.is_dir() else []
     if not models:
-        raise ModelError(
-            "model_not_found", f"There is no model at {path}. Train one with `manent train`, or name one with `-m`."
-        )
+        raise ModelError("model_not_found", f"no model at {path}: train one with `manent train`, or name one with `-m`")
     return max(models, key=lambda found: (found.stat().st_mtime_ns, found.name))
 
 
 def model_name(prefix: str = "") -> str:
-    """Make a file name: `[nlu-|core-]YYYYMMDD-HHMMSS-word-word.tar.gz`, in local time.
+    """Return a new file name: `[nlu-|core-]YYYYMMDD-HHMMSS-word-word.tar.gz`, in local time.
 
     Args:
-        prefix: `"nlu-"`, `"core-"` or nothing.
+        prefix: `"nlu-"`, `"core-"` or empty.
     """
     words = random.SystemRandom()
     return f"{prefix}{time.strftime('%Y%m%d-%H%M%S')}-{words.choice(_FIRST)}-{words.choice(_SECOND)}.tar.gz"
@@ -140,43 +138,43 @@ def _unpack(path: Path) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
         for member in tar:
-            # A sparse member may claim any size, all of it zeros that stand nowhere in the stream.
+            # A sparse member can have any size in zeros that are not in the stream.
             file = tar.extractfile(member) if member.isreg() and not member.issparse() else None
             if file is None:
-                raise ValueError(f"{member.name!r} is no regular file")
+                raise ValueError(f"{member.name!r} is not a regular file")
             contents[member.name] = file.read()
     return contents
 
 
 def _inflate(path: Path) -> bytes:
-    """Decompress the whole stream, whose checksum stands at the end, where a tar reader never looks.
+    """Decompress the whole stream and verify the checksum at its end, which a tar reader does not read.
 
-    In one piece: reading by `gzip.open` takes half as long again (200 ms instead of 145 for 16 MB).
+    In one piece: `gzip.open` takes 200 ms instead of 145 for 16 MB.
     """
     with path.open("rb") as file:
         packed = file.read(MAX_SIZE + 1)
     stream = zlib.decompressobj(wbits=_GZIP)
     archive = stream.decompress(packed, MAX_SIZE + 1)
     if len(archive) > MAX_SIZE:
-        raise ValueError(f"more than {MAX_SIZE} bytes")
+        raise ValueError(f"larger than {MAX_SIZE:,} bytes")
     if not stream.eof:
-        raise EOFError("it ends too early")
+        raise EOFError("the file is incomplete")
     if stream.unused_data:
-        raise ValueError("something comes after its end")
+        raise ValueError("unexpected data after the end")
     return archive
 
 
 def _read_manifest(path: Path, content: bytes | None) -> _Manifest:
     if content is None:
-        raise _refuse(path, "it has no manifest; a model of another program can't be used, but its project can")
+        raise _refuse(path, "it has no manifest. Models of Rasa cannot be used; train their projects instead")
     try:
         manifest = msgspec.json.decode(content, type=_Manifest)
     except msgspec.DecodeError as error:
-        raise _refuse(path, f"its manifest can't be read ({error})") from error
+        raise _refuse(path, f"its manifest cannot be read ({error})") from error
     if manifest.format != FORMAT:
-        raise _refuse(path, f"it has format {manifest.format}, this version reads format {FORMAT}")
+        raise _refuse(path, f"it has format {manifest.format}, and this version reads format {FORMAT}")
     return manifest
 
 
 def _refuse(path: Path, reason: str) -> ModelError:
-    return ModelError("model_unusable", f"The model {path} can't be used: {reason}. Train again with `manent train`.")
+    return ModelError("model_unusable", f"model {path} cannot be used: {reason}. Train again with `manent train`.")

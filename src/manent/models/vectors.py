@@ -40,7 +40,7 @@ def open_vectors() -> WordVectors:
     if folder is None or not (folder / _WEIGHTS).is_file() or not (folder / _TOKENIZER).is_file():
         raise ModelError(
             "vectors_missing",
-            "The word vectors are not installed. Run `pip install --force-reinstall wordllama==0.2.2.post0`.",
+            "the word vectors are not installed: run `pip install --force-reinstall wordllama==0.2.2.post0`",
         )
     weights = folder / _WEIGHTS
     return WordVectors(_map_matrix(weights), functools.partial(_open_tokenizer, folder / _TOKENIZER), _hash(weights))

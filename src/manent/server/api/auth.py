@@ -1,8 +1,8 @@
-"""Who may use the management API: `--auth-token` in the query, or a JWT signed with `--jwt-secret` (contract §8).
+"""Access to the management API: `--auth-token` in the query, or a JWT signed with `--jwt-secret` (contract §8).
 
-A JWT carries `user: {username, role}`: an `admin` may do everything, a `user` only what concerns the conversation that
-is named like them. When both ways are configured either suffices; when none is, the API is open, which is said at
-start. The token is never logged (`logs.py` redacts it).
+A JWT contains `user: {username, role}`: an `admin` may use everything, a `user` only the conversation with their name.
+If both are configured, either suffices. If neither is, the API is open, and the server logs a warning at the start.
+The token is never logged (`logs.py` redacts it).
 """
 
 import hmac
@@ -18,12 +18,12 @@ JWT_METHODS = frozenset(
     {"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512"}
     | {"EdDSA"}
 )
-"""`none` is no method."""
+"""The accepted signature algorithms; `none` is not accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """The configured ways in.
+    """The configured credentials.
 
     Attributes:
         token: value of `--auth-token`.
@@ -36,19 +36,21 @@ class Guard:
 
     def __post_init__(self) -> None:
         if self.jwt_method not in JWT_METHODS:
-            raise RequestError("jwt_method", f"--jwt-method {self.jwt_method!r}: expected one of {sorted(JWT_METHODS)}")
+            raise RequestError(
+                "jwt_method", f"unknown --jwt-method {self.jwt_method!r}: use one of {', '.join(sorted(JWT_METHODS))}"
+            )
 
     @property
     def is_open(self) -> bool:
-        """Whether everybody may use the API."""
+        """Whether the API needs no credentials."""
         return not self.token and not self.jwt_secret
 
     def check(self, request: Request, sender_id: str | None = None) -> None:
-        """Let the request pass, or not.
+        """Check that the request may use the API.
 
         Args:
-            request: with a token somewhere.
-            sender_id: the conversation that it is about, None for none in particular.
+            request: with a token in its query or its `Authorization` header.
+            sender_id: the conversation that it concerns; None: no particular one.
 
         Raises:
             RequestError: `not_authenticated` (401) or `not_authorized` (403).
@@ -57,15 +59,17 @@ class Guard:
             return
         user = self._user(request)
         if user is None:
-            raise RequestError("not_authenticated", "the request is not authenticated", status=401)
+            raise RequestError(
+                "not_authenticated", "authentication required: the request has no valid token", status=401
+            )
         if user.get("role") == "admin":
             return
         if user.get("role") != "user" or sender_id is None or user.get("username") != sender_id:
-            raise RequestError("not_authorized", "the user has no permission for this", status=403)
+            raise RequestError("not_authorized", "the user has no permission for this request", status=403)
 
     def _has_token(self, request: Request) -> bool:
         given = request.query_params.get("token")
-        if given is None:  # beyond Rasa: a header does not end up in the logs of a proxy
+        if given is None:  # an addition to Rasa: proxies do not log headers
             scheme, _, given = request.headers.get("authorization", "").partition(" ")
             given = given.strip() if scheme.lower() == "bearer" else None
         if not self.token or given is None:

@@ -1,4 +1,4 @@
-"""Answers that come later: with `callback_url` a request is answered at once, and its result is sent there."""
+"""Requests with a `callback_url`: they are answered at once, and their result is sent to that URL later."""
 
 import asyncio
 import contextlib
@@ -17,38 +17,38 @@ log = logging.getLogger("manent.http")
 Job = Coroutine[Any, Any, Response]
 
 
-class Later:
-    """The jobs whose results somebody waits for elsewhere."""
+class Callbacks:
+    """The running jobs whose results go to a callback URL."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def answer(self, request: Request, job: Job) -> Response:
-        """Do a job and answer with its result; with `callback_url` answer at once.
+        """Run a job and answer with its result; with `callback_url` answer at once.
 
         Raises:
-            RequestError: `bad_request`; the URL is none.
+            RequestError: `bad_request`; the URL has another scheme than http or https.
         """
         url = request.query_params.get("callback_url")
         if url is None:
             return await job
         if not url.startswith(("http://", "https://")):
             job.close()
-            raise RequestError("bad_request", "callback_url must begin with http:// or https://")
+            raise RequestError("bad_request", "callback_url must start with http:// or https://")
         task = asyncio.create_task(_send(url, job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return Response(status_code=204)
 
     async def close(self) -> None:
-        """End the jobs that are at work."""
+        """Cancel the running jobs."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 async def _send(url: str, job: Job) -> None:
-    """Send a result, or the error in its place."""
+    """Send the result of a job, or its error."""
     import aiohttp
 
     try:
@@ -62,4 +62,4 @@ async def _send(url: str, job: Job) -> None:
         async with aiohttp.ClientSession() as session, session.post(url, data=answer.body, headers=headers) as sent:
             await sent.read()
     except (aiohttp.ClientError, TimeoutError) as error:
-        log.warning("a result could not be sent", extra={"error": str(error)})
+        log.warning("could not send a result to the callback URL", extra={"error": str(error)})

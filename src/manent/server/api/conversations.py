@@ -104,7 +104,7 @@ class TurnResult(msgspec.Struct, kw_only=True):
 
 
 class Export(msgspec.Struct, kw_only=True):
-    """All that is stored about a conversation. Times are seconds since the epoch."""
+    """Everything stored about a conversation. Times are seconds since the epoch."""
 
     sender_id: str
     events: list[dict[str, Any]]
@@ -149,7 +149,7 @@ STORY = Operation(
 EXPORT = Operation(
     method="GET",
     path=f"{_OF}/export",
-    summary="All that is stored about a conversation, as JSON or as a transcript",
+    summary="Export a conversation as JSON or as a transcript",
     query=ExportQuery,
     answer=Export,
     also="text/plain",
@@ -193,7 +193,7 @@ ADD_MESSAGE = Operation(
 ERASE = Operation(
     method="DELETE",
     path=_OF,
-    summary="Erase a conversation with all that is stored about it",
+    summary="Erase a conversation and everything stored about it",
     errors=(401, 403, 404, 409),
     status=204,
 )
@@ -212,14 +212,14 @@ OPERATIONS = (
 
 
 def routes(conversations: Conversations, guard: Guard) -> list[Route]:
-    """Return `/conversations/<id>/…`; an id may contain slashes."""
+    """Return the routes under `/conversations/<id>`; an id may contain slashes."""
     api = _ConversationsApi(conversations)
 
     def guarded(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def serve(request: Request) -> Response:
             sender_id = request.path_params["sender_id"]
             guard.check(request, sender_id)
-            _ = conversations.assistant  # without a model every one of these is a conflict
+            _ = conversations.assistant  # raises: without a model, all these requests are conflicts
             return await endpoint(request, checked_id(sender_id))
 
         return serve
@@ -239,20 +239,20 @@ def routes(conversations: Conversations, guard: Guard) -> list[Route]:
 
 
 class _ConversationsApi:
-    """The endpoints, each of a request and the conversation it names."""
+    """The endpoints. Each takes a request and the id of its conversation."""
 
     def __init__(self, conversations: Conversations) -> None:
         self.conversations = conversations
 
     async def tracker(self, request: Request, sender_id: str) -> Response:
-        """Show a tracker. An unknown id becomes a conversation, an empty one."""
+        """Return the tracker. Creates an empty conversation for an unknown id."""
         verbosity, until = verbosity_of(request), _until(request)
         if await self.conversations.store.head(sender_id) is None:
             await self.conversations.create(sender_id)
         return await self._tracker(sender_id, verbosity, until=until)
 
     async def erase(self, _: Request, sender_id: str) -> Response:
-        """Remove a conversation with all that is kept of it; whoever follows it is told."""
+        """Erase a conversation and everything stored about it, and notify its subscribers."""
         conversation = self.conversations.get(sender_id)
         if not await conversation.erase(new_epoch=None):
             raise unknown_conversation()
@@ -261,7 +261,7 @@ class _ConversationsApi:
         return Response(status_code=204)
 
     async def add_events(self, request: Request, sender_id: str) -> Response:
-        """Append events, one or a list."""
+        """Append one event or a list of events."""
         verbosity = verbosity_of(request)
         body = read_json(await request.body())
         events = events_of(body if isinstance(body, list) else [body])
@@ -275,7 +275,7 @@ class _ConversationsApi:
         return await self._tracker(sender_id, verbosity)
 
     async def replace_events(self, request: Request, sender_id: str) -> Response:
-        """Put a list of events in the place of the log."""
+        """Replace the log with a list of events."""
         verbosity = verbosity_of(request)
         body = read_json(await request.body())
         if not isinstance(body, list):
@@ -284,7 +284,7 @@ class _ConversationsApi:
         return await self._tracker(sender_id, verbosity)
 
     async def story(self, request: Request, sender_id: str) -> Response:
-        """Show a conversation as a test story."""
+        """Return the conversation as a test story."""
         head = await self._known(sender_id)
         until = _until(request)
         every = _flag(request, "all_sessions")
@@ -294,7 +294,7 @@ class _ConversationsApi:
         return PlainTextResponse(stories.write(sender_id, events))
 
     async def export(self, request: Request, sender_id: str) -> Response:
-        """Hand out all that is kept of a conversation, as JSON or as a transcript."""
+        """Return everything stored about a conversation, as JSON or as a transcript."""
         form = request.query_params.get("format", "json")
         if form not in get_args(export.Format):
             raise RequestError("bad_request", f"format must be one of {', '.join(get_args(export.Format))}")
@@ -325,20 +325,20 @@ class _ConversationsApi:
         return await self._said(conversation, entries, channel, verbosity)
 
     async def trigger_intent(self, request: Request, sender_id: str) -> Response:
-        """Act as if the user had meant an intent."""
+        """Act as if the user had expressed an intent."""
         verbosity = verbosity_of(request)
         asked = read_body(await request.body(), TriggerRequest)
         name, entities = asked.name, asked.entities
         _check_entities(entities)
         if name not in self.conversations.assistant.domain.intents and name not in DEFAULT_INTENTS:
-            raise RequestError("unknown_intent", f"the intent {name!r} does not exist in the domain", status=404)
+            raise RequestError("unknown_intent", f"unknown intent {name!r}: it is not in the domain", status=404)
         conversation = self.conversations.get(sender_id)
         channel = request.query_params.get("output_channel")
         entries = await operations.trigger(conversation, name, entities, output_channel=channel)
         return await self._said(conversation, entries, channel, verbosity)
 
     async def predict(self, request: Request, sender_id: str) -> Response:
-        """Say what the policies would do next."""
+        """Predict the next action."""
         verbosity = verbosity_of(request)
         if await self.conversations.store.head(sender_id) is None:
             raise unknown_conversation()
@@ -348,7 +348,7 @@ class _ConversationsApi:
         return Response(_encode({**answer, "tracker": _wire(found)}), media_type="application/json")
 
     async def add_message(self, request: Request, sender_id: str) -> Response:
-        """Log a user's message and fill slots from it, without answering."""
+        """Log a user's message and fill slots from it, without replying."""
         verbosity = verbosity_of(request)
         asked = read_body(await request.body(), MessageRequest)
         message = UserMessage(
@@ -367,7 +367,7 @@ class _ConversationsApi:
         found = await self._read(conversation.sender_id, verbosity)
         body: Json = {"messages": replies_in(conversation.sender_id, entries)}
         if operations.is_followed(conversation, channel):
-            body = {}  # as in Rasa: what sockets are sent is not in the answer
+            body = {}  # as in Rasa: replies that sockets receive are not in the answer
         return Response(
             await asyncio.to_thread(lambda: _encode({"tracker": _wire(found), **body})),
             media_type="application/json",
@@ -394,7 +394,7 @@ class _ConversationsApi:
 
 def unknown_conversation() -> RequestError:
     """Return the error of a request about a conversation that does not exist."""
-    return RequestError("unknown_conversation", "there is no conversation of this id", status=404)
+    return RequestError("unknown_conversation", "unknown conversation id", status=404)
 
 
 def _check_entities(entities: list[Json] | Json | None) -> None:
@@ -416,7 +416,7 @@ def _until(request: Request) -> float | None:
     try:
         return float(until)
     except ValueError as error:
-        raise RequestError("bad_request", "until must be a time, in seconds since the epoch") from error
+        raise RequestError("bad_request", "until must be a number of seconds since the epoch") from error
 
 
 def _flag(request: Request, name: str) -> bool:

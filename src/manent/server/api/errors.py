@@ -1,4 +1,4 @@
-"""How an error answers an HTTP request, in the shape that Rasa's API gives its errors (contract §8)."""
+"""Turns errors into HTTP responses with the shape of Rasa's API errors (contract §8)."""
 
 import http
 import logging
@@ -54,7 +54,7 @@ class Refusal(msgspec.Struct, kw_only=True):
 
 
 def error_response(error: ManentError) -> Response:
-    """Return the answer to a request that met this error."""
+    """Return the response for an error."""
     reason = _REASONS_OF_CODES.get(error.code) or _REASONS.get(error.status)
     body = Failure(
         version=__version__,
@@ -70,20 +70,20 @@ def error_response(error: ManentError) -> Response:
 
 
 async def answer(request: Request, error: Exception) -> Response:
-    """Answer with an error that was raised on purpose."""
+    """Answer with one of Manent's own errors."""
     assert isinstance(error, ManentError)  # noqa: S101  # it is registered for these
     note(error, way=request.scope["method"], address=address_of(request.client.host if request.client else None))
     return error_response(error)
 
 
 async def answer_unexpected(request: Request, error: Exception) -> Response:
-    """Answer with a fault of ours, which the server's framework logs with its traceback."""
+    """Answer with an internal error; Starlette logs its traceback."""
     log.error("request failed", extra={"path": request.url.path, "error": type(error).__name__})
-    return error_response(InternalError("internal_error", "the request could not be served"))
+    return error_response(InternalError("internal_error", "internal error: the server log has the details"))
 
 
 async def answer_http(request: Request, error: Exception) -> Response:
-    """Answer a request that no route takes: a line of text, or, to clients that sent JSON, an object."""
+    """Answer a request without a route: with a line of text, or with an object if the client sent JSON."""
     assert isinstance(error, HTTPException)  # noqa: S101  # it is registered for these
     phrase = http.HTTPStatus(error.status_code).phrase
     message = f"{phrase}: {request.method} {request.url.path}"

@@ -1,4 +1,4 @@
-"""`POST /model/test/stories` and `…/intents`: how well a model does on tests; with `--enable-api` only."""
+"""`POST /model/test/stories` and `…/intents`: evaluate a model; with `--enable-api` only."""
 
 import asyncio
 import tempfile
@@ -20,7 +20,7 @@ from manent.nlu import evaluation
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation.registry import Conversations
 from manent.server.api.auth import Guard
-from manent.server.api.callbacks import Later
+from manent.server.api.callbacks import Callbacks
 from manent.server.api.model import Load, write_yaml
 from manent.server.jobs.cross_validation import cross_validate
 from manent.server.operation import Operation
@@ -72,7 +72,7 @@ OPERATIONS = (TEST_STORIES, TEST_INTENTS)
 
 def routes(conversations: Conversations, guard: Guard, load: Load) -> list[Route]:
     """Return `/model/test/stories` and `/model/test/intents`."""
-    later = Later()
+    callbacks = Callbacks()
 
     async def stories(request: Request) -> Response:
         guard.check(request)
@@ -88,10 +88,10 @@ def routes(conversations: Conversations, guard: Guard, load: Load) -> list[Route
         if folds is not None:
             model = conversations.model
             domain = write_yaml(model.domain.original) if model is not None else ""
-            return await later.answer(request, _cross_validate(text, folds, domain))
+            return await callbacks.answer(request, _cross_validate(text, folds, domain))
         named = request.query_params.get("model")
         assistant = await asyncio.to_thread(load, Path(named)) if named else conversations.assistant
-        return await later.answer(request, _test_intents(text, assistant))
+        return await callbacks.answer(request, _test_intents(text, assistant))
 
     return [
         TEST_STORIES.route(stories),
@@ -108,7 +108,9 @@ def _folds(request: Request) -> int | None:
     if asked_for is None:
         return None
     if not asked_for.isdecimal() or not MIN_FOLDS <= int(asked_for) <= MAX_FOLDS:
-        raise RequestError("bad_request", f"cross_validation_folds must be a number from {MIN_FOLDS} to {MAX_FOLDS}")
+        raise RequestError(
+            "bad_request", f"cross_validation_folds must be a whole number from {MIN_FOLDS} to {MAX_FOLDS}"
+        )
     return int(asked_for)
 
 
@@ -157,7 +159,7 @@ def read_stories(text: str) -> Stories:
     """Read the test stories of a YAML document.
 
     Raises:
-        RequestError: `bad_request`; it can't be read, or has none.
+        RequestError: `bad_request`; it cannot be read, or contains none.
     """
     from manent.project.data.stories import read_test_stories
 
@@ -177,7 +179,7 @@ def read_examples(text: str, assistant: Assistant) -> Sequence[Example]:
     """Read the annotated examples of a YAML document, against the assistant's domain.
 
     Raises:
-        RequestError: `bad_request`; it can't be read, or has none.
+        RequestError: `bad_request`; it cannot be read, or contains none.
     """
     from manent.project.reading import read_project
 

@@ -68,7 +68,7 @@ def routes(conversations: Conversations, publisher: Publisher | None = None) -> 
         return _json(Live())
 
     async def ready(_: Request) -> Response:
-        """Not ready: shutting down, or the store does not answer. An event broker that is away is only mentioned."""
+        """Answer 503 during the shutdown and when the store fails. A broker that is down does not count."""
         if conversations.closing:
             return _json(Ready(status="closing"), 503)
         try:

@@ -1,7 +1,7 @@
 """`GET /metrics`: the process's measures in Prometheus' format.
 
-The numbers are kept by `runtime/measures.py`; prometheus-client is imported at the first scrape, so that a start does
-not wait for it. With `--auth-token` or `--jwt-secret` the token is asked for, as the numbers tell how busy one is.
+`runtime/measures.py` collects the numbers. prometheus-client is imported at the first scrape, so that the start does
+not wait for it. With `--auth-token` or `--jwt-secret` a token is required, because the numbers reveal the traffic.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from manent.server.operation import Operation
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
-MOST_UNFINISHED = 1_000
-"""Unfinished turns are counted up to here; that many are an outage."""
+MAX_UNFINISHED = 1_000
+"""Unfinished turns are counted up to this number, which means an outage anyway."""
 
 Gauges = dict[str, tuple[str, float]]
-"""What a number means, and the number, by name."""
+"""Name → description and value."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -45,9 +45,9 @@ def routes(
     async def metrics(request: Request) -> Response:
         guard.check(request)
         try:
-            unfinished: int | None = len(await conversations.store.unfinished(now=float("inf"), limit=MOST_UNFINISHED))
+            unfinished: int | None = len(await conversations.store.unfinished(now=float("inf"), limit=MAX_UNFINISHED))
         except ManentError:
-            unfinished = None  # the store is in trouble; the other numbers are wanted all the more
+            unfinished = None  # the store fails: the other numbers matter even more
         gauges: Gauges = {
             "conversations_at_hand": ("Conversations kept in memory.", conversations.count),
             "messages_waiting": ("Messages that wait for their turn.", conversations.waiting),
@@ -82,7 +82,7 @@ def _render(conversations: Conversations, gauges: Gauges, counters: Gauges) -> b
 
 
 class _Collector:
-    """The measures as Prometheus' metric families, once."""
+    """Converts the measures to Prometheus' metric families for one scrape."""
 
     def __init__(self, conversations: Conversations, gauges: Gauges, counters: Gauges) -> None:
         self.conversations = conversations

@@ -24,7 +24,7 @@ from manent.runtime.tracker_json import tracker_to_wire
 from manent.runtime.tracker_reader import Verbosity
 from manent.server.api.auth import Guard
 from manent.server.api.bodies import read_body, read_json
-from manent.server.api.callbacks import Later
+from manent.server.api.callbacks import Callbacks
 from manent.server.api.emulation import EMULATIONS
 from manent.server.api.predictions import Prediction, predict
 from manent.server.api.trackers import Event, TrackerQuery, events_of, verbosity_of
@@ -38,10 +38,10 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 DOWNLOAD_TIMEOUT_S = 300.0
 
 Load = Callable[[Path], Assistant]
-"""Loads a model file. Raises ModelError."""
+"""Load a model file. Raises ModelError."""
 
 Swap = Callable[[Assistant], Awaitable[None]]
-"""Makes another assistant the one of the next turn, with everything that depends on it."""
+"""Use another assistant from the next turn on, with everything that depends on it."""
 
 
 class ParseRequest(msgspec.Struct, kw_only=True):
@@ -140,9 +140,9 @@ class ModelApi:
     """The endpoints.
 
     Args:
-        conversations: whose model it is.
-        guard: who may.
-        models: where the server's models are, file or folder.
+        conversations: those that use the model.
+        guard: checks who may use the API.
+        models: the server's model file, or folder of models.
         load: see `Load`.
         swap: see `Swap`.
     """
@@ -154,7 +154,7 @@ class ModelApi:
         self.load = load
         self.swap = swap
         self.training_jobs = 0
-        self.later = Later()
+        self.callbacks = Callbacks()
 
     def routes(self) -> list[Route]:
         """Return `/model…`, `/domain` and `/status`."""
@@ -176,14 +176,14 @@ class ModelApi:
         return serve
 
     async def status(self, _: Request) -> Response:
-        """Say which model is loaded and how many are being trained."""
+        """Return which model is loaded and how many are being trained."""
         model = self.conversations.assistant
         return _json(
             Status(model_file=model.file, model_id=model.model_id, num_active_training_jobs=self.training_jobs)
         )
 
     async def parse(self, request: Request) -> Response:
-        """Say what the NLU makes of a text."""
+        """Parse a text."""
         mode = request.query_params.get("emulation_mode")
         if mode is not None and mode.upper() not in EMULATIONS:
             raise RequestError("bad_request", f"emulation_mode must be one of {', '.join(EMULATIONS)}")
@@ -193,7 +193,7 @@ class ModelApi:
         return _json(parsed if mode is None else EMULATIONS[mode.upper()](parsed))
 
     async def predict(self, request: Request) -> Response:
-        """Say what the policies would do after a list of events."""
+        """Predict the next action after a list of events."""
         verbosity = verbosity_of(request)
         body = read_json(await request.body())
         if not isinstance(body, list):
@@ -210,7 +210,7 @@ class ModelApi:
         text = (await request.body()).decode("utf-8", "replace")
         if not text.strip():
             raise RequestError("bad_request", "the body must be a YAML document with config, domain and training data")
-        return await self.later.answer(
+        return await self.callbacks.answer(
             request,
             self._train(
                 text,
@@ -230,7 +230,7 @@ class ModelApi:
         return Response(content, headers={"filename": path.name}, media_type="application/octet-stream")
 
     async def replace(self, request: Request) -> Response:
-        """Load another model; turns that are at work end with the one they began with."""
+        """Load another model. Running turns finish with the model they started with."""
         source = read_body(await request.body(), ModelSource)
         if source.model_file:
             await self._load(Path(source.model_file))
@@ -248,7 +248,7 @@ class ModelApi:
         except ModelError as error:
             raise RequestError(error.code, error.message) from error
         await self.swap(assistant)
-        log.info("loaded another model", extra={"model": assistant.file})
+        log.info("loaded a model", extra={"model": assistant.file})
 
     async def _load_from_server(self, server: ModelServer) -> None:
         import aiohttp
@@ -264,7 +264,7 @@ class ModelApi:
                 session.get(server.url, params=params, headers=headers) as answer,
             ):
                 if answer.status != 200:  # noqa: PLR2004
-                    raise RequestError("model_server", f"the model server answered {answer.status}")
+                    raise RequestError("model_server", f"the model server answered with status {answer.status}")
                 content = await answer.read()
                 name = Path(answer.headers.get("filename") or "model.tar.gz").name
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
@@ -275,12 +275,12 @@ class ModelApi:
             await self._load(path)
 
     async def unload(self, _: Request) -> Response:
-        """Do without a model: messages are refused until another one is loaded."""
+        """Unload the model. Messages are rejected until another one is loaded."""
         self.conversations.model = None
         return Response(status_code=204)
 
     async def domain(self, request: Request) -> Response:
-        """Show the domain as JSON or YAML."""
+        """Return the domain as JSON or YAML."""
         original = self.conversations.assistant.domain.original
         kind = _accepted(request.headers.get("accept"))
         if kind == "json":
@@ -288,12 +288,12 @@ class ModelApi:
         return Response(write_yaml(original), media_type="application/x-yaml")
 
     async def close(self) -> None:
-        """End trainings that somebody waits for elsewhere."""
-        await self.later.close()
+        """Cancel trainings with a callback URL."""
+        await self.callbacks.close()
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes by the rules of YAML 1.2, which Rasa's files follow: only `true` and `false` need quotes as strings."""
+    """Writes YAML 1.2, which Rasa's files follow: of all strings like booleans, only `true` and `false` need quotes."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's way
         letter: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
@@ -311,7 +311,7 @@ def write_yaml(value: Any) -> str:
 
 
 def _accepted(header: str | None) -> str:
-    """Return `json` or `yaml`, whichever the client accepts first.
+    """Return `json` or `yaml`, the first that the client accepts.
 
     Raises:
         RequestError: `not_acceptable`.
@@ -323,7 +323,7 @@ def _accepted(header: str | None) -> str:
         if media.endswith(("yml", "yaml")):
             return "yaml"
     raise RequestError(
-        "not_acceptable", "the domain comes as application/json or application/x-yaml; accept one of them", status=406
+        "not_acceptable", "unsupported Accept header: use application/json or application/x-yaml", status=406
     )
 
 

@@ -1,4 +1,4 @@
-"""What the policies would do next, as the API shows it."""
+"""Predicts the next action for the API."""
 
 import msgspec
 
@@ -8,10 +8,10 @@ from manent.runtime.assistant import Assistant
 from manent.server.api.trackers import Tracker as ShownTracker
 
 _UNLISTED = frozenset({"action_send_text", "action_validate_slot_mappings"})
-"""Built-in actions that only count when the project declares them."""
+"""Built-in actions that are listed only when the domain declares them."""
 
 PLACEHOLDER = "..."
-"""Stands in Rasa's list of actions (rules use it for "anything before"), so it stands in the scores too."""
+"""Part of Rasa's list of actions (in rules it means "anything before"), so also of the scores."""
 
 
 class Score(msgspec.Struct, kw_only=True):
@@ -31,7 +31,7 @@ class Prediction(msgspec.Struct, kw_only=True):
 
 
 def predict(assistant: Assistant, tracker: Tracker) -> Json:
-    """Return `scores` (in the order of the actions), `policy` and `confidence`; the tracker stays as it is."""
+    """Return `scores` (in the order of the actions), `policy` and `confidence`. The tracker does not change."""
     choice = assistant.dialogue.ensemble.choose(tracker)
     domain = assistant.domain
     names = [name for name in domain.action_names if name not in _UNLISTED or name in domain.actions]

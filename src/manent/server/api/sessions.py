@@ -1,7 +1,7 @@
 """Protocol 1 over HTTP: `POST /sessions/<request>`, for clients without Socket.IO.
 
-The same JSON in and out as over Socket.IO (`runtime/protocol1.py` decides), with the status of the error's code;
-`POST /sessions/events` takes the place of the live events. Ids and tokens stand in bodies and headers, never in a URL.
+Requests and answers are the same JSON as over Socket.IO (`runtime/protocol1.py` decides); an error has the HTTP status
+of its code. `POST /sessions/events` replaces the live events. Ids and tokens are in bodies and headers, never in URLs.
 """
 
 import asyncio
@@ -30,13 +30,13 @@ from manent.server.api.webhooks import MessageId
 from manent.server.operation import Operation
 
 MAX_WAIT_S = 25.0
-"""Below the 30 s after which many proxies give up on a silent request."""
+"""Many proxies cancel a silent request after 30 s."""
 
 LOOK_EVERY_S = 1.0
-"""How often a waiting request looks whether the server is shutting down."""
+"""How often a waiting request checks whether the server is shutting down."""
 
 CHANNEL = "socketio"
-"""Input channel of these messages: the same clients, on another transport, so the bot's answers do not differ."""
+"""Input channel of these messages: the clients are the same as over Socket.IO, so the bot must not differ."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -199,7 +199,7 @@ OPERATIONS = (JOIN, SAY, HISTORY, RESET, ERASE, LIST, REFRESH, EVENTS)
 
 
 def routes(sessions: Sessions) -> list[Route]:
-    """Return the routes of all requests."""
+    """Return a route for each request, and one for unknown requests."""
     requests = SessionRequests(sessions)
 
     def endpoint(serve: Serve) -> Callable[[Request], Awaitable[Response]]:
@@ -232,13 +232,13 @@ def routes(sessions: Sessions) -> list[Route]:
 
 
 class SessionRequests:
-    """The requests, each a JSON object to a JSON object."""
+    """The requests. Each takes and returns a JSON object."""
 
     def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
 
     async def session_request(self, request: Json, caller: Caller) -> Json:
-        """A page of a conversation, which is made when it does not exist."""
+        """Return a page of a conversation, which is created when it does not exist."""
         return (await self.sessions.join(request, _nobody, caller)).answer
 
     async def user_uttered(self, request: Json, caller: Caller) -> Json:
@@ -248,37 +248,37 @@ class SessionRequests:
         return {"ok": True, "seq": receipt.seq, "duplicate": receipt.duplicate}
 
     async def history_request(self, request: Json, caller: Caller) -> Json:
-        """The page before a `seq`."""
+        """Return the page before a `seq`."""
         return await self.sessions.history(request, caller)
 
     async def session_reset(self, request: Json, caller: Caller) -> Json:
-        """Begin a new conversation; sockets that follow the old one are told."""
+        """Start a new conversation; sockets that follow the old one are notified."""
         old, joined = await self.sessions.reset(request, _nobody, caller)
         tell_changed(self.sessions.conversations.get(old.sender_id), "reset", joined)
         return joined.answer
 
     async def session_erase(self, request: Json, caller: Caller) -> Json:
-        """Remove a conversation and begin an empty one; sockets that follow it are told."""
+        """Erase a conversation and start an empty one; sockets that follow it are notified."""
         old, joined = await self.sessions.erase(request, _nobody, caller)
         tell_changed(self.sessions.conversations.get(old.sender_id), "erased", joined)
         return joined.answer
 
     async def session_list(self, _: Json, caller: Caller) -> Json:
-        """The caller's own conversations."""
+        """List the caller's own conversations."""
         return await self.sessions.mine(caller)
 
     async def token_refresh(self, request: Json, caller: Caller) -> Json:
-        """Look at another token; over HTTP, each request brings its own."""
+        """Check another token; over HTTP each request has its own."""
         return (await self.sessions.refresh(request, caller))[1]
 
     async def events(self, request: Json, caller: Caller) -> Json:
-        """Messages after a cursor; when there are none yet, wait for some.
+        """Return the messages after a cursor; without new ones, wait for some.
 
-        The answer is a `session_request`'s, with `errors` when a message of this conversation failed meanwhile.
+        The answer is that of `session_request`, with `errors` if a message of this conversation failed meanwhile.
         """
         wait_s = _wait_s(request)
         if not isinstance(request.get("cursor"), dict):
-            raise RequestError("bad_request", "cursor is missing: {epoch, seq}, as the last answer gave it")
+            raise RequestError("bad_request", "cursor is missing: send {epoch, seq} of the last answer")
         await self.sessions.admit_named(request, caller)
         waiter = _Waiter(self.sessions.conversations)
         try:
@@ -297,7 +297,7 @@ class SessionRequests:
 
 
 class _Waiter:
-    """A request that waits for something to happen in a conversation: a subscriber for as long as it lasts."""
+    """A request that waits for news of a conversation: a subscriber until it is answered."""
 
     def __init__(self, conversations: Conversations) -> None:
         self.conversations = conversations
@@ -311,7 +311,7 @@ class _Waiter:
             conversation.subscribers.append(self)
 
     async def wait(self, wait_s: float) -> None:
-        """Wait for news, no longer than asked for and not beyond the server's end."""
+        """Wait for news, at most this long and not beyond the shutdown."""
         loop = asyncio.get_running_loop()
         until = loop.time() + wait_s
         while not self._news.is_set() and not self.conversations.closing and (left := until - loop.time()) > 0:
@@ -352,7 +352,7 @@ def _has_news(answer: Json) -> bool:
 
 
 def _nobody(_: Conversation, __: Admission) -> None:
-    """Follow nothing: the request ends with its answer."""
+    """Subscribe to nothing: the request ends with its answer."""
 
 
 def _wait_s(request: Json) -> float:

@@ -1,1 +1,1 @@
-"""What stands before every request: connections, their bounds, security headers, CORS."""
+"""What every request passes first: connections, their limits, security headers, CORS."""

@@ -1,8 +1,7 @@
-"""HTTP and WebSocket connections that nobody can hold on to: uvicorn's protocols, bounded where it relies on a proxy.
+"""HTTP and WebSocket connections with limits: uvicorn's protocols, bounded where uvicorn relies on a proxy.
 
-`app.py` hands them to uvicorn. A request's head is bounded in size and time; a peer that takes nothing of what waits
-for it is cut off, because its answers would stay in our memory for as long as it likes. What is inside of requests is
-`security.py`'s to bound.
+`app.py` passes them to uvicorn. The head of a request is bounded in size and time. A peer that reads nothing of what it
+was sent is disconnected, because its data stays in the server's memory. `security.py` bounds the bodies of requests.
 """
 
 import asyncio
@@ -19,19 +18,19 @@ from manent.channels.socketio.websocket import WIRE
 MAX_HEAD = 65_536
 """Bytes of a request's line and headers."""
 
-HEAD_WITHIN_S = 20.0
-"""In which they have to come."""
+HEAD_TIMEOUT_S = 20.0
+"""Seconds in which they must arrive."""
 
-READ_WITHIN_S = 30.0
-READ_AT_LEAST = 16_384
-"""Bytes that a peer has to take in that time when more waits for it than the transport likes to hold (some 64 kB)."""
+READ_INTERVAL_S = 30.0
+MIN_READ = 16_384
+"""Bytes that a peer must read in this interval while the transport's buffer is full (about 64 kB)."""
 
 MAX_UNREAD = 4_000_000
-"""Bytes that may wait for a WebSocket while it goes on sending pings, each of which is answered."""
+"""Bytes that may wait for a WebSocket whose pings are answered."""
 
 SWITCHING: Final = 101
 TEXT_FRAME: Final = 0x81
-"""A text message that is whole (RFC 6455, 5.2)."""
+"""First byte of a complete text message (RFC 6455, 5.2)."""
 
 MASKED: Final = 0x80
 EXTENDED_16: Final = 126
@@ -39,13 +38,13 @@ EXTENDED_64: Final = 127
 
 
 class HttpConnection(HttpToolsProtocol):
-    """A connection that speaks HTTP."""
+    """An HTTP connection."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_size = 0
-        self._patience = _Patience()
+        self._read_watch = _ReadWatch()
 
     def connection_made(self, transport: Any) -> None:
         """Wait for the first request."""
@@ -53,50 +52,50 @@ class HttpConnection(HttpToolsProtocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop all clocks."""
+        """Stop all timers."""
         self._stop_awaiting()
-        self._patience.stop()
+        self._read_watch.stop()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; it may end a head, belong to a body, or be nothing that leads anywhere."""
+        """Parse the data, and disconnect a peer whose head is too large."""
         super().data_received(data)
         if self._head_timer is not None:
             self._head_size += len(data)
             if self._head_size > MAX_HEAD:
                 self.transport.abort()
         elif self.cycle is not None and self.cycle.response_complete and self.timeout_keep_alive_task is None:
-            self._await_head()  # line breaks between requests
+            self._await_head()  # only line breaks came after the last request
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Wait for the rest of the head of a request."""
         super().on_message_begin()
         self._await_head()
 
     def on_headers_complete(self) -> None:
-        """Its head is there."""
+        """Stop waiting: the head is complete."""
         self._stop_awaiting()
         super().on_headers_complete()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close a connection that rests; the end of an answer that is not read by then is not waited for."""
+        """Close an idle connection, and abort it if the peer does not read the end of the last answer."""
         super().timeout_keep_alive_handler()
-        self.loop.call_later(READ_WITHIN_S, self.transport.abort)
+        self.loop.call_later(READ_INTERVAL_S, self.transport.abort)
 
     def pause_writing(self) -> None:
-        """The peer is slower than we are."""
+        """Watch the peer: the buffer is full."""
         super().pause_writing()
-        self._patience.start(self.transport)
+        self._read_watch.start(self.transport)
 
     def resume_writing(self) -> None:
-        """It has caught up."""
+        """Stop watching: the peer has caught up."""
         super().resume_writing()
-        self._patience.stop()
+        self._read_watch.stop()
 
     def _await_head(self) -> None:
         self._stop_awaiting()
         self._head_size = 0
-        self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self.transport.abort)
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.abort)
 
     def _stop_awaiting(self) -> None:
         if self._head_timer is not None:
@@ -105,10 +104,10 @@ class HttpConnection(HttpToolsProtocol):
 
 
 class WebSocketConnection(WebSocketsSansIOProtocol):
-    """A connection that has become a WebSocket, and its `Wire`.
+    """A WebSocket connection, and its `Wire`.
 
-    What browsers send nearly always, one short text message in one piece, is read here without the tasks, queues and
-    generators of the libraries below (25 µs of CPU a message); so is what is written. Anything else is theirs.
+    Browsers nearly always send one short text message in one piece. This class reads and writes such messages without
+    the tasks, queues and generators of uvicorn and websockets (25 µs of CPU a message); they handle everything else.
 
     Attributes:
         take: see `Wire`.
@@ -117,35 +116,35 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.take: Callable[[str], bool] | None = None
-        self._patience = _Patience()
+        self._read_watch = _ReadWatch()
         self._frames = _Frames()
         self._in_parts = False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop all clocks."""
+        """Stop all timers."""
         self.take = None
-        self._patience.stop()
+        self._read_watch.stop()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came: a message that is all of it, or whatever it is."""
+        """Handle data that is exactly one short message here, and pass anything else to uvicorn."""
         if self.take is not None and self._frames.at_start and self._is_quiet():
             text = _lone_text(data)
             if text is not None and self.take(text):
                 return
         if self.handshake_initiated:
-            self._frames.go_on(data)
+            self._frames.advance(data)
         super().data_received(data)
 
     def handle_connect(self, event: Any) -> None:
-        """Offer the wire to the application."""
+        """Offer the `Wire` to the application."""
         super().handle_connect(event)
         if self.response.status_code == SWITCHING:
             extensions: Any = self.scope["extensions"]
             extensions[WIRE] = self
 
     def handle_text(self, event: Any) -> None:
-        """Note whether more of it is to come; the `websockets` package knows, too, under names that change."""
+        """Remember whether the message continues; the attributes of `websockets` that say so are private."""
         self._in_parts = not event.fin
         super().handle_text(event)
 
@@ -160,20 +159,20 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         super().handle_cont(event)
 
     def handle_ping(self) -> None:
-        """Answer a ping, unless the answers to earlier ones are not read."""
+        """Answer a ping, and disconnect a peer that does not read the answers."""
         super().handle_ping()
         if self.transport.get_write_buffer_size() > MAX_UNREAD:
             self.transport.abort()
 
     def pause_writing(self) -> None:
-        """The peer is slower than we are."""
+        """Watch the peer: the buffer is full."""
         super().pause_writing()
-        self._patience.start(self.transport)
+        self._read_watch.start(self.transport)
 
     def resume_writing(self) -> None:
-        """It has caught up."""
+        """Stop watching: the peer has caught up."""
         super().resume_writing()
-        self._patience.stop()
+        self._read_watch.stop()
 
     def write(self, text: bytes) -> bool:
         """See `Wire.write`."""
@@ -190,13 +189,13 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         return True
 
     def _is_quiet(self) -> bool:
-        """Nothing that came before waits for the application or for its rest, and nothing ends."""
+        """Return whether no earlier data is pending and the connection is open."""
         conn = self.conn
         return self.queue.empty() and not self._in_parts and conn.state is OPEN and not conn.extensions
 
 
-class _Patience:
-    """Looks at a paused transport now and then, and aborts it when its peer takes nothing."""
+class _ReadWatch:
+    """Checks a full buffer at intervals, and aborts the transport when the peer reads nothing."""
 
     __slots__ = ("_left", "_timer", "_transport")
 
@@ -217,19 +216,19 @@ class _Patience:
 
     def _wait(self, left: int) -> None:
         self._left = left
-        self._timer = asyncio.get_running_loop().call_later(READ_WITHIN_S, self._look)
+        self._timer = asyncio.get_running_loop().call_later(READ_INTERVAL_S, self._look)
 
     def _look(self) -> None:
         assert self._transport is not None  # noqa: S101  # start() set it
         left = self._transport.get_write_buffer_size()
-        if left > self._left - READ_AT_LEAST:
+        if left > self._left - MIN_READ:
             self._transport.abort()
         else:
             self._wait(left)
 
 
 def _lone_text(data: bytes) -> str | None:
-    """Return the text of a masked frame that is a whole short message and all of the data; None for anything else."""
+    """Return the text if the data is exactly one masked frame with a complete short message, else None."""
     size = len(data) - 6
     if size < 0 or data[0] != TEXT_FRAME:
         return None
@@ -246,11 +245,11 @@ def _lone_text(data: bytes) -> str | None:
 
 
 class _Frames:
-    """Follows where frames begin in what the libraries below are given to read.
+    """Tracks the start of frames in the data that uvicorn reads.
 
     Attributes:
-        at_start: what comes next is the start of a frame. Unknown, that is False for good, once a piece ended within
-            a frame's head, which browsers never cause.
+        at_start: the next data starts a frame. It stays False after a piece that ended within the head of a frame,
+            which browsers never send.
     """
 
     __slots__ = ("_left", "at_start")
@@ -259,8 +258,8 @@ class _Frames:
         self.at_start = True
         self._left = 0
 
-    def go_on(self, data: bytes) -> None:
-        """Take the next piece."""
+    def advance(self, data: bytes) -> None:
+        """Move past the next piece of data."""
         if not self.at_start and not self._left:
             return
         position = self._left
@@ -275,7 +274,7 @@ class _Frames:
 
 
 def _end_of_frame(data: bytes, start: int) -> int | None:
-    """Return where a frame from a client ends, in or behind the data; None when its head is not all there."""
+    """Return where a client's frame ends, in or behind the data; None if its head is incomplete."""
     head = data[start : start + 10]
     if len(head) < 2:  # noqa: PLR2004
         return None

@@ -1,4 +1,4 @@
-"""Which other origins' pages may use the HTTP side (`--cors`); Socket.IO asks `SocketIoChannel.accepts_origin`."""
+"""CORS for HTTP requests (`--cors`); for Socket.IO see `SocketIoChannel.accepts_origin`."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 
 def middleware(origins: Sequence[str]) -> list[Middleware]:
-    """Return what answers browsers' questions about other origins; nothing without `--cors`."""
+    """Return the CORS middleware; an empty list without `--cors`."""
     if not origins:
         return []
     return [

@@ -1,4 +1,4 @@
-"""From `limits:` in `endpoints.yml` to what holds: `normal`, `public` (strict), or single limits over `normal`."""
+"""Reads `limits:` in `endpoints.yml`: `normal`, `public` (strict), or single limits on top of `normal`."""
 
 import dataclasses
 from dataclasses import replace
@@ -20,16 +20,16 @@ PUBLIC = Limits(
     messages_per_minute=300,
     messages_per_minute_per_sender=60,
 )
-"""For a server that anybody on the internet reaches without a login."""
+"""For a server on the internet without a login."""
 
 _NAMES = tuple(field.name for field in dataclasses.fields(Limits))
 
 
 def read_limits(asked: str | Json) -> Limits:
-    """Return the limits that are asked for.
+    """Return the configured limits.
 
     Raises:
-        ProjectError: an unknown limit, or one that is no whole number.
+        ProjectError: a limit is unknown or not a whole number.
     """
     if isinstance(asked, str):
         return PUBLIC if asked == "public" else Limits()
@@ -45,7 +45,7 @@ def read_limits(asked: str | Json) -> Limits:
 
 
 def rates_of(limits: Limits) -> Rates:
-    """Return the buckets for these limits."""
+    """Return the rate limits."""
     return Rates(
         connects=limits.connects_per_minute,
         connects_per_subject=limits.connects_per_minute_per_subject,

@@ -1,7 +1,7 @@
-"""What stands before every request: bounded bodies, a bound on new sockets, and headers that keep browsers careful.
+"""Checks every request first: size of the body, rate of new sockets; adds security headers to the answers.
 
-An ASGI application around the whole server, Socket.IO included. What a single message or visitor may do is decided
-further in (`runtime/rate_limits.py`).
+An ASGI application around the whole server, including Socket.IO. `runtime/rate_limits.py` limits single messages and
+visitors.
 """
 
 import asyncio
@@ -24,17 +24,17 @@ MAX_MANAGEMENT_BODY = 64_000_000
 
 _SMALL = ("/sessions/", "/webhooks/", "/admin/")
 
-PIECE_WITHIN_S = 30.0
-"""In which the next piece of a request's body has to come."""
+PIECE_TIMEOUT_S = 30.0
+"""Seconds in which the next piece of a body must arrive."""
 
-MOST_DISCARDED = 32_000_000
+MAX_DISCARDED = 32_000_000
 DISCARD_S = 10.0
 
 _PACKETS = frozenset("0123456")
 _NOOP = "6"
 
 _TOO_BIG = 1009
-"""With this code uvicorn closes a WebSocket whose message is larger than it may be."""
+"""uvicorn closes a WebSocket with this code when a message is too large."""
 
 HEADERS = {b"x-content-type-options": b"nosniff", b"referrer-policy": b"no-referrer"}
 
@@ -42,15 +42,16 @@ DATA_HEADERS = {
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
     b"cache-control": b"no-store",
 }
-"""For JSON: nothing in it is ever shown as a page or kept by a cache, unless the route says so."""
+"""For JSON: it is never shown as a page or cached, unless the route sets these headers itself."""
 
 
 class Gate:
-    """See the module.
+    """The outermost ASGI application.
 
     Args:
         app: the server.
-        socket_path: where Socket.IO is, with a slash at the end.
+        rates: limit new sockets.
+        socket_path: path of Socket.IO, with a slash at the end.
     """
 
     def __init__(self, app: ASGIApp, rates: Rates, *, socket_path: str) -> None:
@@ -76,8 +77,8 @@ class Gate:
         limit = MAX_BODY if is_socket or scope["path"].startswith(_SMALL) else MAX_MANAGEMENT_BODY
         sending = _with_headers(send)
         announced = _announced(scope)
-        if announced is None and is_socket and scope["method"] == "POST":  # python-engineio would take it for empty
-            unknown = RequestError("length_required", "the request needs a Content-Length", status=411)
+        if announced is None and is_socket and scope["method"] == "POST":  # python-engineio would read it as empty
+            unknown = RequestError("length_required", "Content-Length required: the request has none", status=411)
             await _refuse(scope, receive, sending, unknown)
             return
         if announced is not None and announced > limit:
@@ -86,13 +87,13 @@ class Gate:
             return
         try:
             await self.app(scope, _bounded(receive, limit), sending)
-        except RequestError as error:  # of `_bounded`, and nobody further in was ready for it
+        except RequestError as error:  # of `_bounded`, when the application did not handle it
             await _refuse(scope, receive, sending, error)
 
 
 def too_large(limit: int) -> RequestError:
-    """Return the error of a body that is too large."""
-    return RequestError("too_long", f"a request may have {limit} bytes", status=413)
+    """Return the error for a body above the limit."""
+    return RequestError("too_long", f"request too large (limit {limit:,} bytes)", status=413)
 
 
 def _address(scope: Scope) -> str:
@@ -108,8 +109,8 @@ def _announced(scope: Scope) -> int | None:
 
 
 async def _discard(receive: Receive) -> None:
-    """Read a body that is not wanted, within reason: clients look at the answer when they have sent theirs."""
-    left = MOST_DISCARDED
+    """Read and drop a body, up to a limit: clients read the answer only after they have sent the body."""
+    left = MAX_DISCARDED
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DISCARD_S):
             while left > 0:
@@ -120,7 +121,7 @@ async def _discard(receive: Receive) -> None:
 
 
 def _packets(receive: Receive, address: str) -> Receive:
-    """Let only what can be a packet of Engine.IO through; python-engineio ends with a traceback at anything else."""
+    """Replace what is not an Engine.IO packet by an empty one: python-engineio fails with a traceback on it."""
 
     async def receiving() -> Message:
         message = await receive()
@@ -140,12 +141,14 @@ def _bounded(receive: Receive, limit: int) -> Receive:
     async def receiving() -> Message:
         nonlocal left, complete
         if complete:
-            return await receive()  # the end of the connection, which may be far away
+            return await receive()  # waits for the end of the connection: no time limit
         try:
-            async with asyncio.timeout(PIECE_WITHIN_S):
+            async with asyncio.timeout(PIECE_TIMEOUT_S):
                 message = await receive()
         except TimeoutError:
-            raise RequestError("too_slow", "the request's body did not come in time", status=408) from None
+            raise RequestError(
+                "too_slow", f"request body too slow: no data for {PIECE_TIMEOUT_S:g} s", status=408
+            ) from None
         left -= len(message.get("body", b""))
         if left < 0:
             raise too_large(limit)
@@ -179,6 +182,6 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, error: RequestErro
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if error.retry_after is not None:
         headers.append((b"retry-after", str(max(1, round(error.retry_after))).encode()))
-    headers.append((b"connection", b"close"))  # the rest of a body that is too large is not read
+    headers.append((b"connection", b"close"))  # the rest of the body is not read
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -1,1 +1,1 @@
-"""Work that computes for seconds, each job in a process of its own."""
+"""Jobs that compute for seconds, each in its own process."""

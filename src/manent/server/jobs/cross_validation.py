@@ -1,4 +1,4 @@
-"""Cross-validation on request, in a process of its own (see `job`): trains on parts of the data, judges the others."""
+"""Cross-validates on request, in its own process (see `job`): trains on parts of the data, evaluates the rest."""
 
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ class _Options(msgspec.Struct, kw_only=True):
 
 
 class _Result(msgspec.Struct, kw_only=True):
-    """`report`, or `error` and `is_project` (the document is to blame)."""
+    """`report`; or `error`, and `is_project` if the document has mistakes."""
 
     report: Json | None = None
     error: str = ""
@@ -28,12 +28,12 @@ class _Result(msgspec.Struct, kw_only=True):
 
 
 async def cross_validate(text: str, *, folds: int, domain: str) -> Json:
-    """Judge every example of a document by a pipeline that was trained on the others.
+    """Evaluate every example of a document with a pipeline that was trained without it.
 
     Args:
-        text: `pipeline:` and `nlu:`, and a domain or none.
-        folds: how many parts.
-        domain: a domain file for a document without one.
+        text: `pipeline:` and `nlu:`, optionally a domain.
+        folds: number of parts.
+        domain: domain file for a document without a domain.
 
     Returns:
         See `manent.nlu.evaluation.report_all`.
@@ -43,7 +43,9 @@ async def cross_validate(text: str, *, folds: int, domain: str) -> Json:
     """
     files = split_document(text)
     if "pipeline" not in files["config.yml"]:
-        raise RequestError("bad_request", "cross-validation trains: the document needs a `pipeline:` beside its `nlu:`")
+        raise RequestError(
+            "bad_request", "cross-validation trains models: the document needs a `pipeline:` besides its `nlu:`"
+        )
     if not any(line.startswith(_DOMAIN_STARTS) for line in files["domain.yml"].splitlines()):
         files["domain.yml"] = domain
     with await write_files(files) as folder:
@@ -55,7 +57,7 @@ async def cross_validate(text: str, *, folds: int, domain: str) -> Json:
 
 
 def _run() -> None:
-    """Train and judge as standard input says."""
+    """Train and evaluate with the options from standard input."""
     from manent.models.vectors import open_vectors
     from manent.nlu.evaluation import judge, make_folds, report_all
     from manent.nlu.pipeline import load_pipeline

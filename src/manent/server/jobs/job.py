@@ -1,7 +1,7 @@
-"""Work that computes for seconds, in a process of its own: training and cross-validation on request.
+"""Runs a job in a separate process: training and cross-validation on request.
 
-In this process every conversation would wait for it, and its libraries would stay in memory. A job is a module that is
-run as a program: its options are one JSON document on standard input, its result is the last line that it prints.
+In the server's process, every conversation would wait for it, and its libraries would stay in memory. A job is a module
+that runs as a program: it reads its options as JSON from standard input and prints its result as the last line.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ Result = TypeVar("Result")
 
 
 async def run_job(module: str, options: object, result: type[Result]) -> Result:
-    """Run a job; it is killed when nobody waits for it any more.
+    """Run a job; cancelling this call kills it.
 
     Args:
-        module: its name.
-        options: what `read_options` hands to it.
-        result: type of what it hands to `print_result`.
+        module: name of the job's module.
+        options: the job gets them from `read_options`.
+        result: type of what the job passes to `print_result`.
 
     Raises:
-        RequestError: `training_failed`; it ended without a result.
+        RequestError: `training_failed`; the job ended without a result.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -47,23 +47,23 @@ async def run_job(module: str, options: object, result: type[Result]) -> Result:
         return msgspec.json.decode(stdout.rstrip().rpartition(b"\n")[2], type=result)
     except msgspec.DecodeError as error:
         reason = stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise RequestError("training_failed", f"the job ended with {reason or process.returncode}", status=500) from (
-            error
-        )
+        raise RequestError(
+            "training_failed", f"the job failed: {reason or f'exit status {process.returncode}'}", status=500
+        ) from (error)
 
 
 def read_options(kind: type[Result]) -> Result:
-    """Return the options of the job that this process is."""
+    """Return the options of the job that runs in this process."""
     return msgspec.json.decode(sys.stdin.buffer.read(), type=kind)
 
 
 def print_result(result: object) -> None:
-    """Hand the result back."""
+    """Return the result to the server."""
     sys.stdout.buffer.write(b"\n" + msgspec.json.encode(result, enc_hook=str) + b"\n")
 
 
 async def write_files(files: Mapping[str, str]) -> tempfile.TemporaryDirectory[str]:
-    """Write files into a folder that goes when its context is left."""
+    """Write files into a temporary folder, which is removed at the end of its context."""
     folder = tempfile.TemporaryDirectory(prefix="manent-job-")
     for name, content in files.items():
         await asyncio.to_thread(Path(folder.name, name).write_text, content, encoding="utf-8")

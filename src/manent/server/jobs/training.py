@@ -1,4 +1,4 @@
-"""Training on request, in a process of its own (see `job`): `POST /model/train`'s document becomes a project."""
+"""Trains on request, in its own process (see `job`): the document of `POST /model/train` becomes a project."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ class _Options(msgspec.Struct, kw_only=True):
 
 
 class _Result(msgspec.Struct, kw_only=True):
-    """`model`: path of the model file, or `error` and `is_project` (the document is to blame)."""
+    """`model`: path of the model file; or `error`, and `is_project` if the document has mistakes."""
 
     model: str | None = None
     error: str = ""
@@ -28,9 +28,9 @@ class _Result(msgspec.Struct, kw_only=True):
 
 
 def split_document(text: str) -> dict[str, str]:
-    """Return the files of a project whose parts stand in one document: `config.yml`, `domain.yml`, `data.yml`.
+    """Split one document with a whole project into `config.yml`, `domain.yml` and `data.yml`.
 
-    Each has the lines of its own keys where they stood, so that messages name the line of the document.
+    Each file has the lines of its keys at their original line numbers, so that messages name the document's lines.
     """
     files: dict[str, list[str]] = {"config.yml": [], "domain.yml": [], "data.yml": []}
     current = "domain.yml"
@@ -52,7 +52,7 @@ async def train_document(text: str, *, out: Path, force: bool) -> Path:
     Args:
         text: config, domain and training data.
         out: folder for the model, absolute.
-        force: train even what the newest model there has already.
+        force: also train what has not changed since the newest model.
 
     Raises:
         RequestError: `bad_project` (400), the document has mistakes; `training_failed` (500).
@@ -67,7 +67,7 @@ async def train_document(text: str, *, out: Path, force: bool) -> Path:
 
 
 def _run() -> None:
-    """Train as standard input says."""
+    """Train with the options from standard input."""
     from manent.training import TrainingOptions, train
 
     options = read_options(_Options)

@@ -1,1 +1,1 @@
-"""Clients of other people's HTTP services."""
+"""Clients of external HTTP services."""

@@ -1,8 +1,8 @@
-"""Asks Duckling servers for the dates, numbers and amounts in a message, before the pipeline parses it.
+"""Asks Duckling servers for dates, numbers and amounts in a message before the pipeline parses it.
 
-Made with an assistant (`loading.py`) when its pipeline has a DucklingEntityExtractor. Owns the requests and their
-threads; `nlu/components/duckling.py` decides what to ask and what an answer means. Must not raise: a failing server is
-a line in the log, and its entities are missing.
+`loading.py` creates the client with an assistant whose pipeline has a DucklingEntityExtractor.
+`nlu/components/duckling.py` makes the requests and reads the answers; this module sends them, in threads. It never
+raises: when a server fails, it logs a warning, and the entities are missing.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from manent.nlu.components.duckling import URL_VARIABLE, Service, read_answer
 from manent.nlu.pipeline import Pipeline
 
 _THREADS = 16
-"""Messages about which servers are asked at once; a server that hangs holds up those behind for its timeout."""
+"""Concurrent messages; while all threads wait for a server that hangs, other messages wait up to its timeout."""
 
-_LARGEST_ANSWER = 1_000_000
+_MAX_ANSWER = 1_000_000
 _OK = 200
 
 log = logging.getLogger("manent.duckling")
@@ -37,7 +37,7 @@ class DucklingServers:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="duckling")
 
     def ask(self, text: str) -> Mapping[Service, Sequence[Json]]:
-        """Return the entities that each server found in a text; see `Services.ask`."""
+        """Return the entities that each server finds in a text; see `Services.ask`."""
         return {service: _ask(service, url, text) for service, url in self._urls.items() if url and text}
 
     async def ask_aside(self, text: str) -> Mapping[Service, Sequence[Json]]:
@@ -46,14 +46,14 @@ class DucklingServers:
 
 
 def open_services(pipeline: Pipeline) -> DucklingServers | None:
-    """Make what asks a pipeline's servers; None when it has none.
+    """Return a client of the pipeline's servers; None if it has no DucklingEntityExtractor.
 
-    The environment's `RASA_DUCKLING_HTTP_URL` wins over what `config.yml` said at training.
+    The environment's `RASA_DUCKLING_HTTP_URL` takes precedence over the `url` in `config.yml`.
     """
     if not pipeline.services:
         return None
     if not os.environ.get(URL_VARIABLE) and not all(service.url for service in pipeline.services):
-        log.warning("DucklingEntityExtractor finds nothing: neither its `url` nor %s names a server", URL_VARIABLE)
+        log.warning("DucklingEntityExtractor finds nothing: set its `url` or %s", URL_VARIABLE)
     return DucklingServers(pipeline.services)
 
 
@@ -61,7 +61,9 @@ def _ask(service: Service, url: str, text: str) -> list[Json]:
     try:
         return read_answer(json.loads(_post(service, url, text)), service)
     except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
-        log.warning("Duckling at %s could not be asked, so it finds nothing: %s", url, error or type(error).__name__)
+        log.warning(
+            "request to Duckling at %s failed, its entities are missing: %s", url, error or type(error).__name__
+        )
         return []
 
 
@@ -75,7 +77,7 @@ def _post(service: Service, url: str, text: str) -> bytes:
             "POST", f"{place.path.rstrip('/')}/parse", urlencode(service.form(text, now=time.time())), headers
         )
         answer = connection.getresponse()
-        body = answer.read(_LARGEST_ANSWER)
+        body = answer.read(_MAX_ANSWER)
     finally:
         connection.close()
     if answer.status != _OK:

@@ -1,8 +1,8 @@
-"""Public keys from a JWKS address (RFC 7517), kept for a while: the `KeySource` of `jwks_url`.
+"""Public keys from a JWKS URL (RFC 7517), cached: the `KeySource` of `jwks_url`.
 
-One fetch at a time and not more often than `RETRY_AFTER_S`, however many unknown key ids come in; while the host is
-down, keys that were fetched before go on for `STALE_AFTER_S`. Shared keys (`oct`) in a key set are never used: whoever
-can read the address could sign with them.
+There is one fetch at a time, at most every `RETRY_AFTER_S`, for any number of unknown key ids. While the host is down,
+cached keys stay valid for `STALE_AFTER_S`. Shared keys (`oct`) in a key set are ignored: anyone who can read the URL
+could sign with them.
 """
 
 import asyncio
@@ -38,12 +38,12 @@ class _Key:
     key: Any
 
     def serves(self, kid: str | None, method: str) -> bool:
-        """Whether a token of this key id and method may be signed with it."""
+        """Return whether the key may verify a token with this key id and method."""
         return (kid is None or self.kid in (None, kid)) and self.method in (None, method) and fits(self.key, method)
 
 
 class JwksKeys:
-    """The keys at one address. Implements `KeySource`."""
+    """The keys at one URL. Implements `KeySource`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -54,14 +54,14 @@ class JwksKeys:
         self._session: aiohttp.ClientSession | None = None
 
     async def find(self, kid: str | None, method: str) -> Sequence[Any]:
-        """See `KeySource`. A key that is known costs no waiting; an unknown one may be a new one: look once."""
+        """See `KeySource`. A known key is returned at once; for an unknown one the key set is fetched again."""
         age = time.monotonic() - self._fetched_at
         if age > STALE_AFTER_S:
             self._keys = []
         found = self._matching(kid, method)
         if found:
             if age > FRESH_FOR_S:
-                self._fetch()  # beside this request
+                self._fetch()  # in the background
             return found
         fetching = self._fetch()
         if fetching is not None:
@@ -70,7 +70,7 @@ class JwksKeys:
         if not found and self._fetched_at == float("-inf"):
             raise RequestError(
                 "jwt_keys_unavailable",
-                "the keys to check tokens with cannot be fetched at the moment",
+                "the keys that verify tokens are not available: try again later",
                 status=503,
                 retry_after=RETRY_AFTER_S,
             )
@@ -89,7 +89,7 @@ class JwksKeys:
         return [one.key for one in self._keys if one.serves(kid, method)]
 
     def _fetch(self) -> asyncio.Task[None] | None:
-        """Begin to fetch, or join a fetch that is under way; None when the last one was a moment ago."""
+        """Start a fetch or return the running one; None if the last one started less than `RETRY_AFTER_S` ago."""
         if self._fetching is not None and not self._fetching.done():
             return self._fetching
         now = time.monotonic()
@@ -109,31 +109,34 @@ class JwksKeys:
                 )
             async with self._session.get(self.url, allow_redirects=False) as answer:
                 if answer.status != 200:  # noqa: PLR2004  # OK
-                    raise ValueError(f"it answered {answer.status}")  # noqa: TRY301  # told like the others
+                    raise ValueError(f"status {answer.status}")  # noqa: TRY301  # logged like the other failures
                 body = await answer.content.read(MAX_BYTES + 1)
                 while len(body) <= MAX_BYTES and (more := await answer.content.read(MAX_BYTES + 1)):
                     body += more
             self._keys = read_keys(body)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            log.warning("keys were not fetched", extra={"url": self.url, "error": str(error) or type(error).__name__})
+            log.warning(
+                "could not fetch the keys of jwks_url",
+                extra={"url": self.url, "error": str(error) or type(error).__name__},
+            )
         else:
             self._fetched_at = time.monotonic()
 
 
 def read_keys(body: bytes) -> list[_Key]:
-    """Read a key set; keys of kinds that we don't use are left out.
+    """Read a key set; keys of unsupported kinds are ignored.
 
     Raises:
-        ValueError: it is no key set, or too large.
+        ValueError: it is not a key set, or too large.
     """
     if len(body) > MAX_BYTES:
-        raise ValueError(f"a key set may have {MAX_BYTES} bytes")
+        raise ValueError(f"key set too large (limit {MAX_BYTES:,} bytes)")
     try:
         wire = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError("it is no JSON") from error
+        raise ValueError("not JSON") from error
     if not isinstance(wire, dict) or not isinstance(wire.get("keys"), list):
-        raise ValueError("it is no key set: {keys: […]}")  # noqa: TRY004  # what came in is wrong, not our call
+        raise ValueError("not a key set: expected {keys: […]}")  # noqa: TRY004  # the data is wrong, not the call
     found = []
     for one in wire["keys"][:MAX_KEYS]:
         if not isinstance(one, dict) or one.get("kty") == "oct" or one.get("use", "sig") != "sig":

@@ -111,8 +111,8 @@ async def hung_up(writer: asyncio.StreamWriter) -> None:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a second is long."""
-    monkeypatch.setattr(connections, "HEAD_WITHIN_S", 0.5)
-    monkeypatch.setattr(connections, "READ_WITHIN_S", 0.5)
+    monkeypatch.setattr(connections, "HEAD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(connections, "READ_INTERVAL_S", 0.5)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_an_answer_that_is_not_read_is_given_up() -> None:
 
 def test_pings_that_are_not_listened_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A WebSocket that pings and never reads cannot make the server keep all the answers."""
-    monkeypatch.setattr(connections, "READ_WITHIN_S", 60)
+    monkeypatch.setattr(connections, "READ_INTERVAL_S", 60)
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await upgrade(reader, writer)
