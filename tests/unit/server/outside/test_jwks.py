@@ -112,7 +112,7 @@ async def test_slow_provider_does_not_hold_up_others(monkeypatch: pytest.MonkeyP
         waiting = asyncio.create_task(verifier.verify(signed(FIRST, "one")))
         await asyncio.sleep(0.01)
         assert not waiting.done()
-        with pytest.raises(RequestError, match="cannot be fetched"):
+        with pytest.raises(RequestError, match="keys that verify tokens are not available"):
             await waiting
 
 
@@ -129,5 +129,5 @@ def test_key_sets_are_read_with_suspicion() -> None:
 
     assert [key.kid for key in found] == ["one"]
     for wrong in (b"", b"[]", b'{"keys": 1}', b"[" * 100_000, b" " * 300_000):
-        with pytest.raises(ValueError, match=r"it is no|bytes"):
+        with pytest.raises(ValueError, match=r"^not |too large"):
             read_keys(wrong)
