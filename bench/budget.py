@@ -31,7 +31,7 @@ from manent.core.tracker import Tracker
 from manent.dialogue.turn import Env, Finished, Turn
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 from manent.server.loading import load_assistant
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore

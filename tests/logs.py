@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from manent.core.conversation_log import Accepted, Append, Divider, Head, LogEntry, Snapshot, View
 from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 
 MakeStore = Callable[[], ConversationStore]
 """Returns a store over one test's data; a second call returns another instance over the same data."""

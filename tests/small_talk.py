@@ -19,7 +19,8 @@ from manent.core.errors import ActionError
 from manent.core.messages import UserMessage
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.ports import NEWEST_EVENTS, ActionCall, ActionResult, ConversationStore
+from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionResult
+from manent.runtime.ports.store import ConversationStore
 from manent.server.app import Application, build
 from manent.server.edge.connections import HttpConnection, WebSocketConnection
 from manent.server.loading import load_assistant

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from logs import MakeStore, empty, talk, turn
 from manent.core.conversation_log import Cursor, Lease, Untold
 from manent.core.events import encode_event
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 
 MINE = Lease(owner="host:1:1:a", until=1_000.0)
 OTHER = Lease(owner="host:2:2:b", until=1_000.0)

@@ -20,7 +20,7 @@ from manent.core.conversation_log import (
 )
 from manent.core.errors import InternalError, StoreError
 from manent.core.events import UserUttered, decode_event
-from manent.runtime.ports import ConversationStore, DuplicateMessage, ReminderGone, VersionConflict
+from manent.runtime.ports.store import ConversationStore, DuplicateMessage, ReminderGone, VersionConflict
 
 
 async def test_append_creates_and_keeps_everything(store: ConversationStore) -> None:

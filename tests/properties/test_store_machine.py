@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from logs import empty, turn
 from manent.core.conversation_log import Accepted, Append, Head, LogEntry, Snapshot
-from manent.runtime.ports import DuplicateMessage, VersionConflict
+from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 from manent.stores.sqlite.store import SqliteStore
 from manent.stores.thinning import superfluous
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from logs import accept, empty, turn
 from manent.core.conversation_log import Head
 from manent.core.events import UserUttered
-from manent.runtime.ports import DuplicateMessage, VersionConflict
+from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 from manent.stores.sqlite.store import SqliteStore
 
 NAMES = itertools.count()

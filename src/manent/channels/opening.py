@@ -27,7 +27,7 @@ from manent.core.events import Json
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import Identity
 from manent.runtime.identity.revocations import Revocations
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 
 SUPPORTED = ("socketio", "rest", "callback", "cmdline")
 

@@ -7,7 +7,7 @@ from manent.core.events import Json
 from manent.dialogue.model import DialogueModel
 from manent.nlu.pipeline import Pipeline
 from manent.runtime.parse_batching import Understanding
-from manent.runtime.ports import Services
+from manent.runtime.ports.parser import Services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import msgspec
 
 from manent.core.conversation_log import Head, LogEntry
 from manent.core.events import AllSlotsReset, Json, Restarted, SessionStarted, SlotSet, event_to_wire
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 from manent.runtime.visitor_messages import messages_of
 
 Format = Literal["json", "transcript"]

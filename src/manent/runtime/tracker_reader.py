@@ -16,7 +16,7 @@ from manent.core.events import ActionExecuted, Event, Json, Restarted
 from manent.core.tracker import State, Tracker, WindowExceeded
 from manent.dialogue.session import session_start_events
 from manent.runtime.assistant import Assistant
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 
 
 class Verbosity(enum.Enum):

@@ -37,7 +37,7 @@ from manent.runtime.background.retention import Retention
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.revocations import Revocations
 from manent.runtime.measures import Measures
-from manent.runtime.ports import ActionRunner
+from manent.runtime.ports.actions import ActionRunner
 from manent.runtime.protocol1 import Sessions
 from manent.server import logs, page
 from manent.server.api import admin, errors, evaluation, health, metrics, openapi, sessions

@@ -28,7 +28,7 @@ from manent.core.conversation_log import (
 )
 from manent.core.errors import StoreError
 from manent.core.events import encode_event
-from manent.runtime.ports import Behind, DuplicateMessage, Loaded, ReminderGone, VersionConflict
+from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
 from manent.stores.head_row import empty_head
 from manent.stores.thinning import superfluous

@@ -12,7 +12,7 @@ import pytest
 import socketio
 
 from manent.channels.socketio import plain
-from manent.runtime.ports import ActionResult
+from manent.runtime.ports.actions import ActionResult
 from manent.stores.sqlite.store import SqliteStore
 from small_talk import Actions, running, until
 

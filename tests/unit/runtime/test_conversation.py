@@ -13,7 +13,7 @@ from manent.core.errors import ManentError, RequestError
 from manent.core.events import ActionExecuted, BotUttered, Json, SlotSet, UserUttered
 from manent.runtime import operations
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.ports import ActionCall, ActionResult
+from manent.runtime.ports.actions import ActionCall, ActionResult
 from manent.stores.memory import MemoryStore
 from small_talk import Actions, failing, home, message, opened, say, shown, until
 

@@ -15,7 +15,8 @@ from manent.core.errors import BrokerError
 from manent.core.events import decode_event
 from manent.runtime.background import publishing
 from manent.runtime.background.publishing import Publisher
-from manent.runtime.ports import ConversationStore, Outgoing
+from manent.runtime.ports.broker import Outgoing
+from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from small_talk import home, opened, say, until
 

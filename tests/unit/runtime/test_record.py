@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from manent.core.conversation_log import Append, Lease, LogEntry, Snapshot
 from manent.core.events import ActionExecuted, SlotSet
 from manent.runtime.conversation import record
-from manent.runtime.ports import ActionCall, ActionResult, Loaded
+from manent.runtime.ports.actions import ActionCall, ActionResult
+from manent.runtime.ports.store import Loaded
 from manent.runtime.tracker_reader import fold
 from manent.stores.memory import MemoryStore
 from small_talk import Actions, message, opened, say, until

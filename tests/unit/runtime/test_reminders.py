@@ -16,7 +16,8 @@ from manent.runtime import operations
 from manent.runtime.background.reminders import Reminders
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.reminder_changes import changes_of, is_void
-from manent.runtime.ports import ActionCall, ActionResult, ConversationStore
+from manent.runtime.ports.actions import ActionCall, ActionResult
+from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore
 from small_talk import Actions, home, message, opened, say, shown, until

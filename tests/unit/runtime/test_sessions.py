@@ -10,7 +10,7 @@ from manent.core.errors import RequestError
 from manent.core.events import Json
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.identity.admission import Admission, Identity
-from manent.runtime.ports import Loaded
+from manent.runtime.ports.store import Loaded
 from manent.runtime.protocol1 import Joined, Sessions, checked_text, refusal, tell_changed
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore

@@ -20,7 +20,8 @@ import msgspec
 
 from manent.core.conversation_log import Cursor, Lease, LogEntry, Untold
 from manent.core.errors import BrokerError, ManentError
-from manent.runtime.ports import Broker, Outbox, Outgoing
+from manent.runtime.ports.broker import Broker, Outgoing
+from manent.runtime.ports.store import Outbox
 
 log = logging.getLogger("manent.broker")
 

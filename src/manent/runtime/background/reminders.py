@@ -17,7 +17,7 @@ from manent.runtime import operations
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.reminder_changes import is_void
-from manent.runtime.ports import ReminderGone, VersionConflict
+from manent.runtime.ports.store import ReminderGone, VersionConflict
 
 log = logging.getLogger("manent.reminders")
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from manent.core.errors import ManentError
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 
 log = logging.getLogger("manent.retention")
 

@@ -35,7 +35,7 @@ from manent.runtime.conversation.ticket import (
     message_id_conflict,
     server_closing,
 )
-from manent.runtime.ports import VersionConflict
+from manent.runtime.ports.store import VersionConflict
 
 if TYPE_CHECKING:
     from manent.runtime.conversation.registry import Conversations

@@ -18,7 +18,7 @@ from manent.core.tracker import Tracker, WindowExceeded
 from manent.runtime.conversation.numbering import Copied, Numbering
 from manent.runtime.conversation.reminder_changes import changes_of
 from manent.runtime.conversation.ticket import Occasion
-from manent.runtime.ports import Loaded
+from manent.runtime.ports.store import Loaded
 
 if TYPE_CHECKING:
     from manent.runtime.conversation.registry import Conversations

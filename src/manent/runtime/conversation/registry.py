@@ -29,15 +29,9 @@ from manent.runtime.conversation.ticket import server_closing
 from manent.runtime.conversation.wakeups import News
 from manent.runtime.measures import Measures
 from manent.runtime.parse_batching import Understanding
-from manent.runtime.ports import (
-    NEWEST_EVENTS,
-    ActionCall,
-    ActionResult,
-    ActionRunner,
-    ConversationStore,
-    Generator,
-    Output,
-)
+from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionResult, ActionRunner, Generator
+from manent.runtime.ports.channel import Output
+from manent.runtime.ports.store import ConversationStore
 from manent.runtime.rate_limits import Rates
 from manent.runtime.tracker_json import tracker_to_wire
 

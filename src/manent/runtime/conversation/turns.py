@@ -31,7 +31,7 @@ from manent.runtime.conversation.ticket import (
     message_id_conflict,
 )
 from manent.runtime.measures import turn_id
-from manent.runtime.ports import DuplicateMessage, VersionConflict
+from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 
 if TYPE_CHECKING:
     from manent.runtime.conversation.conversation import Conversation

@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 from manent.core.conversation_log import Head
 from manent.core.errors import RequestError
 from manent.runtime.identity.tokens import TokenVerifier, VerifiedToken
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 from manent.runtime.rate_limits import Rates
 
 Mode = Literal["open", "minted", "jwt"]

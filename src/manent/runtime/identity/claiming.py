@@ -21,7 +21,7 @@ from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.numbering import Copied
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.successor import where_to
-from manent.runtime.ports import DuplicateMessage
+from manent.runtime.ports.store import DuplicateMessage
 
 FIRST_EVENTS = 50
 """So many at most are looked at to see whether anything was said; a longer log is taken to be worth keeping."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from manent.core.conversation_log import Revocation
 from manent.core.errors import ManentError
 from manent.runtime.identity.tokens import Revoked
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 
 log = logging.getLogger("manent.revocations")
 

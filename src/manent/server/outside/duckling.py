@@ -15,8 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode, urlsplit
 
 from manent.core.events import Json
-from manent.nlu.components.duckling import URL_VARIABLE, Service, read_answer
+from manent.nlu.components.duckling import URL_VARIABLE, read_answer
 from manent.nlu.pipeline import Pipeline
+from manent.nlu.services import Service
 
 _THREADS = 16
 """Messages about which servers are asked at once; a server that hangs holds up those behind for its timeout."""

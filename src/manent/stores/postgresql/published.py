@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from manent.core.conversation_log import Cursor, Lease, Untold
-from manent.runtime.ports import Behind
+from manent.runtime.ports.store import Behind
 from manent.stores.codec import current_json
 from manent.stores.head_row import lease_of
 

@@ -28,7 +28,7 @@ from manent.core.conversation_log import (
     Untold,
 )
 from manent.core.errors import InternalError, StoreError
-from manent.runtime.ports import Behind, DuplicateMessage, Loaded, VersionConflict
+from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
 from manent.stores.head_row import empty_head, head_of_row, head_values, lease_values
 from manent.stores.postgresql import published, sql

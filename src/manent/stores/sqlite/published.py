@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from manent.core.conversation_log import Cursor, Lease, Untold
-from manent.runtime.ports import Behind
+from manent.runtime.ports.store import Behind
 from manent.stores.codec import current_json
 from manent.stores.head_row import lease_of
 

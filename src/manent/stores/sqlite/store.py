@@ -31,7 +31,7 @@ from manent.core.conversation_log import (
     Untold,
 )
 from manent.core.errors import StoreError
-from manent.runtime.ports import Behind, Loaded, VersionConflict
+from manent.runtime.ports.store import Behind, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, row_to_entry
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row
 from manent.stores.sqlite import published

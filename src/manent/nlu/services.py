@@ -1,0 +1,41 @@
+"""Describes the servers that a pipeline needs for a message: Duckling."""
+
+import json
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A Duckling server to ask about every message.
+
+    Attributes:
+        url: of the server; None when neither the configuration nor the environment names one.
+        dimensions: what to look for; none for everything.
+        locale: for example `de_DE`.
+        timezone: for example `Europe/Berlin`; None for the server's.
+        timeout_s: seconds to wait for an answer.
+    """
+
+    url: str | None
+    dimensions: tuple[str, ...]
+    locale: str
+    timezone: str | None
+    timeout_s: float
+
+    def form(self, text: str, *, now: float | None = None) -> dict[str, str]:
+        """Make the form to POST.
+
+        Args:
+            text: the message.
+            now: what "tomorrow" counts from, seconds since the epoch; None for the present.
+        """
+        form = {
+            "text": text,
+            "locale": self.locale,
+            "dims": json.dumps(self.dimensions) if self.dimensions else "",
+            "reftime": str(int((time.time() if now is None else now) * 1000)),
+        }
+        if self.timezone:
+            form["tz"] = self.timezone
+        return {name: value for name, value in form.items() if value}
