@@ -34,9 +34,11 @@ from manent.runtime.assistant import Assistant
 from manent.runtime.background.publishing import Publisher
 from manent.runtime.background.reminders import Reminders
 from manent.runtime.background.retention import Retention
+from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.registry import Conversations
+from manent.runtime.conversation.wakeups import Wakeups
 from manent.runtime.identity.revocations import Revocations
-from manent.runtime.measures import Measures
+from manent.runtime.metrics import Metrics
 from manent.runtime.ports.actions import ActionRunner
 from manent.runtime.protocol1 import Sessions
 from manent.server import logs, page
@@ -77,6 +79,7 @@ class Application:
     asgi: Any
     opened: Callable[[], AbstractAsyncContextManager[None]]
     conversations: Conversations
+    wakeups: Wakeups
     sessions: Sessions
     flush: Callable[[float], Awaitable[None]]
     notes: tuple[str, ...]
@@ -94,32 +97,33 @@ def build(options: ServeOptions) -> Application:
     credentials = read_credentials(_configured(options, options.credentials, "credentials.yml"))
     endpoints = read_endpoints(_configured(options, options.endpoints, "endpoints.yml"))
     assistant = load_assistant(options.root / options.model, external_nlg=endpoints.nlg is not None)
-    measures = Measures()
+    counters = Metrics()
     store = open_store(
         endpoints.tracker_store,
         root=options.root,
         durability=endpoints.durability,
         process_from=WRITING_PROCESS_FROM,
-        observe=measures.committed,
+        observe=counters.committed,
     )
     limits = read_limits(endpoints.limits)
     rates = rates_of(limits)
-    conversations = Conversations(
+    engine = Engine(
         store=store,
         assistant=assistant,
         actions=open_actions(endpoints.action_endpoint, assistant.domain, root=options.root),
         generator=open_generator(endpoints.nlg),
-        measures=measures,
+        metrics=counters,
         limits=limits,
-        rates=rates,
     )
+    conversations = Conversations(engine, rates=rates)
+    wakeups = Wakeups(conversations)
     revocations = Revocations(store)
     retention = Retention(store, endpoints.retention_days)
     broker = open_broker(endpoints.event_broker, root=options.root, postgresql_dsn=postgresql_dsn)
     publisher: Publisher | None = None
     if broker is not None:
-        publisher = Publisher(store, broker, owner=conversations.owner, is_dead=conversations.is_dead)
-        conversations.readers.append(publisher.note)
+        publisher = Publisher(store, broker, owner=engine.owner, is_dead=engine.is_dead)
+        engine.log_readers.append(publisher.note)
     channels = open_channels(
         credentials,
         conversations,
@@ -136,7 +140,7 @@ def build(options: ServeOptions) -> Application:
         *health.routes(conversations, publisher),
     ]
     guard = Guard(token=options.auth_token, jwt_secret=options.jwt_secret, jwt_method=options.jwt_method)
-    models = _Models(options, endpoints, conversations)
+    models = _Models(options, endpoints, engine)
     api = ModelApi(conversations, guard, models=options.root / options.model, load=models.load, swap=models.swap)
     reminders = Reminders(conversations)
     if options.enable_api:
@@ -155,7 +159,8 @@ def build(options: ServeOptions) -> Application:
         await conversations.open()
         await channels.open(store)
         await revocations.open()
-        conversations.news.listeners.append(revocations.look_soon)
+        wakeups.listeners.append(revocations.look_soon)
+        await wakeups.open()
         await retention.open()
         await reminders.open()
         if publisher is not None:
@@ -170,6 +175,7 @@ def build(options: ServeOptions) -> Application:
             await conversations.drain(within_s=DRAIN_S)
             if publisher is not None:
                 await publisher.close()
+            await wakeups.close()
             await conversations.close(within_s=DRAIN_S)
             await models.close()
             await channels.close()
@@ -188,6 +194,7 @@ def build(options: ServeOptions) -> Application:
         asgi=Gate(socketio.app(starlette), rates, socket_path=socketio.options.socketio_path.rstrip("/") + "/"),
         opened=opened,
         conversations=conversations,
+        wakeups=wakeups,
         sessions=socketio.sessions,
         flush=socketio.flush,
         notes=(*channels.notes, *_notes(options, endpoints, guard)),
@@ -280,10 +287,10 @@ def _configured(options: ServeOptions, given: Any, default: str) -> Any:
 class _Models:
     """Loads models while the server runs, and makes one of them the next turn's."""
 
-    def __init__(self, options: ServeOptions, endpoints: Endpoints, conversations: Conversations) -> None:
+    def __init__(self, options: ServeOptions, endpoints: Endpoints, engine: Engine) -> None:
         self.options = options
         self.endpoints = endpoints
-        self.conversations = conversations
+        self.engine = engine
         self._retired: ActionRunner | None = None
 
     def load(self, path: Path) -> Assistant:
@@ -293,8 +300,8 @@ class _Models:
         """Actions are told the domain, so they are opened anew; those at work end with the old ones."""
         actions = open_actions(self.endpoints.action_endpoint, assistant.domain, root=self.options.root)
         await self.close()
-        self._retired, self.conversations.actions = self.conversations.actions, actions
-        self.conversations.model = assistant
+        self._retired, self.engine.actions = self.engine.actions, actions
+        self.engine.model = assistant
 
     async def close(self) -> None:
         """Close the actions of the model before the last."""

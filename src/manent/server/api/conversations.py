@@ -20,15 +20,14 @@ from manent.core.conversation_log import Head, LogEntry
 from manent.core.domain import DEFAULT_INTENTS
 from manent.core.errors import RequestError
 from manent.core.events import Event, Json, encode_event, event_from_wire
-from manent.core.messages import UserMessage
 from manent.runtime import export, operations, tracker_reader
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import checked_id
 from manent.runtime.json_depth import is_too_deep
-from manent.runtime.protocol1 import checked_text
 from manent.runtime.tracker_json import tracker_to_wire
 from manent.runtime.tracker_reader import Reading, Verbosity
+from manent.runtime.user_messages import user_message
 from manent.server.api.auth import Guard
 from manent.server.api.predictions import predict
 
@@ -45,7 +44,7 @@ def routes(conversations: Conversations, guard: Guard) -> list[Route]:
         async def serve(request: Request) -> Response:
             sender_id = request.path_params["sender_id"]
             guard.check(request, sender_id)
-            _ = conversations.assistant  # without a model every one of these is a conflict
+            _ = conversations.engine.assistant  # without a model every one of these is a conflict
             return await endpoint(request, checked_id(sender_id))
 
         return serve
@@ -79,17 +78,16 @@ class _ConversationsApi:
     async def tracker(self, request: Request, sender_id: str) -> Response:
         """Show a tracker. An unknown id becomes a conversation, an empty one."""
         verbosity, until = verbosity_of(request), _until(request)
-        if await self.conversations.store.head(sender_id) is None:
+        if await self.conversations.engine.store.head(sender_id) is None:
             await self.conversations.create(sender_id)
         return await self._tracker(sender_id, verbosity, until=until)
 
     async def erase(self, _: Request, sender_id: str) -> Response:
-        """Remove a conversation with all that is kept of it; whoever follows it is told."""
+        """Erase a conversation and notify its subscribers."""
         conversation = self.conversations.get(sender_id)
         if not await conversation.erase(new_epoch=None):
             raise unknown_conversation()
-        for subscriber in tuple(conversation.subscribers):
-            subscriber.changed({"reason": "erased", "session_id": sender_id, "epoch": ""})
+        conversation.feed.notify_moved("erased", "")
         return Response(status_code=204)
 
     async def add_events(self, request: Request, sender_id: str) -> Response:
@@ -121,7 +119,7 @@ class _ConversationsApi:
         until = _until(request)
         every = _flag(request, "all_sessions")
         after = 0 if every else max(0, head.session_seq - 1)
-        entries = await self.conversations.store.entries(sender_id, after=after, limit=head.version - after)
+        entries = await self.conversations.engine.store.entries(sender_id, after=after, limit=head.version - after)
         events = [entry.event for entry in entries if until is None or (entry.event.timestamp or 0.0) <= until]
         return PlainTextResponse(stories.write(sender_id, events))
 
@@ -132,7 +130,7 @@ class _ConversationsApi:
             raise RequestError("bad_request", f"format must be one of {', '.join(get_args(export.Format))}")
         head = await self._known(sender_id)
         kind = "application/json" if form == "json" else "text/plain; charset=utf-8"
-        written = export.pieces(self.conversations.store, head, cast("export.Format", form))
+        written = export.pieces(self.conversations.engine.store, head, cast("export.Format", form))
         return StreamingResponse(written, media_type=kind)
 
     async def execute(self, request: Request, sender_id: str) -> Response:
@@ -166,7 +164,7 @@ class _ConversationsApi:
         if not isinstance(name, str) or not name:
             raise RequestError("bad_request", "the body needs the name of an intent")
         check_entities(entities)
-        if name not in self.conversations.assistant.domain.intents and name not in DEFAULT_INTENTS:
+        if name not in self.conversations.engine.assistant.domain.intents and name not in DEFAULT_INTENTS:
             raise RequestError("unknown_intent", f"the intent {name!r} does not exist in the domain", status=404)
         conversation = self.conversations.get(sender_id)
         channel = request.query_params.get("output_channel")
@@ -176,10 +174,10 @@ class _ConversationsApi:
     async def predict(self, request: Request, sender_id: str) -> Response:
         """Say what the policies would do next."""
         verbosity = verbosity_of(request)
-        if await self.conversations.store.head(sender_id) is None:
+        if await self.conversations.engine.store.head(sender_id) is None:
             raise unknown_conversation()
         found = await self._read(sender_id, verbosity)
-        answer = predict(self.conversations.assistant, found.tracker)
+        answer = predict(self.conversations.engine.assistant, found.tracker)
         answer["scores"].sort(key=lambda each: (-each["score"], each["action"]))
         return Response(_encode({**answer, "tracker": _wire(found)}), media_type="application/json")
 
@@ -194,10 +192,12 @@ class _ConversationsApi:
             raise RequestError("bad_request", f"only messages of sender 'user' are taken; found {sender!r}")
         if not isinstance(parse_data, dict | None):
             raise RequestError("bad_request", "parse_data must be an object")
-        message = UserMessage(
-            sender_id=sender_id,
-            text=checked_text(text, self.conversations.limits.text),
+        message = user_message(
+            sender_id,
+            text,
+            limits=self.conversations.engine.limits,
             input_channel=None,
+            output_channel=operations.DEFAULT_OUTPUT,
             parse_data=parse_data,
         )
         await operations.log_message(self.conversations.get(sender_id), message)
@@ -222,14 +222,18 @@ class _ConversationsApi:
 
     async def _read(self, sender_id: str, verbosity: Verbosity, *, until: float | None = None) -> Reading:
         found = await tracker_reader.read(
-            self.conversations.store, self.conversations.assistant, sender_id, verbosity=verbosity, until=until
+            self.conversations.engine.store,
+            self.conversations.engine.assistant,
+            sender_id,
+            verbosity=verbosity,
+            until=until,
         )
         if found is None:
             raise unknown_conversation()
         return found
 
     async def _known(self, sender_id: str) -> Head:
-        head = await self.conversations.store.head(sender_id)
+        head = await self.conversations.engine.store.head(sender_id)
         if head is None:
             raise unknown_conversation()
         return head

@@ -25,13 +25,13 @@ def routes(conversations: Conversations, publisher: Publisher | None = None) -> 
 
     async def ready(_: Request) -> Response:
         """Not ready: shutting down, or the store does not answer. An event broker that is away is only mentioned."""
-        if conversations.closing:
+        if conversations.engine.is_closing:
             return _json({"status": "closing"}, 503)
         try:
-            await conversations.store.get_meta("health")
+            await conversations.engine.store.get_meta("health")
         except ManentError as error:
             return _json({"status": "store", "code": error.code}, 503)
-        model = conversations.model
+        model = conversations.engine.model
         return _json({"status": "ok", "model": model.file if model is not None else None, **_publishing(publisher)})
 
     return [

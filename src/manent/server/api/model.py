@@ -20,9 +20,9 @@ from manent.core.events import Json
 from manent.runtime import tracker_reader
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.protocol1 import checked_text
 from manent.runtime.tracker_json import tracker_to_wire
 from manent.runtime.tracker_reader import Verbosity
+from manent.runtime.user_messages import checked_text
 from manent.server.api.auth import Guard
 from manent.server.api.callbacks import Later
 from manent.server.api.conversations import events_of, json_body, verbosity_of
@@ -85,7 +85,7 @@ class ModelApi:
 
     async def status(self, _: Request) -> Response:
         """Say which model is loaded and how many are being trained."""
-        model = self.conversations.assistant
+        model = self.conversations.engine.assistant
         return _json(
             {"model_file": model.file, "model_id": model.model_id, "num_active_training_jobs": self.training_jobs}
         )
@@ -99,8 +99,8 @@ class ModelApi:
         text = body.get("text")
         if not isinstance(text, str):
             raise RequestError("bad_request", 'the body needs a "text", a string')
-        text = checked_text(text, self.conversations.limits.text)
-        parsed = await self.conversations.understand(self.conversations.assistant, text)
+        text = checked_text(text, self.conversations.engine.limits.text)
+        parsed = await self.conversations.engine.parse(self.conversations.engine.assistant, text)
         return _json(parsed if mode is None else EMULATIONS[mode.upper()](parsed))
 
     async def predict(self, request: Request) -> Response:
@@ -109,7 +109,7 @@ class ModelApi:
         body = json_body(await request.body())
         if not isinstance(body, list):
             raise RequestError("bad_request", "the body must be a list of events")
-        assistant = self.conversations.assistant
+        assistant = self.conversations.engine.assistant
         events = events_of(body)
         tracker = tracker_reader.fold("default", assistant.domain, events)
         answer = predict(assistant, tracker)
@@ -189,12 +189,12 @@ class ModelApi:
 
     async def unload(self, _: Request) -> Response:
         """Do without a model: messages are refused until another one is loaded."""
-        self.conversations.model = None
+        self.conversations.engine.model = None
         return Response(status_code=204)
 
     async def domain(self, request: Request) -> Response:
         """Show the domain as JSON or YAML."""
-        original = self.conversations.assistant.domain.original
+        original = self.conversations.engine.assistant.domain.original
         kind = _accepted(request.headers.get("accept"))
         if kind == "json":
             return _json(original)

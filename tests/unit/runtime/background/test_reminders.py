@@ -172,7 +172,7 @@ async def test_reminder_reaches_the_channel_that_scheduled_it() -> None:
             sent.append((sender_id, shown(entries)))  # type: ignore[arg-type]
 
     async with ticking(MemoryStore(), schedules()) as conversations:
-        conversations.outputs["callback"] = Out()
+        conversations.engine.outputs["callback"] = Out()
         conversation = conversations.get("ada")
         ticket = conversation.submit(replace(message("work"), input_channel="callback"))
         await ticket.finished
