@@ -232,7 +232,7 @@ class MemoryStore:
             del self._conversations[sender_id]
         return len(old)
 
-    async def news(self, *, within_s: float) -> tuple[str, ...]:
+    async def news(self, *, within_s: float) -> Collection[str] | None:
         """See `ConversationStore.news`. There is no other process."""
         await asyncio.sleep(within_s)
         return ()

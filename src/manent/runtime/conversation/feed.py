@@ -146,7 +146,7 @@ class Feed:
                 subscriber.notify(news)
 
     async def catch_up(self, epoch: str, version: int) -> None:
-        """Publish what other servers have appended, up to at least this version.
+        """Publish what other servers have appended, up to this version.
 
         Args:
             epoch: the epoch that the store has. If it is another one, the log was erased or replaced.
@@ -164,8 +164,9 @@ class Feed:
             self.notify_moved("erased", epoch)
             return
         while self.position[1] < version:
-            store = self._engine.store
-            entries = await store.entries(record.sender_id, after=self.position[1], limit=self._engine.limits.page)
+            store, after = self._engine.store, self.position[1]
+            limit = min(self._engine.limits.page, version - after)
+            entries = await store.entries(record.sender_id, after=after, limit=limit)
             head = await store.head(record.sender_id)
             if not entries or head is None or head.epoch != epoch:
                 return
