@@ -164,11 +164,6 @@ class MemoryStore:
         start = max(after, found.head.version - limit, 0)
         return [encode_event(entry.event) for entry in found.entries[start:]]
 
-    async def accepted(self, sender_id: str, message_id: str) -> Accepted | None:
-        """See `ConversationStore.accepted`."""
-        found = self._find(sender_id)
-        return found.accepted.get(message_id) if found else None
-
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
         """See `ConversationStore.erase`."""
         found = self._find(sender_id)

@@ -157,9 +157,6 @@ class ConversationStore(Outbox, Protocol):
     async def tail(self, sender_id: str, *, after: int, limit: int) -> list[bytes]:
         """Return the newest `limit` events above `after` as JSON, oldest first. Action servers receive them."""
 
-    async def accepted(self, sender_id: str, message_id: str) -> Accepted | None:
-        """Return the accepted message of this id."""
-
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
         """Remove all data of the conversation and return whether it existed. `new_epoch`: create an empty one."""
 

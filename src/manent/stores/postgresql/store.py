@@ -194,11 +194,6 @@ class PostgresqlStore:
             found = await connection.fetch(sql.TAIL, sender_id, after, limit)
         return [current_json(data.encode(), written_as) for written_as, data in reversed(found)]
 
-    async def accepted(self, sender_id: str, message_id: str) -> Accepted | None:
-        """See `ConversationStore.accepted`."""
-        async with self._connection() as connection:
-            return await _accepted(connection, sender_id, message_id)
-
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
         """See `ConversationStore.erase`. The server's next vacuum frees the space."""
         async with self._connection() as connection, connection.transaction():
