@@ -159,7 +159,7 @@ def build(options: ServeOptions) -> Application:
         await conversations.open()
         await channels.open(store)
         await revocations.open()
-        wakeups.listeners.append(revocations.look_soon)
+        wakeups.listeners.append(revocations.poll_soon)
         await wakeups.open()
         await retention.open()
         await reminders.open()

@@ -24,7 +24,7 @@ from manent.core.conversation_log import (
     Reminder,
     Revocation,
     Snapshot,
-    Untold,
+    UnpublishedEvents,
 )
 from manent.core.errors import StoreError
 from manent.core.events import encode_event
@@ -296,17 +296,17 @@ class MemoryStore:
             claimed.append(cursor)
         return claimed
 
-    async def untold(self, cursors: Sequence[Cursor], *, limit: int) -> list[Untold]:
-        """See `Outbox.untold`."""
-        return [self._untold(cursor, limit) for cursor in cursors]
+    async def unpublished(self, cursors: Sequence[Cursor], *, limit: int) -> list[UnpublishedEvents]:
+        """See `Outbox.unpublished`."""
+        return [self._unpublished(cursor, limit) for cursor in cursors]
 
-    def _untold(self, cursor: Cursor, limit: int) -> Untold:
+    def _unpublished(self, cursor: Cursor, limit: int) -> UnpublishedEvents:
         found = self._find(cursor.sender_id)
         if found is None or found.head.epoch != cursor.epoch:
-            return Untold(cursor=cursor, epoch=found.head.epoch if found else None)
+            return UnpublishedEvents(cursor=cursor, epoch=found.head.epoch if found else None)
         entries = found.entries[cursor.seq :][:limit]
         events = tuple((entry.seq, encode_event(entry.event)) for entry in entries)
-        return Untold(cursor=cursor, epoch=cursor.epoch, events=events)
+        return UnpublishedEvents(cursor=cursor, epoch=cursor.epoch, events=events)
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
         """See `Outbox.move`."""

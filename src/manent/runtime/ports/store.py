@@ -15,7 +15,7 @@ from manent.core.conversation_log import (
     Reminder,
     Revocation,
     Snapshot,
-    Untold,
+    UnpublishedEvents,
 )
 from manent.core.errors import ManentError
 
@@ -102,7 +102,7 @@ class Outbox(Protocol):
             The cursors after the call. Unknown conversations, and empty ones that were never published, have none.
         """
 
-    async def untold(self, cursors: Sequence[Cursor], *, limit: int) -> list[Untold]:
+    async def unpublished(self, cursors: Sequence[Cursor], *, limit: int) -> list[UnpublishedEvents]:
         """Return the events after each cursor, at most `limit` events each, from one consistent read."""
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:

@@ -25,7 +25,7 @@ from manent.core.conversation_log import (
     Reminder,
     Revocation,
     Snapshot,
-    Untold,
+    UnpublishedEvents,
 )
 from manent.core.errors import InternalError, StoreError
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, VersionConflict
@@ -313,10 +313,10 @@ class PostgresqlStore:
         async with self._connection() as connection, connection.transaction():
             return await published.claim(connection, sender_ids, lease, now, over)
 
-    async def untold(self, cursors: Sequence[Cursor], *, limit: int) -> list[Untold]:
-        """See `Outbox.untold`."""
+    async def unpublished(self, cursors: Sequence[Cursor], *, limit: int) -> list[UnpublishedEvents]:
+        """See `Outbox.unpublished`."""
         async with self._connection() as connection:
-            return await published.untold(connection, cursors, limit)
+            return await published.unpublished(connection, cursors, limit)
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
         """See `Outbox.move`."""

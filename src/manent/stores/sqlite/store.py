@@ -27,7 +27,7 @@ from manent.core.conversation_log import (
     Reminder,
     Revocation,
     Snapshot,
-    Untold,
+    UnpublishedEvents,
 )
 from manent.core.errors import StoreError
 from manent.runtime.ports.store import Behind, Loaded, VersionConflict
@@ -232,9 +232,9 @@ class SqliteStore:
         """See `Outbox.claim`."""
         return await self._write(lambda cursor: published.claim(cursor, sender_ids, lease, now, over))
 
-    async def untold(self, cursors: Sequence[Cursor], *, limit: int) -> list[Untold]:
-        """See `Outbox.untold`."""
-        return await self._read(lambda cursor: published.untold(cursor, cursors, limit))
+    async def unpublished(self, cursors: Sequence[Cursor], *, limit: int) -> list[UnpublishedEvents]:
+        """See `Outbox.unpublished`."""
+        return await self._read(lambda cursor: published.unpublished(cursor, cursors, limit))
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
         """See `Outbox.move`."""

@@ -92,7 +92,7 @@ async def publishing_to(
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look and retry more often than a server does."""
     monkeypatch.setattr(publishing, "GATHER_S", 0.01)
-    monkeypatch.setattr(publishing, "LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr(publishing, "SEARCH_INTERVAL_S", 0.1)
     monkeypatch.setattr(publishing, "RETRY_S", (0.02,))
 
 
@@ -338,7 +338,7 @@ async def test_closing_publishes_what_waits() -> None:
 
 async def test_waiting_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """During an outage only so many conversations are remembered; the others are found when the broker is back."""
-    monkeypatch.setattr(publishing, "MOST_WAITING", 3)
+    monkeypatch.setattr(publishing, "MAX_WAITING", 3)
     broker, store = Listener(away=True), MemoryStore()
     await store.open()
     async with publishing_to(broker, store) as publisher:
