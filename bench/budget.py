@@ -30,8 +30,9 @@ from manent.core.messages import UserMessage
 from manent.core.tracker import Tracker
 from manent.dialogue.turn import Env, Finished, Turn
 from manent.runtime.assistant import Assistant
+from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 from manent.server.loading import load_assistant
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore
@@ -101,7 +102,7 @@ def decision(assistant: Assistant) -> float:
 
 async def conversations_over(store: ConversationStore, assistant: Assistant) -> tuple[float, float]:
     """CPU µs of a whole turn, and how much of it on the event loop's thread."""
-    conversations = Conversations(store=store, assistant=assistant)
+    conversations = Conversations(Engine(store=store, assistant=assistant))
     await conversations.open()
 
     async def talk(number: int, turns: int) -> None:

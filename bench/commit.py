@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from manent.core.conversation_log import Accepted, Append, Head, LogEntry, Snapshot, View
 from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.sqlite.store import SqliteStore
 

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from manent.cli.main import main
 from manent.core.conversation_log import Append, LogEntry
 from manent.runtime import protocol1, visitor_messages
-from manent.runtime.conversation import conversation, registry
+from manent.runtime.conversation import engine, feed, registry
 from manent.runtime.conversation.numbering import Numbering
-from manent.runtime.conversation.ticket import Occasion
+from manent.runtime.conversation.ticket import TurnCause
 from manent.stores.sqlite import store
 
 
@@ -36,16 +36,16 @@ def ack_before_commit() -> None:
 
 def emit_before_commit() -> None:
     """Show the visitor what is not stored yet."""
-    commit = conversation.Conversation.commit
+    commit = feed.Feed.commit
 
-    async def early(self: conversation.Conversation, events: Sequence[Any], occasion: Occasion, **options: Any) -> None:
-        head, tracker = await self.record.load()
-        entries = Numbering(head, tracker, occasion.ticket).entries(events)
+    async def early(self: feed.Feed, events: Sequence[Any], cause: TurnCause, **options: Any) -> None:
+        head, tracker = await self._record.load()
+        entries = Numbering(head, tracker, cause.ticket).entries(events)
         self.publish([entry for entry in entries if entry.view is not None])
         await asyncio.sleep(0.03)
-        await commit(self, events, occasion, **options)
+        await commit(self, events, cause, **options)
 
-    conversation.Conversation.commit = early  # type: ignore[method-assign]
+    feed.Feed.commit = early  # type: ignore[method-assign]
 
 
 def no_dedupe() -> None:
@@ -84,8 +84,8 @@ def part_dropped() -> None:
 
 def lease_ignored() -> None:
     """Finish other servers' turns while they are at work on them."""
-    registry.RECOVER_EVERY_S = 0.1
-    registry.Conversations.may_take_over = lambda *_: True  # type: ignore[method-assign]
+    registry.RECOVERY_INTERVAL_S = 0.1
+    engine.Engine.may_take_over = lambda *_: True  # type: ignore[method-assign]
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {

@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from manent.runtime.ports import ActionCall
+from manent.runtime.ports.actions import ActionCall
 from ports import free_port
 
 ASSISTANTS = Path(__file__).parent / "assistants"

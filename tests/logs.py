@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from manent.core.conversation_log import Accepted, Append, Divider, Head, LogEntry, Snapshot, View
+from manent.core.conversation_log import Accepted, Append, Divider, FireReminder, Head, LogEntry, Snapshot, View
 from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore, DuplicateMessage, ReminderGone
 
 MakeStore = Callable[[], ConversationStore]
 """Returns a store over one test's data; a second call returns another instance over the same data."""
@@ -43,6 +43,30 @@ def turn(
 def accept(message_id: str, seq: int, text: str) -> Accepted:
     """An accepted message."""
     return Accepted(message_id=message_id, seq=seq, digest=hashlib.sha256(text.encode()).digest())
+
+
+async def accepted_message(store: ConversationStore, sender_id: str, message_id: str) -> Accepted | None:
+    """Return what the store has of an accepted message id, from the error of an append that uses the id again.
+
+    The append also fires a reminder that does not exist, so that it fails and writes nothing if the id is unused.
+    """
+    head = await store.head(sender_id)
+    if head is None:
+        return None
+    probe = Append(
+        head=head,
+        expected_version=head.version,
+        expected_lease=head.lease,
+        accepted=(accept(message_id, head.version, ""),),
+        reminders=(FireReminder(name="no such reminder", seq=0),),
+    )
+    try:
+        await store.append(probe)
+    except DuplicateMessage as duplicate:
+        return duplicate.accepted
+    except ReminderGone:
+        return None
+    raise AssertionError("an append that fires a reminder that does not exist has succeeded")
 
 
 def empty(sender_id: str = "ada", epoch: str = "e1") -> Head:

@@ -18,8 +18,11 @@ from manent.core.conversation_log import LogEntry
 from manent.core.errors import ActionError
 from manent.core.messages import UserMessage
 from manent.runtime.assistant import Assistant
+from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.ports import NEWEST_EVENTS, ActionCall, ActionResult, ConversationStore
+from manent.runtime.conversation.wakeups import Wakeups
+from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionResult
+from manent.runtime.ports.store import ConversationStore
 from manent.server.app import Application, build
 from manent.server.edge.connections import HttpConnection, WebSocketConnection
 from manent.server.loading import load_assistant
@@ -139,17 +142,20 @@ def failing(_: ActionCall) -> ActionResult:
 
 def home(store: ConversationStore, actions: Actions | None = None) -> Conversations:
     """Return the conversations of one process, not yet opened."""
-    return Conversations(store=store, assistant=assistant(), actions=actions or Actions())
+    return Conversations(Engine(store=store, assistant=assistant(), actions=actions or Actions()))
 
 
 @contextlib.asynccontextmanager
 async def opened(store: ConversationStore, actions: Actions | None = None) -> AsyncIterator[Conversations]:
     """The conversations of one process, open; afterwards the store can still be looked into."""
     conversations = home(store, actions)
+    wakeups = Wakeups(conversations)
     await conversations.open()
+    await wakeups.open()
     try:
         yield conversations
     finally:
+        await wakeups.close()
         await conversations.close(within_s=1.0)
         await store.open()
 
@@ -218,7 +224,7 @@ async def running(
     (root / "credentials.yml").write_text(credentials)
     (root / "endpoints.yml").write_text(endpoints)
     application = build(ServeOptions(root=root, model=model_file(), **options))  # type: ignore[arg-type]
-    application.conversations.actions = actions or Actions()
+    application.conversations.engine.actions = actions or Actions()
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind(("127.0.0.1", port))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from logs import MakeStore
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.sqlite.store import SqliteStore

@@ -15,7 +15,7 @@ from manent.brokers.file import FileBroker
 from manent.brokers.postgresql import PostgresqlBroker
 from manent.brokers.rabbitmq import RabbitMq, RabbitMqBroker
 from manent.brokers.sqlite import SqliteBroker
-from manent.runtime.ports import Broker, Outgoing
+from manent.runtime.ports.broker import Broker, Outgoing
 
 
 @dataclass

@@ -5,9 +5,9 @@ import asyncio
 from msgspec.structs import replace
 
 from logs import MakeStore, empty, talk, turn
-from manent.core.conversation_log import Cursor, Lease, Untold
+from manent.core.conversation_log import Cursor, Lease, UnpublishedEvents
 from manent.core.events import encode_event
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 
 MINE = Lease(owner="host:1:1:a", until=1_000.0)
 OTHER = Lease(owner="host:2:2:b", until=1_000.0)
@@ -76,12 +76,12 @@ async def test_purged_conversation_is_behind(store: ConversationStore) -> None:
     assert await waiting(store) == ["ada"]
 
 
-async def test_untold_are_the_events_after_the_cursor(store: ConversationStore) -> None:
+async def test_unpublished_are_the_events_after_the_cursor(store: ConversationStore) -> None:
     """They come in order, as JSON, so many at a time; nothing comes of a log at another epoch."""
     head = await talk(store, empty(), 3)
     [cursor] = await store.claim(["ada"], MINE, now=NOW)
-    [first] = await store.untold([cursor], limit=5)
-    [rest] = await store.untold([replace(cursor, seq=5)], limit=100)
+    [first] = await store.unpublished([cursor], limit=5)
+    [rest] = await store.unpublished([replace(cursor, seq=5)], limit=100)
     entries = await store.entries("ada")
 
     assert cursor == Cursor(sender_id="ada", epoch=head.epoch, seq=0, lease=MINE)
@@ -90,19 +90,19 @@ async def test_untold_are_the_events_after_the_cursor(store: ConversationStore) 
 
     await store.erase("ada", new_epoch="e2")
     await store.append(turn(replace(empty(), epoch="e2")))
-    assert await store.untold([cursor], limit=5) == [Untold(cursor=cursor, epoch="e2")]
+    assert await store.unpublished([cursor], limit=5) == [UnpublishedEvents(cursor=cursor, epoch="e2")]
     await store.erase("ada", new_epoch=None)
-    assert await store.untold([cursor], limit=5) == [Untold(cursor=cursor, epoch=None)]
+    assert await store.unpublished([cursor], limit=5) == [UnpublishedEvents(cursor=cursor, epoch=None)]
 
 
-async def test_untold_answers_in_order(store: ConversationStore) -> None:
+async def test_unpublished_answers_in_order(store: ConversationStore) -> None:
     """Each cursor has its answer, also one without anything before it."""
     for sender_id in ("a", "b", "c"):
         await talk(store, empty(sender_id), 1)
     cursors = {one.sender_id: one for one in await store.claim(["a", "b", "c"], MINE, now=NOW)}
     asked = [cursors["c"], replace(cursors["a"], seq=4), cursors["b"]]
 
-    assert [(one.cursor, len(one.events)) for one in await store.untold(asked, limit=9)] == [
+    assert [(one.cursor, len(one.events)) for one in await store.unpublished(asked, limit=9)] == [
         (asked[0], 4),
         (asked[1], 0),
         (asked[2], 4),

@@ -6,7 +6,7 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from logs import MakeStore, accept, empty, talk, turn
+from logs import MakeStore, accept, accepted_message, empty, talk, turn
 from manent.core.conversation_log import (
     Append,
     CancelReminders,
@@ -20,7 +20,7 @@ from manent.core.conversation_log import (
 )
 from manent.core.errors import InternalError, StoreError
 from manent.core.events import UserUttered, decode_event
-from manent.runtime.ports import ConversationStore, DuplicateMessage, ReminderGone, VersionConflict
+from manent.runtime.ports.store import ConversationStore, DuplicateMessage, ReminderGone, VersionConflict
 
 
 async def test_append_creates_and_keeps_everything(store: ConversationStore) -> None:
@@ -43,7 +43,7 @@ async def test_append_creates_and_keeps_everything(store: ConversationStore) -> 
 
     assert await store.head("ada") == full
     assert tuple(await store.entries("ada")) == append.entries
-    assert await store.accepted("ada", "m1") == append.accepted[0]
+    assert await accepted_message(store, "ada", "m1") == append.accepted[0]
     loaded = await store.load("ada")
     assert loaded is not None
     assert (loaded.head, loaded.snapshot, loaded.entries) == (full, append.snapshot, ())
@@ -79,7 +79,7 @@ async def test_unknown_conversation_reads_as_nothing(store: ConversationStore) -
     assert await store.after("nobody", 0, limit=10) is None
     assert await store.entries("nobody") == []
     assert await store.tail("nobody", after=0, limit=10) == []
-    assert await store.accepted("nobody", "m1") is None
+    assert await accepted_message(store, "nobody", "m1") is None
     assert await store.erase("nobody", new_epoch=None) is False
 
 
@@ -117,7 +117,7 @@ async def test_append_at_another_version_conflicts(store: ConversationStore, ver
 
     assert await store.head("ada") == head
     assert len(await store.entries("ada")) == 4
-    assert await store.accepted("ada", "late") is None
+    assert await accepted_message(store, "ada", "late") is None
     loaded = await store.load("ada")
     assert loaded is not None
     assert loaded.snapshot is None
@@ -330,7 +330,7 @@ async def test_erase_leaves_nothing(store: ConversationStore) -> None:
 
     assert await store.head("ada") is None
     assert await store.entries("ada") == []
-    assert await store.accepted("ada", "m1") is None
+    assert await accepted_message(store, "ada", "m1") is None
     assert [head.sender_id for head in await store.conversations()] == ["bob"]
     assert await store.head("bob") == other
     with pytest.raises(VersionConflict):
@@ -369,8 +369,8 @@ async def test_replace_puts_another_log_in_place(store: ConversationStore) -> No
 
     assert await store.head("ada") == new.head
     assert tuple(await store.entries("ada")) == new.entries
-    assert await store.accepted("ada", "m1") is None
-    assert await store.accepted("ada", "m2") == new.accepted[0]
+    assert await accepted_message(store, "ada", "m1") is None
+    assert await accepted_message(store, "ada", "m2") == new.accepted[0]
     loaded = await store.load("ada")
     assert loaded is not None
     assert loaded.snapshot is None

@@ -6,12 +6,12 @@ python impatient.py run -p 5005 …
 import sys
 
 from manent.cli.main import main
-from manent.runtime.conversation import record, registry, turns
+from manent.runtime.conversation import engine, record, registry, turns
 from manent.stores.sqlite import connection, schema
 
 if __name__ == "__main__":
-    vars(record)["LEASE_S"] = vars(turns)["LEASE_S"] = 1.5
-    turns.TYPING_EVERY_S = 0.4  # the lease is renewed on such an occasion
+    vars(engine)["LEASE_S"] = vars(record)["LEASE_S"] = vars(turns)["LEASE_S"] = 1.5
+    turns.TYPING_INTERVAL_S = 0.4  # the lease is renewed on such an occasion
     vars(schema)["BUSY_TIMEOUT_S"] = vars(connection)["BUSY_TIMEOUT_S"] = 0.3
-    registry.RECOVER_EVERY_S = 0.2
+    registry.RECOVERY_INTERVAL_S = 0.2
     sys.exit(main(sys.argv[1:]))

@@ -18,7 +18,7 @@ from faults.servers import Fleet, Server, fleet
 from journeys.processes import manent, wait_for
 from manent.brokers.file import FileBroker
 from manent.core.errors import BrokerError
-from manent.runtime.ports import Outgoing
+from manent.runtime.ports.broker import Outgoing
 from ports import free_port
 
 BROKER = "event_broker:\n  type: file\n  path: out/events.log\n"

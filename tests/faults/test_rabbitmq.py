@@ -16,7 +16,7 @@ from faults.test_broker import committed, first_ones, health, say
 from journeys.processes import wait_for
 from manent.brokers.rabbitmq import RabbitMq, RabbitMqBroker
 from manent.core.errors import BrokerError
-from manent.runtime.ports import Outgoing
+from manent.runtime.ports.broker import Outgoing
 
 pytestmark = pytest.mark.slow
 

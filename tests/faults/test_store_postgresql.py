@@ -9,7 +9,7 @@ import pytest
 from logs import empty, talk, turn
 from manent.core.errors import StoreError
 from manent.core.events import UserUttered
-from manent.runtime.ports import VersionConflict
+from manent.runtime.ports.store import VersionConflict
 from manent.stores.postgresql.schema import upgrade_postgresql
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.sqlite.schema import REVISION

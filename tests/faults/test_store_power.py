@@ -13,6 +13,7 @@ from random import Random
 import pytest
 
 from disk import Disk, read_log
+from logs import accepted_message
 from manent.core.errors import StoreError
 from manent.stores.sqlite.store import SqliteStore
 
@@ -86,7 +87,7 @@ async def recovered(folder: Path, files: dict[Path, bytes]) -> Counter[str]:
         entries = await store.entries(head.sender_id)
         assert [entry.seq for entry in entries] == list(range(1, head.version + 1))
         versions[head.sender_id] = head.version
-        accepted = await store.accepted(head.sender_id, f"{head.version // 4 - 1}")
+        accepted = await accepted_message(store, head.sender_id, f"{head.version // 4 - 1}")
         assert accepted is not None
         assert accepted.seq == head.version - 3
     await store.close()

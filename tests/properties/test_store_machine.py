@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
-from logs import empty, turn
+from logs import accepted_message, empty, turn
 from manent.core.conversation_log import Accepted, Append, Head, LogEntry, Snapshot
-from manent.runtime.ports import DuplicateMessage, VersionConflict
+from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 from manent.stores.sqlite.store import SqliteStore
 from manent.stores.thinning import superfluous
 
@@ -205,7 +205,7 @@ class StoreMachine(RuleBasedStateMachine):
                 assert list(loaded.entries) == log.entries[newest.version if newest else 0 :]
                 assert self.run(store.entries(name)) == log.entries
                 for message_id in ("m1", "m2", "m3", "m4", "m5"):
-                    assert self.run(store.accepted(name, message_id)) == log.accepted.get(message_id)
+                    assert self.run(accepted_message(store, name, message_id)) == log.accepted.get(message_id)
 
     def teardown(self) -> None:
         """Close, and leave nothing behind."""

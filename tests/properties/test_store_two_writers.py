@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logs import accept, empty, turn
+from logs import accept, accepted_message, empty, turn
 from manent.core.conversation_log import Head
 from manent.core.events import UserUttered
-from manent.runtime.ports import DuplicateMessage, VersionConflict
+from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 from manent.stores.sqlite.store import SqliteStore
 
 NAMES = itertools.count()
@@ -98,7 +98,7 @@ async def test_one_message_to_two_servers(pair: tuple[SqliteStore, SqliteStore])
             try:
                 await store.append(turn(base, "hi", message_id="m1"))
             except VersionConflict:
-                found = await store.accepted(base.sender_id, "m1")
+                found = await accepted_message(store, base.sender_id, "m1")
                 assert found == accept("m1", 1, "hi")
                 return "conflict"
             return "written"

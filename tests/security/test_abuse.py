@@ -11,8 +11,8 @@ import websockets
 
 from manent.channels.socketio import channel
 from manent.core.errors import RequestError
-from manent.runtime.json_depth import MOST_LEVELS, is_too_deep
-from manent.runtime.rate_limits import MOST_KEYS, Buckets, address_of
+from manent.runtime.json_depth import MAX_DEPTH, is_too_deep
+from manent.runtime.rate_limits import MAX_KEYS, Buckets, address_of
 from security.frames import raw
 from security.sites import JWT, Site, token
 from small_talk import Actions, running, until
@@ -215,10 +215,10 @@ def test_buckets_fill_up_again_and_stay_few() -> None:
     assert refused.value.retry_after == pytest.approx(1.0)
     now = 1.0
     buckets.take("a")
-    for number in range(MOST_KEYS + 10):
+    for number in range(MAX_KEYS + 10):
         buckets.take(str(number))
 
-    assert len(buckets._full_at) <= MOST_KEYS
+    assert len(buckets._full_at) <= MAX_KEYS
     with pytest.raises(RequestError):
         buckets.take("a")
     Buckets(0).take("anybody")
@@ -236,9 +236,9 @@ def test_addresses_of_one_subscriber_are_one() -> None:
 @pytest.mark.parametrize(
     ("text", "deep"),
     [
-        ("[" * MOST_LEVELS + "]" * MOST_LEVELS, False),
-        ("[" * (MOST_LEVELS + 1), True),
-        ('{"a":' * (MOST_LEVELS + 1), True),
+        ("[" * MAX_DEPTH + "]" * MAX_DEPTH, False),
+        ("[" * (MAX_DEPTH + 1), True),
+        ('{"a":' * (MAX_DEPTH + 1), True),
         ("[" + "[],{}," * 1000 + "]", False),
         ('["' + "[{" * 1000 + '"]', False),
         ('["\\"' + "[" * 1000 + '"]', False),

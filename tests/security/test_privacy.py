@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from manent.core.events import Json
-from manent.runtime.ports import ActionResult
+from manent.runtime.ports.actions import ActionResult
 from security.sites import AUTH, JWT, KEY, Site, token
 from small_talk import Actions, running, until
 
@@ -62,8 +62,8 @@ async def test_erase_with_an_action_at_work_leaves_no_byte(tmp_path: Path) -> No
         late = await http.post(
             "/sessions/user_uttered", json={**named, "message": SECRET, "message_id": "m3", "epoch": mine["epoch"]}
         )
-        kept = await server.conversations.store.head(other["session_id"])
-        gone = await server.conversations.store.head(mine["session_id"])
+        kept = await server.conversations.engine.store.head(other["session_id"])
+        gone = await server.conversations.engine.store.head(mine["session_id"])
 
         assert SECRET.encode() not in bytes_of(tmp_path)
         assert mine["session_id"].encode() not in bytes_of(tmp_path)
@@ -87,7 +87,7 @@ async def test_messages_that_wait_are_erased_with_the_rest(tmp_path: Path) -> No
         await until(lambda: server.conversations.waiting == 1)
         erased = await ask(http, "session_erase", session_id="ada")
         answers = [(await task).status_code for task in (busy, behind)]
-        entries = await server.conversations.store.entries("ada")
+        entries = await server.conversations.engine.store.entries("ada")
 
         assert SECRET.encode() not in bytes_of(tmp_path)
 

@@ -11,7 +11,7 @@ import msgspec
 
 from manent.core.errors import ActionError, RequestError
 from manent.core.events import EVENT_KINDS, Json, event_from_wire
-from manent.runtime.ports import ActionResult
+from manent.runtime.ports.actions import ActionResult
 
 log = logging.getLogger("manent.actions")
 

@@ -18,7 +18,7 @@ from manent.actions.remote import PROTOCOL_VERSION, encode_domain
 from manent.actions.threads import ActionThreads
 from manent.core.domain import Domain
 from manent.core.errors import ActionError
-from manent.runtime.ports import NEWEST_EVENTS, ActionCall, ActionResult
+from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionResult
 
 if TYPE_CHECKING:
     from rasa_sdk.executor import ActionExecutor

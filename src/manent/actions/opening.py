@@ -7,7 +7,7 @@ from manent.actions.endpoint import DEFAULT_TIMEOUT_S, Endpoint, endpoint_proble
 from manent.core.domain import Domain
 from manent.core.errors import ProjectError
 from manent.core.events import Json
-from manent.runtime.ports import NEWEST_EVENTS, ActionRunner, Generator
+from manent.runtime.ports.actions import NEWEST_EVENTS, ActionRunner, Generator
 
 
 def open_actions(action_endpoint: Json | None, domain: Domain, *, root: Path | None = None) -> ActionRunner | None:

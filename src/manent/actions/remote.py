@@ -14,7 +14,7 @@ from manent.actions.endpoint import Answer, Endpoint
 from manent.core.domain import Domain
 from manent.core.errors import ActionError
 from manent.core.events import Json
-from manent.runtime.ports import NEWEST_EVENTS, ActionCall, ActionResult
+from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionResult
 
 PROTOCOL_VERSION = "3.6.21"
 """The Rasa release whose action protocol this is; SDKs compare it with their own and may print a warning."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from manent.core.errors import BrokerError
-from manent.runtime.ports import Outgoing
+from manent.runtime.ports.broker import Outgoing
 
 _BLOCK = 65_536
 

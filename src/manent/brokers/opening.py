@@ -15,7 +15,7 @@ from manent.brokers.file import FileBroker
 from manent.brokers.sqlite import SqliteBroker
 from manent.core.errors import BrokerError
 from manent.core.events import Json
-from manent.runtime.ports import Broker
+from manent.runtime.ports.broker import Broker
 
 FILE = "rasa_event.log"
 DATABASE = "events.db"

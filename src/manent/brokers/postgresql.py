@@ -8,7 +8,7 @@ import asyncpg
 
 from manent.brokers.error_text import said
 from manent.core.errors import BrokerError
-from manent.runtime.ports import Outgoing
+from manent.runtime.ports.broker import Outgoing
 
 TIMEOUT_S: Final = 8.0
 

@@ -18,7 +18,7 @@ from yarl import URL
 
 from manent.brokers.error_text import said
 from manent.core.errors import BrokerError
-from manent.runtime.ports import Outgoing
+from manent.runtime.ports.broker import Outgoing
 
 log = logging.getLogger("manent.broker")
 

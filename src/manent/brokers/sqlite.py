@@ -9,7 +9,7 @@ from typing import Final
 
 from manent.brokers.error_text import said
 from manent.core.errors import BrokerError
-from manent.runtime.ports import Outgoing
+from manent.runtime.ports.broker import Outgoing
 
 BUSY_TIMEOUT_S: Final = 5.0
 

@@ -95,7 +95,7 @@ def make_identity(
         secret=secret,
         verifier=_verifier(options, revocations, make_keys, root) if asks_for_tokens else None,
         anonymous=options.jwt_anonymous,
-        store=conversations.store,
+        store=conversations.engine.store,
         claim=Claims(conversations, options.claim).claim,
         rates=conversations.rates,
     )

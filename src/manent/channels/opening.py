@@ -27,7 +27,7 @@ from manent.core.events import Json
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import Identity
 from manent.runtime.identity.revocations import Revocations
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 
 SUPPORTED = ("socketio", "rest", "callback", "cmdline")
 
@@ -62,7 +62,7 @@ class Channels:
             for channel in channels:
                 channel.identity = replace(channel.identity, secret=secret)
             self.socketio.sessions.identity = self.socketio.identity
-        self.socketio.conversations.token_of = self.socketio.identity.token_of
+        self.socketio.conversations.engine.session_token = self.socketio.identity.token_of
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -99,11 +99,11 @@ def open_channels(
     if connector is not None:
         credentials = {connector: credentials.get(connector) or {}}
     options = read_options(credentials.get("socketio") or {})
-    revocations = revocations or Revocations(conversations.store)
+    revocations = revocations or Revocations(conversations.engine.store)
     asked = read_identity(credentials.get("socketio") or {}, "socketio")
     identity = make_identity(asked, conversations, revocations, make_keys, root=root)
     socketio = SocketIoChannel(options, conversations, identity, cors=cors)
-    conversations.outputs[SocketIoChannel.name] = None
+    conversations.engine.outputs[SocketIoChannel.name] = None
     revocations.listeners.append(socketio.end_revoked)
 
     rest = None
@@ -115,7 +115,7 @@ def open_channels(
         answering = CallbackChannel(
             callback.read_options(section), conversations, _beside("callback", section, identity)
         )
-        conversations.outputs[CallbackChannel.name] = answering
+        conversations.engine.outputs[CallbackChannel.name] = answering
     return Channels(socketio=socketio, rest=rest, callback=answering, notes=_notes(credentials, asked))
 
 

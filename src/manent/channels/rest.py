@@ -12,16 +12,16 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from manent.core.conversation_log import LogEntry
-from manent.core.errors import ManentError, RequestError
+from manent.core.errors import RequestError
 from manent.core.events import BotUttered, Json
-from manent.core.messages import UserMessage
 from manent.runtime.conversation.conversation import Conversation
+from manent.runtime.conversation.feed import Committed, News
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.ticket import Ticket
 from manent.runtime.identity.admission import Caller, Identity
 from manent.runtime.json_depth import is_too_deep
-from manent.runtime.protocol1 import checked_message_id, checked_metadata, checked_text
 from manent.runtime.rate_limits import address_of
+from manent.runtime.user_messages import user_message
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -84,7 +84,7 @@ class RestChannel:
         sender_id = ticket.message.sender_id
         if request.query_params.get("stream", "").lower() in ("true", "1"):
             await ticket.accepted
-            stream = _Stream(self.conversations.get(sender_id), ticket)
+            stream = _Stream(self.conversations, self.conversations.get(sender_id), ticket)
             return StreamingResponse(stream.lines(), media_type="text/event-stream")
         await ticket.accepted
         entries = await ticket.finished
@@ -96,7 +96,8 @@ class RestChannel:
 class _Stream:
     """The replies of one message, each sent as soon as it is committed. Follows the conversation for as long."""
 
-    def __init__(self, conversation: Conversation, ticket: Ticket) -> None:
+    def __init__(self, conversations: Conversations, conversation: Conversation, ticket: Ticket) -> None:
+        self.conversations = conversations
         self.conversation = conversation
         self.ticket = ticket
         self._news = asyncio.Event()
@@ -117,20 +118,11 @@ class _Stream:
                 await self._news.wait()
         finally:
             self.conversation.subscribers.remove(self)
-            self.conversation.home.release(self.conversation)
+            self.conversations.release(self.conversation)
 
-    def deliver(self, entries: Sequence[LogEntry]) -> None:
-        del entries
-        self._news.set()
-
-    def typing(self, *, on: bool) -> None:
-        del on
-
-    def changed(self, told: Json) -> None:
-        del told
-
-    def failed(self, error: ManentError, *, message_id: str | None, seq: int | None) -> None:
-        del error, message_id, seq
+    def notify(self, news: News) -> None:
+        if isinstance(news, Committed):
+            self._news.set()
 
 
 def bearer(request: Request) -> str | None:
@@ -171,13 +163,14 @@ async def take_message(
         raise RequestError("bad_request", "input_channel must be a string")
     admission = await identity.admit(sender, wire.get("session_token"), caller)
     conversations.rates.speak(caller.address, caller.subject or admission.sender_id)
-    message = UserMessage(
-        sender_id=admission.sender_id,
-        text=checked_text(text, conversations.limits.text),
-        message_id=checked_message_id(wire.get("message_id")),
+    message = user_message(
+        admission.sender_id,
+        text,
+        limits=conversations.engine.limits,
+        message_id=wire.get("message_id"),
         input_channel=channel,
         output_channel="collector" if input_channel == RestChannel.name else input_channel,
-        metadata=checked_metadata(wire.get("metadata")) if input_channel == RestChannel.name else {},
+        metadata=wire.get("metadata") if input_channel == RestChannel.name else None,
     )
     confirm = partial(identity.confirm, admission, beginner=caller)
     return conversations.get(admission.sender_id).submit(message, confirm=confirm)

@@ -14,7 +14,7 @@ from manent.core.errors import BrokerError
 from manent.core.events import encode_event
 from manent.runtime.background.publishing import message_of
 from manent.runtime.export import PAGE
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 from manent.stores.opening import postgresql_dsn
 
 MISSING: Final = "endpoints.yml names no event_broker (docs/event-brokers.md)"

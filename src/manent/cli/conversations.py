@@ -16,7 +16,7 @@ from manent.core.conversation_log import Head
 from manent.core.errors import StoreError
 from manent.core.events import event_to_wire
 from manent.runtime.export import entries_of, moment, pieces, printable, transcript_lines
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 
 PAGE = 500
 """Conversations read at once."""

@@ -7,7 +7,7 @@ import typer
 
 from manent.cli.project_store import with_store
 from manent.cli.shared_options import Endpoints
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 
 Source = Annotated[str | None, typer.Argument(metavar="[DATABASE]", help="SQLite file of the Rasa tracker store.")]
 Url = Annotated[

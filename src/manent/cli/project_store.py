@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from manent.project.settings.endpoints import Endpoints, read_endpoints
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 from manent.stores.opening import open_store
 
 T = TypeVar("T")

@@ -21,7 +21,6 @@ from manent.cli.shared_options import (
 )
 from manent.core.errors import ManentError
 from manent.core.events import BotUttered, Json
-from manent.core.messages import UserMessage
 
 if TYPE_CHECKING:
     from manent.runtime.conversation.registry import Conversations
@@ -56,17 +55,20 @@ def shell(
     from manent.server.options import ServeOptions
 
     options = ServeOptions(model=model_path or model, credentials=credentials, endpoints=endpoints)
-    conversations = build(options).conversations
+    application = build(options)
+    conversations, wakeups = application.conversations, application.wakeups
     sender_id = conversation_id or secrets.token_hex(16)
     with asyncio.Runner() as runner:
         # The loop runs only during a turn. While the user types, `input` has the thread and receives Ctrl-C.
         runner.run(conversations.open())
+        runner.run(wakeups.open())
         try:
             print(f"Conversation {sender_id}. Type {STOP} to end it.")
             buttons: list[Json] = []
             while (text := _ask()) is not None:
                 buttons = runner.run(_talk(conversations, sender_id, _chosen(text, buttons)))
         finally:
+            runner.run(wakeups.close())
             runner.run(conversations.close())
 
 
@@ -115,8 +117,11 @@ def _chosen(text: str, buttons: list[Json]) -> str:
 
 async def _talk(conversations: "Conversations", sender_id: str, text: str) -> list[Json]:
     """Send one message, print the replies, and return their buttons."""
-    message = UserMessage(sender_id=sender_id, text=text, input_channel="cmdline", output_channel="cmdline")
+    from manent.runtime.user_messages import user_message
+
+    limits = conversations.engine.limits
     try:
+        message = user_message(sender_id, text, limits=limits, input_channel="cmdline", output_channel="cmdline")
         ticket = conversations.get(sender_id).submit(message)
         await ticket.accepted
     except ManentError as error:

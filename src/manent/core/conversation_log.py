@@ -211,12 +211,13 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     lease: Lease | None = None
 
 
-class Untold(msgspec.Struct, frozen=True, kw_only=True):
-    """What a cursor has before it.
+class UnpublishedEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """The events after a publishing cursor.
 
     Attributes:
-        epoch: that the conversation is at; None: it is gone.
-        events: number and JSON of the next ones, in order; none when the epoch is not the cursor's.
+        cursor: the cursor.
+        epoch: current epoch of the log. None: the conversation no longer exists.
+        events: `seq` and JSON of the next events, in order. Empty if the epoch is not the cursor's.
     """
 
     cursor: Cursor

@@ -247,13 +247,6 @@ class Tracker:
 
     # reading ------------------------------------------------------------------------------------------------------
 
-    def get_slot(self, name: str) -> Any:
-        """Value of a slot: what was set, else its initial value; None for a slot that the domain lacks."""
-        slot = self.domain.slots.get(name)
-        if slot is None:
-            return None
-        return self.domain.kept(name, self.state.values.get(name, slot.initial_value))
-
     def slots(self) -> Json:
         """Every slot of the domain with its value."""
         values = self.state.values

@@ -9,11 +9,12 @@ from manent.core.domain import Domain
 from manent.core.errors import ModelError
 from manent.core.events import Json
 from manent.nlu.component import Component, Context, Idle, TextFeaturizer, TokenFeaturizer, WordFeaturizer
-from manent.nlu.components.duckling import Duckling, Service
+from manent.nlu.components.duckling import Duckling
 from manent.nlu.files import load_json
 from manent.nlu.message import Message
 from manent.nlu.payload import parse_payload
 from manent.nlu.registry import find_kind
+from manent.nlu.services import Service
 from manent.nlu.vectors import WordVectors, check_vectors
 
 FOLDER = "nlu/"

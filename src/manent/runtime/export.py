@@ -1,7 +1,7 @@
-"""What is kept of a visitor, to be handed over: as JSON, and as a transcript that anybody can read.
+"""Exports a conversation as JSON or as a readable transcript.
 
-`manent conversations export` and `GET /conversations/<id>/export` write it out piece by piece; a log of any length
-passes through some pages of memory. Nothing here changes anything.
+`manent conversations export` and `GET /conversations/<id>/export` write the export in pieces, so that a log of any
+length needs little memory. Read-only.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -12,22 +12,22 @@ import msgspec
 
 from manent.core.conversation_log import Head, LogEntry
 from manent.core.events import AllSlotsReset, Json, Restarted, SessionStarted, SlotSet, event_to_wire
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 from manent.runtime.visitor_messages import messages_of
 
 Format = Literal["json", "transcript"]
 
 _UNPRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), "�") | {ord("\t"): " "}
-"""What visitors write is read in terminals, too."""
+"""Control characters, which could move the cursor of a terminal that shows the transcript."""
 
 PAGE = 500
-"""Entries read at once."""
+"""Entries per read."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 async def entries_of(store: ConversationStore, sender_id: str) -> AsyncIterator[LogEntry]:
-    """Yield a log, read in pages."""
+    """Yield the entries of a log, read in pages."""
     after = 0
     while entries := await store.entries(sender_id, after=after, limit=PAGE):
         for entry in entries:
@@ -36,14 +36,14 @@ async def entries_of(store: ConversationStore, sender_id: str) -> AsyncIterator[
 
 
 async def pieces(store: ConversationStore, head: Head, form: Format) -> AsyncIterator[bytes]:
-    """Yield one conversation in a form, as bytes of UTF-8."""
+    """Yield one conversation in the given format, as UTF-8."""
     writing = _json(store, head) if form == "json" else _transcript(store, head)
     async for piece in writing:
         yield piece
 
 
 async def _json(store: ConversationStore, head: Head) -> AsyncIterator[bytes]:
-    """`{sender_id, owner, started, updated, events: [event with seq and title], slots: {name: value}}`."""
+    """Yield `{sender_id, owner, started, updated, events: [event with seq and title], slots: {name: value}}`."""
     about = {"sender_id": head.sender_id, "owner": head.owner, "started": head.started, "updated": head.updated}
     yield _encode(about)[:-1] + b',"events":['
     slots: Json = {}
@@ -59,7 +59,7 @@ async def _json(store: ConversationStore, head: Head) -> AsyncIterator[bytes]:
 
 
 async def _transcript(store: ConversationStore, head: Head) -> AsyncIterator[bytes]:
-    """Who said what and when, a line each, then what the slots hold."""
+    """Yield one line per message with time and sender, then the values of the slots."""
     yield f"Conversation {printable(head.sender_id)}, {moment(head.started)} to {moment(head.updated)} UTC\n\n".encode()
     slots: Json = {}
     async for entry in entries_of(store, head.sender_id):
@@ -75,7 +75,7 @@ async def _transcript(store: ConversationStore, head: Head) -> AsyncIterator[byt
 
 
 def transcript_lines(entry: LogEntry) -> Iterator[str]:
-    """Yield the lines that an entry is shown with, none for an internal one."""
+    """Yield the lines of an entry, none for an internal entry."""
     if entry.view is None:
         return
     for message in messages_of(entry):
@@ -87,12 +87,12 @@ def transcript_lines(entry: LogEntry) -> Iterator[str]:
 
 
 def printable(text: str) -> str:
-    """Return a text of one line without what would move a terminal's cursor."""
+    """Return one line of text without control characters."""
     return text.translate(_UNPRINTABLE)
 
 
 def moment(seconds: float) -> str:
-    """Return a time as people write it, in UTC."""
+    """Return a time in UTC as `YYYY-MM-DD hh:mm:ss`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -104,7 +104,7 @@ def _shown(message: Json) -> str:
 
 
 def _remember(slots: Json, entry: LogEntry) -> None:
-    """Follow the slots; what a session carries over is set again after its start."""
+    """Update the slots. Slots that a session carries over are set again after its start."""
     match entry.event:
         case SlotSet(name=name, value=value):
             slots[name] = value

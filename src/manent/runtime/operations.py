@@ -1,9 +1,11 @@
-"""What is done to a conversation other than by a message of its visitor: triggers, single actions, events from outside.
+"""Operations on a conversation that are not messages: trigger an intent, run an action, append or replace events.
 
-Called by the HTTP API and by reminders. Each waits for its turn in the conversation's mailbox and is committed like a
-turn; what became visible reaches every socket on its own, and is returned.
+The HTTP API and reminders call them. Each runs as a mailbox job and is committed like a turn. New visible entries are
+published to all subscribers, and returned to the caller.
 """
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,37 +13,35 @@ from typing import Any
 import msgspec
 
 from manent.core.conversation_log import FireReminder, LogEntry, Reminder
-from manent.core.errors import ManentError
+from manent.core.errors import ManentError, RequestError
 from manent.core.events import Event, Json
 from manent.core.messages import UserMessage
 from manent.dialogue.turn import Step, Turn
-from manent.runtime.conversation import turns
 from manent.runtime.conversation.conversation import Conversation
-from manent.runtime.conversation.ticket import Occasion
+from manent.runtime.conversation.feed import Committed, News
+from manent.runtime.conversation.successor import Successor, successor_event
+from manent.runtime.conversation.ticket import TurnCause
+
+log = logging.getLogger("manent.conversation")
 
 DEFAULT_OUTPUT = "collector"
-"""Name of the output channel that only collects what is said, for the answer's body."""
+"""Output channel that only collects bot messages, for the body of the response."""
 
 LATEST = "latest"
 
+BUSY_RETRIES = 60
+BUSY_RETRY_S = 1.0
+
 
 class _Collector:
-    """A subscriber that keeps what is committed while it is one."""
+    """A subscriber that collects committed entries."""
 
     def __init__(self) -> None:
         self.entries: list[LogEntry] = []
 
-    def deliver(self, entries: Sequence[LogEntry]) -> None:
-        self.entries += entries
-
-    def typing(self, *, on: bool) -> None:
-        del on
-
-    def changed(self, told: Json) -> None:
-        del told
-
-    def failed(self, error: ManentError, *, message_id: str | None, seq: int | None) -> None:
-        del error, message_id, seq
+    def notify(self, news: News) -> None:
+        if isinstance(news, Committed):
+            self.entries += news.entries
 
 
 async def trigger(
@@ -52,17 +52,17 @@ async def trigger(
     metadata: Json | None = None,
     output_channel: str | None = None,
 ) -> list[LogEntry]:
-    """Act as if the user had meant `intent`.
+    """Run a turn as if the user had sent `intent`.
 
     Args:
-        conversation: known to the store or not.
+        conversation: may be new.
         intent: declared in the domain.
-        entities: a list of entities in Rasa's form, or an object entity → value.
-        metadata: of the user event.
+        entities: a list of entities in Rasa's format, or an object that maps entity names to values.
+        metadata: metadata of the user event.
         output_channel: see `output_of`.
 
     Raises:
-        ManentError: it was not done.
+        ManentError: nothing was written, or only a part of the turn.
     """
 
     def begin(turn: Turn) -> Step:
@@ -73,11 +73,11 @@ async def trigger(
 
 
 async def remind(conversation: Conversation, reminder: Reminder) -> list[LogEntry]:
-    """Act on a reminder that is due, on the channel it was scheduled on, and use it up.
+    """Run the turn of a due reminder on the channel that scheduled it, and remove the reminder.
 
     Raises:
-        ReminderGone: another server, or a cancellation, was faster; nothing was done.
-        ManentError: it was not done, and stays.
+        ReminderGone: another server fired it, or it was cancelled; nothing was written.
+        ManentError: the turn failed, and the reminder remains.
     """
 
     def begin(turn: Turn) -> Step:
@@ -88,7 +88,7 @@ async def remind(conversation: Conversation, reminder: Reminder) -> list[LogEntr
             input_channel=_latest_input(conversation),
         )
 
-    return await _run(conversation, begin, fires=FireReminder(name=reminder.name, seq=reminder.seq))
+    return await _run(conversation, begin, reminder=FireReminder(name=reminder.name, seq=reminder.seq))
 
 
 async def execute(
@@ -99,11 +99,11 @@ async def execute(
     confidence: float | None = None,
     output_channel: str | None = None,
 ) -> list[LogEntry]:
-    """Run one action, without predicting.
+    """Run one action without a prediction.
 
     Raises:
         RequestError: `unknown_action`.
-        ManentError: it was not done.
+        ManentError: the action failed.
     """
     return await _run(
         conversation,
@@ -114,10 +114,10 @@ async def execute(
 
 
 async def log_message(conversation: Conversation, message: UserMessage) -> None:
-    """Record a message and fill slots from it, without answering.
+    """Append a message and fill slots from it, without an answer.
 
     Raises:
-        ManentError: it was not done.
+        ManentError: nothing was written.
     """
     await _run(conversation, lambda turn: turn.log_message(message))
 
@@ -125,19 +125,24 @@ async def log_message(conversation: Conversation, message: UserMessage) -> None:
 async def apply_events(
     conversation: Conversation, events: Sequence[Event], *, schedules: bool = False
 ) -> list[LogEntry]:
-    """Append events that were made outside; `schedules`: reminders among them count.
+    """Append events from a client.
+
+    Args:
+        conversation: may be new.
+        events: the events.
+        schedules: whether reminder events among them have an effect.
 
     Raises:
-        ManentError: it was not done.
+        ManentError: nothing was written.
     """
-    return await _run(conversation, lambda turn: turn.apply(events), schedules=schedules)
+    return await _run(conversation, lambda turn: turn.apply(events), schedules_reminders=schedules)
 
 
 async def replace_events(conversation: Conversation, events: Sequence[Event]) -> None:
-    """Put events in the place of the log; clients are told that it is another one.
+    """Replace the log by these events. Subscribers are notified.
 
     Raises:
-        ManentError: it was not done.
+        ManentError: nothing was written.
     """
     now = time.time()
     stamped = [
@@ -146,27 +151,60 @@ async def replace_events(conversation: Conversation, events: Sequence[Event]) ->
     await conversation.perform(lambda alone: alone.replace(stamped))
 
 
+async def name_successor(conversation: Conversation, successor: Successor) -> None:
+    """Append the event that names the successor after a reset, when no turn runs. Logs errors and does not raise them.
+
+    It only informs tabs that are connected to other servers, so a failure does not undo the reset.
+    """
+    for _ in range(BUSY_RETRIES):
+        try:
+            await conversation.perform(lambda alone: _append_successor(alone, successor))
+        except RequestError as error:
+            if error.code != "busy":
+                _log_unnamed_successor(conversation, error)
+                return
+            await asyncio.sleep(BUSY_RETRY_S)
+        except ManentError as error:
+            _log_unnamed_successor(conversation, error)
+            return
+        else:
+            return
+
+
+async def _append_successor(conversation: Conversation, successor: Successor) -> None:
+    conversation.record.forget()
+    await conversation.turns.finish_open_turn()
+    head, _ = await conversation.record.load()
+    if head.version > 0:  # the first event of a log must be the session start
+        await conversation.feed.append_internal(successor_event(successor, time.time()))
+
+
+def _log_unnamed_successor(conversation: Conversation, error: ManentError) -> None:
+    extra = {"sender_id": conversation.sender_id, "code": error.code}
+    log.info("could not announce a reset to other servers", extra=extra)
+
+
 async def send_out(conversation: Conversation, entries: Sequence[LogEntry], output_channel: str | None) -> None:
-    """Send what was said through the output channel, when it is one that sends on its own (sockets have it already).
+    """Send entries through the output channel if it sends on its own. Sockets already have them.
 
     Raises:
-        RequestError: the channel could not send it.
+        RequestError: the channel could not send them.
     """
-    output = conversation.home.outputs.get(output_of(conversation, output_channel))
+    output = conversation.engine.outputs.get(output_of(conversation, output_channel))
     if output is not None:
         await output.send(conversation.sender_id, entries)
 
 
 def output_of(conversation: Conversation, asked_for: str | None) -> str:
-    """Return the name of the output channel: `latest` is where the visitor last spoke; one that can't send collects."""
+    """Return the output channel to use. `latest`: the visitor's latest channel. Unknown channels collect."""
     channel = _latest_input(conversation) if asked_for == LATEST else asked_for
-    return channel if channel is not None and channel in conversation.home.outputs else DEFAULT_OUTPUT
+    return channel if channel is not None and channel in conversation.engine.outputs else DEFAULT_OUTPUT
 
 
 def is_followed(conversation: Conversation, output_channel: str | None) -> bool:
-    """Whether the output channel is one whose sockets follow the log."""
+    """Return whether the sockets of the output channel subscribe to the conversation."""
     channel = output_of(conversation, output_channel)
-    return channel in conversation.home.outputs and conversation.home.outputs[channel] is None
+    return channel in conversation.engine.outputs and conversation.engine.outputs[channel] is None
 
 
 def _latest_input(conversation: Conversation) -> str | None:
@@ -178,14 +216,14 @@ async def _run(
     conversation: Conversation,
     begin: Callable[[Turn], Step],
     *,
-    fires: FireReminder | None = None,
-    schedules: bool = True,
+    reminder: FireReminder | None = None,
+    schedules_reminders: bool = True,
 ) -> list[LogEntry]:
     async def work(alone: Conversation) -> list[LogEntry]:
         collector = _Collector()
         alone.subscribers.append(collector)
         try:
-            await turns.decide(alone, begin, Occasion(fires=fires, schedules=schedules))
+            await alone.turns.decide(begin, TurnCause(reminder=reminder, schedules_reminders=schedules_reminders))
         finally:
             alone.subscribers.remove(collector)
         return collector.entries

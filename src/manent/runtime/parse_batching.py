@@ -1,8 +1,8 @@
-"""Understands together what comes in together: the texts of one round of the event loop are parsed one after another.
+"""Parses texts in batches: the texts that arrive in one iteration of the event loop are parsed one after another.
 
-A parse goes through a few hundred kilobytes of code and of weights. Between the other work of two turns it finds none
-of them in the processor's caches: with 32 conversations at once it took 70 µs where one after another takes 26. Turns
-that were understood together also go on together, so that more of them share a commit.
+A parse reads a few hundred kilobytes of code and weights. If other work runs between two parses, these are no longer in
+the processor's caches: with 32 concurrent conversations a parse took 70 µs instead of 26 µs. Turns of one batch also
+continue together, so that more of them share a commit.
 """
 
 import asyncio
@@ -11,18 +11,18 @@ from typing import Final
 from manent.core.events import Json
 from manent.nlu.pipeline import Pipeline
 
-MOST_AT_ONCE: Final = 32
-"""Texts that are parsed before the event loop sees to sockets again: some 3 ms with a model of 64 intents."""
+MAX_BATCH: Final = 32
+"""Texts parsed before the event loop handles sockets again: about 3 ms with a model of 64 intents."""
 
 
-class Understanding:
-    """Texts that wait for the end of this round. Used by one event loop."""
+class ParseBatcher:
+    """Texts that wait for the end of this iteration. Belongs to one event loop."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[Pipeline, str, asyncio.Future[Json]]] = []
 
     def parse(self, pipeline: Pipeline, text: str) -> asyncio.Future[Json]:
-        """Parse a text at the end of this round; the future has what `Pipeline.parse` returns or raises."""
+        """Parse a text at the end of this iteration. The future has the result or exception of `Pipeline.parse`."""
         loop = asyncio.get_running_loop()
         parsed: asyncio.Future[Json] = loop.create_future()
         if not self._waiting:
@@ -31,13 +31,13 @@ class Understanding:
         return parsed
 
     def _parse(self) -> None:
-        now, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+        batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._parse)
-        for pipeline, text, parsed in now:
-            if parsed.done():  # nobody waits for it any more
+        for pipeline, text, parsed in batch:
+            if parsed.done():  # cancelled: nobody waits for the result
                 continue
             try:
                 parsed.set_result(pipeline.parse(text))
-            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            except Exception as error:  # noqa: BLE001  # raised where the future is awaited
                 parsed.set_exception(error)

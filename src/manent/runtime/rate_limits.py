@@ -1,31 +1,32 @@
-"""How often one address or one visitor may ask: token buckets with bounded memory.
+"""Rate limits per address and per visitor: token buckets with bounded memory.
 
-Channels and sessions ask it before they do work for somebody; it knows nobody but by a key. Which limits hold is
-configured (`limits:` in `endpoints.yml`, `server/edge/limits.py`).
+Channels and session requests check them before they process a request. The limits are configured by `limits:` in
+`endpoints.yml` (`server/edge/limits.py`).
 """
 
 import ipaddress
+import math
 import time
 from collections.abc import Callable
 
 from manent.core.errors import RequestError
 
-MOST_KEYS = 50_000
-"""Buckets that are remembered; beyond, the fuller half of them is forgotten."""
+MAX_KEYS = 50_000
+"""Buckets kept in memory. If there are more, the half that has been used least is dropped."""
 
 MINUTE_S = 60.0
 TOLERANCE_S = 1e-6
-"""Of sums of many small floats."""
+"""Rounding error of sums of many small floats."""
 
 IPV6_PREFIX = 64
-"""Bits of an IPv6 address that one subscriber has to himself."""
+"""Bits of an IPv6 address that identify one subscriber."""
 
 
 class Buckets:
-    """One bucket a key: `per_minute` may be done in any minute, all of it at once; 0 is no limit.
+    """One bucket per key. A key may take `per_minute` tokens in any minute, also all at once. 0 means no limit.
 
-    Of each key only the time is kept at which all that it has taken will have flowed back (the generic cell rate
-    algorithm, ITU-T I.371): as good as a count and a time, at half the price.
+    Each bucket is one number: the time at which it is full again (generic cell rate algorithm, ITU-T I.371). This needs
+    half the memory of a count and a time.
     """
 
     __slots__ = ("_each_s", "_full_at", "_now")
@@ -36,10 +37,10 @@ class Buckets:
         self._now = now
 
     def take(self, key: str) -> None:
-        """Take one from the bucket.
+        """Take one token from the bucket of this key.
 
         Raises:
-            RequestError: `too_many_requests`, with the time after which there is one again.
+            RequestError: `too_many_requests`, with the time after which a token is available.
         """
         if not self._each_s:
             return
@@ -49,24 +50,27 @@ class Buckets:
         if full_at - now > MINUTE_S + TOLERANCE_S:
             wait_s = full_at - now - MINUTE_S
             raise RequestError(
-                "too_many_requests", "that is too often; come back later", status=429, retry_after=wait_s
+                "too_many_requests",
+                f"too many requests: try again in {math.ceil(wait_s)} s",
+                status=429,
+                retry_after=wait_s,
             )
         self._full_at[key] = full_at
-        if len(self._full_at) > MOST_KEYS:
+        if len(self._full_at) > MAX_KEYS:
             emptiest = sorted(self._full_at.items(), key=lambda item: item[1])[len(self._full_at) // 2 :]
             self._full_at = dict(emptiest)
 
 
 class Rates:
-    """The buckets of one server process, each 0 (no limit) unless given.
+    """The rate limits of one server process. Each is 0 (no limit) unless given.
 
     Args:
-        connects: of sockets, per address and minute.
-        connects_per_subject: of sockets, per subject of a token and minute.
-        sessions: new conversations, per address and minute.
-        sessions_per_subject: new conversations, per subject and minute.
-        messages: per address and minute.
-        messages_per_sender: per conversation (or subject) and minute.
+        connects: sockets opened per address and minute.
+        connects_per_subject: sockets opened per token subject and minute.
+        sessions: new conversations per address and minute.
+        sessions_per_subject: new conversations per token subject and minute.
+        messages: messages per address and minute.
+        messages_per_sender: messages per conversation (or token subject) and minute.
     """
 
     def __init__(
@@ -87,7 +91,7 @@ class Rates:
         self._messages_per_sender = Buckets(messages_per_sender)
 
     def connect(self, address: str) -> None:
-        """Somebody opens a socket.
+        """Count a socket that an address opens.
 
         Raises:
             RequestError: `too_many_requests`.
@@ -95,7 +99,7 @@ class Rates:
         self._connects.take(address)
 
     def connect_as(self, subject: str | None) -> None:
-        """Whoever opens a socket has proved who they are.
+        """Count a socket that a token subject opens.
 
         Raises:
             RequestError: `too_many_requests`.
@@ -104,7 +108,7 @@ class Rates:
             self._connects_per_subject.take(subject)
 
     def begin(self, address: str, subject: str | None = None) -> None:
-        """Somebody begins a conversation.
+        """Count a new conversation.
 
         Raises:
             RequestError: `too_many_requests`.
@@ -114,7 +118,7 @@ class Rates:
         self._sessions.take(address)
 
     def speak(self, address: str, sender: str) -> None:
-        """Somebody sends a message.
+        """Count a message.
 
         Raises:
             RequestError: `too_many_requests`.
@@ -124,7 +128,7 @@ class Rates:
 
 
 def address_of(host: str | None) -> str:
-    """Return the key of a client's address: IPv4 as it is, of IPv6 the part that one subscriber has to himself."""
+    """Return the key of a client's address: an IPv4 address, or the network of an IPv6 subscriber."""
     if host is None or ":" not in host:
         return host or ""
     try:

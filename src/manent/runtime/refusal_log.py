@@ -1,7 +1,7 @@
-"""Says in the log who was refused what, so that an attack can be seen there, and no more often than it can be read.
+"""Logs rejected requests with a rate limit, so that an attack is visible in the log and cannot fill the disk.
 
-Whoever answers with an error (channels, the HTTP API, the gate before them) calls `note`. Nothing of what was sent is
-repeated: a code, a way in, an address.
+Channels, the HTTP API and the security middleware call `note` when they respond with an error. A record has the error
+code, the endpoint and the address, and nothing that the client sent.
 """
 
 import logging
@@ -12,28 +12,28 @@ from manent.runtime.rate_limits import Buckets
 
 log = logging.getLogger("manent.refusals")
 
-AT_MOST_PER_MINUTE: Final = 600
-"""Of each code; an attacker must not fill the disk."""
+MAX_PER_MINUTE: Final = 600
+"""Records per error code and minute."""
 
-_TOLD: Final = frozenset({400, 401, 403, 408, 411, 413, 429})
-"""Statuses of what nobody does by accident for long; other faults of clients are said at level DEBUG."""
+_LOGGED_STATUSES: Final = frozenset({400, 401, 403, 408, 411, 413, 429})
+"""Statuses logged at level INFO, because correct clients do not cause them for long. Others are logged at DEBUG."""
 
-_buckets: Final = Buckets(AT_MOST_PER_MINUTE)
+_buckets: Final = Buckets(MAX_PER_MINUTE)
 
 
 def note(error: ManentError, *, way: str, address: str = "") -> None:
-    """Log that a request was refused.
+    """Log a rejected request.
 
     Args:
-        error: what it is answered with.
-        way: by which it came, of our own making (`socketio session_request`, `/sessions/user_uttered`).
-        address: where from, as `rates.address_of` has it.
+        error: the error in the response.
+        way: the endpoint, for example `socketio session_request` or `/sessions/user_uttered`.
+        address: the client's address from `rate_limits.address_of`.
     """
-    if error.status >= 500:  # noqa: PLR2004  # ours, and logged where it happened
+    if error.status >= 500:  # noqa: PLR2004  # server errors are logged where they happen
         return
     try:
         _buckets.take(error.code)
     except RequestError:
         return
-    level = logging.INFO if error.status in _TOLD else logging.DEBUG
+    level = logging.INFO if error.status in _LOGGED_STATUSES else logging.DEBUG
     log.log(level, "refused", extra={"code": error.code, "way": way, "address": address})

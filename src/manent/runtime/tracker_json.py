@@ -1,4 +1,4 @@
-"""The tracker as JSON, as Rasa shows it (contract §6): to action servers, and over the HTTP API."""
+"""Converts a tracker to JSON in Rasa's format, for action servers and the HTTP API."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,13 +18,14 @@ def tracker_to_wire(
     trailing: Sequence[Event] = (),
     idempotency_key: str | None = None,
 ) -> Json:
-    """Return the tracker as a JSON object, to be encoded with msgspec (its events stay as they are, unread).
+    """Return the tracker as a JSON object. Encode it with msgspec, which copies the events without decoding them.
 
     Args:
-        tracker: whose state is shown.
-        events: the log's events as JSON, oldest first; None leaves the key null.
-        trailing: events that are not in the log (candidate slots), shown after the others and reflected in the state.
-        idempotency_key: put into the latest message's metadata, for actions that must not act twice.
+        tracker: the tracker.
+        events: the log's events as JSON, oldest first. None: `events` is null.
+        trailing: events that are not in the log, such as candidate slots. Appended to the events and applied to the
+            state.
+        idempotency_key: added to the metadata of the latest message, so that an action can detect a repeated call.
     """
     state = tracker.state
     slots = tracker.slots()

@@ -1,6 +1,6 @@
-"""Reads trackers out of the log, for those who only look: the HTTP API, exports. Changes nothing, waits for nobody.
+"""Reads trackers from the store for the HTTP API and exports. Read-only, and does not wait for running turns.
 
-What is shown is what is committed; a turn that is being decided is not in it.
+A tracker contains committed events only, not those of a turn that is still being decided.
 """
 
 import enum
@@ -16,11 +16,11 @@ from manent.core.events import ActionExecuted, Event, Json, Restarted
 from manent.core.tracker import State, Tracker, WindowExceeded
 from manent.dialogue.session import session_start_events
 from manent.runtime.assistant import Assistant
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 
 
 class Verbosity(enum.Enum):
-    """Which events a tracker is shown with."""
+    """Which events are returned with a tracker."""
 
     NONE = "none"
     APPLIED = "applied"
@@ -30,7 +30,7 @@ class Verbosity(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A tracker and the events it is shown with (None: none are shown, by request)."""
+    """A tracker and its events. `events` is None if the caller asked for none."""
 
     tracker: Tracker
     events: Sequence[Event] | None
@@ -44,16 +44,16 @@ async def read(
     verbosity: Verbosity = Verbosity.NONE,
     until: float | None = None,
 ) -> Reading | None:
-    """Read a conversation; None when there is none.
+    """Return the tracker of a conversation, or None if it does not exist.
 
-    An empty one is shown with the session start that its first message will bring, which is not saved.
+    An empty conversation is returned with the session start that its first message will append. It is not saved.
 
     Args:
-        store: keeps the log.
-        assistant: whose domain the tracker has.
+        store: has the log.
+        assistant: provides the domain.
         sender_id: key of the conversation.
-        verbosity: which events to show.
-        until: only events up to this time (seconds since the epoch), None for all.
+        verbosity: which events to return.
+        until: return events up to this time (seconds since the epoch). None: all events.
     """
     head = await store.head(sender_id)
     if head is None:
@@ -71,11 +71,11 @@ async def read(
 
 
 async def read_tracker(store: ConversationStore, head: Head, domain: Domain) -> Tracker:
-    """Return the tracker as of now, from the newest snapshot that reaches back far enough."""
+    """Return the current tracker, from the newest snapshot that reaches back far enough."""
     before: int | None = None
     while True:
         loaded = await store.load(head.sender_id, before=before)
-        if loaded is None:  # erased meanwhile
+        if loaded is None:  # erased since the head was read
             return new_tracker(head.sender_id, domain)
         if loaded.snapshot is None:
             return fold(head.sender_id, domain, (entry.event for entry in loaded.entries))
@@ -90,7 +90,7 @@ async def read_tracker(store: ConversationStore, head: Head, domain: Domain) -> 
 
 
 def new_tracker(sender_id: str, domain: Domain) -> Tracker:
-    """Return the tracker of a log without events: the bot listens."""
+    """Return the tracker of an empty log: the bot listens."""
     return Tracker(
         sender_id=sender_id,
         domain=domain,
@@ -100,7 +100,7 @@ def new_tracker(sender_id: str, domain: Domain) -> Tracker:
 
 
 def fold(sender_id: str, domain: Domain, events: Iterable[Event]) -> Tracker:
-    """Return the tracker that these events add up to."""
+    """Return the tracker after these events."""
     tracker = new_tracker(sender_id, domain)
     for event in events:
         tracker.update(event)
@@ -108,7 +108,7 @@ def fold(sender_id: str, domain: Domain, events: Iterable[Event]) -> Tracker:
 
 
 def begin_session(tracker: Tracker, stamp: Json) -> list[Event]:
-    """Let a tracker without events begin its first session; return the events."""
+    """Start the first session of an empty tracker. Return the events."""
     now = time.time()
     events: list[Event] = [
         ActionExecuted(name="action_session_start", confidence=1.0),

@@ -1,8 +1,8 @@
-"""What a visitor sees of a log: events as messages.
+"""Converts events to the messages that a visitor sees.
 
-Pure functions, called by the conversation (is this event visible?), by delivery and by the session requests (what does
-it look like?). A bot event shows as several messages when its text has blank lines or it carries several things; they
-are the event's *parts*. Payload keys are Rasa's Socket.IO ones (contract §7.1), to the key.
+Pure functions. `Numbering` asks which events are visible; channels and session requests convert them. A bot event with
+blank lines in its text, or with several attachments, becomes several messages: its *parts*. The keys of a message are
+those of Rasa's Socket.IO channel.
 """
 
 from collections.abc import Iterable
@@ -15,9 +15,9 @@ QUICK_REPLY_TYPE = "text"
 
 
 def bot_parts(event: BotUttered) -> list[Json]:
-    """Return the payloads that a bot event is shown as, in order; [] when there is nothing to show.
+    """Return the payloads of a bot event in order, [] if there is nothing to show.
 
-    Custom JSON is always `{"custom": <any JSON>}` here; what plain clients get in its place is `plain_payload`'s.
+    Custom JSON is `{"custom": <any JSON>}`. `plain_payload` converts it for plain Rasa clients.
     """
     data = event.data
     parts: list[Json] = _text_parts(event.text, data.get("quick_replies") or data.get("buttons"))
@@ -50,10 +50,9 @@ def _text_parts(text: str | None, buttons: Any) -> list[Json]:
 
 
 def plain_payload(part: Json) -> Any:
-    """Return a part as a plain Rasa client expects it: custom JSON itself, out of its `{"data": …}` if it has one.
+    """Return a part as a plain Rasa client expects it: custom JSON without the `custom` key and `{"data": …}`.
 
-    Rasa passes the keys of custom JSON to the emit call, where only `data` works and any other key loses the whole
-    turn (contract §12, fix 3).
+    Rasa passes the keys of custom JSON to the emit call. There only `data` works, and any other key loses the turn.
     """
     if "custom" not in part:
         return part
@@ -62,15 +61,15 @@ def plain_payload(part: Json) -> Any:
 
 
 def is_visible(event: Event) -> bool:
-    """Whether a bot event shows at all. User events show when a channel accepted them, which the caller knows."""
+    """Return whether a bot event is visible. User events are visible if a channel accepted them: the caller knows."""
     if not isinstance(event, BotUttered):
         return False
-    # What `bot_parts` would make of most of them is not needed to know that it is something.
+    # Most events have a text: then the parts need not be built.
     return bool(event.text) or bool(bot_parts(event))
 
 
 def messages_of(entry: LogEntry) -> list[Json]:
-    """Return the protocol-1 Messages of a visible entry (`role` and the keys of the live events), one per part.
+    """Return the protocol-1 messages of a visible entry, one per part.
 
     Raises:
         ValueError: the entry is internal.
@@ -83,7 +82,7 @@ def messages_of(entry: LogEntry) -> list[Json]:
         case BotUttered():
             parts = [{"role": "bot", **part} for part in bot_parts(entry.event)]
         case _:
-            raise ValueError(f"event {entry.seq} is neither the user's nor the bot's")
+            raise ValueError(f"event {entry.seq} is neither a user event nor a bot event")
     for number, part in enumerate(parts):
         part["seq"] = entry.seq
         part["id"] = f"{entry.seq}.{number}"
@@ -108,8 +107,8 @@ def title_of(text: str, events: Iterable[Event]) -> str | None:
     """Return the title of the button whose payload is `text` in the newest bot message that has it.
 
     Args:
-        text: what the visitor's client sent.
-        events: recent events, newest first; the search ends at the last user turn before them.
+        text: the text that the client sent.
+        events: recent events, newest first. The search ends at the first user event.
     """
     for event in events:
         match event:

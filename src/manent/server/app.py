@@ -34,10 +34,12 @@ from manent.runtime.assistant import Assistant
 from manent.runtime.background.publishing import Publisher
 from manent.runtime.background.reminders import Reminders
 from manent.runtime.background.retention import Retention
+from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.registry import Conversations
+from manent.runtime.conversation.wakeups import Wakeups
 from manent.runtime.identity.revocations import Revocations
-from manent.runtime.measures import Measures
-from manent.runtime.ports import ActionRunner
+from manent.runtime.metrics import Metrics
+from manent.runtime.ports.actions import ActionRunner
 from manent.runtime.protocol1 import Sessions
 from manent.server import logs, page
 from manent.server.api import admin, errors, evaluation, health, metrics, openapi, sessions
@@ -78,6 +80,7 @@ class Application:
     asgi: Any
     opened: Callable[[], AbstractAsyncContextManager[None]]
     conversations: Conversations
+    wakeups: Wakeups
     sessions: Sessions
     flush: Callable[[float], Awaitable[None]]
     notes: tuple[str, ...]
@@ -95,32 +98,33 @@ def build(options: ServeOptions) -> Application:
     credentials = read_credentials(_configured(options, options.credentials, "credentials.yml"))
     endpoints = read_endpoints(_configured(options, options.endpoints, "endpoints.yml"))
     assistant = load_assistant(options.root / options.model, external_nlg=endpoints.nlg is not None)
-    measures = Measures()
+    counters = Metrics()
     store = open_store(
         endpoints.tracker_store,
         root=options.root,
         durability=endpoints.durability,
         process_from=WRITING_PROCESS_FROM,
-        observe=measures.committed,
+        observe=counters.committed,
     )
     limits = read_limits(endpoints.limits)
     rates = rates_of(limits)
-    conversations = Conversations(
+    engine = Engine(
         store=store,
         assistant=assistant,
         actions=open_actions(endpoints.action_endpoint, assistant.domain, root=options.root),
         generator=open_generator(endpoints.nlg),
-        measures=measures,
+        metrics=counters,
         limits=limits,
-        rates=rates,
     )
+    conversations = Conversations(engine, rates=rates)
+    wakeups = Wakeups(conversations)
     revocations = Revocations(store)
     retention = Retention(store, endpoints.retention_days)
     broker = open_broker(endpoints.event_broker, root=options.root, postgresql_dsn=postgresql_dsn)
     publisher: Publisher | None = None
     if broker is not None:
-        publisher = Publisher(store, broker, owner=conversations.owner, is_dead=conversations.is_dead)
-        conversations.readers.append(publisher.note)
+        publisher = Publisher(store, broker, owner=engine.owner, is_dead=engine.is_dead)
+        engine.log_readers.append(publisher.note)
     channels = open_channels(
         credentials,
         conversations,
@@ -137,7 +141,7 @@ def build(options: ServeOptions) -> Application:
         *health.routes(conversations, publisher),
     ]
     guard = Guard(token=options.auth_token, jwt_secret=options.jwt_secret, jwt_method=options.jwt_method)
-    models = _Models(options, endpoints, conversations)
+    models = _Models(options, endpoints, engine)
     api = ModelApi(conversations, guard, models=options.root / options.model, load=models.load, swap=models.swap)
     reminders = Reminders(conversations)
     if options.enable_api:
@@ -154,8 +158,8 @@ def build(options: ServeOptions) -> Application:
     @contextlib.asynccontextmanager
     async def opened() -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as parts:
-            if conversations.generator is not None:
-                parts.push_async_callback(conversations.generator.close)
+            if conversations.engine.generator is not None:
+                parts.push_async_callback(conversations.engine.generator.close)
             # Before it is open: closing it also closes the actions, which `build` made.
             parts.push_async_callback(conversations.close, within_s=DRAIN_S)
             await conversations.open()
@@ -164,7 +168,9 @@ def build(options: ServeOptions) -> Application:
             parts.push_async_callback(channels.close)
             await revocations.open()
             parts.push_async_callback(revocations.close)
-            conversations.news.listeners.append(revocations.look_soon)
+            wakeups.listeners.append(revocations.poll_soon)
+            await wakeups.open()
+            parts.push_async_callback(wakeups.close)
             await retention.open()
             parts.push_async_callback(retention.close)
             if publisher is not None:
@@ -191,6 +197,7 @@ def build(options: ServeOptions) -> Application:
         asgi=Gate(socketio.app(starlette), rates, socket_path=socketio.options.socketio_path.rstrip("/") + "/"),
         opened=opened,
         conversations=conversations,
+        wakeups=wakeups,
         sessions=socketio.sessions,
         flush=socketio.flush,
         notes=(*channels.notes, *_notes(options, endpoints, guard)),
@@ -283,10 +290,10 @@ def _configured(options: ServeOptions, given: Any, default: str) -> Any:
 class _Models:
     """Loads models while the server runs, and replaces the current one."""
 
-    def __init__(self, options: ServeOptions, endpoints: Endpoints, conversations: Conversations) -> None:
+    def __init__(self, options: ServeOptions, endpoints: Endpoints, engine: Engine) -> None:
         self.options = options
         self.endpoints = endpoints
-        self.conversations = conversations
+        self.engine = engine
         self._retired: ActionRunner | None = None
 
     def load(self, path: Path) -> Assistant:
@@ -299,8 +306,8 @@ class _Models:
         """
         actions = open_actions(self.endpoints.action_endpoint, assistant.domain, root=self.options.root)
         await self.close()
-        self._retired, self.conversations.actions = self.conversations.actions, actions
-        self.conversations.model = assistant
+        self._retired, self.engine.actions = self.engine.actions, actions
+        self.engine.model = assistant
 
     async def close(self) -> None:
         """Close the actions of the previous model."""

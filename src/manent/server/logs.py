@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from manent.runtime.measures import turn_id
+from manent.runtime.metrics import turn_id
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 """Attributes of every record; the others came in `extra`."""

@@ -24,11 +24,11 @@ from manent.core.conversation_log import (
     Reminder,
     Revocation,
     Snapshot,
-    Untold,
+    UnpublishedEvents,
 )
 from manent.core.errors import StoreError
 from manent.core.events import encode_event
-from manent.runtime.ports import Behind, DuplicateMessage, Loaded, ReminderGone, VersionConflict
+from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
 from manent.stores.head_row import empty_head
 from manent.stores.thinning import superfluous
@@ -164,11 +164,6 @@ class MemoryStore:
         start = max(after, found.head.version - limit, 0)
         return [encode_event(entry.event) for entry in found.entries[start:]]
 
-    async def accepted(self, sender_id: str, message_id: str) -> Accepted | None:
-        """See `ConversationStore.accepted`."""
-        found = self._find(sender_id)
-        return found.accepted.get(message_id) if found else None
-
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
         """See `ConversationStore.erase`."""
         found = self._find(sender_id)
@@ -232,7 +227,7 @@ class MemoryStore:
             del self._conversations[sender_id]
         return len(old)
 
-    async def news(self, *, within_s: float) -> tuple[str, ...]:
+    async def news(self, *, within_s: float) -> Collection[str] | None:
         """See `ConversationStore.news`. There is no other process."""
         await asyncio.sleep(within_s)
         return ()
@@ -301,17 +296,17 @@ class MemoryStore:
             claimed.append(cursor)
         return claimed
 
-    async def untold(self, cursors: Sequence[Cursor], *, limit: int) -> list[Untold]:
-        """See `Outbox.untold`."""
-        return [self._untold(cursor, limit) for cursor in cursors]
+    async def unpublished(self, cursors: Sequence[Cursor], *, limit: int) -> list[UnpublishedEvents]:
+        """See `Outbox.unpublished`."""
+        return [self._unpublished(cursor, limit) for cursor in cursors]
 
-    def _untold(self, cursor: Cursor, limit: int) -> Untold:
+    def _unpublished(self, cursor: Cursor, limit: int) -> UnpublishedEvents:
         found = self._find(cursor.sender_id)
         if found is None or found.head.epoch != cursor.epoch:
-            return Untold(cursor=cursor, epoch=found.head.epoch if found else None)
+            return UnpublishedEvents(cursor=cursor, epoch=found.head.epoch if found else None)
         entries = found.entries[cursor.seq :][:limit]
         events = tuple((entry.seq, encode_event(entry.event)) for entry in entries)
-        return Untold(cursor=cursor, epoch=cursor.epoch, events=events)
+        return UnpublishedEvents(cursor=cursor, epoch=cursor.epoch, events=events)
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
         """See `Outbox.move`."""

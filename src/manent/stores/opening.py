@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode, urlunsplit
 
 from manent.core.errors import StoreError
 from manent.core.events import Json
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.schema import is_foreign
 from manent.stores.sqlite.store import SqliteStore

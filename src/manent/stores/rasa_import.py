@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from manent.core.conversation_log import Accepted, Append, Divider, Head, LogEntry, View
 from manent.core.errors import RequestError, StoreError
 from manent.core.events import BotUttered, Event, Restarted, SessionStarted, UserUttered, event_from_wire
-from manent.runtime.ports import ConversationStore, VersionConflict
+from manent.runtime.ports.store import ConversationStore, VersionConflict
 from manent.runtime.visitor_messages import is_visible, title_of
 
 ROWS_AT_ONCE = 500

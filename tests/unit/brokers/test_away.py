@@ -13,7 +13,7 @@ from manent.brokers.postgresql import PostgresqlBroker
 from manent.brokers.rabbitmq import RabbitMq, RabbitMqBroker
 from manent.brokers.sqlite import SqliteBroker
 from manent.core.errors import BrokerError
-from manent.runtime.ports import Broker
+from manent.runtime.ports.broker import Broker
 from ports import free_port
 
 PASSWORD = "s3cr3t/%&"  # noqa: S105

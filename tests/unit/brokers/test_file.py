@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from manent.brokers.file import FileBroker
-from manent.runtime.ports import Outgoing
+from manent.runtime.ports.broker import Outgoing
 
 
 def messages(first: int, count: int, sender_id: str = "ada") -> list[Outgoing]:

@@ -13,7 +13,7 @@ from manent.brokers.rabbitmq import RabbitMqBroker
 from manent.brokers.sqlite import SqliteBroker
 from manent.core.errors import BrokerError
 from manent.core.events import Json
-from manent.runtime.ports import Broker
+from manent.runtime.ports.broker import Broker
 from manent.stores.opening import postgresql_dsn
 
 

@@ -78,7 +78,7 @@ async def test_unreachable_server_is_told_to_the_sender(tmp_path: Path, status: 
             httpx.AsyncClient(base_url=server.url) as http,
         ):
             answer = await http.post(URL, json={"sender": "ada", "message": "hello"})
-            page = await server.conversations.store.page("ada", limit=5)
+            page = await server.conversations.engine.store.page("ada", limit=5)
 
     assert (answer.status_code, answer.json()["details"]["error"]) == (500, "callback_failed")
     assert page is not None

@@ -10,7 +10,7 @@ import pytest
 
 from manent.channels.rest import replies_of
 from manent.core.events import BotUttered, Json
-from manent.runtime.ports import ActionCall, ActionResult
+from manent.runtime.ports.actions import ActionCall, ActionResult
 from small_talk import Actions, running, until
 
 URL = "/webhooks/rest/webhook"
@@ -48,7 +48,7 @@ async def test_message_and_its_repetition(tmp_path: Path) -> None:
     async with running(tmp_path) as server, httpx.AsyncClient(base_url=server.url) as http:
         body = {"sender": "ada", "message": "count", "message_id": "m1"}
         first, again = await http.post(URL, json=body), await http.post(URL, json=body)
-        head = await server.conversations.store.head("ada")
+        head = await server.conversations.engine.store.head("ada")
         default = await http.post(URL, json={"message": "hello"})
         number = await http.post(URL, json={"sender": 7, "message": "hello"})
 

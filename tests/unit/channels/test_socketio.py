@@ -12,7 +12,7 @@ import pytest
 import socketio
 
 from manent.channels.socketio import plain
-from manent.runtime.ports import ActionResult
+from manent.runtime.ports.actions import ActionResult
 from manent.stores.sqlite.store import SqliteStore
 from small_talk import Actions, running, until
 
@@ -154,14 +154,14 @@ async def test_what_was_missed_leaves_with_the_confirmation(tmp_path: Path, monk
         async with page(server.url) as ada:
             await ada.say("hello")
             await until(lambda: bool(ada.got()))
-        read = server.conversations.store.after
+        read = server.conversations.engine.store.after
 
         async def late(*arguments: Any, **options: Any) -> Any:
             reading.set()
             await go_on.wait()
             return await read(*arguments, **options)
 
-        monkeypatch.setattr(server.conversations.store, "after", late)
+        monkeypatch.setattr(server.conversations.engine.store, "after", late)
         async with page(server.url, joins=False) as again:
             await again.emit("session_request", {"session_id": "ada"})
             await reading.wait()
@@ -181,7 +181,7 @@ async def test_reply_that_arrived_is_not_repeated(tmp_path: Path, monkeypatch: p
         async with page(server.url) as ada:
             await ada.say("hello")
             await until(lambda: bool(ada.got()))
-            store = server.conversations.store
+            store = server.conversations.engine.store
             async with asyncio.timeout(30):
                 while (head := await store.head("ada")) is None or head.plain_seq < head.visible:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
@@ -210,8 +210,8 @@ async def test_without_persistence_the_socket_is_the_sender(tmp_path: Path) -> N
         await ada.say("hello")
         await until(lambda: bool(ada.got()))
         sid = ada.socket.get_sid("/")
-        head = await server.conversations.store.head(sid)
-        nobody = await server.conversations.store.head("ada")
+        head = await server.conversations.engine.store.head(sid)
+        nobody = await server.conversations.engine.store.head("ada")
 
     assert (head is not None, nobody) == (True, None)
 

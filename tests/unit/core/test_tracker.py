@@ -59,7 +59,7 @@ def test_slots_have_initial_values() -> None:
     tracker = tracker_of(SlotSet(name="a", value=1), SlotSet(name="unknown", value=2))
 
     assert tracker.slots() == {"a": 1, "b": "start"}
-    assert tracker.get_slot("unknown") is None
+    assert tracker.slots().get("unknown") is None
     assert tracker.version == 5
 
 
@@ -118,7 +118,7 @@ def test_rewind_takes_the_last_turn_back() -> None:
     )  # fmt: skip
 
     assert intents(tracker) == ["one"]
-    assert tracker.get_slot("a") == 1
+    assert tracker.slots().get("a") == 1
     assert tracker.latest_action_name == "x"
 
 
@@ -135,7 +135,7 @@ def test_undo_takes_the_last_action_back() -> None:
     tracker = tracker_of(heard("one"), did("x"), SlotSet(name="a", value=1), ActionReverted())
 
     assert tracker.latest_action_name == "action_listen"
-    assert tracker.get_slot("a") is None
+    assert tracker.slots().get("a") is None
 
 
 def test_restart_wipes() -> None:
@@ -157,7 +157,7 @@ def test_turn_that_answers_a_form_is_collapsed() -> None:
     tracker = tracker_of(*FORM_TURN, heard("answer"), SlotSet(name="a", value=1), did("form"), LISTEN)
 
     assert intents(tracker) == ["go"]
-    assert tracker.get_slot("a") == 1
+    assert tracker.slots().get("a") == 1
 
 
 def test_collapsed_message_lasts_until_the_bot_listens() -> None:
@@ -195,7 +195,7 @@ def test_back_leaves_a_form() -> None:
     )  # fmt: skip
 
     assert tracker.active_loop_name is None
-    assert tracker.get_slot("a") is None
+    assert tracker.slots().get("a") is None
 
 
 def test_recent_intents_remember_reverts() -> None:

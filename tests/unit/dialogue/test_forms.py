@@ -108,7 +108,7 @@ def test_refused_value_is_asked_again(shop: DialogueModel) -> None:
     assert lines[2:] == [
         "order_form", "bot No such size.", "size = None", "requested_slot = 'size'", "bot Which size?",
     ]  # fmt: skip
-    assert talk.tracker.get_slot("size") is None
+    assert talk.tracker.slots().get("size") is None
 
 
 def test_message_with_nothing_for_the_form_is_rejected(shop: DialogueModel) -> None:
@@ -150,7 +150,7 @@ def test_story_interrupts_and_returns(shop: DialogueModel) -> None:
     assert lines == [
         "user affirm", "interrupted", "intent", "order_form", "requested_slot = 'gift'", "bot A gift?", "action_listen",
     ]  # fmt: skip
-    assert talk.tracker.get_slot("gift") is None
+    assert talk.tracker.slots().get("gift") is None
     assert said(talk.intent("deny")) == ["2 x big, gift False"]
 
 
@@ -165,7 +165,7 @@ def test_story_interrupts_and_leaves(shop: DialogueModel) -> None:
 
     assert lines == ["user deny", "action_deactivate_loop", "loop None", "requested_slot = None", "utter_bye",
                      "bot Bye."]  # fmt: skip
-    assert talk.tracker.get_slot("size") == "big"
+    assert talk.tracker.slots().get("size") == "big"
 
 
 def test_validator_chooses_the_next_slot(shop: DialogueModel) -> None:
@@ -203,7 +203,7 @@ def test_failed_validation_keeps_form_and_question(shop: DialogueModel) -> None:
     assert lines[0] == "user inform"
     assert lines[1:] == ["person = 'Ann'", lines[2], "action_listen"]
     assert lines[2].startswith("bot Sorry")
-    assert talk.tracker.get_slot("size") is None
+    assert talk.tracker.slots().get("size") is None
     assert talk.tracker.requested_slot == "size"
     assert talk.tracker.active_loop_name == "order_form"
 
@@ -217,7 +217,7 @@ def test_failed_validation_at_activation_opens_nothing(shop: DialogueModel) -> N
 
     talk.intent("order", size="big")
     assert talk.tracker.active_loop_name is None
-    assert talk.tracker.get_slot("size") is None
+    assert talk.tracker.slots().get("size") is None
 
     talk.actions = {"validate_order_form": accepting}
     assert said(talk.intent("order", size="big")) == ["How many big?"]
@@ -250,7 +250,7 @@ def test_slots_of_an_earlier_action_stay(shop: DialogueModel) -> None:
     lines = talk.intent("fetch")
 
     assert said(lines)[0].startswith("Sorry")
-    assert talk.tracker.get_slot("size") == "set"
+    assert talk.tracker.slots().get("size") == "set"
     assert "size = 'set'" in lines
 
 

@@ -57,7 +57,7 @@ def test_mapping(tmp_path: Path, mapping: str, said: dict[str, Any], value: Any)
 
     talk.say(said.get("text", "words"), "tell", *said.get("entities", []))
 
-    assert talk.tracker.get_slot("s") == value
+    assert talk.tracker.slots().get("s") == value
 
 
 def test_first_mapping_that_gives_a_value_wins(tmp_path: Path) -> None:
@@ -68,9 +68,9 @@ def test_first_mapping_that_gives_a_value_wins(tmp_path: Path) -> None:
     )
 
     talk.intent("tell", number="5")
-    assert talk.tracker.get_slot("s") == "5"
+    assert talk.tracker.slots().get("s") == "5"
     talk.intent("tell", number="6", city="Oslo")
-    assert talk.tracker.get_slot("s") == "Oslo"
+    assert talk.tracker.slots().get("s") == "Oslo"
 
 
 def test_list_slot_takes_all_values(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_list_slot_takes_all_values(tmp_path: Path) -> None:
 
     talk.intent("tell", entity("tag", "a"), entity("tag", "b"))
 
-    assert talk.tracker.get_slot("s") == ["a", "b"]
+    assert talk.tracker.slots().get("s") == ["a", "b"]
 
 
 def test_null_only_empties_a_filled_slot(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_form_conditions(tmp_path: Path) -> None:
     talk.say("one", "other")
     talk.say("two", "other")
 
-    assert (talk.tracker.get_slot("first"), talk.tracker.get_slot("second")) == ("one", "two")
+    assert (talk.tracker.slots().get("first"), talk.tracker.slots().get("second")) == ("one", "two")
 
 
 def test_same_mapping_of_two_slots_fills_the_requested_one(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_same_mapping_of_two_slots_fills_the_requested_one(tmp_path: Path) -> No
     talk.intent("begin")
 
     talk.intent("other", city="Oslo")
-    assert (talk.tracker.get_slot("left"), talk.tracker.get_slot("right")) == ("Oslo", None)
+    assert (talk.tracker.slots().get("left"), talk.tracker.slots().get("right")) == ("Oslo", None)
 
 
 def test_ignored_intents_block_mappings_without_an_intent(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_global_validation_overrides_candidates(tmp_path: Path) -> None:
 
     talk.intent("tell", city="oslo", number="3")
 
-    assert (talk.tracker.get_slot("a"), talk.tracker.get_slot("b")) == ("OSLO", "3")
+    assert (talk.tracker.slots().get("a"), talk.tracker.slots().get("b")) == ("OSLO", "3")
 
 
 def test_failed_extraction_fills_nothing(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_failed_extraction_fills_nothing(tmp_path: Path) -> None:
     lines = talk.intent("tell", city="oslo")
 
     assert lines[-2].startswith("bot Sorry")
-    assert talk.tracker.get_slot("a") is None
+    assert talk.tracker.slots().get("a") is None
 
 
 def _slot(kind: SlotType, **more: Any) -> Slot:
@@ -239,10 +239,10 @@ def test_single_value_of_a_list_slot_becomes_a_list(tmp_path: Path) -> None:
     for value in ("one", 2, ["a", "b"], "", None):
         turn = talk.turn()
         talk.drive(turn, turn.apply([SlotSet(name="s", value=value)]))
-        kept.append(talk.tracker.get_slot("s"))
+        kept.append(talk.tracker.slots().get("s"))
 
     assert kept == [["one"], [2], ["a", "b"], "", None]
-    assert talk.replayed().get_slot("s") is None
+    assert talk.replayed().slots().get("s") is None
 
 
 def test_null_where_nothing_was_leaves_it_to_the_next_mapping(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_session_expires_and_carries_slots(shop: DialogueModel) -> None:
     assert lines[:4] == ["action_session_start", "session_started", "size = 'big'", "size = 'big'"]
     assert talk.tracker.active_loop_name is None
     assert talk.tracker.requested_slot is None
-    assert talk.tracker.get_slot("size") == "big"
+    assert talk.tracker.slots().get("size") == "big"
 
 
 def test_session_does_not_expire_early(shop: DialogueModel) -> None:
@@ -107,7 +107,7 @@ def test_metadata_of_the_first_message_is_remembered(shop: DialogueModel) -> Non
     )
 
     assert lines[0] == "session_started_metadata = {'page': 1}"
-    assert talk.tracker.get_slot("session_started_metadata") == {"page": 1}
+    assert talk.tracker.slots().get("session_started_metadata") == {"page": 1}
 
 
 def test_unknown_message_is_taken_back(shop: DialogueModel) -> None:
@@ -118,7 +118,7 @@ def test_unknown_message_is_taken_back(shop: DialogueModel) -> None:
     lines = brief(talk.intent("odd", person="Ann"))
 
     assert lines == ["user odd", "person = 'Ann'", "action_default_fallback", "bot Pardon?", "rewind"]
-    assert talk.tracker.get_slot("person") is None
+    assert talk.tracker.slots().get("person") is None
     assert talk.tracker.state.latest_message is not None
     assert talk.tracker.state.latest_message.intent == "greet"
 
@@ -129,7 +129,7 @@ def test_restart_begins_anew(shop: DialogueModel) -> None:
     talk.intent("greet", person="Ann")
 
     assert brief(talk.intent("restart")) == ["user restart", "action_restart", "restart"]
-    assert talk.tracker.get_slot("person") is None
+    assert talk.tracker.slots().get("person") is None
     assert said(talk.intent("greet")) == ["Hello None."]
 
 
@@ -140,7 +140,7 @@ def test_back_takes_two_turns_back(shop: DialogueModel) -> None:
     talk.intent("greet", person="Ann")
 
     assert brief(talk.intent("back")) == ["user back", "action_back", "rewind", "rewind"]
-    assert talk.tracker.get_slot("person") is None
+    assert talk.tracker.slots().get("person") is None
 
 
 def test_prediction_limit_ends_in_listening(tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_trigger_acts_as_an_external_message(shop: DialogueModel) -> None:
     message = next(event for event in talk.events if isinstance(event, UserUttered))
     assert message.text == "EXTERNAL: greet"
     assert message.metadata["is_external"] is True
-    assert talk.tracker.get_slot("session_started_metadata") is None
+    assert talk.tracker.slots().get("session_started_metadata") is None
 
 
 def test_execute_runs_one_action(shop: DialogueModel) -> None:

@@ -11,9 +11,10 @@ from manent.core.errors import ProjectError
 from manent.core.events import Json
 from manent.core.training_data import EntityMention, Example, NluData
 from manent.models.vectors import open_vectors
-from manent.nlu.components.duckling import Service, read_answer
+from manent.nlu.components.duckling import read_answer
 from manent.nlu.pipeline import load_pipeline
 from manent.nlu.registry import KINDS
+from manent.nlu.services import Service
 from manent.nlu.training import train_pipeline
 from nlu_samples import DEFAULT, GREETINGS, config, data, domain, trained
 

@@ -85,7 +85,7 @@ async def test_replaced_log_is_another_one() -> None:
 async def test_unknown_conversation_reads_as_none() -> None:
     """There is nothing to read where nobody spoke."""
     async with opened(MemoryStore()) as conversations:
-        assert await tracker_reader.read(conversations.store, assistant(), "nobody") is None
+        assert await tracker_reader.read(conversations.engine.store, assistant(), "nobody") is None
 
 
 async def test_empty_conversation_shows_the_session_it_will_begin() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from manent.runtime.measures import turn_id
+from manent.runtime.metrics import turn_id
 from manent.server import logs
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from logs import turn
+from logs import accepted_message, turn
 from manent.core.errors import StoreError
 from manent.core.events import ActiveLoop, LoopInterrupted, SlotSet, UserUttered, encode_event
 from manent.stores.memory import MemoryStore
@@ -125,7 +125,7 @@ async def test_only_what_the_visitor_saw_shows(tmp_path: Path) -> None:
         (16, 7, "session", None),
         (18, 16, "restart", None),
     ]
-    accepted = await store.accepted("ada", "id2")
+    accepted = await accepted_message(store, "ada", "id2")
     assert accepted is not None
     assert accepted.seq == 7
 

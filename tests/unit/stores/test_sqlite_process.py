@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from logs import empty, talk, turn
 from manent.core.conversation_log import CancelReminders, Head, Reminder, View
 from manent.core.errors import StoreError
-from manent.runtime.ports import DuplicateMessage, VersionConflict
+from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 from manent.stores.sqlite import process_main
 from manent.stores.sqlite.schema import connect
 from manent.stores.sqlite.store import SqliteStore

@@ -20,6 +20,7 @@ from manent.core.errors import InternalError, ManentError, RequestError
 from manent.core.events import Json
 from manent.runtime import visitor_messages
 from manent.runtime.conversation.conversation import Conversation
+from manent.runtime.conversation.feed import Committed, Failed, Moved, News, Typing
 from manent.runtime.conversation.ticket import Ticket
 from manent.runtime.identity.admission import ANYBODY, Admission, Caller
 from manent.runtime.identity.tokens import VerifiedToken
@@ -99,7 +100,7 @@ class Connection:
         self.send_queue = SendQueue(
             socket,
             namespace=channel.options.namespace,
-            most=channel.conversations.limits.outgoing_per_socket,
+            most=channel.conversations.engine.limits.outgoing_per_socket,
         )
         self._worker: asyncio.Task[None] | None = None
         self._spoken: Ticket | None = None
@@ -114,7 +115,7 @@ class Connection:
         """Serve a request at once where nothing waits before it and nothing is to be waited for, else queue it."""
         if self._ending is not None or self.send_queue.dropped is not None:
             return
-        most = self.channel.conversations.limits.waiting_per_socket
+        most = self.channel.conversations.engine.limits.waiting_per_socket
         if len(self._queue) >= most or self._waiting > MAX_WAITING:
             error = RequestError("busy", "too many requests of this socket are waiting", status=429, retry_after=1.0)
             self._refuse(error, payload, ack)
@@ -237,6 +238,18 @@ class Connection:
             if self in conversation.subscribers:
                 conversation.subscribers.remove(self)
             self.channel.conversations.release(conversation)
+
+    def notify(self, news: News) -> None:
+        """Send a piece of news of the conversation."""
+        match news:
+            case Committed(entries):
+                self.deliver(entries)
+            case Typing(on):
+                self.typing(on=on)
+            case Moved(payload):
+                self.changed(payload)
+            case Failed(error, message_id, seq):
+                self.failed(error, message_id=message_id, seq=seq)
 
     def deliver(self, entries: Sequence[LogEntry]) -> None:
         """Send committed entries, in order, none twice."""

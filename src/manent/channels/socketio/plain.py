@@ -15,12 +15,11 @@ from manent.channels.socketio.heartbeat import ping
 from manent.core.conversation_log import LogEntry, Page
 from manent.core.errors import RequestError
 from manent.core.events import BotUttered, Json
-from manent.core.messages import UserMessage
 from manent.runtime import visitor_messages
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.ticket import Ticket
 from manent.runtime.identity.admission import Admission
-from manent.runtime.protocol1 import checked_message_id, checked_metadata, checked_text
+from manent.runtime.user_messages import checked_message_id, user_message
 
 if TYPE_CHECKING:
     from manent.channels.socketio.connection import Connection
@@ -54,8 +53,8 @@ async def take_session_request(connection: "Connection", payload: Any, ack: int 
     connection.follow(conversation, admission)
     cursor, until, missed = connection.cursor, 0, None
     if admission.is_new:
-        conversation.record.begins(None)
-    elif (head := await channel.conversations.store.head(admission.sender_id)) is not None:
+        conversation.record.assume_empty(None)
+    elif (head := await channel.conversations.engine.store.head(admission.sender_id)) is not None:
         await conversation.catch_up(head.epoch, head.version)
         until = head.version if already is None else already
         cursor = max(cursor, until)
@@ -72,14 +71,14 @@ async def _page_after(connection: "Connection", conversation: Conversation, afte
     """Read what comes after this `seq`; None when there is nothing up to `until`."""
     if after >= until:
         return None
-    page_size = connection.channel.conversations.limits.page
-    page = await connection.channel.conversations.store.after(conversation.sender_id, after, limit=page_size)
+    page_size = connection.channel.conversations.engine.limits.page
+    page = await connection.channel.conversations.engine.store.after(conversation.sender_id, after, limit=page_size)
     return page if page is not None and page.entries else None
 
 
 async def _replay(connection: "Connection", conversation: Conversation, page: Page | None, until: int) -> None:
     """Send the bot events of this page and of those that follow it."""
-    page_size = connection.channel.conversations.limits.page
+    page_size = connection.channel.conversations.engine.limits.page
     while page is not None:
         for entry in page.entries:
             if entry.seq <= until:
@@ -146,13 +145,14 @@ def _submit(connection: "Connection", said: tuple[str, Any, str | None], admissi
     conversations = channel.conversations
     text, metadata, message_id = said
     conversations.rates.speak(caller.address, caller.subject or admission.sender_id)
-    message = UserMessage(
-        sender_id=admission.sender_id,
-        text=checked_text(text, conversations.limits.text),
+    message = user_message(
+        admission.sender_id,
+        text,
+        limits=conversations.engine.limits,
         message_id=message_id,
         input_channel=channel.name,
         output_channel=channel.name,
-        metadata=checked_metadata(metadata),
+        metadata=metadata,
     )
     confirm = partial(channel.identity.confirm, admission, beginner=caller)
     return conversations.get(admission.sender_id).submit(message, confirm=confirm)
@@ -188,7 +188,7 @@ async def _join_by_speaking(connection: "Connection", conversation: Conversation
     message may come before `session_request` (which then sends what had been missed up to here).
     """
     connection.follow(conversation, admission)
-    head = await connection.channel.conversations.store.head(conversation.sender_id)
+    head = await connection.channel.conversations.engine.store.head(conversation.sender_id)
     if head is not None:
         await conversation.catch_up(head.epoch, head.version)
     connection.joined_at = head.version if head is not None else 0

@@ -5,9 +5,7 @@ form), turns the answer into entities with `read_answer`, and hands them to `Pip
 (`server/outside/duckling.py`). A server that can't be reached means no entities, as with Rasa.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from manent.core.config_options import NAMES, TEXT, number
@@ -15,46 +13,11 @@ from manent.core.events import Json
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.files import Files
 from manent.nlu.message import Message
+from manent.nlu.services import Service
 
 EXTRACTOR = "DucklingEntityExtractor"
 URL_VARIABLE = "RASA_DUCKLING_HTTP_URL"
 """Environment variable that wins over the configured `url`; whoever reads the environment applies it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """A Duckling server to ask about every message.
-
-    Attributes:
-        url: of the server; None when neither the configuration nor the environment names one.
-        dimensions: what to look for; none for everything.
-        locale: for example `de_DE`.
-        timezone: for example `Europe/Berlin`; None for the server's.
-        timeout_s: seconds to wait for an answer.
-    """
-
-    url: str | None
-    dimensions: tuple[str, ...]
-    locale: str
-    timezone: str | None
-    timeout_s: float
-
-    def form(self, text: str, *, now: float) -> dict[str, str]:
-        """Make the form to POST.
-
-        Args:
-            text: the message.
-            now: what "tomorrow" counts from, in seconds since the epoch.
-        """
-        form = {
-            "text": text,
-            "locale": self.locale,
-            "dims": json.dumps(self.dimensions) if self.dimensions else "",
-            "reftime": str(int(now * 1000)),
-        }
-        if self.timezone:
-            form["tz"] = self.timezone
-        return {name: value for name, value in form.items() if value}
 
 
 class Duckling:

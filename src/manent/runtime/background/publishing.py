@@ -1,11 +1,11 @@
-"""Publishes what was committed to the event broker: the log is the outbox, a cursor beside it says how far it was read.
+"""Publishes committed events to the event broker. The log is the outbox: each log has a publishing cursor.
 
-A turn only leaves the name of its conversation here, after its commit. In the background the conversations that wait
-are leased, some at a time; what comes after their cursors is read from the store, handed to the broker, and then the
-cursors are moved. So each conversation's events go out in order and at least once: after a crash in between, those of
-the last moment go out again. A log that is not the one its cursor is from was erased or replaced: that is told once,
-and what had not been told of it never is. Every server on a store does this; now and then each looks through all
-conversations for what a server that is gone, or a command, has left.
+After a commit, a turn only adds its conversation's id to the waiting ones. A background task takes a batch of waiting
+conversations, acquires leases on their cursors, reads the events after the cursors, publishes them, and then moves the
+cursors. The events of a conversation are published in order and at least once: after a crash, the last batch is
+published again. If the epoch of a log differs from its cursor's, the log was erased or replaced. This is published
+once, and events of the old log that were not published never are. Every server on a store publishes. Each one also
+searches all conversations now and then, for events that a dead server or a command has left.
 """
 
 import asyncio
@@ -18,56 +18,57 @@ from typing import Final
 
 import msgspec
 
-from manent.core.conversation_log import Cursor, Lease, LogEntry, Untold
+from manent.core.conversation_log import Cursor, Lease, LogEntry, UnpublishedEvents
 from manent.core.errors import BrokerError, ManentError
-from manent.runtime.ports import Broker, Outbox, Outgoing
+from manent.runtime.ports.broker import Broker, Outgoing
+from manent.runtime.ports.store import Outbox
 
 log = logging.getLogger("manent.broker")
 
 GATHER_S: Final = 0.2
-"""How long what is to be published is gathered, so that turns share the two commits and two reads that a round costs:
-some milliseconds of CPU."""
+"""How long waiting conversations are gathered, so that they share the two commits and two reads of a round: some
+milliseconds of CPU."""
 
 CONVERSATIONS_AT_ONCE: Final = 256
 EVENTS_AT_ONCE: Final = 4_000
-"""In a round, shared out among its conversations: some 4 MB. After a failure less, until it goes well again: a broker
-that is too slow for many is not given the same many for ever."""
+"""Events of one round, shared by its conversations: about 4 MB. Reduced after a failure until publishing succeeds, so
+that a slow broker is not sent the same large batch forever."""
 
 PUBLISH_S: Final = 10.0
 LEASE_S: Final = 30.0
-"""Longer than a round takes, so that no lease has to be renewed."""
+"""Longer than a round, so that leases need not be renewed."""
 
-LOOK_EVERY_S: Final = 30.0
-LOOK_AT_ONCE: Final = 1_000
-REST: Final = 9.0
-"""How many times as long as a look at so many conversations took the next one is put off."""
+SEARCH_INTERVAL_S: Final = 30.0
+SEARCH_BATCH: Final = 1_000
+PAUSE_FACTOR: Final = 9.0
+"""The pause after a search of one batch, as a multiple of its duration: searching takes at most a tenth of the time."""
 
 BUSY_S: Final = 0.25
-"""When another server is at publishing the same conversation."""
+"""Pause if another server publishes the same conversations."""
 
 RETRY_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
-"""Pauses between attempts to reach a broker that is away; the last one from then on."""
+"""Pauses between attempts while the broker is unavailable. The last one repeats."""
 
-MOST_WAITING: Final = 100_000
-"""Conversations remembered as waiting; beyond, they are found by looking."""
+MAX_WAITING: Final = 100_000
+"""Waiting conversations kept in memory. The search finds the others."""
 
 ERASED: Final = "conversation_erased"
-"""The event that says that nothing that was published of a conversation until now counts any more."""
+"""The event that invalidates everything published of a conversation so far."""
 
 
 class Publisher:
-    """See the module. Opened after the store, closed before it.
+    """Publishes the events of all conversations. Open it after the store and close it before the store.
 
     Args:
-        store: the logs and their cursors.
-        broker: where events go.
-        owner: this process, as leases name it.
-        is_dead: whether a lease's process is known to be gone.
+        store: has the logs and their cursors.
+        broker: receives the events.
+        owner: name of this process in leases.
+        is_dead: returns whether the process that holds a lease has ended.
 
     Attributes:
-        published: messages that the broker has taken.
-        failures: attempts that failed.
-        trouble: code of the error that keeps it from publishing, None when all is well.
+        published: number of messages that the broker has stored.
+        failures: number of failed attempts.
+        trouble: code of the error that currently prevents publishing. None: publishing works.
     """
 
     def __init__(self, store: Outbox, broker: Broker, *, owner: str, is_dead: Callable[[Lease], bool]) -> None:
@@ -88,61 +89,59 @@ class Publisher:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        """Begin.
+        """Start to publish.
 
         Raises:
-            StoreError: it cannot be begun.
+            StoreError: the store is not available.
         """
         await self.store.begin_publishing()
-        self._tasks = [asyncio.create_task(self._publish_forever()), asyncio.create_task(self._look_forever())]
+        self._tasks = [asyncio.create_task(self._publish_forever()), asyncio.create_task(self._search_forever())]
 
     async def close(self, *, within_s: float = 3.0) -> None:
-        """Publish what waits, within a bound and if the broker is there; the rest waits for the next start."""
-        publishing, looking = self._tasks
-        looking.cancel()
+        """Publish waiting events within the time limit if the broker is available. The next start does the rest."""
+        publishing, searching = self._tasks
+        searching.cancel()
         self._wake.set()
         if self.trouble is None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), within_s)
         publishing.cancel()
-        await asyncio.gather(publishing, looking, return_exceptions=True)
+        await asyncio.gather(publishing, searching, return_exceptions=True)
         await self.broker.close()
 
     @property
     def waiting(self) -> int:
-        """Conversations that are known to have something unpublished."""
+        """Number of conversations known to have unpublished events."""
         return len(self._waiting) + len(self._in_hand)
 
     @property
     def lag_s(self) -> float:
-        """For how long the one that waits the longest is known to wait."""
+        """Seconds since the oldest of them started to wait."""
         since = min([*self._waiting.values(), *self._in_hand.values()], default=None)
         return 0.0 if since is None else max(0.0, time.monotonic() - since)
 
     def note(self, sender_id: str, entries: Sequence[LogEntry] = ()) -> None:
-        """Learn that a log has grown, or is gone. A reader of the log (`Conversations.readers`)."""
-        del entries  # read again from the store, when their turn has come
+        """Add a conversation whose log has changed. Registered in `Engine.log_readers`."""
+        del entries  # read from the store when they are published
         self._note(sender_id, time.monotonic())
 
     def _note(self, sender_id: str, since: float) -> None:
-        if len(self._waiting) < MOST_WAITING or sender_id in self._waiting:
+        if len(self._waiting) < MAX_WAITING or sender_id in self._waiting:
             self._waiting[sender_id] = min(since, self._waiting.get(sender_id, since))
         self._idle.clear()
         self._wake.set()
-
-    # publishing -----------------------------------------------------------------------------------------------------
 
     async def _publish_forever(self) -> None:
         while True:
             try:
                 await self._rounds()
             except (BrokerError, TimeoutError) as error:
-                self._is_unwell(error)
+                self._on_failure(error)
             except ManentError as error:
-                log.warning("cannot read what is to be published", extra={"code": error.code, "error": error.message})
+                log.warning("could not read unpublished events", extra={"code": error.code, "error": error.message})
             except Exception:
                 self.failures += 1
-                log.exception("publishing failed")  # a fault of ours must not end it for good
+                log.exception("publishing failed")  # an internal error must not end publishing
             await asyncio.sleep(RETRY_S[min(self._failed, len(RETRY_S) - 1)])
             self._failed += 1
 
@@ -150,11 +149,11 @@ class Publisher:
         while True:
             await self.broker.connect()
             if not self._waiting:
-                self._is_well()
+                self._on_success()
                 self._wake.clear()
                 self._idle.set()
                 await self._wake.wait()
-                await self.broker.connect()  # which may have been lost in a quiet hour
+                await self.broker.connect()  # the connection may have been lost while nothing was published
             if len(self._waiting) < CONVERSATIONS_AT_ONCE:
                 await asyncio.sleep(GATHER_S)
             self._in_hand = dict(islice(self._waiting.items(), min(CONVERSATIONS_AT_ONCE, self._room)))
@@ -171,7 +170,7 @@ class Publisher:
                     self._note(sender_id, taken[sender_id])
 
     async def _round(self, sender_ids: list[str]) -> list[str]:
-        """Publish what these conversations have for it; return those that may have more."""
+        """Publish the events of these conversations. Return the conversations that may have more."""
         lease = Lease(owner=self.owner, until=time.time() + LEASE_S)
         claimed = await self.store.claim(sender_ids, lease, now=time.time(), over=self._dead)
         mine = [one for one in claimed if one.lease == lease]
@@ -182,14 +181,14 @@ class Publisher:
         moved, gone = mine, list[str]()
         try:
             limit = self._room // len(mine)
-            found = await self.store.untold(mine, limit=limit)
+            found = await self.store.unpublished(mine, limit=limit)
             messages = [message for one in found for message in messages_of(one)]
             if time.time() + PUBLISH_S > lease.until:
-                return sender_ids  # held up for so long that others may soon be at it, or have erased it
+                return sender_ids  # delayed for so long that the leases are about to expire
             if messages:
                 async with asyncio.timeout(PUBLISH_S):
                     await self.broker.publish(messages)
-                self._is_well()
+                self._on_success()
                 self._room = min(2 * self._room, EVENTS_AT_ONCE)
             self.published += len(messages)
             moved = [after for one in found if (after := cursor_after(one)) is not None]
@@ -198,77 +197,77 @@ class Publisher:
             await self.store.move(moved, gone, owner=self.owner)
         return others + [one.cursor.sender_id for one in found if may_have_more(one, limit)]
 
-    def _is_well(self) -> None:
+    def _on_success(self) -> None:
         self._failed = 0
         if self.trouble is not None:
             self.trouble = None
             log.info("the event broker is back", extra={"waiting": self.waiting})
 
-    def _is_unwell(self, error: Exception) -> None:
-        """Say it once; an outage of hours is one line."""
+    def _on_failure(self, error: Exception) -> None:
+        """Log the first failure of an outage only."""
         self.failures += 1
         self._room = max(1, self._room // 4)
         code = error.code if isinstance(error, BrokerError) else "broker_timeout"
         if self.trouble is None:
-            said = error.message if isinstance(error, BrokerError) else f"no answer within {PUBLISH_S:.0f} s"
-            log.warning("the event broker is away; events wait in the log", extra={"code": code, "error": said})
+            message = error.message if isinstance(error, BrokerError) else f"no answer within {PUBLISH_S:.0f} s"
+            log.warning("the event broker is away; events wait in the log", extra={"code": code, "error": message})
         self.trouble = code
 
-    # looking --------------------------------------------------------------------------------------------------------
-
-    async def _look_forever(self) -> None:
+    async def _search_forever(self) -> None:
         while True:
             try:
-                await self._look()
+                await self._search()
             except ManentError as error:
-                log.warning("cannot look for what is unpublished", extra={"code": error.code, "error": error.message})
+                log.warning(
+                    "could not search for unpublished events", extra={"code": error.code, "error": error.message}
+                )
             except Exception:
-                log.exception("looking for what is unpublished failed")
-            await asyncio.sleep(LOOK_EVERY_S)
+                log.exception("the search for unpublished events failed")
+            await asyncio.sleep(SEARCH_INTERVAL_S)
 
-    async def _look(self) -> None:
-        """Go through all conversations, a tenth of the time at most."""
+    async def _search(self) -> None:
+        """Search all conversations for unpublished events."""
         after: str | None = ""
         while after is not None:
             began = time.monotonic()
-            page = await self.store.behind(after=after, limit=LOOK_AT_ONCE)
+            page = await self.store.behind(after=after, limit=SEARCH_BATCH)
             for sender_id, lease in page.found:
                 if lease is not None and lease.owner != self.owner and self.is_dead(lease):
                     self._dead.add(lease.owner)
                 if lease is None or lease.until <= time.time() or lease.owner in (self.owner, *self._dead):
                     self.note(sender_id)
             after = page.upto
-            await asyncio.sleep(REST * (time.monotonic() - began))
+            await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - began))
 
 
 def message_of(sender_id: str, event: bytes, *, epoch: str, seq: int | str) -> Outgoing:
-    """Return an event's JSON as brokers are given it: with the `sender_id` as its first key."""
+    """Return the message for an event: its JSON with `sender_id` as the first key."""
     body = b'{"sender_id":' + msgspec.json.encode(sender_id) + b"," + event[1:]
     return Outgoing(sender_id, f"{epoch}:{seq}", body)
 
 
-def messages_of(untold: Untold) -> list[Outgoing]:
-    """Return what is to be said of one conversation: its next events, or that it was erased or replaced."""
-    sender_id, epoch = untold.cursor.sender_id, untold.cursor.epoch
-    if untold.epoch != epoch:
+def messages_of(unpublished: UnpublishedEvents) -> list[Outgoing]:
+    """Return the messages for one conversation: its next events, or that it was erased or replaced."""
+    sender_id, epoch = unpublished.cursor.sender_id, unpublished.cursor.epoch
+    if unpublished.epoch != epoch:
         notice = msgspec.json.encode({"event": ERASED, "timestamp": time.time()})
         return [message_of(sender_id, notice, epoch=epoch, seq="erased")]
-    return [message_of(sender_id, event, epoch=epoch, seq=seq) for seq, event in untold.events]
+    return [message_of(sender_id, event, epoch=epoch, seq=seq) for seq, event in unpublished.events]
 
 
-def cursor_after(untold: Untold) -> Cursor | None:
-    """Return the cursor once that was said; None when it has nothing to point at any more."""
-    cursor = untold.cursor
-    if untold.epoch is None:
+def cursor_after(unpublished: UnpublishedEvents) -> Cursor | None:
+    """Return the cursor after publishing. None: the log no longer exists."""
+    cursor = unpublished.cursor
+    if unpublished.epoch is None:
         return None
-    if untold.epoch != cursor.epoch:
-        return Cursor(sender_id=cursor.sender_id, epoch=untold.epoch)
-    seq = untold.events[-1][0] if untold.events else cursor.seq
+    if unpublished.epoch != cursor.epoch:
+        return Cursor(sender_id=cursor.sender_id, epoch=unpublished.epoch)
+    seq = unpublished.events[-1][0] if unpublished.events else cursor.seq
     return Cursor(sender_id=cursor.sender_id, epoch=cursor.epoch, seq=seq)
 
 
-def may_have_more(untold: Untold, limit: int) -> bool:
-    """Whether there may be more than was said: another log in its place, or events beyond those that were asked for."""
-    if untold.epoch != untold.cursor.epoch:
-        return untold.epoch is not None
-    return len(untold.events) == limit
+def may_have_more(unpublished: UnpublishedEvents, limit: int) -> bool:
+    """Return whether there may be more to publish: a new log, or events beyond the limit."""
+    if unpublished.epoch != unpublished.cursor.epoch:
+        return unpublished.epoch is not None
+    return len(unpublished.events) == limit

@@ -1,8 +1,8 @@
-"""Reminders: wakes up when one is due and lets its conversation act on it. The store keeps them beyond the process.
+"""Fires reminders when they are due. The store keeps them, so that they survive a restart.
 
-Every server on a store looks for what is due; the append that answers a reminder uses it up, so that one of them wins.
-What is said reaches the sockets that are connected, waits in the log for those that aren't, and is sent out when the
-reminder was scheduled on a channel that sends on its own.
+Every server on a store looks for due reminders. The append of the turn removes the reminder, so that only one server
+fires it. Connected sockets receive the messages at once; others find them in the log. If the reminder was scheduled on
+a channel that sends on its own, the messages are sent there.
 """
 
 import asyncio
@@ -17,40 +17,42 @@ from manent.runtime import operations
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.reminder_changes import is_void
-from manent.runtime.ports import ReminderGone, VersionConflict
+from manent.runtime.ports.store import ReminderGone, VersionConflict
 
 log = logging.getLogger("manent.reminders")
 
-LOOK_EVERY_S = 5.0
-"""How often the store is asked, for reminders that other servers scheduled."""
+POLL_INTERVAL_S = 5.0
+"""How often the store is read for reminders that other servers scheduled."""
 
 RETRY_S = 1.0
-"""After which one that could not be acted on is tried again."""
+"""Pause before a reminder that failed is fired again."""
 
-AT_WORK_S = 0.2
-"""How long the next look waits at most while one is being acted on, which is the store's next until it is used up."""
+FIRING_POLL_S = 0.2
+"""Pause while a reminder is being fired. Until its turn is committed, it is still the next one in the store."""
 
 _PAGE = 500
+"""Entries read at once."""
 
 
 class Reminders:
-    """The clock of all conversations. Open it after them, close it before."""
+    """Fires the reminders of all conversations. Open it after the registry, close it before."""
 
     def __init__(self, conversations: Conversations) -> None:
         self.conversations = conversations
+        self.engine = conversations.engine
         self._wake = asyncio.Event()
-        self._at_work: dict[tuple[str, str, int], asyncio.Task[None]] = {}
+        self._firing: dict[tuple[str, str, int], asyncio.Task[None]] = {}
         self._clock: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Begin to look for what is due."""
-        self.conversations.readers.append(self._notice)
+        """Start to fire due reminders."""
+        self.engine.log_readers.append(self._notice)
         self._clock = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Stop; what is due from now on waits for the next start."""
-        self.conversations.readers.remove(self._notice)
-        tasks = [*self._at_work.values(), *([self._clock] if self._clock is not None else [])]
+        """Stop. Reminders that become due later wait for the next start."""
+        self.engine.log_readers.remove(self._notice)
+        tasks = [*self._firing.values(), *([self._clock] if self._clock is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -62,73 +64,75 @@ class Reminders:
     async def _run(self) -> None:
         while True:
             self._wake.clear()
-            wait_s = LOOK_EVERY_S
+            wait_s = POLL_INTERVAL_S
             try:
-                await self._begin_due()
-                due = await self.conversations.store.next_reminder()
+                await self._fire_due()
+                due = await self.engine.store.next_reminder()
                 if due is not None:
-                    left = due - time.time()
-                    wait_s = min(LOOK_EVERY_S, left if left > 0 else AT_WORK_S if self._at_work else RETRY_S)
+                    delay_s = due - time.time()
+                    wait_s = min(
+                        POLL_INTERVAL_S, delay_s if delay_s > 0 else FIRING_POLL_S if self._firing else RETRY_S
+                    )
             except ManentError as error:
-                log.warning("could not look for reminders", extra={"code": error.code, "error": error.message})
+                log.warning("could not read reminders", extra={"code": error.code, "error": error.message})
             try:
                 await asyncio.wait_for(self._wake.wait(), wait_s)
             except TimeoutError:
                 continue
 
-    async def _begin_due(self) -> None:
-        if self.conversations.closing or self.conversations.model is None:
+    async def _fire_due(self) -> None:
+        if self.engine.is_closing or self.engine.model is None:
             return
-        for reminder in await self.conversations.store.due_reminders(now=time.time()):
+        for reminder in await self.engine.store.due_reminders(now=time.time()):
             key = (reminder.sender_id, reminder.name, reminder.seq)
-            if key not in self._at_work:
-                task = self._at_work[key] = asyncio.create_task(self._fire(reminder))
-                task.add_done_callback(lambda _, key=key: self._at_work.pop(key, None))  # type: ignore[misc]
+            if key not in self._firing:
+                task = self._firing[key] = asyncio.create_task(self._fire(reminder))
+                task.add_done_callback(lambda _, key=key: self._firing.pop(key, None))  # type: ignore[misc]
 
     async def _fire(self, reminder: Reminder) -> None:
-        """Act on one reminder; what fails is tried again when the store is asked the next time."""
+        """Fire one reminder. If it fails, it remains in the store and is fired again."""
         conversation = self.conversations.get(reminder.sender_id)
-        told = {"sender_id": reminder.sender_id, "reminder": reminder.name}
+        extra: dict[str, object] = {"sender_id": reminder.sender_id, "reminder": reminder.name}
         try:
             if await self._is_void(conversation, reminder):
                 await conversation.perform(lambda alone: _drop(alone, reminder))
-                log.debug("a reminder is void", extra=told)
+                log.debug("dropped a void reminder", extra=extra)
                 return
             entries = await operations.remind(conversation, reminder)
-            output = self.conversations.outputs.get(reminder.channel)
+            output = self.engine.outputs.get(reminder.channel)
             if output is not None:
                 await output.send(reminder.sender_id, entries)
         except (ReminderGone, VersionConflict):
-            log.debug("a reminder was somebody else's", extra=told)
+            log.debug("another server fired a reminder first", extra=extra)
         except RequestError as error:
-            log.warning("a reminder must wait", extra={**told, "code": error.code, "error": error.message})
+            log.warning("postponed a reminder", extra={**extra, "code": error.code, "error": error.message})
         except ManentError as error:
-            log.warning("a reminder failed", extra={**told, "code": error.code, "error": error.message})
+            log.warning("could not fire a reminder", extra={**extra, "code": error.code, "error": error.message})
 
     async def _is_void(self, conversation: Conversation, reminder: Reminder) -> bool:
-        """Whether what happened since it was scheduled makes it void, or took the event that scheduled it back."""
+        """Return whether later events cancel the reminder or revert the event that scheduled it."""
         after = reminder.seq
         while True:
-            entries = await self.conversations.store.entries(reminder.sender_id, after=after, limit=_PAGE)
+            entries = await self.engine.store.entries(reminder.sender_id, after=after, limit=_PAGE)
             if is_void(reminder, [entry.event for entry in entries]):
                 return True
             if len(entries) < _PAGE:
                 break
             after = entries[-1].seq
-        return await conversation.perform(lambda alone: _is_taken_back(alone, reminder))
+        return await conversation.perform(lambda alone: _is_reverted(alone, reminder))
 
 
-async def _is_taken_back(conversation: Conversation, reminder: Reminder) -> bool:
+async def _is_reverted(conversation: Conversation, reminder: Reminder) -> bool:
     _, tracker = await conversation.record.load()
     if tracker.truncated:
-        return False  # it may stand before the events at hand
+        return False  # the event may be older than the tracker's window
     return not any(
         isinstance(event, ReminderScheduled) and event.intent == reminder.intent for event in tracker.applied
     )
 
 
 async def _drop(conversation: Conversation, reminder: Reminder) -> None:
-    store = conversation.home.store
+    store = conversation.engine.store
     head = await store.head(reminder.sender_id)
     if head is not None:
         fire = FireReminder(name=reminder.name, seq=reminder.seq)

@@ -1,6 +1,6 @@
-"""Removes conversations that rested for longer than they are to be kept (`conversations: {retention_days: N}`).
+"""Removes conversations that have not changed for a configured time (`conversations: {retention_days: N}`).
 
-The composition root opens and closes it. Any number of servers may do this on one store.
+The composition root opens and closes it. Several servers may run it on one store.
 """
 
 import asyncio
@@ -9,17 +9,23 @@ import time
 from collections.abc import Callable
 
 from manent.core.errors import ManentError
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 
 log = logging.getLogger("manent.retention")
 
 DAY_S = 86_400.0
-SELDOM_S = 3_600.0
-OFTEN_S = 1.0
+MAX_INTERVAL_S = 3_600.0
+MIN_INTERVAL_S = 1.0
 
 
 class Retention:
-    """See the module. `days` None: everything is kept; `now`: the clock, in seconds since the epoch."""
+    """Removes old conversations.
+
+    Args:
+        store: keeps the conversations.
+        days: how long they are kept after their last change. None: forever.
+        now: the clock, in seconds since the epoch.
+    """
 
     def __init__(self, store: ConversationStore, days: float | None, *, now: Callable[[], float] = time.time) -> None:
         self.store = store
@@ -28,7 +34,7 @@ class Retention:
         self._purging: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Begin, with what is due already."""
+        """Start. The first removal runs immediately."""
         if self.days is not None:
             self._purging = asyncio.create_task(self._purge_forever(self.days))
 
@@ -39,7 +45,7 @@ class Retention:
             await asyncio.gather(self._purging, return_exceptions=True)
 
     async def _purge_forever(self, days: float) -> None:
-        pause_s = min(SELDOM_S, max(OFTEN_S, days * DAY_S / 24))
+        pause_s = min(MAX_INTERVAL_S, max(MIN_INTERVAL_S, days * DAY_S / 24))
         while True:
             try:
                 count = await self.store.purge(older_than=self.now() - days * DAY_S)

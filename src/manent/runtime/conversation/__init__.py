@@ -1,1 +1,1 @@
-"""One conversation and all of them: mailbox, turns, log, delivery."""
+"""One conversation and the registry of all: mailbox, turns, log, delivery."""

@@ -1,92 +1,79 @@
-"""One conversation: takes what comes in one at a time, has it written, then hands it out.
+"""One conversation: accepts messages and other work, and runs one thing at a time.
 
-The way of a message from here: `submit` puts it in the mailbox (`mailbox.py`); when its turn comes, `turns.py` drives
-the turn and calls `commit`, which appends to the log (`record.py`), resolves the message's ticket and publishes what is
-now durable to every subscriber. Store before delivery, always: nothing is published, and nothing acknowledged, that is
-not committed.
-
-This module knows no wire format and no transport.
+`submit` puts a message into the mailbox (`mailbox.py`). When it is next, `turns.py` runs its turn, appends the events
+to the log (`record.py`), and publishes them to all subscribers (`feed.py`). Nothing is acknowledged or published before
+it is durable. This module does not know wire formats or transports.
 """
 
 import asyncio
 import hashlib
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
-from manent.core.conversation_log import Head, LogEntry
+from manent.core.conversation_log import Head
 from manent.core.errors import ManentError, RequestError
-from manent.core.events import Event, Json
+from manent.core.events import Event
 from manent.core.messages import UserMessage
-from manent.runtime.conversation import turns
+from manent.runtime.conversation.engine import Engine
+from manent.runtime.conversation.feed import Feed, Subscriber
 from manent.runtime.conversation.mailbox import Mailbox
-from manent.runtime.conversation.numbering import Copied
 from manent.runtime.conversation.record import Record
-from manent.runtime.conversation.successor import Left, where_to
-from manent.runtime.conversation.ticket import (
-    Erased,
-    Occasion,
-    Receipt,
-    Ticket,
-    conversation_changed,
-    message_id_conflict,
-    server_closing,
-)
-from manent.runtime.ports import VersionConflict
-
-if TYPE_CHECKING:
-    from manent.runtime.conversation.registry import Conversations
+from manent.runtime.conversation.ticket import Ticket, conversation_changed, message_id_conflict, server_closing
+from manent.runtime.conversation.turns import TurnRunner
 
 log = logging.getLogger("manent.conversation")
 
 T = TypeVar("T")
 
 
-class Subscriber(Protocol):
-    """A socket that follows a conversation."""
-
-    def deliver(self, entries: Sequence[LogEntry]) -> None:
-        """Take newly committed visible entries, oldest first. Must not block."""
-
-    def typing(self, *, on: bool) -> None:
-        """Learn that the bot is (no longer) at work on something slow."""
-
-    def changed(self, told: Json) -> None:
-        """Learn that the conversation goes on elsewhere; `told` is `session_changed`'s payload."""
-
-    def failed(self, error: ManentError, *, message_id: str | None, seq: int | None) -> None:
-        """Learn of something that went wrong with a message after it was accepted."""
-
-
 class Conversation:
     """One `sender_id` in this process.
 
+    Args:
+        sender_id: key of the conversation.
+        engine: shared by all conversations.
+        on_start: called with the worker task when the mailbox starts to run jobs.
+        on_rest: called with the conversation and the worker task when no job is left.
+
     Attributes:
-        record: its log, as far as it is at hand.
-        subscribers: sockets that follow it; whoever adds one calls `Conversations.get` first and `release` at the end.
-        tickets: messages that wait or are at work, by message id.
-        seen: epoch and version up to which the subscribers were given everything; None before the first of them.
-        cut: while somebody outside is asked: resolving it ends the waiting.
+        engine: shared by all conversations.
+        record: its log, as far as it is in memory.
+        feed: its subscribers.
+        turns: runs its turns.
+        mailbox: its jobs.
+        tickets: messages that wait or are processed, by message id.
     """
 
-    __slots__ = ("cut", "home", "mailbox", "record", "seen", "sender_id", "subscribers", "tickets")
+    __slots__ = ("_on_rest", "engine", "feed", "mailbox", "record", "sender_id", "tickets", "turns")
 
-    def __init__(self, sender_id: str, home: "Conversations") -> None:
+    def __init__(
+        self,
+        sender_id: str,
+        engine: Engine,
+        *,
+        on_start: Callable[[asyncio.Task[None]], None],
+        on_rest: Callable[["Conversation", asyncio.Task[None]], None],
+    ) -> None:
         self.sender_id = sender_id
-        self.home = home
-        self.mailbox = Mailbox(began=home.workers.add, emptied=self._rest)
-        self.record = Record(sender_id, home)
-        self.subscribers: list[Subscriber] = []
+        self.engine = engine
+        self.mailbox = Mailbox(on_start=on_start, on_empty=self._rest)
+        self.record = Record(sender_id, engine)
+        self.feed = Feed(engine, self.record)
+        self.turns = TurnRunner(engine, self.record, self.feed)
         self.tickets: dict[str, Ticket] = {}
-        self.seen: tuple[str, int] | None = None
-        self.cut: asyncio.Future[None] | None = None
+        self._on_rest = on_rest
+
+    @property
+    def subscribers(self) -> list[Subscriber]:
+        """Who receives the news. Get the conversation with `Conversations.get`, and call `release` after removal."""
+        return self.feed.subscribers
 
     @property
     def owner(self) -> str | None:
-        """The subject that owns it, once somebody was admitted as such; written with the next append."""
+        """The subject that owns it, once it is known. Written with the next append."""
         return self.record.owner
 
     @owner.setter
@@ -94,30 +81,28 @@ class Conversation:
         self.record.owner = owner
 
     @property
-    def idle(self) -> bool:
-        """Nobody follows it and nothing is to be done."""
-        return not self.mailbox.working and not self.subscribers
-
-    # what comes in --------------------------------------------------------------------------------------------------
+    def is_idle(self) -> bool:
+        """Whether it has no subscribers and no jobs."""
+        return not self.mailbox.is_busy and not self.feed.subscribers
 
     def submit(
         self, message: UserMessage, *, epoch: str | None = None, confirm: Callable[[Head], None] | None = None
     ) -> Ticket:
-        """Put a message in the mailbox; its turn begins when those before it are done.
+        """Put a message into the mailbox and return its ticket.
 
-        The same `message_id` while the first still waits or is at work: the first one's ticket.
+        If a message with the same `message_id` waits or is processed, its ticket is returned.
 
         Args:
-            message: what was said.
+            message: the message.
             epoch: see `Ticket`.
             confirm: see `Ticket`.
 
         Raises:
-            RequestError: `busy` (too many wait), `server_closing`, or `message_id_conflict`.
+            RequestError: `busy` (too many messages wait), `server_closing`, or `message_id_conflict`.
         """
         message_id, digest = message.message_id, None
         if not message_id:
-            message_id = self.home.new_id()
+            message_id = self.engine.new_id()
             message = replace(message, message_id=message_id)
         else:
             digest = hashlib.sha256(message.text.encode(errors="replace")).digest()
@@ -137,68 +122,96 @@ class Conversation:
             finished=loop.create_future(),
             confirm=confirm,
         )
-        self.mailbox.add(lambda: self._take(ticket))
+        self.mailbox.add(lambda: self._process(ticket))
         return ticket
 
     async def perform(self, work: Callable[["Conversation"], Awaitable[T]]) -> T:
-        """Run `work` when its turn has come, alone with the conversation, and return what it returns.
+        """Run `work` as a mailbox job, so that nothing else happens in the conversation, and return its result.
 
         Raises:
-            RequestError: `busy` or `server_closing`; also whatever `work` raises.
+            RequestError: `busy` or `server_closing`. Also raises what `work` raises.
         """
         self._check_room()
         return await self._perform(work)
 
     async def erase(self, *, new_epoch: str | None) -> bool:
-        """Remove the conversation with all that is kept of it, without waiting for an action that is at work.
+        """Erase the conversation. Does not wait for a running action.
 
-        Messages that wait are refused (`conversation_changed`); what an action or another server answers later is
-        discarded, because the log that it was for is gone. Those who follow it are told by the caller.
+        Waiting messages are rejected with `conversation_changed`. Results that arrive later for the erased log are
+        discarded. The caller notifies the subscribers.
 
         Args:
-            new_epoch: leave an empty conversation under this epoch.
+            new_epoch: create an empty conversation with this epoch.
 
         Returns:
-            Whether there was one.
+            Whether the conversation existed.
 
         Raises:
-            StoreError: it is still there.
+            StoreError: the conversation was not erased.
         """
-        self.refuse_waiting(conversation_changed())
-        if self.cut is not None and not self.cut.done():
-            self.cut.set_result(None)
+        self.reject_waiting(conversation_changed())
+        self.turns.interrupt()
 
         async def work(_: "Conversation") -> bool:
-            found = await self.home.store.erase(self.sender_id, new_epoch=new_epoch)
-            self._begin_anew(None)
-            self.home.committed(self.sender_id, ())
+            found = await self.engine.store.erase(self.sender_id, new_epoch=new_epoch)
+            self.feed.restart(None)
+            self.engine.notify_log_readers(self.sender_id, ())
             return found
 
         return await self._perform(work)
 
-    def refuse_waiting(self, error: RequestError) -> None:
-        """Refuse the messages whose turn has not begun."""
+    def reject_waiting(self, error: RequestError) -> None:
+        """Reject the messages that are not accepted yet."""
         for ticket in tuple(self.tickets.values()):
             if not ticket.accepted.done():
                 ticket.fail(error)
 
     async def replace(self, events: Sequence[Event]) -> None:
-        """Put these events in the place of the log, under another epoch; inside `perform` only.
+        """Replace the log by these events, with another epoch. Call it inside `perform` only.
 
         Raises:
-            VersionConflict: another server replaced it meanwhile.
+            VersionConflict: another server replaced the log first.
             StoreError: nothing was written.
         """
         owner = self.owner
         head = await self.record.replace(events)
-        self._begin_anew(head)
-        self.home.committed(self.sender_id, ())
+        self.feed.restart(head)
+        self.engine.notify_log_readers(self.sender_id, ())
         self.owner = owner
-        self._tell_changed("erased", head.epoch)
+        self.feed.notify_moved("erased", head.epoch)
 
-    async def _take(self, ticket: Ticket) -> None:
+    async def catch_up(self, epoch: str, version: int) -> None:
+        """Publish what other servers have appended; see `Feed.catch_up`."""
+        await self.feed.catch_up(epoch, version)
+
+    def forget_if_gone(self, position: tuple[str, int] | None) -> bool:
+        """Forget a log that was erased on another server, unless jobs run. Return whether it was forgotten.
+
+        Args:
+            position: epoch and version in the store. None: the store does not have the conversation.
+        """
+        head = self.record.head
+        if head is None or self.mailbox.is_busy or (position is not None and position[0] == head.epoch):
+            return False
+        self.feed.restart(None)
+        return True
+
+    def confirm_plain(self, seq: int) -> None:
+        """Record that a plain client has received everything up to `seq`. Written with the next commit, or alone."""
+        if seq > self.record.plain_seq:
+            self.record.plain_seq = seq
+            if not self.mailbox.is_busy and not self.engine.is_closing:
+                self.mailbox.add(self._write_plain_seq)
+
+    async def _write_plain_seq(self) -> None:
         try:
-            await turns.take(self, ticket)
+            await self.record.write_plain_seq()
+        except ManentError as error:
+            log.info("could not write plain_seq", extra={"sender_id": self.sender_id, "code": error.code})
+
+    async def _process(self, ticket: Ticket) -> None:
+        try:
+            await self.turns.process(ticket)
         finally:
             self.tickets.pop(ticket.message_id, None)
 
@@ -213,135 +226,14 @@ class Conversation:
         return await self.mailbox.perform(job)
 
     def _rest(self, worker: asyncio.Task[None]) -> None:
-        self.home.workers.discard(worker)
-        self.home.release(self)
+        self._on_rest(self, worker)
 
     def _check_room(self) -> None:
-        if self.home.closing:
-            self.home.measures.refuse("server_closing")
+        if self.engine.is_closing:
+            self.engine.metrics.refuse("server_closing")
             raise server_closing()
-        if len(self.mailbox) >= self.home.limits.waiting_per_conversation:
-            self.home.measures.refuse("busy")
-            raise RequestError(
-                "busy", "too many messages of this conversation are waiting", status=429, retry_after=1.0
-            )
-
-    # what goes out --------------------------------------------------------------------------------------------------
-
-    async def commit(
-        self,
-        events: Sequence[Event],
-        occasion: Occasion,
-        *,
-        open_turn: bool,
-        copied: Copied | None = None,
-    ) -> None:
-        """Append events, then resolve the ticket and publish.
-
-        Raises:
-            VersionConflict, ReminderGone, DuplicateMessage, StoreError: see `Record.append`; nothing was written.
-            Erased: the log that the turn had begun in is gone.
-        """
-        before, ticket = self.record.head, occasion.ticket
-        if before is None:  # erased on another server while the turn waited for somebody
-            raise Erased if occasion.begun else VersionConflict(self.sender_id)
-        if not events and not open_turn and not before.open_turn:
-            return
-        asked = time.perf_counter()
-        entries, heard = await self.record.append(events, occasion, open_turn=open_turn, copied=copied)
-        self.home.measures.appended.observe(time.perf_counter() - asked)
-        if self.seen is not None and self.seen != (before.epoch, before.version):
-            await self.catch_up(before.epoch, before.version)  # what another server wrote before this
-        self.seen = (before.epoch, before.version + len(entries))
-        visible = [entry for entry in entries if entry.view is not None]
-        if ticket is not None:
-            ticket.entries += visible
-            if heard is not None and not ticket.accepted.done():
-                self.home.measures.accepted += 1
-                ticket.accepted.set_result(Receipt(seq=heard))
-        self.publish(visible)
-        self.home.committed(self.sender_id, entries)
-
-    def publish(self, entries: Sequence[LogEntry]) -> None:
-        """Hand committed visible entries to every subscriber in this process."""
-        if entries:
-            for subscriber in tuple(self.subscribers):
-                subscriber.deliver(entries)
-
-    async def catch_up(self, epoch: str, version: int) -> None:
-        """Hand out what another server has written, up to this version at least.
-
-        Called by the watch over all logs, and whenever a newcomer has read the head (its own cursor is there already).
-        """
-        if self.seen is None:
-            self.seen = (epoch, version)
-        if self.seen == (epoch, version):
-            return
-        if self.seen[0] != epoch:
-            self.record.forget()
-            self.owner = None
-            self.seen = (epoch, version)
-            self._tell_changed("erased", epoch)
-            return
-        while self.seen[1] < version:
-            entries = await self.home.store.entries(self.sender_id, after=self.seen[1], limit=self.home.limits.page)
-            head = await self.home.store.head(self.sender_id)
-            if not entries or head is None or head.epoch != epoch:
-                return
-            self._notice_owner(head)
-            self.publish([entry for entry in entries if entry.view is not None])
-            self.seen = (epoch, entries[-1].seq)
-            for left in filter(None, (where_to(entry.event) for entry in entries)):
-                self._tell_left(left)
-
-    def vanished(self) -> None:
-        """Tell those who follow it that it is gone: erased on another server, or too old to be kept."""
-        if self.seen is not None:
-            self.record.forget()
-            self.owner = None
-            self.seen = None
-            self._tell_changed("erased", "")
-
-    def drop_if_gone(self, place: tuple[str, int] | None) -> None:
-        """Nobody follows it: forget a log that was erased elsewhere. `place`: what the store has under its id."""
-        head = self.record.head
-        if head is not None and not self.mailbox.working and (place is None or place[0] != head.epoch):
-            self._begin_anew(None)
-            self.home.release(self)
-
-    def confirm_plain(self, seq: int) -> None:
-        """Record that a plain client has received everything up to `seq`; written with the next commit, or alone."""
-        if seq > self.record.plain_seq:
-            self.record.plain_seq = seq
-            if not self.mailbox.working and not self.home.closing:
-                self.mailbox.add(self._write_plain_seq)
-
-    async def _write_plain_seq(self) -> None:
-        try:
-            await self.record.write_plain_seq()
-        except ManentError as error:
-            log.info("plain_seq not written", extra={"sender_id": self.sender_id, "code": error.code})
-
-    def _begin_anew(self, head: Head | None) -> None:
-        """What was known is of a log that is gone; `head`: of the one in its place."""
-        self.record.forget()
-        self.owner = None
-        self.record.plain_seq = 0
-        self.seen = (head.epoch, head.version) if head is not None else None
-
-    def _notice_owner(self, head: Head) -> None:
-        """Tell those who follow an anonymous conversation that it was claimed on another server."""
-        if head.owner is not None and head.owner != self.owner:
-            self.owner = head.owner
-            self._tell_changed("claimed", head.epoch)
-
-    def _tell_changed(self, reason: str, epoch: str) -> None:
-        self._tell({"reason": reason, "session_id": self.sender_id, "epoch": epoch})
-
-    def _tell_left(self, left: Left) -> None:
-        token = {"session_token": self.home.token_of(left.session_id)} if left.proved else {}
-        self._tell({"reason": "reset", "session_id": left.session_id, "epoch": left.epoch, **token})
-
-    def _tell(self, told: Json) -> None:
-        for subscriber in tuple(self.subscribers):
-            subscriber.changed(told)
+        limit = self.engine.limits.waiting_per_conversation
+        if len(self.mailbox) >= limit:
+            self.engine.metrics.refuse("busy")
+            message = f"too many messages of this conversation are waiting (limit {limit:,})"
+            raise RequestError("busy", message, status=429, retry_after=1.0)

@@ -1,6 +1,6 @@
-"""A mailbox: what is to be done in one conversation, one thing at a time, in the order it came.
+"""A mailbox: the jobs of one conversation, run one at a time in the order they arrive.
 
-Each `Conversation` has one. It knows nothing of what the jobs do; a job that fails must deal with that itself.
+Each `Conversation` has one. The mailbox does not know what its jobs do. A job must handle its own errors.
 """
 
 import asyncio
@@ -14,50 +14,50 @@ Job = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Mailbox:
-    """Jobs that wait, and the task that works them off while there are any.
+    """Waiting jobs, and the task that runs them while there are any.
 
     Args:
-        began: given the task when there is something to do again.
-        emptied: given the task when nothing is left to do; it ends with that.
+        on_start: called with the worker task when it starts.
+        on_empty: called with the worker task when no job is left. The task ends after the call.
     """
 
-    __slots__ = ("_began", "_emptied", "_jobs", "_worker")
+    __slots__ = ("_jobs", "_on_empty", "_on_start", "_worker")
 
     def __init__(
-        self, *, began: Callable[[asyncio.Task[None]], None], emptied: Callable[[asyncio.Task[None]], None]
+        self, *, on_start: Callable[[asyncio.Task[None]], None], on_empty: Callable[[asyncio.Task[None]], None]
     ) -> None:
-        self._began = began
-        self._emptied = emptied
+        self._on_start = on_start
+        self._on_empty = on_empty
         self._jobs: deque[Job] = deque()
         self._worker: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
-        """How many jobs wait for their turn."""
+        """Number of jobs that wait. A running job is not counted."""
         return len(self._jobs)
 
     @property
-    def working(self) -> bool:
-        """Something is being seen through, or waits."""
+    def is_busy(self) -> bool:
+        """Whether a job runs or waits."""
         return self._worker is not None
 
     def add(self, job: Job) -> None:
-        """Put a job behind those that wait."""
+        """Append a job."""
         self._jobs.append(job)
         if self._worker is None:
             self._worker = asyncio.get_running_loop().create_task(self._work())
-            self._began(self._worker)
+            self._on_start(self._worker)
 
     async def perform(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Run `work` when its turn has come; return what it returns and raise what it raises."""
+        """Append `work` as a job, wait for it, and return its result or raise its exception."""
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         async def job() -> None:
             try:
                 value = await work()
             except asyncio.CancelledError:
-                result.cancel()  # the server ends; whoever waits must not wait for ever
+                result.cancel()  # the server is shutting down; the caller must not wait forever
                 raise
-            except Exception as error:  # noqa: BLE001  # handed to the caller, who is waiting for it
+            except Exception as error:  # noqa: BLE001  # raised in the caller
                 if not result.done():
                     result.set_exception(error)
             else:
@@ -74,4 +74,4 @@ class Mailbox:
         finally:
             worker, self._worker = self._worker, None
             if worker is not None:
-                self._emptied(worker)
+                self._on_empty(worker)

@@ -1,6 +1,6 @@
-"""The numbers of one append: which `seq` each event gets, how it shows to the visitor, which message it accepts.
+"""Numbers the events of one append: the `seq` of each event, and whether and how the visitor sees it.
 
-Called by `Record.append`; decides, and writes nothing.
+`Record.append` calls it. Nothing here does I/O.
 """
 
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from manent.core.tracker import Tracker
 from manent.runtime import visitor_messages
 from manent.runtime.conversation.ticket import Ticket
 
-_TELLING = frozenset((BotUttered, Restarted, SessionStarted, UserUttered))
-"""Kinds of events that show, or that change how others do; most events of a turn are of neither."""
+_SHOWN_OR_DIVIDING = frozenset((BotUttered, Restarted, SessionStarted, UserUttered))
+"""Event types that visitors see or that add a divider. A shortcut: most events of a turn are of other types."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """Events that are copied from another conversation.
+    """Describes events that are copied from another conversation.
 
     Attributes:
-        shown: how each of them showed there.
-        message_id: used up with them, so that the same copy is not made twice.
+        shown: the view of each event in that conversation.
+        message_id: accepted together with the events, so that they are not copied twice.
     """
 
     shown: Sequence[View | None]
@@ -33,18 +33,18 @@ class Copied:
 
 
 class Numbering:
-    """Goes through the events of one append in order.
+    """Numbers the events of one append, in order.
 
     Args:
-        head: what they are appended to.
-        tracker: has taken them in already.
-        ticket: the message that the first user event among them is, unless it was accepted before.
+        head: head of the log before the append.
+        tracker: already contains the events.
+        ticket: the message of the first user event. Ignored if it was accepted before.
 
     Attributes:
-        heard: number of the event that is the ticket's message; None when none of them is.
+        message_seq: `seq` of the ticket's message. None: it is not among the events.
     """
 
-    __slots__ = ("_divider", "_seq", "_session_seq", "_ticket", "_tracker", "_visible", "heard")
+    __slots__ = ("_divider", "_seq", "_session_seq", "_ticket", "_tracker", "_visible", "message_seq")
 
     def __init__(self, head: Head, tracker: Tracker, ticket: Ticket | None = None) -> None:
         self._seq = head.version
@@ -53,16 +53,16 @@ class Numbering:
         self._session_seq = head.session_seq
         self._tracker = tracker
         self._ticket = ticket if ticket is not None and not ticket.accepted.done() else None
-        self.heard: int | None = None
+        self.message_seq: int | None = None
 
     def entries(self, events: Sequence[Event], copied: Copied | None = None) -> tuple[LogEntry, ...]:
-        """Number events; `copied`: where they come from, with how they showed there."""
+        """Return numbered entries. `copied`: set if the events come from another conversation."""
         if copied is None:
             return tuple([self._entry(event) for event in events])
         return tuple([self._copy(event, before) for event, before in zip(events, copied.shown, strict=True)])
 
     def head_after(self, head: Head, **changes: Any) -> Head:
-        """Return the head with what the events, and these further changes, make of it."""
+        """Return the head after the append, with further changes."""
         return replace(
             head,
             version=self._seq,
@@ -74,12 +74,12 @@ class Numbering:
 
     def _entry(self, event: Event) -> LogEntry:
         self._seq += 1
-        if type(event) not in _TELLING:
+        if type(event) not in _SHOWN_OR_DIVIDING:
             return LogEntry(seq=self._seq, event=event)
         return LogEntry(seq=self._seq, event=event, view=self._view(event))
 
     def _copy(self, event: Event, before: View | None) -> LogEntry:
-        """Number an event that showed elsewhere: a visitor's words, which no ticket vouches for here, show again."""
+        """Number a copied event. A visitor's message has no ticket here; show it if it was shown before."""
         entry = self._entry(event)
         return replace(entry, view=self._show(before.title)) if before and not entry.view else entry
 
@@ -104,9 +104,9 @@ class Numbering:
         ticket = self._ticket
         if ticket is None:
             return None
-        if self.heard is not None:
-            return None  # repeated by the dialogue, not by the visitor
-        self.heard = self._seq
+        if self.message_seq is not None:
+            return None  # the dialogue repeats the message; the visitor sent it once
+        self.message_seq = self._seq
         if ticket.message.external:
             return None
         title = ticket.message.title

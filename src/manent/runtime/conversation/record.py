@@ -1,86 +1,81 @@
-"""A conversation's log as this process has it at hand: its head, and the tracker that it adds up to.
+"""The log of one conversation as this process has it in memory: its head and its tracker.
 
-`turns.py` loads it before a turn; a conversation's `commit` appends the turn's events. What is at hand may be out of
-date when another server writes; an append notices (`VersionConflict`), and whoever asked forgets, loads and decides
-again. Nothing here tells anybody of what was written.
+`TurnRunner` loads the record before a turn; `Feed.commit` appends to it. Another server may have changed the log. Then
+an append raises `VersionConflict`; the caller forgets the record, loads it again and decides again. The record notifies
+nobody.
 """
 
 import secrets
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from manent.core.conversation_log import Accepted, Append, Head, Lease, LogEntry, Snapshot
 from manent.core.events import Event
 from manent.core.tracker import Tracker, WindowExceeded
+from manent.runtime.conversation.engine import LEASE_S, Engine
 from manent.runtime.conversation.numbering import Copied, Numbering
 from manent.runtime.conversation.reminder_changes import changes_of
-from manent.runtime.conversation.ticket import Occasion
-from manent.runtime.ports import Loaded
-
-if TYPE_CHECKING:
-    from manent.runtime.conversation.registry import Conversations
+from manent.runtime.conversation.ticket import TurnCause
+from manent.runtime.ports.store import Loaded
 
 SNAPSHOT_EVERY = 200
-"""Events between snapshots. A load reads one snapshot (some 30 kB) and at most this many events: about 2 ms."""
+"""Events between snapshots. A load reads one snapshot (about 30 kB) and at most this many events: about 2 ms."""
 
-LEASE_S = 30.0
-
-_TO_THE_BEGINNING = 1_000_000
+_ALL_SNAPSHOTS = 1_000_000
 """More snapshots than any conversation has."""
 
 OUTPUT_CHANNELS = {"rest": "collector"}
-"""Name of the output channel where it is not the input channel's (contract §2: responses)."""
+"""Output channels whose name differs from the input channel's, as in Rasa."""
 
 
 class Record:
-    """Head and tracker of one conversation, while they are known.
+    """Head and tracker of one conversation, while they are in memory.
 
     Attributes:
-        head: None when nothing is at hand, like `tracker`.
-        owner: the subject that owns it, once somebody was admitted as such; written with the next append.
-        plain_seq: bot events up to here are known to have reached a plain client; written with the next append.
+        sender_id: key of the conversation.
+        head: head of the log. None: not in memory, like `tracker`.
+        tracker: state at `head`.
+        owner: the subject that owns the conversation, once it is known. Written with the next append.
+        plain_seq: plain clients have received all bot events up to this one. Written with the next append.
     """
 
     __slots__ = (
-        "_beginning",
-        "_deep",
+        "_empty_head",
+        "_engine",
+        "_extra_snapshots",
         "_snapshot_version",
         "head",
-        "home",
         "owner",
         "plain_seq",
         "sender_id",
         "tracker",
     )
 
-    def __init__(self, sender_id: str, home: "Conversations") -> None:
+    def __init__(self, sender_id: str, engine: Engine) -> None:
         self.sender_id = sender_id
-        self.home = home
         self.head: Head | None = None
         self.tracker: Tracker | None = None
         self.owner: str | None = None
         self.plain_seq = 0
-        self._beginning: Head | None = None
+        self._engine = engine
+        self._empty_head: Head | None = None
         self._snapshot_version = 0
-        self._deep = 0
-
-    # reading --------------------------------------------------------------------------------------------------------
+        self._extra_snapshots = 0
 
     async def load(self) -> tuple[Head, Tracker]:
-        """Return head and tracker, from the store unless they are at hand already."""
+        """Return head and tracker. Read them from the store if they are not in memory."""
         if self.head is not None and self.tracker is not None:
             return self.head, self.tracker
-        if self._beginning is not None:
-            self.head, self.tracker = self._beginning, self._new_tracker()
-            self._beginning, self._snapshot_version = None, 0
+        if self._empty_head is not None:
+            self.head, self.tracker = self._empty_head, self._new_tracker()
+            self._empty_head, self._snapshot_version = None, 0
             return self.head, self.tracker
         before: int | None = None
-        deeper = self._deep  # snapshots to go back beyond the newest; a turn reverts more than its window held
+        older = self._extra_snapshots  # how many snapshots before the newest one to start from
         while True:
-            loaded = await self.home.store.load(self.sender_id, before=before)
+            loaded = await self._engine.store.load(self.sender_id, before=before)
             if loaded is None:
                 head, tracker = self._new_head(self.owner), self._new_tracker()
                 break
@@ -88,45 +83,46 @@ class Record:
             try:
                 tracker = self._replay(loaded)
             except WindowExceeded:
-                deeper = max(deeper, 1)
-            if not deeper or loaded.snapshot is None:
+                older = max(older, 1)
+            if not older or loaded.snapshot is None:
                 break
-            deeper -= 1
+            older -= 1
             before = loaded.snapshot.version
         self.head, self.tracker = head, tracker
         self._snapshot_version = loaded.snapshot.version if loaded is not None and loaded.snapshot is not None else 0
         return head, tracker
 
-    def begins(self, head: Head | None) -> None:
-        """Take it from the caller that the log is empty, so that the store need not be asked.
+    def assume_empty(self, head: Head | None) -> None:
+        """Assume that the log is empty, so that the next load does not read the store.
 
-        Should it not be (another server was faster), an append says so, like of anything else at hand.
+        If the assumption is wrong because another server wrote first, the next append raises `VersionConflict`.
 
         Args:
-            head: its head; None when the store has none yet.
+            head: head of the empty log. None: the store does not have the conversation yet.
         """
         if self.head is None:
-            self._beginning = head or self._new_head(self.owner)
+            self._empty_head = head or self._new_head(self.owner)
 
-    def forget(self, *, deeper: bool = False) -> None:
-        """Let go of what is at hand.
+    def forget(self, *, start_earlier: bool = False) -> None:
+        """Drop head and tracker from memory.
 
         Args:
-            deeper: the next load goes back further, because a turn reverted more than this one held: first by one
-                snapshot, then to the log's beginning. An action that the turn began with is asked anew each time.
+            start_earlier: let the next load start from an older snapshot, because a turn reverted events from before
+                the tracker's window. The first time from one snapshot earlier, then from the beginning of the log. If
+                the turn began with a custom action, that action runs again.
         """
-        self.head = self.tracker = self._beginning = None
-        if deeper:
-            self._deep = _TO_THE_BEGINNING if self._deep else 1
+        self.head = self.tracker = self._empty_head = None
+        if start_earlier:
+            self._extra_snapshots = _ALL_SNAPSHOTS if self._extra_snapshots else 1
 
     def trim(self) -> None:
-        """A turn is over: keep not much more of the past than the next one needs."""
-        self._deep = 0
+        """Drop old events from the tracker after a turn. Keep what the next turn needs."""
+        self._extra_snapshots = 0
         if self.tracker is not None:
-            self.tracker.trim(self.home.assistant.dialogue.window)
+            self.tracker.trim(self._engine.assistant.dialogue.window)
 
     def output_channel(self) -> str:
-        """Name of the output channel of the channel that the visitor last spoke through."""
+        """Return the output channel that belongs to the visitor's latest input channel."""
         channel = (self.tracker and self.tracker.latest_input_channel) or "rest"
         return OUTPUT_CHANNELS.get(channel, channel)
 
@@ -134,61 +130,62 @@ class Record:
         if loaded.snapshot is None:
             tracker = self._new_tracker()
         else:
-            tracker = Tracker.load(self.sender_id, self.home.assistant.domain, loaded.snapshot.data)
+            tracker = Tracker.load(self.sender_id, self._engine.assistant.domain, loaded.snapshot.data)
         for entry in loaded.entries:
             tracker.update(entry.event)
         return tracker
 
     def _new_tracker(self) -> Tracker:
-        return Tracker(sender_id=self.sender_id, domain=self.home.assistant.domain)
+        return Tracker(sender_id=self.sender_id, domain=self._engine.assistant.domain)
 
     def _new_head(self, owner: str | None) -> Head:
         now = time.time()
         return Head(sender_id=self.sender_id, epoch=secrets.token_hex(8), owner=owner, started=now, updated=now)
 
-    # writing --------------------------------------------------------------------------------------------------------
-
     async def append(
-        self, events: Sequence[Event], occasion: Occasion, *, open_turn: bool, copied: Copied | None = None
+        self, events: Sequence[Event], cause: TurnCause, *, open_turn: bool, copied: Copied | None = None
     ) -> tuple[tuple[LogEntry, ...], int | None]:
-        """Append events that the tracker has taken in already; return their entries, and the number of the message.
+        """Append events that the tracker already contains.
 
         Args:
-            events: in order; none, to take or renew the lease.
-            occasion: what they are the answer to.
-            open_turn: the turn goes on after this; a lease is taken or renewed.
-            copied: where they come from, when they come from another conversation.
+            events: the events in order. Empty: acquire or renew the lease.
+            cause: what the turn answers.
+            open_turn: whether the turn continues after this append. If so, the lease is acquired or renewed.
+            copied: set if the events come from another conversation.
+
+        Returns:
+            The entries, and the `seq` of the visitor's message if it is among them.
 
         Raises:
-            VersionConflict: another server was faster; nothing was written.
-            ReminderGone: the reminder to be used up is not there; nothing was written.
-            DuplicateMessage: the message was accepted before; nothing was written.
+            VersionConflict: another server wrote first; nothing was written.
+            ReminderGone: the reminder to fire no longer exists; nothing was written.
+            DuplicateMessage: the message was already accepted; nothing was written.
             StoreError: nothing was written.
         """
         head, tracker = self.head, self.tracker
         assert head is not None  # noqa: S101  # load() ran
         assert tracker is not None  # noqa: S101
         now = time.time()
-        numbering = Numbering(head, tracker, occasion.ticket)
+        numbering = Numbering(head, tracker, cause.ticket)
         entries = numbering.entries(events, copied)
         after = numbering.head_after(
             head,
             plain_seq=max(head.plain_seq, min(self.plain_seq, head.version)),
             open_turn=open_turn,
-            lease=Lease(owner=self.home.owner, until=now + LEASE_S) if open_turn else None,
+            lease=Lease(owner=self._engine.owner, until=now + LEASE_S) if open_turn else None,
             owner=head.owner or self.owner,
             updated=now,
         )
         snapshot = None
         if not open_turn and after.version - self._snapshot_version >= SNAPSHOT_EVERY:
             snapshot = Snapshot(version=after.version, data=tracker.dump())
-        accepted, ticket, heard = None, occasion.ticket, numbering.heard
+        accepted, ticket, message_seq = None, cause.ticket, numbering.message_seq
         if copied is not None:
             accepted = Accepted(message_id=copied.message_id, seq=after.version, digest=b"")
-        elif heard is not None and ticket is not None and ticket.digest is not None:
-            accepted = Accepted(message_id=ticket.message_id, seq=heard, digest=ticket.digest)
-        fires = None if occasion.written else occasion.fires
-        await self.home.store.append(
+        elif message_seq is not None and ticket is not None and ticket.digest is not None:
+            accepted = Accepted(message_id=ticket.message_id, seq=message_seq, digest=ticket.digest)
+        fires = None if cause.is_written else cause.reminder
+        await self._engine.store.append(
             Append(
                 head=after,
                 expected_version=head.version,
@@ -197,42 +194,62 @@ class Record:
                 accepted=(accepted,) if accepted is not None else (),
                 snapshot=snapshot,
                 reminders=changes_of(
-                    self.sender_id, entries, self.output_channel, fires=fires, schedules=occasion.schedules
+                    self.sender_id, entries, self.output_channel, fires=fires, schedules=cause.schedules_reminders
                 ),
             )
         )
-        occasion.written = occasion.written or bool(entries) or fires is not None
+        cause.is_written = cause.is_written or bool(entries) or fires is not None
         self.head = after
         if snapshot is not None:
             self._snapshot_version = snapshot.version
-        return entries, heard
+        return entries, message_seq
 
-    async def replace(self, events: Sequence[Event]) -> Head:
-        """Put these events in the place of the log, under another epoch; return its head.
+    async def append_internal(self, event: Event) -> None:
+        """Append an event that the visitor does not see and that does not count as a change of the conversation.
+
+        The conversation keeps its `updated` time, so that it does not become the newest one of its owner.
 
         Raises:
-            VersionConflict: another server replaced it meanwhile.
+            VersionConflict: another server wrote first; nothing was written.
+            StoreError: nothing was written.
+        """
+        head, tracker = await self.load()
+        entry = LogEntry(seq=head.version + 1, event=event)
+        after = replace(head, version=entry.seq)
+        await self._engine.store.append(
+            Append(head=after, expected_version=head.version, expected_lease=head.lease, entries=(entry,))
+        )
+        tracker.update(event)
+        self.head = after
+
+    async def replace(self, events: Sequence[Event]) -> Head:
+        """Replace the log by one that consists of these events and has another epoch. Return its head.
+
+        Raises:
+            VersionConflict: another server replaced the log first.
             StoreError: nothing was written.
         """
         old, _ = await self.load()
-        await self.home.store.create(old)
+        await self._engine.store.create(old)
         empty, tracker = self._new_head(old.owner), self._new_tracker()
         for event in events:
             tracker.update(event)
         numbering = Numbering(empty, tracker)
         entries = numbering.entries(events)
         head = numbering.head_after(empty, started=old.started)
-        await self.home.store.replace(Append(head=head, expected_version=0, entries=entries), expected_epoch=old.epoch)
+        await self._engine.store.replace(
+            Append(head=head, expected_version=0, entries=entries), expected_epoch=old.epoch
+        )
         self.forget()
         self.plain_seq = 0
         return head
 
     async def write_plain_seq(self) -> None:
-        """Write `plain_seq` without waiting for an append that has something else to say."""
-        head = await self.home.store.head(self.sender_id)
+        """Write `plain_seq` without an append of events."""
+        head = await self._engine.store.head(self.sender_id)
         if head is None or head.plain_seq >= min(self.plain_seq, head.version):
             return
         after = replace(head, plain_seq=min(self.plain_seq, head.version))
-        await self.home.store.append(Append(head=after, expected_version=head.version, expected_lease=head.lease))
+        await self._engine.store.append(Append(head=after, expected_version=head.version, expected_lease=head.lease))
         if self.head is not None and self.head.version == head.version:
             self.head = after

@@ -1,4 +1,4 @@
-"""What a turn's events change about the reminders of its conversation (contract §5.6). Decides, and does nothing."""
+"""Computes how the events of a turn change the reminders of its conversation. Nothing here does I/O."""
 
 import datetime as dt
 import logging
@@ -20,14 +20,14 @@ def changes_of(
     fires: FireReminder | None = None,
     schedules: bool = True,
 ) -> tuple[ReminderChange, ...]:
-    """Return what these entries change, in their order, after the reminder that they use up.
+    """Return the changes of these entries in order, after the reminder that they fire.
 
     Args:
         sender_id: key of the conversation.
-        entries: about to be appended.
-        channel: tells the name of the output channel; asked only when a reminder is scheduled.
-        fires: the reminder that these entries are the answer to.
-        schedules: whether reminder events count.
+        entries: the entries to append.
+        channel: returns the name of the output channel. Called only if a reminder is scheduled.
+        fires: the reminder that these entries answer.
+        schedules: whether reminder events have an effect.
     """
     changes: list[ReminderChange] = [] if fires is None else [fires]
     if schedules:
@@ -38,7 +38,9 @@ def changes_of(
             if isinstance(event, ReminderScheduled):
                 due = _seconds(event.date_time)
                 if due is None:
-                    log.warning("a reminder's date_time cannot be read", extra={"sender_id": sender_id})
+                    log.warning(
+                        "ignored a reminder: its date_time is not an ISO 8601 time", extra={"sender_id": sender_id}
+                    )
                     continue
                 changes.append(
                     Reminder(
@@ -58,7 +60,7 @@ def changes_of(
 
 
 def is_void(reminder: Reminder, later: Sequence[Event]) -> bool:
-    """Whether what happened since a reminder was scheduled makes it void: a restart, a session, a message."""
+    """Return whether later events cancel a reminder: a restart, a new session, or a message of the visitor."""
     for event in later:
         match event:
             case Restarted() | SessionStarted():
@@ -71,7 +73,7 @@ def is_void(reminder: Reminder, later: Sequence[Event]) -> bool:
 
 
 def _seconds(date_time: str) -> float | None:
-    """Return a time in seconds since the epoch; one without a zone is the server's, as in Rasa."""
+    """Return seconds since the epoch. A time without a zone is in the server's zone, as in Rasa."""
     try:
         return dt.datetime.fromisoformat(date_time).timestamp()
     except (ValueError, OverflowError):

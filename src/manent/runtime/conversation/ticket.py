@@ -1,6 +1,7 @@
-"""A message on its way through a conversation: who waits for it, and what a turn is the answer to.
+"""A submitted message and the cause of a turn.
 
-Made by `Conversation.submit`, seen through by `turns.py`, awaited by the channels. Knows no store and no wire.
+`Conversation.submit` creates a ticket, `TurnRunner` processes it, and channels await it. A ticket does not know the
+store or the wire format.
 """
 
 import asyncio
@@ -18,7 +19,12 @@ from manent.runtime.assistant import Assistant
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """A message was accepted: its user event is number `seq`; `duplicate`: it had been before."""
+    """Confirms that a message was accepted.
+
+    Attributes:
+        seq: number of its user event.
+        duplicate: whether it had already been accepted before.
+    """
 
     seq: int
     duplicate: bool = False
@@ -29,14 +35,17 @@ class Ticket:
     """A submitted message.
 
     Attributes:
-        digest: SHA-256 of the text, by which the same id with another text is recognised; None when the id is ours:
-            nobody knows it who could send it again, so no store has to keep it.
-        epoch: of the log that the message is meant for; None: whichever there is.
-        confirm: asked, with the log's head in hand, whether its sender may still speak here; raises if not.
-        accepted: resolves when the message is durable, or fails with what is wrong with it.
-        finished: resolves when its turn is over, with the visible entries that it committed. Never fails.
-        error: what went wrong, before or after acceptance.
-        arrived: on the clock that turns are timed with.
+        message: the message.
+        message_id: its id, from the client or generated.
+        digest: SHA-256 of the text. The same id with another digest is rejected. None: the server generated the id, so
+            no client can send it again and the store does not keep it.
+        epoch: the epoch that the client expects. None: any.
+        accepted: resolves when the message is durable. Fails with the error if it was rejected.
+        finished: resolves when the turn has ended, with the visible entries that it committed. Never fails.
+        confirm: called with the head of the log. Raises if the sender may no longer use the conversation.
+        entries: visible entries that were committed so far.
+        error: the error that ended the turn, before or after acceptance.
+        arrived: value of `time.perf_counter` at submission.
     """
 
     message: UserMessage
@@ -51,73 +60,73 @@ class Ticket:
     arrived: float = field(default_factory=time.perf_counter)
 
     def fail(self, error: ManentError) -> None:
-        """End the ticket with an error, which whoever awaits `accepted` gets."""
+        """End the ticket with an error. `accepted` raises it unless the message was accepted."""
         self.error = error
         if not self.accepted.done():
             self.accepted.set_exception(error)
-            self.accepted.exception()  # a sender that left meanwhile is no reason for a warning
+            self.accepted.exception()  # marks it as retrieved: no warning if the sender has disconnected
         self.finish()
 
     def finish(self) -> None:
-        """The turn is over."""
+        """Resolve `finished`."""
         if not self.finished.done():
             self.finished.set_result(self.entries)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class Occasion:
-    """What a turn's events are the answer to.
+class TurnCause:
+    """Why a turn runs, and what its first commit contains because of that.
 
     Attributes:
-        ticket: the message that is the first user event among them.
-        fires: the reminder that is used up with the first commit.
-        schedules: reminder events among them count.
-        written: some of them are in the log.
-        understood: what an assistant made of the message, for when the turn has to be decided again.
+        ticket: the message that the turn answers.
+        reminder: the reminder that the first commit fires.
+        schedules_reminders: whether reminder events of the turn have an effect.
+        is_written: whether a part of the turn is in the log.
+        parsed: the NLU result and the assistant that made it. Reused if the turn is decided again.
     """
 
     ticket: Ticket | None = None
-    fires: FireReminder | None = None
-    schedules: bool = True
-    written: bool = False
-    understood: tuple[Assistant, Json] | None = None
+    reminder: FireReminder | None = None
+    schedules_reminders: bool = True
+    is_written: bool = False
+    parsed: tuple[Assistant, Json] | None = None
 
     @property
-    def begun(self) -> bool:
-        """The turn must not begin again: what is in the log says how it goes on, whoever does that."""
-        return self.ticket.accepted.done() if self.ticket is not None else self.written
+    def has_begun(self) -> bool:
+        """Whether the turn must not start again, because the log already contains its beginning."""
+        return self.ticket.accepted.done() if self.ticket is not None else self.is_written
 
 
 class Erased(RequestError):
-    """The conversation was erased while one of its turns waited for somebody outside."""
+    """The conversation was erased while one of its turns waited for an action."""
 
     def __init__(self) -> None:
         super().__init__("conversation_changed", "the conversation was erased", status=409)
 
 
+class BusyElsewhere(RequestError):
+    """Another server, which is alive, runs a turn of the conversation."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("busy", "another server is processing this conversation", status=503, retry_after=retry_after)
+
+
 def conversation_changed() -> RequestError:
-    """Return the error of a request that was meant for a log which has been erased or replaced since."""
+    """Return the error for a request whose log was erased or replaced."""
     return RequestError(
-        "conversation_changed", "the conversation was erased or replaced; ask for the session again", status=409
+        "conversation_changed", "the conversation was erased or replaced; request the session again", status=409
     )
 
 
-class AtWorkElsewhere(RequestError):
-    """Another living server is at work on the conversation's turn."""
-
-    def __init__(self, retry_after: float) -> None:
-        super().__init__("busy", "another server is at work on this conversation", status=503, retry_after=retry_after)
-
-
 def server_closing() -> RequestError:
-    """Return the error of a message that came too late: the server is ending, another or the next one takes it."""
+    """Return the error for a message that arrives during shutdown."""
     return RequestError("server_closing", "the server is shutting down", status=503, retry_after=1.0)
 
 
 def message_id_conflict(message_id: str) -> RequestError:
-    """Return the error of a message id that was used for another text."""
+    """Return the error for a message id that was used with another text."""
     return RequestError(
         "message_id_conflict",
-        f"message_id {message_id!r} was used for another text in this conversation",
+        f"message_id {message_id!r} was already used for another text in this conversation",
         status=409,
     )

@@ -1,9 +1,8 @@
-"""Performs turns: `dialogue/turn.py` decides, this module asks whoever it wants asked, and commits.
+"""Runs turns: `dialogue/turn.py` decides, this module calls the NLU and the actions, and commits.
 
-A conversation calls it with its mailbox's next job in hand, alone with the conversation: `take` for a message, `decide`
-for anything else that begins a turn, `take_in` for events that no turn decides. A turn that needs nobody outside is one
-commit. Before somebody outside is asked (a custom action, a text generator), what there is so far is committed with a
-lease, so that after a crash this server or its heir goes on from there (`finish_open_turn`).
+`Conversation` runs it as a mailbox job, so that a conversation never runs two turns at once. A turn without custom
+actions is one commit. Before a custom action or a text generator is called, the events so far are committed with a
+lease. After a crash, this server or another one continues from there (`finish_open_turn`).
 """
 
 import asyncio
@@ -11,305 +10,308 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
 
-from manent.core.conversation_log import Accepted
+from manent.core.conversation_log import Accepted, Head
 from manent.core.errors import ActionError, InternalError, ManentError
 from manent.core.events import Event, Json, UserUttered
 from manent.core.tracker import Tracker, WindowExceeded
 from manent.dialogue.turn import CallAction, Finished, Generate, Step, Turn, Understand
 from manent.runtime.assistant import Assistant
+from manent.runtime.conversation.engine import LEASE_S, Engine
+from manent.runtime.conversation.feed import Failed, Feed, Typing
 from manent.runtime.conversation.numbering import Copied
-from manent.runtime.conversation.record import LEASE_S
+from manent.runtime.conversation.record import Record
 from manent.runtime.conversation.ticket import (
-    AtWorkElsewhere,
+    BusyElsewhere,
     Erased,
-    Occasion,
     Receipt,
     Ticket,
+    TurnCause,
     conversation_changed,
     message_id_conflict,
 )
-from manent.runtime.measures import turn_id
-from manent.runtime.ports import DuplicateMessage, VersionConflict
-
-if TYPE_CHECKING:
-    from manent.runtime.conversation.conversation import Conversation
+from manent.runtime.metrics import turn_id
+from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 
 log = logging.getLogger("manent.conversation")
 
-ATTEMPTS = 5
-"""How often a turn is decided again because another server was faster."""
+MAX_ATTEMPTS = 5
+"""How often a turn is decided if other servers write to the log first."""
 
 TYPING_AFTER_S = 0.3
-TYPING_EVERY_S = 5.0
+TYPING_INTERVAL_S = 5.0
 
 
-async def take(conversation: "Conversation", ticket: Ticket) -> None:
-    """See one message through: accepted, answered, published; or failed, visibly for its sender."""
-    if ticket.finished.done():  # refused while it waited
-        return
-    turn_id.set(ticket.message_id)
-    conversation.home.measures.queued.observe(time.perf_counter() - ticket.arrived)
-    try:
-        await decide(conversation, lambda turn: turn.start(ticket.message), Occasion(ticket=ticket))
-    except DuplicateMessage as duplicate:
-        conversation.record.forget()
-        await _repeat(conversation, ticket, duplicate.accepted)
-    except Erased as error:
-        conversation.record.forget()
-        ticket.fail(error)
-    except AtWorkElsewhere as error:
-        if ticket.accepted.done():  # our lease ran out; the answer comes from whoever took the turn over
-            conversation.record.forget()
-            ticket.fail(error)
-        else:
-            _report(conversation, ticket, error)
-    except ManentError as error:
-        _report(conversation, ticket, error)
-    except Exception as error:
-        told = {"sender_id": conversation.sender_id, "message_id": ticket.message_id}
-        log.exception("turn failed", extra=told)
-        fault = InternalError("internal_error", f"the message could not be handled: {type(error).__name__}")
-        _report(conversation, ticket, fault)
-        await _abandon(conversation)
-    finally:
-        ticket.finish()
+class TurnRunner:
+    """Runs the turns of one conversation, one at a time."""
 
+    __slots__ = ("_engine", "_feed", "_interrupted", "_record")
 
-async def decide(conversation: "Conversation", begin: Callable[[Turn], Step], occasion: Occasion) -> None:
-    """Run a turn to its end, after the one that may be open.
+    def __init__(self, engine: Engine, record: Record, feed: Feed) -> None:
+        self._engine = engine
+        self._record = record
+        self._feed = feed
+        self._interrupted: asyncio.Future[None] | None = None
 
-    A turn that was begun when another server took the log over is not begun again: whoever won goes on with it.
-
-    Args:
-        conversation: alone with it.
-        begin: calls the turn's entry point.
-        occasion: what the turn is the answer to.
-
-    Raises:
-        RequestError: whatever the turn refuses; `busy` when another server is at work.
-        DuplicateMessage: its message was accepted before; nothing was written.
-        ReminderGone: the reminder was used up or cancelled meanwhile; nothing was written.
-        VersionConflict: another server was faster, however often it was tried.
-        StoreError: it was not written.
-    """
-
-    async def work() -> None:
-        _check(conversation, occasion.ticket)
-        await finish_open_turn(conversation)
-        if not occasion.begun:
-            await _run(conversation, begin, occasion)
-
-    await _until_decided(conversation, work)
-
-
-async def take_in(
-    conversation: "Conversation", make: Callable[[Tracker], tuple[Sequence[Event], Copied | None]]
-) -> None:
-    """Append events that no turn decides (a claimed conversation's).
-
-    Args:
-        conversation: alone with it.
-        make: called with the tracker, again after a conflict; returns the events and where they are copied from.
-
-    Raises:
-        DuplicateMessage: the copy was made before; nothing was written.
-        VersionConflict: another server was faster, however often it was tried.
-        StoreError: nothing was written.
-    """
-
-    async def work() -> None:
-        await finish_open_turn(conversation)
-        _, tracker = await conversation.record.load()
-        events, copied = make(tracker)
-        for event in events:
-            tracker.update(event)
-        await conversation.commit(events, Occasion(), open_turn=False, copied=copied)
-
-    await _until_decided(conversation, work)
-
-
-async def recover(conversation: "Conversation") -> None:
-    """Finish the open turn, if there is one; called at start and when a lease has run out.
-
-    Raises:
-        ManentError: somebody else is at it, or it could not be written.
-    """
-    try:
-        await _until_decided(conversation, lambda: finish_open_turn(conversation))
-    except ManentError:
-        raise
-    except Exception:
-        log.exception("an open turn failed again", extra={"sender_id": conversation.sender_id})
-        await _abandon(conversation)
-
-
-async def finish_open_turn(conversation: "Conversation") -> None:
-    """Go on with a turn that a crash, or another server's death, left unfinished.
-
-    Raises:
-        RequestError: `busy`; another living server is at work on it.
-    """
-    record, home = conversation.record, conversation.home
-    head, _ = await record.load()
-    if not head.open_turn:
-        return
-    lease = head.lease
-    if lease is not None and lease.owner != home.owner and not home.may_take_over(lease):
-        raise AtWorkElsewhere(min(LEASE_S, 2.0))
-    log.info("finishing an open turn", extra={"sender_id": conversation.sender_id, "seq": head.version})
-    await _run(conversation, lambda turn: turn.resume(record.output_channel()), Occasion())
-
-
-async def _until_decided(conversation: "Conversation", work: Callable[[], Awaitable[None]]) -> None:
-    """Do work that reads the record and appends to it, again when that turns out to be out of date or too short."""
-    record = conversation.record
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            await record.load()
-            await work()
-        except VersionConflict:
-            record.forget()
-            if attempt == ATTEMPTS:
-                raise
-        except WindowExceeded:
-            record.forget(deeper=True)
-        else:
+    async def process(self, ticket: Ticket) -> None:
+        """Run the turn of one message: accept it, answer it and publish the answer, or report the error."""
+        if ticket.finished.done():  # rejected while it waited
             return
-    raise InternalError("internal_error", "the turn could not be decided, however often it was tried")
-
-
-def _check(conversation: "Conversation", ticket: Ticket | None) -> None:
-    """Hold a message against the log that it would go into.
-
-    Raises:
-        RequestError: it was meant for another one, or its sender may not speak here any more.
-    """
-    head = conversation.record.head
-    if ticket is not None and head is not None:
-        if ticket.epoch is not None and ticket.epoch != head.epoch:
-            raise conversation_changed()
-        if ticket.confirm is not None:
-            ticket.confirm(head)
-
-
-async def _run(conversation: "Conversation", begin: Callable[[Turn], Step], occasion: Occasion) -> None:
-    """Drive one turn to its end, performing what it asks for."""
-    home, measures, started = conversation.home, conversation.home.measures, time.perf_counter()
-    assistant = home.assistant
-    _, tracker = await conversation.record.load()
-    tracker.domain = assistant.domain
-    turn = Turn(assistant.dialogue, tracker, home.env(assistant))
-    failure: ActionError | None = None
-    step = begin(turn)
-    while not isinstance(step, Finished):
-        if isinstance(step, Understand):
-            step = turn.feed(await _understand(conversation, assistant, step.text, occasion))
-            continue
-        await conversation.commit(turn.take_events(), occasion, open_turn=True)
-        asked = time.perf_counter()
+        turn_id.set(ticket.message_id)
+        self._engine.metrics.queued.observe(time.perf_counter() - ticket.arrived)
         try:
-            step = turn.feed(await _outside(conversation, step, occasion))
-        except ActionError as error:
-            told = {"sender_id": conversation.sender_id, "code": error.code, "error": error.message}
-            log.warning("action failed", extra=told)
-            failure = error
-            step = turn.fail(error)
+            await self.decide(lambda turn: turn.start(ticket.message), TurnCause(ticket=ticket))
+        except DuplicateMessage as duplicate:
+            self._record.forget()
+            await self._repeat_answer(ticket, duplicate.accepted)
+        except Erased as error:
+            self._record.forget()
+            ticket.fail(error)
+        except BusyElsewhere as error:
+            if ticket.accepted.done():  # our lease expired; the server that took the turn over sends the answer
+                self._record.forget()
+                ticket.fail(error)
+            else:
+                self._report(ticket, error)
+        except ManentError as error:
+            self._report(ticket, error)
+        except Exception as error:
+            extra = {"sender_id": self._record.sender_id, "message_id": ticket.message_id}
+            log.exception("turn failed", extra=extra)
+            fault = InternalError("internal_error", f"the message could not be processed: {type(error).__name__}")
+            self._report(ticket, fault)
+            await self._abandon()
         finally:
-            measures.outside.observe(time.perf_counter() - asked)
-    await conversation.commit(turn.take_events(), occasion, open_turn=False)
-    if failure is not None:
-        _tell_failure(conversation, failure, occasion.ticket)
-    measures.turns.observe(time.perf_counter() - started)
-    conversation.record.trim()
+            ticket.finish()
+
+    async def decide(self, begin: Callable[[Turn], Step], cause: TurnCause) -> None:
+        """Run a turn to its end. If another turn is open, finish that one first.
+
+        If another server takes over after the turn has begun, the turn does not start again: that server finishes it.
+
+        Args:
+            begin: calls the entry point of the turn.
+            cause: what the turn answers.
+
+        Raises:
+            RequestError: the turn rejected the request. `busy`: another server runs a turn of this conversation.
+            DuplicateMessage: the message was already accepted; nothing was written.
+            ReminderGone: the reminder was fired or cancelled meanwhile; nothing was written.
+            VersionConflict: other servers wrote first in all attempts.
+            StoreError: the turn was not written.
+        """
+
+        async def work(head: Head, tracker: Tracker) -> None:
+            if cause.ticket is not None:
+                _check(head, cause.ticket)
+            if head.open_turn:
+                await self._finish(head, tracker)
+            if not cause.has_begun:
+                await self._run(tracker, begin, cause)
+
+        await self._until_decided(work)
+
+    async def append(self, make: Callable[[Tracker], tuple[Sequence[Event], Copied | None]]) -> None:
+        """Append events without a turn. If a turn is open, finish it first.
+
+        Args:
+            make: called with the tracker; returns the events, and their origin if they are copied. Called again after
+                a conflict.
+
+        Raises:
+            DuplicateMessage: the events were already copied; nothing was written.
+            VersionConflict: other servers wrote first in all attempts.
+            StoreError: nothing was written.
+        """
+
+        async def work(head: Head, tracker: Tracker) -> None:
+            if head.open_turn:
+                await self._finish(head, tracker)
+            events, copied = make(tracker)
+            for event in events:
+                tracker.update(event)
+            await self._feed.commit(events, TurnCause(), open_turn=False, copied=copied)
+
+        await self._until_decided(work)
+
+    async def recover(self) -> None:
+        """Finish the open turn, if there is one, and end it visibly if it fails again.
+
+        Raises:
+            ManentError: another server runs the turn, or it could not be written.
+        """
+
+        async def work(head: Head, tracker: Tracker) -> None:
+            if head.open_turn:
+                await self._finish(head, tracker)
+
+        try:
+            await self._until_decided(work)
+        except ManentError:
+            raise
+        except Exception:
+            log.exception("an open turn failed again", extra={"sender_id": self._record.sender_id})
+            await self._abandon()
+
+    async def finish_open_turn(self) -> None:
+        """Finish the open turn, if there is one.
+
+        Raises:
+            RequestError: `busy`; another server, which is alive, runs it.
+            VersionConflict: another server wrote first.
+            StoreError: the turn was not written.
+        """
+        head, tracker = await self._record.load()
+        if head.open_turn:
+            await self._finish(head, tracker)
+
+    def interrupt(self) -> None:
+        """Stop waiting for the action that the current turn calls, if any. The turn fails with `Erased`."""
+        if self._interrupted is not None and not self._interrupted.done():
+            self._interrupted.set_result(None)
+
+    async def _finish(self, head: Head, tracker: Tracker) -> None:
+        lease, engine = head.lease, self._engine
+        if lease is not None and lease.owner != engine.owner and not engine.may_take_over(lease):
+            raise BusyElsewhere(min(LEASE_S, 2.0))
+        log.info("finishing an open turn", extra={"sender_id": head.sender_id, "seq": head.version})
+        await self._run(tracker, lambda turn: turn.resume(self._record.output_channel()), TurnCause())
+
+    async def _until_decided(self, work: Callable[[Head, Tracker], Awaitable[None]]) -> None:
+        """Run `work` with the loaded record. Repeat it if the record is out of date or does not reach back enough."""
+        record = self._record
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                await work(*await record.load())
+            except VersionConflict:
+                record.forget()
+                if attempt == MAX_ATTEMPTS:
+                    raise
+            except WindowExceeded:
+                record.forget(start_earlier=True)
+            else:
+                return
+        raise InternalError("internal_error", f"the turn could not be decided in {MAX_ATTEMPTS} attempts")
+
+    async def _run(self, tracker: Tracker, begin: Callable[[Turn], Step], cause: TurnCause) -> None:
+        """Drive one turn to its end and perform the steps that it requests."""
+        engine, feed, started = self._engine, self._feed, time.perf_counter()
+        assistant = engine.assistant
+        tracker.domain = assistant.domain
+        turn = Turn(assistant.dialogue, tracker, engine.env(assistant))
+        failure: ActionError | None = None
+        step = begin(turn)
+        while not isinstance(step, Finished):
+            if isinstance(step, Understand):
+                step = turn.feed(await self._parse(assistant, step.text, cause))
+                continue
+            await feed.commit(turn.take_events(), cause, open_turn=True)
+            asked = time.perf_counter()
+            try:
+                step = turn.feed(await self._ask(step, cause))
+            except ActionError as error:
+                extra = {"sender_id": self._record.sender_id, "code": error.code, "error": error.message}
+                log.warning("action failed", extra=extra)
+                failure = error
+                step = turn.fail(error)
+            finally:
+                engine.metrics.outside.observe(time.perf_counter() - asked)
+        await feed.commit(turn.take_events(), cause, open_turn=False)
+        if failure is not None:
+            self._notify_failure(failure, cause.ticket)
+        engine.metrics.turns.observe(time.perf_counter() - started)
+        self._record.trim()
+
+    async def _parse(self, assistant: Assistant, text: str, cause: TurnCause) -> Json:
+        """Return the NLU result of the message. Reuse it if the turn is decided again."""
+        if cause.parsed is None or cause.parsed[0] is not assistant:
+            started = time.perf_counter()
+            cause.parsed = assistant, await self._engine.parse(assistant, text)
+            self._engine.metrics.understood.observe(time.perf_counter() - started)
+        return cause.parsed[1]
+
+    async def _ask(self, step: CallAction | Generate, cause: TurnCause) -> object:
+        """Call an action or the text generator. Meanwhile renew the lease and show the typing indicator.
+
+        Raises:
+            Erased: the conversation was erased. The call is cancelled.
+        """
+        head, tracker = await self._record.load()
+        asked = asyncio.ensure_future(self._engine.ask(head, tracker, step))
+        interrupted = self._interrupted = asyncio.get_running_loop().create_future()
+        wait_s: float = TYPING_AFTER_S
+        renew_at = time.monotonic() + LEASE_S / 3
+        try:
+            while True:
+                done, _ = await asyncio.wait({asked, interrupted}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+                if interrupted in done:
+                    raise Erased
+                if done:
+                    return asked.result()
+                wait_s = TYPING_INTERVAL_S
+                self._feed.notify(Typing(on=True))
+                if time.monotonic() >= renew_at:
+                    renew_at = time.monotonic() + LEASE_S / 3
+                    await self._feed.commit([], cause, open_turn=True)
+        finally:
+            self._interrupted = None
+            asked.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ManentError):
+                await asked
+
+    async def _abandon(self) -> None:
+        """End the open turn visibly after an internal error. Running it again would fail again."""
+        record = self._record
+        record.forget()
+        try:
+            head, tracker = await record.load()
+            if head.open_turn:
+                await self._run(tracker, lambda turn: turn.abandon(record.output_channel()), TurnCause())
+        except Exception:
+            record.forget()
+            log.exception("an open turn could not be ended", extra={"sender_id": record.sender_id})
+
+    def _notify_failure(self, failure: ActionError, ticket: Ticket | None) -> None:
+        """Notify subscribers that the latest bot message replaces an action that failed.
+
+        They receive the code only. Details such as addresses and tracebacks are for the log.
+        """
+        error = ActionError(failure.code, "the bot could not complete this action")
+        head, message_id = self._record.head, ticket.message_id if ticket is not None else None
+        self._feed.notify(Failed(error, message_id, head.visible if head is not None else None))
+
+    def _report(self, ticket: Ticket, error: ManentError) -> None:
+        """Report an error: to the sender if the message was not accepted, else to all subscribers."""
+        self._record.forget()
+        if ticket.accepted.done():
+            self._engine.metrics.failed += 1
+            self._feed.notify(Failed(error, ticket.message_id))
+        else:
+            self._engine.metrics.refuse(error.code)
+        ticket.fail(error)
+
+    async def _repeat_answer(self, ticket: Ticket, accepted: Accepted) -> None:
+        """Answer a message that was accepted before with its number and the bot messages that followed it."""
+        if accepted.digest != ticket.digest:
+            ticket.fail(message_id_conflict(ticket.message_id))
+            return
+        engine = self._engine
+        engine.metrics.duplicates += 1
+        ticket.accepted.set_result(Receipt(seq=accepted.seq, duplicate=True))
+        page = await engine.store.after(self._record.sender_id, accepted.seq, limit=engine.limits.page)
+        for entry in page.entries if page is not None else ():
+            if isinstance(entry.event, UserUttered):
+                break
+            ticket.entries.append(entry)
 
 
-async def _understand(conversation: "Conversation", assistant: Assistant, text: str, occasion: Occasion) -> Json:
-    """Return what the assistant makes of the occasion's message; not made anew when the turn is decided again."""
-    if occasion.understood is None or occasion.understood[0] is not assistant:
-        asked = time.perf_counter()
-        occasion.understood = assistant, await conversation.home.understand(assistant, text)
-        conversation.home.measures.understood.observe(time.perf_counter() - asked)
-    return occasion.understood[1]
-
-
-async def _outside(conversation: "Conversation", step: CallAction | Generate, occasion: Occasion) -> object:
-    """Ask somebody outside, while the lease is renewed and visitors see that the bot is at work.
+def _check(head: Head, ticket: Ticket) -> None:
+    """Check that a message is meant for this log and that its sender may still use the conversation.
 
     Raises:
-        Erased: meanwhile the conversation was; the answer is not waited for.
+        RequestError: `conversation_changed`, or what `Ticket.confirm` raises.
     """
-    asked = asyncio.ensure_future(conversation.home.ask(conversation.record, step))
-    cut = conversation.cut = asyncio.get_running_loop().create_future()
-    typing_at: float = TYPING_AFTER_S
-    renew_at = time.monotonic() + LEASE_S / 3
-    try:
-        while True:
-            done, _ = await asyncio.wait({asked, cut}, timeout=typing_at, return_when=asyncio.FIRST_COMPLETED)
-            if cut in done:
-                raise Erased
-            if done:
-                return asked.result()
-            typing_at = TYPING_EVERY_S
-            for subscriber in tuple(conversation.subscribers):
-                subscriber.typing(on=True)
-            if time.monotonic() >= renew_at:
-                renew_at = time.monotonic() + LEASE_S / 3
-                await conversation.commit([], occasion, open_turn=True)
-    finally:
-        conversation.cut = None
-        asked.cancel()
-        with contextlib.suppress(asyncio.CancelledError, ManentError):
-            await asked
-
-
-async def _abandon(conversation: "Conversation") -> None:
-    """End the open turn after a fault of ours, visibly: trying it again would fail again, for ever."""
-    record = conversation.record
-    record.forget()
-    try:
-        head, _ = await record.load()
-        if head.open_turn:
-            await _run(conversation, lambda turn: turn.abandon(record.output_channel()), Occasion())
-    except Exception:
-        record.forget()
-        log.exception("an open turn could not be ended", extra={"sender_id": conversation.sender_id})
-
-
-def _tell_failure(conversation: "Conversation", failure: ActionError, ticket: Ticket | None) -> None:
-    """Tell those who follow that the last thing the bot said stands for an action that could not be run.
-
-    They learn its code; what exactly went wrong (an address, a trace) is for the log alone.
-    """
-    told = ActionError(failure.code, "the bot could not do what it was to do")
-    head, message_id = conversation.record.head, ticket.message_id if ticket is not None else None
-    for subscriber in tuple(conversation.subscribers):
-        subscriber.failed(told, message_id=message_id, seq=head.visible if head is not None else None)
-
-
-def _report(conversation: "Conversation", ticket: Ticket, error: ManentError) -> None:
-    """Tell of an error: the sender when the message was not accepted, everybody when it was."""
-    conversation.record.forget()
-    if ticket.accepted.done():
-        conversation.home.measures.failed += 1
-        for subscriber in tuple(conversation.subscribers):
-            subscriber.failed(error, message_id=ticket.message_id, seq=None)
-    else:
-        conversation.home.measures.refuse(error.code)
-    ticket.fail(error)
-
-
-async def _repeat(conversation: "Conversation", ticket: Ticket, accepted: Accepted) -> None:
-    """Answer a message that was accepted before: the first one's number and what the bot said to it."""
-    if accepted.digest != ticket.digest:
-        ticket.fail(message_id_conflict(ticket.message_id))
-        return
-    home = conversation.home
-    home.measures.duplicates += 1
-    ticket.accepted.set_result(Receipt(seq=accepted.seq, duplicate=True))
-    page = await home.store.after(conversation.sender_id, accepted.seq, limit=home.limits.page)
-    for entry in page.entries if page is not None else ():
-        if isinstance(entry.event, UserUttered):
-            break
-        ticket.entries.append(entry)
+    if ticket.epoch is not None and ticket.epoch != head.epoch:
+        raise conversation_changed()
+    if ticket.confirm is not None:
+        ticket.confirm(head)

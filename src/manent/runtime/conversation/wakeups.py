@@ -1,50 +1,50 @@
-"""Hands out what other servers wrote to the conversations that somebody follows here; lets go of erased ones.
+"""Publishes what other servers have written, and drops logs that other servers have erased.
 
-The store says when there is news (PostgreSQL's notifications, SQLite's change counter); what it is, is read from the
-logs, from where the followers are. A wake-up may be lost: at the latest `LOOK_EVERY_S` later all that is followed is
-compared with the store. `Conversations` opens and closes it.
+The store reports that another process has written (PostgreSQL notifications, SQLite's change counter). The changes are
+then read from the logs. A notification may be lost, so all conversations with subscribers are compared with the store
+at least every `POLL_INTERVAL_S` seconds. The composition root builds it, and opens and closes it inside the registry's
+lifetime.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from manent.core.errors import ManentError
+from manent.runtime.conversation.conversation import Conversation
+from manent.runtime.conversation.registry import Conversations
 
-if TYPE_CHECKING:
-    from manent.runtime.conversation.conversation import Conversation
-    from manent.runtime.conversation.registry import Conversations
+log = logging.getLogger("manent.wakeups")
 
-log = logging.getLogger("manent.news")
+POLL_INTERVAL_S: Final = 3.0
+"""How often the store is read although it has not reported a change."""
 
-LOOK_EVERY_S: Final = 3.0
-"""How often the store is asked though it has not said that there is news."""
-
-REST: Final = 4.0
-"""How many times as long as a look took the next one is put off: looking takes a fifth of the time at most."""
+PAUSE_FACTOR: Final = 4.0
+"""The pause after a comparison, as a multiple of its duration: comparing takes at most a fifth of the time."""
 
 RETRY_S: Final = 1.0
-AT_ONCE: Final = 500
+BATCH_SIZE: Final = 500
+"""Conversations whose positions are read at once."""
 
 
-class News:
-    """See the module.
+class Wakeups:
+    """Watches the store for changes by other servers. Open it after the registry and close it before the registry.
 
     Attributes:
-        listeners: called, whenever something may have been written elsewhere that is no conversation's (a revocation).
+        listeners: called when another server may have written something outside a conversation, such as a revocation.
     """
 
-    def __init__(self, conversations: "Conversations") -> None:
+    def __init__(self, conversations: Conversations) -> None:
         self.conversations = conversations
         self.listeners: list[Callable[[], None]] = []
         self._watch: asyncio.Task[None] | None = None
-        self._unsure = True
-        self._sure_at = float("-inf")
+        self._cached_stale = True
+        self._cached_checked_at = float("-inf")
 
-    def open(self) -> None:
-        """Begin to watch. The store is open."""
+    async def open(self) -> None:
+        """Start to watch. The store must be open."""
         self._watch = asyncio.create_task(self._run())
 
     async def close(self) -> None:
@@ -56,42 +56,46 @@ class News:
     async def _run(self) -> None:
         while True:
             try:
-                heard = await self.conversations.store.news(within_s=LOOK_EVERY_S)
-                began = time.monotonic()
-                if heard is None:
-                    for tell in self.listeners:
-                        tell()
-                await self._hand_out(heard)
-                await asyncio.sleep(REST * (time.monotonic() - began))
+                changed = await self.conversations.engine.store.news(within_s=POLL_INTERVAL_S)
+                started = time.monotonic()
+                if changed is None:
+                    for listener in self.listeners:
+                        listener()
+                await self._update(changed)
+                await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - started))
             except ManentError as error:
-                log.warning("could not look at the logs", extra={"code": error.code, "error": error.message})
+                log.warning("could not read changes", extra={"code": error.code, "error": error.message})
                 await asyncio.sleep(RETRY_S)
 
-    async def _hand_out(self, heard: Collection[str] | None) -> None:
-        """Compare these conversations, or all, with the store; let those that are behind catch up.
+    async def _update(self, changed: Collection[str] | None) -> None:
+        """Compare conversations with the store and let those that are behind catch up.
 
-        What was erased elsewhere must not stay in our memory, either; when it is not known what was written, trackers
-        that are kept for later are compared less often.
+        Cached logs are compared, too, because erased data must not stay in memory. If it is unknown which conversations
+        changed, the cached ones are compared less often.
+
+        Args:
+            changed: ids of changed conversations. None: any conversation may have changed.
         """
-        for conversation, place in await self._places(self.conversations.followed(heard)):
-            if place is not None:
-                await conversation.catch_up(*place)
-            elif not conversation.mailbox.working:
-                conversation.vanished()
-        self._unsure = self._unsure or heard is None
-        if self._unsure and time.monotonic() - self._sure_at >= LOOK_EVERY_S:
-            remembered = self.conversations.remembered()
-            self._unsure, self._sure_at = False, time.monotonic()
+        for conversation, position in await self._positions(self.conversations.followed(changed)):
+            if position is not None:
+                await conversation.catch_up(*position)
+            elif not conversation.mailbox.is_busy:
+                conversation.feed.log_vanished()
+        self._cached_stale = self._cached_stale or changed is None
+        if self._cached_stale and time.monotonic() - self._cached_checked_at >= POLL_INTERVAL_S:
+            cached = self.conversations.cached()
+            self._cached_stale, self._cached_checked_at = False, time.monotonic()
         else:
-            remembered = self.conversations.remembered(heard or ())
-        for conversation, place in await self._places(remembered):
-            conversation.drop_if_gone(place)
+            cached = self.conversations.cached(changed or ())
+        for conversation, position in await self._positions(cached):
+            if conversation.forget_if_gone(position):
+                self.conversations.release(conversation)
 
-    async def _places(self, asked_for: list["Conversation"]) -> list[tuple["Conversation", tuple[str, int] | None]]:
-        """Return where the logs of these conversations are in the store, None for those that are not there."""
+    async def _positions(self, wanted: list[Conversation]) -> list[tuple[Conversation, tuple[str, int] | None]]:
+        """Return epoch and version of each conversation in the store. None: the store does not have it."""
         found: list[tuple[Conversation, tuple[str, int] | None]] = []
-        for start in range(0, len(asked_for), AT_ONCE):
-            part = asked_for[start : start + AT_ONCE]
-            places = await self.conversations.store.places([one.sender_id for one in part])
-            found += [(one, places.get(one.sender_id)) for one in part]
+        for start in range(0, len(wanted), BATCH_SIZE):
+            batch = wanted[start : start + BATCH_SIZE]
+            positions = await self.conversations.engine.store.places([one.sender_id for one in batch])
+            found += [(one, positions.get(one.sender_id)) for one in batch]
         return found

@@ -1,10 +1,10 @@
-"""Who may join, read, speak in, reset and erase a conversation: the one place where that is asked.
+"""Decides who may use a conversation: join it, read it, write to it, reset it and erase it.
 
-Modes (`protocol.md`, "Who may join a conversation"): `open` (Rasa's: who names an id has it), `minted` (the server
-makes ids and hands out a token with each) and `jwt` (the subject of a JSON web token owns its conversations). Every
-channel asks `authenticate` who calls, once a connection or request, and `admit` which conversation they may use. A
-socket that has joined is a member: its requests compare ids and ask `check`, without the store; what they then read or
-write is held against `confirm`, because the conversation may have changed hands meanwhile.
+Modes (`protocol.md`, "Who may join a conversation"): `open` (as in Rasa: the session id is enough), `minted` (the
+server generates session ids, and a token for each) and `jwt` (the subject of a JSON web token owns its conversations).
+Channels call `authenticate` once per connection or request, and `admit` for the conversation. A socket that has joined
+is a member: for its requests the ids are compared and `check` is called, without the store. `confirm` then checks the
+log that was read, because the conversation may have another owner by now.
 """
 
 import asyncio
@@ -22,28 +22,28 @@ from weakref import WeakValueDictionary
 from manent.core.conversation_log import Head
 from manent.core.errors import RequestError
 from manent.runtime.identity.tokens import TokenVerifier, VerifiedToken
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 from manent.runtime.rate_limits import Rates
 
 Mode = Literal["open", "minted", "jwt"]
 
 MAX_ID = 255
-"""Characters of a session id; the database column's width in Rasa's own store."""
+"""Characters of a session id. The width of the database column in Rasa's tracker store."""
 
 _MINTED_FORM = re.compile(r"[0-9a-f]{32}(\..*)?", re.DOTALL)
-"""What every minted id looks like, with or without its token."""
+"""The format of a minted id, with or without its token."""
 
 Claim = Callable[[str, str], Awaitable[str]]
-"""Makes a subject the owner of an anonymous conversation; returns the id of the conversation that it goes on in."""
+"""Makes a subject the owner of an anonymous conversation. Returns the id under which it continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks.
+    """Who sent a request.
 
     Attributes:
-        token: what they proved to be, None for anybody.
-        address: where they ask from, as `rates.address_of` has it.
+        token: the verified token. None: no token was sent or needed.
+        address: the client's address from `rate_limits.address_of`.
     """
 
     token: VerifiedToken | None = None
@@ -51,7 +51,7 @@ class Caller:
 
     @property
     def subject(self) -> str | None:
-        """The subject of the token, None when there is none."""
+        """The subject of the token. None: there is no token, or it has no subject."""
         return None if self.token is None else self.token.subject
 
 
@@ -60,12 +60,13 @@ ANYBODY = Caller()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """Somebody may use this conversation.
+    """Permission to use a conversation.
 
     Attributes:
-        token: proves it again next time (minted mode), None in the other modes.
-        owner: the subject that owns it (jwt mode).
-        is_new: its id was made just now, so that no store can know it yet.
+        sender_id: the conversation.
+        token: session token that proves the permission next time (minted mode). None: another mode.
+        owner: the subject that owns the conversation (jwt mode).
+        is_new: whether the id was generated just now, so that no store has it.
     """
 
     sender_id: str
@@ -76,19 +77,19 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The configured mode and what it decides by.
+    """The configured mode, and what it needs to decide.
 
     Attributes:
         mode: see the module.
         secret: key of the session tokens, at least 16 bytes.
-        guards_minted: another channel of this server mints ids; in open mode, those still need their token.
-        guards_owned: another channel of this server knows owners; in the other modes, their conversations are shut.
-        verifier: checks JSON web tokens; in open mode this is Rasa's `jwt_key`: a token, but no owners.
-        anonymous: what becomes of callers without a token in jwt mode.
-        store: looked into for owners; needed in jwt mode and to guard owned conversations.
-        claim: what is done when a subject proves an anonymous conversation to be theirs; None: that is refused.
-        rates: bounds how many conversations one address begins; in open mode, where ids are the clients' own,
-            `sessions.py` asks it.
+        guards_minted: whether another channel of this server mints ids. Then these need their token in open mode, too.
+        guards_owned: whether another channel of this server has owners. Other modes cannot use their conversations.
+        verifier: checks JSON web tokens. In open mode this is Rasa's `jwt_key`: a token is needed, but owns nothing.
+        anonymous: what happens to callers without a token in jwt mode.
+        store: has the owners. Needed in jwt mode and with `guards_owned`.
+        claim: called if a subject proves that an anonymous conversation is theirs. None: claims are rejected.
+        rates: limits how many conversations one address starts. In open mode, where clients choose ids,
+            `protocol1.py` checks it.
     """
 
     mode: Mode = "open"
@@ -102,31 +103,29 @@ class Identity:
     rates: Rates | None = None
     _first: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary, compare=False)
 
-    # who calls ------------------------------------------------------------------------------------------------------
-
     async def authenticate(self, token: Any, address: str = "") -> Caller:
-        """Find out who calls.
+        """Authenticate the sender of a request.
 
         Args:
-            token: a JSON web token as the client sent it, with or without `Bearer `; None for none. Looked at only
-                when tokens are asked for.
-            address: where the call comes from.
+            token: a JSON web token as the client sent it, with or without `Bearer `. None: no token. Ignored if this
+                mode does not use tokens.
+            address: the client's address.
 
         Raises:
-            RequestError: `not_authenticated`, or whatever is wrong with the token (`TokenVerifier.verify`).
+            RequestError: `not_authenticated`, or an error of the token (`TokenVerifier.verify`).
         """
         if self.verifier is None:
             return Caller(address=address)
         if token is None or token == "":
             if self.mode == "jwt" and self.anonymous == "minted":
                 return Caller(address=address)
-            raise RequestError("not_authenticated", "a token is needed, and there is none", status=401)
+            raise RequestError("not_authenticated", "authentication required: no token was sent", status=401)
         if not isinstance(token, str):
-            raise RequestError("jwt_invalid", f"a token is a string; found {type(token).__name__}", status=401)
+            raise RequestError("jwt_invalid", f"the token must be a string; found {type(token).__name__}", status=401)
         return Caller(await self.verifier.verify(token.removeprefix("Bearer ").strip()), address)
 
     def check(self, caller: Caller) -> None:
-        """Check a caller again who was authenticated before: the token may have run out or been revoked.
+        """Check again that the token of a caller has not expired and is not revoked.
 
         Raises:
             RequestError: `jwt_expired` or `jwt_revoked`.
@@ -134,10 +133,8 @@ class Identity:
         if caller.token is not None and self.verifier is not None:
             self.verifier.check(caller.token)
 
-    # which conversation ---------------------------------------------------------------------------------------------
-
     async def new(self, caller: Caller = ANYBODY) -> Admission:
-        """Return a fresh conversation's id (128 random bits), with its token or owned by the caller."""
+        """Return the permission for a new conversation with a random id of 128 bits."""
         sender_id = secrets.token_hex(16)
         if self.mode == "jwt" and caller.subject is not None:
             return await self._own(sender_id, caller.subject, caller)
@@ -147,17 +144,16 @@ class Identity:
         return Admission(sender_id=sender_id, token=token, is_new=True)
 
     async def admit(self, session_id: Any, session_token: Any = None, caller: Caller = ANYBODY) -> Admission:
-        """Decide whether the caller may use the conversation that they name; None names their newest or a new one.
+        """Return the permission for a conversation if the caller may use it.
 
         Args:
-            session_id: as the client sent it, of any type. `"<id>.<token>"` is accepted for a minted one, which is
-                what plain clients were confirmed and keep.
+            session_id: as the client sent it, of any type. None: the caller's newest conversation, or a new one.
+                `"<id>.<token>"` is accepted for minted ids: plain clients receive and send this form.
             session_token: as the client sent it.
             caller: see `authenticate`.
 
         Raises:
-            RequestError: `bad_session_id` (wrong type, empty, too long), `forbidden` (not theirs), or what `check`
-                raises.
+            RequestError: `bad_session_id` (wrong type, empty, too long), `forbidden`, or an error of `check`.
         """
         self.check(caller)
         sender_id = None if session_id is None else checked_id(session_id)
@@ -165,7 +161,7 @@ class Identity:
             if caller.subject is not None:
                 return await self._admit_subject(sender_id, session_token, caller.subject, caller)
             if self.anonymous == "refuse":
-                raise RequestError("not_authenticated", "a token is needed, and there is none", status=401)
+                raise RequestError("not_authenticated", "authentication required: no token was sent", status=401)
         if sender_id is None:
             return await self.new(caller)
         if self.mode == "open" and not (self.guards_minted and _MINTED_FORM.fullmatch(sender_id)):
@@ -182,14 +178,14 @@ class Identity:
         return admission
 
     def confirm(self, admission: Admission, head: Head, beginner: Caller | None = None) -> None:
-        """Check an earlier decision against the log as it was read just now: it may be somebody else's since.
+        """Check a permission against the log that was read since: the conversation may have another owner by now.
 
-        A conversation changes hands when it is claimed, and when its id is named anew after it was erased.
+        The owner changes when a conversation is claimed, and when its id is used again after an erase.
 
         Args:
-            admission: the decision.
-            head: of the log; one that is only about to be made has version 0.
-            beginner: who begins it if it is new; in open mode nothing else tells that somebody does.
+            admission: the permission.
+            head: head of the log. Version 0: the conversation is new.
+            beginner: who starts the conversation if it is new. Counted in open mode, where only this reveals it.
 
         Raises:
             RequestError: `forbidden`, or `too_many_requests`.
@@ -200,7 +196,7 @@ class Identity:
             raise _forbidden()
 
     def confirmation(self, admission: Admission) -> str:
-        """Return what a plain client is confirmed, stores, and sends as its `session_id` from then on."""
+        """Return the `session_id` that a plain client receives, stores and sends from then on."""
         return admission.sender_id if admission.token is None else f"{admission.sender_id}.{admission.token}"
 
     async def _admit_subject(self, named: str | None, session_token: Any, subject: str, caller: Caller) -> Admission:
@@ -212,7 +208,7 @@ class Identity:
             sender_id = named
         head = await self._stored.head(sender_id)
         if head is None:
-            # an anonymous one that was never begun, or was merged: the subject goes on in its own
+            # the anonymous conversation was never started or was merged: continue in the subject's own
             return await (self._newest(subject, caller) if proved else self._own(sender_id, subject, caller))
         if head.owner is None and proved and self.claim is not None:
             return Admission(sender_id=await self.claim(sender_id, subject), owner=subject)
@@ -221,7 +217,7 @@ class Identity:
         return Admission(sender_id=sender_id, owner=subject)
 
     async def _newest(self, subject: str, caller: Caller) -> Admission:
-        """Return the subject's newest conversation; two tabs that come first at once get the same one."""
+        """Return the subject's newest conversation. Two tabs that connect at once get the same one."""
         async with self._first.setdefault(subject, asyncio.Lock()):
             newest = await self._stored.conversations(owner=subject, limit=1)
             if newest:
@@ -234,7 +230,7 @@ class Identity:
         head = await self._stored.create(
             Head(sender_id=sender_id, epoch=secrets.token_hex(8), owner=subject, started=now, updated=now)
         )
-        if not _same(head.owner, subject):  # somebody was faster
+        if not _same(head.owner, subject):  # another subject created it first
             raise _forbidden()
         return Admission(sender_id=sender_id, owner=subject)
 
@@ -244,7 +240,7 @@ class Identity:
 
     @property
     def _stored(self) -> ConversationStore:
-        assert self.store is not None  # noqa: S101  # the modes that get here are made with one
+        assert self.store is not None  # noqa: S101  # modes with owners are built with a store
         return self.store
 
     def _proves(self, sender_id: str, given: Any) -> bool:
@@ -253,13 +249,13 @@ class Identity:
         return hmac.compare_digest(given.encode(errors="replace"), self.token_of(sender_id).encode())
 
     def token_of(self, sender_id: str) -> str:
-        """Return what proves that a conversation is one's own, where nothing else does."""
+        """Return the session token of a conversation."""
         digest = hmac.digest(self.secret, b"session:" + sender_id.encode(), hashlib.sha256)
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _split(sender_id: str, session_token: Any) -> tuple[str, Any]:
-    """Take `"<id>.<token>"` apart, unless the token came on its own."""
+    """Split `"<id>.<token>"`, unless the client sent the token separately."""
     if session_token is None and "." in sender_id:
         sender_id, _, session_token = sender_id.rpartition(".")
     return sender_id, session_token
@@ -272,14 +268,14 @@ def _same(owner: str | None, subject: str) -> bool:
 def _forbidden() -> RequestError:
     return RequestError(
         "forbidden",
-        "this conversation is not yours: send the session_token that came with its session_id,"
-        " or no session_id to begin a new one",
+        "no access to this conversation: send the session_token that was issued with its session_id,"
+        " or no session_id to start a new one",
         status=403,
     )
 
 
 def checked_id(session_id: Any) -> str:
-    """Return the id if it can name a conversation.
+    """Return the id if it is valid.
 
     Raises:
         RequestError: `bad_session_id`.
@@ -292,7 +288,7 @@ def checked_id(session_id: Any) -> str:
         raise RequestError("bad_session_id", "session_id must not be empty", status=400)
     if len(session_id) > MAX_ID:
         raise RequestError(
-            "bad_session_id", f"session_id may have {MAX_ID} characters; found {len(session_id)}", status=400
+            "bad_session_id", f"session_id too long: {len(session_id):,} characters (limit {MAX_ID})", status=400
         )
     if "\0" in session_id:
         raise RequestError("bad_session_id", "session_id must not contain the character NUL", status=400)

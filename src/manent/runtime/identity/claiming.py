@@ -1,8 +1,8 @@
-"""What becomes of an anonymous conversation when its visitor signs in (`claim:` in `credentials.yml`).
+"""Claims an anonymous conversation for a visitor who signs in (`claim:` in `credentials.yml`).
 
-`keep`: it changes hands, and goes on under its id, unless nothing was said in it and the subject has another. `merge`:
-its events are appended to the subject's own conversation as a session of their own, and it is removed. `identity.py`
-calls this after both proofs were given; tabs that follow the anonymous conversation are told where it went.
+`keep`: the visitor becomes its owner and it keeps its id, unless it is unused and the visitor has another conversation.
+`merge`: its events are appended to the visitor's own conversation as a session, and it is erased. `Identity` calls this
+after it has verified both tokens. Subscribers of the anonymous conversation are notified.
 """
 
 import time
@@ -16,52 +16,50 @@ from manent.core.domain import REQUESTED_SLOT
 from manent.core.errors import RequestError
 from manent.core.events import Event, SessionStarted, SlotSet, StoryExported, UserUttered
 from manent.core.tracker import Tracker
-from manent.runtime.conversation import turns
 from manent.runtime.conversation.conversation import Conversation
+from manent.runtime.conversation.feed import Moved
 from manent.runtime.conversation.numbering import Copied
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.conversation.successor import where_to
-from manent.runtime.ports import DuplicateMessage
+from manent.runtime.conversation.successor import successor_of
+from manent.runtime.ports.store import DuplicateMessage
 
 FIRST_EVENTS = 50
-"""So many at most are looked at to see whether anything was said; a longer log is taken to be worth keeping."""
+"""Events that are read to find out whether a conversation was used. A longer log counts as used."""
 
 
 class Claims:
-    """Lets subjects take over anonymous conversations; its `claim` is `Identity.claim`."""
+    """Claims anonymous conversations. `Identity.claim` is its `claim`."""
 
     def __init__(self, conversations: Conversations, how: Literal["keep", "merge"]) -> None:
         self.conversations = conversations
         self.how = how
 
     async def claim(self, sender_id: str, subject: str) -> str:
-        """Make the subject the owner of an anonymous conversation; return the id that it goes on under.
+        """Make the subject the owner of an anonymous conversation. Return the id under which it continues.
 
         Raises:
-            RequestError: `forbidden`; another subject was faster.
+            RequestError: `forbidden`; another subject claimed it first.
             StoreError: nothing changed.
         """
         anonymous = self.conversations.get(sender_id)
-        newest = await self.conversations.store.conversations(owner=subject, limit=1)
+        newest = await self.conversations.engine.store.conversations(owner=subject, limit=1)
         if newest and newest[0].sender_id != sender_id:
             others = self.conversations.get(newest[0].sender_id)
             own = await anonymous.perform(lambda alone: self._join(alone, others, subject))
         else:
             own = anonymous
             await anonymous.perform(lambda alone: self._keep(alone, subject))
-        head = await self.conversations.store.head(own.sender_id)
+        head = await self.conversations.engine.store.head(own.sender_id)
         if head is None or head.owner != subject:
-            raise RequestError("forbidden", "this conversation was claimed by somebody else", status=403)
-        told = {"reason": "claimed", "session_id": own.sender_id, "epoch": head.epoch}
-        for subscriber in tuple(anonymous.subscribers):
-            subscriber.changed(told)
+            raise RequestError("forbidden", "this conversation was claimed by another visitor", status=403)
+        anonymous.feed.notify(Moved({"reason": "claimed", "session_id": own.sender_id, "epoch": head.epoch}))
         return own.sender_id
 
     async def _join(self, anonymous: Conversation, own: Conversation, subject: str) -> Conversation:
-        """Take it over for a subject that has a conversation; return the one of both that goes on.
+        """Claim a conversation for a subject that has another one. Return the one that continues.
 
-        One in which nothing was said is worth nothing beside it: whoever signs in on another device, or later than the
-        page has connected, is to find what they said before.
+        An unused one is dropped: a visitor who signs in on another device, or after the page has connected, must find
+        their earlier messages.
         """
         if self.how == "keep" and await self._is_used(anonymous):
             await self._keep(anonymous, subject)
@@ -70,27 +68,27 @@ class Claims:
         return own
 
     async def _is_used(self, conversation: Conversation) -> bool:
-        """Whether its visitor said anything; what the page says for them when it opens (`/greet`) does not count."""
-        first = await self.conversations.store.entries(conversation.sender_id, limit=FIRST_EVENTS)
+        """Return whether the visitor wrote a message. Messages that the page sends itself (`/greet`) do not count."""
+        first = await self.conversations.engine.store.entries(conversation.sender_id, limit=FIRST_EVENTS)
         return len(first) == FIRST_EVENTS or any(map(_is_said, first))
 
     async def _keep(self, anonymous: Conversation, subject: str) -> None:
-        """Write the owner together with an event that changes nothing, so that every server notices a new version."""
-        store = self.conversations.store
+        """Write the owner together with an event without effect, so that other servers notice a new version."""
+        store = self.conversations.engine.store
         head = await store.head(anonymous.sender_id)
         if head is None or head.owner is not None:
             return
         anonymous.owner = subject
-        if head.version == 0:  # an event would stand where the first session has to begin
+        if head.version == 0:  # the first event of a log must be the session start
             await store.erase(anonymous.sender_id, new_epoch=None)
             await store.create(replace(head, owner=subject))
             anonymous.record.forget()
             return
-        await turns.take_in(anonymous, lambda _: ([StoryExported(timestamp=time.time())], None))
+        await anonymous.turns.append(lambda _: ([StoryExported(timestamp=time.time())], None))
 
     async def _merge(self, anonymous: Conversation, own: Conversation, subject: str, *, copies: bool) -> None:
-        """Copy, then remove: after a crash in between, the copy is recognised and not made again."""
-        store = self.conversations.store
+        """Copy, then erase. After a crash in between, the copy is recognized and not repeated."""
+        store = self.conversations.engine.store
         head = await store.head(anonymous.sender_id)
         if head is None or head.owner is not None:
             return
@@ -99,13 +97,12 @@ class Claims:
             own.owner = subject
             try:
                 await own.perform(
-                    lambda alone: turns.take_in(alone, lambda tracker: _session(tracker, entries, head.epoch))
+                    lambda alone: alone.turns.append(lambda tracker: _session(tracker, entries, head.epoch))
                 )
             except DuplicateMessage:
                 own.record.forget()
         await store.erase(anonymous.sender_id, new_epoch=None)
-        anonymous.record.forget()
-        anonymous.seen = None
+        anonymous.feed.restart(None)
 
 
 def _is_said(entry: LogEntry) -> bool:
@@ -115,18 +112,18 @@ def _is_said(entry: LogEntry) -> bool:
 
 
 def _session(tracker: Tracker, entries: Sequence[LogEntry], epoch: str) -> tuple[Sequence[Event], Copied]:
-    """Return an anonymous log's events, with the owner's slots carried over into each session that begins in it."""
+    """Return the events of an anonymous log. Its first session carries over the owner's slots."""
     carried = tracker.slots() if tracker.domain.session.carry_over_slots else {}
     kept = [(name, value) for name, value in carried.items() if value is not None and name != REQUESTED_SLOT]
     events: list[Event] = []
     shown: list[View | None] = []
     for entry in entries:
-        if where_to(entry.event) is not None:
-            continue  # where its own tabs went, at a reset; the owner's stay
+        if successor_of(entry.event) is not None:
+            continue  # a reset of the anonymous conversation does not move the owner's tabs
         events.append(entry.event)
         shown.append(entry.view)
         if isinstance(entry.event, SessionStarted) and kept:
             events += [SlotSet(name=name, value=value, timestamp=entry.event.timestamp) for name, value in kept]
             shown += [None] * len(kept)
-            kept = []  # the sessions after it carry them over themselves
+            kept = []  # later sessions carry them over from the first one
     return events, Copied(shown=shown, message_id=f"claim:{epoch}")

@@ -1,6 +1,7 @@
-"""Keeps what is known of revoked tokens up to date: this process's revocations at once, other servers' by polling.
+"""Keeps the list of revoked tokens up to date: own revocations immediately, those of other servers by polling.
 
-The composition root opens and closes it; `/admin/revoke` writes through it; `tokens.py` asks its `known`.
+The composition root opens and closes it. `/admin/revoke` writes revocations, and `tokens.py` checks tokens against
+`known`.
 """
 
 import asyncio
@@ -14,22 +15,22 @@ from msgspec.structs import replace
 from manent.core.conversation_log import Revocation
 from manent.core.errors import ManentError
 from manent.runtime.identity.tokens import Revoked
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 
 log = logging.getLogger("manent.revocations")
 
-LOOK_EVERY_S = 1.0
+POLL_INTERVAL_S = 1.0
 
-CLOCKS_APART_S = 60.0
-"""How far the servers' clocks may be apart without a revocation being overlooked."""
+MAX_CLOCK_SKEW_S = 60.0
+"""Clocks of servers may differ by this much without a revocation being missed."""
 
 
 class Revocations:
-    """See the module.
+    """The revocations that this process knows.
 
     Attributes:
-        known: what tokens are checked against.
-        listeners: called after new ones became known; they end what is open.
+        known: tokens are checked against it.
+        listeners: called after revocations were added. They close open sockets.
     """
 
     def __init__(self, store: ConversationStore) -> None:
@@ -42,13 +43,13 @@ class Revocations:
         self._wake = asyncio.Event()
 
     async def open(self) -> None:
-        """Learn of all that were ever made, then watch for others. The store is open.
+        """Read all revocations, then poll for new ones. The store must be open.
 
         Raises:
-            StoreError: they could not be read; nobody may be let in without.
+            StoreError: they could not be read. The server must not start without them.
         """
-        await self._look()
-        self._watch = asyncio.create_task(self._look_forever())
+        await self._poll()
+        self._watch = asyncio.create_task(self._poll_forever())
 
     async def close(self) -> None:
         """Stop watching."""
@@ -57,38 +58,40 @@ class Revocations:
             await asyncio.gather(self._watch, return_exceptions=True)
 
     async def revoke(self, revocation: Revocation) -> None:
-        """Keep a revocation; on return it is stored, and nothing it is about counts in this process any more.
+        """Store a revocation. On return, this process no longer accepts the revoked tokens.
 
         Raises:
-            StoreError: it was not stored, and does not hold.
+            StoreError: it was not stored and has no effect.
         """
         made = replace(revocation, made=time.time())
         await self.store.revoke(made)
         self._note([made])
 
-    def look_soon(self) -> None:
-        """Other servers may have made some."""
+    def poll_soon(self) -> None:
+        """Poll now: another server may have revoked tokens."""
         self._wake.set()
 
-    async def _look(self) -> None:
-        found = await self.store.revocations(since=self._newest - CLOCKS_APART_S)
+    async def _poll(self) -> None:
+        found = await self.store.revocations(since=self._newest - MAX_CLOCK_SKEW_S)
         self._note([one for one in found if one not in self._seen])
         self._seen = set(found)
 
     def _note(self, found: list[Revocation]) -> None:
         for one in found:
             self.known.note(one)
-            self._newest = max(self._newest, min(one.made, time.time()))  # a clock that is ahead hides nobody's
+            self._newest = max(
+                self._newest, min(one.made, time.time())
+            )  # a clock that is ahead must not hide later revocations
         if found:
-            for tell in self.listeners:
-                tell()
+            for listener in self.listeners:
+                listener()
 
-    async def _look_forever(self) -> None:
+    async def _poll_forever(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY_S)
+                await asyncio.wait_for(self._wake.wait(), POLL_INTERVAL_S)
             self._wake.clear()
             try:
-                await self._look()
+                await self._poll()
             except ManentError as error:
-                log.warning("could not look for revocations", extra={"code": error.code, "error": error.message})
+                log.warning("could not read revocations", extra={"code": error.code, "error": error.message})

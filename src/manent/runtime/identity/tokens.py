@@ -1,7 +1,7 @@
-"""Checks JSON web tokens (RFC 7519): signature by an allow-list of methods, then who, for whom and how long.
+"""Verifies JSON web tokens (RFC 7519): the signature, by an allow-list of methods, then subject, audience and times.
 
-Decisions only: keys come from a `KeySource` (constant ones from the configuration here; a JWKS address in `server/`).
-`identity.py` asks; nothing here is logged, and no error repeats any part of a token.
+Keys come from a `KeySource`: constant keys from the configuration, or a JWKS address (`server/outside/jwks.py`).
+`Identity` calls the verifier. Nothing is logged here, and no error contains any part of a token.
 """
 
 import time
@@ -20,21 +20,21 @@ from manent.core.errors import RequestError
 SHARED = frozenset({"HS256", "HS384", "HS512"})
 PUBLIC = frozenset({"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA"})
 METHODS = SHARED | PUBLIC
-"""Every method that can be allowed; `none` is no method."""
+"""Every method that can be allowed. `none` is not one of them."""
 
 MAX_TOKEN = 16_384
-"""Characters of a token; more cannot come in a header either."""
+"""Characters of a token. HTTP headers are not longer either."""
 
 MAX_SUBJECT = 255
-"""Characters of a subject; the database column's width."""
+"""Characters of a subject. The width of the database column."""
 
 SECURE_KEY = 32
-"""Bytes of a shared key below which it can be guessed (RFC 7518, section 3.2)."""
+"""Minimum bytes of a shared key (RFC 7518, section 3.2). Shorter keys can be guessed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedToken:
-    """What a token proved. Times are seconds since the epoch; `subject` is None in Rasa's mode only."""
+    """The claims of a verified token. Times are seconds since the epoch. `subject` is None only in Rasa's mode."""
 
     subject: str | None = None
     token_id: str | None = None
@@ -44,14 +44,14 @@ class VerifiedToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRules:
-    """What a token must be like.
+    """What a token must contain.
 
     Attributes:
-        methods: the ways of signing that are accepted.
-        issuer: value of `iss`; None: not looked at.
-        audience: value in `aud`; None: not looked at.
-        subject_claim: where the subject stands; None: no subject is needed (Rasa's mode).
-        leeway_s: how far the clocks of whoever signs and of this server may be apart.
+        methods: accepted signature methods.
+        issuer: required value of `iss`. None: not checked.
+        audience: required value in `aud`. None: not checked.
+        subject_claim: name of the claim with the subject. None: no subject is required (Rasa's mode).
+        leeway_s: tolerated difference between the clocks of the issuer and of this server.
     """
 
     methods: frozenset[str]
@@ -62,45 +62,45 @@ class TokenRules:
 
 
 class KeySource(Protocol):
-    """Where keys come from."""
+    """Provides the keys that verify signatures."""
 
     async def find(self, kid: str | None, method: str) -> Sequence[Any]:
-        """Return the keys that a token of this key id (None: it names none) and method may be signed with.
+        """Return the keys for this method and key id. `kid` None: the token has no key id.
 
         Raises:
             RequestError: `jwt_keys_unavailable`.
         """
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConstantKeys:
-    """Keys from the configuration, by method."""
+    """Configured keys by method."""
 
     by_method: Mapping[str, Any]
 
     async def find(self, kid: str | None, method: str) -> Sequence[Any]:
-        """See `KeySource`; the key id is of no matter."""
+        """Return the key of the method. The key id is ignored."""
         del kid
         key = self.by_method.get(method)
         return [] if key is None else [key]
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing."""
 
 
 def constant_keys(text: str, methods: frozenset[str]) -> ConstantKeys:
-    """Read the configured key: the shared text itself, or a public key in PEM form.
+    """Return the configured key: a shared secret, or a public key in PEM format.
 
     Raises:
-        ValueError: it is no key for one of the methods; says which.
+        ValueError: it is not a key for one of the methods. The message names the method.
     """
     if not methods:
         raise ValueError("no method is allowed")
     if methods & SHARED and methods & PUBLIC:
-        raise ValueError("a shared key and a public key can't be the same one: allow HS… or the others, not both")
+        raise ValueError("methods for shared keys (HS…) and for public keys cannot be combined: allow one kind")
     found: dict[str, Any] = {}
     for method in sorted(methods):
         try:
@@ -110,9 +110,9 @@ def constant_keys(text: str, methods: frozenset[str]) -> ConstantKeys:
         if method in PUBLIC:
             key = key.public_key() if hasattr(key, "public_key") else key
             if not fits(key, method):
-                raise ValueError(f"not a key for {method}: it is of another kind")
+                raise ValueError(f"not a key for {method}: the key is of another type")
         elif "BEGIN " in text:
-            raise ValueError(f"a PEM key is no shared key, which {method} needs")
+            raise ValueError(f"not a key for {method}: it needs a shared secret, not a PEM key")
         found[method] = key if method in PUBLIC else text
     return ConstantKeys(found)
 
@@ -121,7 +121,7 @@ _CURVES = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
 
 
 def fits(key: Any, method: str) -> bool:
-    """Whether a public key is of the kind that the method signs with: a token does not choose how its key is used."""
+    """Return whether a public key has the type that the method needs. The token must not choose how a key is used."""
     match key:
         case rsa.RSAPublicKey():
             return method.startswith(("RS", "PS"))
@@ -135,13 +135,13 @@ def fits(key: Any, method: str) -> bool:
 
 @dataclass(slots=True)
 class Revoked:
-    """The revocations that this process knows of. `revocations.py` keeps it up to date."""
+    """The revocations that this process knows. `revocations.py` keeps it up to date."""
 
     subjects: dict[str, Revocation] = field(default_factory=dict)
     tokens: dict[str, Revocation] = field(default_factory=dict)
 
     def note(self, revocation: Revocation) -> None:
-        """Take one in."""
+        """Add or lift a revocation."""
         of_kind = self.subjects if revocation.kind == "subject" else self.tokens
         if revocation.lifted:
             of_kind.pop(revocation.value, None)
@@ -149,7 +149,7 @@ class Revoked:
             of_kind[revocation.value] = revocation
 
     def has(self, token: VerifiedToken) -> bool:
-        """Whether a token counts no more."""
+        """Return whether a token is revoked."""
         by_id = self.tokens.get(token.token_id) if token.token_id is not None else None
         by_subject = self.subjects.get(token.subject) if token.subject is not None else None
         return any(
@@ -161,7 +161,7 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True)
 class TokenVerifier:
-    """Verifies tokens by rules, keys and revocations."""
+    """Verifies tokens against rules, keys and revocations."""
 
     rules: TokenRules
     keys: KeySource
@@ -169,7 +169,7 @@ class TokenVerifier:
     now: Callable[[], float] = time.time
 
     async def verify(self, token: str) -> VerifiedToken:
-        """Return what a token proves.
+        """Verify a token and return its claims.
 
         Raises:
             RequestError: `jwt_invalid`, `jwt_expired`, `jwt_not_yet_valid`, `jwt_no_subject`, `jwt_revoked` (401), or
@@ -185,7 +185,9 @@ class TokenVerifier:
             except jwt.ImmatureSignatureError:
                 raise _refused("jwt_not_yet_valid", "the token is not valid yet") from None
             except (jwt.InvalidIssuerError, jwt.InvalidAudienceError, jwt.MissingRequiredClaimError):
-                raise _refused("jwt_invalid", "the token is meant for somebody else") from None
+                raise _refused(
+                    "jwt_invalid", "the token has another issuer or audience, or lacks a required claim"
+                ) from None
             except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
                 failure = _refused("jwt_invalid", "the token is not valid")
             else:
@@ -195,7 +197,7 @@ class TokenVerifier:
         raise failure or _refused("jwt_invalid", "the token is signed with an unknown key")
 
     def check(self, token: VerifiedToken) -> None:
-        """Check again what may change after `verify`: time, and revocations. Cheap, for every request.
+        """Check expiry and revocation again after `verify`. Cheap enough for every request.
 
         Raises:
             RequestError: `jwt_expired` or `jwt_revoked`.
@@ -214,13 +216,13 @@ class TokenVerifier:
             raise _refused("jwt_invalid", "the token is not a JSON web token") from None
         method, kid = header.get("alg"), header.get("kid")
         if not isinstance(method, str) or method not in self.rules.methods:
-            raise _refused("jwt_invalid", "the token is signed in a way that is not accepted here")
+            raise _refused("jwt_invalid", "the signature method of the token is not allowed")
         return method, kid if isinstance(kid, str) else None
 
     def _decode(self, token: str, key: Any, method: str) -> dict[str, Any]:
         rules = self.rules
         with warnings.catch_warnings() if _is_short(key) else _NOTHING:
-            if _is_short(key):  # said once, at start
+            if _is_short(key):  # the server logs a warning at startup
                 warnings.simplefilter("ignore")
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -232,7 +234,7 @@ class TokenVerifier:
                 options={
                     "verify_aud": rules.audience is not None,
                     "verify_iss": rules.issuer is not None,
-                    "verify_iat": False,  # a clock that is ahead is no forgery
+                    "verify_iat": False,  # the issuer's clock may be ahead
                     "verify_sub": False,
                     "verify_jti": False,
                 },
@@ -246,9 +248,9 @@ class TokenVerifier:
             if isinstance(subject, int) and not isinstance(subject, bool):
                 subject = str(subject)
             if not isinstance(subject, str) or not subject.isprintable() or not 0 < len(subject) <= MAX_SUBJECT:
-                raise _refused("jwt_no_subject", f"the token needs a subject: the claim {self.rules.subject_claim!r}")
+                raise _refused("jwt_no_subject", f"the token has no valid subject: claim {self.rules.subject_claim!r}")
         token_id, expires_at = claims.get("jti"), _time(claims.get("exp"))
-        if expires_at is None and claims.get("exp") is not None:  # a number as text would never run out
+        if expires_at is None and claims.get("exp") is not None:  # a number in a string would never expire
             raise _refused("jwt_invalid", "the token is not valid")
         return VerifiedToken(
             subject=subject,
@@ -259,13 +261,13 @@ class TokenVerifier:
 
 
 class _Nothing:
-    """A context that changes nothing."""
+    """A context manager without effect."""
 
     def __enter__(self) -> None:
-        """See the class."""
+        """Do nothing."""
 
     def __exit__(self, *_: object) -> None:
-        """See the class."""
+        """Do nothing."""
 
 
 _NOTHING = _Nothing()
@@ -276,8 +278,8 @@ def _is_short(key: Any) -> bool:
 
 
 def expired() -> RequestError:
-    """Return the error of a token that has run out."""
-    return _refused("jwt_expired", "the token has expired; get another one")
+    """Return the error for an expired token."""
+    return _refused("jwt_expired", "the token has expired; request a new one")
 
 
 def _refused(code: str, message: str) -> RequestError:

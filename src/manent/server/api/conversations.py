@@ -20,14 +20,13 @@ from manent.core.conversation_log import Head, LogEntry
 from manent.core.domain import DEFAULT_INTENTS
 from manent.core.errors import RequestError
 from manent.core.events import Json, encode_event
-from manent.core.messages import UserMessage
 from manent.runtime import export, operations, tracker_reader
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import checked_id
-from manent.runtime.protocol1 import checked_text
 from manent.runtime.tracker_json import tracker_to_wire
 from manent.runtime.tracker_reader import Reading, Verbosity
+from manent.runtime.user_messages import user_message
 from manent.server.api.auth import Guard
 from manent.server.api.bodies import read_body, read_json
 from manent.server.api.predictions import Prediction, predict
@@ -219,7 +218,7 @@ def routes(conversations: Conversations, guard: Guard) -> list[Route]:
         async def serve(request: Request) -> Response:
             sender_id = request.path_params["sender_id"]
             guard.check(request, sender_id)
-            _ = conversations.assistant  # raises: without a model, all these requests are conflicts
+            _ = conversations.engine.assistant  # raises: without a model, all these requests are conflicts
             return await endpoint(request, checked_id(sender_id))
 
         return serve
@@ -247,7 +246,7 @@ class _ConversationsApi:
     async def tracker(self, request: Request, sender_id: str) -> Response:
         """Return the tracker. Creates an empty conversation for an unknown id."""
         verbosity, until = verbosity_of(request), _until(request)
-        if await self.conversations.store.head(sender_id) is None:
+        if await self.conversations.engine.store.head(sender_id) is None:
             await self.conversations.create(sender_id)
         return await self._tracker(sender_id, verbosity, until=until)
 
@@ -256,8 +255,7 @@ class _ConversationsApi:
         conversation = self.conversations.get(sender_id)
         if not await conversation.erase(new_epoch=None):
             raise unknown_conversation()
-        for subscriber in tuple(conversation.subscribers):
-            subscriber.changed({"reason": "erased", "session_id": sender_id, "epoch": ""})
+        conversation.feed.notify_moved("erased", "")
         return Response(status_code=204)
 
     async def add_events(self, request: Request, sender_id: str) -> Response:
@@ -289,7 +287,7 @@ class _ConversationsApi:
         until = _until(request)
         every = _flag(request, "all_sessions")
         after = 0 if every else max(0, head.session_seq - 1)
-        entries = await self.conversations.store.entries(sender_id, after=after, limit=head.version - after)
+        entries = await self.conversations.engine.store.entries(sender_id, after=after, limit=head.version - after)
         events = [entry.event for entry in entries if until is None or (entry.event.timestamp or 0.0) <= until]
         return PlainTextResponse(stories.write(sender_id, events))
 
@@ -300,7 +298,7 @@ class _ConversationsApi:
             raise RequestError("bad_request", f"format must be one of {', '.join(get_args(export.Format))}")
         head = await self._known(sender_id)
         kind = "application/json" if form == "json" else "text/plain; charset=utf-8"
-        written = export.pieces(self.conversations.store, head, cast("export.Format", form))
+        written = export.pieces(self.conversations.engine.store, head, cast("export.Format", form))
         return StreamingResponse(written, media_type=kind)
 
     async def execute(self, request: Request, sender_id: str) -> Response:
@@ -330,7 +328,7 @@ class _ConversationsApi:
         asked = read_body(await request.body(), TriggerRequest)
         name, entities = asked.name, asked.entities
         _check_entities(entities)
-        if name not in self.conversations.assistant.domain.intents and name not in DEFAULT_INTENTS:
+        if name not in self.conversations.engine.assistant.domain.intents and name not in DEFAULT_INTENTS:
             raise RequestError("unknown_intent", f"unknown intent {name!r}: it is not in the domain", status=404)
         conversation = self.conversations.get(sender_id)
         channel = request.query_params.get("output_channel")
@@ -340,10 +338,10 @@ class _ConversationsApi:
     async def predict(self, request: Request, sender_id: str) -> Response:
         """Predict the next action."""
         verbosity = verbosity_of(request)
-        if await self.conversations.store.head(sender_id) is None:
+        if await self.conversations.engine.store.head(sender_id) is None:
             raise unknown_conversation()
         found = await self._read(sender_id, verbosity)
-        answer = predict(self.conversations.assistant, found.tracker)
+        answer = predict(self.conversations.engine.assistant, found.tracker)
         answer["scores"].sort(key=lambda each: (-each["score"], each["action"]))
         return Response(_encode({**answer, "tracker": _wire(found)}), media_type="application/json")
 
@@ -351,10 +349,12 @@ class _ConversationsApi:
         """Log a user's message and fill slots from it, without replying."""
         verbosity = verbosity_of(request)
         asked = read_body(await request.body(), MessageRequest)
-        message = UserMessage(
-            sender_id=sender_id,
-            text=checked_text(asked.text, self.conversations.limits.text),
+        message = user_message(
+            sender_id,
+            asked.text,
+            limits=self.conversations.engine.limits,
             input_channel=None,
+            output_channel=operations.DEFAULT_OUTPUT,
             parse_data=asked.parse_data,
         )
         await operations.log_message(self.conversations.get(sender_id), message)
@@ -379,14 +379,18 @@ class _ConversationsApi:
 
     async def _read(self, sender_id: str, verbosity: Verbosity, *, until: float | None = None) -> Reading:
         found = await tracker_reader.read(
-            self.conversations.store, self.conversations.assistant, sender_id, verbosity=verbosity, until=until
+            self.conversations.engine.store,
+            self.conversations.engine.assistant,
+            sender_id,
+            verbosity=verbosity,
+            until=until,
         )
         if found is None:
             raise unknown_conversation()
         return found
 
     async def _known(self, sender_id: str) -> Head:
-        head = await self.conversations.store.head(sender_id)
+        head = await self.conversations.engine.store.head(sender_id)
         if head is None:
             raise unknown_conversation()
         return head

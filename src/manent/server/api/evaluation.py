@@ -76,7 +76,7 @@ def routes(conversations: Conversations, guard: Guard, load: Load) -> list[Route
 
     async def stories(request: Request) -> Response:
         guard.check(request)
-        assistant = conversations.assistant
+        assistant = conversations.engine.assistant
         text = await _text(request)
         end_to_end = request.query_params.get("e2e", "false").lower() == "true"
         return _json(await asyncio.to_thread(_test_stories, text, assistant, end_to_end=end_to_end))
@@ -86,11 +86,11 @@ def routes(conversations: Conversations, guard: Guard, load: Load) -> list[Route
         text = await _text(request)
         folds = _folds(request)
         if folds is not None:
-            model = conversations.model
+            model = conversations.engine.model
             domain = write_yaml(model.domain.original) if model is not None else ""
             return await callbacks.answer(request, _cross_validate(text, folds, domain))
         named = request.query_params.get("model")
-        assistant = await asyncio.to_thread(load, Path(named)) if named else conversations.assistant
+        assistant = await asyncio.to_thread(load, Path(named)) if named else conversations.engine.assistant
         return await callbacks.answer(request, _test_intents(text, assistant))
 
     return [

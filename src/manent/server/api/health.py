@@ -69,13 +69,13 @@ def routes(conversations: Conversations, publisher: Publisher | None = None) -> 
 
     async def ready(_: Request) -> Response:
         """Answer 503 during the shutdown and when the store fails. A broker that is down does not count."""
-        if conversations.closing:
+        if conversations.engine.is_closing:
             return _json(Ready(status="closing"), 503)
         try:
-            await conversations.store.get_meta("health")
+            await conversations.engine.store.get_meta("health")
         except ManentError as error:
             return _json(Ready(status="store", code=error.code), 503)
-        model = conversations.model
+        model = conversations.engine.model
         file = model.file if model is not None else None
         return _json(Ready(status="ok", model=file, event_broker=_broker_health(publisher)))
 

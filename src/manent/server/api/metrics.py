@@ -1,6 +1,6 @@
-"""`GET /metrics`: the process's measures in Prometheus' format.
+"""`GET /metrics`: the process's metrics in Prometheus' format.
 
-`runtime/measures.py` collects the numbers. prometheus-client is imported at the first scrape, so that the start does
+`runtime/metrics.py` collects the numbers. prometheus-client is imported at the first scrape, so that the start does
 not wait for it. With `--auth-token` or `--jwt-secret` a token is required, because the numbers reveal the traffic.
 """
 
@@ -17,7 +17,7 @@ from manent.channels.socketio.channel import SocketIoChannel
 from manent.core.errors import ManentError
 from manent.runtime.background.publishing import Publisher
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.measures import Histogram
+from manent.runtime.metrics import Histogram
 from manent.server.api.auth import Guard
 from manent.server.operation import Operation
 
@@ -45,7 +45,9 @@ def routes(
     async def metrics(request: Request) -> Response:
         guard.check(request)
         try:
-            unfinished: int | None = len(await conversations.store.unfinished(now=float("inf"), limit=MAX_UNFINISHED))
+            unfinished: int | None = len(
+                await conversations.engine.store.unfinished(now=float("inf"), limit=MAX_UNFINISHED)
+            )
         except ManentError:
             unfinished = None  # the store fails: the other numbers matter even more
         gauges: Gauges = {
@@ -82,7 +84,7 @@ def _render(conversations: Conversations, gauges: Gauges, counters: Gauges) -> b
 
 
 class _Collector:
-    """Converts the measures to Prometheus' metric families for one scrape."""
+    """Converts the metrics to Prometheus' metric families for one scrape."""
 
     def __init__(self, conversations: Conversations, gauges: Gauges, counters: Gauges) -> None:
         self.conversations = conversations
@@ -97,18 +99,18 @@ class _Collector:
             InfoMetricFamily,
         )
 
-        measures = self.conversations.measures
-        model = self.conversations.model
+        metrics = self.conversations.engine.metrics
+        model = self.conversations.engine.model
         info = InfoMetricFamily("manent", "Version and model.")
         info.add_metric([], {"version": __version__, "model": model.file if model is not None else ""})
         yield info
 
         parts: dict[str, Histogram] = {
-            "queue": measures.queued,
-            "understand": measures.understood,
-            "outside": measures.outside,
-            "append": measures.appended,
-            "whole": measures.turns,
+            "queue": metrics.queued,
+            "understand": metrics.understood,
+            "outside": metrics.outside,
+            "append": metrics.appended,
+            "whole": metrics.turns,
         }
         seconds = HistogramMetricFamily(
             "manent_turn_seconds",
@@ -119,19 +121,19 @@ class _Collector:
             seconds.add_metric([part], **_buckets(histogram))
         yield seconds
         yield HistogramMetricFamily(
-            "manent_store_commit_seconds", "Time of the store's transactions.", **_buckets(measures.commits)
+            "manent_store_commit_seconds", "Time of the store's transactions.", **_buckets(metrics.commits)
         )
         counters: Gauges = {
-            "store_works": ("Pieces of work in the store's transactions.", measures.works),
-            "messages_accepted": ("Messages that became durable.", measures.accepted),
-            "messages_duplicate": ("Messages that had been accepted before.", measures.duplicates),
-            "turns_failed": ("Turns that failed after their message was accepted.", measures.failed),
+            "store_works": ("Pieces of work in the store's transactions.", metrics.works),
+            "messages_accepted": ("Messages that became durable.", metrics.accepted),
+            "messages_duplicate": ("Messages that had been accepted before.", metrics.duplicates),
+            "turns_failed": ("Turns that failed after their message was accepted.", metrics.failed),
             **self.counters,
         }
         for name, (text, value) in counters.items():
             yield CounterMetricFamily(f"manent_{name}", text, value=value)
         refused = CounterMetricFamily("manent_messages_refused", "Messages not accepted, by code.", labels=["code"])
-        for code, value in tuple(measures.refused.items()):
+        for code, value in tuple(metrics.refused.items()):
             refused.add_metric([code], value)
         yield refused
         for name, (text, value) in self.gauges.items():

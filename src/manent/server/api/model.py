@@ -19,9 +19,9 @@ from manent.core.errors import ModelError, RequestError
 from manent.runtime import tracker_reader
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.protocol1 import checked_text
 from manent.runtime.tracker_json import tracker_to_wire
 from manent.runtime.tracker_reader import Verbosity
+from manent.runtime.user_messages import checked_text
 from manent.server.api.auth import Guard
 from manent.server.api.bodies import read_body, read_json
 from manent.server.api.callbacks import Callbacks
@@ -177,7 +177,7 @@ class ModelApi:
 
     async def status(self, _: Request) -> Response:
         """Return which model is loaded and how many are being trained."""
-        model = self.conversations.assistant
+        model = self.conversations.engine.assistant
         return _json(
             Status(model_file=model.file, model_id=model.model_id, num_active_training_jobs=self.training_jobs)
         )
@@ -188,8 +188,8 @@ class ModelApi:
         if mode is not None and mode.upper() not in EMULATIONS:
             raise RequestError("bad_request", f"emulation_mode must be one of {', '.join(EMULATIONS)}")
         asked = read_body(await request.body(), ParseRequest)
-        text = checked_text(asked.text, self.conversations.limits.text)
-        parsed = await self.conversations.understand(self.conversations.assistant, text)
+        text = checked_text(asked.text, self.conversations.engine.limits.text)
+        parsed = await self.conversations.engine.parse(self.conversations.engine.assistant, text)
         return _json(parsed if mode is None else EMULATIONS[mode.upper()](parsed))
 
     async def predict(self, request: Request) -> Response:
@@ -198,7 +198,7 @@ class ModelApi:
         body = read_json(await request.body())
         if not isinstance(body, list):
             raise RequestError("bad_request", "the body must be a list of events")
-        assistant = self.conversations.assistant
+        assistant = self.conversations.engine.assistant
         events = events_of(body)
         tracker = tracker_reader.fold("default", assistant.domain, events)
         answer = predict(assistant, tracker)
@@ -276,12 +276,12 @@ class ModelApi:
 
     async def unload(self, _: Request) -> Response:
         """Unload the model. Messages are rejected until another one is loaded."""
-        self.conversations.model = None
+        self.conversations.engine.model = None
         return Response(status_code=204)
 
     async def domain(self, request: Request) -> Response:
         """Return the domain as JSON or YAML."""
-        original = self.conversations.assistant.domain.original
+        original = self.conversations.engine.assistant.domain.original
         kind = _accepted(request.headers.get("accept"))
         if kind == "json":
             return _json(original)

@@ -5,7 +5,7 @@ of its code. `POST /sessions/events` replaces the live events. Ids and tokens ar
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -15,10 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from manent.channels.rest import caller_of
-from manent.core.conversation_log import LogEntry
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
 from manent.runtime.conversation.conversation import Conversation
+from manent.runtime.conversation.feed import Committed, Failed, Moved, News, Typing
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import Admission, Caller
 from manent.runtime.protocol1 import Sessions, refusal, tell_changed
@@ -314,7 +314,9 @@ class _Waiter:
         """Wait for news, at most this long and not beyond the shutdown."""
         loop = asyncio.get_running_loop()
         until = loop.time() + wait_s
-        while not self._news.is_set() and not self.conversations.closing and (left := until - loop.time()) > 0:
+        while (
+            not self._news.is_set() and not self.conversations.engine.is_closing and (left := until - loop.time()) > 0
+        ):
             try:
                 await asyncio.wait_for(self._news.wait(), min(left, LOOK_EVERY_S))
             except TimeoutError:
@@ -326,24 +328,17 @@ class _Waiter:
             conversation.subscribers.remove(self)
             self.conversations.release(conversation)
 
-    def deliver(self, entries: Sequence[LogEntry]) -> None:
-        """See `Subscriber`; what was committed is read from the log."""
-        del entries
-        self._news.set()
-
-    def typing(self, *, on: bool) -> None:
-        """See `Subscriber`; the answer's `typing` says it."""
-
-    def changed(self, told: Json) -> None:
-        """See `Subscriber`; the next answer has another epoch."""
-        del told
-        self._news.set()
-
-    def failed(self, error: ManentError, *, message_id: str | None, seq: int | None) -> None:
-        """See `Subscriber`."""
-        told = dict(refusal(error)["error"])
-        told |= {key: value for key, value in (("message_id", message_id), ("seq", seq)) if value is not None}
-        self.errors.append(told)
+    def notify(self, news: News) -> None:
+        """Wake the request up. Its response is read from the log, but for errors, which the log does not contain."""
+        match news:
+            case Typing():
+                return
+            case Failed(error, message_id, seq):
+                shown = dict(refusal(error)["error"])
+                shown |= {key: value for key, value in (("message_id", message_id), ("seq", seq)) if value is not None}
+                self.errors.append(shown)
+            case Committed() | Moved():
+                pass
         self._news.set()
 
 

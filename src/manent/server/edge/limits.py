@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from manent.core.errors import Problem, ProjectError
 from manent.core.events import Json
-from manent.runtime.conversation.registry import Limits
+from manent.runtime.limits import Limits
 from manent.runtime.rate_limits import Rates
 
 PUBLIC = Limits(

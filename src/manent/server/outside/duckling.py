@@ -16,8 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode, urlsplit
 
 from manent.core.events import Json
-from manent.nlu.components.duckling import URL_VARIABLE, Service, read_answer
+from manent.nlu.components.duckling import URL_VARIABLE, read_answer
 from manent.nlu.pipeline import Pipeline
+from manent.nlu.services import Service
 
 _THREADS = 16
 """Concurrent messages; while all threads wait for a server that hangs, other messages wait up to its timeout."""

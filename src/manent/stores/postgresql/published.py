@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from manent.core.conversation_log import Cursor, Lease, Untold
-from manent.runtime.ports import Behind
+from manent.core.conversation_log import Cursor, Lease, UnpublishedEvents
+from manent.runtime.ports.store import Behind
 from manent.stores.codec import current_json
 from manent.stores.head_row import lease_of
 
@@ -93,8 +93,8 @@ async def claim(
     ]
 
 
-async def untold(connection: Any, cursors: Sequence[Cursor], limit: int) -> list[Untold]:
-    """See `Outbox.untold`."""
+async def unpublished(connection: Any, cursors: Sequence[Cursor], limit: int) -> list[UnpublishedEvents]:
+    """See `Outbox.unpublished`."""
     found = await connection.fetch(
         UNTOLD,
         [one.sender_id for one in cursors],
@@ -109,7 +109,7 @@ async def untold(connection: Any, cursors: Sequence[Cursor], limit: int) -> list
         if seq is not None:
             events.setdefault(number, []).append((seq, current_json(data.encode(), written_as)))
     return [
-        Untold(cursor=one, epoch=epochs[number], events=tuple(events.get(number, ())))
+        UnpublishedEvents(cursor=one, epoch=epochs[number], events=tuple(events.get(number, ())))
         for number, one in enumerate(cursors, 1)
     ]
 

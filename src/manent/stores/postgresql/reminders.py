@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from manent.core.conversation_log import CancelReminders, FireReminder, Reminder, ReminderChange
-from manent.runtime.ports import ReminderGone
+from manent.runtime.ports.store import ReminderGone
 from manent.stores.postgresql import sql
 
 

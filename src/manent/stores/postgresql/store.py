@@ -25,10 +25,10 @@ from manent.core.conversation_log import (
     Reminder,
     Revocation,
     Snapshot,
-    Untold,
+    UnpublishedEvents,
 )
 from manent.core.errors import InternalError, StoreError
-from manent.runtime.ports import Behind, DuplicateMessage, Loaded, VersionConflict
+from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
 from manent.stores.head_row import empty_head, head_of_row, head_values, lease_values
 from manent.stores.postgresql import published, sql
@@ -194,11 +194,6 @@ class PostgresqlStore:
             found = await connection.fetch(sql.TAIL, sender_id, after, limit)
         return [current_json(data.encode(), written_as) for written_as, data in reversed(found)]
 
-    async def accepted(self, sender_id: str, message_id: str) -> Accepted | None:
-        """See `ConversationStore.accepted`."""
-        async with self._connection() as connection:
-            return await _accepted(connection, sender_id, message_id)
-
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
         """See `ConversationStore.erase`. The server's next vacuum frees the space."""
         async with self._connection() as connection, connection.transaction():
@@ -318,10 +313,10 @@ class PostgresqlStore:
         async with self._connection() as connection, connection.transaction():
             return await published.claim(connection, sender_ids, lease, now, over)
 
-    async def untold(self, cursors: Sequence[Cursor], *, limit: int) -> list[Untold]:
-        """See `Outbox.untold`."""
+    async def unpublished(self, cursors: Sequence[Cursor], *, limit: int) -> list[UnpublishedEvents]:
+        """See `Outbox.unpublished`."""
         async with self._connection() as connection:
-            return await published.untold(connection, cursors, limit)
+            return await published.unpublished(connection, cursors, limit)
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
         """See `Outbox.move`."""

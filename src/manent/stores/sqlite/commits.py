@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from manent.core.errors import InternalError, ManentError, StoreError
-from manent.runtime.ports import DuplicateMessage, VersionConflict
+from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 from manent.stores.head_row import lease_values
 from manent.stores.sqlite.appends import AppendWork, append_to_new, append_together, find_accepted
 from manent.stores.sqlite.connection import WritingConnection

@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-from manent.core.conversation_log import Cursor, Lease, Untold
-from manent.runtime.ports import Behind
+from manent.core.conversation_log import Cursor, Lease, UnpublishedEvents
+from manent.runtime.ports.store import Behind
 from manent.stores.codec import current_json
 from manent.stores.head_row import lease_of
 
@@ -82,21 +82,21 @@ def claim(
     ]
 
 
-def untold(cursor: sqlite3.Cursor, cursors: Sequence[Cursor], limit: int) -> list[Untold]:
-    """See `Outbox.untold`."""
-    return [_untold(cursor, one, limit) for one in cursors]
+def unpublished(cursor: sqlite3.Cursor, cursors: Sequence[Cursor], limit: int) -> list[UnpublishedEvents]:
+    """See `Outbox.unpublished`."""
+    return [_unpublished(cursor, one, limit) for one in cursors]
 
 
-def _untold(cursor: sqlite3.Cursor, one: Cursor, limit: int) -> Untold:
+def _unpublished(cursor: sqlite3.Cursor, one: Cursor, limit: int) -> UnpublishedEvents:
     row = cursor.execute("SELECT id, epoch FROM conversations WHERE sender_id = ?", (one.sender_id,)).fetchone()
     if row is None or row[1] != one.epoch:
-        return Untold(cursor=one, epoch=row and row[1])
+        return UnpublishedEvents(cursor=one, epoch=row and row[1])
     found = cursor.execute(
         "SELECT seq, format, CAST(data AS BLOB) FROM events WHERE conversation_id = ? AND seq > ? ORDER BY seq LIMIT ?",
         (row[0], one.seq, limit),
     )
     events = tuple((seq, current_json(data, written_as)) for seq, written_as, data in found.fetchall())
-    return Untold(cursor=one, epoch=one.epoch, events=events)
+    return UnpublishedEvents(cursor=one, epoch=one.epoch, events=events)
 
 
 def move(cursor: sqlite3.Cursor, cursors: Sequence[Cursor], gone: Sequence[str], owner: str) -> None:

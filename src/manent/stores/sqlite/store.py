@@ -18,7 +18,6 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from manent.core.conversation_log import (
-    Accepted,
     Append,
     Cursor,
     Head,
@@ -28,14 +27,14 @@ from manent.core.conversation_log import (
     Reminder,
     Revocation,
     Snapshot,
-    Untold,
+    UnpublishedEvents,
 )
 from manent.core.errors import StoreError
-from manent.runtime.ports import Behind, Loaded, VersionConflict
+from manent.runtime.ports.store import Behind, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, row_to_entry
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row
 from manent.stores.sqlite import published
-from manent.stores.sqlite.appends import AppendWork, append_to_new, append_work, find_accepted, insert_head
+from manent.stores.sqlite.appends import AppendWork, append_to_new, append_work, insert_head
 from manent.stores.sqlite.errors import store_error
 from manent.stores.sqlite.reminders import due_reminders, next_reminder
 from manent.stores.sqlite.schema import connect, prepare_file
@@ -145,10 +144,6 @@ class SqliteStore:
         """See `ConversationStore.tail`."""
         return await self._read(lambda cursor: _tail(cursor, sender_id, after, limit))
 
-    async def accepted(self, sender_id: str, message_id: str) -> Accepted | None:
-        """See `ConversationStore.accepted`."""
-        return await self._read(lambda cursor: find_accepted(cursor, sender_id, message_id))
-
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
         """See `ConversationStore.erase`. Also overwrites what the file and its write-ahead log held of it."""
         found = await self._write(lambda cursor: _erase(cursor, sender_id, new_epoch))
@@ -237,9 +232,9 @@ class SqliteStore:
         """See `Outbox.claim`."""
         return await self._write(lambda cursor: published.claim(cursor, sender_ids, lease, now, over))
 
-    async def untold(self, cursors: Sequence[Cursor], *, limit: int) -> list[Untold]:
-        """See `Outbox.untold`."""
-        return await self._read(lambda cursor: published.untold(cursor, cursors, limit))
+    async def unpublished(self, cursors: Sequence[Cursor], *, limit: int) -> list[UnpublishedEvents]:
+        """See `Outbox.unpublished`."""
+        return await self._read(lambda cursor: published.unpublished(cursor, cursors, limit))
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
         """See `Outbox.move`."""

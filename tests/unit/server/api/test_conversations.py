@@ -51,7 +51,7 @@ async def test_tracker_of_a_conversation(http: httpx.AsyncClient) -> None:
 async def test_tracker_of_an_unknown_conversation_is_not_saved(http: httpx.AsyncClient, server: Running) -> None:
     """Looking at an unknown id shows a session start; the log stays empty."""
     tracker = (await http.get("/conversations/a/b c/tracker")).json()
-    head = await server.conversations.store.head("a/b c")
+    head = await server.conversations.engine.store.head("a/b c")
 
     assert tracker["sender_id"] == "a/b c"
     assert len(tracker["events"]) == 3
@@ -121,13 +121,13 @@ async def test_execute_and_trigger_answer_with_what_is_said(http: httpx.AsyncCli
 async def test_predict_says_and_does_nothing(http: httpx.AsyncClient, server: Running) -> None:
     """A prediction is the policies' opinion, sorted; the log stays as it is."""
     await http.post("/conversations/ada/messages", json={"text": "/greet", "sender": "user"})
-    before = await server.conversations.store.head("ada")
+    before = await server.conversations.engine.store.head("ada")
     answer = (await http.post("/conversations/ada/predict")).json()
 
     assert (answer["policy"], answer["scores"][0]["action"]) == ("RulePolicy", "utter_greet")
     scores = [each["score"] for each in answer["scores"]]
     assert scores == sorted(scores, reverse=True)
-    assert await server.conversations.store.head("ada") == before
+    assert await server.conversations.engine.store.head("ada") == before
 
 
 MISTAKES: tuple[tuple[str, str, Any, int, str], ...] = (

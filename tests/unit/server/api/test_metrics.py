@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from manent.runtime.measures import Histogram
+from manent.runtime.metrics import Histogram
 from small_talk import running
 
 

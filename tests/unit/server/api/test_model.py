@@ -139,7 +139,7 @@ async def test_swap_waits_for_no_turn_and_loses_none(tmp_path: Path) -> None:
         slow = asyncio.create_task(http.post("/webhooks/rest/webhook", json={"sender": "ada", "message": "work"}))
         await until(lambda: bool(actions.calls))
         await http.put("/model", json={"model_file": "other.tar.gz"})
-        assert server.conversations.assistant.file == "other.tar.gz"
+        assert server.conversations.engine.assistant.file == "other.tar.gz"
         assert actions.hold is not None
         actions.hold.set()
         answer = (await slow).json()

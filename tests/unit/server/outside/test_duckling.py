@@ -8,7 +8,7 @@ from ducklings import Duckling, duckling
 from manent.core.events import Json
 from manent.nlu.components.duckling import URL_VARIABLE
 from manent.runtime.assistant import Assistant
-from manent.runtime.parse_batching import Understanding
+from manent.runtime.parse_batching import ParseBatcher
 from manent.server.outside.duckling import open_services
 from nlu_samples import data, domain, trained
 
@@ -31,7 +31,7 @@ def test_a_message_is_understood_with_what_duckling_finds() -> None:
         expected = [("time", "UTC", 4, 12), ("number", 9, 16, 17)]
 
         assert _entities(assistant.parse("  see tomorrow at 9 ")) == expected
-        assert _entities(asyncio.run(assistant.understand("see tomorrow at 9", Understanding()))) == expected
+        assert _entities(asyncio.run(assistant.understand("see tomorrow at 9", ParseBatcher()))) == expected
         assert [(form["path"], form["text"], form["locale"]) for form in server.forms] == [
             ("/parse", "see tomorrow at 9", "en_XX")
         ] * 2
@@ -120,7 +120,7 @@ def test_a_slow_server_is_waited_for_no_longer_than_its_timeout() -> None:
     async def understand(server: Duckling) -> tuple[Json, int]:
         assistant = _assistant({"url": server.url, "timeout": 0.2})
         server.delay_s = 1.0
-        task = asyncio.create_task(assistant.understand("tomorrow", Understanding()))
+        task = asyncio.create_task(assistant.understand("tomorrow", ParseBatcher()))
         ticks = 0
         while not task.done():
             await asyncio.sleep(0.01)

@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from manent.core.conversation_log import Append, Lease, LogEntry, Snapshot
 from manent.core.events import ActionExecuted, SlotSet
 from manent.runtime.conversation import record
-from manent.runtime.ports import ActionCall, ActionResult, Loaded
+from manent.runtime.ports.actions import ActionCall, ActionResult
+from manent.runtime.ports.store import Loaded
 from manent.runtime.tracker_reader import fold
 from manent.stores.memory import MemoryStore
 from small_talk import Actions, message, opened, say, until
-from unit.runtime.test_conversation import Follower
+from unit.runtime.followers import Follower
 
 
 @dataclass
@@ -50,7 +51,7 @@ async def test_turn_that_another_server_took_over_is_no_error_to_the_visitor() -
         follower = Follower(conversations)
         ticket = conversation.submit(message("work"))
         await ticket.accepted
-        await until(lambda: conversations.actions.calls)  # type: ignore[union-attr]
+        await until(lambda: conversations.engine.actions.calls)  # type: ignore[union-attr]
         head = await store.head("ada")
         assert head is not None
         step = LogEntry(seq=head.version + 1, event=SlotSet(name="who", value="Bob", timestamp=1.0))
@@ -70,7 +71,7 @@ async def test_turn_that_another_server_took_over_is_no_error_to_the_visitor() -
 async def test_tracker_at_hand_stays_small() -> None:
     """However long a conversation gets, its tracker keeps at most twice as many actions as a turn needs."""
     async with opened(MemoryStore(), Actions()) as conversations:
-        conversation, needed = conversations.get("ada"), conversations.assistant.dialogue.window
+        conversation, needed = conversations.get("ada"), conversations.engine.assistant.dialogue.window
         for _ in range(3 * needed):
             await say(conversations, "hello")
             _, tracker = await conversation.record.load()

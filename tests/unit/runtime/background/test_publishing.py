@@ -15,7 +15,8 @@ from manent.core.errors import BrokerError
 from manent.core.events import decode_event
 from manent.runtime.background import publishing
 from manent.runtime.background.publishing import Publisher
-from manent.runtime.ports import ConversationStore, Outgoing
+from manent.runtime.ports.broker import Outgoing
+from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from small_talk import home, opened, say, until
 
@@ -91,7 +92,7 @@ async def publishing_to(
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look and retry more often than a server does."""
     monkeypatch.setattr(publishing, "GATHER_S", 0.01)
-    monkeypatch.setattr(publishing, "LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr(publishing, "SEARCH_INTERVAL_S", 0.1)
     monkeypatch.setattr(publishing, "RETRY_S", (0.02,))
 
 
@@ -99,7 +100,7 @@ async def test_a_turn_is_published_as_it_was_committed() -> None:
     """The broker is told each event of the log, in order, as JSON with the sender's id; each under a key of its own."""
     broker, store = Listener(), MemoryStore()
     async with opened(store) as conversations, publishing_to(broker, store) as publisher:
-        conversations.readers.append(publisher.note)
+        conversations.engine.log_readers.append(publisher.note)
         await say(conversations, "hello")
         await say(conversations, "hello", "bob")
         await until(lambda: not publisher.waiting)
@@ -180,7 +181,7 @@ async def test_broker_that_is_away_is_said_once_and_told_later(caplog: pytest.Lo
     """Turns are answered as ever; the outage is one line of the log and a number; everything comes afterwards."""
     broker, store = Listener(away=True), MemoryStore()
     async with opened(store) as conversations, publishing_to(broker, store) as publisher:
-        conversations.readers.append(publisher.note)
+        conversations.engine.log_readers.append(publisher.note)
         await until(lambda: broker.attempts > 3)
         assert await say(conversations, "hello")
         assert (publisher.trouble, publisher.waiting) == ("broker_away", 1)
@@ -225,7 +226,7 @@ async def test_erased_conversation_is_told_once_and_its_rest_never() -> None:
     """Of an erased log comes one notice, and none of the events that had not gone out; then what is said anew."""
     broker, store = Listener(), MemoryStore()
     async with opened(store) as conversations, publishing_to(broker, store) as publisher:
-        conversations.readers.append(publisher.note)
+        conversations.engine.log_readers.append(publisher.note)
         await say(conversations, "hello")
         await until(lambda: not publisher.waiting)
         before = len(broker.events())
@@ -264,7 +265,7 @@ async def test_replaced_log_is_told_anew() -> None:
     """A log that was put in the place of another is preceded by the notice."""
     broker, store = Listener(), MemoryStore()
     async with opened(store) as conversations, publishing_to(broker, store) as publisher:
-        conversations.readers.append(publisher.note)
+        conversations.engine.log_readers.append(publisher.note)
         await say(conversations, "hello")
         await until(lambda: not publisher.waiting)
         before = len(broker.got)
@@ -330,14 +331,14 @@ async def test_closing_publishes_what_waits() -> None:
     broker, store = Listener(), MemoryStore()
     async with opened(store) as conversations:
         async with publishing_to(broker, store) as publisher:
-            conversations.readers.append(publisher.note)
+            conversations.engine.log_readers.append(publisher.note)
             await say(conversations, "hello")
         assert len(broker.events()) == len(await store.entries("ada"))
 
 
 async def test_waiting_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """During an outage only so many conversations are remembered; the others are found when the broker is back."""
-    monkeypatch.setattr(publishing, "MOST_WAITING", 3)
+    monkeypatch.setattr(publishing, "MAX_WAITING", 3)
     broker, store = Listener(away=True), MemoryStore()
     await store.open()
     async with publishing_to(broker, store) as publisher:
@@ -364,4 +365,4 @@ async def test_store_in_trouble_is_waited_for() -> None:
 
 def test_without_a_broker_nobody_reads_along() -> None:
     """A server without an event broker does nothing more for a commit than before."""
-    assert home(MemoryStore()).readers == []
+    assert home(MemoryStore()).engine.log_readers == []

@@ -9,9 +9,10 @@ from manent.core.conversation_log import Page
 from manent.core.errors import RequestError
 from manent.core.events import Json
 from manent.runtime.conversation.conversation import Conversation
+from manent.runtime.conversation.feed import Moved, News
 from manent.runtime.identity.admission import Admission, Identity
-from manent.runtime.ports import Loaded
-from manent.runtime.protocol1 import Joined, Sessions, checked_text, refusal, tell_changed
+from manent.runtime.ports.store import Loaded
+from manent.runtime.protocol1 import Joined, Sessions, refusal, tell_changed
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore
 from small_talk import opened, say, shown
@@ -239,7 +240,7 @@ async def test_erase_in_minted_mode_changes_the_id() -> None:
         named = {"session_id": first["session_id"], "session_token": first["session_token"]}
         _, joined = await sessions.erase(named, follow)
 
-        assert await conversations.store.head(first["session_id"]) is None
+        assert await conversations.engine.store.head(first["session_id"]) is None
     assert joined.answer["session_id"] != first["session_id"]
     assert joined.answer["session_token"]
 
@@ -252,24 +253,16 @@ async def test_followers_are_told_where_it_goes_on() -> None:
         def __init__(self, name: str) -> None:
             self.name = name
 
-        def deliver(self, entries: object) -> None:
-            """Nothing to note."""
-
-        def typing(self, *, on: bool) -> None:
-            """Nothing to note."""
-
-        def changed(self, payload: Json) -> None:
+        def notify(self, news: News) -> None:
             """Note."""
-            told[self.name] = payload
-
-        def failed(self, error: object, *, message_id: str | None, seq: int | None) -> None:
-            """Nothing to note."""
+            assert isinstance(news, Moved)
+            told[self.name] = news.payload
 
     async with opened(MemoryStore()) as conversations:
         sessions = Sessions(conversations, Identity())
         one, other = Following("one"), Following("other")
         conversation = conversations.get("ada")
-        conversation.subscribers += [one, other]
+        conversation.subscribers.extend([one, other])
         _, joined = await sessions.reset({"session_id": "ada"}, follow)
         tell_changed(conversation, "reset", joined, but=one)
 
@@ -287,11 +280,3 @@ def test_refusal_says_when_to_come_back() -> None:
     error = RequestError("busy", "too many", retry_after=2.0)
 
     assert refusal(error) == {"ok": False, "error": {"code": "busy", "message": "too many", "retry_after": 2.0}}
-
-
-def test_text_is_stripped_and_storable() -> None:
-    """Blanks around a message go; half a character becomes one that can be stored; too long is refused."""
-    assert checked_text("  a \ud800 ", 10) == "a ?"
-    with pytest.raises(RequestError) as refused:
-        checked_text("x" * 11, 10)
-    assert (refused.value.code, refused.value.status) == ("too_long", 413)

@@ -1,6 +1,6 @@
-"""What the running server counts and times: plain numbers that cost next to nothing to keep.
+"""Counters and histograms of the running server, as plain numbers that are cheap to update.
 
-Filled by the conversations and the store, read by whoever shows them (`server/api/metrics.py`). Knows no format.
+Conversations and the store update them. `server/api/metrics.py` exports them.
 """
 
 from bisect import bisect_left
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 
 BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper bounds of a histogram's buckets: a commit takes 0.7 to 4 ms, a custom action up to minutes."""
+"""Upper bounds of the histogram buckets. A commit takes 0.7 to 4 ms, a custom action up to minutes."""
 
 turn_id: ContextVar[str] = ContextVar("turn_id", default="")
-"""Which turn the running task is at: the message's id. Logs show it."""
+"""Id of the message whose turn the current task runs. Log records contain it."""
 
 
 class Histogram:
-    """How often something took how long. `counts` has one number a bucket and one for what took longer than all."""
+    """A histogram of durations. `counts` has one number per bucket, and one for longer durations."""
 
     __slots__ = ("bounds", "counts", "total_s")
 
@@ -25,31 +25,31 @@ class Histogram:
         self.total_s = 0.0
 
     def observe(self, seconds: float) -> None:
-        """Count one."""
+        """Add one duration."""
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.total_s += seconds
 
     @property
     def count(self) -> int:
-        """How many were counted."""
+        """Number of durations."""
         return sum(self.counts)
 
 
-class Measures:
-    """All of one process.
+class Metrics:
+    """The metrics of one process.
 
     Attributes:
-        queued: from a message's arrival to the beginning of its turn.
-        understood: the NLU, with the wait for the texts that came in together with this one.
+        queued: from the arrival of a message to the start of its turn.
+        understood: the NLU, including the wait for other texts of the batch.
         outside: a custom action or a text generator.
-        appended: from handing an append to the store to its being durable.
-        turns: whole turns, everything above but `queued` included.
-        commits: the store's own transactions.
+        appended: from the call of `append` until the events are durable.
+        turns: whole turns, including all of the above except `queued`.
+        commits: transactions of the store.
         accepted: messages that became durable.
-        duplicates: messages that had been accepted before.
-        refused: messages that were not accepted, by error code.
-        failed: turns that ended in an error after their message was accepted.
-        works: pieces of work in the store's transactions; above their number, turns share commits.
+        duplicates: messages that had already been accepted.
+        refused: rejected messages, by error code.
+        failed: turns that failed after their message was accepted.
+        works: writes in the store's transactions. If there are more writes than transactions, turns share commits.
     """
 
     def __init__(self) -> None:
@@ -66,10 +66,10 @@ class Measures:
         self.works = 0
 
     def committed(self, works: int, seconds: float) -> None:
-        """Take the store's word of one transaction (on the store's own thread, the only one that calls this)."""
+        """Add one transaction. Only the store's writer thread calls this."""
         self.works += works
         self.commits.observe(seconds)
 
     def refuse(self, code: str) -> None:
-        """Count a message that was not accepted."""
+        """Count a rejected message."""
         self.refused[code] = self.refused.get(code, 0) + 1

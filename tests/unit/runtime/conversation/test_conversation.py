@@ -3,48 +3,19 @@
 import asyncio
 import dataclasses
 import secrets
-from collections.abc import Sequence
 
 import pytest
 from msgspec.structs import replace
 
-from manent.core.conversation_log import Append, LogEntry
-from manent.core.errors import ManentError, RequestError
-from manent.core.events import ActionExecuted, BotUttered, Json, SlotSet, UserUttered
+from manent.core.conversation_log import Append
+from manent.core.errors import RequestError
+from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
 from manent.runtime import operations
-from manent.runtime.conversation.registry import Conversations
-from manent.runtime.ports import ActionCall, ActionResult
+from manent.runtime.conversation.feed import Committed, News
+from manent.runtime.ports.actions import ActionCall, ActionResult
 from manent.stores.memory import MemoryStore
 from small_talk import Actions, failing, home, message, opened, say, shown, until
-
-
-class Follower:
-    """A subscriber that notes what it is told, and what the store had at that moment."""
-
-    def __init__(self, conversations: Conversations, sender_id: str = "ada") -> None:
-        self.entries: list[LogEntry] = []
-        self.told: list[Json] = []
-        self.failures: list[ManentError] = []
-        self.failed_at: list[tuple[str | None, int | None]] = []
-        self.typed: list[bool] = []
-        conversations.get(sender_id).subscribers.append(self)
-
-    def deliver(self, entries: Sequence[LogEntry]) -> None:
-        """Note."""
-        self.entries += entries
-
-    def typing(self, *, on: bool) -> None:
-        """Note."""
-        self.typed.append(on)
-
-    def changed(self, told: Json) -> None:
-        """Note."""
-        self.told.append(told)
-
-    def failed(self, error: ManentError, *, message_id: str | None, seq: int | None) -> None:
-        """Note."""
-        self.failures.append(error)
-        self.failed_at.append((message_id, seq))
+from unit.runtime.followers import Follower
 
 
 async def test_messages_are_answered_in_the_order_they_came() -> None:
@@ -85,10 +56,11 @@ async def test_nothing_is_delivered_before_it_is_stored() -> None:
     missing: list[int] = []
 
     class Checking(Follower):
-        def deliver(self, entries: Sequence[LogEntry]) -> None:
+        def notify(self, news: News) -> None:
             head = store._find("ada")
+            entries = news.entries if isinstance(news, Committed) else ()
             missing.extend(entry.seq for entry in entries if head is None or head.head.version < entry.seq)
-            super().deliver(entries)
+            super().notify(news)
 
     async with opened(store) as conversations:
         follower = Checking(conversations)
@@ -189,7 +161,7 @@ async def test_a_message_that_waits_while_its_log_is_erased_elsewhere_begins_the
         ticket = conversation.submit(message("hello"))
         await asyncio.sleep(0)  # it waits to be understood
         await other.get("ada").erase(new_epoch="anew")
-        conversation.vanished()
+        conversation.feed.log_vanished()
         entries = await ticket.finished
         said = [entry.event.text for entry in await store.entries("ada") if isinstance(entry.event, UserUttered)]
 
@@ -221,7 +193,7 @@ async def test_too_many_waiting_messages_are_refused() -> None:
     """Beyond the bound a message is told to come back later; those that wait are answered."""
     actions = Actions(hold=asyncio.Event())
     async with opened(MemoryStore(), actions) as conversations:
-        conversations.limits = dataclasses.replace(conversations.limits, waiting_per_conversation=2)
+        conversations.engine.limits = dataclasses.replace(conversations.engine.limits, waiting_per_conversation=2)
         conversation = conversations.get("ada")
         tickets = [conversation.submit(message("work"))]
         await until(lambda: bool(actions.calls))
@@ -231,7 +203,7 @@ async def test_too_many_waiting_messages_are_refused() -> None:
         assert actions.hold is not None
         actions.hold.set()
         answers = [shown(await ticket.finished)[-1] for ticket in tickets]
-        counted = conversations.measures.refused
+        counted = conversations.engine.metrics.refused
 
     assert counted == {"busy": 1}
     assert (refused.value.code, refused.value.retry_after) == ("busy", 1.0)
@@ -313,7 +285,7 @@ async def test_a_living_server_keeps_its_turn() -> None:
     store = MemoryStore()
     actions = Actions(hold=asyncio.Event())
     async with opened(store, actions) as one, opened(store, Actions()) as other:
-        other.owner = f"elsewhere:1:1:{secrets.token_hex(2)}"
+        other.engine.owner = f"elsewhere:1:1:{secrets.token_hex(2)}"
         ticket = one.get("ada").submit(message("work"))
         await until(lambda: bool(actions.calls))
         with pytest.raises(RequestError) as refused:
@@ -348,7 +320,7 @@ async def test_closing_refuses_what_is_new_and_finishes_what_is_not() -> None:
     ticket = conversations.get("ada").submit(message("work"))
     await until(lambda: bool(actions.calls))
     closing = asyncio.create_task(conversations.close(within_s=5.0))
-    await until(lambda: conversations.closing)
+    await until(lambda: conversations.engine.is_closing)
     with pytest.raises(RequestError) as refused:
         conversations.get("ada").submit(message("hello"))
     assert actions.hold is not None
@@ -394,10 +366,10 @@ async def test_an_old_conversation_is_read_from_a_snapshot() -> None:
 async def test_model_is_swapped_between_turns() -> None:
     """Without a model messages are refused with a code; with one again they are answered."""
     async with opened(MemoryStore()) as conversations:
-        model, conversations.model = conversations.model, None
+        model, conversations.engine.model = conversations.engine.model, None
         with pytest.raises(RequestError) as refused:
             await conversations.get("ada").submit(message("hello")).accepted
-        conversations.model = model
+        conversations.engine.model = model
         assert shown(await say(conversations, "hello")) == ["hello", "Hello."]
 
     assert (refused.value.code, refused.value.status) == ("no_model", 409)
@@ -425,7 +397,7 @@ async def test_measures_count_what_happened() -> None:
         await conversation.submit(message("hello", message_id="m1")).finished
         await conversation.submit(message("hello", message_id="m1")).finished
         await conversation.submit(message("hello"), epoch="another").finished
-        measures = conversations.measures
+        measures = conversations.engine.metrics
 
     assert (measures.accepted, measures.duplicates, measures.refused) == (1, 1, {"conversation_changed": 1})
     assert measures.turns.count == 1
@@ -437,7 +409,7 @@ async def test_only_so_many_trackers_are_at_hand() -> None:
     """Beyond the bound the least recently used tracker goes; conversations that are followed stay, the others don't."""
     store = MemoryStore()
     async with opened(store) as conversations:
-        conversations.limits = dataclasses.replace(conversations.limits, cached_trackers=3)
+        conversations.engine.limits = dataclasses.replace(conversations.engine.limits, cached_trackers=3)
         followers = [Follower(conversations, f"followed {number}") for number in range(50)]
         for number in range(5):
             await say(conversations, "hello", sender_id=f"visitor {number}")

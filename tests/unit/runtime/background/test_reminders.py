@@ -16,7 +16,8 @@ from manent.runtime import operations
 from manent.runtime.background.reminders import Reminders
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.reminder_changes import changes_of, is_void
-from manent.runtime.ports import ActionCall, ActionResult, ConversationStore
+from manent.runtime.ports.actions import ActionCall, ActionResult
+from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore
 from small_talk import Actions, home, message, opened, say, shown, until
@@ -171,7 +172,7 @@ async def test_reminder_reaches_the_channel_that_scheduled_it() -> None:
             sent.append((sender_id, shown(entries)))  # type: ignore[arg-type]
 
     async with ticking(MemoryStore(), schedules()) as conversations:
-        conversations.outputs["callback"] = Out()
+        conversations.engine.outputs["callback"] = Out()
         conversation = conversations.get("ada")
         ticket = conversation.submit(replace(message("work"), input_channel="callback"))
         await ticket.finished

@@ -6,7 +6,7 @@ import pytest
 
 from manent.core.events import Json
 from manent.nlu.pipeline import Pipeline
-from manent.runtime.parse_batching import MOST_AT_ONCE, Understanding
+from manent.runtime.parse_batching import MAX_BATCH, ParseBatcher
 from small_talk import assistant
 
 
@@ -27,7 +27,7 @@ class Noting(Pipeline):
 
 async def test_texts_of_one_round_are_parsed_one_after_another() -> None:
     """Nothing is parsed at once; then all is, each text for whoever asked, and a failure is one asker's own."""
-    pipeline, together = Noting(), Understanding()
+    pipeline, together = Noting(), ParseBatcher()
     asked = [together.parse(pipeline, text) for text in ("hello", "bad", "count")]
     assert pipeline.parsed == []
     await asyncio.sleep(0)
@@ -40,21 +40,21 @@ async def test_texts_of_one_round_are_parsed_one_after_another() -> None:
 
 async def test_nobody_is_kept_from_the_event_loop_for_long() -> None:
     """Many texts are parsed in several rounds, in the order in which they came."""
-    pipeline, together = Noting(), Understanding()
-    texts = [f"hello {number}" for number in range(2 * MOST_AT_ONCE + 1)]
+    pipeline, together = Noting(), ParseBatcher()
+    texts = [f"hello {number}" for number in range(2 * MAX_BATCH + 1)]
     asked = [together.parse(pipeline, text) for text in texts]
     done = []
     while len(pipeline.parsed) < len(texts):
         await asyncio.sleep(0)
         done.append(len(pipeline.parsed))
 
-    assert done == [MOST_AT_ONCE, 2 * MOST_AT_ONCE, 2 * MOST_AT_ONCE + 1]
+    assert done == [MAX_BATCH, 2 * MAX_BATCH, 2 * MAX_BATCH + 1]
     assert [one.result()["text"] for one in asked] == texts == pipeline.parsed
 
 
 async def test_what_nobody_waits_for_is_not_parsed() -> None:
     """Whoever has gone costs nothing."""
-    pipeline, together = Noting(), Understanding()
+    pipeline, together = Noting(), ParseBatcher()
     gone, there = together.parse(pipeline, "hello"), together.parse(pipeline, "count")
     gone.cancel()
 

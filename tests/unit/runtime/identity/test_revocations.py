@@ -15,9 +15,9 @@ async def test_a_clock_that_is_ahead_hides_nothing(tmp_path: Path) -> None:
     await store.open()
     revocations = Revocations(store)
     await store.revoke(Revocation(kind="subject", value="ada", made=time.time() + 3600))
-    await revocations._look()
+    await revocations._poll()
     await store.revoke(Revocation(kind="subject", value="bob", made=time.time()))
-    await revocations._look()
+    await revocations._poll()
 
     assert [revocations.known.has(VerifiedToken(subject=name)) for name in ("ada", "bob", "eve")] == [True, True, False]
     await store.close()

@@ -1,0 +1,212 @@
+"""The subscribers of one conversation, and what they have received.
+
+`commit` appends events to the log and then publishes them; nothing is published that is not durable. `catch_up`
+publishes what other servers have appended. The feed does not know wire formats or transports.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from manent.core.conversation_log import Head, LogEntry
+from manent.core.errors import ManentError
+from manent.core.events import Event, Json
+from manent.runtime.conversation.engine import Engine
+from manent.runtime.conversation.numbering import Copied
+from manent.runtime.conversation.record import Record
+from manent.runtime.conversation.successor import Successor, successor_of
+from manent.runtime.conversation.ticket import Erased, Receipt, TurnCause
+from manent.runtime.ports.store import VersionConflict
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """New visible entries are durable.
+
+    Attributes:
+        entries: the entries, oldest first.
+    """
+
+    entries: Sequence[LogEntry]
+
+
+class Typing(msgspec.Struct, frozen=True):
+    """The bot has started or finished a slow action.
+
+    Attributes:
+        on: whether to show the typing indicator.
+    """
+
+    on: bool
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """The conversation was erased or claimed, or continues in another one.
+
+    Attributes:
+        payload: payload of the protocol's `session_changed` event.
+    """
+
+    payload: Json
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """A turn failed after its message was accepted.
+
+    Attributes:
+        error: what to show to the visitor.
+        message_id: id of the message, if the turn answers one.
+        seq: the bot message that was sent instead, if any.
+    """
+
+    error: ManentError
+    message_id: str | None = None
+    seq: int | None = None
+
+
+News: TypeAlias = Committed | Typing | Moved | Failed
+
+
+class Subscriber(Protocol):
+    """Receives the news of a conversation: a socket, or a request that waits."""
+
+    def notify(self, news: News) -> None:
+        """Take a piece of news. Must not block."""
+
+
+class Feed:
+    """Commits and publishes the events of one conversation.
+
+    Attributes:
+        subscribers: who receives the news.
+        position: epoch and version up to which the subscribers have received everything. None: no position yet.
+    """
+
+    __slots__ = ("_engine", "_record", "position", "subscribers")
+
+    def __init__(self, engine: Engine, record: Record) -> None:
+        self.subscribers: list[Subscriber] = []
+        self.position: tuple[str, int] | None = None
+        self._engine = engine
+        self._record = record
+
+    async def commit(
+        self, events: Sequence[Event], cause: TurnCause, *, open_turn: bool, copied: Copied | None = None
+    ) -> None:
+        """Append events, then resolve the ticket and publish.
+
+        Args:
+            events: see `Record.append`, like the other arguments.
+            cause: what the turn answers.
+            open_turn: whether the turn continues after this commit.
+            copied: set if the events come from another conversation.
+
+        Raises:
+            VersionConflict, ReminderGone, DuplicateMessage, StoreError: see `Record.append`; nothing was written.
+            Erased: the conversation was erased after the turn began.
+        """
+        record, engine, ticket = self._record, self._engine, cause.ticket
+        before = record.head
+        if before is None:  # erased on another server while the turn waited for an action
+            raise Erased if cause.has_begun else VersionConflict(record.sender_id)
+        if not events and not open_turn and not before.open_turn:
+            return
+        started = time.perf_counter()
+        entries, message_seq = await record.append(events, cause, open_turn=open_turn, copied=copied)
+        engine.metrics.appended.observe(time.perf_counter() - started)
+        if self.position is not None and self.position != (before.epoch, before.version):
+            await self.catch_up(before.epoch, before.version)  # another server appended before this commit
+        self.position = (before.epoch, before.version + len(entries))
+        visible = [entry for entry in entries if entry.view is not None]
+        if ticket is not None:
+            ticket.entries += visible
+            if message_seq is not None and not ticket.accepted.done():
+                engine.metrics.accepted += 1
+                ticket.accepted.set_result(Receipt(seq=message_seq))
+        self.publish(visible)
+        engine.notify_log_readers(record.sender_id, entries)
+
+    async def append_internal(self, event: Event) -> None:
+        """Append an internal event; see `Record.append_internal`."""
+        before, _ = await self._record.load()
+        await self._record.append_internal(event)
+        if self.position == (before.epoch, before.version):
+            self.position = (before.epoch, before.version + 1)
+
+    def publish(self, entries: Sequence[LogEntry]) -> None:
+        """Send committed visible entries to every subscriber in this process."""
+        if entries and self.subscribers:
+            self.notify(Committed(entries))
+
+    def notify(self, news: News, *, exclude: Subscriber | None = None) -> None:
+        """Send news to every subscriber in this process except one."""
+        for subscriber in tuple(self.subscribers):
+            if subscriber is not exclude:
+                subscriber.notify(news)
+
+    async def catch_up(self, epoch: str, version: int) -> None:
+        """Publish what other servers have appended, up to this version.
+
+        Args:
+            epoch: the epoch that the store has. If it is another one, the log was erased or replaced.
+            version: the version that the store has.
+        """
+        record = self._record
+        if self.position is None:
+            self.position = (epoch, version)
+        if self.position == (epoch, version):
+            return
+        if self.position[0] != epoch:
+            record.forget()
+            record.owner = None
+            self.position = (epoch, version)
+            self.notify_moved("erased", epoch)
+            return
+        while self.position[1] < version:
+            store, after = self._engine.store, self.position[1]
+            limit = min(self._engine.limits.page, version - after)
+            entries = await store.entries(record.sender_id, after=after, limit=limit)
+            head = await store.head(record.sender_id)
+            if not entries or head is None or head.epoch != epoch:
+                return
+            self._check_owner(head)
+            self.publish([entry for entry in entries if entry.view is not None])
+            self.position = (epoch, entries[-1].seq)
+            for successor in filter(None, (successor_of(entry.event) for entry in entries)):
+                self._notify_successor(successor)
+
+    def log_vanished(self) -> None:
+        """Notify subscribers that the store no longer has the log: it was erased or has expired."""
+        if self.position is not None:
+            self._record.forget()
+            self._record.owner = None
+            self.position = None
+            self.notify_moved("erased", "")
+
+    def restart(self, head: Head | None) -> None:
+        """Forget everything about the old log after it was erased or replaced.
+
+        Args:
+            head: head of the new log. None: there is no new log.
+        """
+        self._record.forget()
+        self._record.owner = None
+        self._record.plain_seq = 0
+        self.position = (head.epoch, head.version) if head is not None else None
+
+    def notify_moved(self, reason: str, epoch: str) -> None:
+        """Notify subscribers that the conversation changed but keeps its id. `reason`: `erased` or `claimed`."""
+        self.notify(Moved({"reason": reason, "session_id": self._record.sender_id, "epoch": epoch}))
+
+    def _check_owner(self, head: Head) -> None:
+        """Notify subscribers of an anonymous conversation if it was claimed on another server."""
+        if head.owner is not None and head.owner != self._record.owner:
+            self._record.owner = head.owner
+            self.notify_moved("claimed", head.epoch)
+
+    def _notify_successor(self, successor: Successor) -> None:
+        payload: Json = {"reason": "reset", "session_id": successor.session_id, "epoch": successor.epoch}
+        if successor.has_token:
+            payload["session_token"] = self._engine.session_token(successor.session_id)
+        self.notify(Moved(payload))

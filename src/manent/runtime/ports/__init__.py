@@ -1,0 +1,1 @@
+"""Protocols for everything the runtime calls outside itself. Stores, actions, brokers and channels implement them."""

@@ -1,0 +1,73 @@
+"""The port to custom actions and to the server that generates response texts. `actions/` implements it."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from manent.core.events import Json
+
+NEWEST_EVENTS: Final = 500
+"""Number of session events that an action receives unless its endpoint configures another limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionCall:
+    """One call of a custom action.
+
+    Attributes:
+        name: name of the action.
+        sender_id: conversation that the action runs in.
+        tracker: the tracker as JSON, with `events` limited to the current session.
+        idempotency_key: `epoch:seq:action`. A call that is repeated after a crash has the same key.
+    """
+
+    name: str
+    sender_id: str
+    tracker: Json
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionResult:
+    """The result of a custom action, as JSON.
+
+    Attributes:
+        events: events to append to the log.
+        responses: messages to send to the visitor.
+        rejected: whether the action declined to run (status 400).
+    """
+
+    events: tuple[Json, ...] = ()
+    responses: tuple[Json, ...] = ()
+    rejected: bool = False
+
+
+class ActionRunner(Protocol):
+    """Runs custom actions: on an action server, or in this process."""
+
+    @property
+    def newest_events(self) -> int | None:
+        """Number of the session's newest events that an action receives. None means all of them."""
+
+    async def run(self, call: ActionCall) -> ActionResult:
+        """Run an action and return its result.
+
+        Raises:
+            ActionError: the action could not be run.
+        """
+
+    async def close(self) -> None:
+        """Close connections and stop threads."""
+
+
+class Generator(Protocol):
+    """Generates response texts on another server (`nlg:` in `endpoints.yml`)."""
+
+    async def generate(self, response: str, arguments: Json, tracker: Json, channel: str) -> Json:
+        """Return a message as JSON (`text`, `buttons`, `image`, …).
+
+        Raises:
+            ActionError: the server could not be reached, or its answer was not a valid message.
+        """
+
+    async def close(self) -> None:
+        """Close the connections."""

@@ -1,0 +1,90 @@
+"""Builds messages of visitors from what clients send, and checks their values. All channels use it."""
+
+from typing import Any
+
+from manent.core.errors import RequestError
+from manent.core.events import Json
+from manent.core.messages import UserMessage
+from manent.runtime.limits import Limits
+
+MAX_MESSAGE_ID = 128
+"""Characters of a message id."""
+
+
+def user_message(
+    sender_id: str,
+    text: str,
+    *,
+    limits: Limits,
+    input_channel: str | None,
+    output_channel: str,
+    message_id: Any = None,
+    title: str | None = None,
+    metadata: Any = None,
+    parse_data: Json | None = None,
+) -> UserMessage:
+    """Return a message of a visitor.
+
+    Args:
+        sender_id: the conversation.
+        text: as the client sent it.
+        limits: bounds the length of text and title.
+        input_channel: name of the channel that received it. None: no channel did.
+        output_channel: name of the channel that sends the answer.
+        message_id: as the client sent it. None: the conversation generates one.
+        title: text to show to the visitor instead, for example the title of a button.
+        metadata: as the client sent it. None: empty.
+        parse_data: NLU result to use instead of running the NLU.
+
+    Raises:
+        RequestError: `too_long` or `bad_request`.
+    """
+    return UserMessage(
+        sender_id=sender_id,
+        text=checked_text(text, limits.text),
+        message_id=checked_message_id(message_id),
+        input_channel=input_channel,
+        output_channel=output_channel,
+        title=checked_text(title, limits.text, field="title") if title is not None else None,
+        metadata=checked_metadata(metadata),
+        parse_data=parse_data,
+    )
+
+
+def checked_message_id(message_id: Any) -> str | None:
+    """Return the message id, or None if there is none.
+
+    Raises:
+        RequestError: `bad_request`.
+    """
+    if message_id is None:
+        return None
+    if not isinstance(message_id, str) or not 1 <= len(message_id) <= MAX_MESSAGE_ID:
+        raise RequestError("bad_request", f"message_id must be a string of 1 to {MAX_MESSAGE_ID} characters")
+    if "\0" in message_id:  # databases cannot store it
+        raise RequestError("bad_request", "message_id must not contain the character NUL")
+    return message_id
+
+
+def checked_text(text: str, limit: int, *, field: str = "message") -> str:
+    """Return the text as it is stored: stripped, and without lone surrogates. `field` names it in the error.
+
+    Raises:
+        RequestError: `too_long`.
+    """
+    if len(text) > limit:
+        raise RequestError("too_long", f"{field} too long: {len(text):,} characters (limit {limit:,})", status=413)
+    return text.encode("utf-8", "replace").decode().strip()  # lone surrogates cannot be stored
+
+
+def checked_metadata(metadata: Any) -> Json:
+    """Return the metadata, {} if there is none.
+
+    Raises:
+        RequestError: `bad_request`; the metadata is not an object.
+    """
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, dict):
+        raise RequestError("bad_request", f"metadata must be an object; found {type(metadata).__name__}")
+    return metadata

@@ -1,0 +1,125 @@
+"""Subscribers receive what is committed, here and on other servers."""
+
+from manent.core.events import BotUttered
+from manent.runtime import operations
+from manent.runtime.conversation.feed import Committed, Moved, News
+from manent.runtime.conversation.successor import Successor
+from manent.stores.memory import MemoryStore
+from small_talk import home, opened, say, shown
+from unit.runtime.followers import Follower
+
+
+async def test_every_subscriber_receives_the_same_entries() -> None:
+    """Two subscribers receive all visible entries of a turn, in order."""
+    async with opened(MemoryStore()) as conversations:
+        one, other = Follower(conversations), Follower(conversations)
+        await say(conversations, "hello")
+
+    assert shown(one.entries) == ["hello", "Hello."]
+    assert one.entries == other.entries
+
+
+async def test_an_excluded_subscriber_receives_nothing() -> None:
+    """News that exclude a subscriber reach the others only."""
+    async with opened(MemoryStore()) as conversations:
+        one, other = Follower(conversations), Follower(conversations)
+        conversations.get("ada").feed.notify(Moved({"reason": "reset"}), exclude=one)
+
+    assert (one.told, other.told) == ([], [{"reason": "reset"}])
+
+
+async def test_a_subscriber_may_leave_while_it_is_notified() -> None:
+    """A subscriber that removes itself does not keep the next one from the news."""
+
+    class Leaving(Follower):
+        def notify(self, news: News) -> None:
+            super().notify(news)
+            conversation.subscribers.remove(self)
+
+    async with opened(MemoryStore()) as conversations:
+        conversation = conversations.get("ada")
+        leaving, staying = Leaving(conversations), Follower(conversations)
+        await say(conversations, "hello")
+
+    assert shown(leaving.entries) == shown(staying.entries) == ["hello", "Hello."]
+    assert conversation.subscribers == [staying]
+
+
+async def test_catching_up_publishes_what_another_server_appended() -> None:
+    """Entries of another server are published once, and before the next entries of this one."""
+    store = MemoryStore()
+    here, there = home(store), home(store)
+    await store.open()
+    follower = Follower(here)
+    await say(here, "hello")
+    await say(there, "count")
+    head = await store.head("ada")
+    assert head is not None
+    feed = here.get("ada").feed
+    await feed.catch_up(head.epoch, head.version)
+    await feed.catch_up(head.epoch, head.version)
+
+    assert shown(follower.entries) == ["hello", "Hello.", "count", "One.\n\nTwo."]
+    assert feed.position == (head.epoch, head.version)
+
+
+async def test_a_commit_publishes_earlier_entries_of_another_server_first() -> None:
+    """A turn that follows a turn on another server publishes both, in the order of the log."""
+    store = MemoryStore()
+    here, there = home(store), home(store)
+    await store.open()
+    follower = Follower(here)
+    await say(here, "hello")
+    await say(there, "count")
+    await say(here, "hello")
+
+    assert shown(follower.entries) == ["hello", "Hello.", "count", "One.\n\nTwo.", "hello", "Hello."]
+    assert [entry.seq for entry in follower.entries] == sorted(entry.seq for entry in follower.entries)
+
+
+async def test_another_epoch_means_erased() -> None:
+    """If the store has another epoch, subscribers learn that the log was erased, and nothing of it stays in memory."""
+    async with opened(MemoryStore()) as conversations:
+        follower = Follower(conversations)
+        await say(conversations, "hello")
+        conversation = conversations.get("ada")
+        await conversation.feed.catch_up("another", 0)
+
+        assert conversation.record.tracker is None
+    assert follower.told == [{"reason": "erased", "session_id": "ada", "epoch": "another"}]
+
+
+async def test_subscribers_on_another_server_learn_the_successor() -> None:
+    """A reset is an internal event in the log: servers that catch up tell their subscribers, with a token if needed."""
+    store = MemoryStore()
+    here, there = home(store), home(store)
+    await store.open()
+    here.engine.session_token = lambda session_id: f"token of {session_id}"
+    follower = Follower(here)
+    await say(here, "hello")
+    before = await store.head("ada")
+    await operations.name_successor(there.get("ada"), Successor("new", "e2", has_token=True))
+    head = await store.head("ada")
+    assert before is not None
+    assert head is not None
+    await here.get("ada").feed.catch_up(head.epoch, head.version)
+
+    assert follower.told == [{"reason": "reset", "session_id": "new", "epoch": "e2", "session_token": "token of new"}]
+    assert (head.version, head.updated) == (before.version + 1, before.updated)
+    assert isinstance(follower.entries[-1].event, BotUttered)
+
+
+async def test_an_empty_log_names_no_successor() -> None:
+    """The event is not written to an empty log, because the first event must be the session start."""
+    async with opened(MemoryStore()) as conversations:
+        await conversations.create("ada")
+        await operations.name_successor(conversations.get("ada"), Successor("new", "e2", has_token=False))
+        entries = await conversations.engine.store.entries("ada")
+
+    assert entries == []
+
+
+def test_news_are_values() -> None:
+    """News with the same content are equal, so that a subscriber may compare them."""
+    assert Committed(()) == Committed(())
+    assert Moved({"reason": "reset"}) != Moved({"reason": "erased"})

@@ -1,0 +1,105 @@
+"""Changes by other servers reach the subscribers of this one, and erased logs leave its memory."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+
+from manent.core.errors import StoreError
+from manent.runtime.conversation import wakeups
+from manent.runtime.conversation.wakeups import Wakeups
+from manent.stores.memory import MemoryStore
+from manent.stores.sqlite.store import SqliteStore
+from small_talk import home, opened, say, shown, until
+from unit.runtime.followers import Follower
+
+
+class Scripted(MemoryStore):
+    """A store that reports the changes it is told to, then none."""
+
+    def __init__(self, *changes: Collection[str] | None) -> None:
+        super().__init__()
+        self.changes = list(changes)
+        self.failures = 0
+
+    async def news(self, *, within_s: float) -> Collection[str] | None:
+        """Return the next change."""
+        if self.failures:
+            self.failures -= 1
+            raise StoreError("store_unavailable", "the store is away")
+        return self.changes.pop(0) if self.changes else await super().news(within_s=within_s)
+
+
+async def test_a_reported_change_is_published(tmp_path: Path) -> None:
+    """What another server appends reaches a subscriber here."""
+    file = tmp_path / "conversations.db"
+    async with opened(SqliteStore(file)) as here, opened(SqliteStore(file)) as there:
+        follower = Follower(here)
+        await say(here, "hello")
+        await say(there, "count")
+        await until(lambda: len(follower.entries) == 4)
+
+    assert shown(follower.entries)[2:] == ["count", "One.\n\nTwo."]
+
+
+async def test_an_erased_log_leaves_the_memory() -> None:
+    """A cached log that another server erased is forgotten, although nobody subscribes to it."""
+    store = MemoryStore()
+    conversations = home(store)
+    watch = Wakeups(conversations)
+    await store.open()
+    await say(conversations, "hello")
+    conversation = conversations.get("ada")
+    assert conversation.record.tracker is not None
+    await store.erase("ada", new_epoch=None)
+    await watch._update(("ada",))
+
+    assert conversation.record.tracker is None
+    assert conversations.count == 0
+
+
+async def test_subscribers_learn_of_an_erase() -> None:
+    """Subscribers of a log that another server erased are notified once."""
+    store = MemoryStore()
+    conversations = home(store)
+    watch = Wakeups(conversations)
+    await store.open()
+    follower = Follower(conversations)
+    await say(conversations, "hello")
+    await store.erase("ada", new_epoch=None)
+    await watch._update(("ada",))
+    await watch._update(None)
+
+    assert follower.told == [{"reason": "erased", "session_id": "ada", "epoch": ""}]
+
+
+async def test_listeners_are_called_if_anything_may_have_changed() -> None:
+    """A listener is called when the store cannot name the conversations, and not when it names them."""
+    for change, expected in ((None, 1), (("ada",), 0)):
+        store, calls = Scripted(change), list[int]()
+        conversations = home(store)
+        watch = Wakeups(conversations)
+        watch.listeners.append(lambda calls=calls: calls.append(1))  # type: ignore[misc]
+        await conversations.open()
+        await watch.open()
+        await until(lambda store=store: not store.changes)  # type: ignore[misc]
+        await watch.close()
+        await conversations.close()
+
+        assert len(calls) == expected
+
+
+async def test_a_store_that_fails_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an error of the store, changes are read again."""
+    monkeypatch.setattr(wakeups, "RETRY_S", 0.01)
+    store = Scripted(None)
+    store.failures = 2
+    conversations = home(store)
+    watch = Wakeups(conversations)
+    await conversations.open()
+    await watch.open()
+    await until(lambda: not store.changes)
+    await watch.close()
+    await conversations.close()
+
+    assert store.failures == 0
