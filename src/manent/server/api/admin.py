@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from manent.channels.rest import json_object
 from manent.core.conversation_log import Revocation
 from manent.core.errors import RequestError
 from manent.core.events import Json
 from manent.runtime.identity.revocations import Revocations
+from manent.runtime.json_input import read_json_object
 from manent.server.api.auth import Guard
 
 MAX_VALUE = 255
@@ -26,7 +26,7 @@ def routes(revocations: Revocations, guard: Guard) -> list[Route]:
         if guard.is_open:
             raise RequestError("not_available", "revoking needs a server with --auth-token or --jwt-secret", status=403)
         guard.check(request)
-        body = json_object(await request.body())
+        body = read_json_object(await request.body())
         asked = [
             Revocation(kind="subject" if name == "subject" else "token", value=_name(body[name], name), **_how(body))
             for name in ("subject", "token_id")

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from manent.authoring import stories
-from manent.channels.rest import json_object, replies_in
+from manent.channels.replies import replies_in
 from manent.core.conversation_log import Head, LogEntry
 from manent.core.domain import DEFAULT_INTENTS
 from manent.core.errors import RequestError
@@ -24,7 +24,7 @@ from manent.runtime import export, operations, tracker_reader
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import checked_id
-from manent.runtime.json_depth import is_too_deep
+from manent.runtime.json_input import read_json, read_json_object
 from manent.runtime.tracker_json import tracker_to_wire
 from manent.runtime.tracker_reader import Reading, Verbosity
 from manent.runtime.user_messages import user_message
@@ -93,7 +93,7 @@ class _ConversationsApi:
     async def add_events(self, request: Request, sender_id: str) -> Response:
         """Append events, one or a list."""
         verbosity = verbosity_of(request)
-        body = json_body(await request.body())
+        body = read_json(await request.body())
         events = events_of(body if isinstance(body, list) else [body])
         if not events:
             raise RequestError("bad_request", "the body needs at least one event")
@@ -107,7 +107,7 @@ class _ConversationsApi:
     async def replace_events(self, request: Request, sender_id: str) -> Response:
         """Put a list of events in the place of the log."""
         verbosity = verbosity_of(request)
-        body = json_body(await request.body())
+        body = read_json(await request.body())
         if not isinstance(body, list):
             raise RequestError("bad_request", "the body must be a list of events")
         await operations.replace_events(self.conversations.get(sender_id), events_of(body))
@@ -136,7 +136,7 @@ class _ConversationsApi:
     async def execute(self, request: Request, sender_id: str) -> Response:
         """Run an action."""
         verbosity = verbosity_of(request)
-        body = json_object(await request.body())
+        body = read_json_object(await request.body())
         name = body.get("name")
         if not isinstance(name, str) or not name:
             raise RequestError("bad_request", "the body needs the name of an action")
@@ -159,7 +159,7 @@ class _ConversationsApi:
     async def trigger_intent(self, request: Request, sender_id: str) -> Response:
         """Act as if the user had meant an intent."""
         verbosity = verbosity_of(request)
-        body = json_object(await request.body())
+        body = read_json_object(await request.body())
         name, entities = body.get("name"), body.get("entities", [])
         if not isinstance(name, str) or not name:
             raise RequestError("bad_request", "the body needs the name of an intent")
@@ -184,7 +184,7 @@ class _ConversationsApi:
     async def add_message(self, request: Request, sender_id: str) -> Response:
         """Log a user's message and fill slots from it, without answering."""
         verbosity = verbosity_of(request)
-        body = json_object(await request.body())
+        body = read_json_object(await request.body())
         text, sender, parse_data = body.get("text"), body.get("sender", "user"), body.get("parse_data")
         if not isinstance(text, str):
             raise RequestError("bad_request", "the body needs the text of a message")
@@ -242,20 +242,6 @@ class _ConversationsApi:
 def unknown_conversation() -> RequestError:
     """Return the error of a request about a conversation that does not exist."""
     return RequestError("unknown_conversation", "there is no conversation of this id", status=404)
-
-
-def json_body(body: bytes) -> Any:
-    """Read a JSON body.
-
-    Raises:
-        RequestError: `bad_request`.
-    """
-    if is_too_deep(body):
-        raise RequestError("bad_request", "the body is nested too deeply")
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise RequestError("bad_request", f"the body is not JSON: {error}") from error
 
 
 def events_of(wires: list[Any]) -> list[Event]:

@@ -14,18 +14,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from manent.channels.rest import json_object
 from manent.core.errors import ModelError, RequestError
 from manent.core.events import Json
 from manent.runtime import tracker_reader
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation.registry import Conversations
+from manent.runtime.json_input import read_json, read_json_object
 from manent.runtime.tracker_json import tracker_to_wire
 from manent.runtime.tracker_reader import Verbosity
 from manent.runtime.user_messages import checked_text
 from manent.server.api.auth import Guard
 from manent.server.api.callbacks import Later
-from manent.server.api.conversations import events_of, json_body, verbosity_of
+from manent.server.api.conversations import events_of, verbosity_of
 from manent.server.api.emulation import EMULATIONS
 from manent.server.api.predictions import predict
 from manent.server.jobs.training import train_document
@@ -95,7 +95,7 @@ class ModelApi:
         mode = request.query_params.get("emulation_mode")
         if mode is not None and mode.upper() not in EMULATIONS:
             raise RequestError("bad_request", f"emulation_mode must be one of {', '.join(EMULATIONS)}")
-        body = json_object(await request.body())
+        body = read_json_object(await request.body())
         text = body.get("text")
         if not isinstance(text, str):
             raise RequestError("bad_request", 'the body needs a "text", a string')
@@ -106,7 +106,7 @@ class ModelApi:
     async def predict(self, request: Request) -> Response:
         """Say what the policies would do after a list of events."""
         verbosity = verbosity_of(request)
-        body = json_body(await request.body())
+        body = read_json(await request.body())
         if not isinstance(body, list):
             raise RequestError("bad_request", "the body must be a list of events")
         assistant = self.conversations.engine.assistant
@@ -142,7 +142,7 @@ class ModelApi:
 
     async def replace(self, request: Request) -> Response:
         """Load another model; turns that are at work end with the one they began with."""
-        body = json_object(await request.body())
+        body = read_json_object(await request.body())
         match body:
             case {"model_file": str(file)} if file:
                 await self._load(Path(file))

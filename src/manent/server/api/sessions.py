@@ -13,13 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from manent.channels.rest import caller_of, json_object
+from manent.channels.webhook import caller_of
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.feed import Committed, Failed, Moved, News, Typing
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import Admission, Caller
+from manent.runtime.json_input import read_json_object
 from manent.runtime.protocol1 import Sessions, refusal, tell_changed
 from manent.runtime.rate_limits import address_of
 from manent.runtime.refusal_log import note
@@ -56,7 +57,7 @@ def routes(sessions: Sessions) -> list[Route]:
         async def answer(request: Request) -> Response:
             try:
                 caller = await caller_of(request, sessions.identity)
-                return _answer(await serve(json_object(await request.body()), caller))
+                return _answer(await serve(read_json_object(await request.body()), caller))
             except ManentError as error:
                 address = address_of(request.client.host if request.client else None)
                 note(error, way=request.url.path, address=address)
@@ -66,7 +67,7 @@ def routes(sessions: Sessions) -> list[Route]:
 
     async def unknown(request: Request) -> Response:
         name = request.path_params["request"]
-        return _refusal(RequestError("unknown_request", f"there is no request {name[:64]!r}", status=404))
+        return _refusal(RequestError("unknown_request", f"unknown request {name[:64]!r}", status=404))
 
     return [
         *(Route(f"/sessions/{name}", endpoint(serve), methods=["POST"]) for name, serve in served.items()),
