@@ -126,7 +126,7 @@ async def conversations_over(store: ConversationStore, assistant: Assistant) -> 
 async def sending() -> float:
     """CPU µs of encoding an answer and putting it into a socket's queue."""
     wire = Wire()
-    send_queue = SendQueue(wire, namespace="/", most=10_000)
+    send_queue = SendQueue(wire, namespace="/", max_packets=10_000)
 
     def send() -> None:
         send_queue.emit("bot_uttered", {"text": "Hey! How are you?"})

@@ -9,9 +9,9 @@ import httpx
 import pytest
 import websockets
 
-from manent.channels.socketio import channel
+from manent.channels.socketio import server as socketio_server
 from manent.core.errors import RequestError
-from manent.runtime.json_depth import MAX_DEPTH, is_too_deep
+from manent.runtime.json_input import MAX_DEPTH, is_too_deep
 from manent.runtime.rate_limits import MAX_KEYS, Buckets, address_of
 from security.frames import raw
 from security.sites import JWT, Site, token
@@ -171,7 +171,7 @@ async def test_binary_packets_collect_nowhere(tmp_path: Path) -> None:
 
 async def test_a_socket_that_does_not_join_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever opens a socket and is not let into the namespace, or leaves it, is hung up on; members stay."""
-    monkeypatch.setattr(channel, "CONNECT_WITHIN_S", 0.3)
+    monkeypatch.setattr(socketio_server, "CONNECT_WITHIN_S", 0.3)
     async with (
         running(tmp_path) as server,
         raw(server.url) as stranger,

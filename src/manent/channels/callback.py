@@ -1,8 +1,7 @@
-"""The callback channel: a message in the body, the bot's replies POSTed one by one to the project's own server.
+"""The callback channel: a message in the request, the bot's replies POSTed one by one to the project's own server.
 
-Contract §7.2. The request is answered `success` when every reply has been taken by that server, and with status 500
-when it could not be reached: whoever sent the message learns that its answer did not arrive. Reminders and triggers
-from outside come this way too (`send`).
+The request is answered `success` when that server has accepted every reply, and with status 500 if it could not be
+reached, so that the sender knows. Replies to reminders and to triggers from the API are POSTed, too (`send`).
 """
 
 import asyncio
@@ -20,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from manent.channels.rest import health_routes, replies_in, take_message
+from manent.channels.replies import replies_in
+from manent.channels.webhook import submit_message, webhook_routes
 from manent.core.conversation_log import LogEntry
 from manent.core.errors import Problem, ProjectError, RequestError
 from manent.core.events import Json
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 log = logging.getLogger("manent.callback")
 
 TIMEOUT_S = 30.0
-"""For one reply to be taken."""
+"""Within which the server has to accept one reply."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackOptions:
-    """The `callback:` section of `credentials.yml`; the keys of every endpoint (contract §10)."""
+    """The `callback:` section of `credentials.yml`; it has the keys of every endpoint."""
 
     url: str
     headers: dict[str, Any] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class CallbackOptions:
 
 
 def read_options(section: Json, file: str = "credentials.yml") -> CallbackOptions:
-    """Read the section; unknown keys are left alone, as Rasa does.
+    """Read the section. Ignores unknown keys, as Rasa does.
 
     Raises:
         ProjectError: `url` is missing or a value has the wrong type.
@@ -61,7 +61,7 @@ def read_options(section: Json, file: str = "credentials.yml") -> CallbackOption
     try:
         options = msgspec.convert(known, CallbackOptions)
         if not options.url.startswith(("http://", "https://")):
-            raise msgspec.ValidationError(f"url {options.url!r} - at `$.url`")  # noqa: TRY301  # told like the others
+            raise msgspec.ValidationError(f"url {options.url!r} - at `$.url`")  # noqa: TRY301  # reported like the others
     except msgspec.ValidationError as error:
         problem = Problem(
             file=file,
@@ -76,7 +76,7 @@ def read_options(section: Json, file: str = "credentials.yml") -> CallbackOption
 
 
 class CallbackChannel:
-    """`POST /webhooks/callback/webhook`, its health, and the way out. Implements `Output`."""
+    """`POST /webhooks/callback/webhook`, its health, and an `Output`."""
 
     name = "callback"
 
@@ -90,15 +90,17 @@ class CallbackChannel:
 
     def routes(self) -> list[Route]:
         """Return the channel's routes."""
-        return [
-            Route("/webhooks/callback/webhook", self.receive, methods=["POST"]),
-            *health_routes(self.name),
-        ]
+        return webhook_routes(self.name, self.receive)
 
     async def receive(self, request: Request) -> Response:
-        """Take a message, send out what the bot said to it, say `success`."""
-        ticket = await take_message(
-            await request.body(), self.conversations, self.identity, input_channel=self.name, request=request
+        """Submit a message, POST the replies, answer `success`."""
+        ticket = await submit_message(
+            request,
+            self.conversations,
+            self.identity,
+            channel=self.name,
+            output_channel=self.name,
+            has_metadata=False,
         )
         await ticket.accepted
         entries = await ticket.finished
@@ -108,7 +110,7 @@ class CallbackChannel:
         return PlainTextResponse("success")
 
     async def send(self, sender_id: str, entries: Sequence[LogEntry]) -> None:
-        """See `Output`. Replies of one conversation go out one after the other.
+        """POST the replies among these entries; those of one conversation one after the other. See `Output`.
 
         Raises:
             RequestError: `callback_failed`, status 500; the replies stay in the log.
@@ -140,7 +142,9 @@ class CallbackChannel:
         return params
 
     async def _open(self) -> "aiohttp.ClientSession":
-        await asyncio.to_thread(importlib.import_module, "aiohttp")  # 0.2 s that the loop need not spend
+        await asyncio.to_thread(
+            importlib.import_module, "aiohttp"
+        )  # the import takes 0.2 s, which would block the loop
         import aiohttp
 
         async with self._opening:

@@ -1,7 +1,7 @@
-"""From the identity options of a channel's section in `credentials.yml` to an `Identity`.
+"""Builds an `Identity` from the identity options of a channel's section in `credentials.yml`.
 
-`socketio:` configures the server's identity; `rest:` and `callback:` have a mode of their own (open by default) and
-share its keys. `opening.py` calls this; what is decided with it is `runtime/identity/admission.py`'s.
+`socketio:` configures the server's identity. `rest:` and `callback:` have a mode of their own (open by default) and
+share its keys. `opening.py` calls this; `runtime/identity/admission.py` decides with the result.
 """
 
 from collections.abc import Callable
@@ -28,14 +28,14 @@ from manent.runtime.identity.tokens import (
 )
 
 MIN_SECRET = 16
-"""Bytes of a `session_secret`; shorter ones can be guessed."""
+"""Least bytes of a `session_secret`; shorter ones can be guessed."""
 
 MakeKeys = Callable[[str], KeySource]
-"""Makes the source of the keys at a JWKS address."""
+"""Makes a key source from a JWKS URL."""
 
 
 class IdentityOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What `credentials.yml` says about who may join; see `docs/identity.md`."""
+    """The options of `credentials.yml` that decide who may join a conversation; see `docs/identity.md`."""
 
     session_identity: Mode = "open"
     session_secret: str | None = None
@@ -52,15 +52,15 @@ class IdentityOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_key(self) -> bool:
-        """Whether tokens can be checked."""
+        """Whether JSON web tokens can be verified."""
         return bool(self.jwt_key or self.jwt_key_file or self.jwks_url)
 
 
 def read_identity(section: Json, channel: str, file: str = "credentials.yml") -> IdentityOptions:
-    """Read the options; the channel's others are left alone.
+    """Read the identity options. Ignores the channel's other keys.
 
     Raises:
-        ProjectError: a value of the wrong type, or a choice that there is not.
+        ProjectError: a value has the wrong type or is not one of the choices.
     """
     names = IdentityOptions.__struct_fields__
     known = {key: value for key, value in section.items() if key in names and value is not None}
@@ -78,10 +78,10 @@ def make_identity(
     *,
     root: Path,
 ) -> Identity:
-    """Make the identity that `socketio:` configures.
+    """Build the identity that `socketio:` configures.
 
     Raises:
-        ProjectError: options that contradict each other, or a key that is none.
+        ProjectError: options contradict each other, or a key is invalid.
     """
     secret = (options.session_secret or "").encode()
     if secret and len(secret) < MIN_SECRET:
@@ -102,7 +102,7 @@ def make_identity(
 
 
 def identity_beside(channel: str, options: IdentityOptions, other: Identity) -> Identity:
-    """Return the identity of another channel: its own mode, the keys of `socketio:`.
+    """Return the identity of another channel, with its own mode and the keys of `socketio:`.
 
     Raises:
         ProjectError: jwt mode without keys under `socketio:`.
@@ -120,12 +120,12 @@ def identity_beside(channel: str, options: IdentityOptions, other: Identity) -> 
 
 
 def needs_secret(identity: Identity) -> bool:
-    """Whether session tokens are made or checked, and there is no key for them yet."""
+    """Return whether session tokens are issued or checked but no key for them is set yet."""
     return not identity.secret and (_mints(identity) or identity.guards_minted)
 
 
 def notes_on(options: IdentityOptions) -> list[str]:
-    """Return what the user should know about these options, a sentence each."""
+    """Return what the user should know about these options, one sentence each."""
     notes = []
     mode = options.session_identity
     if mode == "open" and options.has_key:
@@ -135,15 +135,15 @@ def notes_on(options: IdentityOptions) -> list[str]:
         )
     elif mode == "open":
         notes.append(
-            "session_identity is open: whoever knows a session id reads and speaks in its conversation."
+            "session_identity is open: anyone who knows a session id can read its conversation and write to it."
             " `session_identity: minted` under socketio: in credentials.yml binds a conversation to the browser that"
-            " began it"
+            " started it"
         )
     elif mode == "minted" and options.has_key:
-        notes.append("jwt_key is not used with session_identity: minted")
+        notes.append("jwt_key is ignored with session_identity: minted")
     shared = options.jwt_key is not None and options.jwks_url is None and not _methods(options) & PUBLIC
     if shared and len((options.jwt_key or "").encode()) < SECURE_KEY:
-        notes.append(f"jwt_key is shorter than {SECURE_KEY} bytes: it can be guessed, and tokens forged")
+        notes.append(f"jwt_key is shorter than {SECURE_KEY} bytes: it can be guessed and tokens forged")
     return notes
 
 
@@ -178,10 +178,10 @@ def _verifier(
 def _keys(options: IdentityOptions, methods: frozenset[str], make_keys: MakeKeys | None, root: Path) -> KeySource:
     if options.jwks_url is not None:
         if not methods <= PUBLIC:
-            expected = f"some of {', '.join(sorted(PUBLIC))}: what can be fetched is no secret"
+            expected = f"some of {', '.join(sorted(PUBLIC))}: a key that can be fetched is not a secret"
             raise _problem("socketio", "jwt_method", ", ".join(sorted(methods - PUBLIC)), expected)
         if not options.jwks_url.startswith(("https://", "http://")):
-            raise _problem("socketio", "jwks_url", "no web address", "an address that begins with https://")
+            raise _problem("socketio", "jwks_url", "not a URL", "a URL that starts with https:// or http://")
         assert make_keys is not None  # noqa: S101  # the server gives one
         return make_keys(options.jwks_url)
     text = options.jwt_key or ""
@@ -189,7 +189,7 @@ def _keys(options: IdentityOptions, methods: frozenset[str], make_keys: MakeKeys
         try:
             text = (root / options.jwt_key_file).read_text().strip()
         except (OSError, UnicodeError) as error:
-            raise _problem("socketio", "jwt_key_file", str(error), "a file with a key that can be read") from error
+            raise _problem("socketio", "jwt_key_file", str(error), "a readable file with a key") from error
     try:
         return constant_keys(text, methods)
     except ValueError as error:

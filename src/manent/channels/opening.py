@@ -1,7 +1,4 @@
-"""Which channels a project opens: from `credentials.yml` to channels that are ready to be served.
-
-The composition root calls this. It constructs and opens nothing; what it leaves out, it names.
-"""
+"""Builds the channels that `credentials.yml` configures. The composition root calls this."""
 
 import secrets
 from collections.abc import Sequence
@@ -21,8 +18,10 @@ from manent.channels.identity_options import (
     notes_on,
     read_identity,
 )
-from manent.channels.rest import RestChannel, health_routes
-from manent.channels.socketio.channel import SocketIoChannel, read_options
+from manent.channels.rest import RestChannel
+from manent.channels.socketio.channel import SocketIoChannel
+from manent.channels.socketio.options import read_options
+from manent.channels.webhook import health_routes
 from manent.core.events import Json
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import Identity
@@ -37,10 +36,10 @@ class Channels:
     """The channels of one server process.
 
     Attributes:
-        socketio: always there: the hosted web chat needs it.
-        rest: when `credentials.yml` names it, or names no channel at all.
-        callback: when `credentials.yml` names it.
-        notes: what the user should know about the configuration, a sentence each.
+        socketio: always there, because the hosted web chat needs it.
+        rest: if `credentials.yml` names it, or names no channel at all.
+        callback: if `credentials.yml` names it.
+        notes: what the user should know about the configuration, one sentence each.
     """
 
     socketio: SocketIoChannel
@@ -49,23 +48,22 @@ class Channels:
     notes: tuple[str, ...]
 
     def routes(self) -> list[Route]:
-        """Return the routes of the channels that are plain HTTP."""
+        """Return the routes of the HTTP channels, and the health of Socket.IO."""
         routes = health_routes(SocketIoChannel.name)
         routes += [] if self.rest is None else self.rest.routes()
         return routes if self.callback is None else [*routes, *self.callback.routes()]
 
     async def open(self, store: ConversationStore) -> None:
-        """Take the key of the session tokens: the configured one, else one that is made once and kept in the store."""
+        """Set the key that signs session tokens: the configured one, or one generated once and kept in the store."""
         channels = [channel for channel in (self.socketio, self.rest, self.callback) if channel is not None]
         if any(needs_secret(channel.identity) for channel in channels):
             secret = await store.put_meta("session_secret", secrets.token_bytes(32))
             for channel in channels:
                 channel.identity = replace(channel.identity, secret=secret)
-            self.socketio.sessions.identity = self.socketio.identity
         self.socketio.conversations.engine.session_token = self.socketio.identity.token_of
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections to other servers."""
         if self.callback is not None:
             await self.callback.close()
         if self.socketio.identity.verifier is not None:
@@ -82,41 +80,41 @@ def open_channels(
     cors: Sequence[str] = (),
     connector: str | None = None,
 ) -> Channels:
-    """Make the channels that a project configures.
+    """Build the channels that a project configures.
 
     Args:
         credentials: channel → options.
-        conversations: where messages go; learns of the channels that can send on their own.
-        revocations: of tokens; learns of the sockets that they end.
-        make_keys: for `jwks_url`, which cannot be used without.
-        root: where relative paths begin.
+        conversations: where messages go. The channels that can send without a request are added to its outputs.
+        revocations: of tokens. The channel that closes the sockets of revoked tokens is added to its listeners.
+        make_keys: makes the key source for `jwks_url`; required if that is configured.
+        root: the folder that relative paths start from.
         cors: origins of pages that may connect, besides the server's own.
-        connector: only this channel (and Socket.IO, which the hosted page needs).
+        connector: open only this channel (and Socket.IO, which the hosted page needs).
 
     Raises:
-        ProjectError: an option has the wrong type, or a secret is too short.
+        ProjectError: an option is invalid, or a secret is too short.
     """
     if connector is not None:
         credentials = {connector: credentials.get(connector) or {}}
     options = read_options(credentials.get("socketio") or {})
     revocations = revocations or Revocations(conversations.engine.store)
-    asked = read_identity(credentials.get("socketio") or {}, "socketio")
-    identity = make_identity(asked, conversations, revocations, make_keys, root=root)
+    identity_options = read_identity(credentials.get("socketio") or {}, "socketio")
+    identity = make_identity(identity_options, conversations, revocations, make_keys, root=root)
     socketio = SocketIoChannel(options, conversations, identity, cors=cors)
     conversations.engine.outputs[SocketIoChannel.name] = None
-    revocations.listeners.append(socketio.end_revoked)
+    revocations.listeners.append(socketio.close_revoked)
 
     rest = None
     rest_section = credentials.get("rest")
     if rest_section is not None or not credentials:
         rest = RestChannel(conversations, _beside("rest", rest_section, identity))
-    answering = None
+    callbacks = None
     if (section := credentials.get("callback")) is not None:
-        answering = CallbackChannel(
+        callbacks = CallbackChannel(
             callback.read_options(section), conversations, _beside("callback", section, identity)
         )
-        conversations.engine.outputs[CallbackChannel.name] = answering
-    return Channels(socketio=socketio, rest=rest, callback=answering, notes=_notes(credentials, asked))
+        conversations.engine.outputs[CallbackChannel.name] = callbacks
+    return Channels(socketio=socketio, rest=rest, callback=callbacks, notes=_notes(credentials, identity_options))
 
 
 def _beside(channel: str, section: Json | None, other: Identity) -> Identity:
@@ -128,8 +126,8 @@ def _notes(credentials: dict[str, Json], options: IdentityOptions) -> tuple[str,
     notes = []
     if unknown:
         notes.append(
-            f"credentials.yml: not supported yet and left out: {', '.join(unknown)}."
-            f" Supported are {', '.join(SUPPORTED)}"
+            f"credentials.yml: unsupported channels are ignored: {', '.join(unknown)}."
+            f" Supported channels: {', '.join(SUPPORTED)}"
         )
     if "socketio" in credentials:
         notes += notes_on(options)

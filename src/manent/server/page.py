@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from manent import __version__
-from manent.channels.socketio.channel import SocketIoOptions
+from manent.channels.socketio.options import SocketIoOptions
 from manent.server.operation import Operation
 from manent.web import STATIC
 

@@ -10,29 +10,16 @@ import aiohttp
 import pytest
 import socketio
 
-from manent.channels.socketio.heartbeat import Heartbeat, watch
+from manent.channels.socketio.heartbeat import Heartbeat, ask, watch
 from small_talk import running, until
-
-
-class Socket:
-    """What the heartbeat needs of an Engine.IO socket."""
-
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[Any] = asyncio.Queue()
-        self.last_ping: float | None = time.time()
-        self.closing = self.closed = False
-        self.received: list[Any] = []
-
-    async def receive(self, packet: Any) -> None:
-        """Take a packet that is no pong."""
-        self.received.append(packet)
+from unit.channels.sockets import EngineSocket
 
 
 async def test_who_answers_is_asked_again_and_who_does_not_is_ended() -> None:
     """Each socket is asked after its pong; silence ends it; one that closes meanwhile is left alone."""
     ended: list[Any] = []
     heartbeat = Heartbeat(interval_s=0.03, timeout_s=0.05, end=ended.append)
-    lively, silent, closing = Socket(), Socket(), Socket()
+    lively, silent, closing = EngineSocket(), EngineSocket(), EngineSocket()
     for one in (lively, silent, closing):
         watch(one, heartbeat)
         heartbeat.answered(one)
@@ -51,7 +38,7 @@ async def test_who_answers_is_asked_again_and_who_does_not_is_ended() -> None:
 async def test_a_pong_out_of_turn_asks_nobody_twice() -> None:
     """A pong that answers no regular ping is shown to who watches, until they have seen enough, and changes nothing."""
     heartbeat = Heartbeat(interval_s=0.02, timeout_s=10, end=print)
-    socket = Socket()
+    socket = EngineSocket()
     watch(socket, heartbeat)
     heartbeat.answered(socket)
     seen: list[bool] = []
@@ -60,7 +47,7 @@ async def test_a_pong_out_of_turn_asks_nobody_twice() -> None:
         seen.append(True)
         return len(seen) == 2
 
-    socket.watch_pong = enough  # type: ignore[attr-defined]
+    socket.watch_pong = enough
     for _ in range(4):
         socket.ponged()  # type: ignore[attr-defined]
     await until(lambda: socket.queue.qsize() > 0)
@@ -68,6 +55,24 @@ async def test_a_pong_out_of_turn_asks_nobody_twice() -> None:
 
     assert seen == [True, True]
     assert socket.queue.qsize() == 1
+
+
+@pytest.mark.parametrize("is_pinged", [True, False])
+async def test_asking_waits_for_the_right_pong(*, is_pinged: bool) -> None:
+    """A pong that answers a regular ping sent before does not count, and later pongs change nothing."""
+    heartbeat = Heartbeat(interval_s=10, timeout_s=10, end=print)
+    socket = EngineSocket()
+    watch(socket, heartbeat)
+    socket.last_ping = 1.0 if is_pinged else None
+    answers: list[bool] = []
+    ask(socket, lambda: answers.append(True))
+    seen = []
+    for _ in range(3):
+        socket.ponged()  # type: ignore[attr-defined]
+        seen.append(len(answers))
+
+    assert socket.queued() == ["2"]
+    assert seen == ([0, 1, 1] if is_pinged else [1, 1, 1])
 
 
 @pytest.fixture
@@ -91,15 +96,15 @@ async def test_no_socket_is_left(
         await client.connect(server.url, transports=transports)
         await asyncio.sleep(0.4)  # several pings
         assert client.connected
-        assert len(sockets) == len(channel.connections) == 1
+        assert len(sockets) == len(channel.server.connections) == 1
         await asyncio.wait_for(client.disconnect(), 10)
-        await until(lambda: not sockets and not channel.connections)
+        await until(lambda: not sockets and not channel.server.connections)
 
         heartbeat._timeout_s = 0.1
         dumb = await http.ws_connect(f"{server.url}/socket.io/?EIO=4&transport=websocket", autoping=False)
         await dumb.send_str("40")
-        await until(lambda: len(channel.connections) == 1)
+        await until(lambda: len(channel.server.connections) == 1)
         began = time.monotonic()
         while (await dumb.receive()).type is not aiohttp.WSMsgType.CLOSE:
             assert time.monotonic() < began + 5
-        await until(lambda: not sockets and not channel.connections)
+        await until(lambda: not sockets and not channel.server.connections)

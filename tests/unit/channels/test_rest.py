@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from manent.channels.rest import replies_of
+from manent.channels.replies import replies_of
 from manent.core.events import BotUttered, Json
 from manent.runtime.ports.actions import ActionCall, ActionResult
 from small_talk import Actions, running, until

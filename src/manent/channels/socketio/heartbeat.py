@@ -1,8 +1,9 @@
-"""Asks every Engine.IO socket now and then whether its client is still there, and ends those that don't answer.
+"""Pings every Engine.IO socket and ends those that do not answer.
 
-One clock for all sockets. python-engineio has a sleeping task for each, reads each pong with three more, and looks at
-one socket after another every few milliseconds: with ten thousand visitors who say nothing, a sixth of a core.
-Intervals are all the same, so who has waited longest is always first. `socketio.py` makes it and hands it every socket.
+One timer serves all sockets. python-engineio has a sleeping task for each socket, reads each pong with three more, and
+checks one socket after another every few milliseconds: with ten thousand silent visitors, a sixth of a core. All
+intervals are equal, so the socket that has waited longest is always first in line. Decision:
+`docs/decisions/087-one-heartbeat.md`.
 """
 
 import asyncio
@@ -21,20 +22,20 @@ log = logging.getLogger("manent.socketio")
 
 PING = b"2"
 
-REST_S = 0.005
-"""Between two looks at the clock, at least; who becomes due meanwhile is asked together.
+MIN_WAIT_S = 0.005
+"""Least time between two rounds. Sockets that become due in between are pinged in one round.
 
-Ten thousand sockets that came at 900 a second are asked in the same rhythm, five at a time. With 0.1 it was ninety, and
-whoever spoke then waited for as many pings and pongs: 17 ms instead of 4.
+Ten thousand sockets that connected at 900 a second are pinged at that rate, five in a round. With 0.1 s a round had
+ninety, and a message that came then waited for as many pings and pongs: 17 ms instead of 4.
 """
 
 
 class Heartbeat:
-    """Pings and pongs of all sockets.
+    """The pings and pongs of all sockets.
 
     Args:
         interval_s: from a pong to the next ping.
-        timeout_s: in which a ping has to be answered.
+        timeout_s: within which a ping has to be answered.
         end: called with a socket whose client did not answer.
     """
 
@@ -43,14 +44,13 @@ class Heartbeat:
         self._timeout_s = timeout_s
         self._end = end
         self._resting: deque[tuple[float, Any]] = deque()
-        self._asked: deque[tuple[float, Any, float]] = deque()
+        self._pinged: deque[tuple[float, Any, float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     def answered(self, socket: Any) -> None:
-        """Its client is there, just connected or with a pong: ask again after a while.
+        """Schedule the next ping of a socket that has connected or answered its ping.
 
-        A pong that no regular ping waits for (of `socketio/plain.py`'s own pings) changes nothing. Takes the place of
-        the socket's own `schedule_ping`.
+        Ignores a pong that no regular ping waits for (see `ask`). Replaces the socket's own `schedule_ping`.
         """
         if not socket.last_ping:
             return
@@ -58,40 +58,41 @@ class Heartbeat:
         due = asyncio.get_running_loop().time() + self._interval_s
         self._resting.append((due, socket))
         if self._timer is None or self._timer.when() > due:
-            self._rest()
+            self._set_timer()
 
-    def _rest(self) -> None:
-        """Look again when the next socket is due."""
+    def _set_timer(self) -> None:
+        """Start the next round when the next socket is due."""
         if self._timer is not None:
             self._timer.cancel()
         loop = asyncio.get_running_loop()
-        due = min(waiting[0][0] for waiting in (self._resting, self._asked) if waiting)
-        self._timer = loop.call_at(max(due, loop.time() + REST_S), self._tick)
+        due = min(waiting[0][0] for waiting in (self._resting, self._pinged) if waiting)
+        self._timer = loop.call_at(max(due, loop.time() + MIN_WAIT_S), self._tick)
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        resting, asked = self._resting, self._asked
+        resting, pinged = self._resting, self._pinged
         while resting and resting[0][0] <= now:
             _, socket = resting.popleft()
             if not socket.closing and not socket.closed:
                 socket.last_ping = time.time()
-                asked.append((now + self._timeout_s, socket, socket.last_ping))
+                pinged.append((now + self._timeout_s, socket, socket.last_ping))
                 ping(socket)
-        while asked and asked[0][0] <= now:
-            _, socket, since = asked.popleft()
+        while pinged and pinged[0][0] <= now:
+            _, socket, since = pinged.popleft()
             if socket.last_ping == since and not socket.closing and not socket.closed:
-                log.info("ended a socket that did not answer")
+                log.info("ended a socket that did not answer a ping")
                 self._end(socket)
         self._timer = None
-        if resting or asked:
-            self._rest()
+        if resting or pinged:
+            self._set_timer()
 
 
 def watch(socket: Any, heartbeat: Heartbeat) -> None:
-    """Have the heartbeat look after an Engine.IO socket, in the place of the tasks that it would start for itself.
+    """Have the heartbeat ping an Engine.IO socket instead of the socket's own task.
 
-    Adds to the socket: `watch_pong`, called with each pong until it returns True; `ponged`, to be called at a pong.
+    Adds two attributes to the socket: `ponged`, to be called at each pong, and `watch_pong`, which `ponged` calls until
+    it returns True.
     """
     receive = type(socket).receive
 
@@ -105,7 +106,7 @@ def watch(socket: Any, heartbeat: Heartbeat) -> None:
             ponged()
         else:
             await receive(socket, packet)
-            if socket.closed:  # by its client; a request that waits for the next packet would wait for 45 seconds
+            if socket.closed:  # by its client; a poll that waits for the next packet would wait for 45 seconds
                 socket.queue.put_nowait(None)
 
     socket.watch_pong = None
@@ -115,6 +116,25 @@ def watch(socket: Any, heartbeat: Heartbeat) -> None:
 
 
 def ping(socket: Any) -> None:
-    """Ask for a pong, behind everything that waits to be sent."""
+    """Send a ping, behind everything that waits to be sent."""
     if not socket.queue.empty() or not send_now(socket, PING):
         socket.queue.put_nowait(engineio.packet.Packet(engineio.packet.PING))
+
+
+def ask(socket: Any, answered: Callable[[], None]) -> None:
+    """Send a ping now, beside the regular ones, and call `answered` at its pong. One at a time for a socket.
+
+    Clients answer in order: the pong proves that everything sent before the ping arrived.
+    """
+    pongs_ahead = 1 if socket.last_ping else 0  # a regular ping that is on its way is answered first
+
+    def take_pong() -> bool:
+        nonlocal pongs_ahead
+        if pongs_ahead:
+            pongs_ahead -= 1
+            return False
+        answered()
+        return True
+
+    socket.watch_pong = take_pong
+    ping(socket)

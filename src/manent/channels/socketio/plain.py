@@ -1,237 +1,306 @@
-"""Plain Rasa clients on a socket: the requests that they send, to the key what they are sent, and what they received.
+"""Plain Rasa clients: exactly the requests and events of Rasa's Socket.IO channel, and nothing lost on a reload.
 
-Called by `socketio/connection.py`. Plain clients acknowledge nothing, but every Engine.IO client answers a ping, in
-order: a pong that answers a ping sent after a reply proves that the reply arrived. The regular ping comes every 25 s
-only; until then a reload would repeat the reply, so we ask a moment after it.
+Plain clients acknowledge nothing. But every Engine.IO client answers pings in order, so the pong of a ping sent after a
+reply proves that the reply arrived (`plain_seq` in the log's head). The regular ping comes every 25 s only, and until
+then a reload would repeat the reply. So the server pings a moment after each reply.
 """
 
 import asyncio
+import logging
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from manent.channels.socketio.heartbeat import ping
+from manent.channels.socketio import heartbeat
+from manent.channels.socketio.connection import Connection
+from manent.channels.socketio.dialect import Request, error_of, names_protocol
+from manent.channels.socketio.options import CHANNEL
 from manent.core.conversation_log import LogEntry, Page
-from manent.core.errors import RequestError
+from manent.core.errors import ManentError, RequestError
 from manent.core.events import BotUttered, Json
-from manent.runtime import visitor_messages
 from manent.runtime.conversation.conversation import Conversation
-from manent.runtime.conversation.ticket import Ticket
+from manent.runtime.conversation.feed import Failed, Moved, Typing
+from manent.runtime.conversation.ticket import Receipt, Ticket
 from manent.runtime.identity.admission import Admission
+from manent.runtime.protocol1 import refusal
 from manent.runtime.user_messages import checked_message_id, user_message
+from manent.runtime.visitor_messages import bot_parts, plain_payload
 
-if TYPE_CHECKING:
-    from manent.channels.socketio.connection import Connection
+log = logging.getLogger("manent.socketio")
 
 PING_AFTER_S = 1.0
-"""How long after a reply a plain socket is asked whether it is still there."""
+"""Seconds from a reply to the ping that confirms it."""
 
 DRAIN_S = 0.02
-"""Pause in a long replay while a socket takes what it was sent."""
+"""Pause of a long replay while the socket sends what is queued."""
 
 
-async def take_session_request(connection: "Connection", payload: Any, ack: int | None) -> None:
-    """Confirm a session, then send the bot's messages that no plain socket is known to have received.
+class Plain:
+    """The dialect of plain Rasa clients."""
 
-    Raises:
-        RequestError: `bad_request`, or an identity error.
-    """
-    if payload is not None and not isinstance(payload, dict):
-        raise RequestError("bad_request", f"session_request takes an object; found {type(payload).__name__}")
-    channel, send_queue = connection.channel, connection.send_queue
-    session_id = payload.get("session_id") if payload else None
-    token = payload.get("session_token") if payload else None
-    admission = await channel.identity.admit(session_id, token, connection.caller)
-    connection.protocol = 0
-    if not channel.options.session_persistence:
-        send_queue.emit("session_confirm", admission.sender_id)
-        send_queue.acknowledge(ack)
-        return
-    conversation = channel.conversations.get(admission.sender_id)
-    already = connection.joined_at if conversation is connection.conversation else None
-    connection.follow(conversation, admission)
-    cursor, until, missed = connection.cursor, 0, None
-    if admission.is_new:
-        conversation.record.assume_empty(None)
-    elif (head := await channel.conversations.engine.store.head(admission.sender_id)) is not None:
-        await conversation.catch_up(head.epoch, head.version)
-        until = head.version if already is None else already
-        cursor = max(cursor, until)
-        missed = await _page_after(connection, conversation, head.plain_seq, until)
-    # Both in one go: what the visitor says once there is a session is not to look answered by something older.
-    send_queue.emit("session_confirm", channel.identity.confirmation(admission))
-    await _replay(connection, conversation, missed, until)
-    connection.confirmable = True
-    connection.go_on_from(cursor)
-    send_queue.acknowledge(ack)
+    __slots__ = ("_connection", "_has_session", "_is_confirming", "_joined_at", "_timer")
 
+    protocol = 0
 
-async def _page_after(connection: "Connection", conversation: Conversation, after: int, until: int) -> Page | None:
-    """Read what comes after this `seq`; None when there is nothing up to `until`."""
-    if after >= until:
-        return None
-    page_size = connection.channel.conversations.engine.limits.page
-    page = await connection.channel.conversations.engine.store.after(conversation.sender_id, after, limit=page_size)
-    return page if page is not None and page.entries else None
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._joined_at = 0  # the log's version when a message joined the socket; 0 after a session_request
+        self._has_session = False  # the page has asked for its session: replies may be confirmed
+        self._is_confirming = False
+        self._timer: asyncio.TimerHandle | None = None
 
+    def claims(self, request: Request) -> bool:
+        """See `Dialect`: a `session_request` that names no protocol."""
+        return request.event == "session_request" and not names_protocol(request.payload)
 
-async def _replay(connection: "Connection", conversation: Conversation, page: Page | None, until: int) -> None:
-    """Send the bot events of this page and of those that follow it."""
-    page_size = connection.channel.conversations.engine.limits.page
-    while page is not None:
-        for entry in page.entries:
-            if entry.seq <= until:
-                emit_entry(connection, entry)
-        if not page.has_more:
+    def left(self) -> None:
+        """See `Dialect`. A ping that is already on its way still confirms its conversation's replies."""
+        self._joined_at = 0
+        self._has_session = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._is_confirming = False
+
+    # requests -------------------------------------------------------------------------------------------------------
+
+    async def serve(self, request: Request) -> None:
+        """See `Dialect`. Unknown events are ignored, as in Rasa."""
+        if request.event == "session_request":
+            await self._confirm_session(request)
+        elif request.event == self._connection.options.user_message_evt:
+            await self._take_message(request)
+        else:
+            log.debug("ignored an unknown event of a plain client, as Rasa does")
+
+    async def _confirm_session(self, request: Request) -> None:
+        """Confirm a session, then send the bot's messages that no plain socket is known to have received.
+
+        Raises:
+            RequestError: `bad_request`, or an identity error.
+        """
+        connection, payload = self._connection, request.payload
+        if payload is not None and not isinstance(payload, dict):
+            raise RequestError("bad_request", f"session_request takes an object; found {type(payload).__name__}")
+        identity, conversations = connection.sessions.identity, connection.sessions.conversations
+        session_id = payload.get("session_id") if payload else None
+        token = payload.get("session_token") if payload else None
+        admission = await identity.admit(session_id, token, connection.caller)
+        connection.dialect = self
+        if not connection.options.session_persistence:
+            connection.send_queue.emit("session_confirm", admission.sender_id)
+            connection.send_queue.acknowledge(request.ack)
             return
-        while len(connection.send_queue) > page_size and not connection.socket.closed:  # noqa: ASYNC110  # it has no event
-            await asyncio.sleep(DRAIN_S)
-        page = await _page_after(connection, conversation, page.entries[-1].seq, until)
+        conversation = conversations.get(admission.sender_id)
+        joined_at = self._joined_at if conversation is connection.conversation else None
+        connection.follow(conversation, admission, self)
+        cursor, until, missed = connection.cursor, 0, None
+        if admission.is_new:
+            conversation.record.assume_empty(None)
+        elif (head := await conversations.engine.store.head(admission.sender_id)) is not None:
+            await conversation.catch_up(head.epoch, head.version)
+            until = head.version if joined_at is None else joined_at
+            cursor = max(cursor, until)
+            missed = await self._page_after(conversation, head.plain_seq, until)
+        # The first page of missed messages is read before the confirmation is sent, so that nothing comes between the
+        # two: a message sent after the confirmation must not appear to be answered by an old reply.
+        connection.send_queue.emit("session_confirm", identity.confirmation(admission))
+        await self._replay(conversation, missed, until)
+        self._has_session = True
+        connection.go_on_from(cursor)
+        connection.send_queue.acknowledge(request.ack)
 
+    async def _page_after(self, conversation: Conversation, after: int, until: int) -> Page | None:
+        """Read the entries after this `seq`; return None if there are none up to `until`."""
+        if after >= until:
+            return None
+        conversations = self._connection.sessions.conversations
+        page = await conversations.engine.store.after(
+            conversation.sender_id, after, limit=conversations.engine.limits.page
+        )
+        return page if page is not None and page.entries else None
 
-def speak_at_once(connection: "Connection", event: Any, payload: Any, ack: int | None) -> Ticket | None:
-    """Put a member's message in its mailbox; None when something is to be waited for (see `take_message`).
+    async def _replay(self, conversation: Conversation, page: Page | None, until: int) -> None:
+        """Send the bot events of this page and of the pages after it."""
+        send_queue, page_size = self._connection.send_queue, self._connection.sessions.conversations.engine.limits.page
+        while page is not None:
+            for entry in page.entries:
+                if entry.seq <= until:
+                    self._send(entry)
+            if not page.has_more:
+                return
+            while len(send_queue) > page_size and not send_queue.is_closed:  # noqa: ASYNC110  # the queue has no event
+                await asyncio.sleep(DRAIN_S)
+            page = await self._page_after(conversation, page.entries[-1].seq, until)
 
-    Raises:
-        RequestError: as `take_message`.
-    """
-    if ack is not None or event != connection.channel.options.user_message_evt or not isinstance(payload, dict):
-        return None
-    said = _said(connection, payload)
-    admission = _admit_member(connection, payload)
-    conversation = connection.conversation
-    if admission is None or conversation is None or conversation.sender_id != admission.sender_id:
-        return None
-    return _submit(connection, said, admission)
+    def speak(self, request: Request) -> Ticket | None:
+        """See `Dialect`. Rasa acknowledges when the turn is over, so a message with an acknowledgement is queued."""
+        connection, payload = self._connection, request.payload
+        if request.ack is not None or request.event != connection.options.user_message_evt:
+            return None
+        if not isinstance(payload, dict):
+            return None
+        message = self._read(payload)
+        admission = self._admit_member(payload)
+        conversation = connection.conversation
+        if admission is None or conversation is None or conversation.sender_id != admission.sender_id:
+            return None
+        return self._submit(message, admission)
 
+    def accepted(self, request: Request, receipt: Receipt) -> None:
+        """See `Dialect`: plain clients get no answer here."""
 
-async def take_message(connection: "Connection", payload: Any, ack: int | None) -> None:
-    """Take what the visitor said; Rasa acknowledges it when the turn is over.
+    async def _take_message(self, request: Request) -> None:
+        """Submit a message; acknowledge it when its turn is over, as Rasa does.
 
-    Raises:
-        RequestError: `bad_request`, `bad_session_id`, `too_long`, `busy`, …, or an identity error.
-    """
-    options = connection.channel.options
-    if not isinstance(payload, dict):
-        raise RequestError("bad_request", f"{options.user_message_evt} takes an object; found {type(payload).__name__}")
-    said = _said(connection, payload)
-    admission = _admit_member(connection, payload) or await _admit(connection, payload)
-    conversation = connection.channel.conversations.get(admission.sender_id)
-    if conversation is not connection.conversation:
-        await _join_by_speaking(connection, conversation, admission)
-    ticket = _submit(connection, said, admission)
-    await ticket.accepted
-    if ack is not None:
-        await ticket.finished
-        connection.send_queue.acknowledge(ack)
+        Raises:
+            RequestError: `bad_request`, `bad_session_id`, `too_long`, `busy`, …, or an identity error.
+        """
+        connection, payload = self._connection, request.payload
+        if not isinstance(payload, dict):
+            event = connection.options.user_message_evt
+            raise RequestError("bad_request", f"{event} takes an object; found {type(payload).__name__}")
+        message = self._read(payload)
+        admission = self._admit_member(payload) or await self._admit(payload)
+        conversation = connection.sessions.conversations.get(admission.sender_id)
+        if conversation is not connection.conversation:
+            await self._join_by_message(conversation, admission)
+        ticket = self._submit(message, admission)
+        await ticket.accepted
+        if request.ack is not None:
+            await ticket.finished
+            connection.send_queue.acknowledge(request.ack)
 
+    def _read(self, payload: Json) -> "_Message":
+        text = payload.get("message", "")
+        if text is None:
+            text = ""
+        if not isinstance(text, str):
+            raise RequestError("bad_request", f"message must be a string; found {type(text).__name__}")
+        metadata = payload.get(self._connection.options.metadata_key)
+        if isinstance(metadata, str):
+            metadata = _decode_metadata(metadata)
+        return _Message(text, metadata, checked_message_id(payload.get("message_id")))
 
-def _said(connection: "Connection", payload: Json) -> tuple[str, Any, str | None]:
-    """Return the text, the metadata and the message id that a payload has."""
-    text = payload.get("message", "")
-    if text is None:
-        text = ""
-    if not isinstance(text, str):
-        raise RequestError("bad_request", f"message must be a string; found {type(text).__name__}")
-    metadata = payload.get(connection.channel.options.metadata_key)
-    if isinstance(metadata, str):
-        metadata = _json_object(metadata)
-    return text, metadata, checked_message_id(payload.get("message_id"))
+    def _submit(self, message: "_Message", admission: Admission) -> Ticket:
+        sessions, caller = self._connection.sessions, self._connection.caller
+        conversations = sessions.conversations
+        conversations.rates.speak(caller.address, caller.subject or admission.sender_id)
+        submitted = user_message(
+            admission.sender_id,
+            message.text,
+            limits=conversations.engine.limits,
+            message_id=message.message_id,
+            input_channel=CHANNEL,
+            output_channel=CHANNEL,
+            metadata=message.metadata,
+        )
+        confirm = partial(sessions.identity.confirm, admission, beginner=caller)
+        return conversations.get(admission.sender_id).submit(submitted, confirm=confirm)
 
+    def _admit_member(self, payload: Json) -> Admission | None:
+        """Admit a sender who names the session that was confirmed, without reading the store; None: see `_admit`."""
+        connection = self._connection
+        identity, member = connection.sessions.identity, connection.admission
+        if connection.options.session_persistence:
+            session_id = payload.get("session_id")
+            if member is not None and session_id in (member.sender_id, identity.confirmation(member)):
+                return member
+            return None
+        if identity.mode == "jwt" and connection.caller.subject is not None:
+            return None
+        return Admission(sender_id=connection.sid)
 
-def _submit(connection: "Connection", said: tuple[str, Any, str | None], admission: Admission) -> Ticket:
-    channel, caller = connection.channel, connection.caller
-    conversations = channel.conversations
-    text, metadata, message_id = said
-    conversations.rates.speak(caller.address, caller.subject or admission.sender_id)
-    message = user_message(
-        admission.sender_id,
-        text,
-        limits=conversations.engine.limits,
-        message_id=message_id,
-        input_channel=channel.name,
-        output_channel=channel.name,
-        metadata=metadata,
-    )
-    confirm = partial(channel.identity.confirm, admission, beginner=caller)
-    return conversations.get(admission.sender_id).submit(message, confirm=confirm)
-
-
-def _admit_member(connection: "Connection", payload: Json) -> Admission | None:
-    """Admit a sender who sends what it was confirmed, which costs no look into the store; None: see `_admit`."""
-    identity, member = connection.channel.identity, connection.admission
-    if connection.channel.options.session_persistence:
+    async def _admit(self, payload: Json) -> Admission:
+        connection = self._connection
+        identity = connection.sessions.identity
+        if not connection.options.session_persistence:
+            return await identity.admit(connection.sid, None, connection.caller)
         session_id = payload.get("session_id")
-        if member is not None and session_id in (member.sender_id, identity.confirmation(member)):
-            return member
-        return None
-    if identity.mode == "jwt" and connection.caller.subject is not None:
-        return None
-    return Admission(sender_id=connection.sid)
+        if session_id is None:
+            raise RequestError("bad_session_id", "session_id is missing: this server keeps sessions")
+        return await identity.admit(session_id, payload.get("session_token"), connection.caller)
+
+    async def _join_by_message(self, conversation: Conversation, admission: Admission) -> None:
+        """Follow the conversation that a message names: what is committed from now on is sent to this socket.
+
+        socket.io-client sends what was typed during an outage before it runs the page's `connect` handler. So a message
+        may come before the `session_request`, which then sends what was missed up to here.
+        """
+        connection = self._connection
+        connection.follow(conversation, admission, self)
+        head = await connection.sessions.conversations.engine.store.head(conversation.sender_id)
+        if head is not None:
+            await conversation.catch_up(head.epoch, head.version)
+        self._joined_at = head.version if head is not None else 0
+        connection.go_on_from(self._joined_at)
+
+    def refuse(self, error: ManentError, request: Request) -> None:
+        """See `Dialect`. Plain pages ignore acknowledgements, so they are sent an `error` event, too."""
+        answer = refusal(error)
+        self._connection.send_queue.acknowledge(request.ack, answer)
+        self._connection.send_queue.emit("error", error_of(answer, request.payload))
+
+    # events ---------------------------------------------------------------------------------------------------------
+
+    def show(self, entries: Sequence[LogEntry]) -> None:
+        """See `Dialect`: the bot's events only."""
+        is_sent = [self._send(entry) for entry in entries]
+        if any(is_sent):
+            self._confirm_soon()
+
+    def _send(self, entry: LogEntry) -> bool:
+        """Send a bot event; return False for any other event."""
+        if not isinstance(entry.event, BotUttered):
+            return False
+        for part in bot_parts(entry.event):
+            self._connection.send_queue.emit(self._connection.options.bot_message_evt, plain_payload(part))
+        return True
+
+    def notify(self, news: Typing | Moved | Failed) -> None:
+        """See `Dialect`: Rasa has no such events."""
+
+    def ended(self, reason: str) -> None:
+        """See `Dialect`."""
+        self._connection.send_queue.emit("session_changed", {"reason": reason})
+        self._connection.send_queue.emit("error", {"code": f"token_{reason}", "message": f"the token is {reason}"})
+
+    # confirming what arrived ----------------------------------------------------------------------------------------
+
+    def _confirm_soon(self) -> None:
+        """Ping the client a moment after a reply; its pong confirms the reply."""
+        if self._has_session and not self._is_confirming:
+            self._is_confirming = True
+            self._timer = asyncio.get_running_loop().call_later(PING_AFTER_S, self._ping)
+
+    def _ping(self) -> None:
+        self._timer = None
+        connection = self._connection
+        if connection.send_queue.is_closed or connection.conversation is None:
+            self._is_confirming = False
+            return
+        confirm = partial(self._confirm, connection.conversation, connection.cursor)
+        heartbeat.ask(connection.send_queue.socket, confirm)
+
+    def _confirm(self, conversation: Conversation, seq: int) -> None:
+        """Record that the client has received everything up to `seq`."""
+        self._is_confirming = False
+        conversation.confirm_plain(seq)
+        if self._connection.conversation is conversation and self._connection.cursor > seq:
+            self._confirm_soon()  # more was sent in the meantime
 
 
-async def _admit(connection: "Connection", payload: Json) -> Admission:
-    identity = connection.channel.identity
-    if not connection.channel.options.session_persistence:
-        return await identity.admit(connection.sid, None, connection.caller)
-    session_id = payload.get("session_id")
-    if session_id is None:
-        raise RequestError("bad_session_id", "session_id is missing: this server keeps sessions")
-    return await identity.admit(session_id, payload.get("session_token"), connection.caller)
+class _Message(NamedTuple):
+    """What a payload holds."""
+
+    text: str
+    metadata: Any
+    message_id: str | None
 
 
-async def _join_by_speaking(connection: "Connection", conversation: Conversation, admission: Admission) -> None:
-    """Follow a conversation because of a message in it: what is committed from now on is for this socket, too.
-
-    socket.io-client sends what was typed during an outage before it runs the page's `connect` handler, so that the
-    message may come before `session_request` (which then sends what had been missed up to here).
-    """
-    connection.follow(conversation, admission)
-    head = await connection.channel.conversations.engine.store.head(conversation.sender_id)
-    if head is not None:
-        await conversation.catch_up(head.epoch, head.version)
-    connection.joined_at = head.version if head is not None else 0
-    connection.go_on_from(connection.joined_at)
-
-
-def emit_entry(connection: "Connection", entry: LogEntry) -> bool:
-    """Send what the bot said; False when it is not the bot who spoke."""
-    if not isinstance(entry.event, BotUttered):
-        return False
-    for part in visitor_messages.bot_parts(entry.event):
-        connection.send_queue.emit(connection.channel.options.bot_message_evt, visitor_messages.plain_payload(part))
-    return True
-
-
-def confirm_soon(connection: "Connection") -> None:
-    """Ask the socket, a moment after a reply, whether it is still there; its pong confirms the reply."""
-    if connection.confirmable and not connection.pings and connection.channel.options.session_persistence:
-        connection.pings = -1  # asked, not yet sent
-        asyncio.get_running_loop().call_later(PING_AFTER_S, _ping, connection)
-
-
-def _ping(connection: "Connection") -> None:
-    conversation, socket = connection.conversation, connection.socket
-    if not socket.closed and conversation is not None:
-        connection.pings = 2 if socket.last_ping else 1  # a regular ping that is on its way is answered first
-        socket.watch_pong = partial(_take_pong, connection, conversation, connection.cursor)
-        ping(socket)
-
-
-def _take_pong(connection: "Connection", conversation: Conversation, seq: int) -> bool:
-    """Take a pong; True when it was the one that answers our ping, and so confirms everything up to `seq`."""
-    connection.pings -= 1
-    if connection.pings > 0:
-        return False
-    connection.pings = 0
-    conversation.confirm_plain(seq)
-    if connection.conversation is conversation and connection.cursor > seq:
-        confirm_soon(connection)  # more was sent meanwhile
-    return True
-
-
-def _json_object(text: str) -> Any:
+def _decode_metadata(text: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:

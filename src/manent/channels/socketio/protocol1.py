@@ -1,104 +1,153 @@
 """Protocol 1 on a socket: each request is an event with an acknowledgement, served by `runtime/protocol1.py`.
 
-Called by `socketio/connection.py` for sockets that said `protocol: 1`; the same requests come over HTTP, too
-(`server/api/sessions.py`).
+`server/api/sessions.py` serves the same requests over HTTP.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Final
 
-from manent.core.errors import RequestError
+from manent.channels.socketio.connection import Connection
+from manent.channels.socketio.dialect import Request, error_of, names_protocol
+from manent.channels.socketio.options import CHANNEL
+from manent.core.conversation_log import LogEntry
+from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
 from manent.runtime.conversation.conversation import Conversation
+from manent.runtime.conversation.feed import Failed, Moved, Typing
 from manent.runtime.conversation.ticket import Receipt, Ticket
 from manent.runtime.identity.admission import Admission
-from manent.runtime.protocol1 import Follow, Joined, tell_changed
+from manent.runtime.protocol1 import Joined, refusal, tell_changed
+from manent.runtime.visitor_messages import messages_of
 
-if TYPE_CHECKING:
-    from manent.channels.socketio.connection import Connection
+WITHOUT_SESSION: Final = ("history_request", "session_reset", "session_erase", "session_list", "token_refresh")
+"""Requests that need no `session_request` before them: they name their session, or need none.
 
-ABOUT_SESSIONS: Final = frozenset(
-    ("history_request", "session_reset", "session_erase", "session_list", "token_refresh")
-)
-"""Requests that need no `session_request` before them: they name their session, or none."""
-
-
-async def serve(connection: "Connection", event: Any, payload: Any, ack: int | None) -> None:
-    """Serve one request.
-
-    Raises:
-        RequestError: see `Sessions`; `unknown_request`, `bad_request`.
-    """
-    if not isinstance(payload, dict):
-        raise RequestError("bad_request", f"a request is an object; found {type(payload).__name__}")
-    sessions, caller, member = connection.channel.sessions, connection.caller, connection.admission
-    send_queue = connection.send_queue
-    match event:
-        case "session_request":
-            _joined(connection, await sessions.join(payload, _follow(connection), caller, member), ack)
-        case "user_uttered":
-            name = connection.channel.name
-            ticket = await sessions.submit(payload, input_channel=name, caller=caller, member=member)
-            send_queue.acknowledge(ack, receipt(await ticket.accepted))
-        case "history_request":
-            send_queue.acknowledge(ack, await sessions.history(payload, caller, member))
-        case "session_reset":
-            await _reset(connection, payload, ack)
-        case "session_erase":
-            await _erase(connection, payload, ack)
-        case "session_list":
-            send_queue.acknowledge(ack, await sessions.mine(caller))
-        case "token_refresh":
-            fresh, answer = await sessions.refresh(payload, caller)
-            connection.call_as(fresh)
-            send_queue.acknowledge(ack, answer)
-        case _:
-            raise RequestError("unknown_request", f"there is no request {str(event)[:64]!r}")
+A tuple, because events come unchecked, and a set raises on one that is a list.
+"""
 
 
-def speak_at_once(connection: "Connection", event: Any, payload: Any, ack: int | None) -> Ticket | None:
-    """Put a member's message in its mailbox; None when something is to be waited for, or it is none.
+class Protocol1:
+    """The dialect of clients that speak protocol 1. It keeps no state of its own beside the connection's cursor."""
 
-    Raises:
-        RequestError: see `Sessions.submit_as`.
-    """
-    del ack
-    member = connection.admission
-    if event != "user_uttered" or member is None or not isinstance(payload, dict):
-        return None
-    if payload.get("session_id") != member.sender_id:
-        return None
-    channel = connection.channel
-    return channel.sessions.submit_as(member, payload, input_channel=channel.name, caller=connection.caller)
+    __slots__ = ("_connection",)
 
+    protocol = 1
 
-def receipt(accepted: Receipt) -> Json:
-    """Return the answer to a message that was accepted."""
-    return {"ok": True, "seq": accepted.seq, "duplicate": accepted.duplicate}
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
+    def claims(self, request: Request) -> bool:
+        """See `Dialect`: a `session_request` that names a protocol, and requests that plain clients do not have."""
+        if request.event == "session_request":
+            return names_protocol(request.payload)
+        return request.event in WITHOUT_SESSION and request.event != self._connection.options.user_message_evt
 
-def _follow(connection: "Connection") -> Follow:
-    def follow(conversation: Conversation, admission: Admission) -> None:
-        connection.protocol = 1
-        connection.follow(conversation, admission)
+    def left(self) -> None:
+        """See `Dialect`."""
 
-    return follow
+    # requests -------------------------------------------------------------------------------------------------------
 
+    async def serve(self, request: Request) -> None:
+        """See `Dialect`.
 
-def _joined(connection: "Connection", joined: Joined, ack: int | None) -> None:
-    """Answer, then send what was committed while the answer was read."""
-    connection.send_queue.acknowledge(ack, joined.answer)
-    connection.go_on_from(joined.version)
+        Raises:
+            RequestError: see `Sessions`; `unknown_request`, `bad_request`.
+        """
+        payload = request.payload
+        if not isinstance(payload, dict):
+            raise RequestError("bad_request", f"a request is an object; found {type(payload).__name__}")
+        connection = self._connection
+        sessions, caller, member = connection.sessions, connection.caller, connection.admission
+        match request.event:
+            case "session_request":
+                self._joined(await sessions.join(payload, self._follow, caller, member), request)
+            case "user_uttered":
+                ticket = await sessions.submit(payload, input_channel=CHANNEL, caller=caller, member=member)
+                self.accepted(request, await ticket.accepted)
+            case "history_request":
+                self._answer(request, await sessions.history(payload, caller, member))
+            case "session_reset":
+                old, joined = await sessions.reset(payload, self._follow, caller, member)
+                self._joined(joined, request)
+                self._tell_others(old, "reset", joined)
+            case "session_erase":
+                old, joined = await sessions.erase(payload, self._follow, caller, member)
+                self._joined(joined, request)
+                self._tell_others(old, "erased", joined)
+            case "session_list":
+                self._answer(request, await sessions.mine(caller))
+            case "token_refresh":
+                fresh, answer = await sessions.refresh(payload, caller)
+                connection.call_as(fresh)
+                self._answer(request, answer)
+            case _:
+                raise RequestError("unknown_request", f"unknown request {str(request.event)[:64]!r}")
 
+    def speak(self, request: Request) -> Ticket | None:
+        """See `Dialect`.
 
-async def _reset(connection: "Connection", payload: Json, ack: int | None) -> None:
-    sessions = connection.channel.sessions
-    old, joined = await sessions.reset(payload, _follow(connection), connection.caller, connection.admission)
-    _joined(connection, joined, ack)
-    tell_changed(connection.channel.conversations.get(old.sender_id), "reset", joined, but=connection)
+        Raises:
+            RequestError: see `Sessions.submit_as`.
+        """
+        connection, payload = self._connection, request.payload
+        member = connection.admission
+        if request.event != "user_uttered" or member is None or not isinstance(payload, dict):
+            return None
+        if payload.get("session_id") != member.sender_id:
+            return None
+        return connection.sessions.submit_as(member, payload, input_channel=CHANNEL, caller=connection.caller)
 
+    def accepted(self, request: Request, receipt: Receipt) -> None:
+        """See `Dialect`."""
+        self._answer(request, {"ok": True, "seq": receipt.seq, "duplicate": receipt.duplicate})
 
-async def _erase(connection: "Connection", payload: Json, ack: int | None) -> None:
-    sessions = connection.channel.sessions
-    old, joined = await sessions.erase(payload, _follow(connection), connection.caller, connection.admission)
-    _joined(connection, joined, ack)
-    tell_changed(connection.channel.conversations.get(old.sender_id), "erased", joined, but=connection)
+    def refuse(self, error: ManentError, request: Request) -> None:
+        """See `Dialect`: in the acknowledgement, or as an `error` event if the client asked for none."""
+        answer = refusal(error)
+        if request.ack is not None:
+            self._answer(request, answer)
+        else:
+            self._connection.send_queue.emit("error", error_of(answer, request.payload))
+
+    def _answer(self, request: Request, answer: Json) -> None:
+        self._connection.send_queue.acknowledge(request.ack, answer)
+
+    def _follow(self, conversation: Conversation, admission: Admission) -> None:
+        self._connection.follow(conversation, admission, self)
+
+    def _joined(self, joined: Joined, request: Request) -> None:
+        """Answer, then send what was committed while the answer was read."""
+        self._answer(request, joined.answer)
+        self._connection.go_on_from(joined.version)
+
+    def _tell_others(self, old: Admission, reason: str, joined: Joined) -> None:
+        tell_changed(self._connection.sessions.conversations.get(old.sender_id), reason, joined, but=self._connection)
+
+    # events ---------------------------------------------------------------------------------------------------------
+
+    def show(self, entries: Sequence[LogEntry]) -> None:
+        """See `Dialect`: the messages of both sides."""
+        for entry in entries:
+            for message in messages_of(entry):
+                event = "bot_uttered" if message.pop("role") == "bot" else "user_uttered"
+                self._connection.send_queue.emit(event, message)
+
+    def notify(self, news: Typing | Moved | Failed) -> None:
+        """See `Dialect`."""
+        emit = self._connection.send_queue.emit
+        match news:
+            case Typing(on):
+                emit("bot_typing", {"on": on})
+            case Moved(payload):
+                emit("session_changed", payload)
+            case Failed(error, message_id, seq):
+                shown = dict(refusal(error)["error"])
+                if message_id is not None:
+                    shown["message_id"] = message_id
+                if seq is not None:
+                    shown["seq"] = seq
+                emit("error", shown)
+
+    def ended(self, reason: str) -> None:
+        """See `Dialect`."""
+        self._connection.send_queue.emit("session_changed", {"reason": reason})

@@ -1,12 +1,15 @@
-"""What goes out on one Socket.IO connection: packets, encoded once, in the order in which they were decided.
+"""Sends packets on one Socket.IO connection, each encoded once, in the order of the calls.
 
-They go out at once where nothing waits before them (`socketio/websocket.py`), else into the Engine.IO socket's
-outgoing queue, acknowledgements included: python-socketio's own `emit` would look rooms up and start a task for each.
-Made by `socketio/connection.py`, one a connection; knows no conversation.
+A packet is written at once if nothing waits before it (`websocket.py`). Otherwise it goes into the Engine.IO socket's
+outgoing queue. Acknowledgements take the same way, so they keep their place among the events. python-socketio's own
+`emit` is not used: it looks up rooms and starts a task for each call.
+
+Knows no conversation and no dialect.
 """
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 import engineio.packet
@@ -18,79 +21,92 @@ from manent.core.events import Json
 log = logging.getLogger("manent.socketio")
 
 MAX_PACKET = 2_000_000
-"""Bytes of one incoming packet; a larger one closes its socket. Up to here everything is answered."""
+"""Bytes of one incoming packet; a larger one closes its socket. Smaller ones are always answered."""
 
 MAX_WAITING = 4 * MAX_PACKET
-"""Characters that may wait in one socket's queues: of requests that were not served yet, of packets not taken yet.
+"""Characters that may wait in each of a socket's two queues: requests not yet served, packets not yet sent.
 
-What is at work, or on its way, is not counted; one packet alone always passes.
+The request that is being served and the packets handed to the transport do not count. One packet alone always passes.
 """
 
 encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class SendQueue:
-    """The sending side of a socket: its queue, and the way past it while it is empty.
+    """The sending side of a socket.
 
     Args:
-        socket: Engine.IO's.
-        namespace: Socket.IO's, of every packet.
-        most: packets that may wait for the socket to take them; it is closed when there are more.
+        socket: python-engineio's socket.
+        namespace: the Socket.IO namespace of every packet.
+        max_packets: packets that may wait to be sent; the socket is closed if there are more.
 
     Attributes:
-        dropped: resolves when the socket was closed because it did not take what it was sent; None before that.
+        dropped: the task that closes the socket because its client does not read; None while the client reads.
     """
 
-    __slots__ = ("_answer", "_event", "_most", "_unsent", "dropped", "socket")
+    __slots__ = ("_ack_prefix", "_event_prefix", "_max_packets", "_unsent", "dropped", "socket")
 
-    def __init__(self, socket: Any, *, namespace: str, most: int) -> None:
+    def __init__(self, socket: Any, *, namespace: str, max_packets: int) -> None:
         self.socket = socket
         self.dropped: asyncio.Task[None] | None = None
-        self._event = b"42" if namespace == "/" else f"42{namespace},".encode()
-        self._answer = b"43" if namespace == "/" else f"43{namespace},".encode()
-        self._most = most
-        self._unsent = 0
+        self._event_prefix = b"42" if namespace == "/" else f"42{namespace},".encode()
+        self._ack_prefix = b"43" if namespace == "/" else f"43{namespace},".encode()
+        self._max_packets = max_packets
+        self._unsent = 0  # characters; an upper bound while packets wait, see `_send`
 
     def emit(self, event: str, payload: Any) -> None:
         """Send an event."""
-        self._send(self._event + encode((event, payload)))
+        self._send(self._event_prefix + encode((event, payload)))
 
     def acknowledge(self, ack: int | None, answer: Json | None = None) -> None:
-        """Send the acknowledgement, if one was asked for; without an answer, Rasa's empty one."""
+        """Send the acknowledgement of this number; without an answer, Rasa's empty one. Does nothing for None."""
         if ack is not None:
-            self._send(self._answer + str(ack).encode() + (b"[]" if answer is None else encode((answer,))))
+            self._send(self._ack_prefix + str(ack).encode() + (b"[]" if answer is None else encode((answer,))))
 
     @property
     def is_empty(self) -> bool:
-        """The socket has taken everything."""
+        """Whether everything is sent."""
         empty: bool = self.socket.queue.empty()
         return empty
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the socket is closed; nothing more is sent then."""
+        closed: bool = self.socket.closed
+        return closed
+
     def __len__(self) -> int:
-        """How many packets the socket has not taken yet."""
+        """Return how many packets wait to be sent."""
         waiting: int = self.socket.queue.qsize()
         return waiting
 
     def _send(self, packet: bytes) -> None:
         """Send an Engine.IO packet."""
+        if self.dropped is not None or self.is_closed:
+            return
         queue = self.socket.queue
         if queue.empty():
             self._unsent = 0
-            if self.dropped is None and not self.socket.closed and send_now(self.socket, packet):
+            if send_now(self.socket, packet):
                 return
-        elif self._unsent > MAX_WAITING:  # counted anew: some of it has been sent
-            self._unsent = sum(len(packet.data or "") for packet in queue._queue if packet is not None)  # noqa: SLF001
-        if queue.qsize() >= self._most or self._unsent > MAX_WAITING:
+        elif self._unsent > MAX_WAITING:  # count again: some packets have been sent since
+            self._unsent = sum(len(packet.data or "") for packet in packets_of(self.socket) if packet is not None)
+        if queue.qsize() >= self._max_packets or self._unsent > MAX_WAITING:
             self._drop()
-        elif not self.socket.closed:
+        else:
             self._unsent += len(packet)
             queue.put_nowait(engineio.packet.Packet(engineio.packet.MESSAGE, packet[1:].decode()))
 
     def _drop(self) -> None:
-        """Close a socket that does not take what is sent to it, so that it does not fill our memory."""
-        if self.dropped is None:
-            log.warning("closed a socket that does not read what it is sent")
-            while not self.socket.queue.empty():
-                self.socket.queue.get_nowait()
-            self.socket.queue.put_nowait(None)  # ends the task that writes, which then closes the connection
-            self.dropped = asyncio.get_running_loop().create_task(self.socket.close(wait=False, abort=True))
+        """Close a socket whose client does not read, to bound the memory that it takes."""
+        log.warning("closed a socket: its client does not read what it is sent")
+        while not self.socket.queue.empty():
+            self.socket.queue.get_nowait()
+        self.socket.queue.put_nowait(None)  # ends the task that writes, which then closes the connection
+        self.dropped = asyncio.get_running_loop().create_task(self.socket.close(wait=False, abort=True))
+
+
+def packets_of(socket: Any) -> Iterable[Any]:
+    """Return the Engine.IO packets that wait in a socket's queue; None among them ends the socket."""
+    packets: Iterable[Any] = socket.queue._queue  # noqa: SLF001  # asyncio.Queue offers no way to look without taking
+    return packets

@@ -1,11 +1,12 @@
-"""The WebSocket below one Engine.IO socket, with a short way for what there is most of: events and pongs.
+"""The WebSocket below an Engine.IO socket, with a fast path for events, pongs and what the server sends.
 
-python-engineio starts three tasks and two timers for each message that comes in and goes out; that is as much work as
-a whole turn's. Here an event goes straight to its connection, and waiting is waiting: `socketio/heartbeat.py` ends
-sockets whose clients are gone. Where the server offers its end of the wire (`Wire`), they go past the queues and tasks
-of both libraries: in with the bytes that the event loop has read, out with the call that decided them. All other
-packets (connecting, upgrading, closing) are Engine.IO's as before. Made by python-engineio, because `socketio.py` names
-it in the place of its own.
+python-engineio starts three tasks and two timers for each message in each direction, which costs about as much as a
+whole turn. Here an event goes straight to its connection. Where the HTTP server offers its end of the WebSocket (a
+`Wire`), messages also skip the queues and tasks of both libraries: events are taken from the bytes that the event loop
+has read, and packets are written by the call that made them. All other packets (connect, upgrade, close) go through
+python-engineio. Decision: `docs/decisions/086-events-past-the-libraries.md`.
+
+python-engineio creates the `WebSocket`, because `server.py` registers it in place of the library's own.
 """
 
 import asyncio
@@ -21,56 +22,57 @@ from engineio.async_drivers import asgi
 log = logging.getLogger("manent.socketio")
 
 EVENT = "42"
-"""An Engine.IO message that is a Socket.IO event."""
+"""Prefix of an Engine.IO message that holds a Socket.IO event."""
 
 PONG = "3"
 PROBE = "2probe"
 PROBED = "3probe"
 UPGRADE = "5"
-"""The packets with which a client changes from polling to a WebSocket (Engine.IO protocol 4, "Upgrade")."""
+"""Packets by which a client changes from polling to a WebSocket (Engine.IO protocol 4, "Upgrade")."""
 
 WIRE = "manent.wire"
-"""Name of the ASGI extension under which a server offers a WebSocket's `Wire`."""
+"""Name of the ASGI extension under which the HTTP server offers a WebSocket's `Wire`."""
 
-Take = Callable[[str, str], bool]
-"""Called with Engine.IO's id of the socket and an event's packet; False: it has to go the long way."""
+TakeEvent = Callable[[str, str], bool]
+"""Takes the Engine.IO id of a socket and an event's packet. Returns False to have python-socketio read the packet."""
 
 
 class Wire(Protocol):
-    """A WebSocket's end at the server, for what need not wait behind anything.
+    """The HTTP server's end of a WebSocket, for messages that need not wait behind others.
 
     Attributes:
-        take: called with a whole text message when none waits to be received; False: it is to be received as usual.
+        take: called with a whole text message when none waits to be received; returns False to have the message
+            received the usual way.
     """
 
     take: Callable[[str], bool] | None
 
     def write(self, text: bytes) -> bool:
-        """Send a text message (UTF-8) at once; False when that can't be: it is closing, or its peer is slow."""
+        """Send a text message (UTF-8) at once; return False if the WebSocket is closing or its peer is slow."""
 
 
 class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no types
     """One WebSocket.
 
     Args:
-        handler: the Engine.IO socket's own way of reading and writing, whose place this takes.
-        server: Engine.IO's.
-        take: what takes events.
-        longest: characters of an event that may go the short way.
+        handler: the Engine.IO socket's own loop that reads and writes, which this class replaces.
+        server: python-engineio's server.
+        take_event: takes events on the fast path.
+        max_size: characters of an event that may take the fast path.
     """
 
-    def __init__(self, handler: Any, server: Any, *, take: Take, longest: int) -> None:
+    def __init__(self, handler: Any, server: Any, *, take_event: TakeEvent, max_size: int) -> None:
         super().__init__(handler, server)
         self._socket = handler.__self__
-        self._longest_packet = server.max_http_buffer_size
-        self._take = take
-        self._longest = longest
+        self._max_packet = server.max_http_buffer_size
+        self._take_event = take_event
+        self._max_size = max_size
         self._wire: Wire | None = None
-        self._resting = False
+        self._is_writer_waiting = False
         self._socket.poll = self._poll
 
     async def __call__(self, environ: dict[str, Any]) -> Any:
-        """Serve the WebSocket until its end."""
+        """Serve the WebSocket until it closes."""
         self.asgi_receive, self.asgi_send = environ["asgi.receive"], environ["asgi.send"]
         await self.asgi_send({"type": "websocket.accept"})
         if await self._begin():
@@ -82,10 +84,10 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
         return ""
 
     async def wait(self) -> Any:
-        """Return the next packet that Engine.IO has to look at.
+        """Return the next packet that python-engineio has to read.
 
         Raises:
-            OSError: the client has left.
+            OSError: the client has disconnected.
         """
         while True:
             event = await self.asgi_receive()
@@ -98,12 +100,12 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
                 return text
 
     async def _begin(self) -> bool:
-        """Connect, or go on from polling; False when that is not what the client wants."""
+        """Connect, or complete the upgrade from polling; return False if the client does not complete it."""
         socket = self._socket
         if not socket.connected:
             socket.connected = socket.upgraded = True
             return True
-        socket.upgrading = True  # nothing is sent meanwhile
+        socket.upgrading = True  # python-engineio sends nothing in the meantime
         try:
             if await self.wait() == PROBE:
                 await self.send(PROBED)
@@ -119,18 +121,18 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
         socket = self._socket
         writing = asyncio.get_running_loop().create_task(self._write())
         try:
-            while (text := await self.wait()) and len(text) <= self._longest_packet:
+            while (text := await self.wait()) and len(text) <= self._max_packet:
                 with contextlib.suppress(engineio.exceptions.UnknownPacketError):
                     await socket.receive(engineio.packet.Packet(encoded_packet=text))
         except (OSError, ValueError, engineio.exceptions.SocketIsClosedError) as error:
-            log.debug("a socket ends", exc_info=error)
+            log.debug("a socket ended", exc_info=error)
         finally:
             await socket.queue.put(None)
             await writing
             await socket.close(wait=False, abort=True, reason=socket.server.reason.TRANSPORT_CLOSE)
 
     async def _write(self) -> None:
-        """Send what is put into the queue, until that is nothing, or can't be sent."""
+        """Send the packets of the queue until it yields none or sending fails."""
         with contextlib.suppress(OSError, RuntimeError, engineio.exceptions.QueueEmpty):
             while packets := await self._poll():
                 for packet in packets:
@@ -139,29 +141,32 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
 
     def _take_text(self, text: str) -> bool:
         if text.startswith(EVENT):
-            return len(text) <= self._longest and self._take(self._socket.sid, text[1:])
+            return len(text) <= self._max_size and self._take_event(self._socket.sid, text[1:])
         if text == PONG:
             self._socket.ponged()
             return True
         return False
 
     def _write_now(self, text: bytes) -> bool:
-        """Send a message before anybody else gets to; False when something waits to be sent, or it can't be."""
-        return self._resting and self._socket.queue.empty() and self._wire is not None and self._wire.write(text)
+        """Send a message at once; return False if other packets wait to be sent or the wire does not take it."""
+        return (
+            self._is_writer_waiting and self._socket.queue.empty() and self._wire is not None and self._wire.write(text)
+        )
 
     async def _poll(self) -> list[Any]:
-        """Return the packets that wait to be sent, at least one; none when the socket is to be closed.
+        """Return the packets that wait to be sent, at least one; an empty list if the socket is to be closed.
 
-        In the place of Engine.IO's, which gives up after a while; but there is always a ping before that.
+        Replaces python-engineio's `poll`, which sets a timer for each call. The timer is not needed: a ping is always
+        queued before it would fire.
         """
         queue = self._socket.queue
-        self._resting = True
+        self._is_writer_waiting = True
         try:
             packets = [await queue.get()]
         except asyncio.CancelledError:
             raise engineio.exceptions.QueueEmpty from None
         finally:
-            self._resting = False
+            self._is_writer_waiting = False
         queue.task_done()
         while packets[-1] is not None and not queue.empty():
             packets.append(queue.get_nowait())
@@ -174,6 +179,6 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
 
 
 def send_now(socket: Any, packet: bytes) -> bool:
-    """Send an Engine.IO packet past the queue of its socket; False when there is no way past it."""
+    """Send an Engine.IO packet without its socket's queue; return False if it has to be queued."""
     write_now: Callable[[bytes], bool] | None = getattr(socket, "write_now", None)
     return write_now is not None and write_now(packet)

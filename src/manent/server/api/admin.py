@@ -12,8 +12,8 @@ from starlette.routing import Route
 from manent.core.conversation_log import Revocation
 from manent.core.errors import RequestError
 from manent.runtime.identity.revocations import Revocations
+from manent.runtime.json_input import read_body
 from manent.server.api.auth import Guard
-from manent.server.api.bodies import read_body
 from manent.server.operation import Operation
 
 Name = Annotated[str, Meta(min_length=1, max_length=255)]

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from manent.authoring import stories
-from manent.channels.rest import replies_in
+from manent.channels.replies import replies_in
 from manent.core.conversation_log import Head, LogEntry
 from manent.core.domain import DEFAULT_INTENTS
 from manent.core.errors import RequestError
@@ -24,11 +24,11 @@ from manent.runtime import export, operations, tracker_reader
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import checked_id
+from manent.runtime.json_input import read_body, read_json
 from manent.runtime.tracker_json import tracker_to_wire
 from manent.runtime.tracker_reader import Reading, Verbosity
 from manent.runtime.user_messages import user_message
 from manent.server.api.auth import Guard
-from manent.server.api.bodies import read_body, read_json
 from manent.server.api.predictions import Prediction, predict
 from manent.server.api.trackers import Event, Tracker, TrackerQuery, events_of, verbosity_of
 from manent.server.api.webhooks import Reply

@@ -70,7 +70,7 @@ def routes(
 
 
 def _sockets(socketio: SocketIoChannel, *, protocol: bool) -> int:
-    return sum(bool(connection.protocol) is protocol for connection in tuple(socketio.connections.values()))
+    return sum((connection.dialect.protocol > 0) is protocol for connection in socketio.connections)
 
 
 def _render(conversations: Conversations, gauges: Gauges, counters: Gauges) -> bytes:

@@ -19,11 +19,11 @@ from manent.core.errors import ModelError, RequestError
 from manent.runtime import tracker_reader
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation.registry import Conversations
+from manent.runtime.json_input import read_body, read_json
 from manent.runtime.tracker_json import tracker_to_wire
 from manent.runtime.tracker_reader import Verbosity
 from manent.runtime.user_messages import checked_text
 from manent.server.api.auth import Guard
-from manent.server.api.bodies import read_body, read_json
 from manent.server.api.callbacks import Callbacks
 from manent.server.api.emulation import EMULATIONS
 from manent.server.api.predictions import Prediction, predict

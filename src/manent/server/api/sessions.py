@@ -14,17 +14,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from manent.channels.rest import caller_of
+from manent.channels.webhook import caller_of
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.feed import Committed, Failed, Moved, News, Typing
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import Admission, Caller
+from manent.runtime.json_input import read_body
 from manent.runtime.protocol1 import Sessions, refusal, tell_changed
 from manent.runtime.rate_limits import address_of
 from manent.runtime.refusal_log import note
-from manent.server.api.bodies import read_body
 from manent.server.api.errors import Refusal
 from manent.server.api.webhooks import MessageId
 from manent.server.operation import Operation

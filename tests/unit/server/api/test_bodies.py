@@ -5,7 +5,7 @@ import pytest
 
 from manent.core.errors import RequestError
 from manent.core.events import Json
-from manent.server.api.bodies import read_body, read_json
+from manent.runtime.json_input import read_body, read_json
 from manent.server.api.openapi import _schema
 
 

@@ -1,63 +1,16 @@
 """The Socket.IO channel with plain Rasa clients: exactly Rasa's protocol, and nothing lost."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-import jwt
 import pytest
-import socketio
 
 from manent.channels.socketio import plain
 from manent.runtime.ports.actions import ActionResult
 from manent.stores.sqlite.store import SqliteStore
 from small_talk import Actions, running, until
-
-PERSISTENT = "socketio:\n  session_persistence: true\n"
-
-
-class Page:
-    """A plain page: notes every event it gets."""
-
-    def __init__(self, url: str, http: aiohttp.ClientSession, *, namespace: str = "/") -> None:
-        self.url = url
-        self.namespace = namespace
-        self.events: list[tuple[str, Any]] = []
-        self.socket = socketio.AsyncClient(reconnection=False, http_session=http)
-        self.socket.on("*", self._note, namespace=namespace)
-
-    async def _note(self, event: str, payload: Any = None) -> None:
-        self.events.append((event, payload))
-
-    def got(self, event: str = "bot_uttered") -> list[Any]:
-        """The payloads of an event, in order."""
-        return [payload for name, payload in self.events if name == event]
-
-    async def emit(self, event: str, payload: Any = None) -> None:
-        """Send an event."""
-        await self.socket.emit(event, payload, namespace=self.namespace)
-
-    async def say(self, text: str, session_id: Any = "ada", **more: Any) -> None:
-        """Send a message as Rasa's clients do."""
-        await self.emit("user_uttered", {"message": text, "session_id": session_id, **more})
-
-
-@contextlib.asynccontextmanager
-async def page(url: str, session_id: Any = "ada", *, joins: bool = True, **options: Any) -> AsyncIterator[Page]:
-    """A page that has connected and, unless told otherwise, asked for its session."""
-    async with aiohttp.ClientSession() as http:
-        opened = Page(url, http, namespace=options.pop("namespace", "/"))
-        await opened.socket.connect(url, namespaces=[opened.namespace], transports=["websocket"], **options)
-        try:
-            if joins:
-                await opened.emit("session_request", {"session_id": session_id} if session_id is not None else {})
-                await until(lambda: bool(opened.got("session_confirm")))
-            yield opened
-        finally:
-            await opened.socket.disconnect()
+from unit.channels.sockets import PERSISTENT, page
 
 
 @pytest.mark.parametrize("short_way", [True, False])
@@ -255,27 +208,6 @@ async def test_what_cannot_be_served_is_told_and_the_connection_lives(tmp_path: 
     assert ada.got() == [{"text": "Hello."}]
 
 
-@pytest.mark.parametrize("namespace", ["/", "/chat"])
-@pytest.mark.parametrize("unreadable", [r'"half \ud83d!"', "NaN", "["])
-async def test_what_cannot_be_read_is_acknowledged(tmp_path: Path, namespace: str, unreadable: str) -> None:
-    """Half of a surrogate pair, NaN, half a packet: whoever waits for an answer learns that it could not be read."""
-    credentials = PERSISTENT + f"  namespace: {namespace}\n"
-    where = "" if namespace == "/" else f"{namespace},"
-    got: list[str] = []
-    async with (
-        running(tmp_path, credentials=credentials) as server,
-        aiohttp.ClientSession() as http,
-        http.ws_connect(f"{server.url}/socket.io/?EIO=4&transport=websocket") as socket,
-    ):
-        await socket.send_str(f"40{where}")
-        await socket.send_str(f'42{where}17["user_uttered",{{"session_id":"ada","message":{unreadable}}}]')
-        async with asyncio.timeout(10):
-            while not got or not got[-1].startswith(f'42{where}["error"'):
-                got.append(await socket.receive_str())
-
-    assert got[-2].startswith(f'43{where}17[{{"ok":false,"error":{{"code":"bad_request"')
-
-
 async def test_acknowledgement_comes_after_the_replies(tmp_path: Path) -> None:
     """A plain client that asks for an acknowledgement gets Rasa's empty one, when the turn is over."""
     async with running(tmp_path, credentials=PERSISTENT) as server, page(server.url) as ada:
@@ -313,50 +245,3 @@ async def test_minted_session_is_resumed_by_what_was_confirmed(tmp_path: Path) -
 
     assert again.got()[-1] == {"text": "Hello, Ada."}
     assert stranger.got("error")[0]["code"] == "forbidden"
-
-
-async def test_rasas_jwt_key_guards_the_connection(tmp_path: Path) -> None:
-    """With `jwt_key` a connection without a good token is refused, with one, and `Bearer ` before it, it is not."""
-    key = "k" * 32
-    async with running(tmp_path, credentials=f"{PERSISTENT}  jwt_key: {key}\n") as server:
-        for auth in (None, {}, {"token": "x"}, {"token": jwt.encode({}, "y" * 32, "HS256")}):
-            with pytest.raises(socketio.exceptions.ConnectionError):
-                async with page(server.url, auth=auth):
-                    pass
-        token = jwt.encode({"sub": "ada"}, key, "HS256")
-        async with page(server.url, auth={"token": f"Bearer {token}"}) as ada:
-            await ada.say("hello")
-            await until(lambda: bool(ada.got()))
-
-
-async def test_names_and_namespace_are_the_projects(tmp_path: Path) -> None:
-    """Event names, namespace, path and metadata key come from credentials.yml."""
-    credentials = (
-        f"{PERSISTENT}  user_message_evt: said\n  bot_message_evt: heard\n  namespace: /chat\n"
-        "  socketio_path: /ws\n  metadata_key: customData\n"
-    )
-    async with (
-        running(tmp_path, credentials=credentials, actions=(actions := Actions())) as server,
-        page(server.url, namespace="/chat", socketio_path="/ws") as ada,
-    ):
-        await ada.emit("said", {"message": "work", "session_id": "ada", "customData": '{"page": 1}'})
-        await until(lambda: bool(ada.got("heard")))
-
-    assert ada.got("heard") == [{"text": "Done."}]
-    assert actions.calls[0].tracker["latest_message"]["metadata"]["page"] == 1
-
-
-async def test_pages_of_other_origins_need_cors(tmp_path: Path) -> None:
-    """A page of another origin connects only when --cors names it."""
-    headers = {"Origin": "https://shop.example"}
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    async with (
-        running(tmp_path / "a", credentials=PERSISTENT) as closed,
-        running(tmp_path / "b", credentials=PERSISTENT, cors=("https://shop.example",)) as opened,
-    ):
-        with pytest.raises(socketio.exceptions.ConnectionError):
-            async with page(closed.url, headers=headers):
-                pass
-        async with page(opened.url, headers=headers) as ada:
-            assert ada.got("session_confirm") == ["ada"]

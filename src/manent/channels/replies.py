@@ -1,0 +1,41 @@
+"""Bot events as the messages of Rasa's REST channel, for all channels that answer over HTTP."""
+
+from collections.abc import Sequence
+
+from manent.core.conversation_log import LogEntry
+from manent.core.events import BotUttered, Json
+
+
+def replies_of(recipient_id: str, event: BotUttered) -> list[Json]:
+    """Return the messages of one bot event, in order.
+
+    Buttons keep the whole text and all their keys, quick replies appear as buttons, elements become texts.
+    """
+    data = event.data
+    buttons = data.get("quick_replies") or data.get("buttons")
+    pieces: list[Json] = []
+    if buttons:
+        pieces.append({**({"text": event.text} if event.text else {}), "buttons": list(buttons)})
+    elif event.text:
+        pieces += [{"text": part} for part in event.text.strip().split("\n\n")]
+    if custom := data.get("custom"):
+        pieces.append({"custom": custom})
+    if image := data.get("image"):
+        pieces.append({"image": image})
+    if (attachment := data.get("attachment")) and attachment != image:
+        pieces.append({"attachment": attachment})
+    for element in data.get("elements") or ():
+        if isinstance(element, dict):
+            text = f"{element.get('title', '')} : {element.get('subtitle', '')}"
+            pieces.append({"text": text, "buttons": element.get("buttons") or []})
+    return [{"recipient_id": recipient_id, **piece} for piece in pieces]
+
+
+def replies_in(sender_id: str, entries: Sequence[LogEntry]) -> list[Json]:
+    """Return the messages of the bot events among these entries, in order."""
+    return [
+        reply
+        for entry in entries
+        if isinstance(entry.event, BotUttered)
+        for reply in replies_of(sender_id, entry.event)
+    ]

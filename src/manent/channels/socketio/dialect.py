@@ -1,0 +1,86 @@
+"""What a connection asks of the dialect that its client speaks: Rasa's own protocol, or protocol 1.
+
+`plain.py` and `protocol1.py` implement `Dialect`. Each connection has one of both, and one is current: it starts with
+plain, and a `session_request` switches (`Connection.follow`).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+from manent.core.conversation_log import LogEntry
+from manent.core.errors import ManentError
+from manent.core.events import Json
+from manent.runtime.conversation.feed import Failed, Moved, Typing
+from manent.runtime.conversation.ticket import Receipt, Ticket
+
+
+class Request(NamedTuple):
+    """One event from a client. Nothing of it is checked yet.
+
+    Attributes:
+        ack: the number to acknowledge it by; None if the client did not ask for an acknowledgement.
+        size: characters of its packet.
+    """
+
+    event: Any
+    payload: Any
+    ack: int | None
+    size: int
+
+
+class Dialect(Protocol):
+    """One client's dialect, with the state that only this dialect has.
+
+    Attributes:
+        protocol: the version of the session protocol; 0 for plain Rasa clients.
+    """
+
+    protocol: int
+
+    def claims(self, request: Request) -> bool:
+        """Return whether a request is always this dialect's, whichever one is current."""
+
+    def speak(self, request: Request) -> Ticket | None:
+        """Submit a message whose sender is known, without waiting; return None to have the request served in turn.
+
+        Raises:
+            RequestError: the message is malformed, or its conversation does not accept it.
+        """
+
+    def accepted(self, request: Request, receipt: Receipt) -> None:
+        """Answer a message that `speak` submitted, now that it is stored."""
+
+    async def serve(self, request: Request) -> None:
+        """Serve a request and send its answer.
+
+        Raises:
+            RequestError: the request is refused; the connection then calls `refuse`.
+        """
+
+    def refuse(self, error: ManentError, request: Request) -> None:
+        """Send what is wrong with a request."""
+
+    def show(self, entries: Sequence[LogEntry]) -> None:
+        """Send committed entries that the client does not have yet, oldest first."""
+
+    def notify(self, news: Typing | Moved | Failed) -> None:
+        """Send news of the conversation that are not entries of its log."""
+
+    def ended(self, reason: str) -> None:
+        """Send why the server is about to close the connection: `expired` or `revoked`."""
+
+    def left(self) -> None:
+        """Forget what belongs to the conversation: the connection no longer follows it."""
+
+
+def names_protocol(payload: Any) -> bool:
+    """Return whether a `session_request` names a protocol; plain clients name none."""
+    return isinstance(payload, dict) and "protocol" in payload
+
+
+def error_of(answer: Json, payload: Any) -> Json:
+    """Return the `error` event for a refused request, with the message id that the request named."""
+    error: Json = dict(answer["error"])
+    if isinstance(payload, dict) and isinstance(payload.get("message_id"), str):
+        error["message_id"] = payload["message_id"]
+    return error

@@ -1,0 +1,252 @@
+"""python-socketio's server, with events handed to our connections instead of to tasks of their own.
+
+Lets sockets in, creates a `Connection` for each, and closes sockets that were not let in or do not answer. Rooms are
+not used: a conversation has its own subscribers, a string that a client chose is never the name of a room, and a
+session id may equal a socket id.
+
+The private methods and attributes of python-socketio and python-engineio that this package uses are listed, and
+checked, in `tests/unit/test_library_internals.py`.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+import socketio
+
+from manent.channels.socketio.connection import Connection
+from manent.channels.socketio.dialect import Request
+from manent.channels.socketio.heartbeat import Heartbeat, watch
+from manent.channels.socketio.options import SocketIoOptions
+from manent.channels.socketio.plain import Plain
+from manent.channels.socketio.protocol1 import Protocol1
+from manent.channels.socketio.send_queue import MAX_PACKET, encode, packets_of
+from manent.channels.socketio.websocket import WebSocket
+from manent.core.errors import RequestError
+from manent.core.events import Json
+from manent.runtime.identity.admission import Caller
+from manent.runtime.json_input import is_too_deep
+from manent.runtime.protocol1 import Sessions, refusal
+from manent.runtime.rate_limits import address_of
+from manent.runtime.refusal_log import note
+
+log = logging.getLogger("manent.socketio")
+
+CONNECT_WITHIN_S = 45.0
+"""Within which a socket has to join the namespace and be let in; later it is closed, because it only takes memory."""
+
+MAX_ACK_DIGITS = 18
+"""Digits of an acknowledgement's number on the fast path; python-socketio reads longer ones."""
+
+MAX_REFUSED_ORIGINS = 1000
+"""Origins that are remembered so that each is logged once; origins are client input."""
+
+_ACK = re.compile(r"2(?:/[^,\[]*,)?(\d{1,18})\[")
+"""The start of an event's packet that asks for an acknowledgement, with its number."""
+
+_BINARY = ("5", "6")
+"""Types of Socket.IO packets that announce binary ones."""
+
+
+class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package has no types
+    """The Socket.IO server of one process.
+
+    Args:
+        sessions: the conversations, and who may use them.
+        options: the channel's.
+        cors: origins of pages that may connect, besides the server's own.
+
+    Attributes:
+        connections: of the sockets that were let in, by python-engineio's id of the socket.
+        heartbeat: pings all sockets.
+    """
+
+    def __init__(self, sessions: Sessions, options: SocketIoOptions, *, cors: Sequence[str] = ()) -> None:
+        super().__init__(
+            async_mode="asgi",
+            cors_allowed_origins=self._accepts_origin,
+            max_http_buffer_size=MAX_PACKET,
+            json=_Json,
+            logger=False,
+            engineio_logger=False,
+            monitor_clients=False,
+        )
+        self.connections: dict[str, Connection] = {}
+        self.heartbeat = Heartbeat(
+            interval_s=self.eio.ping_interval, timeout_s=self.eio.ping_timeout, end=self._close_silent
+        )
+        self._sessions = sessions
+        self._options = options
+        self._cors = tuple(cors)
+        self._refused_origins: set[str] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._packet_size = 0  # characters of the packet that is being read; python-socketio does not pass it on
+        websocket = partial(WebSocket, take_event=self._take_event, max_size=MAX_PACKET)
+        self.eio._async = {**self.eio._async, "websocket": websocket}  # noqa: SLF001  # there is no public way
+        self.on("connect", self._connected, namespace=options.namespace)
+        self.on("disconnect", self._disconnected, namespace=options.namespace)
+
+    # letting in -----------------------------------------------------------------------------------------------------
+
+    async def authenticate(self, auth: Any, environ: Json) -> Caller:
+        """Return who connects. The token is in the `auth` payload or in the `Authorization` header.
+
+        Raises:
+            RequestError: see `Identity.authenticate`.
+        """
+        token = auth.get("token") if isinstance(auth, dict) else None
+        if token is None:
+            scheme, _, given = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+            token = given.strip() if scheme.lower() == "bearer" else None
+        caller = await self._sessions.identity.authenticate(token, _address(environ))
+        self._sessions.conversations.rates.connect_as(caller.subject)
+        return caller
+
+    async def _connected(self, sid: str, environ: Json, auth: Any = None) -> bool:
+        try:
+            caller = await self.authenticate(auth, environ)
+        except RequestError as error:
+            note(error, way="socketio connect", address=_address(environ))
+            if self._sessions.identity.mode == "open":
+                return False  # `jwt_key` alone is Rasa's mode; this makes python-socketio send Rasa's error text
+            raise socketio.exceptions.ConnectionRefusedError(error.message, refusal(error)["error"]) from None
+        namespace = self._options.namespace
+        eio_sid = self.manager.eio_sid_from_sid(sid, namespace)
+        if eio_sid is None or eio_sid not in self.eio.sockets:
+            return False  # it has disconnected in the meantime
+        before = self.connections.pop(eio_sid, None)
+        if before is not None:
+            before.close()
+        self.connections[eio_sid] = Connection(
+            sid,
+            self.eio.sockets[eio_sid],
+            caller,
+            sessions=self._sessions,
+            options=self._options,
+            dialects=(Plain, Protocol1),
+            disconnect=partial(self.disconnect, sid, namespace=namespace),
+        )
+        return True
+
+    async def _disconnected(self, sid: str, reason: object = None) -> None:
+        del reason
+        eio_sid = self.manager.eio_sid_from_sid(sid, self._options.namespace)
+        connection = self.connections.pop(eio_sid, None)
+        if connection is not None:
+            connection.close()
+            asyncio.get_running_loop().call_later(CONNECT_WITHIN_S, self._close_stranger, eio_sid)
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: Json) -> None:
+        socket = self.eio.sockets[eio_sid]
+        watch(socket, self.heartbeat)
+        await super()._handle_eio_connect(eio_sid, environ)
+        # The handshake that Rasa's clients know has no maxPayload; its packet waits in the queue at this moment.
+        for packet in packets_of(socket):
+            packet.data.pop("maxPayload", None)
+        asyncio.get_running_loop().call_later(CONNECT_WITHIN_S, self._close_stranger, eio_sid)
+
+    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        await super()._handle_eio_disconnect(eio_sid, reason)
+        self.eio.sockets.pop(eio_sid, None)  # python-engineio would remove it only at its next round over all sockets
+
+    def _accepts_origin(self, origin: str | None, environ: Json) -> bool:
+        """Return whether a page of this origin may connect: the same host's, or one of `--cors`."""
+        if "*" in self._cors or origin in self._cors:
+            return True
+        if origin is None:
+            return False  # no CORS headers are sent then; programs other than browsers connect all the same
+        host = environ.get("HTTP_X_FORWARDED_HOST") or environ.get("HTTP_HOST")
+        if host and origin.partition("://")[2] == host:
+            return True
+        if origin not in self._refused_origins and len(self._refused_origins) < MAX_REFUSED_ORIGINS:
+            self._refused_origins.add(origin)
+            log.warning("refused a page of another origin; to allow it: --cors %s", origin)
+        return False
+
+    # closing --------------------------------------------------------------------------------------------------------
+
+    def _close_stranger(self, eio_sid: str) -> None:
+        """Close a socket that was not let in."""
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is not None and eio_sid not in self.connections:
+            self._close(socket, self.eio.reason.SERVER_DISCONNECT)
+
+    def _close_silent(self, socket: Any) -> None:
+        """Close a socket whose client did not answer a ping."""
+        self._close(socket, self.eio.reason.PING_TIMEOUT)
+
+    def _close(self, socket: Any, reason: str) -> None:
+        """Close a socket, whether or not its client closes it in turn."""
+
+        async def close() -> None:
+            await socket.close(wait=False, reason=reason)
+            socket.queue.put_nowait(None)  # ends the task that writes, which then closes the connection
+
+        closing = asyncio.get_running_loop().create_task(close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    # events ---------------------------------------------------------------------------------------------------------
+
+    def _take_event(self, eio_sid: str, packet: str) -> bool:
+        """Hand an event to its connection; return False if it is malformed or its sender was not let in."""
+        connection = self.connections.get(eio_sid)
+        start = packet.find("[")
+        ack = packet[1:start]
+        if connection is None or self._options.namespace != "/" or start < 1:
+            return False
+        if ack and not (ack.isdecimal() and len(ack) <= MAX_ACK_DIGITS):
+            return False
+        try:
+            event, *payload = _Json.loads(packet[start:])
+        except (ValueError, RecursionError):
+            return False
+        connection.receive(Request(event, payload[0] if payload else None, int(ack) if ack else None, len(packet)))
+        return True
+
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        connection = self.connections.get(eio_sid)
+        try:
+            if not isinstance(data, str) or data[:1] in _BINARY:
+                raise TypeError("a binary packet")  # noqa: TRY301  # nothing here is binary; it would pile up in memory
+            self._packet_size = len(data)
+            await super()._handle_eio_message(eio_sid, data)
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            # python-socketio raises these for malformed packets: a client's fault, so no traceback above level DEBUG
+            log.debug("a packet could not be read", exc_info=error)
+            if connection is not None:
+                answer = refusal(RequestError("bad_request", "a packet could not be read"))
+                ack = _ACK.match(data) if isinstance(data, str) else None
+                if ack is not None:
+                    connection.send_queue.acknowledge(int(ack[1]), answer)
+                connection.send_queue.emit("error", answer["error"])
+
+    async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002
+        connection = self.connections.get(eio_sid)
+        if connection is not None and (namespace or "/") == self._options.namespace and data:
+            connection.receive(Request(data[0], data[1] if len(data) > 1 else None, id, self._packet_size))
+
+
+def _address(environ: Json) -> str:
+    """Return where a handshake comes from."""
+    client = (environ.get("asgi.scope") or {}).get("client")
+    return address_of(client[0] if client else None)
+
+
+class _Json:
+    """The JSON codec for python-socketio: several times faster than the standard library's."""
+
+    @staticmethod
+    def dumps(value: Any, **_: Any) -> str:
+        text: str = encode(value).decode()
+        return text
+
+    @staticmethod
+    def loads(text: str, **_: Any) -> Any:
+        if is_too_deep(text):
+            raise ValueError("JSON nested too deeply")
+        return msgspec.json.decode(text)
