@@ -73,6 +73,10 @@ test-web: web/node_modules/.package-lock.json
 test-slow: install .venv/programs ## the tests that take minutes
 	$(BIN)/pytest -m slow
 
+.PHONY: soak
+soak: install ## kill servers under load and check that no message was lost (ARGS="--kills 20", ARGS=--mutations)
+	PYTHONPATH=tests $(BIN)/python -m soak.crash $(ARGS)
+
 .PHONY: lock
 lock: .venv/develops ## write what is installed, with hashes, anew from pyproject.toml (UPGRADE=1: in the newest versions)
 	$(LOCK) pyproject.toml --extra dev --output-file requirements/dev.txt

@@ -12,10 +12,10 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from logs import empty, turn
 from manent.stores.sqlite import checkpointer, connection, schema
 from manent.stores.sqlite import store as store_module
 from manent.stores.sqlite.store import SqliteStore
+from support.logs import empty, turn
 
 checkpointer.COPY_AFTER_BYTES = 60_000  # type: ignore[misc]  # so that short runs see checkpoints, too
 checkpointer.TRUNCATE_AFTER_BYTES = 200_000  # type: ignore[misc]

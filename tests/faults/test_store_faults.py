@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from faults.small_disk import fill
-from logs import empty, talk, turn
 from manent.core.errors import StoreError
 from manent.stores.sqlite import schema
 from manent.stores.sqlite.store import SqliteStore
+from support.logs import empty, talk, turn
 
 HERE = Path(__file__).parent
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from logs import empty, talk, turn
 from manent.core.errors import StoreError
 from manent.core.events import UserUttered
 from manent.runtime.ports.store import VersionConflict
 from manent.stores.postgresql.schema import upgrade_postgresql
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.sqlite.schema import REVISION
-from postgres import Cluster, programs, running
+from support.logs import empty, talk, turn
+from support.postgres import Cluster, programs, running
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from journeys.processes import MANENT, Server, listens, manent, wait_for
-from ports import free_port
+from support.ports import free_port
+from support.processes import MANENT, Server, listens, manent, wait_for
 
 Serve = Callable[..., Server]
 

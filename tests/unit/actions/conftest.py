@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from action_servers import ASSISTANTS, ScriptedServer, action_server
+from support.action_servers import ASSISTANTS, ScriptedServer, action_server
 
 
 @pytest.fixture

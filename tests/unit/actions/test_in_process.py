@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from action_servers import ASSISTANTS, action_call
 from manent.actions.in_process import InProcessActions
 from manent.actions.sdk import load_executor
 from manent.core.domain import Domain
 from manent.core.errors import ActionError
+from support.action_servers import ASSISTANTS, action_call
 
 DOMAIN = Domain(original={"intents": ["greet", "bye"]})
 
@@ -121,7 +121,7 @@ def test_a_hanging_action_does_not_hold_up_the_end() -> None:
         "import asyncio, sys\n"
         "from pathlib import Path\n"
         "sys.path.insert(0, sys.argv[1])\n"
-        "from action_servers import ASSISTANTS, action_call\n"
+        "from support.action_servers import ASSISTANTS, action_call\n"
         "from manent.actions.opening import open_actions\n"
         "from manent.core.domain import Domain\n"
         "from manent.core.errors import ActionError\n"

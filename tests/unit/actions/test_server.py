@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from action_servers import ASSISTANTS, action_call, action_server, wait_for
 from manent.actions.endpoint import Endpoint, read_endpoint
 from manent.actions.remote import RemoteActions
 from manent.core.domain import Domain
 from manent.core.errors import ActionError, ProjectError
-from ports import free_port
+from support.action_servers import ASSISTANTS, action_call, action_server, wait_for
+from support.ports import free_port
 
 SLOTS = ["email", "may_ask_age", "age"]
 DOMAIN_3 = {"slots": {}, "forms": {"signup_form": {"required_slots": SLOTS}, "poll_form": {"required_slots": SLOTS}}}

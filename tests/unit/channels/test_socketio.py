@@ -14,7 +14,7 @@ import socketio
 from manent.channels.socketio import plain
 from manent.runtime.ports.actions import ActionResult
 from manent.stores.sqlite.store import SqliteStore
-from small_talk import Actions, running, until
+from support.small_talk import Actions, running, until
 
 PERSISTENT = "socketio:\n  session_persistence: true\n"
 

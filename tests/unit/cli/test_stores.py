@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from logs import empty, talk
 from manent.cli.main import main
 from manent.stores.sqlite.store import SqliteStore
+from support.logs import empty, talk
 
 
 @pytest.fixture

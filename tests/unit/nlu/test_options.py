@@ -10,7 +10,7 @@ from manent.core.events import Json
 from manent.core.training_data import NluData
 from manent.nlu.pipeline import Pipeline
 from manent.nlu.registry import KINDS
-from nlu_samples import GREETINGS, data, trained
+from support.nlu_samples import GREETINGS, data, trained
 
 TOKENIZER = {"name": "WhitespaceTokenizer"}
 WORDS = {"name": "CountVectorsFeaturizer", "alias": "words"}

@@ -10,7 +10,7 @@ from manent.core.training_data import NluData
 from manent.nlu import classifier
 from manent.nlu.pipeline import Pipeline, load_pipeline
 from manent.nlu.training import train_pipeline
-from nlu_samples import DEFAULT, GREETINGS, config, data, domain, example, trained
+from support.nlu_samples import DEFAULT, GREETINGS, config, data, domain, example, trained
 
 KEYWORDS = ({"name": "WhitespaceTokenizer"}, {"name": "KeywordIntentClassifier"})
 

@@ -11,7 +11,7 @@ import pytest
 from manent.server.api.model import write_yaml
 from manent.server.jobs.training import split_document
 from manent.training import TrainingOptions, train
-from small_talk import FILES, Actions, Running, model_file, running, until, write_project
+from support.small_talk import FILES, Actions, Running, model_file, running, until, write_project
 
 VISITORS, MESSAGES = 6, 12
 

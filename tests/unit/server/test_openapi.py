@@ -14,7 +14,7 @@ from schemathesis.core.result import Ok
 from starlette.routing import Route
 
 from manent.server.api.openapi import document
-from small_talk import Actions, running
+from support.small_talk import Actions, running
 
 
 @pytest.fixture

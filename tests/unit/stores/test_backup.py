@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from logs import empty, talk
 from manent.core.errors import StoreError
 from manent.stores.sqlite.backup import backup_sqlite
 from manent.stores.sqlite.store import SqliteStore
+from support.logs import empty, talk
 
 
 def files(folder: Path) -> list[str]:

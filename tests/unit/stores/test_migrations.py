@@ -13,7 +13,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
-from logs import empty, talk
 from manent.core.errors import StoreError
 from manent.stores import migrations
 from manent.stores.migrations import newest_revision, upgrade_sqlite
@@ -21,6 +20,7 @@ from manent.stores.sqlite import schema
 from manent.stores.sqlite.schema import prepare_file
 from manent.stores.sqlite.store import SqliteStore
 from manent.stores.tables import metadata
+from support.logs import empty, talk
 
 
 def shape(path: Path) -> dict[str, object]:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from logs import empty, talk, turn
 from manent.core.conversation_log import Head
 from manent.stores.sqlite import appends, checkpointer, rows
 from manent.stores.sqlite import store as sqlite_store
 from manent.stores.sqlite.schema import connect
 from manent.stores.sqlite.store import SqliteStore
+from support.logs import empty, talk, turn
 
 
 async def open_store(path: Path, batches: list[int] | None = None) -> SqliteStore:

@@ -1,6 +1,6 @@
 """Kills servers at random moments under load, and judges from the outside what became of the conversations.
 
-    python bench/crash.py [--kills 200] [--visitors 12] [--servers 2] [--mutation NAME | --mutations]
+    make soak ARGS="[--kills 200] [--visitors 12] [--servers 2] [--mutation NAME | --mutations]"
 
 Servers share one database. Visitors talk over raw frames (`crash_client.py`), each with a tab that speaks and one
 that listens: short answers, answers in three parts, custom actions; some erase their conversation; some are plain
@@ -26,11 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from crash_client import Plain, Tab, Visitor
-from crash_judge import Verdict, judge_keys, judge_ledger, judge_plain, judge_visitor, read_ledger
-from mutant import CAUGHT_AS, MUTATIONS
-from project import copy_of_counter
-from servers import free_port
+
+from soak.crash_client import Plain, Tab, Visitor
+from soak.crash_judge import Verdict, judge_keys, judge_ledger, judge_plain, judge_visitor, read_ledger
+from soak.mutant import CAUGHT_AS, MUTATIONS
+from support.ports import free_port
+from support.processes import manent
+
+COUNTER = Path(__file__).parents[2] / "bench" / "assistants" / "counter"
 
 
 @dataclass(slots=True)
@@ -75,7 +78,12 @@ class Fleet:
 async def trial(options: argparse.Namespace, mutation: str | None) -> Verdict:
     """One run: load, kills, rest, judgement."""
     with tempfile.TemporaryDirectory() as folder:
-        fleet = Fleet(copy_of_counter(Path(folder)), [free_port() for _ in range(options.servers)], mutation)
+        project = Path(folder) / "counter"
+        shutil.copytree(COUNTER, project, ignore=shutil.ignore_patterns("models", "*.db*", "__pycache__", ".*"))
+        trained = manent("train", cwd=project)
+        if trained.returncode:
+            sys.exit(trained.stdout + trained.stderr)
+        fleet = Fleet(project, [free_port() for _ in range(options.servers)], mutation)
         for port in fleet.ports:
             fleet.start(port)
         try:
@@ -96,8 +104,9 @@ async def _talk_and_kill(options: argparse.Namespace, fleet: Fleet) -> Verdict:
         visitors = []
         for _ in range(options.visitors):
             session_id = uuid.uuid4().hex
-            tabs = [Tab(http, fleet.urls, session_id, random.Random(rng.random())) for _ in range(2)]
-            visitors.append(Visitor(*tabs, random.Random(rng.random())))
+            speaker = Tab(http, fleet.urls, session_id, random.Random(rng.random()))
+            listener = Tab(http, fleet.urls, session_id, random.Random(rng.random()))
+            visitors.append(Visitor(speaker, listener, random.Random(rng.random())))
         plain = [Plain(http, fleet.urls, uuid.uuid4().hex, random.Random(rng.random())) for _ in range(options.plain)]
         stop, end = asyncio.Event(), asyncio.Event()
         talking = [

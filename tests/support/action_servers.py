@@ -16,9 +16,10 @@ from typing import Any
 from aiohttp import web
 
 from manent.runtime.ports.actions import ActionCall
-from ports import free_port
+from support.ports import free_port
+from support.ports import free_port
 
-ASSISTANTS = Path(__file__).parent / "assistants"
+ASSISTANTS = Path(__file__).parents[1] / "assistants"
 
 Answer = Callable[[web.Request, bytes], Awaitable[web.StreamResponse]]
 

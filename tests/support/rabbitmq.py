@@ -14,8 +14,8 @@ import aiormq
 from aiormq import spec
 from aiormq.abc import DeliveredMessage
 
-from journeys.processes import wait_for
-from ports import free_port
+from support.ports import free_port
+from support.processes import wait_for
 
 
 def program() -> Path | None:

@@ -1,6 +1,6 @@
 """Runs the server with one guarantee broken on purpose, to see that `crash.py` notices.
 
-python bench/mutant.py NAME run -p 5005 …
+python tests/soak/mutant.py NAME run -p 5005 …
 """
 
 import asyncio
@@ -21,12 +21,12 @@ from manent.stores.sqlite import store
 
 def ack_before_commit() -> None:
     """Say that a message is durable a moment before it is."""
-    append = store.SqliteStore.append
+    commit = store.SqliteStore.append
 
-    async def late(store: store.SqliteStore, work: Append) -> None:
+    async def late(self: store.SqliteStore, append: Append) -> None:
         async def write() -> None:
             await asyncio.sleep(0.03)
-            await append(store, work)
+            await commit(self, append)
 
         waiting = asyncio.ensure_future(write())
         waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -50,10 +50,10 @@ def emit_before_commit() -> None:
 
 def no_dedupe() -> None:
     """Forget which message ids were used."""
-    append = store.SqliteStore.append
+    commit = store.SqliteStore.append
 
-    async def forgetful(store: store.SqliteStore, work: Append) -> None:
-        await append(store, replace(work, accepted=()))
+    async def forgetful(self: store.SqliteStore, append: Append) -> None:
+        await commit(self, replace(append, accepted=()))
 
     store.SqliteStore.append = forgetful  # type: ignore[method-assign]
 
@@ -79,7 +79,7 @@ def part_dropped() -> None:
         return messages[:-1] if len(messages) > 1 else messages
 
     visitor_messages.messages_of = some
-    protocol1.messages_of = some
+    protocol1.messages_of = some  # type: ignore[attr-defined]
 
 
 def lease_ignored() -> None:

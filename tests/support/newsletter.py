@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from action_servers import ASSISTANTS, action_server
+from support.action_servers import ASSISTANTS, action_server
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "newsletter"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "newsletter"
 IN_2_0 = ASSISTANTS / "newsletter_2_0"
 
 

@@ -254,6 +254,6 @@ class Plain:
                                 self.sent.append(waiting)
                             if waiting is not None:
                                 body = {"session_id": self.session_id, "message": waiting.text}
-                                request = ["user_uttered", {**body, "message_id": waiting.message_id}]
-                                await socket.send_str(f"421{json.dumps(request)}")
+                                message = ["user_uttered", {**body, "message_id": waiting.message_id}]
+                                await socket.send_str(f"421{json.dumps(message)}")
             await asyncio.sleep(0.1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from journeys.processes import manent
+from support.processes import manent
 
 
 def made_once(folders: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

@@ -12,7 +12,7 @@ from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
-from crash_client import REPLY_PARTS, Frame, Plain, Sent, Visitor
+from soak.crash_client import REPLY_PARTS, Frame, Plain, Sent, Visitor
 
 
 @dataclass(slots=True)
@@ -86,18 +86,18 @@ def judge_history(
         if message["role"] == "user":
             places[message["message_id"]].append(index)
     order = []
-    for message in sent:
-        found = places.get(message.message_id, [])
-        number = acknowledged.get(message.message_id)
+    for one in sent:
+        found = places.get(one.message_id, [])
+        number = acknowledged.get(one.message_id)
         if number is not None and not found:
-            verdict.add("acknowledged, then lost", message)
+            verdict.add("acknowledged, then lost", one)
         if len(found) > 1:
-            verdict.add("accepted twice", message)
+            verdict.add("accepted twice", one)
         if number is not None and found and history[found[0]]["seq"] != number:
-            verdict.add("acknowledged under another number", (message, number, history[found[0]]["seq"]))
+            verdict.add("acknowledged under another number", (one, number, history[found[0]]["seq"]))
         order += found
         for index in found:
-            _judge_answer(verdict, message, history[index + 1 :])
+            _judge_answer(verdict, one, history[index + 1 :])
     if order != sorted(order):
         verdict.add("out of order", order)
     for before, after in pairwise(history):
