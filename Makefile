@@ -80,7 +80,7 @@ soak: install ## kill servers under load and check that no message was lost (ARG
 .PHONY: lock
 lock: .venv/develops ## write what is installed, with hashes, anew from pyproject.toml (UPGRADE=1: in the newest versions)
 	$(LOCK) pyproject.toml --extra dev --output-file requirements/dev.txt
-	$(LOCK) pyproject.toml --extra actions --extra postgresql --extra rabbitmq --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra actions --extra import-rasa --extra postgresql --extra rabbitmq --constraint requirements/dev.txt --output-file requirements/run.txt
 	$(LOCK) pyproject.toml --extra bench --constraint requirements/dev.txt --output-file requirements/bench.txt
 	$(LOCK) requirements/build.in --constraint requirements/dev.txt --output-file requirements/build.txt
 

@@ -21,7 +21,7 @@ def db_upgrade(
     endpoints: Endpoints = None,
 ) -> None:
     """Bring the store to this version's schema; a copy of the old file is kept beside it."""
-    from manent.stores.migrations import upgrade_sqlite
+    from manent.stores.sqlite.upgrade import upgrade_sqlite
 
     dsn = postgresql_dsn(read_project_endpoints(endpoints).tracker_store or {})
     if dsn is not None:

@@ -7,6 +7,7 @@ import typer
 
 from manent.cli.project_store import with_store
 from manent.cli.shared_options import Endpoints
+from manent.core.errors import StoreError
 from manent.runtime.ports.store import ConversationStore
 
 Source = Annotated[str | None, typer.Argument(metavar="[DATABASE]", help="SQLite file of the Rasa tracker store.")]
@@ -16,10 +17,15 @@ Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="SQLAlchem
 def import_rasa(source: Source = None, *, url: Url = None, endpoints: Endpoints = None) -> None:
     """Copy all conversations of a Rasa SQL tracker store into this project's store.
 
-    The source is only read. What is there already is not copied again, so an import that was stopped can be repeated.
+    The source is only read. Events already copied are skipped, so an import that was stopped can be repeated.
     """
-    from manent.stores.rasa_import import ImportReport
-    from manent.stores.rasa_import import import_rasa as copy
+    try:
+        from manent.stores.rasa_import import ImportReport
+        from manent.stores.rasa_import import import_rasa as copy
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            "import_source", f"this command needs the module {error.name}: pip install 'manent[import-rasa]'"
+        ) from error
 
     named = [one for one in (source, url) if one is not None]
     if len(named) != 1:

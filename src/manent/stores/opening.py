@@ -13,7 +13,7 @@ from manent.core.errors import StoreError
 from manent.core.events import Json
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
-from manent.stores.sqlite.schema import is_foreign
+from manent.stores.sqlite.file import is_foreign
 from manent.stores.sqlite.store import SqliteStore
 
 DEFAULT_FILE = "conversations.db"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from manent.core.errors import StoreError
 from manent.stores.sqlite.errors import store_error
-from manent.stores.sqlite.schema import BUSY_TIMEOUT_S
+from manent.stores.sqlite.file import BUSY_TIMEOUT_S
 
 _PAGES_AT_ONCE = 1024
 """Some 4 MiB a step; between steps others write."""

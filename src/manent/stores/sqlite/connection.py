@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from manent.stores.sqlite.schema import BUSY_TIMEOUT_S, connect
+from manent.stores.sqlite.file import BUSY_TIMEOUT_S, connect
 
 _KNOWN_LIMIT: Final = 100_000
 

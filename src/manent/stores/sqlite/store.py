@@ -36,8 +36,8 @@ from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row
 from manent.stores.sqlite import published
 from manent.stores.sqlite.appends import AppendWork, append_to_new, append_work, insert_head
 from manent.stores.sqlite.errors import store_error
+from manent.stores.sqlite.file import connect, prepare_file
 from manent.stores.sqlite.reminders import due_reminders, next_reminder
-from manent.stores.sqlite.schema import connect, prepare_file
 from manent.stores.sqlite.writer import Writer
 
 T = TypeVar("T")

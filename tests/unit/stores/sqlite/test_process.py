@@ -18,7 +18,7 @@ from manent.core.conversation_log import CancelReminders, Head, Reminder, View
 from manent.core.errors import StoreError
 from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 from manent.stores.sqlite import process_main
-from manent.stores.sqlite.schema import connect
+from manent.stores.sqlite.file import connect
 from manent.stores.sqlite.store import SqliteStore
 from support.logs import empty, talk, turn
 
@@ -218,7 +218,7 @@ def test_it_ends_when_its_server_is_killed(tmp_path: Path) -> None:
         "    while True: head = await talk(store, head, 1); print(head.version, flush=True)\n"
         "asyncio.run(main())\n"
     )
-    command = [sys.executable, "-c", code, str(tmp_path / "store.db"), str(HERE.parent.parent)]
+    command = [sys.executable, "-c", code, str(tmp_path / "store.db"), str(HERE.parents[2])]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         found: list[psutil.Process] = []

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from manent.core.conversation_log import Head
 from manent.stores.sqlite import appends, checkpointer, rows
 from manent.stores.sqlite import store as sqlite_store
-from manent.stores.sqlite.schema import connect
+from manent.stores.sqlite.file import connect
 from manent.stores.sqlite.store import SqliteStore
 from support.logs import empty, talk, turn
 

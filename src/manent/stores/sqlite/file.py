@@ -1,106 +1,23 @@
-"""The SQLite file: its tables as plain DDL, its settings, and the check that a file is one of ours.
+"""The SQLite file: its connections and their settings, the tables of a new file, the check that a file is ours.
 
-A new file is laid out here without Alembic or SQLAlchemy, which are slow to import and only needed to change an old
-file; a test holds the result equal to the migrations' (`revisions/`). `sqlite.py` and `sqlite/writer.py` open their
-connections here.
+Every connection of the SQLite store is opened by `connect`. An older file is not changed here but by
+`manent db upgrade` (`sqlite/upgrade.py`).
 """
 
 import os
 import sqlite3
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from manent.core.errors import StoreError
+from manent.stores.schema.steps import Step, check_revision, missing_steps
 
 APPLICATION_ID = 0x4D414E45
 """`MANE` in SQLite's header: the file is a Manent store."""
 
-REVISION = "0004"
-"""The newest migration; a file at another revision is not opened."""
-
 BUSY_TIMEOUT_S = 5.0
 """How long a statement waits for another process that is writing the same file."""
-
-DDL = """
-CREATE TABLE alembic_version (
-    version_num VARCHAR(32) NOT NULL,
-    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
-);
-CREATE TABLE conversations (
-    id INTEGER NOT NULL,
-    sender_id VARCHAR(255) NOT NULL,
-    epoch VARCHAR(64) NOT NULL,
-    version BIGINT NOT NULL,
-    visible BIGINT NOT NULL,
-    divider VARCHAR(16),
-    session_seq BIGINT NOT NULL,
-    plain_seq BIGINT NOT NULL,
-    open_turn BOOLEAN NOT NULL,
-    lease_owner TEXT,
-    lease_until DOUBLE,
-    owner VARCHAR(255),
-    started DOUBLE NOT NULL,
-    updated DOUBLE NOT NULL,
-    CONSTRAINT pk_conversations PRIMARY KEY (id),
-    CONSTRAINT uq_conversations_sender_id UNIQUE (sender_id)
-);
-CREATE INDEX ix_conversations_open ON conversations (updated) WHERE open_turn;
-CREATE INDEX ix_conversations_owner ON conversations (owner, updated) WHERE owner IS NOT NULL;
-CREATE TABLE events (
-    conversation_id INTEGER NOT NULL,
-    seq BIGINT NOT NULL,
-    format SMALLINT NOT NULL,
-    prev BIGINT,
-    divider VARCHAR(16),
-    title TEXT,
-    data TEXT NOT NULL,
-    CONSTRAINT pk_events PRIMARY KEY (conversation_id, seq)
-);
-CREATE TABLE accepted (
-    conversation_id INTEGER NOT NULL,
-    message_id VARCHAR(128) NOT NULL,
-    seq BIGINT NOT NULL,
-    digest BLOB NOT NULL,
-    CONSTRAINT pk_accepted PRIMARY KEY (conversation_id, message_id)
-) WITHOUT ROWID;
-CREATE TABLE snapshots (
-    conversation_id INTEGER NOT NULL,
-    version BIGINT NOT NULL,
-    data BLOB NOT NULL,
-    CONSTRAINT pk_snapshots PRIMARY KEY (conversation_id, version)
-);
-CREATE TABLE reminders (
-    conversation_id INTEGER NOT NULL,
-    name VARCHAR(255) NOT NULL,
-    seq BIGINT NOT NULL,
-    due DOUBLE NOT NULL,
-    data TEXT NOT NULL,
-    CONSTRAINT pk_reminders PRIMARY KEY (conversation_id, name)
-) WITHOUT ROWID;
-CREATE INDEX ix_reminders_due ON reminders (due);
-CREATE TABLE meta (
-    name VARCHAR(64) NOT NULL,
-    value BLOB NOT NULL,
-    CONSTRAINT pk_meta PRIMARY KEY (name)
-);
-CREATE TABLE revocations (
-    kind VARCHAR(8) NOT NULL,
-    value VARCHAR(255) NOT NULL,
-    issued_before DOUBLE,
-    lifted BOOLEAN NOT NULL,
-    made DOUBLE NOT NULL,
-    CONSTRAINT pk_revocations PRIMARY KEY (kind, value)
-) WITHOUT ROWID;
-CREATE INDEX ix_revocations_made ON revocations (made);
-CREATE TABLE published (
-    sender_id VARCHAR(255) NOT NULL,
-    epoch VARCHAR(64) NOT NULL,
-    seq BIGINT NOT NULL,
-    lease_owner TEXT,
-    lease_until DOUBLE,
-    CONSTRAINT pk_published PRIMARY KEY (sender_id)
-) WITHOUT ROWID;
-"""
 
 
 def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.Connection:
@@ -127,7 +44,7 @@ def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.
 
 
 def prepare_file(path: Path, *, durability: str) -> None:
-    """Lay out a new file, or check that an existing one is ours and of this version.
+    """Create the tables in a new file, or check that an existing file is ours and has this version's schema.
 
     Raises:
         StoreError: `store_foreign_file`, `store_schema_old`, `store_schema_new`.
@@ -154,7 +71,7 @@ def _prepare(path: Path, *, durability: str) -> None:
     try:
         if is_empty(connection):
             connection.execute("PRAGMA journal_mode = WAL")
-            _lay_out(connection)
+            _create_tables(connection, path)
         _check(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
     finally:
@@ -167,7 +84,7 @@ def is_empty(connection: sqlite3.Connection) -> bool:
 
 
 def is_foreign(path: Path) -> bool:
-    """Whether a file exists that is somebody else's SQLite database (a Rasa tracker store, say)."""
+    """Whether a file exists that is another program's SQLite database, for example a Rasa tracker store."""
     if not path.exists() or path.stat().st_size == 0:
         return False
     connection = sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)
@@ -179,13 +96,11 @@ def is_foreign(path: Path) -> bool:
         connection.close()
 
 
-def _lay_out(connection: sqlite3.Connection) -> None:
+def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if is_empty(connection):  # another process may have been faster
-            for statement in DDL.strip().split(";\n"):
-                connection.execute(statement)
-            connection.execute("INSERT INTO alembic_version VALUES (?)", (REVISION,))
+            apply_steps(connection, missing_steps(None, "sqlite", where=str(path)))
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute("COMMIT")
     except BaseException:
@@ -193,18 +108,45 @@ def _lay_out(connection: sqlite3.Connection) -> None:
         raise
 
 
+def apply_steps(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
+    """Apply schema steps, inside the caller's transaction, and store the number of the last one.
+
+    Raises:
+        sqlite3.Error: a statement failed; the caller rolls back.
+    """
+    for step in steps:
+        for statement in _statements(step.file.read_text()):
+            connection.execute(statement)
+        connection.execute("DELETE FROM alembic_version")
+        connection.execute("INSERT INTO alembic_version VALUES (?)", (step.revision,))
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script one by one; `executescript` would commit the transaction it runs in."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement:
+        yield statement
+
+
+def revision_of(connection: sqlite3.Connection) -> str:
+    """Return the number of the newest schema step in a file of ours."""
+    (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone() or ("none",)
+    return str(revision)
+
+
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise StoreError(
             "store_foreign_file",
             f"{path} is another program's database; name another file under `tracker_store` in endpoints.yml "
-            "(`manent import-rasa` brings a Rasa tracker store over)",
+            "(`manent import-rasa` copies the conversations of a Rasa tracker store)",
         )
-    (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone() or ("none",)
-    if revision < REVISION:
-        raise StoreError("store_schema_old", f"{path} has schema {revision}, {REVISION} is needed: `manent db upgrade`")
-    if revision > REVISION:
-        raise StoreError("store_schema_new", f"{path} has schema {revision}, this version knows {REVISION} and older")
+    check_revision(revision_of(connection), "sqlite", where=str(path))
 
 
 def _sync_folder(folder: Path) -> None:
