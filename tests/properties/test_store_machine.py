@@ -230,5 +230,5 @@ def case(machine: type[StoreMachine], *, examples: int, steps: int) -> Any:
     return found
 
 
-TestStoreMachine = case(StoreMachine, examples=15, steps=25)
+TestStoreMachine = case(StoreMachine, examples=min(15, settings().max_examples), steps=25)
 TestStoreMachineLong = pytest.mark.slow(case(LongStoreMachine, examples=500, steps=50))

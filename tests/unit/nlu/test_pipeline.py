@@ -1,5 +1,3 @@
-import subprocess
-import sys
 import time
 
 import pytest
@@ -230,18 +228,6 @@ def test_a_model_remembers_its_word_vectors() -> None:
 
     with pytest.raises(ModelError, match="other word vectors"):
         load_pipeline({**files, "nlu/pipeline.json": index.replace(digest, b"0" * 64)}, domain(nlu))
-
-
-def test_parsing_needs_no_training_libraries() -> None:
-    """A process that only loads and parses imports neither SciPy, scikit-learn nor wordllama."""
-    code = (
-        "import sys; from manent.nlu.pipeline import load_pipeline; from manent.nlu.vectors import load_vectors; "
-        "load_vectors().text(['hello']); "
-        "print([name for name in ('scipy', 'sklearn', 'wordllama', 'matplotlib') if name in sys.modules])"
-    )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert found.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize(

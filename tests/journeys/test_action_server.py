@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,20 @@ DOMAIN_3 = {"slots": {}, "forms": {"signup_form": {"required_slots": SLOTS}, "po
 MAPPINGS: dict[str, Any] = {name: [{"type": "from_text"}] for name in SLOTS}
 DOMAIN_2_6 = {"slots": {}, "forms": {"signup_form": {"required_slots": MAPPINGS}, "poll_form": {"required_slots": {}}}}
 DOMAIN_2_0 = {"slots": {}, "forms": {"signup_form": {"ignored_intents": ["bye"], **MAPPINGS}, "poll_form": None}}
+
+
+@pytest.fixture(scope="session")
+def kinds_url() -> Iterator[str]:
+    """The real action server with actions of every kind."""
+    with action_server(ASSISTANTS / "action_kinds", "kinds") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def legacy_url() -> Iterator[str]:
+    """The real action server with code from the years of rasa-sdk 2.x."""
+    with action_server(ASSISTANTS / "actions_2x") as url:
+        yield url
 
 
 def get(url: str) -> Any:
