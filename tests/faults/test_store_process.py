@@ -218,7 +218,7 @@ def test_it_ends_when_its_server_is_killed(tmp_path: Path) -> None:
         "    while True: head = await talk(store, head, 1); print(head.version, flush=True)\n"
         "asyncio.run(main())\n"
     )
-    command = [sys.executable, "-c", code, str(tmp_path / "store.db"), str(HERE.parents[2])]
+    command = [sys.executable, "-c", code, str(tmp_path / "store.db"), str(HERE.parent)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         found: list[psutil.Process] = []
