@@ -41,7 +41,7 @@ def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
     with closing(sqlite3.connect(path)) as connection:
         names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
         return {
-            name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall())  # noqa: S608  # a table's name
+            name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr)  # noqa: S608  # a table's name
             for (name,) in names
             if name != "alembic_version"
         }
