@@ -20,8 +20,8 @@ def backup_sqlite(source: Path, target: Path) -> int:
         The size of the copy in bytes.
 
     Raises:
-        StoreError: `store_missing`: there is no such file; `backup_exists`: the target is there already; or what the
-            disk or SQLite said.
+        StoreError: `store_missing`: the file does not exist; `backup_exists`: the target exists; or an error of
+            the disk or SQLite.
     """
     if not source.exists():
         raise StoreError("store_missing", f"{source} does not exist")
