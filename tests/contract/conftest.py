@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from support.logs import MakeStore
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from manent.stores.postgresql.store import PostgresqlStore

@@ -4,7 +4,6 @@ import asyncio
 
 from msgspec.structs import replace
 
-from support.logs import MakeStore, empty, talk, turn
 from manent.core.conversation_log import Cursor, Lease, UnpublishedEvents
 from manent.core.events import encode_event
 from manent.runtime.ports.store import ConversationStore

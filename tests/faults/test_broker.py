@@ -19,7 +19,6 @@ from manent.brokers.file import FileBroker
 from manent.core.errors import BrokerError
 from manent.runtime.ports.broker import Outgoing
 from support.ports import free_port
-from support.ports import free_port
 from support.processes import manent, wait_for
 
 BROKER = "event_broker:\n  type: file\n  path: out/events.log\n"

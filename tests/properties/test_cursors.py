@@ -14,7 +14,7 @@ from manent.core.domain import Domain
 from manent.core.events import ActionExecuted, BotUttered, Event
 from manent.core.tracker import Tracker
 from manent.runtime.conversation.numbering import Numbering
-from manent.runtime.ports import ConversationStore
+from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore
 from support.logs import empty

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from manent.core.conversation_log import Append, Head, Lease
-from manent.runtime.ports import ConversationStore, VersionConflict
+from manent.runtime.ports.store import ConversationStore, VersionConflict
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore
 from support.logs import empty, turn

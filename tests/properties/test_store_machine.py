@@ -14,12 +14,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
-from support.logs import accepted_message, empty, turn
 from manent.core.conversation_log import Accepted, Append, Head, LogEntry, Snapshot
 from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 from manent.stores.sqlite.store import SqliteStore
 from manent.stores.thinning import superfluous
-from support.logs import empty, turn
+from support.logs import accepted_message, empty, turn
 
 NAMES = st.sampled_from(["ada", "bob", "cyd"])
 IDS = st.sampled_from(["m1", "m2", "m3", "m4", "m5", None])

@@ -17,7 +17,6 @@ from aiohttp import web
 
 from manent.runtime.ports.actions import ActionCall
 from support.ports import free_port
-from support.ports import free_port
 
 ASSISTANTS = Path(__file__).parents[1] / "assistants"
 

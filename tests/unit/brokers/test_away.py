@@ -15,7 +15,6 @@ from manent.brokers.sqlite import SqliteBroker
 from manent.core.errors import BrokerError
 from manent.runtime.ports.broker import Broker
 from support.ports import free_port
-from support.ports import free_port
 
 PASSWORD = "s3cr3t/%&"  # noqa: S105
 QUOTED = "s3cr3t%2F%25%26"

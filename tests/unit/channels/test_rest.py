@@ -12,7 +12,6 @@ from manent.channels.rest import replies_of
 from manent.core.events import BotUttered, Json
 from manent.runtime.ports.actions import ActionCall, ActionResult
 from support.small_talk import Actions, running, until
-from support.small_talk import Actions, running, until
 
 URL = "/webhooks/rest/webhook"
 

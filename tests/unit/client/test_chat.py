@@ -9,7 +9,6 @@ from manent.client import ChatClient, Refused
 from manent.client.chat import texts
 from manent.runtime.ports.actions import ActionResult
 from support.small_talk import Actions, running, until
-from support.small_talk import Actions, running, until
 
 GREETED = ["hello", "Hello."]
 

@@ -8,7 +8,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from manent.runtime.metrics import Histogram
 from support.small_talk import running
-from support.small_talk import running
 
 
 async def test_metrics_tell_what_happened(tmp_path: Path) -> None:

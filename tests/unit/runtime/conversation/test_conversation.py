@@ -16,7 +16,6 @@ from manent.runtime.ports.actions import ActionCall, ActionResult
 from manent.stores.memory import MemoryStore
 from support.small_talk import Actions, failing, home, message, opened, say, shown, until
 from unit.runtime.followers import Follower
-from support.small_talk import Actions, failing, home, message, opened, say, shown, until
 
 
 async def test_messages_are_answered_in_the_order_they_came() -> None:

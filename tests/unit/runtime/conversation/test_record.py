@@ -16,7 +16,6 @@ from manent.runtime.tracker_reader import fold
 from manent.stores.memory import MemoryStore
 from support.small_talk import Actions, message, opened, say, until
 from unit.runtime.followers import Follower
-from support.small_talk import Actions, message, opened, say, until
 
 
 @dataclass
