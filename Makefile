@@ -42,11 +42,16 @@ install: .venv/develops tests/pages/node_modules/.package-lock.json $(BUNDLE) ##
 # Checking ----------------------------------------------------------------------------------------------------------
 
 .PHONY: check
-check: install ## format, lint, types and the direction of imports, without changing a file
+check: .venv/develops ## format, lint, types and the direction of imports, without changing a file
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-web; \
+		else echo "npm is not installed: the web chat was not checked."; fi
+
+.PHONY: check-web
+check-web: web/node_modules/.package-lock.json ## format, lint and types of the web chat
 	npm --prefix web run --silent check
 
 .PHONY: format
@@ -54,12 +59,16 @@ format: .venv/develops ## write files the way `make check` wants them
 	$(BIN)/ruff check --fix-only --quiet
 	$(BIN)/ruff format
 
+.PHONY: test-unit
+test-unit: .venv/tests ## the quick tests: no Node, no PostgreSQL, no browser (ARGS="-k cursor" picks some)
+	$(BIN)/pytest tests/unit tests/properties -m "not slow" --hypothesis-profile quick --numprocesses $(WORKERS) --dist loadfile --quiet $(ARGS)
+
 .PHONY: test
 test: test-python test-web ## all tests but the slow ones (installs Chromium and PostgreSQL with apt when root)
 
 # Tests start many Pythons. Each would compile anew what it imports where bytecode is not kept; here it is, out of the way.
-test-python test-slow: export PYTHONDONTWRITEBYTECODE :=
-test-python test-slow: export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
+test-python test-slow test-unit: export PYTHONDONTWRITEBYTECODE :=
+test-python test-slow test-unit: export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
 .PHONY: test-python
 test-python: install .venv/programs
@@ -73,10 +82,15 @@ test-web: web/node_modules/.package-lock.json
 test-slow: install .venv/programs ## the tests that take minutes
 	$(BIN)/pytest -m slow
 
+.PHONY: soak
+soak: install ## kill servers under load and check that no message was lost (ARGS="--kills 20", ARGS=--mutations)
+	PYTHONPATH=tests $(BIN)/python -m soak.crash $(ARGS)
+
 .PHONY: lock
 lock: .venv/develops ## write what is installed, with hashes, anew from pyproject.toml (UPGRADE=1: in the newest versions)
 	$(LOCK) pyproject.toml --extra dev --output-file requirements/dev.txt
-	$(LOCK) pyproject.toml --extra actions --extra postgresql --extra rabbitmq --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra actions --extra import-rasa --extra postgresql --extra rabbitmq --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra test --constraint requirements/dev.txt --output-file requirements/test.txt
 	$(LOCK) pyproject.toml --extra bench --constraint requirements/dev.txt --output-file requirements/bench.txt
 	$(LOCK) requirements/build.in --constraint requirements/dev.txt --output-file requirements/build.txt
 
@@ -148,11 +162,17 @@ UV := $(BIN)/uv --quiet --system-certs pip install --python $(BIN)/python --no-d
 	@MANENT_SKIP_WEB=1 $(PIP) --no-build-isolation --editable .
 	@touch $@
 
+.venv/tests: requirements/test.txt pyproject.toml .venv/bin/uv
+	@echo "Installing Manent and what its quick tests need into .venv"
+	@$(UV) --require-hashes --requirement $< || $(PIP) --require-hashes --requirement $<
+	@MANENT_SKIP_WEB=1 $(PIP) --no-build-isolation --editable .
+	@touch $@
+
 .venv/develops: requirements/dev.txt pyproject.toml .venv/bin/uv
 	@echo "Installing Manent and its tools into .venv"
 	@$(UV) --require-hashes --requirement $< || $(PIP) --require-hashes --requirement $<
 	@MANENT_SKIP_WEB=1 $(PIP) --no-build-isolation --editable .
-	@touch $@ .venv/runs
+	@touch $@ .venv/runs .venv/tests
 
 .venv/measures: requirements/bench.txt .venv/develops
 	@echo "Installing what the benchmarks draw with"

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")  # how long an example takes says more about what else the machine does
+settings.register_profile("quick", settings.get_profile("unhurried"), max_examples=10)  # `make test-unit`
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job; what tests start would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -17,7 +17,7 @@ from browser.chat import Chat
 from browser.servers import ChatServer
 from browser.sites import Site
 from browser.tokens import KEY, Tokens
-from once import trained
+from support.once import trained
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [

@@ -15,7 +15,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from ports import free_port
+from support.ports import free_port
 
 WITHIN_S = 30.0
 

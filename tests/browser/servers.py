@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ports import free_port
+from support.ports import free_port
 
 UP_WITHIN_S = 90.0
 

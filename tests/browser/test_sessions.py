@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from browser.chat import Chat
 from browser.servers import ChatServer
-from once import train
+from support.once import train
 
 EXPIRES_AFTER_S = 0.6
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from logs import MakeStore
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.sqlite.store import SqliteStore
-from postgres import Cluster, programs, running
+from support.logs import MakeStore
+from support.postgres import Cluster, programs, running
 
 TABLES = "conversations, events, accepted, snapshots, reminders, meta, published"
 

@@ -10,12 +10,12 @@ import asyncpg
 import pytest
 from yarl import URL
 
-import rabbitmq
 from manent.brokers.file import FileBroker
 from manent.brokers.postgresql import PostgresqlBroker
 from manent.brokers.rabbitmq import RabbitMq, RabbitMqBroker
 from manent.brokers.sqlite import SqliteBroker
 from manent.runtime.ports.broker import Broker, Outgoing
+from support import rabbitmq
 
 
 @dataclass

@@ -4,10 +4,10 @@ import asyncio
 
 from msgspec.structs import replace
 
-from logs import MakeStore, empty, talk, turn
 from manent.core.conversation_log import Cursor, Lease, UnpublishedEvents
 from manent.core.events import encode_event
 from manent.runtime.ports.store import ConversationStore
+from support.logs import MakeStore, empty, talk, turn
 
 MINE = Lease(owner="host:1:1:a", until=1_000.0)
 OTHER = Lease(owner="host:2:2:b", until=1_000.0)

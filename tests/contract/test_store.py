@@ -6,7 +6,6 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from logs import MakeStore, accept, accepted_message, empty, talk, turn
 from manent.core.conversation_log import (
     Append,
     CancelReminders,
@@ -21,6 +20,7 @@ from manent.core.conversation_log import (
 from manent.core.errors import InternalError, StoreError
 from manent.core.events import UserUttered, decode_event
 from manent.runtime.ports.store import ConversationStore, DuplicateMessage, ReminderGone, VersionConflict
+from support.logs import MakeStore, accept, accepted_message, empty, talk, turn
 
 
 async def test_append_creates_and_keeps_everything(store: ConversationStore) -> None:

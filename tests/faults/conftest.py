@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faults.servers import Fleet, fleet
-from postgres import programs, running
+from support.postgres import programs, running
 
 
 @pytest.fixture(scope="module")

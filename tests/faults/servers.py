@@ -13,10 +13,10 @@ from pathlib import Path
 
 import httpx
 
-from journeys.processes import MANENT, listens, wait_for
 from manent.client import ChatClient
-from ports import free_port
-from small_talk import model_file, write_project
+from support.ports import free_port
+from support.processes import MANENT, listens, wait_for
+from support.small_talk import model_file, write_project
 
 IMPATIENT = [sys.executable, str(Path(__file__).with_name("impatient.py"))]
 

@@ -12,10 +12,11 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from logs import empty, turn
-from manent.stores.sqlite import checkpointer, connection, schema
+from manent.stores.sqlite import checkpointer, connection
+from manent.stores.sqlite import file as database_file
 from manent.stores.sqlite import store as store_module
 from manent.stores.sqlite.store import SqliteStore
+from support.logs import empty, turn
 
 checkpointer.COPY_AFTER_BYTES = 60_000  # type: ignore[misc]  # so that short runs see checkpoints, too
 checkpointer.TRUNCATE_AFTER_BYTES = 200_000  # type: ignore[misc]
@@ -24,14 +25,14 @@ checkpointer.CHECK_AFTER_APPENDS = 4  # type: ignore[misc]
 
 def weaken(synchronous: str) -> None:
     """Open every connection with another `synchronous` than the store asks for."""
-    connect = schema.connect
+    connect = database_file.connect
 
     def weakened(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.Connection:
         opened = connect(path, durability=durability, read_only=read_only)
         opened.execute(f"PRAGMA synchronous = {synchronous}")
         return opened
 
-    for module in (store_module, schema, connection):
+    for module in (store_module, database_file, connection):
         vars(module)["connect"] = weakened
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-import newsletter
 from journeys.conftest import serve  # noqa: F401  # a fixture
-from journeys.processes import Server
-from once import trained
-from ports import free_port
+from support import newsletter
+from support.once import trained
+from support.ports import free_port
+from support.processes import Server
 
 Serve = Callable[..., Server]
 

@@ -15,11 +15,11 @@ import httpx
 import pytest
 
 from faults.servers import Fleet, Server, fleet
-from journeys.processes import manent, wait_for
 from manent.brokers.file import FileBroker
 from manent.core.errors import BrokerError
 from manent.runtime.ports.broker import Outgoing
-from ports import free_port
+from support.ports import free_port
+from support.processes import manent, wait_for
 
 BROKER = "event_broker:\n  type: file\n  path: out/events.log\n"
 

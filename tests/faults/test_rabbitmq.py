@@ -10,13 +10,13 @@ import pytest
 from aiormq.abc import AbstractChannel
 from yarl import URL
 
-import rabbitmq
 from faults.servers import Server, fleet
 from faults.test_broker import committed, first_ones, health, say
-from journeys.processes import wait_for
 from manent.brokers.rabbitmq import RabbitMq, RabbitMqBroker
 from manent.core.errors import BrokerError
 from manent.runtime.ports.broker import Outgoing
+from support import rabbitmq
+from support.processes import wait_for
 
 pytestmark = pytest.mark.slow
 

@@ -1,6 +1,8 @@
 """A real server with a slow custom action: the others go on as usual, and its own conversation has a bounded queue."""
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from faults.servers import Fleet, fleet, tab, until
 from manent.client.chat import texts
 from manent.core.events import Json
+from support.action_servers import ASSISTANTS
 
 
 @pytest.fixture
@@ -62,3 +65,34 @@ async def test_queue_of_one_conversation_is_bounded(servers: Fleet) -> None:
             assert (await say(number))["duplicate"] is False
         await client.wait_for(lambda messages: len(messages) == 2 * 71)
         assert texts(client.messages) == ["work", "Done.", *["hello", "Hello."] * 70]
+
+
+def test_a_hanging_action_does_not_hold_up_the_end() -> None:
+    """The process ends while an action still hangs."""
+    code = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from support.action_servers import ASSISTANTS, action_call\n"
+        "from manent.actions.opening import open_actions\n"
+        "from manent.core.domain import Domain\n"
+        "from manent.core.errors import ActionError\n"
+        "async def main():\n"
+        "    options = {'actions_module': 'kinds', 'timeout': 0.1}\n"
+        "    runner = open_actions(options, Domain(), root=ASSISTANTS / 'action_kinds')\n"
+        "    try:\n"
+        "        await runner.run(action_call('action_sleeps', '600'))\n"
+        "    except ActionError as error:\n"
+        "        print(error.code)\n"
+        "    await runner.close()\n"
+        "asyncio.run(main())\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(ASSISTANTS.parent)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert ended.stdout == "action_timeout\n"

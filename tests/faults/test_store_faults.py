@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from faults.small_disk import fill
-from logs import empty, talk, turn
 from manent.core.errors import StoreError
-from manent.stores.sqlite import schema
+from manent.stores.sqlite import file as database_file
 from manent.stores.sqlite.store import SqliteStore
+from support.logs import empty, talk, turn
 
 HERE = Path(__file__).parent
 
@@ -68,7 +68,7 @@ async def test_file_that_may_not_grow(tmp_path: Path) -> None:
 
 async def test_locked_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another process holds the file, writes fail with `store_locked` and reads go on; then all is well."""
-    monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(database_file, "BUSY_TIMEOUT_S", 0.2)
     store = SqliteStore(tmp_path / "store.db")
     await store.open()
     head = await talk(store, empty(), 1)

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from logs import empty, talk, turn
 from manent.core.errors import StoreError
 from manent.core.events import UserUttered
 from manent.runtime.ports.store import VersionConflict
 from manent.stores.postgresql.schema import upgrade_postgresql
 from manent.stores.postgresql.store import PostgresqlStore
-from manent.stores.sqlite.schema import REVISION
-from postgres import Cluster, programs, running
+from manent.stores.schema.steps import newest_revision
+from support.logs import empty, talk, turn
+from support.old_stores import ALEMBIC, ALEMBIC_REVISIONS
+from support.postgres import Cluster, programs, running
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ async def test_two_servers_start_on_a_new_database(cluster: Cluster) -> None:
     heads = await asyncio.gather(*(store.create(empty(epoch=f"e{n}")) for n, store in enumerate(stores)))
     assert len(set(heads)) == 1
 
-    assert await upgrade_postgresql(cluster.dsn, schema="together") == REVISION
+    assert await upgrade_postgresql(cluster.dsn, schema="together") == newest_revision("postgresql")
     assert await stores[0].head("ada") == heads[0]
     await asyncio.gather(*(store.close() for store in stores))
 
@@ -133,6 +134,35 @@ async def test_other_revisions_are_not_opened(cluster: Cluster, revision: str, c
         await PostgresqlStore(cluster.dsn, schema=schema).open()
 
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize("revision", ALEMBIC_REVISIONS)
+async def test_tables_of_alembic_are_upgraded(cluster: Cluster, revision: str) -> None:
+    """Tables that an earlier version made with Alembic are upgraded, keep their rows and take new turns."""
+    schema = f"alembic{revision}"
+    connection = await asyncpg.connect(cluster.dsn)
+    await connection.execute(f"CREATE SCHEMA {schema}; SET search_path = {schema}")
+    await connection.execute((ALEMBIC / "postgresql" / f"{revision}.sql").read_text())
+    await connection.execute(
+        "INSERT INTO conversations (sender_id, epoch, version, visible, session_seq, plain_seq, open_turn, started,"
+        " updated) VALUES ('ada', 'e1', 1, 1, 0, 0, false, 1.0, 1.0);"
+        "INSERT INTO events (conversation_id, seq, format, prev, data) VALUES"
+        """ (1, 1, 1, 0, '{"event":"bot","timestamp":1.0,"metadata":{},"text":"hi","data":{}}')"""
+    )
+    store = PostgresqlStore(cluster.dsn, schema=schema)
+    if revision < newest_revision("postgresql"):
+        with pytest.raises(StoreError, match="manent db upgrade"):
+            await store.open()
+    assert await upgrade_postgresql(cluster.dsn, schema=schema) == newest_revision("postgresql")
+
+    await store.open()
+    head = await store.head("ada")
+    assert head is not None
+    assert [entry.seq for entry in await store.entries("ada")] == [1]
+    await store.append(turn(head))
+    await store.begin_publishing()
+    await store.close()
+    await connection.close()
 
 
 async def test_unreachable_databases(cluster: Cluster) -> None:

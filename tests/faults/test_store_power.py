@@ -12,10 +12,10 @@ from random import Random
 
 import pytest
 
-from disk import Disk, read_log
-from logs import accepted_message
 from manent.core.errors import StoreError
 from manent.stores.sqlite.store import SqliteStore
+from support.disk import Disk, read_log
+from support.logs import accepted_message
 
 HERE = Path(__file__).parent
 

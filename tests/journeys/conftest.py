@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from journeys.processes import MANENT, Server, listens, manent, wait_for
-from once import made_once
-from ports import free_port
+from support.once import made_once
+from support.ports import free_port
+from support.processes import MANENT, Server, listens, manent, wait_for
 
 
 @pytest.fixture(scope="session")

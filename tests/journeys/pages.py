@@ -10,8 +10,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from journeys.processes import listens, wait_for
-from ports import free_port
+from support.ports import free_port
+from support.processes import listens, wait_for
 
 PAGES = Path(__file__).parent.parent / "pages"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from ducklings import duckling
-from journeys.processes import Server, manent
+from support.ducklings import duckling
+from support.processes import Server, manent
 
 Serve = Callable[..., Server]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from journeys.processes import MANENT, Server, listens, manent, wait_for
-from ports import free_port
+from support.ports import free_port
+from support.processes import MANENT, Server, listens, manent, wait_for
 
 Serve = Callable[..., Server]
 
@@ -216,7 +216,7 @@ print(*sys.modules)
     assert done.returncode == 0, done.stderr
     modules = set(done.stdout.split())
     assert "manent.server.app" in modules
-    assert modules.isdisjoint({"wordllama", "sklearn", "scipy", "matplotlib", "rasa_sdk", "alembic"})
+    assert modules.isdisjoint({"wordllama", "sklearn", "scipy", "matplotlib", "rasa_sdk", "sqlalchemy"})
 
 
 def test_with_actions(project: Path, serve: Serve) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-import newsletter
-from journeys.processes import Server
-from once import trained
+from support import newsletter
+from support.once import trained
+from support.processes import Server
 
 Serve = Callable[..., Server]
 

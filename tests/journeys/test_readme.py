@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from journeys.processes import Server, manent
+from support.processes import Server, manent
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 

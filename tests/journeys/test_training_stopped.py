@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from journeys.processes import MANENT, manent
 from manent.cli.init import create_project
+from support.processes import MANENT, manent
 
 PIPELINE = """
 language: en

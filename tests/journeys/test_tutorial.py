@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-import newsletter
 from journeys.pages import TIMEOUT_MS, browse, libraries, received, wait_until
-from journeys.processes import listens, wait_for
-from once import trained
-from ports import free_port
+from support import newsletter
+from support.once import trained
+from support.ports import free_port
+from support.processes import listens, wait_for
 
 TUTORIAL = Path(__file__).parent.parent.parent / "docs" / "tutorial-session-persistence.md"
 FENCE = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

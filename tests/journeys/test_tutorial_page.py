@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-import newsletter
 from journeys.pages import PAGES, TIMEOUT_MS, browse, libraries, received, wait_until, web_server
-from journeys.processes import Server
-from once import trained
+from support import newsletter
+from support.once import trained
+from support.processes import Server
 
 Serve = Callable[..., Server]
 

@@ -9,9 +9,9 @@ import pytest
 import socketio
 import yaml
 
-import newsletter
-from journeys.processes import Server
-from once import trained
+from support import newsletter
+from support.once import trained
+from support.processes import Server
 
 Serve = Callable[..., Server]
 

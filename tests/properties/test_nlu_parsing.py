@@ -16,7 +16,7 @@ from manent.nlu.message import Message
 from manent.nlu.pipeline import Pipeline, load_pipeline
 from manent.nlu.tokens import character_tokens, whitespace_tokens
 from manent.nlu.training import train_pipeline
-from nlu_samples import DEFAULT, config, data, domain, trained
+from support.nlu_samples import DEFAULT, config, data, domain, trained
 
 _texts = st.one_of(
     st.text(max_size=80),

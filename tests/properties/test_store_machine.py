@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
-from logs import accepted_message, empty, turn
 from manent.core.conversation_log import Accepted, Append, Head, LogEntry, Snapshot
 from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 from manent.stores.sqlite.store import SqliteStore
 from manent.stores.thinning import superfluous
+from support.logs import accepted_message, empty, turn
 
 NAMES = st.sampled_from(["ada", "bob", "cyd"])
 IDS = st.sampled_from(["m1", "m2", "m3", "m4", "m5", None])
@@ -229,5 +229,5 @@ def case(machine: type[StoreMachine], *, examples: int, steps: int) -> Any:
     return found
 
 
-TestStoreMachine = case(StoreMachine, examples=15, steps=25)
+TestStoreMachine = case(StoreMachine, examples=min(15, settings().max_examples), steps=25)
 TestStoreMachineLong = pytest.mark.slow(case(LongStoreMachine, examples=500, steps=50))

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logs import accept, accepted_message, empty, turn
 from manent.core.conversation_log import Head
 from manent.core.events import UserUttered
 from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 from manent.stores.sqlite.store import SqliteStore
+from support.logs import accept, accepted_message, empty, turn
 
 NAMES = itertools.count()
 

@@ -14,10 +14,10 @@ import httpx
 import jwt
 import socketio
 
-from journeys.processes import MANENT, listens, wait_for
 from manent.core.events import Json
-from ports import free_port
-from small_talk import model_file
+from support.ports import free_port
+from support.processes import MANENT, listens, wait_for
+from support.small_talk import model_file
 
 KEY = "the key of the tests, 32 bytes or more"
 AUTH = "an admin's token"

@@ -15,7 +15,7 @@ from manent.runtime.json_input import MAX_DEPTH, is_too_deep
 from manent.runtime.rate_limits import MAX_KEYS, Buckets, address_of
 from security.frames import raw
 from security.sites import JWT, Site, token
-from small_talk import Actions, running, until
+from support.small_talk import Actions, running, until
 
 Serve = Callable[..., Site]
 

@@ -8,7 +8,7 @@ import pytest
 
 from manent.training import TrainingOptions, train
 from security.sites import Site, Visitor, start, stop, token
-from small_talk import write_project
+from support.small_talk import write_project
 
 DOMAIN = """
 version: "3.1"

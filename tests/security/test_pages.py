@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from journeys.pages import CHROMIUM, TIMEOUT_MS, libraries
-from journeys.processes import listens, wait_for
-from ports import free_port
 from security.sites import AUTH, start, stop
+from support.ports import free_port
+from support.processes import listens, wait_for
 
 EXAMPLE = Path(__file__).parents[2] / "examples/jwt_site"
 SHARED = "a key that the shop and the bot share"

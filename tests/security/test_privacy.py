@@ -13,7 +13,7 @@ import pytest
 from manent.core.events import Json
 from manent.runtime.ports.actions import ActionResult
 from security.sites import AUTH, JWT, KEY, Site, token
-from small_talk import Actions, running, until
+from support.small_talk import Actions, running, until
 
 Serve = Callable[..., Site]
 

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from manent.core.events import Json
-from ports import free_port
 from security.sites import JWT, KEY, Site, token
+from support.ports import free_port
 
 Serve = Callable[..., Site]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from postgres import Cluster, programs, running
 from security.sites import AUTH, JWT, Site, token
+from support.postgres import Cluster, programs, running
 
 Serve = Callable[..., Site]
 

@@ -3,16 +3,12 @@
 import importlib.util
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-
-HEAVY = ("typer", "rich", "numpy", "sklearn", "scipy", "starlette", "socketio", "sqlalchemy", "yaml", "wordllama")
 
 
 @pytest.fixture(scope="module")
@@ -35,22 +31,6 @@ def web(tmp_path: Path) -> Path:
         path.touch()
         os.utime(path, (1e9, 1e9))
     return tmp_path / "web"
-
-
-def modules_after(statement: str) -> set[str]:
-    """Return the modules that a fresh interpreter has after a statement."""
-    program = f"import sys\n{statement}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    return set(done.stderr.split())
-
-
-@pytest.mark.parametrize("statement", ["import manent", "from manent.cli.main import main; main(['--help'])"])
-def test_light_imports(statement: str) -> None:
-    """Importing the package and asking for help import no heavy library."""
-    found = modules_after(statement)
-
-    assert "manent" in found
-    assert found.isdisjoint(HEAVY)
 
 
 def test_bundle_missing(hook: ModuleType, web: Path) -> None:

@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from browser.servers import ChatServer  # noqa: E402
 from browser.sites import Site  # noqa: E402
-from once import train  # noqa: E402
+from support.once import train  # noqa: E402
 
 ROUNDS = 3
 MESSAGES = 5000

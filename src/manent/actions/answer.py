@@ -49,14 +49,14 @@ def decode_answer(action: str, body: bytes) -> ActionResult:
         events = tuple(event for event in answer.events if _is_event(action, event))
         responses = tuple(_checked(response) for response in answer.responses)
     except (msgspec.MsgspecError, RequestError, UnicodeDecodeError) as error:
-        raise ActionError("action_garbage", f"{action} answered something unreadable: {error}") from error
+        raise ActionError("action_garbage", f"{action} returned an invalid answer: {error}") from error
     return ActionResult(events=events, responses=responses)
 
 
 def _is_event(action: str, event: Json) -> bool:
     kind = event.get("event")
     if isinstance(kind, str) and kind not in EVENT_KINDS:
-        log.warning("%s answered an event of a kind that there is none of: %s", action, kind)
+        log.warning("%s returned an event of an unknown kind: %s", action, kind)
         return False
     event_from_wire(event)
     return True

@@ -156,11 +156,11 @@ class Endpoint:
                     raise
                 return await self._exchange(session, body, headers, SimpleNamespace())
         except aiohttp.ConnectionTimeoutError as error:
-            raise self._error("unreachable", f"takes no connection within {CONNECT_TIMEOUT_S:g} s") from error
+            raise self._error("unreachable", f"did not accept a connection within {CONNECT_TIMEOUT_S:g} s") from error
         except TimeoutError as error:
             raise self._error("timeout", f"did not answer within {config.timeout_s:g} s") from error
         except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as error:
-            raise self._error("garbage", f"broke off or sent no HTTP: {error}") from error
+            raise self._error("garbage", f"closed the connection or did not send HTTP: {error}") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._error("unreachable", f"could not be reached: {error or type(error).__name__}") from error
 

@@ -62,7 +62,7 @@ class InProcessActions:
             ActionError: `action_unknown`, `action_timeout`, `action_failed` (it raised), or `action_garbage`.
         """
         if call.name not in self._executor.actions:
-            raise ActionError("action_unknown", f"the project's actions have no {call.name}")
+            raise ActionError("action_unknown", f"the project has no action {call.name}")
         # Encoded here, where nobody else changes it; decoded over there, where the action may do as it likes.
         tracker = msgspec.json.encode(call.tracker)
         running = self._threads.submit(functools.partial(self._run_in_thread, call, tracker))
@@ -102,4 +102,6 @@ def _encode(action: str, result: Any) -> bytes:
     try:
         return msgspec.json.encode(answer)
     except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as error:
-        raise ActionError("action_garbage", f"{action} answered what JSON can't say: {error}") from error
+        raise ActionError(
+            "action_garbage", f"{action} returned a value that is not JSON-serializable: {error}"
+        ) from error

@@ -53,7 +53,9 @@ class RemoteGenerator:
             message: Json = msgspec.json.decode(answer.body, type=Json)
             msgspec.convert(message, _Message)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise ActionError("nlg_garbage", f"the NLG server answered {response} unreadably: {error}") from error
+            raise ActionError(
+                "nlg_garbage", f"the NLG server returned an invalid answer for {response}: {error}"
+            ) from error
         return {key: value for key, value in message.items() if value is not None}
 
     async def close(self) -> None:

@@ -75,7 +75,7 @@ class RemoteActions:
         if answer.status == _REJECTED:
             return ActionResult(rejected=True)
         if answer.status == _UNKNOWN:
-            raise ActionError("action_unknown", f"the action server knows no {call.name} (status 404)")
+            raise ActionError("action_unknown", f"the action server does not know {call.name} (status 404)")
         raise ActionError("action_failed", f"{call.name} failed with status {answer.status}: {_reason(answer.body)}")
 
     async def close(self) -> None:

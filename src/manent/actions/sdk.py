@@ -78,7 +78,7 @@ def _not_installed() -> Problem:
         line=0,
         path="action_endpoint",
         code="actions.no-sdk",
-        found="no rasa-sdk in this Python",
+        found="rasa-sdk is not installed",
         expected="rasa-sdk, which runs custom actions",
         suggestion=INSTALL,
     )

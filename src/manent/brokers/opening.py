@@ -47,7 +47,7 @@ def open_broker(section: Json | None, *, root: Path, postgresql_dsn: Callable[[J
         case "pika":
             return _rabbitmq(section)
         case other:
-            raise BrokerError("broker_unsupported", f"there is no event broker of type {other!r}")
+            raise BrokerError("broker_unsupported", f"unknown event broker type {other!r}")
 
 
 def _file_of(section: Json) -> str:

@@ -94,7 +94,7 @@ class RabbitMqBroker:
         """See `Broker.publish`. Tasks begin in the order in which they are made, and so do the messages."""
         channel = self._channel
         if channel is None:
-            raise BrokerError("broker_amqp", "there is no connection")
+            raise BrokerError("broker_amqp", "not connected")
         try:
             for start in range(0, len(messages), AT_ONCE):
                 async with asyncio.TaskGroup() as group:

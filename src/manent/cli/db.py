@@ -23,7 +23,7 @@ def db_upgrade(
     endpoints: Endpoints = None,
 ) -> None:
     """Upgrade the store to this version's schema, and keep a copy of the old file beside it."""
-    from manent.stores.migrations import upgrade_sqlite
+    from manent.stores.sqlite.upgrade import upgrade_sqlite
 
     dsn = postgresql_dsn(read_project_endpoints(endpoints).tracker_store or {})
     if dsn is not None:

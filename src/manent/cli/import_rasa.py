@@ -7,6 +7,7 @@ import typer
 
 from manent.cli.project_store import with_store
 from manent.cli.shared_options import Endpoints
+from manent.core.errors import StoreError
 from manent.runtime.ports.store import ConversationStore
 
 Source = Annotated[str | None, typer.Argument(metavar="[DATABASE]", help="SQLite file of the Rasa tracker store.")]
@@ -20,8 +21,13 @@ def import_rasa(source: Source = None, *, url: Url = None, endpoints: Endpoints 
 
     The source is not changed. Conversations that were imported before are skipped, so an import can be repeated.
     """
-    from manent.stores.rasa_import import ImportReport
-    from manent.stores.rasa_import import import_rasa as copy
+    try:
+        from manent.stores.rasa_import import ImportReport
+        from manent.stores.rasa_import import import_rasa as copy
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            "import_source", f"this command needs the module {error.name}: pip install 'manent[import-rasa]'"
+        ) from error
 
     named = [one for one in (source, url) if one is not None]
     if len(named) != 1:

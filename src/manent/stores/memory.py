@@ -85,7 +85,7 @@ class MemoryStore:
 
     def _find(self, sender_id: str) -> _Conversation | None:
         if self._closed:
-            raise StoreError("store_closed", "the store has been closed")
+            raise StoreError("store_closed", "the store is closed")
         return self._conversations.get(sender_id)
 
     async def head(self, sender_id: str) -> Head | None:

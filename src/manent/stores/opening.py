@@ -13,11 +13,11 @@ from manent.core.errors import StoreError
 from manent.core.events import Json
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
-from manent.stores.sqlite.schema import is_foreign
+from manent.stores.sqlite.file import is_foreign
 from manent.stores.sqlite.store import SqliteStore
 
 DEFAULT_FILE = "conversations.db"
-"""Where a project that says nothing keeps its conversations, beside its `domain.yml`."""
+"""The store of a project without `tracker_store`, beside its `domain.yml`."""
 
 RASA_FILE = "rasa.db"
 """Rasa's default for `db` of a SQL tracker store."""
@@ -44,7 +44,7 @@ def open_store(
         root: the project's folder, which relative paths start from.
         durability: `disk` or `process`.
         process_from: see `SqliteStore`; other stores have no use for it.
-        observe: told of each commit of a SQLite store: pieces of work in it, seconds it took.
+        observe: called after each commit of a SQLite store with its number of pieces of work and its seconds.
 
     Raises:
         StoreError: `store_unsupported`; the message names what is supported.
@@ -132,5 +132,5 @@ def _beside_foreign(path: Path) -> Path:
         return ours
     if not is_foreign(path):
         return path
-    log.warning("%s belongs to another program and stays as it is; conversations are kept in %s", path, ours)
+    log.warning("%s belongs to another program and is left unchanged; conversations are stored in %s", path, ours)
     return ours

@@ -60,7 +60,7 @@ async def import_rasa(
     Args:
         url: SQLAlchemy URL of the database, for example `sqlite:///rasa.db`.
         store: an open store.
-        progress: told after each conversation how many are done, and how many there are.
+        progress: called after each conversation with the number done and the total.
 
     Raises:
         StoreError: `import_source`: the database cannot be read or has no such table; or what the store raises.
@@ -127,12 +127,12 @@ async def _import_one(engine: sa.Engine, store: ConversationStore, sender_id: st
             except (msgspec.MsgspecError, RequestError, AttributeError, TypeError) as error:
                 unreadable += 1
                 if unreadable == 1:
-                    report.problems.append(f"{sender_id}: row {row.id} was left out, it is no event ({error})")
+                    report.problems.append(f"{sender_id}: row {row.id} was skipped: not an event ({error})")
         append = conversion.convert(events)
         have = await store.entries(sender_id, after=append.expected_version, limit=len(append.entries))
         if not await _complete(store, append, have):
             report.problems.append(
-                f"{sender_id}: left alone, the store has gone on with it or has another of that name"
+                f"{sender_id}: skipped: the store has continued this conversation or has another one of that name"
             )
             return
         report.events += len(append.entries) - len(have)

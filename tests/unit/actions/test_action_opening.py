@@ -2,13 +2,13 @@ from typing import Any
 
 import pytest
 
-from action_servers import ASSISTANTS, ScriptedServer, action_call
 from manent.actions.in_process import InProcessActions
 from manent.actions.nlg import RemoteGenerator
 from manent.actions.opening import open_actions, open_generator
 from manent.actions.remote import RemoteActions
 from manent.core.domain import Domain
 from manent.core.errors import ProjectError
+from support.action_servers import ASSISTANTS, ScriptedServer, action_call
 
 
 def test_no_section_no_runner() -> None:

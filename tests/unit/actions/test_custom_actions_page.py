@@ -10,8 +10,8 @@ from typing import Any
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from action_servers import action_call
 from manent.actions import endpoint, in_process, opening, remote, sdk
+from support.action_servers import action_call
 
 PAGE = (Path(__file__).parents[3] / "docs" / "custom-actions.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

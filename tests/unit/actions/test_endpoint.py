@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from action_servers import ScriptedServer
 from manent.actions.endpoint import Endpoint, read_endpoint
 from manent.core.errors import ProjectError
+from support.action_servers import ScriptedServer
 
 
 async def test_options_of_an_endpoint_reach_the_server(scripted: ScriptedServer) -> None:

@@ -1,16 +1,14 @@
 import asyncio
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from action_servers import ASSISTANTS, action_call
 from manent.actions.in_process import InProcessActions
 from manent.actions.sdk import load_executor
 from manent.core.domain import Domain
 from manent.core.errors import ActionError
+from support.action_servers import ASSISTANTS, action_call
 
 DOMAIN = Domain(original={"intents": ["greet", "bye"]})
 
@@ -113,37 +111,6 @@ async def test_a_closed_runner_finishes_what_it_was_given(in_process: Make) -> N
     await runner.close()
 
     assert [result.rejected for result in await asyncio.gather(*calls)] == [False] * 3
-
-
-def test_a_hanging_action_does_not_hold_up_the_end() -> None:
-    """The process ends while an action still hangs."""
-    code = (
-        "import asyncio, sys\n"
-        "from pathlib import Path\n"
-        "sys.path.insert(0, sys.argv[1])\n"
-        "from action_servers import ASSISTANTS, action_call\n"
-        "from manent.actions.opening import open_actions\n"
-        "from manent.core.domain import Domain\n"
-        "from manent.core.errors import ActionError\n"
-        "async def main():\n"
-        "    options = {'actions_module': 'kinds', 'timeout': 0.1}\n"
-        "    runner = open_actions(options, Domain(), root=ASSISTANTS / 'action_kinds')\n"
-        "    try:\n"
-        "        await runner.run(action_call('action_sleeps', '600'))\n"
-        "    except ActionError as error:\n"
-        "        print(error.code)\n"
-        "    await runner.close()\n"
-        "asyncio.run(main())\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, str(ASSISTANTS.parent)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-
-    assert ended.stdout == "action_timeout\n"
 
 
 async def test_actions_get_copies(in_process: Make) -> None:

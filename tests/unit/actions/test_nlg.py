@@ -1,10 +1,10 @@
 import pytest
 
-from action_servers import ScriptedServer, says, says_bytes
 from manent.actions.endpoint import Endpoint, read_endpoint
 from manent.actions.nlg import RemoteGenerator
 from manent.core.errors import ActionError
-from ports import free_port
+from support.action_servers import ScriptedServer, says, says_bytes
+from support.ports import free_port
 
 
 async def generate(url: str) -> dict[str, object]:

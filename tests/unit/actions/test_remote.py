@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from action_servers import ScriptedServer, action_call, says, says_bytes, sleeps
 from manent.actions.endpoint import Endpoint, read_endpoint
 from manent.actions.remote import RemoteActions
 from manent.core.domain import Domain
 from manent.core.errors import ActionError
-from ports import free_port
+from support.action_servers import ScriptedServer, action_call, says, says_bytes, sleeps
+from support.ports import free_port
 
 DOMAIN = Domain(
     actions=("action_plain", "action_wants", "validate_form", "validate_other"),

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -62,34 +60,3 @@ def test_a_form_of_rasa_1(tmp_path: Path) -> None:
 
     assert "old_actions.py:1" in said
     assert "FormValidationAction" in said
-
-
-def test_without_the_sdk(tmp_path: Path) -> None:
-    """The message says what to install."""
-    code = (
-        "import sys; sys.modules['rasa_sdk'] = None\n"
-        "from pathlib import Path\n"
-        "from manent.actions.sdk import load_executor\n"
-        "from manent.core.errors import ProjectError\n"
-        "try:\n    load_executor('actions', root=Path())\n"
-        "except ProjectError as error:\n    print(error)\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
-    )
-
-    assert 'pip install "manent[actions]"' in ended.stdout
-
-
-def test_remote_actions_leave_the_sdk_alone() -> None:
-    """A server whose actions are remote does not import rasa-sdk, and aiohttp only when it calls one."""
-    code = (
-        "import sys\n"
-        "from manent.actions.opening import open_actions\n"
-        "from manent.core.domain import Domain\n"
-        "open_actions({'url': 'http://localhost:5055/webhook'}, Domain())\n"
-        "print([name for name in ('rasa_sdk', 'sanic', 'aiohttp', 'pydantic') if name in sys.modules])\n"
-    )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-
-    assert ended.stdout == "[]\n"

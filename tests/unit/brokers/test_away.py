@@ -14,7 +14,7 @@ from manent.brokers.rabbitmq import RabbitMq, RabbitMqBroker
 from manent.brokers.sqlite import SqliteBroker
 from manent.core.errors import BrokerError
 from manent.runtime.ports.broker import Broker
-from ports import free_port
+from support.ports import free_port
 
 PASSWORD = "s3cr3t/%&"  # noqa: S105
 QUOTED = "s3cr3t%2F%25%26"

@@ -1,6 +1,5 @@
 """Which broker a section of the endpoints file means."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -117,10 +116,3 @@ def test_missing_library(module: str, section: Json, extra: str, monkeypatch: py
         broker_of(**section)
     assert extra in caught.value.message
     assert module in caught.value.message
-
-
-def test_libraries_are_imported_when_they_are_asked_for() -> None:
-    """Deciding which broker it is imports none of their libraries."""
-    program = "import sys, manent.brokers.opening; print({'aiormq', 'asyncpg', 'yarl'} & {*sys.modules})"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import socketio
 
-from small_talk import until
+from support.small_talk import until
 
 PERSISTENT = "socketio:\n  session_persistence: true\n"
 

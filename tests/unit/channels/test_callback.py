@@ -11,7 +11,7 @@ from aiohttp import web
 
 from manent.channels.callback import read_options
 from manent.core.errors import ProjectError
-from small_talk import running
+from support.small_talk import running
 
 URL = "/webhooks/callback/webhook"
 

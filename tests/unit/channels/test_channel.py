@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from small_talk import running
+from support.small_talk import running
 from unit.channels.sockets import PERSISTENT, page
 
 

@@ -19,7 +19,7 @@ from manent.runtime.conversation.ticket import Ticket
 from manent.runtime.identity.admission import Admission, Identity
 from manent.runtime.protocol1 import Sessions
 from manent.stores.memory import MemoryStore
-from small_talk import opened, say, until
+from support.small_talk import opened, say, until
 from unit.channels.sockets import EngineSocket
 
 

@@ -11,7 +11,7 @@ import pytest
 import socketio
 
 from manent.channels.socketio.heartbeat import Heartbeat, ask, watch
-from small_talk import running, until
+from support.small_talk import running, until
 from unit.channels.sockets import EngineSocket
 
 

@@ -5,7 +5,7 @@ import pytest
 from manent.channels.opening import open_channels
 from manent.core.errors import ProjectError
 from manent.stores.memory import MemoryStore
-from small_talk import home
+from support.small_talk import home
 
 
 def test_what_is_not_supported_is_named_once() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from manent.channels.socketio.options import SocketIoOptions, read_options
 from manent.core.errors import ProjectError
-from small_talk import Actions, running, until
+from support.small_talk import Actions, running, until
 from unit.channels.sockets import PERSISTENT, page
 
 

@@ -9,7 +9,7 @@ import pytest
 from manent.channels.socketio import plain
 from manent.runtime.ports.actions import ActionResult
 from manent.stores.sqlite.store import SqliteStore
-from small_talk import Actions, running, until
+from support.small_talk import Actions, running, until
 from unit.channels.sockets import PERSISTENT, page
 
 

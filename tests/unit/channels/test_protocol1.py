@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from manent.core.events import Json
-from small_talk import Actions, failing, running, until
+from support.small_talk import Actions, failing, running, until
 from unit.channels.sockets import PERSISTENT
 
 

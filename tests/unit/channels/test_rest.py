@@ -11,7 +11,7 @@ import pytest
 from manent.channels.replies import replies_of
 from manent.core.events import BotUttered, Json
 from manent.runtime.ports.actions import ActionCall, ActionResult
-from small_talk import Actions, running, until
+from support.small_talk import Actions, running, until
 
 URL = "/webhooks/rest/webhook"
 

@@ -8,7 +8,7 @@ import jwt
 import pytest
 import socketio
 
-from small_talk import running, until
+from support.small_talk import running, until
 from unit.channels.sockets import PERSISTENT, page
 
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 
 from manent.channels.webhook import bearer_token
-from small_talk import running
+from support.small_talk import running
 
 URL = "/webhooks/rest/webhook"
 

@@ -8,7 +8,7 @@ import engineio.packet
 import pytest
 
 from manent.channels.socketio.websocket import WIRE, WebSocket, send_now
-from small_talk import until
+from support.small_talk import until
 from unit.channels.sockets import EngineSocket
 
 MAX_PACKET = 50

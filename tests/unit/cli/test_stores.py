@@ -3,13 +3,14 @@
 import asyncio
 import json
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 
-from logs import empty, talk
 from manent.cli.main import main
 from manent.stores.sqlite.store import SqliteStore
+from support.logs import empty, talk
 
 
 @pytest.fixture
@@ -179,3 +180,13 @@ def test_import_rasa(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import-rasa", "rasa.db", "--url", "sqlite:///rasa.db"]) == 2
     capsys.readouterr()
     assert main(["import-rasa", "nothing.db"]) == 1
+
+
+@pytest.mark.usefixtures("project")
+def test_import_without_sqlalchemy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without SQLAlchemy, which only this command needs, the error names what to install."""
+    monkeypatch.delitem(sys.modules, "manent.stores.rasa_import", raising=False)
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+
+    assert main(["import-rasa", "rasa.db"]) == 1
+    assert "pip install 'manent[import-rasa]'" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 from manent.client import ChatClient, Refused
 from manent.client.chat import texts
 from manent.runtime.ports.actions import ActionResult
-from small_talk import Actions, running, until
+from support.small_talk import Actions, running, until
 
 GREETED = ["hello", "Hello."]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from manent.nlu.pipeline import Pipeline
-from nlu_samples import DEFAULT, data, trained
+from support.nlu_samples import DEFAULT, data, trained
 
 
 @pytest.fixture(scope="session")

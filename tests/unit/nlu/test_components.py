@@ -16,7 +16,7 @@ from manent.nlu.pipeline import load_pipeline
 from manent.nlu.registry import KINDS
 from manent.nlu.services import Service
 from manent.nlu.training import train_pipeline
-from nlu_samples import DEFAULT, GREETINGS, config, data, domain, trained
+from support.nlu_samples import DEFAULT, GREETINGS, config, data, domain, trained
 
 TOKENIZER = {"name": "WhitespaceTokenizer"}
 DIET = {"name": "DIETClassifier"}

@@ -23,7 +23,7 @@ from manent.nlu.evaluation import (
     summarise,
 )
 from manent.nlu.plots import draw_confusions, draw_histogram
-from nlu_samples import data, example
+from support.nlu_samples import data, example
 
 _PREDICTIONS: Mapping[str, tuple[str | None, float]] = {
     "hi": ("greet", 0.9),

@@ -11,7 +11,7 @@ from manent.core.errors import ModelError
 from manent.models.vectors import open_vectors
 from manent.nlu.pipeline import load_pipeline
 from manent.nlu.training import train_pipeline
-from nlu_samples import config, data, domain, trained
+from support.nlu_samples import config, data, domain, trained
 
 TOKENIZER = {"name": "WhitespaceTokenizer"}
 DIET = {"name": "DIETClassifier", "entity_recognition": False}

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 import time
 
 import pytest
@@ -11,7 +9,7 @@ from manent.models.vectors import open_vectors
 from manent.nlu import classifier
 from manent.nlu.pipeline import Pipeline, load_pipeline
 from manent.nlu.training import train_pipeline
-from nlu_samples import DEFAULT, GREETINGS, config, data, domain, example, trained
+from support.nlu_samples import DEFAULT, GREETINGS, config, data, domain, example, trained
 
 KEYWORDS = ({"name": "WhitespaceTokenizer"}, {"name": "KeywordIntentClassifier"})
 
@@ -243,18 +241,6 @@ def test_a_model_remembers_its_word_vectors() -> None:
         load_pipeline(
             {**files, "nlu/pipeline.json": index.replace(digest, b"0" * 64)}, domain(nlu), vectors=open_vectors
         )
-
-
-def test_parsing_needs_no_training_libraries() -> None:
-    """A process that only loads and parses imports neither SciPy, scikit-learn nor wordllama."""
-    code = (
-        "import sys; from manent.nlu.pipeline import load_pipeline; from manent.models.vectors import open_vectors; "
-        "open_vectors().text(['hello']); "
-        "print([name for name in ('scipy', 'sklearn', 'wordllama', 'matplotlib') if name in sys.modules])"
-    )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert found.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from manent.core.events import ActionExecuted, BotUttered, Restarted, SlotSet, U
 from manent.runtime import operations, tracker_reader
 from manent.runtime.tracker_reader import Verbosity
 from manent.stores.memory import MemoryStore
-from small_talk import assistant, message, opened, say, shown
+from support.small_talk import assistant, message, opened, say, shown
 
 
 async def test_trigger_is_answered_and_not_the_visitors_word() -> None:

@@ -7,7 +7,7 @@ import pytest
 from manent.core.events import Json
 from manent.nlu.pipeline import Pipeline
 from manent.runtime.parse_batching import MAX_BATCH, ParseBatcher
-from small_talk import assistant
+from support.small_talk import assistant
 
 
 class Noting(Pipeline):

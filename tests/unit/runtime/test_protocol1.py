@@ -15,7 +15,7 @@ from manent.runtime.ports.store import Loaded
 from manent.runtime.protocol1 import Joined, Sessions, refusal, tell_changed
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore
-from small_talk import opened, say, shown
+from support.small_talk import opened, say, shown
 
 SECRET = b"0123456789abcdef"
 

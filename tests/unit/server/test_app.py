@@ -15,7 +15,7 @@ from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.revocations import Revocations
 from manent.server.app import Application, build
 from manent.server.options import ServeOptions
-from small_talk import model_file
+from support.small_talk import model_file
 
 PARTS = (Conversations, Channels, Revocations, Retention, Publisher, Reminders)
 """In the order of opening."""

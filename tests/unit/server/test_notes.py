@@ -4,7 +4,7 @@ from pathlib import Path
 
 from manent.server.app import build
 from manent.server.options import ServeOptions
-from small_talk import model_file
+from support.small_talk import model_file
 
 
 def test_what_is_not_done_is_said(tmp_path: Path) -> None:

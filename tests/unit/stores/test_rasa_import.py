@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from logs import accepted_message, turn
 from manent.core.errors import StoreError
 from manent.core.events import ActiveLoop, LoopInterrupted, SlotSet, UserUttered, encode_event
 from manent.stores.memory import MemoryStore
 from manent.stores.rasa_import import ImportReport, import_rasa
 from manent.stores.sqlite.store import SqliteStore
+from support.logs import accepted_message, turn
 
 HERE = Path(__file__).parent
 Wire = dict[str, Any]

@@ -11,26 +11,26 @@ from manent.core.errors import StoreError
 
 _CODES: Final = {
     "53100": ("store_full", "the database's disk is full"),
-    "25006": ("store_readonly", "the database takes no writes"),
+    "25006": ("store_readonly", "the database is read-only"),
     "55P03": ("store_locked", "the database is locked"),
-    "40P01": ("store_locked", "the database met a deadlock"),
-    "57014": ("store_locked", "the database took too long"),
+    "40P01": ("store_locked", "the database reported a deadlock"),
+    "57014": ("store_locked", "the statement timed out"),
     "XX001": ("store_corrupt", "the database is damaged"),
     "XX002": ("store_corrupt", "the database is damaged"),
 }
 _CLASSES: Final = {
     "08": ("store_unreachable", "the database cannot be reached"),
-    "22": ("store_refused", "the database cannot keep such a value"),
-    "28": ("store_unreachable", "the database does not let us in"),
-    "3D": ("store_unreachable", "there is no such database"),
-    "53": ("store_unreachable", "the database has no room for a connection"),
-    "57": ("store_unreachable", "the database is going down or coming up"),
+    "22": ("store_refused", "the database cannot store this value"),
+    "28": ("store_unreachable", "the database rejected the login"),
+    "3D": ("store_unreachable", "the database does not exist"),
+    "53": ("store_unreachable", "the database has no free connection"),
+    "57": ("store_unreachable", "the database is starting or stopping"),
     "58": ("store_io", "the database's disk failed"),
 }
 
 
 def place_of(dsn: str) -> str:
-    """Return which database on which host a DSN names, without user and password, to be told of."""
+    """Return database and host of a DSN, without user and password, for error messages."""
     parts = urlsplit(dsn)
     hosts = parts.netloc.rpartition("@")[2]
     return f"{parts.path.lstrip('/') or 'the default database'} on {hosts or 'localhost'} (tracker_store)"
@@ -38,17 +38,19 @@ def place_of(dsn: str) -> str:
 
 @contextmanager
 def translated(*, where: str | None = None) -> Iterator[None]:
-    """Turn what asyncpg and the network raise into a StoreError; `where`: of which database, if that is not known."""
+    """Turn errors of asyncpg and the network into a StoreError; `where` names the database in its message."""
     try:
         yield
     except asyncpg.PostgresError as error:
         state = error.sqlstate or ""
-        code, message = _CODES.get(state) or _CLASSES.get(state[:2]) or ("store_failed", "the database refused")
+        code, message = (
+            _CODES.get(state) or _CLASSES.get(state[:2]) or ("store_failed", "the database reported an error")
+        )
         raise StoreError(code, _sentence(message, error, where)) from error
     except (UnicodeError, OverflowError, asyncpg.DataError) as error:
-        raise StoreError("store_refused", f"the database cannot keep such a value ({error})") from error
+        raise StoreError("store_refused", f"the database cannot store this value ({error})") from error
     except TimeoutError as error:
-        raise StoreError("store_locked", "the database took too long") from error
+        raise StoreError("store_locked", "the statement timed out") from error
     except (OSError, asyncpg.InterfaceError) as error:
         raise StoreError("store_unreachable", _sentence("the database cannot be reached", error, where)) from error
 

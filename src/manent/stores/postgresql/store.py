@@ -56,7 +56,7 @@ class PostgresqlStore:
         durability: `disk`: an append that has returned was flushed by the server. `process`: the server may still lose
             the last instants when it crashes (`synchronous_commit = off`).
         schema: where the tables are.
-        observe: told of each append: 1, seconds it took.
+        observe: called after each append with 1 and its duration in seconds.
     """
 
     def __init__(
@@ -259,7 +259,7 @@ class PostgresqlStore:
     async def news(self, *, within_s: float) -> frozenset[str] | None:
         """See `ConversationStore.news`."""
         if self._bulletin is None:
-            raise StoreError("store_closed", "the store has been closed")
+            raise StoreError("store_closed", "the store is closed")
         return await self._bulletin.hear(within_s=within_s)
 
     def _tell(self, sender_id: str) -> None:
@@ -338,7 +338,7 @@ class PostgresqlStore:
     def _at_work(self) -> Iterator[Any]:
         """Lend the pool, and keep it open until then; what goes wrong is a StoreError."""
         if self._pool is None:
-            raise StoreError("store_closed", "the store has been closed")
+            raise StoreError("store_closed", "the store is closed")
         self._in_use += 1
         try:
             with translated():
@@ -405,7 +405,7 @@ async def _append_with_all(connection: Connection, append: Append) -> None:
 
 
 async def _used_up(connection: Connection, append: Append) -> Exception:
-    """Say which message id an append wanted to use again."""
+    """Return the error for an append that uses a message id again."""
     for one in append.accepted:
         before = await _accepted(connection, append.head.sender_id, one.message_id)
         if before is not None:

@@ -31,7 +31,7 @@ def append_together(cursor: sqlite3.Cursor, works: Sequence[tuple[int, AppendWor
     """Write appends to different conversations, given by their numbers.
 
     Raises:
-        BulkFailed: one of them does not fit; the transaction is of no use any more.
+        BulkFailed: one of them does not fit; the transaction must be rolled back.
     """
     rows.write_rows(cursor, [(number, work.rows) for number, work in works])
     for number, work in works:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from manent.core.errors import StoreError
 from manent.stores.sqlite.errors import store_error
-from manent.stores.sqlite.schema import BUSY_TIMEOUT_S
+from manent.stores.sqlite.file import BUSY_TIMEOUT_S
 
 _PAGES_AT_ONCE = 1024
 """Some 4 MiB a step; between steps others write."""
@@ -20,8 +20,8 @@ def backup_sqlite(source: Path, target: Path) -> int:
         The size of the copy in bytes.
 
     Raises:
-        StoreError: `store_missing`: there is no such file; `backup_exists`: the target is there already; or what the
-            disk or SQLite said.
+        StoreError: `store_missing`: the file does not exist; `backup_exists`: the target exists; or an error of
+            the disk or SQLite.
     """
     if not source.exists():
         raise StoreError("store_missing", f"{source} does not exist")

@@ -21,10 +21,10 @@ COPY_AFTER_BYTES: Final = 16 << 20
 """How much longer the write-ahead log may have become before that."""
 
 TRUNCATE_AFTER_BYTES: Final = 64 << 20
-"""Size above which writers are held up, briefly, to start the write-ahead log anew."""
+"""Size above which writers are blocked, briefly, to restart the write-ahead log."""
 
 RETRY_S: Final = 1.0
-"""How long after an attempt in vain (a long reader, a full disk) the next one is made, though nobody writes."""
+"""How long after a failed attempt (a long reader, a full disk) the next one is made, even if nothing is written."""
 
 CHECK_AFTER_APPENDS: Final = 64
 """How many pieces of work lie between two looks at the log's size (64 appends make some 1 MiB)."""
@@ -34,8 +34,8 @@ class Checkpointer:
     """A thread that copies committed pages from the write-ahead log into the database, beside the commits.
 
     Args:
-        empty_log: asks the writer to start the log anew, which only it can do between two commits under load; whether
-            it did.
+        empty_log: asks the writer to restart the log, which under load only the writer can do between two commits;
+            returns whether it did.
     """
 
     def __init__(self, path: Path, *, durability: str, empty_log: Callable[[], bool]) -> None:
@@ -52,7 +52,7 @@ class Checkpointer:
         self._thread.start()
 
     def note_commits(self, count: int) -> None:
-        """Look at the log's size now and then (called after each commit)."""
+        """Count commits, and check the log's size after every `CHECK_AFTER_APPENDS` of them."""
         self._unchecked += count
         self._uncopied += count
         if self._unchecked >= CHECK_AFTER_APPENDS:
@@ -60,7 +60,7 @@ class Checkpointer:
             self._wake.set()
 
     def copy(self) -> None:
-        """Copy what is committed into the database, holding up nobody.
+        """Copy committed pages into the database without blocking a writer.
 
         Raises:
             sqlite3.Error: it could not be copied.
@@ -69,7 +69,7 @@ class Checkpointer:
             try:
                 self._connection.get().execute("PRAGMA wal_checkpoint(PASSIVE)")
             except sqlite3.Error:
-                self._connection.let_go()
+                self._connection.discard()
                 raise
 
     def close(self) -> None:
@@ -78,7 +78,7 @@ class Checkpointer:
         self._wake.set()
         self._thread.join()
         with self._copying:
-            self._connection.let_go()
+            self._connection.discard()
 
     def _run(self) -> None:
         again_after_s: float | None = None
@@ -88,7 +88,7 @@ class Checkpointer:
             again_after_s = None if self._shorten() else RETRY_S
 
     def _shorten(self) -> bool:
-        """Do what the log's length asks for; False when something was in the way, and it is as long as it was."""
+        """Copy or empty the log if its length requires it; False when that failed."""
         try:
             size = self._log.stat().st_size
             self._copied_at = min(self._copied_at, size)

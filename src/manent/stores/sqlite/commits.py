@@ -34,7 +34,7 @@ _OWN_FAULT: Final = (
     UnicodeError,
     OverflowError,
 )
-"""Errors that blame the values of one piece of work, not the file or the disk."""
+"""Errors caused by the values of one piece of work, not by the file or the disk."""
 
 
 class Commits:
@@ -44,14 +44,14 @@ class Commits:
         self._connection = WritingConnection(path, durability=durability)
 
     def commit(self, works: Sequence[Work]) -> list[Any]:
-        """Do the work; return its answers in order, an exception where it failed. Nothing is raised."""
+        """Do the work; return the answers in order, with an exception where a piece failed. Raises nothing."""
         try:
             return self._commit(works)
         except sqlite3.Error as error:
             answer: Exception = store_error(error)
-        except Exception as error:  # noqa: BLE001 - handed to everybody who waits; whoever calls must live on
+        except Exception as error:  # noqa: BLE001 - set on every waiting future; the thread must continue
             answer = error
-        self.let_go()
+        self.discard()
         return [answer] * len(works)
 
     def empty_log(self) -> bool:
@@ -62,22 +62,22 @@ class Commits:
             (blocked, _, _) = connection.get().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             connection.wait_for_others()
         except sqlite3.Error:
-            self.let_go()
+            self.discard()
             return False
         return not blocked
 
     def count_foreign(self) -> tuple[int, int] | StoreError:
-        """Return something that is another one after each commit of another connection, or what went wrong."""
+        """Return a value that changes with each commit of another connection, or the error."""
         try:
             count = self._connection.data_version()
         except sqlite3.Error as error:
-            self.let_go()
+            self.discard()
             return store_error(error)
         return self._connection.opened, count
 
-    def let_go(self) -> None:
-        """Drop the connection; when it is needed another is opened."""
-        self._connection.let_go()
+    def discard(self) -> None:
+        """Close the connection; the next use opens another."""
+        self._connection.discard()
 
     def _commit(self, works: Sequence[Work]) -> list[Any]:
         cursor = self._connection.get().cursor()
@@ -154,4 +154,4 @@ class Commits:
                     raise DuplicateMessage(before)
             check_reminders(cursor, number, sender_id, append.reminders)
             append_together(cursor, [(number, work)])
-        self._connection.learn(sender_id, number)
+        self._connection.remember(sender_id, number)

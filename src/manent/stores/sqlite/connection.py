@@ -1,4 +1,4 @@
-"""A writing connection to a SQLite store, opened when it is needed and let go after an error of unknown extent.
+"""A writing connection to a SQLite store, opened on first use and closed after an error of unknown extent.
 
 The server's own writer has one (`sqlite/commits.py`), the process that writes for it another
 (`sqlite/process_main.py`), and so has the thread that copies the log (`sqlite/checkpointer.py`).
@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from manent.stores.sqlite.schema import BUSY_TIMEOUT_S, connect
+from manent.stores.sqlite.file import BUSY_TIMEOUT_S, connect
 
 _KNOWN_LIMIT: Final = 100_000
 
@@ -18,11 +18,11 @@ class WritingConnection:
     """Used by one thread at a time.
 
     Args:
-        busy_timeout_s: how long another writer is waited for; None: as long as every connection does.
+        busy_timeout_s: how long to wait for another writer; None: `BUSY_TIMEOUT_S`.
 
     Attributes:
-        known: numbers of conversations by `sender_id`; what is in it may have been erased by others since.
-        opened: how often it was opened.
+        known: numbers of conversations by `sender_id`; other processes may have erased some of them since.
+        opened: how often the connection was opened.
     """
 
     def __init__(self, path: Path, *, durability: str, busy_timeout_s: float | None = None) -> None:
@@ -46,12 +46,12 @@ class WritingConnection:
         return self._connection
 
     def wait_for_others(self, seconds: float | None = None) -> None:
-        """Wait so long for other writers and readers from now on, or as long as at first."""
+        """Set how long statements wait for other writers and readers; None: the value given at first."""
         seconds = self._busy_timeout_s if seconds is None else seconds
         self.get().execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
     def data_version(self) -> int:
-        """Return what is another number after each commit of another connection.
+        """Return a number that changes with each commit of another connection.
 
         Raises:
             sqlite3.Error: it cannot be read.
@@ -59,14 +59,14 @@ class WritingConnection:
         (count,) = self.get().execute("PRAGMA data_version").fetchone()
         return int(count)
 
-    def learn(self, sender_id: str, number: int) -> None:
+    def remember(self, sender_id: str, number: int) -> None:
         """Remember a conversation's number."""
         if len(self.known) >= _KNOWN_LIMIT:
             self.known.clear()
         self.known[sender_id] = number
 
-    def let_go(self) -> None:
-        """Close it, which takes back what is not committed, and forget all numbers."""
+    def discard(self) -> None:
+        """Close the connection, which rolls back what is not committed, and forget all numbers."""
         self.known.clear()
         connection, self._connection = self._connection, None
         if connection is not None:

@@ -60,7 +60,7 @@ class WritingProcess(asyncio.Protocol):
             await started._answer()
         except StoreError as error:
             await started.close()
-            raise OSError(f"it ended at once, with status {process.returncode}") from error
+            raise OSError(f"the writing process ended at once with status {process.returncode}") from error
         return started
 
     @property
@@ -75,7 +75,7 @@ class WritingProcess(asyncio.Protocol):
             Whether they were written (else none of them was), and the seconds that took.
 
         Raises:
-            StoreError: `store_io`: the process ended meanwhile; nobody knows whether they were written.
+            StoreError: `store_io`: the process ended; it is unknown whether they were written.
             TypeError, ValueError, OverflowError: one of them holds what cannot be sent (half of a surrogate pair);
                 none was written.
         """
@@ -145,4 +145,4 @@ def _spawn(command: Sequence[str], channel: socket.socket) -> "subprocess.Popen[
 
 
 def _gone() -> StoreError:
-    return StoreError("store_io", "the process that writes has ended")
+    return StoreError("store_io", "the writing process has ended")

@@ -48,16 +48,16 @@ class Batches:
             write_rows(cursor, [(self._number(cursor, rows), rows) for rows in batch])
             cursor.execute("COMMIT")
         except (BulkFailed, sqlite3.Error, UnicodeError, OverflowError):
-            self._connection.let_go()
+            self._connection.discard()
             return False
         return True
 
     def data_version(self) -> int:
-        """Return what is another number after each commit of somebody else; -1 when it cannot be read."""
+        """Return a number that changes with each commit of another connection; -1 when it cannot be read."""
         try:
             return self._connection.data_version()
         except sqlite3.Error:
-            self._connection.let_go()
+            self._connection.discard()
             return -1
 
     def _number(self, cursor: sqlite3.Cursor, rows: AppendRows) -> int:
@@ -68,12 +68,12 @@ class Batches:
         if found is None and not expects_nothing(rows):
             raise BulkFailed
         number = make_place(cursor, rows) if found is None else int(found[0])
-        self._connection.learn(rows.sender_id, number)
+        self._connection.remember(rows.sender_id, number)
         return number
 
 
 def serve(channel: socket.socket, batches: Batches) -> None:
-    """Answer questions until there are no more."""
+    """Answer questions until the socket is closed."""
     decoder = msgspec.msgpack.Decoder(list[AppendRows])
     questions = channel.makefile("rb")
     channel.sendall(ANSWER.pack(True, 0.0))

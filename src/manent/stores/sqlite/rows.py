@@ -83,7 +83,7 @@ class AppendRows(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BulkFailed(Exception):
-    """Something in the batch does not fit; do it again one by one."""
+    """Something in the batch does not fit; repeat it piece by piece."""
 
 
 def append_rows(append: Append) -> AppendRows:
@@ -102,7 +102,7 @@ def write_rows(cursor: sqlite3.Cursor, appends: Sequence[tuple[int, AppendRows]]
     """Write appends to different conversations, given by their numbers.
 
     Raises:
-        BulkFailed: one of them does not fit; the transaction is of no use any more.
+        BulkFailed: one of them does not fit; the transaction must be rolled back.
     """
     heads: list[Row] = []
     events: list[Row] = []

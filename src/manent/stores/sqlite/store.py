@@ -36,8 +36,8 @@ from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row
 from manent.stores.sqlite import published
 from manent.stores.sqlite.appends import AppendWork, append_to_new, append_work, insert_head
 from manent.stores.sqlite.errors import store_error
+from manent.stores.sqlite.file import connect, prepare_file
 from manent.stores.sqlite.reminders import due_reminders, next_reminder
-from manent.stores.sqlite.schema import connect, prepare_file
 from manent.stores.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -60,7 +60,8 @@ class SqliteStore:
             this process, but not a loss of power.
         process_from: how many appends at once it takes for a process to be started that writes them from then on
             (worth its 15 MB when a server has much to do); None: a thread always writes.
-        observe: told of each commit: pieces of work in it, seconds it took. Called on any thread, one at a time.
+        observe: called after each commit with its number of pieces of work and its duration in seconds; on any thread,
+            one call at a time.
     """
 
     def __init__(
@@ -193,7 +194,7 @@ class SqliteStore:
         return total
 
     async def news(self, *, within_s: float) -> tuple[str, ...] | None:
-        """See `ConversationStore.news`. The file tells whether others have written, not what."""
+        """See `ConversationStore.news`. SQLite reports whether others have written, not what."""
         until = time.monotonic() + within_s
         while (commits := await self._writing().count_foreign_commits()) == self._foreign_commits:
             if time.monotonic() >= until:
@@ -242,7 +243,7 @@ class SqliteStore:
 
     def _writing(self) -> Writer:
         if self._writer is None:
-            raise StoreError("store_closed", "the store has been closed")
+            raise StoreError("store_closed", "the store is closed")
         return self._writer
 
     async def _write(self, work: Callable[[sqlite3.Cursor], T]) -> T:
@@ -251,7 +252,7 @@ class SqliteStore:
 
     async def _read(self, work: Callable[[sqlite3.Cursor], T]) -> T:
         if self._readers is None:
-            raise StoreError("store_closed", "the store has been closed")
+            raise StoreError("store_closed", "the store is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_here, work)
 
     def _read_here(self, work: Callable[[sqlite3.Cursor], T]) -> T:

@@ -1,9 +1,9 @@
-"""Who writes to a SQLite store, and when: it gathers work, has it committed together, and tells everybody who waited.
+"""The writer of a SQLite store: collects work, commits it in batches, and sets the results of the waiting futures.
 
-`sqlite.py` hands in work and gets futures. What comes in while a commit runs goes into the next one; there is one at a
-time. Commits are made by a thread (`sqlite/commits.py`). When much comes in at once a process is started, which makes
-those that consist of appends (`sqlite/process.py`); the thread makes the others, and all of them should the process
-fail. Checkpoints are made beside the commits (`sqlite/checkpointer.py`).
+`sqlite/store.py` submits work and gets futures. Work that arrives during a commit goes into the next one; only one
+commit runs at a time. A thread makes the commits (`sqlite/commits.py`). Under load the writer starts a process that
+commits appends (`sqlite/process.py`); the thread commits the rest, and everything if the process fails. Checkpoints
+run beside the commits (`sqlite/checkpointer.py`).
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from manent.stores.sqlite.commits import TRUNCATE_WAIT_MS, Commits, Work
 from manent.stores.sqlite.process import WritingProcess
 
 BATCH_LIMIT: Final = 256
-"""A commit that has so many pieces of work takes no more; bounds how long the first of them waits for the last."""
+"""Maximum number of pieces of work in one commit; limits how long the first waits for the last."""
 
 EMPTY_LOG_WAIT_S: Final = 5.0
 """How long the checkpointer waits for the writer to empty the log."""
@@ -59,11 +59,11 @@ class _Waiting(msgspec.Struct, frozen=True, eq=False):
 
 
 class Writer:
-    """Owns the thread, the process, and what waits for them. Used by one event loop.
+    """Owns the thread, the process, and the queue of work. Used by one event loop.
 
     Args:
         process_from: how many pieces of work at once it takes for a process to be started; None: it never is.
-        observe: told of each commit: pieces of work in it, seconds from its start to its end.
+        observe: called after each commit with its number of pieces of work and its duration in seconds.
     """
 
     def __init__(
@@ -106,13 +106,13 @@ class Writer:
             StoreError: `store_closed`.
         """
         if self._closing:
-            raise StoreError("store_closed", "the store has been closed")
+            raise StoreError("store_closed", "the store is closed")
         future: asyncio.Future[Any] = self._loop.create_future()
         self._gather(_Waiting(work, future))
         return future
 
     async def close(self) -> None:
-        """Finish what waits, then let the connections go."""
+        """Finish the queued work, then close the connections."""
         self._closing = True
         await self._idle.wait()
         self._queue.put(None)
@@ -127,7 +127,7 @@ class Writer:
         """Bring everything into the database file and empty the write-ahead log, so that erased bytes are gone.
 
         Returns:
-            Whether that succeeded; False when a reader (a backup, say) was in the way all the time.
+            Whether that succeeded; False when a reader, for example a backup, blocked it all the time.
         """
         await asyncio.to_thread(self._checkpointer.copy)
         for _ in range(TRUNCATE_TRIES):
@@ -151,7 +151,7 @@ class Writer:
     def _ask_for_empty_log(self) -> bool:
         """Have the log emptied and wait for it, as the checkpointer: two checkpoints would be in each other's way."""
         work = _Between(self._commits.empty_log)
-        with contextlib.suppress(RuntimeError):  # the event loop is gone
+        with contextlib.suppress(RuntimeError):  # the event loop is closed
             self._loop.call_soon_threadsafe(self._gather, _Waiting(work, None))
             return work.done.wait(EMPTY_LOG_WAIT_S) and work.answer is True
         return False
@@ -167,7 +167,7 @@ class Writer:
             self._loop.call_soon(self._hand_over)
 
     def _hand_over(self) -> None:
-        """Give what has been gathered to the process or to the thread, unless one of them is at work."""
+        """Pass the collected work to the process or to the thread, unless one of them is working."""
         self._due = False
         if self._at_work:
             return
@@ -205,7 +205,7 @@ class Writer:
         try:
             self._started = await WritingProcess.start(self._path, durability=self._durability)
         except OSError as error:
-            log.warning("no process could be started for writing; a thread goes on doing it (%s)", error)
+            log.warning("the writing process could not be started; the thread continues to write (%s)", error)
 
     async def _let_take_over(self, process: WritingProcess) -> None:
         """Have a process that has started write from now on.
@@ -220,7 +220,7 @@ class Writer:
             self._took_over = (counted, begun_at)
             self._process = process
         except StoreError as error:
-            log.warning("no process could be started for writing; a thread goes on doing it (%s)", error)
+            log.warning("the writing process could not be started; the thread continues to write (%s)", error)
             self._do(process.close())
         self._finished([], [])
 
@@ -229,7 +229,7 @@ class Writer:
         try:
             written, seconds = await process.write(rows)
         except StoreError as error:
-            log.exception("the process that writes has ended; from now on a thread does it", extra={"pid": process.pid})
+            log.exception("the writing process has ended; the thread writes from now on", extra={"pid": process.pid})
             self._process = None
             self._do(process.close())
             self._finished(batch, [error] * len(batch))
@@ -254,7 +254,7 @@ class Writer:
             if isinstance(item.work, _Between):
                 item.work.settle(answer)
             future = item.future
-            if future is None or future.done():  # nobody waited, or has been cancelled
+            if future is None or future.done():  # no caller waits, or the caller was cancelled
                 continue
             if isinstance(answer, Exception):
                 future.set_exception(answer)
@@ -270,10 +270,10 @@ class Writer:
         """Serve batches; runs in the thread."""
         while (batch := self._queue.get()) is not None:
             answers = self._serve(batch)
-            with contextlib.suppress(RuntimeError):  # the event loop is gone: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the event loop is closed: no caller waits any longer
                 self._loop.call_soon_threadsafe(self._finished, batch, answers)
         self._commits.empty_log()  # the file can then be copied on its own
-        self._commits.let_go()
+        self._commits.discard()
 
     def _serve(self, batch: Sequence[_Waiting]) -> list[Any]:
         works = [item.work for item in batch if not isinstance(item.work, _Between)]

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from logs import empty, talk
 from manent.core.conversation_log import Lease
 from manent.core.errors import BrokerError
 from manent.core.events import decode_event
@@ -18,7 +17,8 @@ from manent.runtime.background.publishing import Publisher
 from manent.runtime.ports.broker import Outgoing
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
-from small_talk import home, opened, say, until
+from support.logs import empty, talk
+from support.small_talk import home, opened, say, until
 
 
 @dataclass

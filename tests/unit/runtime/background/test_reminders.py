@@ -20,7 +20,7 @@ from manent.runtime.ports.actions import ActionCall, ActionResult
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore
-from small_talk import Actions, home, message, opened, say, shown, until
+from support.small_talk import Actions, home, message, opened, say, shown, until
 
 SOON = 0.5
 

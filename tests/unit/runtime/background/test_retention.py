@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from logs import empty, talk, turn
 from manent.runtime.background.retention import DAY_S, Retention
 from manent.stores.sqlite.store import SqliteStore
+from support.logs import empty, talk, turn
 
 KEPT = 90
 

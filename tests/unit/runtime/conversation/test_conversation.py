@@ -14,7 +14,7 @@ from manent.runtime import operations
 from manent.runtime.conversation.feed import Committed, News
 from manent.runtime.ports.actions import ActionCall, ActionResult
 from manent.stores.memory import MemoryStore
-from small_talk import Actions, failing, home, message, opened, say, shown, until
+from support.small_talk import Actions, failing, home, message, opened, say, shown, until
 from unit.runtime.followers import Follower
 
 

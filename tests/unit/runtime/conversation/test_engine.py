@@ -14,7 +14,7 @@ from manent.core.events import Json
 from manent.dialogue.turn import CallAction, Generate
 from manent.runtime.conversation.engine import Engine
 from manent.stores.memory import MemoryStore
-from small_talk import Actions, assistant, opened, say
+from support.small_talk import Actions, assistant, opened, say
 
 CALL = CallAction(name="action_work")
 GENERATE = Generate(response="utter_greet", arguments={"a": 1}, channel="collector")

@@ -5,7 +5,7 @@ from manent.runtime import operations
 from manent.runtime.conversation.feed import Committed, Moved, News
 from manent.runtime.conversation.successor import Successor
 from manent.stores.memory import MemoryStore
-from small_talk import home, opened, say, shown
+from support.small_talk import home, opened, say, shown
 from unit.runtime.followers import Follower
 
 

@@ -14,7 +14,7 @@ from manent.runtime.ports.actions import ActionCall, ActionResult
 from manent.runtime.ports.store import Loaded
 from manent.runtime.tracker_reader import fold
 from manent.stores.memory import MemoryStore
-from small_talk import Actions, message, opened, say, until
+from support.small_talk import Actions, message, opened, say, until
 from unit.runtime.followers import Follower
 
 

@@ -10,7 +10,7 @@ from manent.runtime.conversation import wakeups
 from manent.runtime.conversation.wakeups import Wakeups
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore
-from small_talk import home, opened, say, shown, until
+from support.small_talk import home, opened, say, shown, until
 from unit.runtime.followers import Follower
 
 

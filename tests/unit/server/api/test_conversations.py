@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from manent.core.events import Json
-from small_talk import Running, running
+from support.small_talk import Running, running
 
 SIGNING_KEY = "a-key-of-some-length-0123456789-0123456789"
 

@@ -7,7 +7,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from manent.runtime.metrics import Histogram
-from small_talk import running
+from support.small_talk import running
 
 
 async def test_metrics_tell_what_happened(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import httpx
 import socketio
 
 from manent.core.events import Json
-from small_talk import Actions, failing, running, until
+from support.small_talk import Actions, failing, running, until
 
 MINTED = "socketio:\n  session_persistence: true\n  session_identity: minted\n"
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from ducklings import Duckling, duckling
 from manent.core.events import Json
 from manent.nlu.components.duckling import URL_VARIABLE
 from manent.runtime.assistant import Assistant
 from manent.runtime.parse_batching import ParseBatcher
 from manent.server.outside.duckling import open_services
-from nlu_samples import data, domain, trained
+from support.ducklings import Duckling, duckling
+from support.nlu_samples import data, domain, trained
 
 
 def _assistant(*ducklings: dict[str, Any]) -> Assistant:

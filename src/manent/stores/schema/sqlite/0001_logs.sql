@@ -1,0 +1,62 @@
+-- The first schema: the logs, the accepted messages, the snapshots.
+
+-- The table has this name because Alembic made it until schema 0004; one row, the newest file that was applied.
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+
+CREATE TABLE conversations (
+    id INTEGER NOT NULL,
+    sender_id VARCHAR(255) NOT NULL,
+    epoch VARCHAR(64) NOT NULL,
+    version BIGINT NOT NULL,
+    visible BIGINT NOT NULL,
+    divider VARCHAR(16),
+    session_seq BIGINT NOT NULL,
+    plain_seq BIGINT NOT NULL,
+    open_turn BOOLEAN NOT NULL,
+    lease_owner TEXT,
+    lease_until DOUBLE,
+    owner VARCHAR(255),
+    started DOUBLE NOT NULL,
+    updated DOUBLE NOT NULL,
+    CONSTRAINT pk_conversations PRIMARY KEY (id),
+    CONSTRAINT uq_conversations_sender_id UNIQUE (sender_id)
+);
+
+CREATE INDEX ix_conversations_open ON conversations (updated) WHERE open_turn;
+
+CREATE INDEX ix_conversations_owner ON conversations (owner, updated) WHERE owner IS NOT NULL;
+
+CREATE TABLE events (
+    conversation_id INTEGER NOT NULL,
+    seq BIGINT NOT NULL,
+    format SMALLINT NOT NULL,
+    prev BIGINT,
+    divider VARCHAR(16),
+    title TEXT,
+    data TEXT NOT NULL,
+    CONSTRAINT pk_events PRIMARY KEY (conversation_id, seq)
+);
+
+CREATE TABLE accepted (
+    conversation_id INTEGER NOT NULL,
+    message_id VARCHAR(128) NOT NULL,
+    seq BIGINT NOT NULL,
+    digest BLOB NOT NULL,
+    CONSTRAINT pk_accepted PRIMARY KEY (conversation_id, message_id)
+) WITHOUT ROWID;
+
+CREATE TABLE snapshots (
+    conversation_id INTEGER NOT NULL,
+    version BIGINT NOT NULL,
+    data BLOB NOT NULL,
+    CONSTRAINT pk_snapshots PRIMARY KEY (conversation_id, version)
+);
+
+CREATE TABLE meta (
+    name VARCHAR(64) NOT NULL,
+    value BLOB NOT NULL,
+    CONSTRAINT pk_meta PRIMARY KEY (name)
+);

@@ -1,0 +1,67 @@
+"""The numbered SQL files that build the tables: one folder per database, one file per step.
+
+A store keeps the number of the last file it applied. A new database gets all files, an older one those it lacks. The
+stores apply them (`sqlite/upgrade.py`, `postgresql/schema.py`), each time in one transaction. A released file is never
+changed: a new step is a new file, with the same number in both folders.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from manent.core.errors import StoreError
+
+Database = Literal["sqlite", "postgresql"]
+
+
+class Step(NamedTuple):
+    """One SQL file and its four-digit number."""
+
+    revision: str
+    file: Path
+
+
+@cache
+def steps(database: Database) -> tuple[Step, ...]:
+    """Return all steps in their order."""
+    return tuple(Step(file.name[:4], file) for file in sorted((Path(__file__).parent / database).glob("[0-9]*.sql")))
+
+
+def newest_revision(database: Database) -> str:
+    """Return the number that this version of Manent works with."""
+    return steps(database)[-1].revision
+
+
+def check_revision(revision: str, database: Database, *, where: str) -> None:
+    """Check that a store is at the newest revision; `where` names the store in the error.
+
+    Raises:
+        StoreError: `store_schema_old`, `store_schema_new`.
+    """
+    newest = newest_revision(database)
+    if revision < newest:
+        raise StoreError(
+            "store_schema_old", f"{where} has schema {revision}, this version needs {newest}: run `manent db upgrade`"
+        )
+    if revision > newest:
+        raise StoreError(
+            "store_schema_new",
+            f"{where} has schema {revision}, this version knows {newest} and older: run a newer version of Manent",
+        )
+
+
+def missing_steps(revision: str | None, database: Database, *, where: str) -> tuple[Step, ...]:
+    """Return the steps that a store lacks; `revision` is None for a new store.
+
+    Raises:
+        StoreError: `store_schema_new`: no file has this number.
+    """
+    found = steps(database)
+    if revision is None:
+        return found
+    if revision not in {step.revision for step in found}:
+        raise StoreError(
+            "store_schema_new",
+            f"{where} has schema {revision}, which this version does not know: run the version that wrote it",
+        )
+    return tuple(step for step in found if step.revision > revision)

@@ -1,0 +1,158 @@
+"""The SQLite file: its connections and their settings, the tables of a new file, the check that a file is ours.
+
+Every connection of the SQLite store is opened by `connect`. An older file is not changed here but by
+`manent db upgrade` (`sqlite/upgrade.py`).
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from manent.core.errors import StoreError
+from manent.stores.schema.steps import Step, check_revision, missing_steps
+
+APPLICATION_ID = 0x4D414E45
+"""`MANE` in SQLite's header: the file is a Manent store."""
+
+BUSY_TIMEOUT_S = 5.0
+"""How long a statement waits for another process that is writing the same file."""
+
+
+def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.Connection:
+    """Open one connection with the store's settings, for use by one thread at a time.
+
+    `durability` is `disk` (a commit is on the disk) or `process` (a commit survives the process, not the power);
+    `read_only` refuses writes on this connection.
+    """
+    connection = sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=512
+    )
+    try:
+        connection.execute(f"PRAGMA synchronous = {'NORMAL' if durability == 'process' else 'FULL'}")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # checkpoints are made beside the commits
+        connection.execute("PRAGMA cache_size = -8192")
+        connection.execute("PRAGMA temp_store = MEMORY")  # what a statement needs for itself is small; files cost calls
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def prepare_file(path: Path, *, durability: str) -> None:
+    """Create the tables in a new file, or check that an existing file is ours and has this version's schema.
+
+    Raises:
+        StoreError: `store_foreign_file`, `store_schema_old`, `store_schema_new`.
+        sqlite3.Error: the file cannot be opened.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not path.exists()
+    until = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            _prepare(path, durability=durability)
+            break
+        except sqlite3.OperationalError as error:
+            # turning WAL on beside another process that does the same is refused at once, without waiting
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+    if is_new:
+        _sync_folder(path.parent)
+
+
+def _prepare(path: Path, *, durability: str) -> None:
+    connection = connect(path, durability=durability)
+    try:
+        if is_empty(connection):
+            connection.execute("PRAGMA journal_mode = WAL")
+            _create_tables(connection, path)
+        _check(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()
+
+
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether the file has no tables at all."""
+    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a file exists that is another program's SQLite database, for example a Rasa tracker store."""
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    connection = sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)
+    try:
+        return connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID and not is_empty(connection)
+    except sqlite3.DatabaseError:
+        return True
+    finally:
+        connection.close()
+
+
+def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if is_empty(connection):  # another process may have been faster
+            apply_steps(connection, missing_steps(None, "sqlite", where=str(path)))
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def apply_steps(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
+    """Apply schema steps, inside the caller's transaction, and store the number of the last one.
+
+    Raises:
+        sqlite3.Error: a statement failed; the caller rolls back.
+    """
+    for step in steps:
+        for statement in _statements(step.file.read_text()):
+            connection.execute(statement)
+        connection.execute("DELETE FROM alembic_version")
+        connection.execute("INSERT INTO alembic_version VALUES (?)", (step.revision,))
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script one by one; `executescript` would commit the transaction it runs in."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement:
+        yield statement
+
+
+def revision_of(connection: sqlite3.Connection) -> str:
+    """Return the number of the newest schema step in a file of ours."""
+    (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone() or ("none",)
+    return str(revision)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise StoreError(
+            "store_foreign_file",
+            f"{path} is another program's database; name another file under `tracker_store` in endpoints.yml "
+            "(`manent import-rasa` copies the conversations of a Rasa tracker store)",
+        )
+    check_revision(revision_of(connection), "sqlite", where=str(path))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new file's name durable, which SQLite leaves to its caller."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

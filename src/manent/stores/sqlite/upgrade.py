@@ -1,0 +1,57 @@
+"""Upgrade an older SQLite store to this version's schema. For `manent db upgrade`; a server never does it by itself."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from manent.core.errors import StoreError
+from manent.stores.schema.steps import missing_steps, newest_revision
+from manent.stores.sqlite.backup import backup_sqlite
+from manent.stores.sqlite.errors import store_error
+from manent.stores.sqlite.file import apply_steps, connect, is_foreign, prepare_file, revision_of
+
+
+def upgrade_sqlite(path: Path, *, backup: bool = True) -> tuple[str | None, str]:
+    """Apply the schema steps that a SQLite store lacks; create the store when the file does not exist.
+
+    All steps are one transaction: when one fails, the file stays as it was.
+
+    Args:
+        path: the database file.
+        backup: first copy an existing file to `<name>.<old revision>.bak` beside it.
+
+    Returns:
+        The revision before (None: there was no store) and after.
+
+    Raises:
+        StoreError: `store_foreign_file`, `store_schema_new`; what the backup raises; or what SQLite reports.
+    """
+    if is_foreign(path):
+        raise StoreError("store_foreign_file", f"{path} is another program's database and was left alone")
+    newest = newest_revision("sqlite")
+    try:
+        if not path.exists() or path.stat().st_size == 0:
+            prepare_file(path, durability="disk")
+            return None, newest
+        with closing(connect(path, durability="disk")) as connection:
+            before = revision_of(connection)
+            if before == newest:
+                return before, newest
+            missing_steps(before, "sqlite", where=str(path))  # raises before the backup is written
+            if backup:
+                backup_sqlite(path, path.with_name(f"{path.name}.{before}.bak"))
+            _upgrade(connection, path)
+    except sqlite3.Error as error:
+        raise store_error(error) from error
+    return before, newest
+
+
+def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Read again under the lock: another process may have upgraded the file since.
+        apply_steps(connection, missing_steps(revision_of(connection), "sqlite", where=str(path)))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,110 @@
+"""The document of the HTTP API is true: it names every route, and the server keeps to it."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.core.result import Ok
+from starlette.routing import Route
+
+from manent.server.api.openapi import document
+from support.small_talk import Actions, running
+
+
+@pytest.fixture
+async def url(tmp_path: Path) -> AsyncIterator[str]:
+    """The address of a server with everything on."""
+    credentials = "rest:\ncallback:\n  url: http://127.0.0.1:9/\nsocketio:\n  session_persistence: true\n"
+    async with running(tmp_path, credentials=credentials, enable_api=True, actions=Actions()) as server:
+        yield server.url
+
+
+async def test_every_route_is_described_and_every_description_served(tmp_path: Path) -> None:
+    """The document and the routes name the same paths and methods."""
+    credentials = "rest:\ncallback:\n  url: http://127.0.0.1:9/\nsocketio:\n"
+    async with running(tmp_path, credentials=credentials, enable_api=True) as server:
+        starlette: Any = server.application.asgi.app.other_asgi_app
+        routes = [route for route in starlette.routes if isinstance(route, Route)]
+    served = {
+        (method.lower(), re.sub(r":path}", "}", route.path))
+        for route in routes
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+    described = {(method, path) for path, item in document()["paths"].items() for method in item}
+    unlisted = {path for _, path in served - described}
+
+    assert described - served == set()
+    assert unlisted == {
+        "/sessions/{request}",  # the answer to unknown requests
+        *(f"/webhooks/{channel}" for channel in ("socketio", "rest", "callback")),  # the same without the last slash
+    }
+
+
+async def test_document_is_served(url: str) -> None:
+    """The server hands its document out, references and all."""
+    async with httpx.AsyncClient(base_url=url) as http:
+        shown = (await http.get("/openapi.json")).json()
+
+    assert shown["openapi"] == "3.1.0"
+    named = set(re.findall(r"#/components/schemas/(\w+)", str(shown)))
+    assert named == set(shown["components"]["schemas"])
+
+
+async def test_without_the_api_it_is_not_described() -> None:
+    """Without --enable-api the document has only what is served then."""
+    paths = document(management=False)["paths"]
+
+    assert "/webhooks/rest/webhook" in paths
+    assert not any(path.startswith(("/conversations", "/model", "/domain", "/status")) for path in paths)
+
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+)
+LEFT_OUT = r"^/(model|model/train|model/test/\w+|openapi.json|metrics|webhooks/callback/webhook|sessions/events)$"
+"""Unloads the model, trains for seconds, waits for a server elsewhere, or waits: not for hundreds of requests."""
+
+
+async def test_server_keeps_to_its_document(url: str) -> None:
+    """Whatever is sent, right or wrong, is answered as described, never with a fault of ours."""
+    await asyncio.to_thread(_fuzz, url, 3)
+
+
+@pytest.mark.slow
+async def test_server_keeps_to_its_document_at_length(url: str) -> None:
+    """The same, with many more tries."""
+    await asyncio.to_thread(_fuzz, url, 150)
+
+
+def _fuzz(url: str, tries: int) -> None:
+    schemathesis.checks.load_all_checks()
+    checks = [schemathesis.checks.CHECKS.get_one(name) for name in CHECKS]
+    chosen = settings(
+        max_examples=tries,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    schema = schemathesis.openapi.from_dict(document()).exclude(path_regex=LEFT_OUT)
+    operations = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
+    assert len(operations) > 20
+    for operation in operations:
+        if operation.path == "/conversations/{sender_id}/execute":
+            continue  # an unknown action is a 500 there, as in Rasa's API
+
+        def check(case: Any) -> None:
+            case.call_and_validate(base_url=url, checks=checks)
+
+        given(operation.as_strategy())(chosen(check))()

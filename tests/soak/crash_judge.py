@@ -1,0 +1,215 @@
+"""Judges what `crash.py` recorded: from the raw frames of every tab and from the action's own ledger.
+
+The log is read once, at the end, over the wire. That a message was acknowledged, under which number, and what was
+delivered to whom in which order, is read out of the frames.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise, takewhile
+from pathlib import Path
+from typing import Any
+
+from soak.crash_client import REPLY_PARTS, Frame, Plain, Sent, Visitor
+
+
+@dataclass(slots=True)
+class Verdict:
+    """Violations by name, and counts of what was seen."""
+
+    violations: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def add(self, name: str, example: object) -> None:
+        """Note a violation."""
+        self.violations[name] += 1
+        self.examples.setdefault(name, str(example)[:300])
+
+
+def events_of(record: Iterable[Frame]) -> Iterator[tuple[str, str, Any]]:
+    """Read frames: what is a request, an answer (with its request's name) or an event, with its JSON."""
+    asked: dict[str, tuple[str, Any]] = {}
+    for frame in record:
+        kind, body = frame.text[:2], frame.text[2:]
+        number, bracket, rest = body.partition("[")
+        if frame.way == "lost":
+            asked.clear()
+            yield "lost", "", None
+        elif frame.way == "sent" and kind == "42":
+            name, payload = json.loads(bracket + rest)
+            asked[number] = (name, payload)
+            yield "request", name, payload
+        elif frame.way == "received" and kind == "43":
+            name, payload = asked.pop(number, ("", None))
+            yield "answer", name, (payload, *json.loads(bracket + rest))
+        elif frame.way == "received" and kind == "42":
+            name, *arguments = json.loads(bracket + rest)
+            yield "event", name, arguments[0] if arguments else None
+
+
+def judge_visitor(verdict: Verdict, visitor: Visitor, history: list[dict[str, Any]], epoch: str) -> None:
+    """Judge one conversation: the log as it reads at the end, against what its tabs were told on the way."""
+    acknowledged = acknowledgements(visitor.speaker.record)
+    judge_history(verdict, visitor.sent, acknowledged, history)
+    log = {message["id"]: _shown(message) for message in history}
+    for tab in (visitor.speaker, visitor.listener):
+        delivered = judge_tab(verdict, tab.record, epoch)
+        for missing in sorted(log.keys() - delivered.keys()):
+            verdict.add("not delivered", f"{tab.session_id} {missing}")
+        for id_, shown in delivered.items():
+            if log.get(id_) != shown:
+                verdict.add("delivered, then gone", f"{tab.session_id} {id_}: {shown}, in the log: {log.get(id_)}")
+        verdict.seen["frames"] += len(tab.record)
+    verdict.seen["acknowledged"] += sum(message.message_id in acknowledged for message in visitor.sent)
+    verdict.seen["resent"] += sum(message.attempts > 1 for message in visitor.sent)
+    verdict.seen["erased"] += visitor.erased
+
+
+def acknowledgements(record: Iterable[Frame]) -> dict[str, int]:
+    """Return the number under which each message was acknowledged."""
+    found = {}
+    for kind, name, data in events_of(record):
+        if kind == "answer" and name == "user_uttered" and data[1].get("ok"):
+            found[data[0]["message_id"]] = data[1]["seq"]
+    return found
+
+
+def judge_history(
+    verdict: Verdict, sent: list[Sent], acknowledged: dict[str, int], history: list[dict[str, Any]]
+) -> None:
+    """Every acknowledged message stands in the log once, in order, each followed by its one answer."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for index, message in enumerate(history):
+        if message["role"] == "user":
+            places[message["message_id"]].append(index)
+    order = []
+    for one in sent:
+        found = places.get(one.message_id, [])
+        number = acknowledged.get(one.message_id)
+        if number is not None and not found:
+            verdict.add("acknowledged, then lost", one)
+        if len(found) > 1:
+            verdict.add("accepted twice", one)
+        if number is not None and found and history[found[0]]["seq"] != number:
+            verdict.add("acknowledged under another number", (one, number, history[found[0]]["seq"]))
+        order += found
+        for index in found:
+            _judge_answer(verdict, one, history[index + 1 :])
+    if order != sorted(order):
+        verdict.add("out of order", order)
+    for before, after in pairwise(history):
+        if _place(before) >= _place(after):
+            verdict.add("out of order", (before["id"], after["id"]))
+
+
+def _judge_answer(verdict: Verdict, message: Sent, later: list[dict[str, Any]]) -> None:
+    replies = sum(1 for _ in takewhile(lambda one: one["role"] == "bot", later))
+    wanted = REPLY_PARTS[message.text]
+    if replies == 0:
+        verdict.add("unanswered", message)
+    elif replies > wanted:
+        verdict.add("answered twice", (message, replies))
+    elif replies < wanted:
+        verdict.add("part missing", (message, replies))
+
+
+def judge_tab(verdict: Verdict, record: Iterable[Frame], epoch: str) -> dict[str, Any]:
+    """Return what one tab received of the final epoch; nothing twice above its cursor, everything in order."""
+    delivered: dict[str, Any] = {}
+    cursor, mine, last = 0, False, (0, -1)
+    connection: set[str] = set()
+    for kind, name, data in events_of(record):
+        if kind == "lost":
+            connection, last = set(), (0, -1)
+        elif kind == "event" and name == "session_changed":
+            mine = False
+        elif kind == "answer" and "epoch" in data[1]:
+            request, answer = data
+            mine = answer["epoch"] == epoch
+            if not mine:
+                continue
+            given = (request or {}).get("cursor") or {}
+            asked = given.get("seq", 0) if given.get("epoch") == epoch else 0
+            for message in answer["messages"]:
+                if not answer["gap"] and message["seq"] <= asked:
+                    verdict.add("delivered twice", ("answer", asked, message["id"]))
+                delivered[message["id"]] = _shown(message)
+            cursor = answer["seq"]
+            connection, last = set(), (cursor, 1_000_000)
+        elif kind == "event" and name in ("bot_uttered", "user_uttered") and mine:
+            if data["id"] in connection or data["seq"] <= cursor:
+                verdict.add("delivered twice", ("event", cursor, data["id"]))
+            elif _place(data) <= last:
+                verdict.add("out of order", (last, data["id"]))
+            connection.add(data["id"])
+            delivered[data["id"]] = _shown(data)
+            last = _place(data)
+    return delivered
+
+
+def _place(message: dict[str, Any]) -> tuple[int, int]:
+    seq, part = message["id"].split(".")
+    return int(seq), int(part)
+
+
+def _shown(message: dict[str, Any]) -> Any:
+    return message.get("text", message.get("message")), message["timestamp"]
+
+
+def judge_plain(verdict: Verdict, plain: Plain, history: list[dict[str, Any]]) -> None:
+    """A plain page: accepted once, answered once; nothing that was said to it is missing on its side."""
+    judge_history(verdict, plain.sent, {}, history)
+    in_log = {message["message_id"] for message in history if message["role"] == "user"}
+    for message in plain.sent:
+        if message.seq is not None and message.message_id not in in_log:
+            verdict.add("acknowledged, then lost", message)
+    said = Counter(message["text"] for message in history if message["role"] == "bot")
+    events = (data for kind, name, data in events_of(plain.record) if kind == "event" and name == "bot_uttered")
+    received = Counter(data.get("text", "") for data in events)
+    for text, count in (said - received).items():
+        verdict.add("not delivered", f"plain {plain.session_id}: {count} times {text!r}")
+    verdict.seen["twice at a plain page, as promised"] += (received - said).total()
+    verdict.seen["frames"] += len(plain.record)
+    verdict.seen["acknowledged"] += sum(message.seq is not None for message in plain.sent)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the custom action, as it noted it itself."""
+
+    at: float
+    pid: int
+    key: str
+
+
+def read_ledger(path: Path) -> list[Run]:
+    """Read what the action wrote down."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [Run(float(at), int(pid), key) for at, pid, _, key in (line.split("\t") for line in lines)]
+
+
+def judge_keys(verdict: Verdict, ledger: list[Run], history: list[dict[str, Any]], epoch: str) -> None:
+    """In one log there are as many keys as messages that the action ran for: a run that is repeated keeps its key."""
+    keys = {run.key for run in ledger if run.key.startswith(f"{epoch}:")}
+    wanted = sum(message["role"] == "user" and message["message"] == "count" for message in history)
+    if len(keys) > wanted:
+        verdict.add("action run again under another key", f"{epoch}: {len(keys)} keys for {wanted} messages")
+
+
+def judge_ledger(verdict: Verdict, ledger: list[Run], kills: list[tuple[float, int]]) -> None:
+    """An action runs again only when the process that ran it was killed before it had committed the result."""
+    runs: dict[str, list[Run]] = defaultdict(list)
+    for run in ledger:
+        if run.key == "None":
+            verdict.add("action without a key", run)
+        runs[run.key].append(run)
+    killed = {pid: at for at, pid in kills}
+    verdict.seen["actions"] += len(runs)
+    for times in runs.values():
+        verdict.seen["actions run again, under the same key"] += len(times) - 1
+        for before, again in pairwise(sorted(times, key=lambda run: run.at)):
+            if killed.get(before.pid, float("inf")) > again.at:
+                verdict.add("action run twice without a crash", (before, again, killed.get(before.pid)))

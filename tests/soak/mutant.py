@@ -1,0 +1,113 @@
+"""Runs the server with one guarantee broken on purpose, to see that `crash.py` notices.
+
+python tests/soak/mutant.py NAME run -p 5005 …
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from manent.cli.main import main
+from manent.core.conversation_log import Append, LogEntry
+from manent.runtime import protocol1, visitor_messages
+from manent.runtime.conversation import engine, feed, registry
+from manent.runtime.conversation.numbering import Numbering
+from manent.runtime.conversation.ticket import TurnCause
+from manent.stores.sqlite import store
+
+
+def ack_before_commit() -> None:
+    """Say that a message is durable a moment before it is."""
+    commit = store.SqliteStore.append
+
+    async def late(self: store.SqliteStore, append: Append) -> None:
+        async def write() -> None:
+            await asyncio.sleep(0.03)
+            await commit(self, append)
+
+        waiting = asyncio.ensure_future(write())
+        waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    store.SqliteStore.append = late  # type: ignore[method-assign]
+
+
+def emit_before_commit() -> None:
+    """Show the visitor what is not stored yet."""
+    commit = feed.Feed.commit
+
+    async def early(self: feed.Feed, events: Sequence[Any], cause: TurnCause, **options: Any) -> None:
+        head, tracker = await self._record.load()
+        entries = Numbering(head, tracker, cause.ticket).entries(events)
+        self.publish([entry for entry in entries if entry.view is not None])
+        await asyncio.sleep(0.03)
+        await commit(self, events, cause, **options)
+
+    feed.Feed.commit = early  # type: ignore[method-assign]
+
+
+def no_dedupe() -> None:
+    """Forget which message ids were used."""
+    commit = store.SqliteStore.append
+
+    async def forgetful(self: store.SqliteStore, append: Append) -> None:
+        await commit(self, replace(append, accepted=()))
+
+    store.SqliteStore.append = forgetful  # type: ignore[method-assign]
+
+
+def cursor_off_by_one() -> None:
+    """Send what comes from the cursor on, instead of after it."""
+    read = protocol1.Sessions._read
+
+    async def early(self: protocol1.Sessions, sender_id: str, cursor: Any, limit: int) -> Any:
+        if cursor is not None:
+            cursor = (cursor[0], max(0, cursor[1] - 1))
+        return await read(self, sender_id, cursor, limit)
+
+    protocol1.Sessions._read = early  # type: ignore[method-assign]
+
+
+def part_dropped() -> None:
+    """Lose the last part of an event that shows as several messages."""
+    messages_of = visitor_messages.messages_of
+
+    def some(entry: LogEntry) -> list[Any]:
+        messages = messages_of(entry)
+        return messages[:-1] if len(messages) > 1 else messages
+
+    visitor_messages.messages_of = some
+    protocol1.messages_of = some  # type: ignore[attr-defined]
+
+
+def lease_ignored() -> None:
+    """Finish other servers' turns while they are at work on them."""
+    registry.RECOVERY_INTERVAL_S = 0.1
+    engine.Engine.may_take_over = lambda *_: True  # type: ignore[method-assign]
+
+
+MUTATIONS: dict[str, Callable[[], None]] = {
+    "ack-before-commit": ack_before_commit,
+    "emit-before-commit": emit_before_commit,
+    "no-dedupe": no_dedupe,
+    "cursor-off-by-one": cursor_off_by_one,
+    "part-dropped": part_dropped,
+    "lease-ignored": lease_ignored,
+}
+
+CAUGHT_AS = {
+    "ack-before-commit": "acknowledged, then lost",
+    "emit-before-commit": "delivered, then gone",
+    "no-dedupe": "accepted twice",
+    "cursor-off-by-one": "delivered twice",
+    "part-dropped": "part missing",
+    "lease-ignored": "action run twice without a crash",
+}
+"""Which violation each mutation must be noticed by, whatever else it brings about."""
+
+
+if __name__ == "__main__":
+    MUTATIONS[sys.argv[1]]()
+    sys.exit(main(sys.argv[2:]))

@@ -1,0 +1,114 @@
+"""A real RabbitMQ for tests: a throw-away node with everything it writes in a temporary folder."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiormq
+from aiormq import spec
+from aiormq.abc import DeliveredMessage
+
+from support.ports import free_port
+from support.processes import wait_for
+
+
+def program() -> Path | None:
+    """Return RabbitMQ's server program, None when it is not installed (Debian: rabbitmq-server)."""
+    inside = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server"), reverse=True)
+    if inside:
+        return inside[0]  # the one on the path changes the account
+    found = shutil.which("rabbitmq-server")
+    return Path(found) if found is not None else None
+
+
+def greets(port: int) -> bool:
+    """Whether RabbitMQ answers a client's greeting."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
+            probe.sendall(b"AMQP\x00\x00\x09\x01")
+            return probe.recv(1) == b"\x01"
+    except OSError:
+        return False
+
+
+class Node:
+    """One RabbitMQ; its account is `guest`, password `guest`."""
+
+    def __init__(self, folder: Path, server: Path) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._server = server
+        self._process: subprocess.Popen[bytes] | None = None
+        self._environment = os.environ | {
+            "HOME": str(folder),
+            "RABBITMQ_NODENAME": f"manent{self.port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+            "RABBITMQ_CONFIG_FILE": str(folder / "none"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+            "ERL_EPMD_PORT": str(free_port()),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+        }
+
+    @property
+    def url(self) -> str:
+        """Where it is, with the account."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        """Start, and return when it speaks; it accepts connections before that."""
+        self._process = subprocess.Popen(
+            [self._server],
+            cwd=self._folder,  # Mnesia dumps its core where it runs
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        wait_for(lambda: greets(self.port), "RabbitMQ")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it, in order or at once."""
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, how)
+            process.wait(60)
+
+
+async def read(url: str, queue: str) -> list[DeliveredMessage]:
+    """Take all messages of a queue."""
+    found: list[DeliveredMessage] = []
+    connection = await aiormq.connect(url)
+    channel = await connection.channel()
+    await channel.queue_declare(queue, durable=True)
+    while not isinstance((message := await channel.basic_get(queue, no_ack=True)).delivery, spec.Basic.GetEmpty):
+        found.append(message)
+    await connection.close()
+    return found
+
+
+@contextlib.contextmanager
+def running(server: Path) -> Iterator[Node]:
+    """Run a new node in a folder of its own, removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="manent-rabbitmq-"))
+    node = Node(folder, server)
+    try:
+        node.start()
+        yield node
+    finally:
+        node.stop(signal.SIGKILL)
+        epmd = shutil.which("epmd")
+        if epmd is not None:
+            subprocess.run([epmd, "-kill"], env=node._environment, capture_output=True, check=False, timeout=20)
+        shutil.rmtree(folder, ignore_errors=True)
