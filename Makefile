@@ -47,6 +47,7 @@ check: .venv/develops ## format, lint, types and the direction of imports, witho
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/import_graph.py
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-web; \
 		else echo "npm is not installed: the web chat was not checked."; fi
 
