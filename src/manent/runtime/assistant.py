@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from manent.core.domain import Domain
 from manent.core.events import Json
 from manent.dialogue.model import DialogueModel
-from manent.nlu.pipeline import Pipeline
 from manent.runtime.parse_batching import ParseBatcher
-from manent.runtime.ports.parser import Services
+from manent.runtime.ports.parser import Parser, Services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +25,7 @@ class Assistant:
     """
 
     domain: Domain
-    pipeline: Pipeline
+    pipeline: Parser
     dialogue: DialogueModel
     model_id: str = ""
     assistant_id: str = ""
@@ -35,7 +34,7 @@ class Assistant:
     services: Services | None = None
 
     def parse(self, text: str) -> Json:
-        """Return the NLU result for a text; see `Pipeline.parse`. Blocks while it waits for servers."""
+        """Return the NLU result for a text; see `Parser.parse`. Blocks while it waits for servers."""
         return parse_asking(self.pipeline, self.services, text)
 
     async def understand(self, text: str, batcher: ParseBatcher) -> Json:
@@ -45,7 +44,7 @@ class Assistant:
         return self.pipeline.parse(text, found=await self.services.ask_aside(text.strip()))
 
 
-def parse_asking(pipeline: Pipeline, services: Services | None, text: str) -> Json:
+def parse_asking(pipeline: Parser, services: Services | None, text: str) -> Json:
     """Return the NLU result for a text, with the entities that servers find in it. Blocks while it waits for them."""
     if services is None or not pipeline.needs_services(text):
         return pipeline.parse(text)

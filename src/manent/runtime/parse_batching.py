@@ -9,7 +9,7 @@ import asyncio
 from typing import Final
 
 from manent.core.events import Json
-from manent.nlu.pipeline import Pipeline
+from manent.runtime.ports.parser import Parser
 
 MAX_BATCH: Final = 32
 """Texts parsed before the event loop handles sockets again: about 3 ms with a model of 64 intents."""
@@ -19,10 +19,10 @@ class ParseBatcher:
     """Texts that wait for the end of this iteration. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[Pipeline, str, asyncio.Future[Json]]] = []
+        self._waiting: list[tuple[Parser, str, asyncio.Future[Json]]] = []
 
-    def parse(self, pipeline: Pipeline, text: str) -> asyncio.Future[Json]:
-        """Parse a text at the end of this iteration. The future has the result or exception of `Pipeline.parse`."""
+    def parse(self, pipeline: Parser, text: str) -> asyncio.Future[Json]:
+        """Parse a text at the end of this iteration. The future has the result or exception of `Parser.parse`."""
         loop = asyncio.get_running_loop()
         parsed: asyncio.Future[Json] = loop.create_future()
         if not self._waiting:

@@ -1,10 +1,28 @@
-"""The port to servers that extract entities for the NLU pipeline (Duckling). `server/outside` implements it."""
+"""The ports to the NLU: a parser, which `nlu/pipeline.py` implements, and the servers that it needs (Duckling).
+
+`server/outside` implements the calls to the servers.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from manent.core.events import Json
 from manent.nlu.services import Service
+
+
+class Parser(Protocol):
+    """Understands messages. Pure computation."""
+
+    def needs_services(self, text: str) -> bool:
+        """Return whether the result for this text depends on servers."""
+
+    def parse(self, text: str, *, found: Mapping[Service, Sequence[Json]] = ...) -> Json:
+        """Return Rasa's parse result for a text.
+
+        Args:
+            text: the message.
+            found: the entities that servers found in it.
+        """
 
 
 class Services(Protocol):
