@@ -107,8 +107,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     known, unknown, hits = [], [], []
     for text, intent, spans in test:
         result = pipeline.parse(text)
-        ranking = [item for item in result["intent_ranking"] if item["name"] != "nlu_fallback"]
-        best = ranking[0]
+        best = pipeline.diagnose(text)["calibrated"][0]
         if intent in left_out:
             unknown.append(best["confidence"])
             continue

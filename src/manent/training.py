@@ -123,15 +123,18 @@ def train(options: TrainingOptions, progress: Progress | None = None) -> Trained
         return Trained(path=None, changed=changed, warnings=project.warnings, seconds=time.monotonic() - began)
 
     files: dict[str, bytes] = {}
+    warnings = project.warnings
     for part in options.parts:
         if old is not None and part not in changed:
             files |= old.part(part)
         else:
             reusable = old if old is not None and old.is_of_this_format and not options.force else None
             files |= _train_part(part, project, reusable, report)
+            if part == "nlu":
+                warnings += _check_examples(files, project, report)
     report("Writing the model")
     path = _write(options, project, wanted, old, files)
-    return Trained(path=path, changed=changed, warnings=project.warnings, seconds=time.monotonic() - began)
+    return Trained(path=path, changed=changed, warnings=warnings, seconds=time.monotonic() - began)
 
 
 def _without_empty_parts(options: TrainingOptions, project: Project, report: Progress) -> TrainingOptions:
@@ -189,6 +192,14 @@ def _train_part(part: Part, project: Project, old: _OldModel | None, report: Pro
 
     report("Training the dialogue model")
     return train_dialogue(project.config, project.domain, project.stories, progress=report)
+
+
+def _check_examples(files: dict[str, bytes], project: Project, report: Progress) -> tuple[Problem, ...]:
+    from manent.models.vectors import open_vectors
+    from manent.nlu.own_examples import find_refused_examples
+
+    report("Checking the examples")
+    return tuple(find_refused_examples(files, project.nlu, project.domain, vectors=open_vectors))
 
 
 def _write(

@@ -48,6 +48,16 @@ async def test_parse_and_its_disguises(http: httpx.AsyncClient) -> None:
     assert flow["queryResult"]["parameters"] == {"who": ["Ada"]}
 
 
+async def test_diagnostics_of_a_parse(http: httpx.AsyncClient) -> None:
+    """`diagnostics=true` adds to the parse result, which stays the same; keyword classifiers have no probabilities."""
+    body = {"text": "I am Ada"}
+    plain = (await http.post("/model/parse", json=body)).json()
+    shown = (await http.post("/model/parse?diagnostics=true", json=body)).json()
+
+    assert shown == {**plain, "diagnostics": {"calibrated": []}}
+    assert (await http.post("/model/parse?diagnostics=true&emulation_mode=wit", json=body)).status_code == 400
+
+
 async def test_mistakes_of_the_client_are_its_own(http: httpx.AsyncClient) -> None:
     """What the client got wrong is answered with 4xx and a sentence."""
     cases = [

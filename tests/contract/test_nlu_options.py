@@ -150,8 +150,8 @@ CASES: dict[str, dict[str, Case]] = {
     "MitieIntentClassifier": {"featurizers": _FEATURIZERS},
     "KeywordIntentClassifier": {"case_sensitive": Case(False, ("HELLO there",), data())},
     "FallbackClassifier": {
-        "threshold": Case(0.99, _GREET, data(), before=(*_ALL, DIET)),
-        "ambiguity_threshold": Case(0.99, _GREET, data(), before=(*_ALL, DIET)),
+        "threshold": Case(0.99, ("good afternoon",), data(), before=(*_ALL, DIET)),
+        "ambiguity_threshold": Case(0.99, ("good afternoon",), data(), before=(*_ALL, DIET)),
     },
     "CRFEntityExtractor": {"BILOU_flag": _BILOU, "split_entities_by_comma": _COMMAS},
     "MitieEntityExtractor": {"BILOU_flag": _BILOU, "split_entities_by_comma": _COMMAS},
@@ -160,7 +160,6 @@ CASES: dict[str, dict[str, Case]] = {
         "retrieval_intent": Case("faq", ("tell me your name",), _faq()),
         "use_text_as_label": Case(True, ("tell me your name",), _faq()),
         "ranking_length": Case(1, ("tell me your name",), _faq()),
-        "random_seed": Case(7, ("tell me your name",), _faq(), before=_ALL),
         "featurizers": Case(["words"], ("tel me your nam",), _faq(), before=_ALL),
     },
 }

@@ -1,4 +1,4 @@
-"""`manent data validate [stories]`: check a project's files without training."""
+"""`manent data validate [stories]`: check a project's files without making a model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,8 +37,8 @@ def data_validate(
 ) -> None:
     """Check the project's files: every mistake at once, with file, line and what was expected.
 
-    Finds unknown and unused names, examples of two intents, rules and stories that contradict each other, and mistakes
-    in the configuration of channels and servers.
+    Finds unknown and unused names, examples of two intents, examples that the project's own threshold refuses, rules
+    and stories that contradict each other, and mistakes in the configuration of channels and servers.
     """
     from manent.project.reading import read_project, validate_project
 
@@ -49,7 +49,8 @@ def data_validate(
         _report(problems, None, fail_on_warnings=fail_on_warnings)
         return
     project = read_project(Path(), domain=domain, data=data, config=config)
-    _report([*problems, *_conflicts(project, max_history)], project, fail_on_warnings=fail_on_warnings)
+    problems += [*_conflicts(project, max_history), *_refused_examples(project)]
+    _report(problems, project, fail_on_warnings=fail_on_warnings)
 
 
 def data_validate_stories(
@@ -71,6 +72,12 @@ def _conflicts(project: "Project", max_history: int | None) -> "list[Problem]":
     from manent.dialogue.conflicts import find_conflicts
 
     return find_conflicts(project.config, project.domain, project.stories, max_history=max_history)
+
+
+def _refused_examples(project: "Project") -> "list[Problem]":
+    from manent.nlu.own_examples import find_refused_without_model
+
+    return find_refused_without_model(project.config, project.nlu, project.domain)
 
 
 def _report(problems: "Sequence[Problem]", project: "Project | None", *, fail_on_warnings: bool) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manent.learn.calibration import Profiles, Sureness, fit_sureness, fit_temperature
+from manent.learn.confidence import Scale, logistic
 from manent.learn.fixed_point import FixedPoint, to_fixed_point
 from manent.learn.ngrams import HashedWord, NgramTable, build_table, hash_ngrams, hash_pairs, hash_single, hash_word
 from manent.learn.softmax import Features, Softmax, build_features, fit, out_of_fold, softmax
@@ -61,6 +62,7 @@ class Settings:
         pairs: add pairs of words, which a classifier with a transformer sees beyond its featurizers.
         vectors: use the word vectors.
         background: learn also what no class looks like, so that nonsense gets little confidence for any.
+        scale: what confidences are to mean; None for calibrated probabilities.
         penalty: of large weights.
         iterations: of the training.
         seed: of everything random.
@@ -70,6 +72,7 @@ class Settings:
     pairs: bool = True
     vectors: bool = True
     background: bool = True
+    scale: Scale | None = None
     penalty: float = 0.1
     iterations: int = 60
     seed: int = 0
@@ -81,6 +84,7 @@ class _Meta(msgspec.Struct, kw_only=True):
     Attributes:
         temperature: what the weights are multiplied by.
         sureness: the curve of a `Sureness`; None when there are few examples.
+        scale: of the confidences; None when they are the calibrated probabilities.
         featurizers: aliases, in the order of their rows.
         frequent: words whose rows are in the model.
     """
@@ -88,6 +92,7 @@ class _Meta(msgspec.Struct, kw_only=True):
     labels: list[str]
     temperature: float
     sureness: tuple[float, float, float] | None
+    scale: Scale | None = None
     featurizers: list[str]
     vectors: bool
     frequent: list[str]
@@ -169,10 +174,18 @@ class TextClassifier:
         self, meta: _Meta, parts: _Parts, arrays: Mapping[str, NDArray[Any]], rows: NDArray[Any] | None = None
     ) -> None:
         self.labels = meta.labels
+        self._count = len(meta.labels)
         # Whole numbers, as in the model: rows are seldom asked for.
         self._sparse = FixedPoint(arrays["sparse"], float(arrays["unit"][0]))
-        factor = np.float32(meta.temperature)
-        self._unit = np.float32(self._sparse.unit * meta.temperature)
+        # Scores come out as the confidences need them, because these are worked out for every message.
+        sharpness = meta.temperature if meta.scale is None else meta.scale.sharpness_of(self._count)
+        factor = np.float32(sharpness)
+        self._calibration = np.float32(meta.temperature / sharpness)
+        self._unit = np.float32(self._sparse.unit * sharpness)
+        self._scale = meta.scale
+        if meta.scale is not None:
+            self._slope = meta.scale.slope / sharpness
+            self._middle = meta.scale.middle_of(self._count) * sharpness
         self._sureness = None
         if meta.sureness is not None:
             self._sureness = Sureness(meta.sureness, Profiles(arrays["profiles"], arrays["spread"]))
@@ -202,8 +215,28 @@ class TextClassifier:
         first = meta.frequent if rows is not None else ()
         self._rows = WordRows(np.zeros(self._width, np.float32), self._describe, first=first, rows=rows)
 
-    def chances(self, message: Message) -> FloatArray:
-        """Return the probability of every label; what is missing from 1 is the chance that it is none of them."""
+    def rank(self, message: Message, length: int) -> tuple[list[tuple[str, float]], FloatArray]:
+        """Classify a message.
+
+        Returns:
+            The most likely labels with their confidences, best first; and the scores of all labels, in their order,
+            the best of which is 0, and last that of the background when there is one.
+        """
+        scores, count = self._score(message), self._count
+        order = (-scores[:count]).argsort(kind="stable")[:length].tolist()
+        scores = scores - scores[order[0]]
+        if self._scale is None:
+            values, factor = self.chances(scores).tolist(), 1.0
+        else:
+            shares = np.exp(scores[:count])
+            factor = 1.0 / float(np.add.reduce(shares))
+            if len(scores) > count:
+                factor *= logistic(-self._slope * (float(scores[count]) + self._middle))
+            values = shares.tolist()
+        labels = self.labels
+        return [(labels[place], values[place] * factor) for place in order], scores
+
+    def _score(self, message: Message) -> FloatArray:
         words = message.words[:MAX_WORDS]
         scores = self._bias
         if words and self._blocks:
@@ -220,14 +253,24 @@ class TextClassifier:
             indices, values = featurizer.text_features(message)
             if len(indices):
                 scores = scores + (values * self._unit) @ self._sparse.rows(indices + base)
-        # `softmax` of a single row, in four fifths of its time.
-        chances: FloatArray = np.exp(scores - np.maximum.reduce(scores))
-        chances /= np.add.reduce(chances)
-        chances = chances[: len(self.labels)]
+        return scores
+
+    def odds(self, scores: FloatArray) -> FloatArray:
+        """Return how likely every label is beside the best one, by the calibrated probabilities."""
+        odds: FloatArray = np.exp(scores[: self._count] * self._calibration)
+        return odds
+
+    def chances(self, scores: FloatArray) -> FloatArray:
+        """Return the calibrated probability of every label.
+
+        What is missing from 1 is the chance that it is none of them.
+        """
+        calibrated = scores * self._calibration
+        chances = softmax(calibrated)[: self._count]
         if self._sureness is not None:
             best = max(float(np.maximum.reduce(chances)), _LEAST)
             # The ratios of all stay what they are.
-            chances *= np.float32((best * self._sureness.of(scores)) ** _DOUBT / best)
+            chances *= np.float32((best * self._sureness.of(calibrated)) ** _DOUBT / best)
         return chances
 
     def word_rows(self, words: Sequence[str]) -> NDArray[np.float16]:
@@ -257,12 +300,6 @@ class TextClassifier:
             np.matmul(scale(vector), self._first, out=row[self._normed : -SIZE])
             row[-SIZE:] = vector
         return row
-
-    def rank(self, chances: FloatArray, length: int) -> list[tuple[str, float]]:
-        """Return the most likely labels, best first."""
-        order = (-chances).argsort(kind="stable")[:length].tolist()
-        labels, values = self.labels, chances.tolist()
-        return [(labels[index], values[index]) for index in order]
 
 
 def train_classifier(
@@ -321,6 +358,7 @@ def train_classifier(
         labels=labels,
         temperature=temperature,
         sureness=None if sureness is None else sureness.curve,
+        scale=settings.scale,
         featurizers=aliases,
         vectors=settings.vectors,
         frequent=list_frequent(messages),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,21 @@ sum of its pieces, a digit each: the more there are, the less the words beside t
 _long_number = re.compile(r"\d{5,}")
 
 
+NO_SCORES = np.zeros(0, np.float32)
+
+
+class Classifier(Protocol):
+    """What a message remembers of the classifier of its intent; see `TextClassifier`."""
+
+    labels: list[str]
+
+    def odds(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how likely every label is beside the best one."""
+
+    def chances(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the calibrated probability of every label."""
+
+
 class Message:
     """A text on its way through the pipeline.
 
@@ -35,12 +50,12 @@ class Message:
         response_selector: what the selectors say; None without selectors.
         found: entities by the service that found them (see `Pipeline.services`).
         hashed: the text prepared for n-grams, by how it was normalised, so that featurizers share it.
-        chances: the probabilities of all intents, in the classifier's own order; what is missing from 1 is the chance
-            that it is none of them. None without a classifier.
+        classifier: of the intent; None when none ran that has probabilities.
+        scores: what it gave the intents; empty without one.
     """
 
     __slots__ = (
-        "chances",
+        "classifier",
         "entities",
         "found",
         "hashed",
@@ -48,6 +63,7 @@ class Message:
         "intent_ranking",
         "lowered",
         "response_selector",
+        "scores",
         "text",
         "tokens",
         "words",
@@ -64,7 +80,8 @@ class Message:
         self.response_selector: Json | None = None
         self.found: Mapping[Any, Sequence[Json]] = {}
         self.hashed: dict[tuple[bool, str | None], HashedText] = {}
-        self.chances: NDArray[np.float32] | None = None
+        self.classifier: Classifier | None = None
+        self.scores = NO_SCORES
 
     def set_tokens(self, tokens: list[tuple[int, int]]) -> None:
         """Take the tokenizer's result."""

@@ -10,6 +10,8 @@ from manent.core.errors import ModelError
 from manent.core.events import Json
 from manent.nlu.component import Component, Context, Idle, TextFeaturizer, TokenFeaturizer, WordFeaturizer
 from manent.nlu.components.duckling import Duckling
+from manent.nlu.components.entities import EntityExtractor
+from manent.nlu.components.joint_classifier import Diet
 from manent.nlu.files import load_json
 from manent.nlu.message import Message
 from manent.nlu.payload import parse_payload
@@ -84,6 +86,33 @@ class Pipeline:
         for component in self._components:
             component.process(message)
         return message.result()
+
+    def classify(self, text: str) -> Message:
+        """Understand only a text's intent: the extractors of entities are left out where they are slow."""
+        message = Message(text.strip())
+        for component in self._components:
+            if isinstance(component, Diet):
+                component.classify(message)
+            elif not isinstance(component, EntityExtractor):
+                component.process(message)
+        return message
+
+    def diagnose(self, text: str) -> Json:
+        """Return what a parse result does not say.
+
+        Returns:
+            `calibrated`: the intents with the probability that each is right, best first; what is missing from 1 is the
+            chance that none is. Empty for a payload, and when no classifier of the pipeline has probabilities.
+        """
+        classified = self.classify(text)
+        if classified.classifier is None or parse_payload(text, self._domain) is not None:
+            return {"calibrated": []}
+        chances = classified.classifier.chances(classified.scores).tolist()
+        found = [
+            {"name": name, "confidence": chance}
+            for name, chance in zip(classified.classifier.labels, chances, strict=True)
+        ]
+        return {"calibrated": sorted(found, key=lambda intent: -float(intent["confidence"]))}
 
 
 def load_pipeline(files: Mapping[str, bytes], domain: Domain, *, vectors: Callable[[], WordVectors]) -> Pipeline:

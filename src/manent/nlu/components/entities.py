@@ -132,9 +132,10 @@ class EntityExtractor:
             for place, names in enumerate(featurizer.token_features(message)[: len(words)]):
                 for name in names:
                     emissions[place] += self._row(name)
-        chances = message.chances
-        if chances is not None and len(chances) == self._labels.intents:
-            emissions += (chances / np.add.reduce(chances)) @ self._intent_scores
+        classifier = message.classifier
+        if classifier is not None and len(classifier.labels) == self._labels.intents:
+            odds = classifier.odds(message.scores)
+            emissions += (odds / np.add.reduce(odds)) @ self._intent_scores
         emissions[:, 0] -= _EAGERNESS
         return emissions
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from manent.core.config_options import NAMES, SEED, whole
 from manent.core.events import Json
+from manent.learn.confidence import LOGISTIC
 from manent.nlu.classifier import Settings, TextClassifier, join_words, load_classifier, train_classifier
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.files import Files
@@ -29,8 +30,8 @@ class IntentClassifier:
         """Classify, unless there was no intent to learn."""
         if not self._classifier.labels:
             return
-        chances = message.chances = self._classifier.chances(message)
-        ranking = self._classifier.rank(chances, self._length)
+        ranking, message.scores = self._classifier.rank(message, self._length)
+        message.classifier = self._classifier
         if self._renormalise:
             total = sum(value for _, value in ranking)
             ranking = [(name, value / total) for name, value in ranking]
@@ -99,6 +100,7 @@ def _train_logistic(options: Json, training: Training) -> Files:
     settings = Settings(
         featurizers=options["featurizers"],
         pairs=False,
+        scale=LOGISTIC,
         seed=options["random_state"] or 0,
         iterations=int(options["max_iter"]),
     )
@@ -116,7 +118,7 @@ LOGISTIC_REGRESSION = Kind(
     values={"max_iter": whole(1), "random_state": SEED, "ranking_length": whole(0), "featurizers": NAMES},
     idle=frozenset({"solver", "tol"}),
     reads=("examples",),
-    version=3,
+    version=4,
 )
 SKLEARN = Kind(
     load=_load,
@@ -125,7 +127,7 @@ SKLEARN = Kind(
     values={"ranking_length": whole(0), "featurizers": NAMES},
     idle=frozenset({"C", "kernels", "gamma", "max_cross_validation_folds", "scoring_function", "num_threads"}),
     reads=("examples",),
-    version=3,
+    version=4,
 )
 MITIE = Kind(
     load=_load,
@@ -134,5 +136,5 @@ MITIE = Kind(
     values={"featurizers": NAMES},
     idle=frozenset({"num_threads"}),
     reads=("examples",),
-    version=3,
+    version=4,
 )

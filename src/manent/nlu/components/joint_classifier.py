@@ -2,6 +2,7 @@
 
 from manent.core.config_options import FLAG, NAMES, NEURAL, SEED, either, mapped, whole
 from manent.core.events import Json
+from manent.learn import confidence
 from manent.nlu.classifier import Settings
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.components.entities import EntityExtractor, load_entities, train_entities
@@ -22,10 +23,14 @@ class Diet:
 
     def process(self, message: Message) -> None:
         """Set the intent, add entities."""
-        if self._intents is not None:
-            self._intents.process(message)
+        self.classify(message)
         if self._entities is not None:
             self._entities.process(message)
+
+    def classify(self, message: Message) -> None:
+        """Set the intent alone."""
+        if self._intents is not None:
+            self._intents.process(message)
 
 
 def _train_diet(options: Json, training: Training) -> Files:
@@ -33,7 +38,8 @@ def _train_diet(options: Json, training: Training) -> Files:
 
     if options["intent_classification"]:
         training.tell("DIETClassifier: intents")
-        files |= train_intents(training, Settings(featurizers=options["featurizers"], seed=options["random_seed"] or 0))
+        seed = options["random_seed"] or 0
+        files |= train_intents(training, Settings(featurizers=options["featurizers"], seed=seed, scale=confidence.DIET))
     if options["entity_recognition"]:
         training.tell("DIETClassifier: entities")
         files |= train_entities(options, training, use_intents=bool(options["intent_classification"]))
@@ -85,7 +91,7 @@ DIET = Kind(
     },
     idle=NEURAL,
     reads=("examples",),
-    version=3,
+    version=4,
 )
 CRF = Kind(
     load=_load_crf,

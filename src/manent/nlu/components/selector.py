@@ -4,8 +4,9 @@ from typing import Any
 
 import msgspec
 
-from manent.core.config_options import NAMES, NEURAL, SEED, TEXT, whole
+from manent.core.config_options import NAMES, NEURAL, TEXT, whole
 from manent.core.events import Json
+from manent.learn.confidence import DIET
 from manent.nlu.classifier import Settings, TextClassifier, load_classifier, train_classifier
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.files import Files, dump_json, load_json
@@ -41,7 +42,7 @@ class Selector:
     def _select(self, message: Message) -> Json:
         if self._classifier is None:
             return {"response": dict(_NO_RESPONSE), "ranking": []}
-        best = self._classifier.rank(self._classifier.chances(message), self._length or len(self._classifier.labels))
+        best, _ = self._classifier.rank(message, self._length or len(self._classifier.labels))
         ranking = [
             {"confidence": value, "intent_response_key": self._meta.keys.get(label, label)} for label, value in best
         ]
@@ -75,7 +76,7 @@ def _train(options: Json, training: Training) -> Files:
             texts = {key: str(next(iter(found), {}).get("text") or key) for key, found in responses.items()}
             keys = {text: key for key, text in reversed(texts.items())}
             names = [texts[name] for name in names]
-        settings = Settings(featurizers=options["featurizers"], seed=options["random_seed"] or 0, background=False)
+        settings = Settings(featurizers=options["featurizers"], background=False, scale=DIET)
         files, _ = train_classifier([training.messages[index] for index in rows], names, training.context, settings)
     files["selector.json"] = dump_json(_Meta(intents=intents, responses=responses, keys=keys))
     return files
@@ -101,18 +102,18 @@ SELECTOR = Kind(
         "retrieval_intent": None,
         "use_text_as_label": False,
         "ranking_length": 10,
-        "random_seed": None,
         "featurizers": [],
     },
-    values={"retrieval_intent": TEXT, "ranking_length": whole(0), "random_seed": SEED, "featurizers": NAMES},
+    values={"retrieval_intent": TEXT, "ranking_length": whole(0), "featurizers": NAMES},
     idle=NEURAL
     | {
         "BILOU_flag",
         "entity_recognition",
         "intent_classification",
+        "random_seed",
         "renormalize_confidences",
         "split_entities_by_comma",
     },
     reads=("examples", "responses"),
-    version=3,
+    version=4,
 )

@@ -51,9 +51,15 @@ class ParseRequest(msgspec.Struct, kw_only=True):
 
 
 class ParseQuery(msgspec.Struct, kw_only=True):
-    """`emulation_mode`: the service whose format the answer has."""
+    """Options of a parse.
+
+    Attributes:
+        emulation_mode: the service whose format the answer has.
+        diagnostics: add the calibrated probabilities; not with `emulation_mode`.
+    """
 
     emulation_mode: Annotated[str, Meta(extra_json_schema={"enum": list(EMULATIONS)})] | UnsetType = UNSET
+    diagnostics: bool | UnsetType = UNSET
 
 
 class TrainQuery(msgspec.Struct, kw_only=True):
@@ -187,9 +193,15 @@ class ModelApi:
         mode = request.query_params.get("emulation_mode")
         if mode is not None and mode.upper() not in EMULATIONS:
             raise RequestError("bad_request", f"emulation_mode must be one of {', '.join(EMULATIONS)}")
+        diagnostics = request.query_params.get("diagnostics", "false").lower() == "true"
+        if diagnostics and mode is not None:
+            raise RequestError("bad_request", "diagnostics and emulation_mode cannot be combined")
         asked = read_body(await request.body(), ParseRequest)
         text = checked_text(asked.text, self.conversations.engine.limits.text)
-        parsed = await self.conversations.engine.parse(self.conversations.engine.assistant, text)
+        assistant = self.conversations.engine.assistant
+        parsed = await self.conversations.engine.parse(assistant, text)
+        if diagnostics:
+            parsed = {**parsed, "diagnostics": assistant.pipeline.diagnose(text)}
         return _json(parsed if mode is None else EMULATIONS[mode.upper()](parsed))
 
     async def predict(self, request: Request) -> Response:

@@ -1,0 +1,117 @@
+"""Fit the scale of `manent/learn/confidence.py` to recorded answers of real Rasa.
+
+    python bench/thresholds/fit.py [--part fit|check] [--data ../shared/data/nlu]
+
+For the assistants of one part of `cases.py`, tries scales on a grid and prints the best ones. The loss of a scale
+counts, at each threshold and with the usual ambiguity_threshold, by how much
+
+- fewer new messages are accepted and right than with Rasa,
+- more new messages are accepted and wrong, more messages about other topics, and more nonsense is accepted;
+
+squared, the mean of all assistants; the constants say how much each counts. Own examples below 0.99 and variants of
+them below 0.9 rule a scale out.
+"""
+
+import argparse
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cases import Case, list_cases
+from measure import AMBIGUITY, Answers, kinds_of, rasa_answers, read_rasa, train_manent
+
+from manent.learn.confidence import DIET, Scale
+
+THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99)
+GRID: dict[str, tuple[float, ...]] = {
+    "sharpness": (20, 30, 40, 60),
+    "least_sharpness": (1.8, 2.0, 2.2, 2.5),
+    "slope": (4, 6, 8, 10),
+    "offset": (-2, -1.5, -1.25, -1),
+    "growth": (0, 0.25, 0.5, 0.75),
+}
+_RIGHT = 2.0
+"""How much refusing what is right counts beside accepting what is wrong."""
+_COST = 0.003
+_COST_OF_NONSENSE = 0.03
+"""How much accepting what is wrong counts where Rasa does so as often: little, but among equals the strictest wins."""
+
+_VARIANTS = ("case", "accents", "punctuation", "greeting", "typo")
+
+
+def read_scores(case: Case) -> Any:
+    """Train Manent and return the scores of all messages, as trained: (messages, intents + 1)."""
+    from manent.core.domain import Domain
+    from manent.nlu.pipeline import load_pipeline
+
+    files = train_manent(case)
+    pipeline = load_pipeline(files, Domain())
+    return np.array([pipeline.classify(text).scores for _, text, _ in case.ask], np.float64) / DIET.sharpness_of(
+        len({intent for _, intent in case.train})
+    )
+
+
+def answer(case: Case, scores: Any, scale: Scale) -> Answers:
+    """Return what Manent would say with a scale; the same as `TextClassifier.rank`, for many texts."""
+    names = sorted({intent for _, intent in case.train})
+    known = scores[:, :-1]
+    best = known.max(axis=1)
+    shares = np.exp(scale.sharpness_of(len(names)) * (known - best[:, None]))
+    factor = 1 / (1 + np.exp(np.clip(scale.slope * (scale.middle_of(len(names)) + scores[:, -1] - best), -80, 80)))
+    ordered = np.sort(shares / shares.sum(axis=1)[:, None] * factor[:, None], axis=1)
+    right = np.array(names)[known.argmax(axis=1)] == np.array([intent for _, _, intent in case.ask])
+    return Answers(right, ordered[:, -1], ordered[:, -2])
+
+
+def rates(case: Case, said: Answers) -> Any:
+    """Return what counts, by threshold: new and right, new and wrong, topics, nonsense."""
+    kinds = kinds_of(case)
+    thresholds = np.array(THRESHOLDS)[:, None]
+    accepted = (said.first >= thresholds) & (said.first - said.second >= AMBIGUITY)
+    parts = []
+    for kind, chosen in (
+        ("unseen", said.right),
+        ("unseen", ~said.right),
+        ("topic", ~said.right),
+        ("nonsense", ~said.right),
+    ):
+        rows = kinds == kind
+        parts.append((accepted & chosen)[:, rows].mean(axis=1))
+    return np.array(parts)
+
+
+def loss(case: Case, said: Answers, wanted: Any) -> float:
+    """Return how much worse than Rasa it is; infinite when own examples or their variants are refused."""
+    kinds = kinds_of(case)
+    own, variants = said.first[(kinds == "own") & said.right], said.first[np.isin(kinds, _VARIANTS) & said.right]
+    refused = (own < 0.99).mean() + (variants < 0.9).mean()
+    found = rates(case, said)
+    surplus = found - wanted
+    surplus[0] *= -_RIGHT
+    return float(
+        (np.maximum(surplus, 0) ** 2).mean() + _COST * found[1:].mean() + _COST_OF_NONSENSE * found[3].mean() + refused
+    )
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", default="fit", choices=["fit", "check"])
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[3] / "shared/data/nlu")
+    arguments = parser.parse_args()
+    rasa = read_rasa()
+    cases = [case for case in list_cases(arguments.data) if case.part == arguments.part and case.name in rasa]
+    known = [(case, read_scores(case), rates(case, rasa_answers(case, rasa[case.name]))) for case in cases]
+    found = []
+    for values in itertools.product(*GRID.values()):
+        scale = Scale(**dict(zip(GRID, values, strict=True)))
+        losses = [loss(case, answer(case, scores, scale), wanted) for case, scores, wanted in known]
+        found.append((sum(losses) / len(losses), values, losses))
+    print(f"{len(cases)} assistants; {', '.join(GRID)}")
+    for total, values, losses in sorted(found)[:15]:
+        print(f"{100 * total:.3f}  {values}  {' '.join(f'{100 * each:.2f}' for each in losses)}")
+
+
+if __name__ == "__main__":
+    main()
