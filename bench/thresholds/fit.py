@@ -43,10 +43,11 @@ _VARIANTS = ("case", "accents", "punctuation", "greeting", "typo")
 def read_scores(case: Case) -> Any:
     """Train Manent and return the scores of all messages, as trained: (messages, intents + 1)."""
     from manent.core.domain import Domain
+    from manent.models.vectors import open_vectors
     from manent.nlu.pipeline import load_pipeline
 
     files = train_manent(case)
-    pipeline = load_pipeline(files, Domain())
+    pipeline = load_pipeline(files, Domain(), vectors=open_vectors)
     return np.array([pipeline.classify(text).scores for _, text, _ in case.ask], np.float64) / DIET.sharpness_of(
         len({intent for _, intent in case.train})
     )

@@ -70,20 +70,22 @@ def train_manent(case: Case) -> dict[str, bytes]:
     """Train Manent's default pipeline."""
     from manent.core.domain import Domain
     from manent.core.training_data import AssistantConfig, Example, NluData
+    from manent.models.vectors import open_vectors
     from manent.nlu.training import train_pipeline
     from manent.project.settings.config import default_pipeline
 
     examples = tuple(Example(text=text, intent=intent) for text, intent in case.train)
     config = AssistantConfig(language="en", pipeline=default_pipeline())
-    return train_pipeline(config, NluData(examples=examples), Domain())
+    return train_pipeline(config, NluData(examples=examples), Domain(), vectors=open_vectors)
 
 
 def ask_manent(case: Case) -> Answers:
     """Train, and ask all messages."""
     from manent.core.domain import Domain
+    from manent.models.vectors import open_vectors
     from manent.nlu.pipeline import load_pipeline
 
-    pipeline = load_pipeline(train_manent(case), Domain())
+    pipeline = load_pipeline(train_manent(case), Domain(), vectors=open_vectors)
     rows = []
     for _, text, intent in case.ask:
         ranking = [each for each in pipeline.parse(text)["intent_ranking"] if each["name"] != "nlu_fallback"]

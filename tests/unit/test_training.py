@@ -205,6 +205,20 @@ def test_warnings_as_errors(project: Path) -> None:
         train(TrainingOptions(root=project, fail_on_warnings=True))
 
 
+def test_refused_examples_are_warnings(project: Path) -> None:
+    """After training, examples that the project's own threshold refuses are warnings, and the model is written."""
+    edit(
+        project / "config.yml",
+        "KeywordIntentClassifier",
+        "DIETClassifier\n  - name: FallbackClassifier\n    threshold: 1.0",
+    )
+    trained = train_again(project)
+
+    assert "nlu.example-below-threshold" in {warning.code for warning in trained.warnings}
+    assert all(warning.warning for warning in trained.warnings)
+    assert models(project) == 1
+
+
 def test_without_examples_the_dialogue_alone(project: Path) -> None:
     """A project of rules and stories trains, is recognised as unchanged, and understands payloads."""
     (project / "data/nlu.yml").unlink()

@@ -75,9 +75,10 @@ def _conflicts(project: "Project", max_history: int | None) -> "list[Problem]":
 
 
 def _refused_examples(project: "Project") -> "list[Problem]":
+    from manent.models.vectors import open_vectors
     from manent.nlu.own_examples import find_refused_without_model
 
-    return find_refused_without_model(project.config, project.nlu, project.domain)
+    return find_refused_without_model(project.config, project.nlu, project.domain, vectors=open_vectors)
 
 
 def _report(problems: "Sequence[Problem]", project: "Project | None", *, fail_on_warnings: bool) -> None:

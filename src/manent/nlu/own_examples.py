@@ -1,6 +1,6 @@
 """Which of a project's own examples its FallbackClassifier would refuse. `train` and `data validate` report them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from manent.core.domain import Domain
@@ -11,6 +11,7 @@ from manent.nlu.components.joint_classifier import DIET_NAME
 from manent.nlu.pipeline import load_pipeline, read_index
 from manent.nlu.registry import KINDS
 from manent.nlu.training import train_pipeline
+from manent.nlu.vectors import WordVectors
 
 FALLBACK_NAME = "FallbackClassifier"
 _WITHOUT_INTENTS = frozenset({
@@ -23,13 +24,16 @@ _NAMED = 3
 """Examples of an intent that a warning shows."""
 
 
-def find_refused_examples(files: Mapping[str, bytes], data: NluData, domain: Domain) -> list[Problem]:
+def find_refused_examples(
+    files: Mapping[str, bytes], data: NluData, domain: Domain, *, vectors: Callable[[], WordVectors]
+) -> list[Problem]:
     """Return a warning for each intent with examples that a trained model understands as `nlu_fallback`.
 
     Args:
         files: the model's; see `train_pipeline`.
         data: what it was trained on.
         domain: for payloads.
+        vectors: opens the word vectors.
 
     Raises:
         ModelError: see `load_pipeline`.
@@ -38,7 +42,7 @@ def find_refused_examples(files: Mapping[str, bytes], data: NluData, domain: Dom
     options = [entry.options for entry in index.components if entry.name == FALLBACK_NAME] if index else []
     if not options:
         return []
-    pipeline = load_pipeline(files, domain)
+    pipeline = load_pipeline(files, domain, vectors=vectors)
     count: dict[str, int] = {}
     refused: dict[str, list[tuple[Example, float]]] = {}
     for example in data.examples:
@@ -64,16 +68,18 @@ def _warn(intent: str, refused: list[tuple[Example, float]], count: int, thresho
         line=first.line,
         path=f"nlu.{intent}",
         code="nlu.example-below-threshold",
-        found=f"{len(refused)} of {count} examples that would be answered as {FALLBACK_INTENT}: {', '.join(named)}",
+        found=f"{len(refused)} of {count} examples that would be understood as {FALLBACK_INTENT}: {', '.join(named)}",
         expected=f"a confidence of {threshold:g} or more, {ambiguity:g} ahead of the next intent "
         "(threshold and ambiguity_threshold of FallbackClassifier)",
-        suggestion="Give the intent more examples, move examples that fit another intent better, or lower the "
+        suggestion="Move examples that fit another intent better, give the intent more examples, or lower the "
         "threshold in config.yml",
         warning=True,
     )
 
 
-def find_refused_without_model(config: AssistantConfig, data: NluData, domain: Domain) -> list[Problem]:
+def find_refused_without_model(
+    config: AssistantConfig, data: NluData, domain: Domain, *, vectors: Callable[[], WordVectors]
+) -> list[Problem]:
     """Train only what decides about intents, and return what `find_refused_examples` finds.
 
     Finds nothing in a project with components of its own: their training may take long, or change something.
@@ -85,7 +91,8 @@ def find_refused_without_model(config: AssistantConfig, data: NluData, domain: D
     if not data.examples or FALLBACK_NAME not in names or not names <= KINDS.keys():
         return []
     pipeline = [_without_entities(component) for component in config.pipeline if component.name not in _WITHOUT_INTENTS]
-    return find_refused_examples(train_pipeline(replace(config, pipeline=tuple(pipeline)), data, domain), data, domain)
+    files = train_pipeline(replace(config, pipeline=tuple(pipeline)), data, domain, vectors=vectors)
+    return find_refused_examples(files, data, domain, vectors=vectors)
 
 
 def _without_entities(component: ComponentConfig) -> ComponentConfig:

@@ -137,3 +137,20 @@ def test_a_number_in_quotes_is_that_number(manent: Manent, shop: Path) -> None:
 
     assert manent("train")[0] == 0
     assert "2 of 3" in manent("test core --no-plot")[1]
+
+
+def test_own_examples_below_the_threshold(manent: Manent) -> None:
+    """Examples that the project's FallbackClassifier refuses are named, by intent, where the first one stands."""
+    config = Path("config.yml")
+    pipeline = "- name: CountVectorsFeaturizer\n- name: DIETClassifier\n- {name: FallbackClassifier, threshold: 0.9}\n"
+    config.write_text(config.read_text().replace("- name: KeywordIntentClassifier\n", pipeline))
+    assert "nlu.example-below-threshold" not in manent("data validate")[1]
+
+    nlu = Path("data/nlu.yml")
+    nlu.write_text(nlu.read_text().replace("    - thanks\n", "    - thanks\n    - hello\n"))
+    status, shown = manent("data validate")
+
+    assert status == 0
+    assert "data/nlu.yml:6  nlu.greet  [nlu.example-below-threshold]" in shown
+    assert 'found 1 of 2 examples that would be understood as nlu_fallback: "hello" (0.' in shown
+    assert 'found 1 of 3 examples that would be understood as nlu_fallback: "hello" (0.' in shown

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manent.core.domain import Domain
+from manent.models.vectors import open_vectors
 from manent.nlu.own_examples import find_refused_examples, find_refused_without_model
 from manent.nlu.pipeline import Pipeline
 from manent.nlu.training import train_pipeline
@@ -141,7 +142,8 @@ def test_refused_own_examples_are_named_by_intent() -> None:
     texts = {**SHOP, "confused": ["what is the price", "hello", "see you"]}
     pipeline = (*DEFAULT[:-1], {"name": "FallbackClassifier", "threshold": 0.9, "ambiguity_threshold": 0.1})
     nlu = data(texts)
-    problems = find_refused_examples(train_pipeline(config(*pipeline), nlu, domain(nlu)), nlu, domain(nlu))
+    files = train_pipeline(config(*pipeline), nlu, domain(nlu), vectors=open_vectors)
+    problems = find_refused_examples(files, nlu, domain(nlu), vectors=open_vectors)
 
     found = {problem.path: problem for problem in problems}
     assert set(found) == {"nlu.greet", "nlu.leave", "nlu.price", "nlu.confused"}
@@ -149,17 +151,17 @@ def test_refused_own_examples_are_named_by_intent() -> None:
     assert "3 of 3 examples" in found["nlu.confused"].found
     assert '"hello"' in found["nlu.greet"].found
     assert "0.9" in found["nlu.greet"].expected
-    assert find_refused_without_model(config(*pipeline), nlu, domain(nlu)) == problems
+    assert find_refused_without_model(config(*pipeline), nlu, domain(nlu), vectors=open_vectors) == problems
 
 
 def test_nothing_is_refused_without_a_threshold() -> None:
     """A pipeline without FallbackClassifier refuses nothing, nor does a project without examples."""
     nlu = data(SHOP)
-    files = train_pipeline(config(*DEFAULT[:-1]), nlu, domain(nlu))
+    files = train_pipeline(config(*DEFAULT[:-1]), nlu, domain(nlu), vectors=open_vectors)
 
-    assert find_refused_examples(files, nlu, domain(nlu)) == []
-    assert find_refused_without_model(config(*DEFAULT[:-1]), nlu, Domain()) == []
-    assert find_refused_without_model(config(*DEFAULT), data({}), Domain()) == []
+    assert find_refused_examples(files, nlu, domain(nlu), vectors=open_vectors) == []
+    assert find_refused_without_model(config(*DEFAULT[:-1]), nlu, Domain(), vectors=open_vectors) == []
+    assert find_refused_without_model(config(*DEFAULT), data({}), Domain(), vectors=open_vectors) == []
 
 
 def test_logistic_regression_accepts_its_own_examples() -> None:
