@@ -210,7 +210,7 @@ def test_options_of_no_file_are_read_alike() -> None:
     """Training takes numbers in quotes, and refuses what is none."""
     fallback = {"name": "FallbackClassifier", "threshold": "1", "ambiguity_threshold": None}
 
-    assert trained(data(), TOKENIZER, WORDS, DIET, fallback).parse("hello")["intent"]["name"] == "nlu_fallback"
+    assert trained(data(), TOKENIZER, WORDS, DIET, fallback).parse("good afternoon")["intent"]["name"] == "nlu_fallback"
     with pytest.raises(ProjectError, match=r"pipeline.FallbackClassifier.threshold .*\n.*a number from 0 to 1"):
         trained(data(), {**fallback, "threshold": "high"})
 
