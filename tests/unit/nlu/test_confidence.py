@@ -13,7 +13,7 @@ from manent.models.vectors import open_vectors
 from manent.nlu.own_examples import find_refused_examples, find_refused_without_model
 from manent.nlu.pipeline import Pipeline
 from manent.nlu.training import train_pipeline
-from nlu_samples import DEFAULT, config, data, domain, trained
+from support.nlu_samples import DEFAULT, config, data, domain, trained
 
 SHOP = {
     "greet": ["hello", "hi", "good day", "good evening"],

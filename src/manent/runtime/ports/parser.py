@@ -24,6 +24,9 @@ class Parser(Protocol):
             found: the entities that servers found in it.
         """
 
+    def diagnose(self, text: str) -> Json:
+        """Return what the parse result does not show: `calibrated`, the intents with their probabilities."""
+
 
 class Services(Protocol):
     """Calls the servers that a pipeline needs (`Pipeline.services`)."""
