@@ -112,7 +112,7 @@ def test_mistakes_are_told_all_at_once(project: Path) -> None:
     """Two mistakes in two files are both told, with file and line, and the status is 1."""
     (project / "domain.yml").write_text((project / "domain.yml").read_text() + "\nslots:\n  size:\n    type: integer\n")
     stories = project / "data/stories.yml"
-    stories.write_text(stories.read_text().replace("utter_hold_on", "utter_hold_onn"))
+    stories.write_text(stories.read_text().replace("action: utter_hold_on", "actoin: utter_hold_on"))
 
     done = manent("train", cwd=project)
 
