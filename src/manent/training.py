@@ -141,7 +141,7 @@ def _without_empty_parts(options: TrainingOptions, project: Project, report: Pro
     """Remove the part `nlu` from the options if the project has no examples. Payloads (`/greet`) need no NLU model.
 
     Raises:
-        ManentError: `train.no_examples`; only the NLU model was to be trained. `train.no_data`; there is nothing at all.
+        ManentError: `train.no_examples`; only the NLU model was to be trained. `train.no_data`; nothing is there.
     """
     if project.nlu.examples or "nlu" not in options.parts:
         return options

@@ -12,6 +12,7 @@ import pytest
 from manent.authoring.migration import plan_migration, write_migration
 from manent.core.events import BotUttered, Event, Json
 from manent.dialogue.model import load_dialogue, train_dialogue
+from manent.models.vectors import open_vectors
 from manent.nlu.payload import parse_payload
 from manent.nlu.pipeline import Pipeline, load_pipeline
 from manent.nlu.training import train_pipeline
@@ -64,7 +65,8 @@ def shown(form: Json) -> Json:
 
 def learned(project: Project) -> Pipeline:
     """Train a project's NLU."""
-    return load_pipeline(train_pipeline(project.config, project.nlu, project.domain), project.domain)
+    files = train_pipeline(project.config, project.nlu, project.domain, vectors=open_vectors)
+    return load_pipeline(files, project.domain, vectors=open_vectors)
 
 
 @pytest.mark.parametrize("is_migrated", [False, True], ids=["as it is", "migrated"])

@@ -308,9 +308,10 @@ def _new_config(text: str, policies: tuple[ComponentConfig, ...], pipeline: tupl
     if not any(name in (*_REPLACED, *_LEARNED) for name in old):
         return restore_comments(text, document.dump()) if is_changed else text
     wanted = {policy.name: policy for policy in policies}
+    learned = next((index for index, name in enumerate(old) if name in _LEARNED and "TEDPolicy" not in old), None)
     for index in reversed(range(len(listed))):
         name = _policy_name(listed[index])
-        if name in _REPLACED or (name in _LEARNED and "TEDPolicy" in old):
+        if name in _REPLACED or (name in _LEARNED and index != learned):
             del listed[index]
         elif name in _LEARNED:
             listed[index] = _component("TEDPolicy", wanted["TEDPolicy"].options)
