@@ -141,12 +141,14 @@ def _without_empty_parts(options: TrainingOptions, project: Project, report: Pro
     """Remove the part `nlu` from the options if the project has no examples. Payloads (`/greet`) need no NLU model.
 
     Raises:
-        ManentError: `train.no_examples`; only the NLU model was to be trained.
+        ManentError: `train.no_examples`; only the NLU model was to be trained. `train.no_data`; nothing is there.
     """
     if project.nlu.examples or "nlu" not in options.parts:
         return options
     if options.parts == ("nlu",):
         raise ManentError("train.no_examples", "no NLU examples found: add some under `nlu:` in the training data")
+    if not (project.stories.stories or project.stories.rules):
+        raise ManentError("train.no_data", "no training data found: the project has no NLU examples, stories or rules")
     report("No NLU examples found: only the dialogue model is trained, and messages must name their intent (/greet).")
     return replace(options, parts=tuple(part for part in options.parts if part != "nlu"))
 

@@ -1,25 +1,25 @@
-"""Rewrites a project of format 2.0 in format 3.1, comments kept. `manent data migrate` calls it.
+"""Rewrites a project of format 1.x or 2.0 in format 3.1, comments kept. `manent data migrate` calls it.
 
 `plan_migration` reads the project as `reading` does and returns the new texts; `write_migration` puts them on disk and
-the old ones aside. What the new domain says is decided by `legacy_domain`, the same code that reads format 2.0 at
-training; here it is only written down, with ruamel.yaml, so that comments and order survive.
+the old ones aside. What the new domain says is decided by `format_1` and `format_2`, the same code that reads the old
+formats at training; here it is only written down, with ruamel.yaml, so that comments and order survive.
 """
 
 import copy
-import io
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from manent.authoring.comments import restore_comments
+from manent.authoring.migration_1 import add_histories, markdown_as_yaml, new_pipeline, rewrite_domain_1
+from manent.authoring.yaml_file import NEW_VERSION, YamlFile, with_new_version
+from manent.core.domain import REQUESTED_SLOT
 from manent.core.errors import ProjectError
 from manent.core.training_data import ActionStep, ComponentConfig, LoopStep, Rule, UserStep
+from manent.project.domain.format_1 import convert_domain_1
 from manent.project.domain.format_2 import convert_domain
 from manent.project.domain.merging import RawDomain, read_domain_files
 from manent.project.domain.slots import ANY_LABEL
@@ -28,26 +28,25 @@ from manent.project.problems import Report
 from manent.project.reading import data_paths, domain_paths, find_config, read_project
 from manent.project.yaml.documents import plain
 
-NEW_VERSION = "3.1"
 RULES_FILE = "migrated_rules.yml"
 BACKUP_FOLDER = "before_migration"
 
-_VERSION_LINE = re.compile(r"^version:[ \t]*[\"']?2\.\d+[\"']?", re.MULTILINE)
-_LISTED_DEEPER = re.compile(r"^( *)[\w./-]+:[ \t]*(?:#.*)?\n(?:[ \t]*#.*\n|\s*\n)*\1 +- ", re.MULTILINE)
 _REPLACED = ("FormPolicy", "MappingPolicy", "FallbackPolicy", "TwoStageFallbackPolicy")
 _LEARNED = ("SklearnPolicy", "EmbeddingPolicy", "KerasPolicy")
 
 
 @dataclass(slots=True, kw_only=True)
 class Migration:
-    """New texts of files, by path relative to the project. Empty: nothing is in format 2.0.
+    """New texts of files, by path relative to the project. Empty: nothing is in an older format.
 
     Attributes:
         files: changed and new files.
+        removed: files whose data are in a new file.
         notes: what a person should know of it, a sentence each.
     """
 
     files: dict[Path, str] = field(default_factory=dict)
+    removed: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -69,20 +68,28 @@ def plan_migration(
     project = read_project(root, domain=domain, data=data, config=config)
     report = Report(root)
     raw = read_domain_files(find_files(domain_paths(root, domain)), report)
+    retrieval = list(dict.fromkeys(one.intent.partition("/")[0] for one in project.nlu.examples if "/" in one.intent))
+    if project.is_format_1:
+        convert_domain_1(raw, retrieval, report)
     old_forms = dict(raw.forms)
     conversion = convert_domain(raw)
     migration = Migration()
     documents = {
-        path: _Document(path.read_text(encoding="utf-8-sig"))
+        path: YamlFile(path.read_text(encoding="utf-8-sig"))
         for path in find_files(domain_paths(root, domain))
         if report.name_of(path) not in report.broken
     }
+    if project.is_format_1:
+        rewrite_domain_1(list(documents.values()), raw, retrieval)
     if conversion.is_legacy or conversion.triggers:
         _rewrite_domain(list(documents.values()), raw, set(old_forms), is_legacy=conversion.is_legacy)
     for path, document in documents.items():
         _keep(migration, root, path, document.text())
     for path in find_files(data_paths(root, data)):
-        _keep(migration, root, path, _new_version(path.read_text(encoding="utf-8-sig")))
+        _keep(migration, root, path, with_new_version(path.read_text(encoding="utf-8-sig")))
+    for old, new, text in markdown_as_yaml(project, report, retrieval):
+        migration.files[_relative(new, root)] = text
+        migration.removed.append(_relative(old, root))
     own_rules = [rule for rule in project.stories.rules if _is_made(rule)]
     config_path = find_config(root, config)
     if config_path.exists():
@@ -92,6 +99,9 @@ def plan_migration(
         folder = next((path for path in data_paths(root, data) if path.is_dir()), root)
         migration.files[_relative(folder / RULES_FILE, root)] = _rules_text(own_rules)
         migration.notes.append(f"Rules that replace policies of 2.x are in {RULES_FILE}.")
+    if raw.listed_forms:
+        names = ", ".join(raw.listed_forms)
+        migration.notes.append(f"Forms that run on the action server are custom actions now: {names}.")
     if conversion.forms and any(name.startswith("validate_") for name in raw.actions):
         migration.notes.append(
             "Validators of forms (rasa-sdk 2.x) that read domain['forms'][…]['required_slots'] as a mapping now get a "
@@ -101,7 +111,7 @@ def plan_migration(
 
 
 def write_migration(migration: Migration, root: Path, *, out: Path | None = None) -> list[Path]:
-    """Write the new texts.
+    """Write the new texts, and remove files whose data are in a new one.
 
     Args:
         migration: what to write.
@@ -115,13 +125,20 @@ def write_migration(migration: Migration, root: Path, *, out: Path | None = None
     for path, text in migration.files.items():
         target = (out or root) / path
         if out is None and target.exists():
-            backup = root / BACKUP_FOLDER / path
-            backup.parent.mkdir(parents=True, exist_ok=True)
-            backup.write_bytes(target.read_bytes())
+            _back_up(root, path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
         written.append(target)
+    for path in migration.removed if out is None else ():
+        _back_up(root, path)
+        (root / path).unlink()
     return written
+
+
+def _back_up(root: Path, path: Path) -> None:
+    backup = root / BACKUP_FOLDER / path
+    backup.parent.mkdir(parents=True, exist_ok=True)
+    backup.write_bytes((root / path).read_bytes())
 
 
 def _keep(migration: Migration, root: Path, path: Path, text: str) -> None:
@@ -134,48 +151,10 @@ def _relative(path: Path, root: Path) -> Path:
     return path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
 
 
-def _new_version(text: str) -> str:
-    return _VERSION_LINE.sub(f'version: "{NEW_VERSION}"', text, count=1)
-
-
-class _Document:
-    """One YAML file that is written back as it was, but for what was changed."""
-
-    def __init__(self, text: str) -> None:
-        self._before = text
-        self._yaml = YAML()
-        self._yaml.preserve_quotes = True
-        self._yaml.width = 100_000
-        if _LISTED_DEEPER.search(text):
-            self._yaml.indent(mapping=2, sequence=4, offset=2)
-        self.root: Any = self._yaml.load(text)
-        self.is_changed = False
-
-    def section(self, name: str) -> Any:
-        """Return what stands under a key of the top level, or None."""
-        return self.root.get(name) if isinstance(self.root, CommentedMap) else None
-
-    def text(self) -> str:
-        """Return the file's new text."""
-        if not self.is_changed:
-            return _new_version(self._before)
-        if "version" in self.root:
-            self.root["version"] = DoubleQuotedScalarString(NEW_VERSION)
-        else:
-            self.root.insert(0, "version", DoubleQuotedScalarString(NEW_VERSION))
-        return restore_comments(self._before, self.dump())
-
-    def dump(self) -> str:
-        """Return the file as ruamel.yaml writes it."""
-        stream = io.StringIO()
-        self._yaml.dump(self.root, stream)
-        return stream.getvalue()
-
-
 # --- the domain -----------------------------------------------------------------------------------------------------
 
 
-def _rewrite_domain(documents: list[_Document], raw: RawDomain, forms: set[str], *, is_legacy: bool) -> None:
+def _rewrite_domain(documents: list[YamlFile], raw: RawDomain, forms: set[str], *, is_legacy: bool) -> None:
     if is_legacy:
         written = _written_mappings(documents)
         missing = dict(raw.slots)
@@ -188,7 +167,7 @@ def _rewrite_domain(documents: list[_Document], raw: RawDomain, forms: set[str],
         _drop_triggers(document)
 
 
-def _written_mappings(documents: list[_Document]) -> dict[str, list[CommentedMap]]:
+def _written_mappings(documents: list[YamlFile]) -> dict[str, list[CommentedMap]]:
     """Return each slot's mappings as they stand in the forms, with their comments."""
     found: dict[str, list[CommentedMap]] = {}
     for document in documents:
@@ -202,7 +181,7 @@ def _written_mappings(documents: list[_Document]) -> dict[str, list[CommentedMap
 
 
 def _rewrite_slots(
-    document: _Document, raw: RawDomain, written: dict[str, list[CommentedMap]], missing: dict[str, Any]
+    document: YamlFile, raw: RawDomain, written: dict[str, list[CommentedMap]], missing: dict[str, Any]
 ) -> None:
     slots = document.section("slots")
     for name, slot in slots.items() if isinstance(slots, CommentedMap) else ():
@@ -219,7 +198,7 @@ def _rewrite_slots(
 
 
 def _add_slots(
-    documents: list[_Document], raw: RawDomain, written: dict[str, list[CommentedMap]], missing: dict[str, Any]
+    documents: list[YamlFile], raw: RawDomain, written: dict[str, list[CommentedMap]], missing: dict[str, Any]
 ) -> None:
     """Add slots that only a form knew."""
     if not missing:
@@ -267,13 +246,16 @@ def _labelled(mapping: dict[str, Any], raw: RawDomain) -> Iterator[CommentedMap]
             yield CommentedMap(mapping | {key: value for key, value in named.items() if value is not None})
 
 
-def _rewrite_forms(document: _Document, raw: RawDomain, forms: set[str]) -> None:
+def _rewrite_forms(document: YamlFile, raw: RawDomain, forms: set[str]) -> None:
     section = document.section("forms")
     if isinstance(section, CommentedSeq):
         names = [str(item) for item in section if str(item) in raw.listed_forms]
         del document.root["forms"]
         actions = document.root.setdefault("actions", CommentedSeq())
         actions.extend(name for name in names if name not in actions)
+        if REQUESTED_SLOT not in raw.slots:  # a domain without forms has none by itself
+            slots = document.root.setdefault("slots", CommentedMap())
+            slots[REQUESTED_SLOT] = CommentedMap(type="any", mappings=CommentedSeq([CommentedMap(type="custom")]))
         document.is_changed = True
         return
     for name in list(section) if isinstance(section, CommentedMap) else ():
@@ -298,7 +280,7 @@ def _new_form(old: Any, new: dict[str, Any]) -> CommentedMap:
     return form
 
 
-def _drop_triggers(document: _Document) -> None:
+def _drop_triggers(document: YamlFile) -> None:
     intents = document.section("intents")
     for index, item in enumerate(intents if isinstance(intents, CommentedSeq) else ()):
         if not isinstance(item, CommentedMap):
@@ -316,18 +298,20 @@ def _drop_triggers(document: _Document) -> None:
 
 
 def _new_config(text: str, policies: tuple[ComponentConfig, ...], pipeline: tuple[ComponentConfig, ...]) -> str:
-    """Replace the policies of 2.x in a configuration; `policies` and `pipeline` are what they mean now."""
-    document = _Document(text)
+    """Replace names and policies of 1.x and 2.x in a configuration; `policies` and `pipeline` are what they mean."""
+    document = YamlFile(text)
+    is_changed = new_pipeline(document)
     listed = document.section("policies")
-    if not isinstance(listed, CommentedSeq):
-        return text
-    old = [_policy_name(item) for item in listed]
+    old = [_policy_name(item) for item in listed] if isinstance(listed, CommentedSeq) else []
+    if isinstance(listed, CommentedSeq):
+        is_changed = add_histories(listed, policies) or is_changed
     if not any(name in (*_REPLACED, *_LEARNED) for name in old):
-        return text
+        return restore_comments(text, document.dump()) if is_changed else text
     wanted = {policy.name: policy for policy in policies}
+    learned = next((index for index, name in enumerate(old) if name in _LEARNED and "TEDPolicy" not in old), None)
     for index in reversed(range(len(listed))):
         name = _policy_name(listed[index])
-        if name in _REPLACED or (name in _LEARNED and "TEDPolicy" in old):
+        if name in _REPLACED or (name in _LEARNED and index != learned):
             del listed[index]
         elif name in _LEARNED:
             listed[index] = _component("TEDPolicy", wanted["TEDPolicy"].options)
@@ -340,7 +324,7 @@ def _new_config(text: str, policies: tuple[ComponentConfig, ...], pipeline: tupl
     return restore_comments(text, document.dump())
 
 
-def _add_fallback(document: _Document, pipeline: tuple[ComponentConfig, ...]) -> None:
+def _add_fallback(document: YamlFile, pipeline: tuple[ComponentConfig, ...]) -> None:
     listed = document.section("pipeline")
     if not isinstance(listed, CommentedSeq):
         document.root["pipeline"] = CommentedSeq(_component(part.name, part.options) for part in pipeline)

@@ -13,6 +13,7 @@ from manent.core.events import (
     ActionExecuted,
     ActiveLoop,
     Event,
+    Json,
     Restarted,
     SessionStarted,
     SlotSet,
@@ -115,6 +116,32 @@ def _step(event: Event, remark: str) -> list[str]:
             return [f"  - active_loop: {write_scalar(event.name)}"]
         case _:
             return []
+
+
+def document_to_yaml(document: Json) -> str:
+    """Return the stories of a parsed document as a file of format 3.1."""
+    lines = ['version: "3.1"', "", "stories:"]
+    for story in document["stories"]:
+        steps = [line for step in story["steps"] for line in _mapping_lines(step, "  ")]
+        lines += [f"- story: {write_scalar(story['story'])}", *(["  steps:", *steps] if steps else ["  steps: []"]), ""]
+    return "\n".join(lines)
+
+
+def _mapping_lines(mapping: Json, indent: str) -> Iterator[str]:
+    """Yield the lines of a mapping that is the item of a list."""
+    lead = f"{indent}- "
+    for key, value in mapping.items():
+        if isinstance(value, list):
+            yield f"{lead}{write_scalar(key)}:"
+            for item in value:
+                yield from (
+                    _mapping_lines(item, f"{indent}  ")
+                    if isinstance(item, dict)
+                    else [f"{indent}  - {write_scalar(item)}"]
+                )
+        else:
+            yield f"{lead}{write_scalar(key)}: {write_scalar(value)}"
+        lead = f"{indent}  "
 
 
 def write_scalar(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""`manent data migrate`: convert a project from format 2.0 to 3.1."""
+"""`manent data migrate`: convert a project from format 1.x or 2.0 to 3.1."""
 
 import sys
 from pathlib import Path
@@ -14,18 +14,20 @@ Target = Annotated[
 
 
 def data_migrate(*, domain: Domain = None, data: Data = None, config: Config = None, out: Target = None) -> None:
-    """Convert a project from format 2.0 to 3.1, and keep its comments.
+    """Convert a project from format 1.x or 2.0 to 3.1, and keep the comments of its YAML files.
 
-    This is optional: Manent trains and runs format 2.0. Without --out, the old files are moved to before_migration/.
+    This is optional: Manent trains and runs both formats. Without --out, the old files are moved to before_migration/.
     """
-    from manent.authoring.migration import plan_migration, write_migration
+    from manent.authoring.migration import BACKUP_FOLDER, plan_migration, write_migration
 
     root = Path()
     migration = plan_migration(root, domain=domain, data=data, config=config)
     if not migration.files:
-        print("Nothing is in format 2.0.")
+        print("Nothing is in format 1.x or 2.0.")
         return
     for path in write_migration(migration, root, out=out):
         print(f"Wrote {path}")
+    for old in migration.removed if out is None else ():
+        print(f"Moved {old} to {BACKUP_FOLDER}/")
     for note in migration.notes:
         print(f"Note: {note}", file=sys.stderr)

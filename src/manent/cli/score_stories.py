@@ -161,11 +161,13 @@ def find_test_stories(paths: Sequence[Path]) -> Stories:
 
 def _read_stories(paths: Sequence[Path]) -> Stories:
     from manent.project.data.stories import read_test_stories
-    from manent.project.files import find_files
+    from manent.project.files import STORY_SUFFIXES, find_files
 
     stories = read_test_stories(paths)
     if not stories.stories:
-        stories = read_test_stories([file for path in paths if path != Path() for file in find_files([path])])
+        stories = read_test_stories(
+            [file for path in paths if path != Path() for file in find_files([path], STORY_SUFFIXES)]
+        )
     return stories
 
 
@@ -216,10 +218,10 @@ def _play(
 def _read_training_stories() -> Stories | None:
     """Read the project's own stories, to tell how many of the tests are among them; None if they can't be read."""
     from manent.project.data.stories import read_test_stories
-    from manent.project.files import find_files
+    from manent.project.files import STORY_SUFFIXES, find_files
 
     with contextlib.suppress(ProjectError):
-        return read_test_stories(find_files([Path("data")]))
+        return read_test_stories(find_files([Path("data")], STORY_SUFFIXES))
     return None
 
 

@@ -25,9 +25,9 @@ def visualize(
     from manent.authoring.story_graph import build_graph, graph_html
     from manent.core.training_data import Stories
     from manent.project.data.stories import read_test_stories
-    from manent.project.files import find_files
+    from manent.project.files import STORY_SUFFIXES, find_files
 
-    found = read_test_stories(find_files(stories or [Path("data")]))
+    found = read_test_stories(find_files(stories or [Path("data")], STORY_SUFFIXES))
     if no_rules:
         found = Stories(stories=found.stories)
     if not (found.stories or found.rules):

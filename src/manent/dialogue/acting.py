@@ -144,7 +144,7 @@ class Acting(msgspec.Struct, kw_only=True):
     def _said(self, response: Json, trailing: Sequence[Event]) -> Activity[BotUttered | None]:
         """Make the bot event of one of an action server's responses (contract §9); None as of `message`."""
         given = {key: value for key, value in response.items() if value and key != "response"}
-        name = response.get("response")
+        name = response.get("response") or response.get("template")  # SDK 1.x sends `template` only
         if not name:
             return bot_event({key: value for key, value in given.items() if key != "template"})
         arguments = {key: value for key, value in response.items() if key not in _OWN_KEYS}

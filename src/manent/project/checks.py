@@ -255,10 +255,12 @@ def _check_unused(parsed: Parsed, used: set[str], report: Report) -> None:
             mentioned |= {*mapping.intents, *mapping.not_intents}
     for form in domain.forms.values():
         mentioned |= set(form.ignored_intents)
+    code = _action_code(report.root)
     unused = {n: spot for n, spot in raw.intents.items() if n not in used and n not in mentioned}
+    if raw.listed_forms:  # forms on the action server name intents in their code
+        unused = {name: spot for name, spot in unused.items() if code and name not in code}
     _warn_of_all(unused, "intents.unused", "intents that stories or rules use", "Use them, or remove them")
     silent = {name: spot for name, spot in raw.responses.items() if not _is_said(name, used)}
-    code = _action_code(report.root) if silent else ""
     unused = {name: spot for name, spot in silent.items() if name not in code}
     suggestion = "Use them, or remove them"
     if raw.actions and not code:

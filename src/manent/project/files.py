@@ -9,10 +9,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 YAML_SUFFIXES = (".yml", ".yaml")
+MARKDOWN_SUFFIXES = (".md",)
+"""Of training data in format 1.x."""
+STORY_SUFFIXES = (*YAML_SUFFIXES, *MARKDOWN_SUFFIXES)
 DOMAIN_KEYS = ("slots", "forms", "actions", "entities", "intents", "responses", "e2e_actions", "session_config")
 """A YAML file with one of these at its top is (also) a domain file."""
 
-_DOMAIN_STARTS = tuple(f"{key}:" for key in DOMAIN_KEYS)
+OLD_RESPONSES = "templates"
+"""The key of `responses` in a domain of format 1.x."""
+
+_DOMAIN_STARTS = tuple(f"{key}:" for key in (*DOMAIN_KEYS, OLD_RESPONSES))
 _NLU_KEYS = ("nlu:", "responses:")
 _STORY_KEYS = ("stories:", "rules:")
 

@@ -8,7 +8,7 @@ import contextlib
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,31 @@ from manent.core.errors import Problem
 from manent.core.events import Json
 from manent.core.training_data import ActionStep, AssistantConfig, NluData, Stories
 from manent.project.checks import Parsed, check_project
+from manent.project.data.markdown import is_page, markdown_kind
+from manent.project.data.markdown_nlu import add_markdown_nlu, add_markdown_responses
+from manent.project.data.markdown_stories import stories_document
 from manent.project.data.nlu import NluFiles, add_nlu_document
 from manent.project.data.nlu_json import add_json_nlu, is_json_nlu
 from manent.project.data.stories import StoryFiles, add_stories_document
 from manent.project.domain.definition import build_domain
+from manent.project.domain.format_1 import convert_domain_1, may_be_format_1, rename_retrieval_actions
 from manent.project.domain.format_2 import convert_domain
 from manent.project.domain.merging import OTHER_KEYS, RawDomain, read_domain_files
-from manent.project.files import DOMAIN_KEYS, YAML_SUFFIXES, find_files, is_domain, is_nlu, is_stories
+from manent.project.files import (
+    DOMAIN_KEYS,
+    MARKDOWN_SUFFIXES,
+    YAML_SUFFIXES,
+    find_files,
+    is_domain,
+    is_nlu,
+    is_stories,
+)
 from manent.project.imports import CONFIG_NAMES, find_imports
-from manent.project.problems import Report, Spot, did_you_mean, one_of
+from manent.project.problems import Report, Spot, did_you_mean, one_of, quoted
 from manent.project.settings.config import read_config
 from manent.project.settings.credentials import read_channels
 from manent.project.settings.endpoints import read_sections
+from manent.project.settings.format_1 import has_old_names, looks_newer, with_defaults_of_1, with_new_names
 from manent.project.settings.policies_2x import convert_policies
 from manent.project.versions import is_readable, read_version
 from manent.project.yaml.documents import Broken, parse_document, plain, read_document, read_text
@@ -43,6 +56,8 @@ class Project:
 
     Attributes:
         root: its folder.
+        is_format_1: it is in format 1.x.
+        markdown: its files of training data in Markdown, in the order of reading.
         warnings: what is suspicious, by file and line.
     """
 
@@ -51,6 +66,8 @@ class Project:
     nlu: NluData
     stories: Stories
     config: AssistantConfig
+    is_format_1: bool = False
+    markdown: tuple[Path, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
 
@@ -89,7 +106,9 @@ def read_nlu(root: Path, data: Sequence[Path] | None = None) -> NluData:
         ProjectError: with all mistakes of all files, those of stories among them too.
     """
     report = Report(Path(root))
-    nlu, _ = _read_data(data_paths(report.root, data), report)
+    files = _read_data(data_paths(report.root, data), report)
+    _read_markdown(files, report)
+    nlu = files.nlu
     report.raise_errors()
     return nlu.data({name: plain(spot.value) for name, spot in nlu.responses.items()})
 
@@ -129,15 +148,28 @@ def _read(
     """Read a project as far as possible; the problems are in the report."""
     document, config_file, has_config = _read_config(report.root, config, report)
     imports = find_imports(document, find_config(report.root, config), report)
-    nlu, story_files = _read_data([*data_paths(report.root, data), *imports], report)
-    needs_domain = domain is not None or story_files.is_broken or bool(story_files.stories or story_files.rules)
-    raw_domain = _read_domain(domain_paths(report.root, domain), imports, report, is_needed=needs_domain)
-    assistant = read_config(document, config_file, report.root, report)
+    files = _read_data([*data_paths(report.root, data), *imports], report)
+    raw_domain = _read_domain(domain_paths(report.root, domain), imports, report)
+    may_be_old = may_be_format_1(raw_domain) and not files.declares_3
+    if may_be_old or not (files.declares_3 or _declares_3(raw_domain)):
+        _read_markdown(files, report)
+    else:
+        _warn_unread_markdown(files, report)
+    nlu, story_files = files.nlu, files.stories
+    if domain is not None or story_files.is_broken or story_files.stories or story_files.rules:
+        _report_missing_domain(domain_paths(report.root, domain), report)
+    is_format_1 = may_be_old and _is_format_1(raw_domain, files, document)
+    assistant = read_config(with_new_names(document), config_file, report.root, report)
     for name, spot in nlu.responses.items():
         raw_domain.responses.setdefault(name, spot)
+    stories = Stories(stories=tuple(story_files.stories), rules=tuple(story_files.rules))
+    if is_format_1:
+        retrieval = nlu.retrieval_intents
+        convert_domain_1(raw_domain, retrieval, report)
+        stories = rename_retrieval_actions(stories, retrieval)
+        assistant = with_defaults_of_1(assistant)
     conversion = convert_domain(raw_domain)
     built = build_domain(raw_domain, is_legacy=conversion.is_legacy, legacy_forms=conversion.forms)
-    stories = Stories(stories=tuple(story_files.stories), rules=tuple(story_files.rules))
     assistant, stories = convert_policies(assistant, stories, conversion.triggers, report)
     project = Project(
         root=report.root,
@@ -145,6 +177,8 @@ def _read(
         nlu=nlu.data(_retrieval_responses(raw_domain)),
         stories=stories,
         config=assistant,
+        is_format_1=is_format_1,
+        markdown=tuple(files.read_markdown),
     )
     parsed = Parsed(
         domain=project.domain,
@@ -179,15 +213,18 @@ def find_config(root: Path, given: Path | None) -> Path:
     return next((root / name for name in CONFIG_NAMES if (root / name).exists()), root / CONFIG_NAMES[0])
 
 
-def _read_domain(paths: list[Path], imports: list[Path], report: Report, *, is_needed: bool) -> RawDomain:
-    """Read the domain; one that is not there is a mistake when it is needed (NLU alone does without)."""
-    for path in paths:
-        if not path.exists() and is_needed:
-            _report_missing(path, "domain", report)
+def _read_domain(paths: list[Path], imports: list[Path], report: Report) -> RawDomain:
     imported = [path for path in find_files(imports) if is_domain(path)]
     raw = read_domain_files(find_files([*paths, *imported]), report)
     raw.is_broken = raw.is_broken or not all(path.exists() for path in paths)
     return raw
+
+
+def _report_missing_domain(paths: list[Path], report: Report) -> None:
+    """Report domain files that are missing; NLU alone needs none."""
+    for path in paths:
+        if not path.exists():
+            _report_missing(path, "domain", report)
 
 
 def _report_missing(path: Path, what: str, report: Report) -> None:
@@ -202,18 +239,128 @@ def _report_missing(path: Path, what: str, report: Report) -> None:
     )
 
 
-def _read_data(paths: list[Path], report: Report) -> tuple[NluFiles, StoryFiles]:
-    nlu, stories = NluFiles(), StoryFiles()
+@dataclass(slots=True)
+class _DataFiles:
+    """Training data as it is read.
+
+    Attributes:
+        markdown: files that may be data of format 1.x; they are read last, when the format is known.
+        read_markdown: those of them that were.
+        versions: what the files declare.
+    """
+
+    nlu: NluFiles = field(default_factory=NluFiles)
+    stories: StoryFiles = field(default_factory=StoryFiles)
+    markdown: list[Path] = field(default_factory=list)
+    read_markdown: list[Path] = field(default_factory=list)
+    versions: set[tuple[int, int]] = field(default_factory=set)
+
+    @property
+    def declares_3(self) -> bool:
+        """Whether a file says that it is of format 3.0 or higher."""
+        return any(version >= (3, 0) for version in self.versions)
+
+
+def _read_data(paths: list[Path], report: Report) -> _DataFiles:
+    """Read all training data but Markdown."""
+    files = _DataFiles()
     for path in paths:
         if not path.exists():
             _report_missing(path, "data", report)
-            nlu.is_broken = stories.is_broken = True
-    for path in find_files(paths, (*YAML_SUFFIXES, ".json")):
-        _read_data_file(path, nlu, stories, report)
-    return nlu, stories
+            files.nlu.is_broken = files.stories.is_broken = True
+    for path in find_files(paths, (*YAML_SUFFIXES, *MARKDOWN_SUFFIXES, ".json")):
+        if path.suffix in MARKDOWN_SUFFIXES:
+            files.markdown.append(path)
+        else:
+            _read_data_file(path, files, report)
+    read_lookups(files.nlu, report)
+    return files
 
 
-def _read_data_file(path: Path, nlu: NluFiles, stories: StoryFiles, report: Report) -> None:
+def _declares_3(raw: RawDomain) -> bool:
+    return raw.version is not None and raw.version >= (3, 0)
+
+
+def _is_format_1(raw: RawDomain, files: _DataFiles, config: Any) -> bool:
+    """Is a project in format 1.x? Something must be as only 1.x has it, and nothing as only later formats do."""
+    if files.versions or files.stories.rules or looks_newer(config):
+        return False
+    return raw.has_templates or bool(files.read_markdown) or has_old_names(config)
+
+
+def _read_markdown(files: _DataFiles, report: Report) -> None:
+    """Read training data written in Markdown."""
+    for path in files.markdown:
+        file = report.name_of(path)
+        try:
+            text = read_text(path, report)
+        except Broken:
+            report.broken.add(file)
+            files.nlu.is_broken = files.stories.is_broken = True
+            continue
+        kind = markdown_kind(text)
+        if kind is not None:
+            files.read_markdown.append(path)
+        match kind:
+            case "nlu":
+                add_markdown_nlu(files.nlu, text, file, report)
+            case "responses":
+                add_markdown_responses(files.nlu, text, file, report)
+            case "stories":
+                add_stories_document(files.stories, stories_document(text, file, report), file, report)
+            case _ if not is_page(path):
+                expected = "headings such as `## intent:greet`, or stories; the file is left out"
+                report.warn(file, 0, "", "data.markdown", found="Markdown that is not training data", expected=expected)
+    read_lookups(files.nlu, report)
+
+
+def _warn_unread_markdown(files: _DataFiles, report: Report) -> None:
+    """Warn of Markdown data in a project of format 3.x, where Rasa does not read it."""
+    for path in files.markdown:
+        try:
+            kind = markdown_kind(read_text(path, report))
+        except Broken:
+            continue
+        if kind is not None:
+            report.warn(
+                report.name_of(path),
+                0,
+                "",
+                "data.markdown-unread",
+                found=f"Markdown ({kind}) in a project of format 3.x",
+                expected="YAML; the file is left out",
+                suggestion="Remove it, or remove `version:` so that `manent data migrate` reads it",
+            )
+
+
+_MAX_LOOKUP = 10_000_000
+"""Bytes of a file with the entries of a lookup table."""
+
+
+def read_lookups(nlu: NluFiles, report: Report) -> None:
+    """Read the files that lookup tables name: paths are relative to the project, or to the file that names them."""
+    for lookup in nlu.lookup_files:
+        places = (report.root / lookup.path, (report.root / lookup.file).parent / lookup.path)
+        path = next((place for place in places if place.is_file()), None)
+        if path is None or path.stat().st_size > _MAX_LOOKUP:
+            report.error(
+                lookup.file,
+                lookup.line,
+                "nlu",
+                "nlu.lookup-file",
+                found=quoted(lookup.path),
+                expected=f"a text file with the entries of {lookup.name}, at most {_MAX_LOOKUP:,} bytes",
+                suggestion="Give its path relative to the project",
+            )
+            continue
+        with contextlib.suppress(Broken):
+            lines = read_text(path, report).splitlines()
+            nlu.lookups.setdefault(lookup.name, []).extend(entry for line in lines if (entry := line.strip()))
+    nlu.lookup_files.clear()
+
+
+def _read_data_file(path: Path, files: _DataFiles, report: Report) -> None:
+    nlu, stories = files.nlu, files.stories
     file = report.name_of(path)
     text = ""
     holds_nlu = holds_stories = True
@@ -234,8 +381,11 @@ def _read_data_file(path: Path, nlu: NluFiles, stories: StoryFiles, report: Repo
     if file in report.broken:
         nlu.is_broken = nlu.is_broken or holds_nlu
         stories.is_broken = stories.is_broken or holds_stories
-    if not is_readable(read_version(document, file, report), file, 1, report):
+    version = read_version(document, file, report)
+    if not is_readable(version, file, 1, report):
         return
+    if version is not None:
+        files.versions.add(version)
     _warn_unknown_keys(text, file, report, is_data=True)
     if holds_nlu:
         add_nlu_document(nlu, document, file, report)
@@ -298,7 +448,7 @@ def _retrieval_responses(raw: RawDomain) -> dict[str, list[Json]]:
 
 def _with_training_data(domain: Domain, nlu: NluFiles, stories: Stories) -> Domain:
     """Add to the domain what only training data say: retrieval intents, and bot texts of end-to-end stories."""
-    retrieval = dict.fromkeys(intent.partition("/")[0] for intent in nlu.intents if "/" in intent)
+    retrieval = nlu.retrieval_intents
     intents = dict(domain.intents)
     for name in retrieval:
         if name in intents:

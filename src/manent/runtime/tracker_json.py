@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from manent.core.domain import Domain
 from manent.core.events import Event, Json, event_to_wire
 from manent.core.tracker import State, Tracker
 
@@ -37,6 +38,7 @@ def tracker_to_wire(
         wire_events = [msgspec.Raw(event) for event in events]
         wire_events += [event_to_wire(event) for event in trailing]
     action = state.latest_action
+    form = _active_form(state, tracker.domain)
     return {
         "sender_id": tracker.sender_id,
         "slots": slots,
@@ -47,6 +49,7 @@ def tracker_to_wire(
         "events": wire_events,
         "latest_input_channel": tracker.latest_input_channel,
         "active_loop": _active_loop(state),
+        **({"active_form": form} if form else {}),
         "latest_action": _latest_action(state),
         "latest_action_name": (action.name or action.action_text) if action is not None else None,
     }
@@ -82,6 +85,19 @@ def _active_loop(state: State) -> Json:
     return {
         "name": loop.name,
         "is_interrupted": loop.is_interrupted,
+        "rejected": loop.rejected,
+        "trigger_message": loop.trigger_message,
+    }
+
+
+def _active_form(state: State, domain: Domain) -> Json:
+    """Return the active form as SDK 1.x knows it, if it runs on the action server (`FormAction`)."""
+    loop = state.active_loop
+    if loop is None or loop.name not in domain.actions:
+        return {}
+    return {
+        "name": loop.name,
+        "validate": not loop.is_interrupted,
         "rejected": loop.rejected,
         "trigger_message": loop.trigger_message,
     }

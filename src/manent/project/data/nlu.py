@@ -19,17 +19,33 @@ ITEM_KEYS = ("intent", "synonym", "regex", "lookup")
 _COLUMN_EXAMPLE = "lines that begin with `- ` in the first column of the block"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupFile:
+    """A text file with the entries of a lookup table, one a line; `file` and `line` say who names it."""
+
+    name: str
+    path: str
+    file: str
+    line: int
+
+
 @dataclass(slots=True)
 class NluFiles:
-    """NLU data as it grows, file by file."""
+    """NLU data as it grows, file by file. `lookup_files` have been named and are not read yet."""
 
     examples: list[Example] = field(default_factory=list)
     synonyms: dict[str, str] = field(default_factory=dict)
     regexes: list[tuple[str, str]] = field(default_factory=list)
     lookups: dict[str, list[str]] = field(default_factory=dict)
+    lookup_files: list[LookupFile] = field(default_factory=list)
     responses: dict[str, Spot] = field(default_factory=dict)
     intents: dict[str, Where] = field(default_factory=dict)
     is_broken: bool = False
+
+    @property
+    def retrieval_intents(self) -> tuple[str, ...]:
+        """Intents that have examples of several kinds: `faq` of `faq/ask_name`."""
+        return tuple(dict.fromkeys(name.partition("/")[0] for name in self.intents if "/" in name))
 
     def data(self, responses: dict[str, list[Json]]) -> NluData:
         """Return all that was read, with the retrieval responses of the whole project."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from manent.core.training_data import EntityMention, Example
-from manent.project.data.nlu import NluFiles, add_regex, add_synonym
+from manent.project.data.nlu import LookupFile, NluFiles, add_regex, add_synonym
 from manent.project.problems import Report, Spot
 from manent.project.yaml.documents import plain
 
@@ -31,7 +31,9 @@ def add_json_nlu(data: NluFiles, document: Any, file: str, report: Report) -> No
             add_regex(data, name, pattern, item, item.line)
     for item in _items(root, "lookup_tables"):
         name, elements = _text(item, "name"), item.get("elements")
-        if name is not None and elements is not None:
+        if name is not None and elements is not None and isinstance(elements.value, str):
+            data.lookup_files.append(LookupFile(name=name, path=elements.value, file=file, line=elements.line))
+        elif name is not None and elements is not None:
             data.lookups.setdefault(name, []).extend(elements.names("a text"))
     for item in _items(root, "entity_synonyms"):
         value, synonyms = _text(item, "value"), item.get("synonyms")

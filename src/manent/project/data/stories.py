@@ -23,7 +23,9 @@ from manent.core.training_data import (
     UserStep,
 )
 from manent.project.data.annotations import read_annotated
-from manent.project.files import find_files, is_stories, is_test_file
+from manent.project.data.markdown import has_test_stories, markdown_kind
+from manent.project.data.markdown_stories import stories_document
+from manent.project.files import MARKDOWN_SUFFIXES, STORY_SUFFIXES, find_files, is_stories, is_test_file
 from manent.project.problems import Report, Spot, did_you_mean, one_of
 from manent.project.versions import is_readable, read_version
 from manent.project.yaml.documents import Broken, parse_document, plain, read_text
@@ -54,7 +56,9 @@ class StoryFiles:
 
 
 def read_test_stories(paths: Iterable[Path], *, root: Path | None = None) -> Stories:
-    """Read test stories: files named `test_*.yml` below the paths (files given themselves: any name).
+    """Read test stories: below the paths files named `test_*.yml` and Markdown with texts of users (format 1.x).
+
+    A file that is given itself may have any name.
 
     Args:
         paths: files and directories.
@@ -66,14 +70,21 @@ def read_test_stories(paths: Iterable[Path], *, root: Path | None = None) -> Sto
     paths = list(paths)
     report = Report(root or Path())
     found = StoryFiles()
-    for path in find_files(paths):
-        if path not in paths and not is_test_file(path):
+    for path in find_files(paths, STORY_SUFFIXES):
+        is_markdown = path.suffix in MARKDOWN_SUFFIXES
+        if path not in paths and not is_markdown and not is_test_file(path):
             continue
         file = report.name_of(path)
         try:
             text = read_text(path, report)
-            if is_stories(text):
-                add_stories_document(found, parse_document(text, file, report), file, report, is_test=True)
+            if not is_markdown:
+                document = parse_document(text, file, report) if is_stories(text) else None
+            elif markdown_kind(text) == "stories" and (path in paths or has_test_stories(text)):
+                document = stories_document(text, file, report, is_test=True)
+            else:
+                document = None
+            if document is not None:
+                add_stories_document(found, document, file, report, is_test=True)
         except Broken:
             continue
     report.raise_errors()

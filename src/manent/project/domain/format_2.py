@@ -13,6 +13,7 @@ from manent.core.training_data import Where
 from manent.project.domain.merging import RawDomain, item_options
 from manent.project.domain.slots import ANY_LABEL
 from manent.project.problems import Spot
+from manent.project.yaml.building import append, put
 from manent.project.yaml.documents import Map, Seq, plain
 
 _FORM_OPTIONS = ("required_slots", "ignored_intents")
@@ -108,10 +109,10 @@ def _new_form(form: Spot, slots: dict[str, list[Spot]]) -> Spot:
     for name, mappings in slots.items():
         names.append(name)
         names.lines.append(mappings[0].line if mappings else form.line)
-    _put(new, "required_slots", names, form.line)
+    put(new, "required_slots", names, form.line)
     ignored = form.get("ignored_intents")
     if ignored is not None:
-        _put(new, "ignored_intents", ignored.value, ignored.line)
+        put(new, "ignored_intents", ignored.value, ignored.line)
     return replace(form, value=new)
 
 
@@ -128,7 +129,7 @@ def _declare_missing_slots(raw: RawDomain, form_slots: dict[str, dict[str, list[
                     found=f'the slot "{name}"',
                 )
                 new = Map(spot.line)
-                _put(new, "type", "text", spot.line)
+                put(new, "type", "text", spot.line)
                 raw.slots[name] = replace(spot, value=new, path=f"slots.{name}")
 
 
@@ -141,11 +142,11 @@ def _new_slot(name: str, spot: Spot, mappings: Seq) -> Spot:
     new = Map(spot.line)
     for key, entry in spot.entries():
         if key != "auto_fill":
-            _put(new, key, entry.value, entry.line)
+            put(new, key, entry.value, entry.line)
     if new.get("type") == "unfeaturized" or str(new.get("type")).endswith(".UnfeaturizedSlot"):
         new["type"] = "any"
-        _put(new, "influence_conversation", False, new.lines["type"])
-    _put(new, "mappings", mappings, spot.line)
+        put(new, "influence_conversation", False, new.lines["type"])
+    put(new, "mappings", mappings, spot.line)
     return replace(spot, value=new, path=f"slots.{name}")
 
 
@@ -165,11 +166,11 @@ def _mappings(
     auto_fill = spot.get("auto_fill")
     if name in raw.entities:
         if is_autofilling and (auto_fill is None or auto_fill.flag() is not False):
-            _append(found, {"type": "from_entity", "entity": name, ANY_LABEL: True}, spot.line)
+            append(found, {"type": "from_entity", "entity": name, ANY_LABEL: True}, spot.line)
         else:
             _add_implicit(found, name, raw, form_slots)
     if not found:
-        _append(found, {"type": "custom"}, spot.line)
+        append(found, {"type": "custom"}, spot.line)
     return found
 
 
@@ -183,14 +184,14 @@ def _add_mapping(found: Seq, slot: str, form: str, mapping: Spot) -> None:
     for other in found:
         if {key: value for key, value in other.items() if key != "conditions"} == mapping.value:
             if condition not in other["conditions"]:
-                _append(other["conditions"], condition, mapping.line)
+                append(other["conditions"], condition, mapping.line)
             return
     new = Map(mapping.line)
     for key, entry in mapping.entries():
-        _put(new, key, entry.value, entry.line)
+        put(new, key, entry.value, entry.line)
     conditions = Seq(mapping.line)
-    _append(conditions, condition, mapping.line)
-    _put(new, "conditions", conditions, mapping.line)
+    append(conditions, condition, mapping.line)
+    put(new, "conditions", conditions, mapping.line)
     found.append(new)
     found.lines.append(mapping.line)
 
@@ -203,29 +204,4 @@ def _add_implicit(found: Seq, slot: str, raw: RawDomain, form_slots: dict[str, d
         if slot not in slots and raw.actions
     ]
     if conditions:
-        _append(found, {"type": "from_entity", "entity": slot, "conditions": conditions}, found.line)
-
-
-def _append(target: Seq, value: Json, line: int) -> None:
-    target.append(_lined(value, line))
-    target.lines.append(line)
-
-
-def _lined(value: Any, line: int) -> Any:
-    """Return plain data as data of the document, all on one line."""
-    if isinstance(value, dict):
-        new = Map(line)
-        for key, item in value.items():
-            _put(new, key, _lined(item, line), line)
-        return new
-    if isinstance(value, list):
-        items = Seq(line)
-        items += [_lined(item, line) for item in value]
-        items.lines += [line] * len(value)
-        return items
-    return value
-
-
-def _put(target: Map, key: str, value: Any, line: int) -> None:
-    target[key] = value
-    target.key_lines[key] = target.lines[key] = line
+        append(found, {"type": "from_entity", "entity": slot, "conditions": conditions}, found.line)

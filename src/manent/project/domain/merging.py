@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from manent.project.files import DOMAIN_KEYS
+from manent.project.files import DOMAIN_KEYS, OLD_RESPONSES
 from manent.project.problems import Report, Spot, did_you_mean, one_of
 from manent.project.versions import is_readable, read_version
 from manent.project.yaml.documents import Broken, read_document
@@ -51,6 +51,7 @@ class RawDomain:
         slots, responses, forms: the spot's value is what stands under the name.
         listed_forms: names of `forms:` given as a list (forms that run on the action server).
         version: the lowest that a file declared; None when none did.
+        has_templates: a file has `templates:`, the responses of format 1.x.
         is_broken: a file could not be parsed, so that names may be missing here.
     """
 
@@ -65,6 +66,7 @@ class RawDomain:
     session: Spot | None = None
     config: Spot | None = None
     version: tuple[int, int] | None = None
+    has_templates: bool = False
     is_broken: bool = False
 
 
@@ -99,9 +101,13 @@ def add_document(domain: RawDomain, document: Any, file: str, report: Report) ->
         return
     if version is not None and (domain.version is None or version < domain.version):
         domain.version = version
-    is_domain = not document.keys().isdisjoint(DOMAIN_KEYS)
+    is_old = (version is None or version < (3, 0)) and OLD_RESPONSES in document
+    domain.has_templates = domain.has_templates or is_old
+    is_domain = is_old or not document.keys().isdisjoint(DOMAIN_KEYS)
     for name, spot in root.entries():
         known = (*DOMAIN_KEYS, "version", "config")
+        if is_old and name == OLD_RESPONSES:
+            continue
         if name not in DOMAIN_KEYS and name not in OTHER_KEYS and (is_domain or did_you_mean(name, known)):
             spot.warn("domain.unknown-key", one_of(known), did_you_mean(name, known), found=f'the key "{name}"')
     for section, kind in _SECTION_KINDS.items():
@@ -113,6 +119,8 @@ def add_document(domain: RawDomain, document: Any, file: str, report: Report) ->
     for section in ("slots", "responses"):
         if (mapped := root.get(section)) is not None:
             _merge_map(getattr(domain, section), mapped, section)
+    if is_old and (templates := root.get(OLD_RESPONSES)) is not None:
+        _merge_map(domain.responses, templates, "responses")
     if (forms := root.get("forms")) is not None:
         if isinstance(forms.value, list):
             _merge_form_list(domain, forms)

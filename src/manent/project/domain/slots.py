@@ -14,6 +14,7 @@ SLOT_CLASSES = {
     "ListSlot": "list",
     "CategoricalSlot": "categorical",
     "AnySlot": "any",
+    "UnfeaturizedSlot": "unfeaturized",
 }
 """Rasa's own classes, which `type:` may name by module path."""
 

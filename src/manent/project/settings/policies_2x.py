@@ -47,6 +47,7 @@ OLD_POLICIES: dict[str, Options] = {
 _LEARNED = ("SklearnPolicy", "EmbeddingPolicy", "KerasPolicy")
 _FALLBACKS = ("FallbackPolicy", "TwoStageFallbackPolicy")
 _REPLACED_BY_RULES = ("FormPolicy", "MappingPolicy", *_FALLBACKS)
+_KEPT_OPTIONS = ("max_history", "priority", "featurizer")
 _OWN_ACTIONS = {"restart": "action_restart", "back": "action_back", "session_start": "action_session_start"}
 """What these intents start anyway."""
 
@@ -79,7 +80,9 @@ def convert_policies(
     policies = _without_old(config.policies)
     has_rule_policy = any(policy.name == "RulePolicy" for policy in policies)
     if not has_rule_policy and (is_replaced or rules):
-        policies.append(ComponentConfig(name="RulePolicy", options=_core_fallback(fallback)))
+        # Without a fallback policy, 2.x acts however unsure it is.
+        options = _core_fallback(fallback) or {"enable_fallback_prediction": False}
+        policies.append(ComponentConfig(name="RulePolicy", options=options))
     elif fallback is not None:
         core = _core_fallback(fallback)
         policies = [
@@ -97,7 +100,7 @@ def _without_old(policies: tuple[ComponentConfig, ...]) -> list[ComponentConfig]
         if policy.name in _LEARNED:
             if any(other.name == "TEDPolicy" for other in policies) or any(one.name == "TEDPolicy" for one in kept):
                 continue
-            options = {key: value for key, value in policy.options.items() if key in ("max_history", "priority")}
+            options = {key: value for key, value in policy.options.items() if key in _KEPT_OPTIONS}
             kept.append(replace(policy, name="TEDPolicy", options=options))
         else:
             kept.append(policy)
@@ -160,10 +163,39 @@ def _trigger_rules(
                 expected=reason,
                 suggestion=f"Write a rule: {intent}, then {action}",
             )
+        elif _is_told_otherwise(intent, action, stories):
+            report.warn(
+                where.file,
+                where.line,
+                f"intents.{intent}.triggers",
+                "intents.triggers",
+                found=f'triggers: "{action}", but a story continues otherwise after {intent}',
+                expected=f"stories in which {action} answers {intent} alone; the stories decide",
+                suggestion=f"Remove the trigger, or write {action} in the stories",
+            )
         elif intent not in handled:
             steps = (UserStep(intent=intent, where=where), ActionStep(name=action, where=where))
             rules.append(Rule(name=f"{intent} triggers {action}", steps=steps, where=where))
     return rules
+
+
+def _is_told_otherwise(intent: str, action: str, stories: Stories) -> bool:
+    """Does a story continue after an intent with another action than its trigger, or with more than that?"""
+    for story in stories.stories:
+        acts = [step for step in story.steps if isinstance(step, UserStep | OrStep | ActionStep)]
+        for turn, answer, more in zip(acts, acts[1:], [*acts[2:], None], strict=False):
+            if intent not in _intents(turn) or not isinstance(answer, ActionStep):
+                continue
+            if answer.name != action or isinstance(more, ActionStep):
+                return True
+    return False
+
+
+def _intents(step: Step) -> set[str | None]:
+    """Return the intents of a user's turn."""
+    if isinstance(step, OrStep):
+        return {each.intent for each in step.alternatives if isinstance(each, UserStep)}
+    return {step.intent} if isinstance(step, UserStep) else set()
 
 
 def _handled(stories: Stories) -> set[str]:
@@ -176,5 +208,5 @@ def _handled(stories: Stories) -> set[str]:
         if isinstance(first, UserStep) and first.intent:
             handled.add(first.intent)
         elif isinstance(first, OrStep):
-            handled |= {step.intent for step in first.alternatives if isinstance(step, UserStep) and step.intent}
+            handled |= {intent for intent in _intents(first) if intent}
     return handled

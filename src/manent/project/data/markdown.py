@@ -1,0 +1,67 @@
+"""Tells what a Markdown file of format 1.x holds, and returns its lines without comments. Called by `reading`.
+
+Pure: text in, lines out. A file is training data because of its content; its name does not matter, except for pages
+such as a README.
+"""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+MarkdownKind = Literal["nlu", "responses", "stories"]
+
+FORM_PREFIX = re.compile(r"([*-])\s*form:\s+")
+"""Begins a line of a story that interactive learning wrote for what a form did by itself."""
+
+_PAGES = ("readme", "changelog", "license", "licence", "contributing")
+_NLU_HEADING = re.compile(r"#+\s*(?:intent|synonym|regex|lookup)\s*:", re.IGNORECASE)
+_RETRIEVAL_TURN = re.compile(r"\*\s*[^\s:{}/]+/[^\s:{}/]+$")
+_TURN = re.compile(r"\*\s*(?:form:\s*)?/?[\w.+/-]+\s*(?:$|\{|:|OR\s)|>\s*\S")
+_TESTED_TURN = re.compile(r"\*\s*[^{}:]+(?:\{.*\})?:\s*\S")
+_ACTION = re.compile(r"-\s*(?:form:\s*)?[\w./-]+\s*(?:$|\{)")
+
+
+def is_page(path: Path) -> bool:
+    """Is a Markdown file a page for people, by its name?"""
+    return path.stem.lower().startswith(_PAGES)
+
+
+def markdown_kind(text: str) -> MarkdownKind | None:
+    """Return what a Markdown file holds, or None when it holds no training data.
+
+    NLU data has headings such as `## intent:greet`. Responses are turns of retrieval intents (`* faq/ask_name`) with
+    texts. Stories are turns and checkpoints with actions, below headings.
+    """
+    lines = [stripped for line in markdown_lines(text) if (stripped := line.strip())]
+    if any(_NLU_HEADING.match(line) for line in lines):
+        return "nlu"
+    heading = next((index for index, line in enumerate(lines) if line.startswith("#")), None)
+    if heading is None:
+        return None
+    body = lines[heading + 1 :]
+    turns = [line for line in body if line.startswith(("*", ">"))]
+    items = [line for line in body if line.startswith("-")]
+    if not turns:
+        return None
+    if items and all(_RETRIEVAL_TURN.match(line) for line in turns):
+        return "responses"
+    if _TURN.match(turns[0]) and (not items or any(_ACTION.match(line) for line in items)):
+        return "stories"
+    return None
+
+
+def has_test_stories(text: str) -> bool:
+    """Does a Markdown file hold stories in which users say something: `* greet: hello`?"""
+    if markdown_kind(text) != "stories":
+        return False
+    return any(_TESTED_TURN.match(FORM_PREFIX.sub(r"\1 ", line.strip())) for line in markdown_lines(text))
+
+
+def markdown_lines(text: str) -> list[str]:
+    """Return the lines of a file with `<!-- comments -->` cut out; each line keeps its number."""
+    kept: list[str] = []
+    position = 0
+    while (opening := text.find("<!--", position)) >= 0 and (closing := text.find("-->", opening + 4)) >= 0:
+        kept += [text[position:opening], "\n" * text.count("\n", opening, closing)]
+        position = closing + 3
+    return "".join([*kept, text[position:]]).split("\n")

@@ -1,0 +1,37 @@
+"""Builds documents that did not come from YAML text, with the lines that problems name.
+
+The conversions of older formats use it, so that the readers of format 3.1 see one kind of data.
+"""
+
+from typing import Any
+
+from manent.project.yaml.documents import Map, Seq
+
+
+def put(target: Map, key: str, value: Any, line: int) -> None:
+    """Set a key of a mapping; key and value stand on `line`."""
+    target[key] = value
+    target.key_lines[key] = target.lines[key] = line
+
+
+def append(target: Seq, value: Any, line: int) -> None:
+    """Add an item to a list; plain data in it all stands on `line`."""
+    target.append(lined(value, line))
+    target.lines.append(line)
+
+
+def lined(value: Any, line: int) -> Any:
+    """Return plain data as data of a document, all on one line. Data of a document is returned as it is."""
+    if isinstance(value, Map | Seq):
+        return value
+    if isinstance(value, dict):
+        new = Map(line)
+        for key, item in value.items():
+            put(new, key, lined(item, line), line)
+        return new
+    if isinstance(value, list):
+        items = Seq(line)
+        for item in value:
+            append(items, item, line)
+        return items
+    return value
