@@ -138,17 +138,43 @@ def train(options: TrainingOptions, progress: Progress | None = None) -> Trained
 
 
 def _without_empty_parts(options: TrainingOptions, project: Project, report: Progress) -> TrainingOptions:
-    """Remove the part `nlu` from the options if the project has no examples. Payloads (`/greet`) need no NLU model.
+    """Remove the parts that the project has no data for: without stories and rules only the NLU model is trained.
 
     Raises:
-        ManentError: `train.no_examples`; only the NLU model was to be trained.
+        ManentError: `train.no_examples`, `train.no_stories` or `train.no_data`; no part is left.
     """
-    if project.nlu.examples or "nlu" not in options.parts:
+    stories = project.stories
+    has_data = {"nlu": bool(project.nlu.examples), "core": bool(stories.stories or stories.rules)}
+    parts = tuple(part for part in options.parts if has_data[part])
+    if not parts:
+        code, missing = _NO_DATA[options.parts if len(options.parts) == 1 else ()]
+        raise ManentError(
+            code, f"there is nothing to train: {missing} in {_paths(options)}. Name other files with {_flags(options)}."
+        )
+    if parts == options.parts:
         return options
-    if options.parts == ("nlu",):
-        raise ManentError("train.no_examples", "no NLU examples found: add some under `nlu:` in the training data")
-    report("No NLU examples found: only the dialogue model is trained, and messages must name their intent (/greet).")
-    return replace(options, parts=tuple(part for part in options.parts if part != "nlu"))
+    if "nlu" in parts:
+        report("No stories or rules found: only the NLU model is trained, and the bot does not answer.")
+    else:
+        report("No NLU examples found: only the dialogue model is trained, and messages must name their intent (/greet).")
+    return replace(options, parts=parts)
+
+
+_NO_DATA: dict[tuple[Part, ...], tuple[str, str]] = {
+    ("nlu",): ("train.no_examples", "no NLU examples"),
+    ("core",): ("train.no_stories", "no stories or rules"),
+    (): ("train.no_data", "no NLU examples, stories or rules"),
+}
+
+
+def _paths(options: TrainingOptions) -> str:
+    return ", ".join(str(path) for path in options.data or (Path("data"),))
+
+
+def _flags(options: TrainingOptions) -> str:
+    if len(options.parts) > 1:
+        return "--data"
+    return "--nlu" if options.parts[0] == "nlu" else "--stories"
 
 
 def _ignore(_: str) -> None:

@@ -176,7 +176,7 @@ def test_nothing_of_another_format_is_taken_over(project: Path) -> None:
 
 def test_mistakes_write_nothing(project: Path) -> None:
     """A project with a mistake leaves no model behind."""
-    edit(project / "data/stories.yml", "utter_hold_on", "utter_nothing_of_the_kind")
+    edit(project / "data/rules.yml", "utter_rephrase", "utter_nothing_of_the_kind")
 
     with pytest.raises(ProjectError):
         train_again(project)

@@ -18,6 +18,7 @@ from manent.actions.remote import PROTOCOL_VERSION, encode_domain
 from manent.actions.threads import ActionThreads
 from manent.core.domain import Domain
 from manent.core.errors import ActionError
+from manent.core.finite import finite
 from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionResult
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class InProcessActions:
 def _encode(action: str, result: Any) -> bytes:
     answer = {"events": result.events, "responses": result.responses}
     try:
-        return msgspec.json.encode(answer)
+        return msgspec.json.encode(finite(msgspec.to_builtins(answer)))
     except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise ActionError(
             "action_garbage", f"{action} returned a value that is not JSON-serializable: {error}"

@@ -15,7 +15,7 @@ from manent.cli.action_process import action_server
 from manent.cli.shared_options import MODELS, Credentials, Debug, Endpoints, Model, Quiet, Verbose, log_level
 
 Interface = Annotated[str, typer.Option("-i", "--interface", metavar="ADDRESS", help="Address to listen on.")]
-Port = Annotated[int, typer.Option("-p", "--port", metavar="N", help="Port to listen on.")]
+Port = Annotated[int, typer.Option("-p", "--port", metavar="N", min=1, max=65535, help="Port to listen on.")]
 Cors = Annotated[
     list[str] | None,
     typer.Option("--cors", metavar="ORIGIN...", help="Other origins whose pages may connect; *: all."),

@@ -200,7 +200,7 @@ def build(options: ServeOptions) -> Application:
         wakeups=wakeups,
         sessions=socketio.sessions,
         flush=socketio.flush,
-        notes=(*channels.notes, *_notes(options, endpoints, guard)),
+        notes=(*channels.notes, *_notes(options, endpoints, guard), *_missing_parts(assistant)),
     )
 
 
@@ -328,6 +328,15 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
             " every conversation"
         )
     return tuple(notes)
+
+
+def _missing_parts(assistant: Assistant) -> tuple[str, ...]:
+    """Say what a server of an NLU-only or core-only model does with messages."""
+    if not assistant.dialogue.is_trained:
+        return (f"{assistant.file} has no dialogue: messages are understood and stored, and the bot does not answer",)
+    if not assistant.pipeline.is_trained:
+        return (f"{assistant.file} has no NLU pipeline: the bot understands payloads (/greet) only",)
+    return ()
 
 
 def _tune_garbage_collector() -> None:
