@@ -20,7 +20,7 @@ from manent.core.errors import ManentError, ModelError, Problem, ProjectError
 from manent.core.training_data import AssistantConfig, NluData, Stories
 from manent.models.archive import find_model, model_name, read_model, write_model
 from manent.models.metadata import MODEL_FORMAT, Metadata
-from manent.project.reading import Project, read_project
+from manent.project.reading import Project, read_project, validate_settings
 
 Part = Literal["nlu", "core"]
 Progress = Callable[[str], None]
@@ -110,6 +110,7 @@ def train(options: TrainingOptions, progress: Progress | None = None) -> Trained
     report = progress or _ignore
     report("Reading the project")
     project = read_project(options.root, domain=options.domain, data=options.data, config=options.config)
+    project = replace(project, warnings=(*project.warnings, *validate_settings(options.root)))
     if options.fail_on_warnings and project.warnings:
         raise ProjectError([replace(warning, warning=False) for warning in project.warnings])
 
@@ -156,7 +157,7 @@ def _without_empty_parts(options: TrainingOptions, project: Project, report: Pro
     if "nlu" in parts:
         report("No stories or rules found: only the NLU model is trained, and the bot does not answer.")
     else:
-        report("No NLU examples found: only the dialogue model is trained, and messages must name their intent (/greet).")
+        report("No NLU examples found: only the dialogue is trained, and messages must name their intent (/greet).")
     return replace(options, parts=parts)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from journeys.processes import Server, manent
+from support.processes import Server, manent
 
 Serve = Callable[..., Server]
 

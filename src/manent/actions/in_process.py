@@ -93,7 +93,6 @@ class InProcessActions:
         except ActionExecutionRejection:
             return ActionResult(rejected=True)
         except BaseException as error:  # also sys.exit() in an action, which would end the server
-            log.exception("action failed", extra={"action": call.name, "sender_id": call.sender_id})
             raise ActionError("action_failed", f"{call.name} raised {type(error).__name__}: {error}") from error
         return decode_answer(call.name, _encode(call.name, result))
 

@@ -85,7 +85,7 @@ def run(
         model=model_path or model,
         host=interface,
         port=port,
-        cors=tuple(cors or ()),
+        cors=tuple(origin.rstrip("/") for origin in cors or ()),
         enable_api=enable_api,
         auth_token=auth_token,
         jwt_secret=jwt_secret,

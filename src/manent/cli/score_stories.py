@@ -161,7 +161,9 @@ def find_test_stories(paths: Sequence[Path]) -> Stories:
     stories = _read_stories(paths)
     if not stories.stories:
         raise ManentError(
-            "test.no_stories", "no test stories found: write tests/test_stories.yml, or name a file with --stories"
+            "test.no_stories",
+            f"no test stories found in {', '.join(map(str, paths))}: they stand under `stories:` in files named "
+            "test_….yml, for example tests/test_stories.yml; name other files with --stories",
         )
     return stories
 

@@ -9,6 +9,7 @@ import contextlib
 import gc
 import logging
 import os
+import re
 import resource
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -56,6 +57,9 @@ from manent.server.outside.jwks import JwksKeys
 from manent.stores.opening import open_store, postgresql_dsn
 
 log = logging.getLogger("manent.server")
+
+_ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[^/?#@\s]+", re.IGNORECASE)
+"""As browsers send it: scheme, host and perhaps a port, without a path."""
 
 DRAIN_S = 10.0
 """Seconds that turns may take to finish when the server stops."""
@@ -318,6 +322,11 @@ class _Models:
 
 def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[str, ...]:
     notes = [" ".join(str(warning).split()) for warning in endpoints.warnings]  # one line of the log each
+    notes += [
+        f"--cors {origin}: no page has this origin; write a scheme and a host, for example https://example.com"
+        for origin in options.cors
+        if origin != "*" and not _ORIGIN.fullmatch(origin)
+    ]
     if endpoints.durability == "process":
         notes.append(
             "durability: process: a power failure can lose the messages of the last moments; a server crash cannot"
