@@ -22,6 +22,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from manent.actions.opening import open_actions, open_generator
@@ -51,6 +52,7 @@ from manent.server.edge import cors
 from manent.server.edge.connections import HttpConnection, WebSocketConnection
 from manent.server.edge.limits import rates_of, read_limits
 from manent.server.edge.security import Gate
+from manent.server.edge.slashes import TrailingSlashes
 from manent.server.loading import load_assistant
 from manent.server.options import ServeOptions
 from manent.server.outside.jwks import JwksKeys
@@ -190,7 +192,7 @@ def build(options: ServeOptions) -> Application:
     starlette = Starlette(
         routes=routes,
         lifespan=lambda _: opened(),
-        middleware=cors.middleware(options.cors),
+        middleware=[*cors.middleware(options.cors), Middleware(TrailingSlashes)],
         exception_handlers={
             ManentError: errors.answer,
             HTTPException: errors.answer_http,

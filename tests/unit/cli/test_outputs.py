@@ -42,7 +42,7 @@ def test_a_full_or_read_only_disk(
     def fail(*_: object) -> int:
         raise OSError(number, "the reason", "results/report.json")
 
-    monkeypatch.setattr(entry, "call", fail)
+    monkeypatch.setattr(entry, "run_command", fail)
 
     if is_said:
         assert manent("train") == (1, "Error: results/report.json: the reason\n")

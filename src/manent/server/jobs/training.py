@@ -34,7 +34,7 @@ def split_document(text: str) -> dict[str, str]:
     """
     files: dict[str, list[str]] = {"config.yml": [], "domain.yml": [], "data.yml": []}
     current = "domain.yml"
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+    for line in text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n"):
         found = _TOP_KEY.match(line)
         shared = False
         if found is not None:
