@@ -20,7 +20,7 @@ from manent.core.errors import ManentError, ModelError, Problem, ProjectError
 from manent.core.training_data import AssistantConfig, NluData, Stories
 from manent.models.archive import find_model, model_name, read_model, write_model
 from manent.models.metadata import MODEL_FORMAT, Metadata
-from manent.project.reading import Project, read_project
+from manent.project.reading import Project, read_project, validate_settings
 
 Part = Literal["nlu", "core"]
 Progress = Callable[[str], None]
@@ -110,6 +110,7 @@ def train(options: TrainingOptions, progress: Progress | None = None) -> Trained
     report = progress or _ignore
     report("Reading the project")
     project = read_project(options.root, domain=options.domain, data=options.data, config=options.config)
+    project = replace(project, warnings=(*project.warnings, *validate_settings(options.root)))
     if options.fail_on_warnings and project.warnings:
         raise ProjectError([replace(warning, warning=False) for warning in project.warnings])
 
@@ -138,19 +139,43 @@ def train(options: TrainingOptions, progress: Progress | None = None) -> Trained
 
 
 def _without_empty_parts(options: TrainingOptions, project: Project, report: Progress) -> TrainingOptions:
-    """Remove the part `nlu` from the options if the project has no examples. Payloads (`/greet`) need no NLU model.
+    """Remove the parts that the project has no data for: without stories and rules only the NLU model is trained.
 
     Raises:
-        ManentError: `train.no_examples`; only the NLU model was to be trained. `train.no_data`; nothing is there.
+        ManentError: `train.no_examples`, `train.no_stories` or `train.no_data`; no part is left.
     """
-    if project.nlu.examples or "nlu" not in options.parts:
+    stories = project.stories
+    has_data = {"nlu": bool(project.nlu.examples), "core": bool(stories.stories or stories.rules)}
+    parts = tuple(part for part in options.parts if has_data[part])
+    if not parts:
+        code, missing = _NO_DATA[options.parts if len(options.parts) == 1 else ()]
+        raise ManentError(
+            code, f"there is nothing to train: {missing} in {_paths(options)}. Name other files with {_flags(options)}."
+        )
+    if parts == options.parts:
         return options
-    if options.parts == ("nlu",):
-        raise ManentError("train.no_examples", "no NLU examples found: add some under `nlu:` in the training data")
-    if not (project.stories.stories or project.stories.rules):
-        raise ManentError("train.no_data", "no training data found: the project has no NLU examples, stories or rules")
-    report("No NLU examples found: only the dialogue model is trained, and messages must name their intent (/greet).")
-    return replace(options, parts=tuple(part for part in options.parts if part != "nlu"))
+    if "nlu" in parts:
+        report("No stories or rules found: only the NLU model is trained, and the bot does not answer.")
+    else:
+        report("No NLU examples found: only the dialogue is trained, and messages must name their intent (/greet).")
+    return replace(options, parts=parts)
+
+
+_NO_DATA: dict[tuple[Part, ...], tuple[str, str]] = {
+    ("nlu",): ("train.no_examples", "no NLU examples"),
+    ("core",): ("train.no_stories", "no stories or rules"),
+    (): ("train.no_data", "no NLU examples, stories or rules"),
+}
+
+
+def _paths(options: TrainingOptions) -> str:
+    return ", ".join(str(path) for path in options.data or (Path("data"),))
+
+
+def _flags(options: TrainingOptions) -> str:
+    if len(options.parts) > 1:
+        return "--data"
+    return "--nlu" if options.parts[0] == "nlu" else "--stories"
 
 
 def _ignore(_: str) -> None:

@@ -281,3 +281,23 @@ def test_split_document_keeps_lines_in_their_place() -> None:
     assert parts["config.yml"].splitlines() == ["", "pipeline: []", "", "", "", ""]
     assert parts["domain.yml"].splitlines() == ['version: "3.1"', "", "intents:", "- a", "", ""]
     assert parts["data.yml"].splitlines() == ['version: "3.1"', "", "", "", "nlu:", "- intent: a"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"config": "pipeline: []", "domain": "intents: [a]", "nlu": "nlu: []"}',
+        'recipe: default.v1\nversion: "3.1"\nintents: [a]\n',
+        "nul:\n- intent: a\n  examples: |\n    - b\n",
+    ],
+)
+async def test_a_document_with_nothing_to_train_makes_no_model(
+    server: Running, http: httpx.AsyncClient, document: str
+) -> None:
+    """An empty model would be the newest one, and the next start would serve it."""
+    before = sorted(server.root.glob("models/*"))
+
+    answer = await http.post("/model/train", content=document, headers={"Content-Type": "application/json"})
+
+    assert (answer.status_code, answer.json()["details"]["error"]) == (400, "bad_project")
+    assert sorted(server.root.glob("models/*")) == before

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from manent.core import finite
 from manent.core.errors import ActionError, RequestError
 from manent.core.events import EVENT_KINDS, Json, event_from_wire
 from manent.runtime.ports.actions import ActionResult
@@ -45,12 +46,24 @@ def decode_answer(action: str, body: bytes) -> ActionResult:
         ActionError: `action_garbage`; it is not JSON, not of that shape, or an event lacks what its kind needs.
     """
     try:
-        answer = _decoder.decode(body)
+        answer = _decode(body)
         events = tuple(event for event in answer.events if _is_event(action, event))
         responses = tuple(_checked(response) for response in answer.responses)
     except (msgspec.MsgspecError, RequestError, UnicodeDecodeError) as error:
         raise ActionError("action_garbage", f"{action} returned an invalid answer: {error}") from error
     return ActionResult(events=events, responses=responses)
+
+
+def _decode(body: bytes) -> _Answer:
+    """Read an answer; a server in Python may send numbers that JSON does not have."""
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError as error:
+        try:
+            wire = finite.loads(body)
+        except (ValueError, RecursionError):
+            raise error from None
+        return msgspec.convert(wire, _Answer)
 
 
 def _is_event(action: str, event: Json) -> bool:

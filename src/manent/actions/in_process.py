@@ -18,6 +18,7 @@ from manent.actions.remote import PROTOCOL_VERSION, encode_domain
 from manent.actions.threads import ActionThreads
 from manent.core.domain import Domain
 from manent.core.errors import ActionError
+from manent.core.finite import finite
 from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionResult
 
 if TYPE_CHECKING:
@@ -92,7 +93,6 @@ class InProcessActions:
         except ActionExecutionRejection:
             return ActionResult(rejected=True)
         except BaseException as error:  # also sys.exit() in an action, which would end the server
-            log.exception("action failed", extra={"action": call.name, "sender_id": call.sender_id})
             raise ActionError("action_failed", f"{call.name} raised {type(error).__name__}: {error}") from error
         return decode_answer(call.name, _encode(call.name, result))
 
@@ -100,7 +100,7 @@ class InProcessActions:
 def _encode(action: str, result: Any) -> bytes:
     answer = {"events": result.events, "responses": result.responses}
     try:
-        return msgspec.json.encode(answer)
+        return msgspec.json.encode(finite(msgspec.to_builtins(answer)))
     except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise ActionError(
             "action_garbage", f"{action} returned a value that is not JSON-serializable: {error}"

@@ -11,7 +11,7 @@ from manent.actions.endpoint import Endpoint
 from manent.core.errors import ActionError
 from manent.core.events import Json
 
-_OK = 200
+_FIRST_ERROR = 400
 
 
 class _Message(msgspec.Struct):
@@ -37,7 +37,7 @@ class RemoteGenerator:
         """Return the message for a response; see `Generator.generate`.
 
         Raises:
-            ActionError: `nlg_unreachable`, `nlg_timeout`, `nlg_failed` (a status other than 200), or `nlg_garbage`.
+            ActionError: `nlg_unreachable`, `nlg_timeout`, `nlg_failed` (a status from 400), or `nlg_garbage`.
         """
         request = {
             "response": response,
@@ -47,7 +47,7 @@ class RemoteGenerator:
             "channel": {"name": channel},
         }
         answer = await self._endpoint.post(msgspec.json.encode(request))
-        if answer.status != _OK:
+        if answer.status >= _FIRST_ERROR:
             raise ActionError("nlg_failed", f"the NLG server answered {response} with status {answer.status}")
         try:
             message: Json = msgspec.json.decode(answer.body, type=Json)

@@ -19,7 +19,7 @@ from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionResult
 PROTOCOL_VERSION = "3.6.21"
 """The Rasa release whose action protocol this is; SDKs compare it with their own and may print a warning."""
 
-_OK, _REJECTED, _UNKNOWN, _NEEDS_DOMAIN = 200, 400, 404, 449
+_NO_CONTENT, _REJECTED, _UNKNOWN, _NEEDS_DOMAIN = 204, 400, 404, 449
 
 
 class _Body(msgspec.Struct, kw_only=True):
@@ -64,13 +64,15 @@ class RemoteActions:
 
         Raises:
             ActionError: `action_unreachable`, `action_timeout`, `action_unknown` (404), `action_failed` (any other
-                status but 400, which is a rejection), or `action_garbage`.
+                status from 401), or `action_garbage`. Status 400 is a rejection.
         """
         with_domain = self._wants_domain is None or call.name in self._wants_domain
         answer = await self._post(call, with_domain=with_domain)
         if answer.status == _NEEDS_DOMAIN and not with_domain:
             answer = await self._post(call, with_domain=True)
-        if answer.status == _OK:
+        if answer.status == _NO_CONTENT:
+            return ActionResult()
+        if answer.status < _REJECTED:  # servers that are not of Rasa's SDK answer 201, too
             return decode_answer(call.name, answer.body)
         if answer.status == _REJECTED:
             return ActionResult(rejected=True)

@@ -23,12 +23,11 @@ from manent.channels.socketio.channel import SocketIoChannel
 from manent.channels.socketio.options import read_options
 from manent.channels.webhook import health_routes
 from manent.core.events import Json
+from manent.core.messages import SERVED_CHANNELS
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import Identity
 from manent.runtime.identity.revocations import Revocations
 from manent.runtime.ports.store import ConversationStore
-
-SUPPORTED = ("socketio", "rest", "callback", "cmdline")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,12 +121,12 @@ def _beside(channel: str, section: Json | None, other: Identity) -> Identity:
 
 
 def _notes(credentials: dict[str, Json], options: IdentityOptions) -> tuple[str, ...]:
-    unknown = [name for name in credentials if name not in SUPPORTED]
+    unknown = [name for name in credentials if name not in SERVED_CHANNELS]
     notes = []
     if unknown:
         notes.append(
             f"credentials.yml: unsupported channels are ignored: {', '.join(unknown)}."
-            f" Supported channels: {', '.join(SUPPORTED)}"
+            f" Supported channels: {', '.join(SERVED_CHANNELS)}"
         )
     if "socketio" in credentials:
         notes += notes_on(options)

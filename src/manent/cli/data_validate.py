@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from manent.project.reading import Project
 
 FailOnWarnings = Annotated[bool, typer.Option("--fail-on-warnings", help="Exit with 1 for warnings, too.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Count as mistakes what Rasa accepts and what has no effect: unknown names, …")
+]
 MaxHistory = Annotated[
     int | None,
     typer.Option(
@@ -34,6 +37,7 @@ def data_validate(
     endpoints: Endpoints = None,
     max_history: MaxHistory = None,
     fail_on_warnings: FailOnWarnings = False,
+    strict: Strict = False,
 ) -> None:
     """Check the project's files: every mistake at once, with file, line and what was expected.
 
@@ -46,11 +50,11 @@ def data_validate(
         validate_project(Path(), domain=domain, data=data, config=config, credentials=credentials, endpoints=endpoints)
     )
     if not all(problem.warning for problem in problems):
-        _report(problems, None, fail_on_warnings=fail_on_warnings)
+        _report(problems, None, fail_on_warnings=fail_on_warnings, strict=strict)
         return
     project = read_project(Path(), domain=domain, data=data, config=config)
     problems += [*_conflicts(project, max_history), *_refused_examples(project)]
-    _report(problems, project, fail_on_warnings=fail_on_warnings)
+    _report(problems, project, fail_on_warnings=fail_on_warnings, strict=strict)
 
 
 def data_validate_stories(
@@ -60,12 +64,13 @@ def data_validate_stories(
     config: Config = None,
     max_history: MaxHistory = None,
     fail_on_warnings: FailOnWarnings = False,
+    strict: Strict = False,
 ) -> None:
     """Check only whether stories and rules contradict each other."""
     from manent.project.reading import read_project
 
     project = read_project(Path(), domain=domain, data=data, config=config)
-    _report(_conflicts(project, max_history), project, fail_on_warnings=fail_on_warnings)
+    _report(_conflicts(project, max_history), project, fail_on_warnings=fail_on_warnings, strict=strict)
 
 
 def _conflicts(project: "Project", max_history: int | None) -> "list[Problem]":
@@ -81,8 +86,12 @@ def _refused_examples(project: "Project") -> "list[Problem]":
     return find_refused_without_model(project.config, project.nlu, project.domain, vectors=open_vectors)
 
 
-def _report(problems: "Sequence[Problem]", project: "Project | None", *, fail_on_warnings: bool) -> None:
+def _report(problems: "Sequence[Problem]", project: "Project | None", *, fail_on_warnings: bool, strict: bool) -> None:
     """Print all problems, errors first, and what the project has; exit with 1 when it is not fit for training."""
+    from manent.project.strictness import stricter
+
+    if strict:
+        problems = stricter(problems)
     errors = [problem for problem in problems if not problem.warning]
     warnings = [problem for problem in problems if problem.warning]
     for error in errors:

@@ -5,6 +5,7 @@ This module holds the table of commands. A command's module is imported when the
 """
 
 import difflib
+import errno
 import importlib
 import os
 import sys
@@ -67,6 +68,22 @@ COMMANDS = (
 )
 """Every command, in the order of the help."""
 
+FILE_ERRORS = frozenset(
+    {
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOSPC,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+"""What is wrong with a path that the user named, or with its disk: a sentence, not a traceback."""
+
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as in shells."""
 
@@ -95,6 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(describe_problems(error), file=sys.stderr)
     except ManentError as error:
         print(f"Error: {error.message}", file=sys.stderr)
+    except OSError as error:
+        if error.errno not in FILE_ERRORS or error.filename is None:
+            raise
+        print(f"Error: {error.filename}: {error.strerror}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return INTERRUPTED

@@ -15,7 +15,7 @@ from manent.cli.action_process import action_server
 from manent.cli.shared_options import MODELS, Credentials, Debug, Endpoints, Model, Quiet, Verbose, log_level
 
 Interface = Annotated[str, typer.Option("-i", "--interface", metavar="ADDRESS", help="Address to listen on.")]
-Port = Annotated[int, typer.Option("-p", "--port", metavar="N", help="Port to listen on.")]
+Port = Annotated[int, typer.Option("-p", "--port", metavar="N", min=1, max=65535, help="Port to listen on.")]
 Cors = Annotated[
     list[str] | None,
     typer.Option("--cors", metavar="ORIGIN...", help="Other origins whose pages may connect; *: all."),
@@ -85,7 +85,7 @@ def run(
         model=model_path or model,
         host=interface,
         port=port,
-        cors=tuple(cors or ()),
+        cors=tuple(origin.rstrip("/") for origin in cors or ()),
         enable_api=enable_api,
         auth_token=auth_token,
         jwt_secret=jwt_secret,

@@ -18,7 +18,7 @@ def run_actions(
     host: Annotated[
         str, typer.Option("-i", "--interface", metavar="ADDRESS", help="Address to listen on.")
     ] = "0.0.0.0",  # noqa: S104
-    port: Annotated[int, typer.Option("-p", "--port", metavar="N", help="Port to listen on.")] = 5055,
+    port: Annotated[int, typer.Option("-p", "--port", metavar="N", min=1, max=65535, help="Port to listen on.")] = 5055,
     cors: Annotated[
         list[str] | None, typer.Option("--cors", metavar="ORIGIN...", help="Origins that may send requests.")
     ] = None,

@@ -99,6 +99,11 @@ def score_nlu(
             from manent.server.loading import load_assistant
 
             assistant = load_assistant(model)
+            if not assistant.pipeline.is_trained:
+                raise ManentError(
+                    "model_without_nlu",
+                    f"{assistant.file} has no NLU pipeline to score: train with `manent train` or `manent train nlu`",
+                )
             subject = assistant.file.removesuffix(".tar.gz")
             parts = [evaluation.judge(project.nlu.examples, assistant.parse)]
         judged = [item for part in parts for item in part]

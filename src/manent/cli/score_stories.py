@@ -73,10 +73,14 @@ def score_all(
 ) -> None:
     """Run the test stories with their texts, and evaluate the NLU model on the NLU examples."""
     from manent.cli.score_nlu import score_nlu
+    from manent.models.archive import find_model, model_parts
 
+    parts = model_parts(find_model((model or [MODELS])[0]))
     found = find_test_stories(stories) if stories else _read_stories([Path()])
     is_kept = True
-    if found.stories:
+    if "dialogue" not in parts:
+        print("The model has no dialogue model: only the NLU model is evaluated.")
+    elif found.stories:
         is_kept = score_stories(
             model or [MODELS],
             found,
@@ -90,16 +94,19 @@ def score_all(
         )
     else:
         print("No test stories (tests/test_stories.yml): only the NLU model is evaluated.")
-    score_nlu(
-        nlu=nlu,
-        model=(model or [MODELS])[0],
-        domain=domain,
-        config=[config] if config else None,
-        out=out,
-        successes=successes,
-        no_errors=no_errors,
-        no_plot=no_plot,
-    )
+    if "nlu" in parts:
+        score_nlu(
+            nlu=nlu,
+            model=(model or [MODELS])[0],
+            domain=domain,
+            config=[config] if config else None,
+            out=out,
+            successes=successes,
+            no_errors=no_errors,
+            no_plot=no_plot,
+        )
+    else:
+        print("The model has no NLU model: only the test stories are run.")
     if fail_on_prediction_errors and not is_kept:
         raise typer.Exit(1)
 
@@ -154,7 +161,9 @@ def find_test_stories(paths: Sequence[Path]) -> Stories:
     stories = _read_stories(paths)
     if not stories.stories:
         raise ManentError(
-            "test.no_stories", "no test stories found: write tests/test_stories.yml, or name a file with --stories"
+            "test.no_stories",
+            f"no test stories found in {', '.join(map(str, paths))}: they stand under `stories:` in files named "
+            "test_….yml, for example tests/test_stories.yml; name other files with --stories",
         )
     return stories
 

@@ -23,6 +23,7 @@ from manent.core.errors import ManentError
 from manent.core.events import BotUttered, Json
 
 if TYPE_CHECKING:
+    from manent.runtime.assistant import Assistant
     from manent.runtime.conversation.registry import Conversations
 
 STOP = "/stop"
@@ -57,6 +58,11 @@ def shell(
     options = ServeOptions(model=model_path or model, credentials=credentials, endpoints=endpoints)
     application = build(options)
     conversations, wakeups = application.conversations, application.wakeups
+    assistant = conversations.engine.assistant
+    if not assistant.dialogue.is_trained:
+        print(f"{assistant.file} has no dialogue: this shell shows what it understands.")
+        _show_parses(assistant)
+        return
     sender_id = conversation_id or secrets.token_hex(16)
     with asyncio.Runner() as runner:
         # The loop runs only during a turn. While the user types, `input` has the thread and receives Ctrl-C.
@@ -86,6 +92,16 @@ def shell_nlu(
     from manent.server.loading import load_assistant
 
     assistant = load_assistant(model_path or model)
+    if not assistant.pipeline.is_trained:
+        raise ManentError(
+            "model_without_nlu",
+            f"{assistant.file} understands payloads (/greet) only: train with `manent train` or `manent train nlu`",
+        )
+    _show_parses(assistant)
+
+
+def _show_parses(assistant: "Assistant") -> None:
+    """Print what the assistant understands of each line that is typed."""
     print(f"Type a message, or {STOP} to end.")
     while (text := _ask()) is not None:
         print(msgspec.json.format(msgspec.json.encode(assistant.parse(text)), indent=2).decode())

@@ -4,6 +4,9 @@ import msgspec
 
 from manent.core.events import Json
 
+SERVED_CHANNELS = ("socketio", "rest", "callback", "cmdline")
+"""Channels that Manent serves; others in `credentials.yml` are left out."""
+
 
 class UserMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One message of a visitor, as a channel hands it in.

@@ -32,7 +32,8 @@ from manent.dialogue.states import DialogState, Featurizer
 from manent.dialogue.stories import Sequence as Told
 from manent.dialogue.stories import rule_sequences, story_sequences
 
-_FILE = "dialogue/policies.json"
+_FOLDER = "dialogue/"
+_FILE = f"{_FOLDER}policies.json"
 _FORMAT = 1
 _SPARE_ACTIONS = 20
 """Applied actions that a tracker keeps beyond what policies look at, so that most rewinds find what they need."""
@@ -64,6 +65,11 @@ class DialogueModel:
         self.filler = SlotFiller(self.domain)
         self.actions = Actions(self.domain, self.filler)
         self.custom_actions = frozenset(self.domain.actions)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether there are policies. A model of `manent train nlu` has none: its turns are logged, not answered."""
+        return bool(self.ensemble.policies)
 
 
 # training -------------------------------------------------------------------------------------------------------------
@@ -172,7 +178,7 @@ def _dump_memoization(policy: MemoizationPolicy) -> Json:
 
 
 def _weights_file(number: int) -> str:
-    return f"dialogue/policy_{number}.safetensors"
+    return f"{_FOLDER}policy_{number}.safetensors"
 
 
 def _dump_linear(policy: LearnedPolicy | UnexpectedIntentPolicy) -> Json:
@@ -224,11 +230,18 @@ class _PoliciesFile(msgspec.Struct):
 def load_dialogue(
     files: Mapping[str, bytes], domain: Domain, *, max_predictions: int = 10, external_nlg: bool = False
 ) -> DialogueModel:
-    """Make the model from its files.
+    """Make the model from its files; without policies when they have no dialogue (`manent train nlu`).
 
     Raises:
         ModelError: a file is missing or damaged, or from another version.
     """
+    if not any(name.startswith(_FOLDER) for name in files):
+        return DialogueModel(
+            domain=domain,
+            ensemble=Ensemble(domain, (), Featurizer(domain)),
+            max_predictions=max_predictions,
+            external_nlg=external_nlg,
+        )
     try:
         found = msgspec.json.decode(files[_FILE], type=_PoliciesFile)
         if found.format != _FORMAT:

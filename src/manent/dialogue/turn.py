@@ -294,7 +294,8 @@ class Turn:
             except StopIteration as done:
                 outcome: Outcome = done.value
             except ActionError as failure:
-                log.warning("the turn ends: %s", failure)
+                if failure is not error:  # whoever fed the error in has logged it
+                    log.warning("the turn ends: %s", failure)
                 outcome = Outcome.FAILED
             self._work, result, error = None, None, None
             self._state = TABLE[self._state, outcome]

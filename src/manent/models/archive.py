@@ -7,6 +7,7 @@ one cannot run code. Members are read into memory and never unpacked to disk.
 import gzip
 import hashlib
 import io
+import logging
 import os
 import random
 import tarfile
@@ -18,6 +19,8 @@ from pathlib import Path
 import msgspec
 
 from manent.core.errors import ModelError
+
+log = logging.getLogger("manent.models")
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -109,18 +112,48 @@ def read_model(path: Path) -> dict[str, bytes]:
     return contents
 
 
+def model_parts(path: Path) -> frozenset[str]:
+    """Return what a model file has of `nlu` and `dialogue`: a model of `manent train nlu` has no dialogue.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    return frozenset({name.partition("/")[0] for name in read_model(path)} & {"nlu", "dialogue"})
+
+
 def find_model(path: Path) -> Path:
-    """Return `path` if it is a file, or the newest `*.tar.gz` in it if it is a folder.
+    """Return `path` if it is a file, or the newest model in it if it is a folder.
+
+    Archives of other programs, such as Rasa's models, are skipped; those that are newer are logged.
 
     Raises:
         ModelError: `model_not_found`.
     """
     if path.is_file():
         return path
-    models = [found for found in path.glob("*.tar.gz") if not found.name.startswith(".")] if path.is_dir() else []
-    if not models:
-        raise ModelError("model_not_found", f"no model at {path}: train one with `manent train`, or name one with `-m`")
-    return max(models, key=lambda found: (found.stat().st_mtime_ns, found.name))
+    archives = [found for found in path.glob("*.tar.gz") if not found.name.startswith(".")] if path.is_dir() else []
+    foreign: list[str] = []
+    for found in sorted(archives, key=lambda found: (found.stat().st_mtime_ns, found.name), reverse=True):
+        if not _is_foreign(found):
+            if foreign:
+                log.warning("skipped models of another program in %s: %s", path, ", ".join(foreign))
+            return found
+        foreign.append(found.name)
+    found_instead = f" ({', '.join(foreign[:3])}: models of another program, such as Rasa)" if foreign else ""
+    raise ModelError(
+        "model_not_found",
+        f"no model at {path}{found_instead}: train one with `manent train`, or name one with `-m`",
+    )
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether an archive can be read and does not begin with our manifest; a damaged model of ours is not foreign."""
+    try:
+        with gzip.open(path) as file:
+            header = file.read(tarfile.BLOCKSIZE)
+        return tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape").name != MANIFEST
+    except (OSError, EOFError, tarfile.TarError, zlib.error):
+        return False
 
 
 def model_name(prefix: str = "") -> str:

@@ -3,11 +3,11 @@
 The pipeline lets such a message replace its own result (contract: "Order and message handling").
 """
 
-import json
 import logging
 import re
 from typing import Any
 
+from manent.core import finite
 from manent.core.domain import DEFAULT_INTENTS, Domain
 from manent.core.events import Json
 
@@ -56,7 +56,7 @@ def _is_known(name: str, domain: Domain) -> bool:
 
 def _entities(source: str, span: tuple[int, int], domain: Domain) -> list[Json]:
     try:
-        values = json.loads(source)
+        values = finite.loads(source)
     except (ValueError, RecursionError):
         _log.warning("a payload's entities are no JSON object and are ignored")
         return []

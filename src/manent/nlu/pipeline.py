@@ -55,11 +55,13 @@ class Pipeline:
 
     Attributes:
         services: servers to ask about a message before it is parsed (see `duckling.py`), each once.
+        is_trained: whether there are components; the pipeline of a core model has none and understands payloads only.
     """
 
     def __init__(self, components: Sequence[Component], domain: Domain) -> None:
         self._components = tuple(component for component in components if not isinstance(component, Idle))
         self._domain = domain
+        self.is_trained = bool(components)
         self.services = tuple(
             dict.fromkeys(component.service for component in components if isinstance(component, Duckling))
         )

@@ -5,25 +5,28 @@ validator finds a warning. A file that could not be parsed makes no noise here: 
 called unknown. Contradictions between rules and stories are found by the dialogue's training, not here.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from manent.core.domain import DEFAULT_ACTIONS, DEFAULT_INTENTS, Domain
 from manent.core.errors import ProjectError
 from manent.core.training_data import AssistantConfig, ComponentConfig, NluData, Stories, Where
+from manent.dialogue.responses import ACTION_FAILED
 from manent.nlu.components.custom import check_class
 from manent.project.data.story_checks import StoryNames, check_stories
 from manent.project.domain.merging import RawDomain, item_options
 from manent.project.problems import Report, Spot, did_you_mean
 
-DEFAULT_RESPONSES = ("utter_default", "utter_restart", "utter_back", "utter_ask_rephrase")
-"""Responses that default actions use."""
+DEFAULT_RESPONSES = ("utter_default", "utter_restart", "utter_back", "utter_ask_rephrase", ACTION_FAILED)
+"""Responses that default actions and the server use."""
 
 _NUMBERS_ACTIONS = ("TEDPolicy", "UnexpecTEDIntentPolicy")
 """Policies that learn from each action's number in the domain: with one of them Rasa refuses unknown actions."""
 
-_SINGLY = 5
+_POLICY_CODES = ("config.custom-policy", "config.unknown-policy", "config.policy")
+_SINGLY = 6
 _SHOWN = 12
 
 
@@ -36,6 +39,7 @@ class Parsed:
     stories: Stories
     config: AssistantConfig
     raw: RawDomain
+    lookup_places: Mapping[tuple[str, str], Where] = field(default_factory=dict)
     is_nlu_broken: bool = False
     are_stories_broken: bool = False
     is_config_broken: bool = False
@@ -63,6 +67,7 @@ def check_project(parsed: Parsed, report: Report) -> None:
         _check_forms(parsed)
     _check_components(parsed, report)
     _check_examples(parsed, report)
+    _check_lookups(parsed, report)
 
 
 def _story_names(parsed: Parsed) -> StoryNames:
@@ -218,6 +223,8 @@ def _check_components(parsed: Parsed, report: Report) -> None:
 
 def _check_policies(parsed: Parsed, rule_policy: ComponentConfig | None, report: Report) -> None:
     if rule_policy is None:
+        if any(problem.code in _POLICY_CODES for problem in report.errors):
+            return  # the policy that cannot be used may be the one that runs forms
         for name, form in parsed.raw.forms.items():
             report.error(
                 form.file,
@@ -286,8 +293,12 @@ def _warn_of_all(places: dict[str, Spot], code: str, expected: str, suggestion: 
             spot.warn(code, expected, suggestion, found=f'"{name}"')
         return
     first = next(iter(places.values()))
-    names = ", ".join(list(places)[:_SHOWN]) + (", …" if len(places) > _SHOWN else "")
-    first.warn(code, expected, suggestion, found=f"{len(places)} names: {names}")
+    first.warn(code, expected, suggestion, found=_listed(places, "names"))
+
+
+def _listed(names: Iterable[str], what: str) -> str:
+    every = list(names)
+    return f"{len(every)} {what}: {', '.join(every[:_SHOWN])}" + (", …" if len(every) > _SHOWN else "")
 
 
 # --- examples -------------------------------------------------------------------------------------------------------
@@ -308,8 +319,15 @@ def _check_examples_against_domain(parsed: Parsed, report: Report) -> None:
             if mention.entity not in entities:
                 unknown_entities.setdefault(mention.entity, example.where)
     for kind, names, known in (("intent", unknown_intents, intents), ("entity", unknown_entities, entities)):
+        section = "intents" if kind == "intent" else "entities"
+        expected = f"names that stand under `{section}:` in the domain"
+        if len(names) > _SINGLY:
+            where = next(iter(names.values()))
+            report.warn(
+                where.file, where.line, "nlu", f"nlu.unknown-{kind}", found=_listed(names, section), expected=expected
+            )
+            continue
         for name, where in names.items():
-            section = "intents" if kind == "intent" else "entities"
             report.warn(
                 where.file,
                 where.line,
@@ -362,3 +380,32 @@ def _check_examples(parsed: Parsed, report: Report) -> None:
                 expected="an example of one intent",
                 suggestion="Remove one of them",
             )
+
+
+_WORD_EDGES = re.compile(r"\w(?:.*\w)?", re.DOTALL)
+_WITHOUT_BLANKS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+"""Thai, Lao, Burmese, Khmer, Japanese and Chinese: words without blanks between them."""
+
+
+def _check_lookups(parsed: Parsed, report: Report) -> None:
+    """Warn of lookup entries that word boundaries keep from matching: `c++`, whose edge is not a letter; Chinese."""
+    users = [each for each in parsed.config.pipeline if each.name in ("RegexEntityExtractor", "RegexFeaturizer")]
+    bounded = [each.name for each in users if each.options.get("use_word_boundaries", True) is not False]
+    if not bounded:
+        return
+    unmatched: dict[str, list[str]] = {}
+    for name, entry in parsed.lookup_places:
+        if not _WORD_EDGES.fullmatch(entry) or _WITHOUT_BLANKS.search(entry):
+            unmatched.setdefault(name, []).append(entry)
+    for name, entries in unmatched.items():
+        where = parsed.lookup_places[name, entries[0]]
+        shown = ", ".join(f'"{entry}"' for entry in entries[:_SHOWN]) + (", …" if len(entries) > _SHOWN else "")
+        report.warn(
+            where.file,
+            where.line,
+            f"nlu.{name}",
+            "nlu.lookup-boundary",
+            found=f"lookup entries that no word boundary surrounds: {shown}",
+            expected="entries that begin and end with a letter or digit and stand between blanks; these never match",
+            suggestion=f"Set use_word_boundaries: false for {' and '.join(dict.fromkeys(bounded))}",
+        )

@@ -5,6 +5,7 @@ is a value with its place: readers walk a document through it and it words the c
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,10 @@ class Report:
         """Add a problem, once."""
         self._problems[problem] = None
 
+    def has(self, code: str, file: str, line: int) -> bool:
+        """Whether a problem of this kind was reported for a line."""
+        return any((each.code, each.file, each.line) == (code, file, line) for each in self._problems)
+
     def lose(self, file: str, lines: tuple[int, int], *, names: bool) -> None:
         """Note what the repair of a syntax error may have changed.
 
@@ -125,15 +130,38 @@ def quoted(value: Any) -> str:
     return f'"{text}"'
 
 
+_NEAR, _ALIKE, _BEGINNING = 0.72, 0.6, 4
+"""How alike (0 to 1) a misspelt word and the right one are; less suffices for words that share so many first letters:
+`story` and `stories`."""
+_AFFIXES = re.compile(r"^(?:utter_ask_|utter_|action_|validate_|faq/|chitchat/)|(?:_form|Policy|Featurizer)$")
+"""What many names share: it makes `action_fallback` look like `action_back`."""
+
+
 def did_you_mean(word: Any, known: Iterable[str]) -> str:
-    """Return `Did you mean "x"?` for the known word that is nearest, or `""` when none is near."""
+    """Return `Did you mean "x"?` for the known word that is nearest, or `""` when none is near.
+
+    A word is near when a slip of the keyboard separates the two, not when they only share a prefix or a part.
+    """
     options = list(known)
     text = str(word)
     for option in options:
         if option.casefold() == text.casefold() and option != text:
             return f'Did you mean "{option}"?'
-    near = difflib.get_close_matches(text, options, n=1, cutoff=0.6)
-    return f'Did you mean "{near[0]}"?' if near and near[0] != text else ""
+    best = ""
+    for option in difflib.get_close_matches(text, options, n=3, cutoff=_ALIKE):
+        if option != text and option.count(".") == text.count(".") and _is_near(text, option):
+            best = option
+            break
+    return f'Did you mean "{best}"?' if best else ""
+
+
+def _is_near(text: str, option: str) -> bool:
+    """Compare what is left without the affixes that both have."""
+    if _AFFIXES.findall(text) == _AFFIXES.findall(option):
+        text, option = _AFFIXES.sub("", text), _AFFIXES.sub("", option)
+    text, option = text.casefold(), option.casefold()
+    begins_alike = text[:_BEGINNING] == option[:_BEGINNING] and min(len(text), len(option)) >= _BEGINNING
+    return difflib.SequenceMatcher(None, text, option).ratio() >= (_ALIKE if begins_alike else _NEAR)
 
 
 def one_of(known: Iterable[str], limit: int = 12) -> str:

@@ -132,6 +132,26 @@ def validate_project(
     """
     report = Report(Path(root))
     _read(domain, data, config, report)
+    _check_settings(report, credentials, endpoints)
+    return (*report.errors, *report.warnings)
+
+
+_OF_THE_ENVIRONMENT = ("yaml.unset-variable", "endpoints.variable")
+"""Problems of the machine that serves, which need not be the one that trains."""
+
+
+def validate_settings(root: Path) -> tuple[Problem, ...]:
+    """Find what a server will refuse or leave out in `credentials.yml` and `endpoints.yml`, as warnings.
+
+    Variables that this environment lacks are no problem here.
+    """
+    report = Report(Path(root))
+    _check_settings(report, None, None)
+    found = (*report.errors, *report.warnings)
+    return tuple(replace(problem, warning=True) for problem in found if problem.code not in _OF_THE_ENVIRONMENT)
+
+
+def _check_settings(report: Report, credentials: Path | None, endpoints: Path | None) -> None:
     for read, path in (
         (read_channels, report.root / (credentials or "credentials.yml")),
         (read_sections, report.root / (endpoints or "endpoints.yml")),
@@ -139,7 +159,6 @@ def validate_project(
         if path.exists():
             with contextlib.suppress(Broken):
                 read(Spot(read_document(path, report), report.name_of(path), 1, "", report))
-    return (*report.errors, *report.warnings)
 
 
 def _read(
@@ -186,6 +205,7 @@ def _read(
         stories=stories,
         config=assistant,
         raw=raw_domain,
+        lookup_places=nlu.lookup_places,
         is_nlu_broken=nlu.is_broken,
         are_stories_broken=story_files.is_broken,
         is_config_broken=not has_config,

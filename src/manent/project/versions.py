@@ -23,7 +23,7 @@ def read_version(document: object, file: str, report: Report) -> tuple[int, int]
         return None
     match = re.fullmatch(r"\s*(\d{1,4})\.(\d{1,4})(?:\.\d+)*\s*", spot.value)
     if match is None:
-        spot.warn("file.version", 'a version such as "3.1"; the file is read as "3.1"')
+        spot.warn("file.version", 'a version such as "3.1"; the file is read as "3.1"', found=spot.value)
         return None
     return int(match[1]), int(match[2])
 

@@ -9,6 +9,7 @@ import contextlib
 import gc
 import logging
 import os
+import re
 import resource
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,6 +22,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from manent.actions.opening import open_actions, open_generator
@@ -50,12 +52,16 @@ from manent.server.edge import cors
 from manent.server.edge.connections import HttpConnection, WebSocketConnection
 from manent.server.edge.limits import rates_of, read_limits
 from manent.server.edge.security import Gate
+from manent.server.edge.slashes import TrailingSlashes
 from manent.server.loading import load_assistant
 from manent.server.options import ServeOptions
 from manent.server.outside.jwks import JwksKeys
 from manent.stores.opening import open_store, postgresql_dsn
 
 log = logging.getLogger("manent.server")
+
+_ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[^/?#@\s]+", re.IGNORECASE)
+"""As browsers send it: scheme, host and perhaps a port, without a path."""
 
 DRAIN_S = 10.0
 """Seconds that turns may take to finish when the server stops."""
@@ -186,7 +192,7 @@ def build(options: ServeOptions) -> Application:
     starlette = Starlette(
         routes=routes,
         lifespan=lambda _: opened(),
-        middleware=cors.middleware(options.cors),
+        middleware=[*cors.middleware(options.cors), Middleware(TrailingSlashes)],
         exception_handlers={
             ManentError: errors.answer,
             HTTPException: errors.answer_http,
@@ -200,7 +206,7 @@ def build(options: ServeOptions) -> Application:
         wakeups=wakeups,
         sessions=socketio.sessions,
         flush=socketio.flush,
-        notes=(*channels.notes, *_notes(options, endpoints, guard)),
+        notes=(*channels.notes, *_notes(options, endpoints, guard), *_missing_parts(assistant)),
     )
 
 
@@ -318,6 +324,11 @@ class _Models:
 
 def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[str, ...]:
     notes = [" ".join(str(warning).split()) for warning in endpoints.warnings]  # one line of the log each
+    notes += [
+        f"--cors {origin}: no page has this origin; write a scheme and a host, for example https://example.com"
+        for origin in options.cors
+        if origin != "*" and not _ORIGIN.fullmatch(origin)
+    ]
     if endpoints.durability == "process":
         notes.append(
             "durability: process: a power failure can lose the messages of the last moments; a server crash cannot"
@@ -328,6 +339,15 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
             " every conversation"
         )
     return tuple(notes)
+
+
+def _missing_parts(assistant: Assistant) -> tuple[str, ...]:
+    """Say what a server of an NLU-only or core-only model does with messages."""
+    if not assistant.dialogue.is_trained:
+        return (f"{assistant.file} has no dialogue: messages are understood and stored, and the bot does not answer",)
+    if not assistant.pipeline.is_trained:
+        return (f"{assistant.file} has no NLU pipeline: the bot understands payloads (/greet) only",)
+    return ()
 
 
 def _tune_garbage_collector() -> None:

@@ -96,14 +96,14 @@ def sqlite_path(settings: Json, *, root: Path) -> Path | None:
     """Return the SQLite file that a `tracker_store` section means, None when it means memory.
 
     A file that belongs to another program (a Rasa tracker store, which an unmodified project still names) is left as it
-    is: ours is then beside it, `rasa.manent.db` for `rasa.db`.
+    is: ours is then beside it, `rasa.manent.db` for `rasa.db`, `conversations.manent.db` for the default.
 
     Raises:
         StoreError: `store_unsupported`.
     """
     kind = _kind(settings)
     if kind == "":
-        return root / DEFAULT_FILE
+        return _beside_foreign(root / DEFAULT_FILE)
     if kind == "inmemory":
         return None
     dialect, database = _dialect_and_database(settings)

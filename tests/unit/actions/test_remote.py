@@ -318,3 +318,30 @@ async def test_a_fresh_connection_that_is_dropped_is_not_tried_again() -> None:
 
     assert caught.value.code == "action_unreachable"
     assert asked == 1
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 299])
+async def test_every_status_of_success_is_an_answer(remote: Make, scripted: ScriptedServer, status: int) -> None:
+    """Servers that are not written with Rasa's SDK answer 201, too."""
+    scripted.answer = says({"events": [], "responses": [{"text": "done"}]}, status)
+
+    assert (await remote().run(action_call())).responses == ({"text": "done"},)
+
+
+async def test_no_content_is_an_empty_answer(remote: Make, scripted: ScriptedServer) -> None:
+    """Status 204 means that the action ran and has nothing to say."""
+    scripted.answer = says_bytes(b"", 204)
+
+    result = await remote().run(action_call())
+
+    assert (result.events, result.responses, result.rejected) == ((), (), False)
+
+
+async def test_numbers_that_json_does_not_have_are_texts(remote: Make, scripted: ScriptedServer) -> None:
+    """A server in Python sends NaN; it is a text here, as it is in the log."""
+    values = {"NaN": "NaN", "-Infinity": "-Infinity", "1e999": "Infinity", "[1.5, NaN]": [1.5, "NaN"]}
+    for written, value in values.items():
+        event = f'{{"event": "slot", "name": "n", "value": {written}}}'
+        scripted.answer = says_bytes(f'{{"events": [{event}], "responses": []}}'.encode())
+
+        assert (await remote().run(action_call())).events[0]["value"] == value

@@ -154,3 +154,33 @@ def test_own_examples_below_the_threshold(manent: Manent) -> None:
     assert "data/nlu.yml:6  nlu.greet  [nlu.example-below-threshold]" in shown
     assert 'found 1 of 2 examples that would be understood as nlu_fallback: "hello" (0.' in shown
     assert 'found 1 of 3 examples that would be understood as nlu_fallback: "hello" (0.' in shown
+
+
+def test_a_strict_reading(manent: Manent, shop: Path) -> None:
+    """With --strict a name that nothing defines is a mistake; what is only unused stays a warning."""
+    domain = (shop / "domain.yml").read_text()
+    (shop / "domain.yml").write_text(domain.replace("intents: [greet,", "intents: [greet, bye,"))
+    assert manent("data validate --strict")[0] == 0
+    nlu = (shop / "data/nlu.yml").read_text()
+    (shop / "data/nlu.yml").write_text(nlu.replace("- intent: thank", "- intent: thanks"))
+
+    assert manent("data validate")[0] == 0
+    status, shown = manent("data validate --strict")
+
+    assert status == 1
+    assert shown.startswith("data/nlu.yml:")
+    assert "[nlu.unknown-intent]" in shown.splitlines()[0]
+    assert "Warning: domain.yml" in shown
+
+
+def test_training_names_what_a_server_will_refuse(manent: Manent, shop: Path) -> None:
+    """Mistakes in the server's files are warnings of a training; variables of another machine are none."""
+    (shop / "credentials.yml").write_text("telegram: {access_token: x}\n")
+    (shop / "endpoints.yml").write_text("tracker_store: {type: redis}\nnlg: {url: '${NLG_URL}'}\n")
+
+    status, shown = manent("train")
+
+    assert status == 0
+    assert "Warning: credentials.yml:1  telegram  [credentials.not-served]" in shown
+    assert "[endpoints.store-unsupported]" in shown
+    assert "NLG_URL" not in shown

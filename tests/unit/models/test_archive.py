@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from manent.core.errors import ModelError
-from manent.models.archive import find_model, model_name, read_model, write_model
+from manent.models.archive import find_model, model_name, model_parts, read_model, write_model
 
 FILES = {"nlu/pipeline.json": b"{}", "core/weights.bin": bytes(range(256)) * 40}
 
@@ -164,3 +164,41 @@ def test_the_newest_model_of_a_folder_is_found(tmp_path: Path) -> None:
 def test_names_tell_time_and_are_easy_to_say(prefix: str) -> None:
     """A name is the prefix, the time and two words."""
     assert re.fullmatch(rf"{prefix}\d{{8}}-\d{{6}}-[a-z]+-[a-z]+\.tar\.gz", model_name(prefix))
+
+
+def _write_foreign(path: Path, age: float) -> None:
+    with tarfile.open(path, "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("metadata.json"))
+    os.utime(path, (age, age))
+
+
+def test_archives_of_other_programs_are_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Our newest model is found below newer archives of Rasa, which one line of the log names and nothing deletes."""
+    write_model(tmp_path / "ours.tar.gz", FILES)
+    os.utime(tmp_path / "ours.tar.gz", (100, 100))
+    _write_foreign(tmp_path / "rasa.tar.gz", 300)
+    _write_foreign(tmp_path / "older.tar.gz", 50)
+
+    assert find_model(tmp_path) == tmp_path / "ours.tar.gz"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"skipped models of another program in {tmp_path}: rasa.tar.gz"
+    ]
+    (tmp_path / "ours.tar.gz").unlink()
+    with pytest.raises(ModelError, match=r"rasa.tar.gz, older.tar.gz: models of another program"):
+        find_model(tmp_path)
+
+
+def test_a_damaged_model_of_ours_is_not_skipped(tmp_path: Path) -> None:
+    """Serving an older model in its place would hide the damage."""
+    write_model(tmp_path / "old.tar.gz", FILES)
+    os.utime(tmp_path / "old.tar.gz", (100, 100))
+    (tmp_path / "new.tar.gz").write_bytes((tmp_path / "old.tar.gz").read_bytes()[:-30])
+
+    assert find_model(tmp_path) == tmp_path / "new.tar.gz"
+
+
+def test_the_parts_of_a_model(tmp_path: Path) -> None:
+    """A model says whether it has NLU and dialogue."""
+    write_model(tmp_path / "m.tar.gz", {"nlu/pipeline.json": b"{}", "domain.json": b"{}"})
+
+    assert model_parts(tmp_path / "m.tar.gz") == {"nlu"}

@@ -72,3 +72,12 @@ def test_a_model_without_a_domain_takes_every_name() -> None:
     assert result is not None
     assert result["intent"]["name"] == "whatever"
     assert result["entities"][0]["entity"] == "x"
+
+
+@pytest.mark.parametrize(("written", "value"), [("NaN", "NaN"), ("-Infinity", "-Infinity"), ("1e999", "Infinity")])
+def test_numbers_that_json_does_not_have_are_texts(written: str, value: str) -> None:
+    """The log could not keep them as numbers."""
+    result = parse_payload(f'/order{{"dish": {written}}}', _DOMAIN)
+
+    assert result is not None
+    assert [item["value"] for item in result["entities"]] == [value]

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from manent.models.vectors import open_vectors
 from manent.nlu import classifier
 from manent.nlu.pipeline import Pipeline, load_pipeline
 from manent.nlu.training import train_pipeline
+from manent.project.settings.config import default_pipeline
 from support.nlu_samples import DEFAULT, GREETINGS, config, data, domain, example, trained
 
 KEYWORDS = ({"name": "WhitespaceTokenizer"}, {"name": "KeywordIntentClassifier"})
@@ -288,3 +290,12 @@ def test_with_many_examples_confidence_falls_where_no_intent_stands_out(monkeypa
         return float(after[0]["confidence"])
 
     assert confidence("blorp fnord") < confidence("is hello fresh") < confidence("bring me two pizzas") <= 1
+
+
+def test_the_default_pipeline_is_trained_without_a_note_on_its_options() -> None:
+    """Nobody wrote the options of a pipeline that is ours; a note on them would ask for a correction."""
+    told: list[str] = []
+    default = replace(config({"name": "WhitespaceTokenizer"}), pipeline=default_pipeline())
+    train_pipeline(default, data(), Domain(), progress=told.append, vectors=open_vectors)
+
+    assert [line for line in told if "meaning" in line] == []

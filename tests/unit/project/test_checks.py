@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from manent.project.reading import validate_project
+from unit.project.conftest import FILES
 
 MakeProject = Callable[[dict[str, str]], Path]
 Findings = Callable[[Path], list[str]]
@@ -263,3 +264,69 @@ def test_a_broken_file_makes_no_noise(broken: str, text: str, make_project: Make
     found = findings(make_project({"domain.yml": DOMAIN, broken: text}))
 
     assert [finding.split(":")[0] for finding in found] == [broken]
+
+
+LOOKUPS = (
+    FILES["data/nlu.yml"]
+    + """- lookup: city
+  examples: |
+    - Rome
+    - c++
+    - .net
+    - 北京
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "is_told"),
+    [
+        ("RegexFeaturizer", True),
+        ("RegexEntityExtractor\n  use_word_boundaries: false", False),
+        ("DIETClassifier", False),
+    ],
+)
+def test_lookup_entries_that_never_match(pipeline: str, make_project: MakeProject, *, is_told: bool) -> None:
+    """Entries whose edge is no letter, or whose script has no blanks, are named once, with the option that helps."""
+    config = f"{FILES['config.yml']}pipeline:\n- name: WhitespaceTokenizer\n- name: {pipeline}\n"
+    found = [
+        problem
+        for problem in validate_project(make_project({"data/nlu.yml": LOOKUPS, "config.yml": config}))
+        if problem.code == "nlu.lookup-boundary"
+    ]
+
+    assert [(problem.file, problem.line, problem.found.partition(": ")[2]) for problem in found] == (
+        [("data/nlu.yml", 14, '"c++", ".net", "北京"')] if is_told else []
+    )
+
+
+def test_annotations_inside_words(make_project: MakeProject, findings: Findings) -> None:
+    """Only a cut through a word is told; scripts without blanks have no such words."""
+    nlu = FILES["data/nlu.yml"].replace("- hi\n", "- x[ab](city)c\n    - in [Rome](city)!\n    - 去[北京](city)玩\n")
+
+    assert findings(make_project({"data/nlu.yml": nlu})) == ["data/nlu.yml:5 nlu.annotation-inside-word?"]
+
+
+def test_what_the_server_says_is_used(make_project: MakeProject, findings: Findings) -> None:
+    """`utter_action_failed` needs no story: the server says it."""
+    domain = FILES["domain.yml"] + "  utter_action_failed:\n  - text: Sorry\n"
+
+    assert findings(make_project({"domain.yml": domain})) == []
+
+
+def test_a_policy_of_the_project_s_own_is_one_message(make_project: MakeProject, findings: Findings) -> None:
+    """That no RulePolicy runs the form only follows from it."""
+    domain = FILES["domain.yml"] + "slots:\n  city: {type: text, mappings: [{type: from_text}]}\n"
+    domain += "forms:\n  trip: {required_slots: [city]}\n"
+    config = FILES["config.yml"] + "policies:\n- name: own.RulePolicy\n"
+    found = findings(make_project({"domain.yml": domain, "config.yml": config}))
+
+    assert [place for place in found if not place.endswith("?")] == ["config.yml:5 config.custom-policy"]
+
+
+def test_more_than_six_unknown_names_are_one_message(make_project: MakeProject) -> None:
+    """Names that the domain lacks are told one by one up to six, then together."""
+    for number, messages in ((6, 6), (7, 1)):
+        nlu = FILES["data/nlu.yml"] + "".join(f"- intent: x{i}\n  examples: |\n    - text {i}\n" for i in range(number))
+        problems = validate_project(make_project({"data/nlu.yml": nlu}))
+        assert sum(problem.code == "nlu.unknown-intent" for problem in problems) == messages

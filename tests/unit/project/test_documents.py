@@ -1,11 +1,13 @@
 """YAML: scalars by the rules of 1.2, lines, variables, and what is refused."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from manent.project.problems import Report
+from manent.project.reading import read_nlu
 from manent.project.yaml.documents import (
     MAX_DEPTH,
     Broken,
@@ -218,3 +220,41 @@ def test_byte_order_mark_and_crlf(tmp_path: Path, report: Report) -> None:
     path.write_bytes(b"\xef\xbb\xbfa: 1\r\nb: |\r\n  - x\r\n  - y\r\n")
 
     assert plain(read_document(path, report)) == {"a": 1, "b": "- x\n- y\n"}
+
+
+NLU = """version: "3.1"
+nlu:
+- intent: greet
+  examples: |
+    - hi
+    - hello
+- intent: bye
+  examples: |
+    - bye
+    - so
+"""
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"])
+def test_an_invisible_line_separator_is_a_blank(
+    separator: str, make_project: Callable[[dict[str, str]], Path], findings: Callable[[Path], list[str]]
+) -> None:
+    """It stands where somebody pasted a text; the file is read, and the warning names the character and its line."""
+    nlu = NLU.replace("- hello", f"- good{separator}day").replace("- bye\n", f"- bye{separator}\n")
+    root = make_project({"data/nlu.yml": nlu})
+
+    assert findings(root) == ["data/nlu.yml:6 yaml.line-separator?"]
+    assert [example.text for example in read_nlu(root).examples] == ["hi", "good day", "bye", "so"]
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\r"])
+def test_every_line_ending_is_read(
+    ending: str, make_project: Callable[[dict[str, str]], Path], findings: Callable[[Path], list[str]]
+) -> None:
+    """Files of Windows and of old Macs mean the same."""
+    root = make_project({})
+    for path in [*root.glob("*.yml"), *root.glob("data/*.yml")]:
+        path.write_bytes(path.read_text().replace("\n", ending).encode())
+
+    assert findings(root) == []
+    assert len(read_nlu(root).examples) == 4

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from manent.core.errors import Problem
 from manent.project.problems import Report, did_you_mean, one_of, quoted
 
@@ -79,3 +81,41 @@ def test_a_message() -> None:
     problem = Problem(file="a.yml", line=3, path="", code="yaml.tab", found="a tab", expected="spaces")
 
     assert str(problem) == "a.yml:3  [yaml.tab]\n  found a tab; expected spaces"
+
+
+@pytest.mark.parametrize(
+    ("word", "known"),
+    [
+        ("booking_form", "inform"),
+        ("action_fallback", "action_back"),
+        ("utter_hours", "utter_prices"),
+        ("action_submit_order", "action_restart"),
+        ("my_bot.nlu.DIETClassifier", "DIETClassifier"),
+        ("validate_order_form", "validate_booking_form"),
+        ("rest", "test_intent"),
+        ("goodbye", "greet"),
+    ],
+)
+def test_names_that_only_look_alike_are_not_suggested(word: str, known: str) -> None:
+    """A shared prefix, ending or part does not make a misspelling."""
+    assert did_you_mean(word, [known]) == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "known"),
+    [
+        ("utter_great", "utter_greet"),
+        ("action_retsart", "action_restart"),
+        ("bookng_form", "booking_form"),
+        ("fruits", "fruit"),
+        ("story", "stories"),
+        ("socket_io", "socketio"),
+        ("DietClassifier", "DIETClassifier"),
+        ("RulesPolicy", "RulePolicy"),
+        ("boolean", "bool"),
+        ("nlu_treshold", "nlu_threshold"),
+    ],
+)
+def test_misspelt_names_are_suggested(word: str, known: str) -> None:
+    """A letter too many, too few or in another place."""
+    assert did_you_mean(word, ["something", known, "else"]) == f'Did you mean "{known}"?'

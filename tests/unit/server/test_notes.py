@@ -22,3 +22,11 @@ def test_what_is_suspicious_in_endpoints_is_said(tmp_path: Path) -> None:
     (note,) = build(ServeOptions(root=tmp_path, model=model_file(), endpoints=Path("endpoints.yml"))).notes
 
     assert "endpoints.yml:1 models [endpoints.ignored] found the section models" in note
+
+
+def test_origins_that_no_page_has_are_said(tmp_path: Path) -> None:
+    """A host without a scheme, or a path, matches no page; it is named."""
+    asked = ("https://example.com", "http://localhost:8080", "*", "null", "example.com", "https://example.com/chat")
+    notes = build(ServeOptions(root=tmp_path, model=model_file(), cors=asked)).notes
+
+    assert [note.split(":")[0] for note in notes if note.startswith("--cors")] == ["--cors example.com", "--cors https"]

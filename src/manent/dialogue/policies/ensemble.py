@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from manent.core.domain import Domain
+from manent.core.errors import ModelError
 from manent.core.events import DefinePrevUserUtteredFeaturization, Event
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.prediction import Policy, Prediction
@@ -48,7 +49,11 @@ class Ensemble:
         self._index = domain.action_index
 
     def choose(self, tracker: Tracker) -> Choice:
-        """Choose the next action. One that has just declined to run cannot be chosen."""
+        """Choose the next action. One that has just declined to run cannot be chosen.
+
+        Raises:
+            ModelError: `model_without_dialogue`; there is no policy.
+        """
         best, events = self._ask(tracker, history_of(tracker, self._featurizer))
         if tracker.latest_action_name == LISTEN:
             events = (*events, _BY_TEXT if best.is_end_to_end else _BY_INTENT)
@@ -78,7 +83,10 @@ class Ensemble:
                 best = prediction
                 is_settled = best.confidence >= 1.0 or _standing(best) > 0
         if best is None:
-            raise ValueError("there is no policy to ask")
+            raise ModelError(
+                "model_without_dialogue",
+                "the model has no dialogue and predicts no actions: train with `manent train` or `manent train core`",
+            )
         return best, events
 
     def _without(self, prediction: Prediction, action: str) -> Prediction:

@@ -125,6 +125,10 @@ def _make(path: str, options: Json, where: Where) -> CustomComponent:
     return made
 
 
+_OWN = "A component of your own has the methods train, process, persist and load (docs/nlu.md)"
+_FOR_RASA = f"It is written for Rasa's pipeline, which is not here. {_OWN}"
+
+
 def _problem(path: str, where: Where, expected: str) -> ProjectError:
     return ProjectError(
         [
@@ -135,7 +139,7 @@ def _problem(path: str, where: Where, expected: str) -> ProjectError:
                 code="pipeline.bad-component",
                 found=f'"{path}"',
                 expected=expected,
-                suggestion="docs/nlu.md describes components of your own",
+                suggestion=_FOR_RASA if "No module named 'rasa'" in expected else _OWN,
             )
         ]
     )

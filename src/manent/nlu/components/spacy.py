@@ -57,9 +57,8 @@ def open_model(name: str) -> Any:
 
 def _train_nlp(options: Json, training: Training) -> Files:
     if importlib.util.find_spec("spacy") is None:
-        training.notes.append(
-            f"SpacyNLP: our tokens and word vectors are used instead of those of {options['model']!r}."
-        )
+        theirs = f"those of {options['model']}" if options["model"] else "a spaCy model; it names no `model`"
+        training.notes.append(f"SpacyNLP: our tokens and word vectors are used instead of {theirs}.")
     return {}
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from manent.core.events import Json
-from manent.core.training_data import Example, NluData, Where
+from manent.core.training_data import EntityMention, Example, NluData, Where
 from manent.project.data.annotations import read_annotated
 from manent.project.problems import Report, Spot, did_you_mean, one_of, quoted
 from manent.project.yaml.documents import plain
@@ -38,6 +38,7 @@ class NluFiles:
     regexes: list[tuple[str, str]] = field(default_factory=list)
     lookups: dict[str, list[str]] = field(default_factory=dict)
     lookup_files: list[LookupFile] = field(default_factory=list)
+    lookup_places: dict[tuple[str, str], Where] = field(default_factory=dict)
     responses: dict[str, Spot] = field(default_factory=dict)
     intents: dict[str, Where] = field(default_factory=dict)
     is_broken: bool = False
@@ -93,7 +94,9 @@ def _add_item(data: NluFiles, item: Spot) -> None:
         for text, _, line in _examples(item):
             add_regex(data, name, text, item, line)
     else:
-        data.lookups.setdefault(name, []).extend(text for text, _, _ in _examples(item))
+        for text, _, line in _examples(item):
+            data.lookups.setdefault(name, []).append(text)
+            data.lookup_places.setdefault((name, text), Where(file=item.file, line=line))
 
 
 def _add_intent(data: NluFiles, name: str, item: Spot, spot: Spot) -> None:
@@ -121,9 +124,33 @@ def _add_intent(data: NluFiles, name: str, item: Spot, spot: Spot) -> None:
             )
         )
         for mention in mentions:
+            if cuts_word(text, mention.start) or cuts_word(text, mention.end):
+                _warn_cut_word(text, mention, item, line)
             surface = text[mention.start : mention.end]
             if mention.value != surface and isinstance(mention.value, (str, int, float)):
                 add_synonym(data, surface, str(mention.value), item, line)
+
+
+_FIRST_WITHOUT_BLANKS = "\u0e00"
+"""Scripts from Thai on write words without blanks between them."""
+
+
+def cuts_word(text: str, place: int) -> bool:
+    """Whether a place in a text is inside a word: between two letters or digits of a script that has blanks."""
+    around = text[max(place - 1, 0) : place + 1]
+    return len(around) == 2 and place > 0 and all(c.isalnum() and c < _FIRST_WITHOUT_BLANKS for c in around)  # noqa: PLR2004
+
+
+def _warn_cut_word(text: str, mention: EntityMention, item: Spot, line: int) -> None:
+    item.report.warn(
+        item.file,
+        line,
+        f"{item.path}.examples",
+        "nlu.annotation-inside-word",
+        found=f'the annotation of "{text[mention.start : mention.end]}", which is part of a word',
+        expected="annotations of whole words; entities are found in whole words only",
+        suggestion='Annotate the whole word, and give the part as its value: [word]{"entity": …, "value": …}',
+    )
 
 
 def _metadata(of_intent: Any, of_example: Any) -> Json | None:

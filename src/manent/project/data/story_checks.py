@@ -18,6 +18,7 @@ from manent.core.training_data import (
 )
 from manent.project.problems import Report, did_you_mean
 
+_NULL_HINT = "YAML reads None as a text: write null for an empty slot"
 _FIXED = {"restart": "action_restart", "back": "action_back", "session_start": "action_session_start"}
 """Intents whose action is fixed."""
 
@@ -149,7 +150,7 @@ class _Checker:
                     "story.slot-value",
                     found=f'"{step.value}"',
                     expected=f"one of the slot's values: {', '.join(values[:12])}",
-                    suggestion=did_you_mean(text, values),
+                    suggestion=_NULL_HINT if text == "none" else did_you_mean(text, values),
                 )
 
     def _unknown(self, name: str, where: Where, path: str, *, kind: str) -> None:

@@ -29,16 +29,16 @@ ALL_POLICIES: dict[str, Options] = {**POLICIES, **OLD_POLICIES}
 
 
 def default_pipeline() -> tuple[ComponentConfig, ...]:
-    """Return the pipeline of a project that names none (contract §1)."""
+    """Return the pipeline of a project that names none (contract §1), without options that have no effect here."""
     return (
         ComponentConfig(name="WhitespaceTokenizer"),
         ComponentConfig(name="RegexFeaturizer"),
         ComponentConfig(name="LexicalSyntacticFeaturizer"),
         ComponentConfig(name="CountVectorsFeaturizer"),
         ComponentConfig(name="CountVectorsFeaturizer", options={"analyzer": "char_wb", "min_ngram": 1, "max_ngram": 4}),
-        ComponentConfig(name="DIETClassifier", options={"epochs": 100, "constrain_similarities": True}),
+        ComponentConfig(name="DIETClassifier"),
         ComponentConfig(name="EntitySynonymMapper"),
-        ComponentConfig(name="ResponseSelector", options={"epochs": 100, "constrain_similarities": True}),
+        ComponentConfig(name="ResponseSelector"),
         ComponentConfig(name="FallbackClassifier", options={"threshold": 0.3, "ambiguity_threshold": 0.1}),
     )
 
@@ -177,4 +177,9 @@ def _warn_unknown_option(spot: Spot, name: str, known: Options) -> None:
     component = spot.path.split(".")[1]
     suggestion = did_you_mean(name, known.names)
     if suggestion or known.is_complete:
-        spot.warn("config.unknown-option", f"an option of {component}", suggestion, found=f'the option "{name}"')
+        spot.warn(
+            "config.unknown-option",
+            f"an option that {component} has; it is ignored",
+            suggestion,
+            found=f'the option "{name}"',
+        )

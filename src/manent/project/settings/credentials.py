@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from manent.core.events import Json
+from manent.core.messages import SERVED_CHANNELS
 from manent.project.problems import Report, Spot, did_you_mean, one_of
 from manent.project.yaml.documents import Broken, plain, read_document
 
@@ -84,6 +85,12 @@ def read_channels(root: Spot) -> dict[str, Json]:
             suggestion = did_you_mean(name, CHANNELS)
             if suggestion:
                 spot.warn("credentials.channel", "the name of a channel", suggestion, found=f'"{name}"')
+        elif name not in SERVED_CHANNELS:
+            spot.warn(
+                "credentials.not-served",
+                f"{one_of(SERVED_CHANNELS)}; this channel is left out",
+                found=f'the channel "{name}"',
+            )
         if spot.value is None:
             channels[name] = {}
         elif isinstance(spot.value, dict):

@@ -121,8 +121,8 @@ def _section(name: str, spot: Spot) -> Json | None:
         return None
     if name in _SERVER_SECTIONS:
         _check_server(name, spot)
-    if (url := spot.get("url")) is not None:
-        _check_variables(url)
+    elif (url := spot.get("url")) is not None:
+        _check_variables(url, url.warn)
     kind = spot.get("type") or spot.get("store_type")
     is_known = kind is None or kind.value is None or _check_type(name, kind)
     if name == "tracker_store" and is_known:
@@ -148,8 +148,10 @@ def _check_server(name: str, spot: Spot) -> None:
             "`url:` of the server" + (", or `actions_module:`" if name == "action_endpoint" else ""),
             found=f"{name} without a url",
         )
-    elif url is not None and not (isinstance(url.value, str) and _HTTP.match(url.value)):
-        url.error("endpoints.url", "a URL that begins with http:// or https://")
+    elif url is not None:
+        is_url = isinstance(url.value, str) and _HTTP.match(url.value) is not None
+        if not _check_variables(url, url.warn if is_url else url.error) and not is_url:
+            url.error("endpoints.url", "a URL that begins with http:// or https://")
     for key in ("params", "headers", "basic_auth"):
         found = spot.get(key)
         if found is not None and found.value is not None and not isinstance(found.value, dict):
@@ -166,15 +168,22 @@ def _check_seconds(spot: Spot) -> None:
         spot.error("endpoints.timeout", "seconds, more than 0")
 
 
-def _check_variables(url: Spot) -> None:
-    """A variable that is still there was not filled in: it stands in quotes, or the environment lacks it."""
-    if isinstance(url.value, str) and (found := _VARIABLE.search(url.value)) is not None:
-        url.warn(
+def _check_variables(url: Spot, report: Callable[..., None]) -> bool:
+    """Report a variable that is not filled in: it stands in quotes, or the environment lacks it, which is said before.
+
+    Returns:
+        Whether there is one.
+    """
+    if not isinstance(url.value, str) or (found := _VARIABLE.search(url.value)) is None:
+        return False
+    if not url.report.has("yaml.unset-variable", url.file, url.line):
+        report(
             "endpoints.variable",
             "a URL whose variables are filled in",
             f"Write the URL without quotes, and set {found[1]}" if found[1] else "Write `${NAME}`",
             found=f"the text {found[0]} in the URL",
         )
+    return True
 
 
 def _check_type(name: str, kind: Spot) -> bool:

@@ -25,6 +25,6 @@ def check_tracker_store(spot: Spot) -> None:
         place.error(
             "endpoints.store-unsupported",
             _SUPPORTED,
-            "`manent import-rasa` takes over the conversations of another",
+            "`manent import-rasa` copies the conversations of another tracker store",
             found=f"an SQL database of the kind {quoted(name)}",
         )

@@ -85,7 +85,7 @@ def read_document(path: Path, report: Report) -> Any:
 
 
 def read_text(path: Path, report: Report) -> str:
-    """Return a file's text (UTF-8, with or without byte order mark).
+    """Return a file's text (UTF-8, with or without byte order mark); its lines end with line feeds.
 
     Raises:
         Broken: unreadable or not UTF-8.
@@ -99,7 +99,7 @@ def read_text(path: Path, report: Report) -> str:
         )
         raise Broken from error
     try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
+        text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         report.error(
@@ -112,6 +112,27 @@ def read_text(path: Path, report: Report) -> str:
             suggestion="Save the file as UTF-8",
         )
         raise Broken from error
+    return _without_separators(text, file, report)
+
+
+def _without_separators(text: str, file: str, report: Report) -> str:
+    """Replace characters that end a line for YAML 1.1, and for no editor, by blanks; pasted texts bring them along."""
+    if not _SEPARATOR.search(text):
+        return text
+    lines = text.split("\n")
+    for number, line in enumerate(lines, start=1):
+        match = _SEPARATOR.search(line.rstrip())
+        if match is not None:
+            report.warn(
+                file,
+                number,
+                "",
+                "yaml.line-separator",
+                found=f"the invisible line separator U+{ord(match[0]):04X}",
+                expected="a blank; it is read as one",
+                suggestion="Replace it by a blank, or by a new line",
+            )
+    return _SEPARATOR.sub(" ", text)
 
 
 def parse_document(text: str, file: str, report: Report) -> Any:
@@ -364,6 +385,7 @@ def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
 
 
+_SEPARATOR = re.compile("[\x85\u2028\u2029]")
 _VARIABLE = re.compile(r"\$\{([^{}$]+)\}")
 _COLLECTION_TAGS = {True: ("!", "tag:yaml.org,2002:map"), False: ("!", "tag:yaml.org,2002:seq")}
 _SCALAR_TAGS: dict[str, type | tuple[type, ...]] = {"int": int, "float": float, "bool": bool, "null": type(None)}

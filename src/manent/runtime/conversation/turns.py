@@ -211,7 +211,8 @@ class TurnRunner:
                 step = turn.feed(await self._ask(step, cause))
             except ActionError as error:
                 extra = {"sender_id": self._record.sender_id, "code": error.code, "error": error.message}
-                log.warning("action failed", extra=extra)
+                # What the project's own code raised comes with its traceback.
+                log.warning("action failed", extra=extra, exc_info=error.__cause__ if _is_theirs(error) else None)
                 failure = error
                 step = turn.fail(error)
             finally:
@@ -315,3 +316,8 @@ def _check(head: Head, ticket: Ticket) -> None:
         raise conversation_changed()
     if ticket.confirm is not None:
         ticket.confirm(head)
+
+
+def _is_theirs(error: ActionError) -> bool:
+    """Whether the project's own code raised it, in this process."""
+    return error.code == "action_failed" and error.__cause__ is not None

@@ -11,7 +11,13 @@ from manent.nlu.services import Service
 
 
 class Parser(Protocol):
-    """Understands messages. Pure computation."""
+    """Understands messages. Pure computation.
+
+    Attributes:
+        is_trained: whether it understands more than payloads (`/greet`); a core model's does not.
+    """
+
+    is_trained: bool
 
     def needs_services(self, text: str) -> bool:
         """Return whether the result for this text depends on servers."""

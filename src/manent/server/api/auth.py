@@ -39,6 +39,8 @@ class Guard:
             raise RequestError(
                 "jwt_method", f"unknown --jwt-method {self.jwt_method!r}: use one of {', '.join(sorted(JWT_METHODS))}"
             )
+        if self.jwt_secret:
+            _check_key(self.jwt_secret, self.jwt_method)
 
     @property
     def is_open(self) -> bool:
@@ -85,7 +87,23 @@ class Guard:
             claims = jwt.decode(
                 token.strip(), self.jwt_secret, algorithms=[self.jwt_method], options={"verify_aud": False}
             )
-        except (jwt.InvalidTokenError, ValueError, TypeError):
+        except (jwt.PyJWTError, ValueError, TypeError):
             return None
         user = claims.get("user")
         return user if isinstance(user, dict) else {}
+
+
+def _check_key(key: str, method: str) -> None:
+    """Refuse a key that could not verify any token.
+
+    Raises:
+        RequestError: `jwt_secret`.
+    """
+    try:
+        jwt.get_algorithm_by_name(method).prepare_key(key)
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
+        if method.startswith("HS"):
+            expected = f"{method} needs a shared secret: {error}"
+        else:
+            expected = f'{method} needs the text of a public key (PEM), for example "$(cat public.pem)"'
+        raise RequestError("jwt_secret", f"--jwt-secret cannot verify any token: {expected}") from error

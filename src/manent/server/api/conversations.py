@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -113,7 +114,15 @@ class Export(msgspec.Struct, kw_only=True):
     updated: float | UnsetType = UNSET
 
 
-_OF = "/conversations/{sender_id:path}"
+class _AnyText(PathConvertor):
+    """Like `path`, and a conversation's id may have line breaks, too."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("any_text", _AnyText())
+
+_OF = "/conversations/{sender_id:any_text}"
 _ERRORS = (400, 401, 403, 409)
 
 TRACKER = Operation(

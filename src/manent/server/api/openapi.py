@@ -80,7 +80,7 @@ def _describe(operations: Iterable[Operation], components: Json) -> dict[str, Js
     """Return the document's paths; the schemas that they refer to are added to `components`."""
     paths: dict[str, Json] = {}
     for operation in operations:
-        path = operation.path.replace(":path}", "}")
+        path = operation.path.replace(":any_text}", "}")
         paths.setdefault(path, {})[operation.method.lower()] = _describe_one(operation, components)
     return paths
 

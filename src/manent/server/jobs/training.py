@@ -34,7 +34,7 @@ def split_document(text: str) -> dict[str, str]:
     """
     files: dict[str, list[str]] = {"config.yml": [], "domain.yml": [], "data.yml": []}
     current = "domain.yml"
-    for line in text.splitlines():
+    for line in text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n"):
         found = _TOP_KEY.match(line)
         shared = False
         if found is not None:
@@ -44,6 +44,14 @@ def split_document(text: str) -> dict[str, str]:
         for name, lines in files.items():
             lines.append(line if name == current or (shared and name == "data.yml") else "")
     return {name: "\n".join(lines) + "\n" for name, lines in files.items()}
+
+
+def _is_rasa_1(text: str) -> bool:
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return False
+    return isinstance(found, dict) and any(isinstance(found.get(key), str) for key in ("config", "domain", "nlu"))
 
 
 async def train_document(text: str, *, out: Path, force: bool) -> Path:
@@ -57,6 +65,12 @@ async def train_document(text: str, *, out: Path, force: bool) -> Path:
     Raises:
         RequestError: `bad_project` (400), the document has mistakes; `training_failed` (500).
     """
+    if _is_rasa_1(text):
+        raise RequestError(
+            "bad_project",
+            "the body is a JSON object of texts, which Rasa 1 took; send one YAML document that has the keys of "
+            "config.yml, domain.yml and the training data at its top, as Rasa 3 takes it",
+        )
     with await write_files(split_document(text)) as folder:
         result = await run_job(__name__, _Options(root=folder, out=str(out), force=force), _Result)
     if result.model is None:
@@ -64,6 +78,11 @@ async def train_document(text: str, *, out: Path, force: bool) -> Path:
             raise RequestError("bad_project", result.error)
         raise RequestError("training_failed", result.error, status=500)
     return Path(result.model)
+
+
+def _is_about_the_document(error: ManentError) -> bool:
+    """Whether the client can correct it: mistakes in the document, or nothing in it to train."""
+    return isinstance(error, ProjectError) or error.code.startswith("train.")
 
 
 def _run() -> None:
@@ -84,7 +103,7 @@ def _run() -> None:
         )
         result = _Result(model=str(trained.path))
     except ManentError as error:
-        result = _Result(error=error.message, is_project=isinstance(error, ProjectError))
+        result = _Result(error=error.message, is_project=_is_about_the_document(error))
     print_result(result)
 
 

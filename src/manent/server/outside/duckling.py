@@ -7,7 +7,6 @@ raises: when a server fails, it logs a warning, and the entities are missing.
 
 import asyncio
 import http.client
-import json
 import logging
 import os
 import time
@@ -15,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode, urlsplit
 
+from manent.core import finite
 from manent.core.events import Json
 from manent.nlu.components.duckling import URL_VARIABLE, read_answer
 from manent.nlu.pipeline import Pipeline
@@ -36,10 +36,26 @@ class DucklingServers:
         chosen = os.environ.get(URL_VARIABLE)
         self._urls = {service: chosen or service.url for service in services}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="duckling")
+        self._failing: set[str] = set()
 
     def ask(self, text: str) -> Mapping[Service, Sequence[Json]]:
-        """Return the entities that each server finds in a text; see `Services.ask`."""
-        return {service: _ask(service, url, text) for service, url in self._urls.items() if url and text}
+        """Return the entities that each server found in a text; see `Services.ask`."""
+        return {service: self._ask(service, url, text) for service, url in self._urls.items() if url and text}
+
+    def _ask(self, service: Service, url: str, text: str) -> list[Json]:
+        """Ask one server; log when it begins to fail and when it answers again, not each message in between."""
+        try:
+            found = read_answer(finite.loads(_post(service, url, text)), service)
+        except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
+            if url not in self._failing:
+                self._failing.add(url)
+                reason = error or type(error).__name__
+                log.warning("Duckling at %s does not answer; until it does, it finds no entities: %s", url, reason)
+            return []
+        if url in self._failing:
+            self._failing.discard(url)
+            log.info("Duckling at %s answers again", url)
+        return found
 
     async def ask_aside(self, text: str) -> Mapping[Service, Sequence[Json]]:
         """Do the same in a thread; see `Services.ask_aside`."""
@@ -56,16 +72,6 @@ def open_services(pipeline: Pipeline) -> DucklingServers | None:
     if not os.environ.get(URL_VARIABLE) and not all(service.url for service in pipeline.services):
         log.warning("DucklingEntityExtractor finds nothing: set its `url` or %s", URL_VARIABLE)
     return DucklingServers(pipeline.services)
-
-
-def _ask(service: Service, url: str, text: str) -> list[Json]:
-    try:
-        return read_answer(json.loads(_post(service, url, text)), service)
-    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
-        log.warning(
-            "request to Duckling at %s failed, its entities are missing: %s", url, error or type(error).__name__
-        )
-        return []
 
 
 def _post(service: Service, url: str, text: str) -> bytes:

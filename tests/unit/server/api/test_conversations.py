@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import jwt
 import pytest
 
 from manent.core.events import Json
-from support.small_talk import Running, running
+from support.small_talk import Actions, Running, failing, running
 
 SIGNING_KEY = "a-key-of-some-length-0123456789-0123456789"
 
@@ -236,3 +237,34 @@ async def test_unknown_routes_are_plain_pages(http: httpx.AsyncClient) -> None:
 
     assert (missing.status_code, missing.headers["content-type"].split(";")[0]) == (404, "text/plain")
     assert (method.status_code, method.json()["status"]) == (405, 405)
+
+
+@pytest.mark.parametrize("sender", ["a/b", "50%", "a%2Fb", "ä ö", "a\nb", "a?b#c", " first", "last/", "a\\b", "😀"])
+async def test_ids_with_odd_characters(http: httpx.AsyncClient, sender: str) -> None:
+    """A conversation is found under its id, whatever characters a front end puts into one."""
+    await say(http, "hello", sender)
+    tracker = (await http.get(f"/conversations/{quote(sender, safe='')}/tracker")).json()
+
+    assert tracker["sender_id"] == sender
+    assert tracker["latest_message"]["text"] == "hello"
+
+
+async def test_a_slash_at_the_end_changes_nothing(http: httpx.AsyncClient) -> None:
+    """As in Rasa, and without a redirect, after which many clients do not send a POST again."""
+    said = await http.post("/webhooks/rest/webhook/", json={"sender": "ada", "message": "hello"})
+    parsed = await http.post("/model/parse/", json={"text": "hello"})
+    shown = [
+        await http.get(path) for path in ("/status/", "/version/", "/conversations/ada/tracker/", "/webhooks/rest/")
+    ]
+
+    assert [answer.status_code for answer in (said, parsed, *shown)] == [200] * 6
+    assert said.json()[0]["text"] == "Hello."
+
+
+async def test_a_failed_action_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One line with the code and the reason; the turn that ends for it adds none."""
+    async with running(tmp_path, actions=Actions(failing)) as server, httpx.AsyncClient(base_url=server.url) as http:
+        await say(http, "/act")
+
+    said = [record for record in caplog.records if "nobody is there" in str(record.__dict__)]
+    assert [record.getMessage() for record in said] == ["action failed"]

@@ -101,7 +101,7 @@ def test_a_server_that_answers_nonsense_finds_nothing(
 
     assert result["entities"] == []
     assert "tomorrow" not in caplog.text
-    assert ("its entities are missing" in caplog.text) == (garbage != b'{"a": 1}')
+    assert ("finds no entities" in caplog.text) == (garbage != b'{"a": 1}')
 
 
 def test_a_server_that_is_not_there_is_said_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -111,7 +111,21 @@ def test_a_server_that_is_not_there_is_said_in_the_log(caplog: pytest.LogCapture
     result = _assistant({"url": url}).parse("tomorrow")
 
     assert result["entities"] == []
-    assert f"request to Duckling at {url} failed" in caplog.text
+    assert f"Duckling at {url} does not answer" in caplog.text
+
+
+def test_a_failing_server_is_logged_once_until_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    """A line when it begins to fail and a line when it answers again, however many messages come in between."""
+    caplog.set_level("INFO")
+    with duckling() as server:
+        assistant = _assistant({"url": server.url})
+        for status in (200, 503, 503, 503, 200, 200, 503):
+            server.status = status
+            assistant.parse("tomorrow")
+
+    said = [record.getMessage().partition(server.url)[2] for record in caplog.records]
+    away, back = " does not answer; until it does, it finds no entities: status 503", " answers again"
+    assert said == [away, back, away]
 
 
 def test_a_slow_server_is_waited_for_no_longer_than_its_timeout() -> None:

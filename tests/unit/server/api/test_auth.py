@@ -1,0 +1,41 @@
+"""Which keys and tokens the management API accepts."""
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from starlette.requests import Request
+
+from manent.core.errors import RequestError
+from manent.server.api.auth import Guard
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def request(token: str) -> Request:
+    """Return a request with a token."""
+    return Request({"type": "http", "query_string": b"", "headers": [(b"authorization", f"Bearer {token}".encode())]})
+
+
+@pytest.mark.parametrize(
+    ("secret", "method"),
+    [("public.pem", "RS256"), ("x", "ES256"), ("x", "EdDSA"), (PUBLIC[:-40], "PS512"), (PUBLIC, "HS256")],
+)
+def test_a_key_that_can_verify_nothing_is_refused(secret: str, method: str) -> None:
+    """The server says so when it starts; it does not answer every token with an error."""
+    with pytest.raises(RequestError, match="--jwt-secret cannot verify any token"):
+        Guard(jwt_secret=secret, jwt_method=method)
+
+
+def test_a_token_of_another_key_is_not_authenticated() -> None:
+    """Only the signature of the configured key lets a request pass."""
+    guard = Guard(jwt_secret=PUBLIC, jwt_method="RS256")
+    claims = {"user": {"role": "admin"}}
+    guard.check(request(jwt.encode(claims, KEY, "RS256")))
+
+    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    for token in (jwt.encode(claims, other, "RS256"), jwt.encode(claims, "x" * 32, "HS256"), "garbage", ""):
+        with pytest.raises(RequestError) as caught:
+            guard.check(request(token))
+        assert caught.value.status == 401
