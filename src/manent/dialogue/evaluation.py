@@ -1,9 +1,9 @@
-"""How well an assistant keeps to its test stories: plays them, and counts what it would have done otherwise.
+"""Plays test stories and compares what the assistant predicts with what the stories say.
 
-A story is walked through event by event. Before each of its actions the policies are asked what they would do, and
-(end to end) the NLU what it makes of each text; whatever they say, the story goes on as it is written, so that one
-mistake does not make all that follows wrong. Custom actions are not run: the story says what they set. `manent test`
-and the HTTP API call this; nothing here reads or writes files.
+A story is played event by event. Before each of its actions the policies predict; end to end, the NLU parses each
+text. After a wrong prediction the story continues as it is written, so that one mistake does not make everything after
+it wrong. The action that begins a story is not predicted. Custom actions do not run: the story says what they set.
+`manent test` and the HTTP API call this; nothing here reads or writes files.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -140,9 +140,10 @@ class _Player:
     def play(self, told: Told, *, is_known: bool) -> Played:
         self.tracker = _new_tracker(self.model.domain)
         moves: list[Move] = []
-        for index, placed in enumerate(told.placed):
+        for placed in told.placed:
             match placed.event:
-                case ActionExecuted() if index == 0 and placed.event.name == LISTEN:
+                case ActionExecuted() if self.tracker.latest_action_name is None:
+                    # No policy predicts the action that begins a story.
                     moves.append(Move(event=placed.event, where=placed.where))
                 case ActionExecuted():
                     moves.append(self._act(placed.event, placed.where))

@@ -74,6 +74,17 @@ def test_small_talk_in_a_form(model: DialogueModel, tmp_path: Path) -> None:
     assert [move.policy for move in played.actions][-2:] == ["RulePolicy", "RulePolicy"]
 
 
+def test_first_action_of_a_story_is_not_predicted(model: DialogueModel, tmp_path: Path) -> None:
+    """A story that begins with an action is judged from its second action on."""
+    (played,) = play(
+        model,
+        tmp_path,
+        "- story: s\n  steps:\n  - action: utter_chat\n  - intent: yes\n  - action: utter_chat\n",
+    )
+
+    assert [move.pairs[0][0] for move in played.actions] == ["action_listen", "utter_chat", "action_listen"]
+
+
 def test_one_mistake_is_one(model: DialogueModel, tmp_path: Path) -> None:
     """After a wrong action the story's own counts, so that what follows is judged for itself."""
     (played,) = play(

@@ -70,11 +70,11 @@ def _texts(stories: Iterable[TrainingSequence]) -> Iterator[str]:
 def _examples(
     domain: Domain, featurizer: Featurizer, stories: Iterable[TrainingSequence], lengths: Sequence[int]
 ) -> Iterator[Example]:
-    """Every action of every story with the newest states before it: as many as each length says."""
+    """Yield every action of every story but its first, with the newest states before it, in each of the lengths."""
     for story in stories:
         tracker = Tracker(sender_id="training", domain=domain)
         for event in story.events:
-            if isinstance(event, ActionExecuted) and event.name != UNLIKELY and tracker.applied:
+            if isinstance(event, ActionExecuted) and event.name != UNLIKELY and tracker.latest_action_name is not None:
                 states = history_of(tracker, featurizer).shown()
                 action = event.name or event.action_text or ""
                 for length in dict.fromkeys(min(each, len(states), max(lengths)) for each in lengths):
