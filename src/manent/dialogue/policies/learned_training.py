@@ -8,7 +8,7 @@ from manent.core.domain import Domain
 from manent.core.events import ActionExecuted, UserUttered
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.features import KnownTexts, Weighted, context_features, state_features
-from manent.dialogue.policies.learned import LearnedOptions, LearnedPolicy, LinearModel
+from manent.dialogue.policies.learned import LearnedOptions, LearnedPolicy, LinearModel, cue
 from manent.dialogue.policies.unexpected import UnexpectedIntentPolicy, UnexpectedOptions
 from manent.dialogue.states import LISTEN, UNLIKELY, DialogState, Featurizer, history_of
 from manent.dialogue.stories import Sequence as TrainingSequence
@@ -32,13 +32,28 @@ def train_learned(
     name: str,
     options: LearnedOptions,
     stories: Sequence[TrainingSequence],
+    *,
+    least_confidence: float = 0.0,
 ) -> LearnedPolicy:
-    """Learn the next action from the stories."""
+    """Learn the next action from the stories.
+
+    Args:
+        domain: of the assistant.
+        featurizer: makes the states.
+        name: of the policy in `config.yml`.
+        options: of the policy in `config.yml`.
+        stories: to learn from.
+        least_confidence: `least` of the policy.
+    """
     texts = KnownTexts(_texts(stories))
     examples = dict.fromkeys(_examples(domain, featurizer, stories, (*_LENGTHS, options.history)))
     least = options.e2e_confidence_threshold
     rows = [(state_features(states, texts, least_similarity=least), action) for states, action in examples]
-    return LearnedPolicy(name, options, _fit(rows[:_MAX_EXAMPLES], [LISTEN], PENALTY), texts)
+    follows: dict[str, dict[str, None]] = {}
+    for states, action in examples:
+        follows.setdefault(cue(states[-1], texts, least, answers=states[-1].previous == LISTEN), {})[action] = None
+    model = _fit(rows[:_MAX_EXAMPLES], [LISTEN], PENALTY)
+    return LearnedPolicy(name, options, model, texts, follows, least=least_confidence)
 
 
 def train_unexpected(
