@@ -48,11 +48,11 @@ def train_learned(
     texts = KnownTexts(_texts(stories))
     examples = dict.fromkeys(_examples(domain, featurizer, stories, (*_LENGTHS, options.history)))
     least = options.e2e_confidence_threshold
-    rows = [(state_features(states, texts, least_similarity=least), action) for states, action in examples]
+    rows = [(state_features(states, texts, least_similarity=least), action) for states, action in _some(examples)]
     follows: dict[str, dict[str, None]] = {}
     for states, action in examples:
         follows.setdefault(cue(states[-1], texts, least, answers=states[-1].previous == LISTEN), {})[action] = None
-    model = _fit(rows[:_MAX_EXAMPLES], [LISTEN], PENALTY)
+    model = _fit(rows, [LISTEN], PENALTY)
     return LearnedPolicy(name, options, model, texts, follows, least=least_confidence)
 
 
@@ -66,8 +66,8 @@ def train_unexpected(
         for states, _ in dict.fromkeys(_examples(domain, featurizer, stories, (options.history,)))
         if states[-1].previous == LISTEN and states[-1].intent is not None
     ]
-    rows = [(context_features(states, texts, least_similarity=0.5), intent) for states, intent in examples]
-    model = _fit(rows[:_MAX_EXAMPLES], [], _SURE_PENALTY)
+    rows = [(context_features(states, texts, least_similarity=0.5), intent) for states, intent in _some(examples)]
+    model = _fit(rows, [], _SURE_PENALTY)
     lowest: dict[str, float] = {}
     for features, intent in rows:
         chances = model.chances(features)
@@ -95,6 +95,14 @@ def _examples(
                 for length in dict.fromkeys(min(each, len(states), max(lengths)) for each in lengths):
                     yield tuple(states[-length:]), action
             tracker.update(event)
+
+
+def _some(examples: Iterable[Example]) -> list[Example]:
+    """Return all examples; of more than `_MAX_EXAMPLES`, that many, evenly spread."""
+    found = list(examples)
+    return (
+        found if len(found) <= _MAX_EXAMPLES else [found[len(found) * n // _MAX_EXAMPLES] for n in range(_MAX_EXAMPLES)]
+    )
 
 
 def _fit(rows: Sequence[tuple[Weighted, str]], always: Iterable[str], penalty: float) -> LinearModel:
