@@ -128,11 +128,16 @@ def _turns(told: Told) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class _Player:
-    """Plays one story after another."""
+    """Plays one story after another.
+
+    Attributes:
+        retrieved: intent of the latest message, with its response key if it has one.
+    """
 
     model: DialogueModel
     parse: Parse | None
     tracker: Tracker = field(init=False)
+    retrieved: str | None = None
 
     def __post_init__(self) -> None:
         self.tracker = _new_tracker(self.model.domain)
@@ -156,7 +161,9 @@ class _Player:
         return Played(name=told.name, moves=tuple(moves), file=file, is_known=is_known)
 
     def _act(self, event: ActionExecuted, where: Where) -> Move:
-        expected = event.name or event.action_text or ""
+        named = event.name or event.action_text or ""
+        expected, key = _without_key(event)
+        event = msgspec.structs.replace(event, name=expected) if key else event
         choice = self.model.ensemble.choose(self.tracker)
         was_unlikely = choice.action == UNLIKELY != expected
         if was_unlikely:
@@ -172,7 +179,7 @@ class _Player:
         return Move(
             event=event,
             where=where,
-            pairs=((expected, choice.action),),
+            pairs=((named, f"utter_{self.retrieved}" if key and choice.action == expected else choice.action),),
             policy=choice.policy,
             confidence=choice.confidence,
             was_unlikely=was_unlikely,
@@ -183,17 +190,30 @@ class _Player:
         return choice.action == self.tracker.active_loop_name and choice.action != expected
 
     def _hear(self, event: UserUttered, where: Where) -> Move:
+        full_name = (event.parse_data.get("intent") or {}).get("full_retrieval_intent_name")
+        self.retrieved = full_name or event.intent
         if self.parse is None or event.intent is None:
             return Move(event=event, where=where)
         if event.text is None:
             return Move(event=event, where=where, pairs=((event.intent, event.intent),))
         found = self.parse(event.text)
-        intent = str((found.get("intent") or {}).get("name") or NOTHING)
+        found_intent = found.get("intent") or {}
+        intent = str(found_intent.get("name") or NOTHING)
+        self.retrieved = found_intent.get("full_retrieval_intent_name") or intent
         entities = tuple(found.get("entities") or ())
         # A payload is not annotated: what stands in it is what is meant.
         expected = entities if event.text.startswith("/") else event.entities
-        pairs = ((event.intent, intent), *_entity_pairs(event.text, expected, entities))
+        intents = (full_name, self.retrieved) if full_name else (event.intent, intent)
+        pairs = (intents, *_entity_pairs(event.text, expected, entities))
         return Move(event=event, where=where, pairs=pairs, predicted_entities=entities)
+
+
+def _without_key(event: ActionExecuted) -> tuple[str, bool]:
+    """Return the action that runs, and whether the story names the response, as in `utter_faq/price`."""
+    if event.name is None:
+        return event.action_text or "", False
+    base, slash, _ = event.name.partition("/")
+    return (base, True) if slash and base.startswith("utter_") else (event.name, False)
 
 
 def _new_tracker(domain: Domain) -> Tracker:

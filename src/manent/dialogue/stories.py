@@ -83,7 +83,10 @@ def user_parse_data(step: UserStep) -> Json:
         found = {"entity": mention.entity, "value": mention.value, "start": mention.start, "end": mention.end}
         found |= {key: value for key in ("role", "group") if (value := getattr(mention, key)) is not None}
         entities.append(found)
-    return {"intent": {"name": step.intent.lstrip("/").partition("/")[0]}, "entities": entities}
+    name = step.intent.lstrip("/")
+    base, slash, _ = name.partition("/")
+    intent = {"name": base, "full_retrieval_intent_name": name} if slash else {"name": base}
+    return {"intent": intent, "entities": entities}
 
 
 def _bare_value(slot: Slot | None) -> Any:
