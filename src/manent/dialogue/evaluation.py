@@ -197,15 +197,22 @@ class _Player:
         if event.text is None:
             return Move(event=event, where=where, pairs=((event.intent, event.intent),))
         found = self.parse(event.text)
-        found_intent = found.get("intent") or {}
-        intent = str(found_intent.get("name") or NOTHING)
-        self.retrieved = found_intent.get("full_retrieval_intent_name") or intent
+        intent = str((found.get("intent") or {}).get("name") or NOTHING)
+        self.retrieved = _retrieved(found, intent)
         entities = tuple(found.get("entities") or ())
         # A payload is not annotated: what stands in it is what is meant.
         expected = entities if event.text.startswith("/") else event.entities
         intents = (full_name, self.retrieved) if full_name else (event.intent, intent)
         pairs = (intents, *_entity_pairs(event.text, expected, entities))
         return Move(event=event, where=where, pairs=pairs, predicted_entities=entities)
+
+
+def _retrieved(parse_data: Json, intent: str) -> str:
+    """Return the intent with the response key that the response selector found for it, if it did."""
+    selected = parse_data.get("response_selector") or {}
+    found = (selected.get(intent) or selected.get("default") or {}).get("response") or {}
+    key = str(found.get("intent_response_key") or "")
+    return key if key.startswith(f"{intent}/") else intent
 
 
 def _without_key(event: ActionExecuted) -> tuple[str, bool]:

@@ -95,7 +95,8 @@ rules: [{rule: faq, steps: [{intent: faq}, {action: utter_faq}]}]
     model = train(tmp_path, domain=domain, data=data)
 
     def parse(text: str) -> Json:
-        return {"text": text, "intent": {"name": "faq", "full_retrieval_intent_name": "faq/hours"}, "entities": []}
+        selected = {"default": {"response": {"intent_response_key": "faq/hours"}}}
+        return {"text": text, "intent": {"name": "faq"}, "entities": [], "response_selector": selected}
 
     def story(intent: str, action: str) -> str:
         return f"- story: s\n  steps:\n  - {{user: when, intent: {intent}}}\n  - action: {action}\n"
