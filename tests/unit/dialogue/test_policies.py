@@ -291,12 +291,18 @@ def test_story_that_listens_is_followed(tmp_path: Path) -> None:
 
 
 def test_unknown_intent_is_answered_where_the_fallback_is_silent(tmp_path: Path) -> None:
-    """Without `utter_default` the core fallback says nothing, so the learned policy answers every message."""
+    """Without `utter_default` the core fallback says nothing, so the learned policy answers unless constrained."""
     domain = DOMAIN.replace("  utter_default: [{text: pardon}]\n", "")
     talk = Talk(train(tmp_path, domain=domain, data=STORIES, config=TED))
 
     assert said(talk.intent("out_of_scope"))
     assert said(talk.say("gibberish", None))
+
+    constrained = TED.replace("max_history: 5", "max_history: 5, constrain_similarities: true")
+    talk = Talk(train(tmp_path, domain=domain, data=STORIES, config=constrained))
+
+    assert said(talk.intent("out_of_scope")) == []
+    assert said(talk.intent("bye")) == ["bye"]
 
 
 def test_augmented_memoization_does_not_listen_after_a_message(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ Multinomial logistic regression over features of the recent states. Two things b
   claim; others count a tenth. Listening counts nothing without a claim, so the policy does not listen directly after a
   message, or after a form, when a story continues there.
 - *The unknown.* A prediction after an intent that no story has counts a quarter, which puts it below the core
-  fallback. Where the fallback would say nothing, every prediction is put above it instead.
+  fallback. Where the fallback would say nothing, every prediction is put above it instead; with
+  `constrain_similarities` only those after known intents, as TED's are.
 
 A message that is near to a text of an end-to-end story is predicted from that text instead of its intent.
 
@@ -20,7 +21,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from manent.core.config_options import SHARE, TURNS, whole
+from manent.core.config_options import FLAG, SHARE, TURNS, whole
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.features import KnownTexts, Weighted, said_in, state_features
 from manent.dialogue.policies.prediction import Prediction
@@ -44,10 +45,12 @@ class LearnedOptions:
     Attributes:
         max_history: number of newest states to look at; None: `DEFAULT_HISTORY`.
         e2e_confidence_threshold: cosine in [0, 1] from which a message counts as a story's text.
+        constrain_similarities: leave intents that no story has to the core fallback, even if it says nothing.
     """
 
     max_history: Annotated[int | None, TURNS] = None
     e2e_confidence_threshold: Annotated[float, SHARE] = 0.5
+    constrain_similarities: Annotated[bool, FLAG] = False
     priority: Annotated[int, whole()] = PRIORITY
 
     @property
@@ -98,7 +101,8 @@ class LearnedPolicy:
         texts: user texts of end-to-end stories.
         follows: what the last step was (`cue`) → actions that follow it in the stories.
         least: confidence in [0, 1] of a prediction other than listening, at least. Above 0 where the core fallback
-            would say nothing: then the policy answers every message, those with unknown intents, too.
+            would say nothing: then the policy answers every message, also (without `constrain_similarities`) those with
+            unknown intents.
     """
 
     def __init__(
@@ -143,12 +147,14 @@ class LearnedPolicy:
         chances = self._chances(states, answers=answers)
         if self.speaks_last and tracker.declined in self._places:
             chances[self._places[tracker.declined]] = 0.0
-        if not by_text and answers and not self.speaks_last and not self._is_familiar(states[-1]):
+        is_unknown = answers and not by_text and not self._is_familiar(states[-1])
+        is_doubtful = is_unknown and (not self.speaks_last or self.options.constrain_similarities)
+        if is_doubtful:
             chances *= np.float32(DOUBT)
         labels, confidences = self.model.labels, chances.tolist()
         best, *others = chances.argsort()[:-11:-1].tolist()
         confidence = confidences[best]
-        if labels[best] != LISTEN:
+        if labels[best] != LISTEN and not is_doubtful:
             confidence = max(confidence, self.least)
         return Prediction(
             action=labels[best],
