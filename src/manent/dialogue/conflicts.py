@@ -1,4 +1,4 @@
-"""Finds what stories and rules say against each other, without training anything: for `manent data validate`."""
+"""Finds contradictions between stories and rules without training anything, for `manent data validate`."""
 
 from collections.abc import Iterable
 
@@ -18,15 +18,15 @@ def find_conflicts(
     """Find contradictions.
 
     Args:
-        config: whose `RulePolicy` options count.
-        domain: the assistant's.
-        stories: with the rules.
-        max_history: how many of the newest states two stories must have in common to contradict each other; None for
-            all since the beginning.
+        config: its `RulePolicy` options apply.
+        domain: the assistant's domain.
+        stories: the stories and rules.
+        max_history: number of newest states that two stories must share to contradict each other; None for all states
+            since the beginning.
 
     Returns:
-        Errors of rules among themselves and against stories, which would stop training; then warnings of stories that
-        go on differently after the same beginning, of which a policy can follow only one.
+        Errors between rules, and between rules and stories, which stop training. Then warnings about stories that
+        continue differently after the same beginning: a policy can follow only one of them.
     """
     told = story_sequences(domain, stories)
     problems = compile_rules(config, domain, rules=rule_sequences(domain, stories.rules), told=told).problems
@@ -49,14 +49,17 @@ def _story_conflicts(domain: Domain, stories: Iterable[Sequence], max_history: i
 def _steps(
     domain: Domain, featurizer: Featurizer, story: Sequence
 ) -> Iterable[tuple[tuple[DialogState, ...], str, Where]]:
-    """Yield each action of a story with the states before it, the newest last."""
+    """Yield each action of a story with the states before it, the newest last.
+
+    The first action is left out: it begins the story, and no policy predicts it.
+    """
     tracker = Tracker(sender_id="training", domain=domain)
     for placed in story.placed:
         event = placed.event
         if isinstance(event, ActionExecuted) and event.name != UNLIKELY:
             name = event.name or event.action_text or ""
-            # A form that runs again takes the turn that answered it out of what the policies see.
-            if name != tracker.active_loop_name:
+            # When a form runs again, the policies no longer see the turn that answered it.
+            if tracker.latest_action_name is not None and name != tracker.active_loop_name:
                 yield tuple(history_of(tracker, featurizer).shown()), name, placed.where
         tracker.update(event)
 
@@ -71,6 +74,6 @@ def _conflict(story: str, action: str, where: Where, before: tuple[str, str, Whe
         found=f'"{action}"',
         expected=f'"{other}", as after the same steps in the story "{other_story}" '
         f"({other_where.file}:{other_where.line})",
-        suggestion="Let both say the same, or tell them apart before: by the intent, an entity or a slot",
+        suggestion="Use the same action in both, or make the steps before it differ: by an intent, an entity or a slot",
         warning=True,
     )

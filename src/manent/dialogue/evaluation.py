@@ -1,9 +1,9 @@
-"""How well an assistant keeps to its test stories: plays them, and counts what it would have done otherwise.
+"""Plays test stories and compares what the assistant predicts with what the stories say.
 
-A story is walked through event by event. Before each of its actions the policies are asked what they would do, and
-(end to end) the NLU what it makes of each text; whatever they say, the story goes on as it is written, so that one
-mistake does not make all that follows wrong. Custom actions are not run: the story says what they set. `manent test`
-and the HTTP API call this; nothing here reads or writes files.
+A story is played event by event. Before each of its actions the policies predict; end to end, the NLU parses each
+text. After a wrong prediction the story continues as it is written, so that one mistake does not make everything after
+it wrong. The action that begins a story is not predicted. Custom actions do not run: the story says what they set.
+`manent test` and the HTTP API call this; nothing here reads or writes files.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -128,11 +128,16 @@ def _turns(told: Told) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class _Player:
-    """Plays one story after another."""
+    """Plays one story after another.
+
+    Attributes:
+        retrieved: intent of the latest message, with its response key if it has one.
+    """
 
     model: DialogueModel
     parse: Parse | None
     tracker: Tracker = field(init=False)
+    retrieved: str | None = None
 
     def __post_init__(self) -> None:
         self.tracker = _new_tracker(self.model.domain)
@@ -140,9 +145,10 @@ class _Player:
     def play(self, told: Told, *, is_known: bool) -> Played:
         self.tracker = _new_tracker(self.model.domain)
         moves: list[Move] = []
-        for index, placed in enumerate(told.placed):
+        for placed in told.placed:
             match placed.event:
-                case ActionExecuted() if index == 0 and placed.event.name == LISTEN:
+                case ActionExecuted() if self.tracker.latest_action_name is None:
+                    # No policy predicts the action that begins a story.
                     moves.append(Move(event=placed.event, where=placed.where))
                 case ActionExecuted():
                     moves.append(self._act(placed.event, placed.where))
@@ -155,7 +161,9 @@ class _Player:
         return Played(name=told.name, moves=tuple(moves), file=file, is_known=is_known)
 
     def _act(self, event: ActionExecuted, where: Where) -> Move:
-        expected = event.name or event.action_text or ""
+        named = event.name or event.action_text or ""
+        expected, key = _without_key(event)
+        event = msgspec.structs.replace(event, name=expected) if key else event
         choice = self.model.ensemble.choose(self.tracker)
         was_unlikely = choice.action == UNLIKELY != expected
         if was_unlikely:
@@ -171,7 +179,7 @@ class _Player:
         return Move(
             event=event,
             where=where,
-            pairs=((expected, choice.action),),
+            pairs=((named, f"utter_{self.retrieved}" if key and choice.action == expected else choice.action),),
             policy=choice.policy,
             confidence=choice.confidence,
             was_unlikely=was_unlikely,
@@ -182,17 +190,37 @@ class _Player:
         return choice.action == self.tracker.active_loop_name and choice.action != expected
 
     def _hear(self, event: UserUttered, where: Where) -> Move:
+        full_name = (event.parse_data.get("intent") or {}).get("full_retrieval_intent_name")
+        self.retrieved = full_name or event.intent
         if self.parse is None or event.intent is None:
             return Move(event=event, where=where)
         if event.text is None:
             return Move(event=event, where=where, pairs=((event.intent, event.intent),))
         found = self.parse(event.text)
         intent = str((found.get("intent") or {}).get("name") or NOTHING)
+        self.retrieved = _retrieved(found, intent)
         entities = tuple(found.get("entities") or ())
         # A payload is not annotated: what stands in it is what is meant.
         expected = entities if event.text.startswith("/") else event.entities
-        pairs = ((event.intent, intent), *_entity_pairs(event.text, expected, entities))
+        intents = (full_name, self.retrieved) if full_name else (event.intent, intent)
+        pairs = (intents, *_entity_pairs(event.text, expected, entities))
         return Move(event=event, where=where, pairs=pairs, predicted_entities=entities)
+
+
+def _retrieved(parse_data: Json, intent: str) -> str:
+    """Return the intent with the response key that the response selector found for it, if it did."""
+    selected = parse_data.get("response_selector") or {}
+    found = (selected.get(intent) or selected.get("default") or {}).get("response") or {}
+    key = str(found.get("intent_response_key") or "")
+    return key if key.startswith(f"{intent}/") else intent
+
+
+def _without_key(event: ActionExecuted) -> tuple[str, bool]:
+    """Return the action that runs, and whether the story names the response, as in `utter_faq/price`."""
+    if event.name is None:
+        return event.action_text or "", False
+    base, slash, _ = event.name.partition("/")
+    return (base, True) if slash and base.startswith("utter_") else (event.name, False)
 
 
 def _new_tracker(domain: Domain) -> Tracker:

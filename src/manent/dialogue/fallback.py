@@ -16,6 +16,9 @@ from manent.dialogue.responses import bot_event
 from manent.dialogue.states import LISTEN
 from manent.dialogue.steps import Activity
 
+DEFAULT_FALLBACK = "action_default_fallback"
+DEFAULT_RESPONSE = "utter_default"
+"""What `DEFAULT_FALLBACK` says; nothing, when the domain does not have it."""
 TWO_STAGE = "action_two_stage_fallback"
 ASK_AFFIRMATION = "action_default_ask_affirmation"
 ASK_REPHRASE = "action_default_ask_rephrase"
@@ -53,10 +56,10 @@ def ask_rephrase(acting: Acting) -> Activity[list[Event]]:
 
 
 def give_up(acting: Acting) -> Activity[list[Event]]:
-    """Say that nothing was understood, and take the user turn back."""
+    """Say that the message was not understood, and revert the user turn."""
     said: list[Event] = []
-    if "utter_default" in acting.responses or acting.external_nlg:
-        said = yield from acting.say("utter_default")
+    if DEFAULT_RESPONSE in acting.responses or acting.external_nlg:
+        said = yield from acting.say(DEFAULT_RESPONSE)
     return [*said, UserUtteranceReverted()]
 
 

@@ -17,6 +17,7 @@ from manent.core.errors import ModelError, ProjectError
 from manent.core.events import Json
 from manent.core.training_data import AssistantConfig, ComponentConfig, Stories
 from manent.dialogue.default_actions import Actions
+from manent.dialogue.fallback import DEFAULT_FALLBACK, DEFAULT_RESPONSE
 from manent.dialogue.policies.ensemble import Ensemble
 from manent.dialogue.policies.features import KnownTexts
 from manent.dialogue.policies.learned import LearnedOptions, LearnedPolicy, LinearModel
@@ -113,8 +114,22 @@ def train_dialogue(
                 trained.append({"policy": component.name, "lowest": unexpected.lowest, **_dump_linear(unexpected)})
                 files[_weights_file(number)] = _dump_weights(unexpected.model)
             case _:
-                learned = train_learned(domain, featurizer, component.name, _options(LearnedOptions, component), told)
-                trained.append({"policy": component.name, **_dump_linear(learned)})
+                learned = train_learned(
+                    domain,
+                    featurizer,
+                    component.name,
+                    _options(LearnedOptions, component),
+                    told,
+                    least_confidence=_least_confidence(domain, ruled.policy.options),
+                )
+                trained.append(
+                    {
+                        "policy": component.name,
+                        "follows": learned.follows,
+                        "least": learned.least,
+                        **_dump_linear(learned),
+                    }
+                )
                 files[_weights_file(number)] = _dump_weights(learned.model)
     files[_FILE] = msgspec.json.encode(
         {
@@ -138,6 +153,15 @@ def compile_rules(
         else RuleOptions(check_for_contradictions=False, enable_fallback_prediction=False)
     )
     return train_rules(domain, Featurizer(domain), options, rules=rules, told=told)
+
+
+def _least_confidence(domain: Domain, options: RuleOptions) -> float:
+    """Return the confidence above a core fallback that would say nothing; 0 when there is none, or it answers."""
+    if not options.enable_fallback_prediction:
+        return 0.0
+    if options.core_fallback_action_name != DEFAULT_FALLBACK or DEFAULT_RESPONSE in domain.responses:
+        return 0.0
+    return min(1.0, options.core_fallback_threshold + 0.01)
 
 
 def _options(kind: Any, component: ComponentConfig) -> Any:
@@ -218,6 +242,8 @@ class _LinearFile(msgspec.Struct):
     labels: list[str]
     texts: list[str]
     lowest: dict[str, float] = {}
+    follows: dict[str, list[str]] = {}
+    least: float = 0.0
 
 
 class _PoliciesFile(msgspec.Struct):
@@ -288,4 +314,11 @@ def _load_linear(name: str, data: Json, weights: bytes) -> Policy:
     if name == UnexpectedIntentPolicy.name:
         options = msgspec.convert(found.options, UnexpectedOptions)
         return UnexpectedIntentPolicy(options, model, texts, found.lowest)
-    return LearnedPolicy(name, msgspec.convert(found.options, LearnedOptions), model, texts)
+    return LearnedPolicy(
+        name,
+        msgspec.convert(found.options, LearnedOptions),
+        model,
+        texts,
+        found.follows,
+        least=found.least,
+    )

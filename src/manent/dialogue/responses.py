@@ -4,6 +4,7 @@ Compiled once when a model is loaded, so that saying something parses no templat
 `Acting`; what a channel makes of a bot event is the channel's.
 """
 
+import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Any
 
 from manent.core.domain import Domain, Variation
 from manent.core.events import BotUttered, Json
+
+log = logging.getLogger(__name__)
 
 ACTION_FAILED = "utter_action_failed"
 ACTION_FAILED_TEXT = "Sorry, something went wrong on my side. Please try again in a moment."
@@ -30,12 +33,18 @@ class Template:
     pieces: tuple[str, ...]
 
     def fill(self, get: Callable[[str], Any]) -> str:
-        """Return the text with every name replaced; the raw text when one is unknown (`get` raises KeyError)."""
+        """Return the text with every name replaced; the raw text when one is unknown (`get` raises KeyError).
+
+        An unknown name is logged: the visitor reads the template.
+        """
         parts = list(self.pieces)
         try:
             for index in range(1, len(parts), 2):
                 parts[index] = str(get(parts[index]))
-        except KeyError:
+        except KeyError as error:
+            log.warning(
+                "response text %r is sent as it is: {%s} is neither a slot nor an argument", self.raw, error.args[0]
+            )
             return self.raw
         return "".join(parts)
 

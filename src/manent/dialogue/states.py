@@ -359,7 +359,7 @@ class History:
             )
         if self._previous_shown != state.previous:
             state = replace(state, previous=self._previous_shown)
-        if state.previous != LISTEN and self.visible:
+        if self._previous != LISTEN and self.visible:
             # The message that a story saw is the one before the turns that it did not see.
             last = self.visible[-1]
             if state.intent != last.intent or state.text != last.text or state.entities != last.entities:

@@ -1,11 +1,15 @@
-"""Stories and rules as training sees them: sequences of events, as a conversation would have them.
+"""Stories and rules as training sees them: sequences of events, as a conversation has them.
 
-Checkpoints are joined, alternatives multiplied out, `action_listen` put before each user turn and at the end, and
-slots filled from the entities of a user turn (contract §3, "Training view"). The policies fold these sequences into
-states. No I/O; problems are returned, not printed.
+Checkpoints are joined, alternatives are multiplied out, `action_listen` is put before each user turn and at the end,
+and slots are filled from the entities of a user turn (contract §3, "Training view"). The policies fold these sequences
+into states. Nothing here reads or writes files.
 """
 
 import itertools
+import logging
+import math
+import random
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,12 +30,15 @@ from manent.core.training_data import (
     Where,
 )
 
+log = logging.getLogger(__name__)
+
 LISTEN = "action_listen"
 ANYTHING = "..."
 """Name of the placeholder action in a rule: anything may have happened here."""
 
-MAX_PATHS = 2000
-"""Stories that joining checkpoints may make, so that cycles end."""
+MAX_PATHS = 10_000
+"""Paths that are learned through the alternatives of one story, and through all checkpoints. Stories without either
+do not count."""
 
 _MAX_USES = 2
 """How often one piece of a story may occur in one path through the checkpoints."""
@@ -76,7 +83,10 @@ def user_parse_data(step: UserStep) -> Json:
         found = {"entity": mention.entity, "value": mention.value, "start": mention.start, "end": mention.end}
         found |= {key: value for key in ("role", "group") if (value := getattr(mention, key)) is not None}
         entities.append(found)
-    return {"intent": {"name": step.intent.lstrip("/").partition("/")[0]}, "entities": entities}
+    name = step.intent.lstrip("/")
+    base, slash, _ = name.partition("/")
+    intent = {"name": base, "full_retrieval_intent_name": name} if slash else {"name": base}
+    return {"intent": intent, "entities": entities}
 
 
 def _bare_value(slot: Slot | None) -> Any:
@@ -128,14 +138,20 @@ def _step_events(domain: Domain, step: Step) -> Iterator[Placed]:
 
 
 def _alternatives(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:
-    """Every way through the `or:` steps."""
+    """Yield every path through the `or:` steps; of more than `MAX_PATHS`, that many, drawn evenly."""
     choices: list[list[tuple[Step, ...]]] = []
     for step in steps:
         if isinstance(step, OrStep):
             choices.append([each if isinstance(each, tuple) else (each,) for each in step.alternatives])
         else:
             choices.append([(step,)])
-    for combination in itertools.islice(itertools.product(*choices), MAX_PATHS):
+    combinations: Iterable[tuple[tuple[Step, ...], ...]] = itertools.product(*choices)
+    count = math.prod(map(len, choices))
+    if count > MAX_PATHS:
+        log.warning("a story's `or:` steps make %d paths; %d of them are learned", count, MAX_PATHS)
+        draws = random.Random(0)  # noqa: S311 - the same project is trained alike
+        combinations = (tuple(map(draws.choice, choices)) for _ in range(MAX_PATHS))
+    for combination in combinations:
         yield tuple(itertools.chain.from_iterable(combination))
 
 
@@ -217,36 +233,52 @@ class _Path:
 
 
 def story_sequences(domain: Domain, stories: Stories) -> list[Sequence]:
-    """Return every way through the stories as events, each ending in `action_listen`."""
+    """Return every path through the stories as events, each ending in `action_listen`."""
     pieces = [piece for story in stories.stories for piece in _pieces(story)]
     by_start: dict[str | None, list[tuple[_Piece, CheckpointStep | None]]] = {}
     for piece in pieces:
         for start in piece.starts:
             by_start.setdefault(start.name if start is not None else None, []).append((piece, start))
-    finished: dict[tuple[Event, ...], Sequence] = {}
-    open_paths: list[tuple[_Path, str | None]] = [(_Path(), None)]
-    while open_paths and len(finished) < MAX_PATHS:
-        path, checkpoint = open_paths.pop()
+    finished: dict[tuple[str, ...], Sequence] = {}
+    # The shortest first, so that every story takes part before long detours use up the paths.
+    open_paths: deque[tuple[_Path, str | None]] = deque([(_Path(), None)])
+    joined = 0
+    while open_paths:
+        path, checkpoint = open_paths.popleft()
         for piece, start in by_start.get(checkpoint, ()):
             if path.uses.get(id(piece), 0) >= _MAX_USES or (start is not None and not path.suits(start)):
                 continue
             for steps in _alternatives(piece.steps):
+                joined += checkpoint is not None
+                if joined > MAX_PATHS:
+                    log.warning(
+                        "the checkpoints of the stories make more than %d paths; the rest is not learned", MAX_PATHS
+                    )
+                    return list(finished.values())
                 longer = path.extend(domain, piece, steps)
                 for end in piece.ends:
                     if end is not None and end in by_start:
                         open_paths.append((longer, end))
                         continue
-                    placed = longer.placed
-                    # Where a checkpoint leads nowhere, nothing is said of what comes next, not even that it listens.
-                    if end is None and not _ends_in_listen(list(placed)):
-                        where = placed[-1].where if placed else Where()
-                        placed = (*placed, Placed(ActionExecuted(name=LISTEN), where))
-                    sequence = Sequence(name=" > ".join(longer.names), placed=placed)
-                    finished.setdefault(tuple(_identity(placed)), sequence)
+                    sequence = _finished(longer, is_whole=end is None)
+                    finished.setdefault(tuple(_identity(sequence.placed)), sequence)
     return list(finished.values())
 
 
-def _identity(placed: Iterable[Placed]) -> Iterator[Any]:
-    """What makes two sequences the same, whatever stories they come from."""
+def _finished(path: _Path, *, is_whole: bool) -> Sequence:
+    """Return a path as a sequence.
+
+    Where a checkpoint leads nowhere (not `is_whole`), the story does not say what comes next, not even that the bot
+    listens.
+    """
+    placed = path.placed
+    if is_whole and not _ends_in_listen(list(placed)):
+        where = placed[-1].where if placed else Where()
+        placed = (*placed, Placed(ActionExecuted(name=LISTEN), where))
+    return Sequence(name=" > ".join(path.names), placed=placed)
+
+
+def _identity(placed: Iterable[Placed]) -> Iterator[str]:
+    """Yield what makes two sequences the same, whichever stories they come from."""
     for each in placed:
         yield repr(each.event)

@@ -28,7 +28,8 @@ def parse_payload(text: str, domain: Domain) -> Json | None:
             doesn't declare are dropped.
 
     Returns:
-        A parse result with `text, intent, entities, intent_ranking`, or None when the message is free text.
+        A parse result with `text, intent, entities, intent_ranking`, or None when the message is free text. A payload
+        with a response key (`/faq/price`) is the retrieval intent, with `response_selector` naming the response.
     """
     stripped = text.strip()
     if not stripped.startswith("/"):
@@ -43,15 +44,33 @@ def parse_payload(text: str, domain: Domain) -> Json | None:
         _log.warning("a payload /%s has more behind its entities, which is ignored", name)  # visitors' words stay out
     confidence = min(float(match["confidence"]), 1.0) if match["confidence"] else 1.0
     entities = _entities(match["object"], match.span("object"), domain) if match["object"] else []
-    intent = {"name": name, "confidence": confidence}
-    return {"text": stripped, "intent": intent, "entities": entities, "intent_ranking": [dict(intent)]}
+    retrieval = _retrieval_of(name, domain)
+    intent: Json = {"name": retrieval or name, "confidence": confidence}
+    result: Json = {"text": stripped, "intent": intent, "entities": entities, "intent_ranking": [dict(intent)]}
+    if retrieval is not None:
+        intent["full_retrieval_intent_name"] = name
+        selected = {"confidence": confidence, "intent_response_key": name, "utter_action": f"utter_{name}"}
+        result["response_selector"] = {
+            "all_retrieval_intents": [retrieval],
+            retrieval: {
+                "response": selected,
+                "ranking": [{"confidence": confidence, "intent_response_key": name}],
+            },
+        }
+    return result
+
+
+def _retrieval_of(name: str, domain: Domain) -> str | None:
+    """Return the retrieval intent of a name such as `faq/price`, which also selects the response."""
+    base, slash, _ = name.partition("/")
+    intent = domain.intents.get(base)
+    return base if slash and name not in domain.intents and intent is not None and intent.is_retrieval else None
 
 
 def _is_known(name: str, domain: Domain) -> bool:
     if not domain.intents or name in domain.intents or name in DEFAULT_INTENTS:
         return True
-    retrieval = domain.intents.get(name.split("/", 1)[0])
-    return retrieval is not None and retrieval.is_retrieval
+    return _retrieval_of(name, domain) is not None
 
 
 def _entities(source: str, span: tuple[int, int], domain: Domain) -> list[Json]:

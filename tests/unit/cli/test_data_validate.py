@@ -51,6 +51,18 @@ def test_stories_that_go_on_differently(manent: Manent, shop: Path) -> None:
     assert manent("data validate stories --fail-on-warnings")[0] == 1
 
 
+def test_stories_that_begin_with_an_action(manent: Manent, shop: Path) -> None:
+    """Stories do not contradict each other by the action that they begin with."""
+    (shop / "data/stories.yml").write_text(
+        'version: "3.1"\nstories:\n'
+        "- {story: plain, steps: [{intent: greet}, {action: utter_greet}]}\n"
+        "- {story: one, steps: [{action: utter_greet}, {intent: thank}, {action: utter_welcome}]}\n"
+        "- {story: two, steps: [{action: utter_welcome}, {intent: thank}, {action: utter_greet}]}\n"
+    )
+
+    assert "story.contradicts-story" not in manent("data validate stories")[1]
+
+
 def test_short_memory_finds_more(manent: Manent, shop: Path) -> None:
     """With --max-history stories contradict each other that began differently."""
     (shop / "data/stories.yml").write_text(APART)

@@ -74,6 +74,44 @@ def test_small_talk_in_a_form(model: DialogueModel, tmp_path: Path) -> None:
     assert [move.policy for move in played.actions][-2:] == ["RulePolicy", "RulePolicy"]
 
 
+def test_first_action_of_a_story_is_not_predicted(model: DialogueModel, tmp_path: Path) -> None:
+    """A story that begins with an action is judged from its second action on."""
+    (played,) = play(
+        model,
+        tmp_path,
+        "- story: s\n  steps:\n  - action: utter_chat\n  - intent: yes\n  - action: utter_chat\n",
+    )
+
+    assert [move.pairs[0][0] for move in played.actions] == ["action_listen", "utter_chat", "action_listen"]
+
+
+def test_responses_of_retrieval_intents(tmp_path: Path) -> None:
+    """A test story that names an intent or a response in full is compared in full."""
+    domain = "intents: [faq]\nresponses: {utter_faq/price: [{text: five}], utter_faq/hours: [{text: nine}]}\n"
+    data = """
+nlu: [{intent: faq/price, examples: "- what does it cost\\n"}, {intent: faq/hours, examples: "- when\\n"}]
+rules: [{rule: faq, steps: [{intent: faq}, {action: utter_faq}]}]
+"""
+    model = train(tmp_path, domain=domain, data=data)
+
+    def parse(text: str) -> Json:
+        selected = {"default": {"response": {"intent_response_key": "faq/hours"}}}
+        return {"text": text, "intent": {"name": "faq"}, "entities": [], "response_selector": selected}
+
+    def story(intent: str, action: str) -> str:
+        return f"- story: s\n  steps:\n  - {{user: when, intent: {intent}}}\n  - action: {action}\n"
+
+    for intent, action, mistakes in (
+        ("faq/hours", "utter_faq/hours", []),
+        ("faq/hours", "utter_faq", []),
+        ("faq", "utter_faq", []),
+        ("faq/price", "utter_faq", [("faq/price", "faq/hours")]),
+        ("faq", "utter_faq/price", [("utter_faq/price", "utter_faq/hours")]),
+    ):
+        (played,) = play(model, tmp_path, story(intent, action), parse=parse)
+        assert [pair for _, pair in wrong(played)] == mistakes
+
+
 def test_one_mistake_is_one(model: DialogueModel, tmp_path: Path) -> None:
     """After a wrong action the story's own counts, so that what follows is judged for itself."""
     (played,) = play(

@@ -319,3 +319,27 @@ def test_a_requested_slot_that_is_no_name_asks_for_nothing(shop: DialogueModel) 
 
     assert talk.tracker.requested_slot is None
     assert "bot How many big?" in brief(talk.intent("inform", size="big"))
+
+
+def test_form_asks_again_after_an_answer_without_text(tmp_path: Path) -> None:
+    """A message that a rule answers with a response that says nothing leads back to the form."""
+    domain = """
+intents: [open, inform, faq]
+entities: [name]
+slots: {name: {type: text, influence_conversation: false, mappings: [{type: from_entity, entity: name}]}}
+forms: {sign_up: {required_slots: [name]}}
+responses:
+  utter_ask_name: [{text: "Your name?"}]
+  utter_faq/price: [{text: five}]
+"""
+    data = """
+nlu:
+  - {intent: faq/price, examples: "- what does it cost\\n"}
+rules:
+  - {rule: open, steps: [{intent: open}, {action: sign_up}, {active_loop: sign_up}]}
+  - {rule: faq, steps: [{intent: faq}, {action: utter_faq}]}
+"""
+    talk = Talk(train(tmp_path, domain=domain, data=data))
+    talk.intent("open")
+
+    assert said(talk.intent("faq")) == ["Your name?"]

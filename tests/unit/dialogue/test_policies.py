@@ -204,3 +204,125 @@ def test_a_checkpoint_that_leads_nowhere_ends_a_story(tmp_path: Path) -> None:
 
     assert lines[:3] == ["user a", "utter_one", "bot one"]
     assert lines[3] == "action_default_fallback"
+
+
+TED = with_policies("{name: MemoizationPolicy}", RULES, "{name: TEDPolicy, max_history: 5}")
+
+
+def test_no_silence_after_a_message(tmp_path: Path) -> None:
+    """A message is answered in a conversation that no story has, whatever entities and slots it brings."""
+    domain = """
+intents: [hi, name_me, who, time, bye]
+entities: [person, city, day, seat]
+slots:
+  person: {type: text, mappings: [{type: from_entity, entity: person}]}
+  city: {type: text, mappings: [{type: from_entity, entity: city}]}
+  day: {type: text, mappings: [{type: from_entity, entity: day}]}
+  seat: {type: text, mappings: [{type: from_entity, entity: seat}]}
+responses:
+  utter_hi: [{text: hi}]
+  utter_name: [{text: pleased}]
+  utter_who: [{text: you}]
+  utter_time: [{text: noon}]
+  utter_bye: [{text: bye}]
+"""
+    data = """
+stories:
+  - {story: time, steps: [{intent: hi}, {action: utter_hi}, {intent: time}, {action: utter_time}]}
+  - {story: name, steps: [{intent: name_me}, {action: utter_name}, {intent: who}, {action: utter_who}]}
+rules:
+  - {rule: bye, steps: [{intent: bye}, {action: utter_bye}]}
+"""
+    talk = Talk(train(tmp_path, domain=domain, data=data, config=TED))
+    for intent, answer in (("hi", "hi"), ("time", "noon"), ("name_me", "pleased"), ("who", "you"), ("time", "noon")):
+        assert said(talk.intent(intent, person="Kim", city="Rome", day="today", seat="window")) == [answer]
+        assert said(talk.intent("bye")) == ["bye"]
+
+
+def test_no_silence_after_a_form(tmp_path: Path) -> None:
+    """After a form the stories go on, however many slots it filled that no story names."""
+    slots = [f"slot_{number}" for number in range(7)]
+    mapping = "{{type: text, mappings: [{{type: from_entity, entity: {0}}}]}}"
+    domain = (
+        f"intents: [hi, book, inform, pick, confirm, deny, change]\nentities: [{', '.join(slots)}]\nslots:\n"
+        + "".join(f"  {slot}: {mapping.format(slot)}\n" for slot in slots)
+        + f"forms: {{trip: {{required_slots: [{', '.join(slots)}]}}}}\nresponses:\n"
+        + "".join(f"  utter_ask_{slot}: [{{text: '{slot}?'}}]\n" for slot in slots)
+        + "".join(
+            f"  utter_{name}: [{{text: {name}}}]\n" for name in ("hi", "found", "sure", "done", "what", "changed")
+        )
+    )
+    booked = (
+        "{intent: book}, {action: trip}, {active_loop: trip}, {active_loop: null}, {action: utter_found}, "
+        "{intent: pick}, {action: utter_sure}, {intent: confirm}, {action: utter_done}"
+    )
+    data = f"""
+stories:
+  - {{story: greet, steps: [{{intent: hi}}, {{action: utter_hi}}, {booked}]}}
+  - {{story: book, steps: [{booked}]}}
+  - story: change
+    steps: [{{intent: change}}, {{action: utter_what}}, {{intent: inform}}, {{action: utter_changed}},
+            {{action: utter_found}}, {{intent: pick}}, {{action: utter_sure}}]
+  - {{story: pick, steps: [{{intent: pick}}, {{action: utter_sure}}]}}
+  - {{story: confirm, steps: [{{action: utter_sure}}, {{intent: confirm}}, {{action: utter_done}}]}}
+  - {{story: deny, steps: [{{action: utter_sure}}, {{intent: deny}}, {{action: utter_what}}]}}
+"""
+    talk = Talk(train(tmp_path, domain=domain, data=data, config=TED))
+    talk.intent("hi")
+    talk.intent("book", slot_0="x", slot_1="x")
+    for slot in slots[2:-1]:
+        talk.intent("inform", **{slot: "x"})
+
+    assert said(talk.intent("inform", **{slots[-1]: "x"})) == ["found"]
+    assert said(talk.intent("pick")) == ["sure"]
+    assert said(talk.intent("confirm")) == ["done"]
+
+
+def test_story_that_listens_is_followed(tmp_path: Path) -> None:
+    """A message that the stories leave unanswered is left unanswered in other conversations, too."""
+    steps = "{intent: hi}, {action: utter_hi}, {intent: pay}, {intent: bye}, {action: utter_bye}"
+    data = f"stories: [{{story: s, steps: [{steps}]}}]"
+    talk = Talk(train(tmp_path, domain=DOMAIN, data=data, config=TED))
+    talk.intent("hi")
+    talk.intent("hi")
+
+    assert said(talk.intent("pay")) == []
+    assert said(talk.intent("bye")) == ["bye"]
+
+
+def test_unknown_intent_is_answered_where_the_fallback_is_silent(tmp_path: Path) -> None:
+    """Without `utter_default` the core fallback says nothing, so the learned policy answers unless constrained."""
+    domain = DOMAIN.replace("  utter_default: [{text: pardon}]\n", "")
+    talk = Talk(train(tmp_path, domain=domain, data=STORIES, config=TED))
+
+    assert said(talk.intent("out_of_scope"))
+    assert said(talk.say("gibberish", None))
+
+    constrained = TED.replace("max_history: 5", "max_history: 5, constrain_similarities: true")
+    talk = Talk(train(tmp_path, domain=domain, data=STORIES, config=constrained))
+
+    assert said(talk.intent("out_of_scope")) == []
+    assert said(talk.intent("bye")) == ["bye"]
+
+
+def test_augmented_memoization_does_not_listen_after_a_message(tmp_path: Path) -> None:
+    """After a turn that a rule hides, the listening that ended it does not answer the next message."""
+    domain = """
+intents: [greet, affirm]
+responses:
+  utter_greet: [{text: hello}]
+  utter_help: [{text: shall I help}]
+  utter_ok: [{text: ok}]
+  utter_default: [{text: pardon}]
+"""
+    data = """
+stories:
+  - {story: help, steps: [{action: utter_help}, {intent: affirm}, {action: utter_ok}]}
+rules:
+  - {rule: greet, steps: [{intent: greet}, {action: utter_greet}, {action: utter_help}]}
+"""
+    policy = "{name: AugmentedMemoizationPolicy}"
+    talk = Talk(train(tmp_path, domain=domain, data=data, config=with_policies(policy, RULES)))
+    talk.intent("greet")
+
+    assert said(talk.intent("affirm")) == ["pardon"]

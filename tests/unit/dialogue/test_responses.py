@@ -110,6 +110,12 @@ def test_equal_variations_are_drawn_by_lot() -> None:
     assert said == {"a", "b"}
 
 
+def test_unknown_name_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A text that names what is neither a slot nor an argument is sent as it is, and the log says so."""
+    assert fill("Your {itme}") == "Your {itme}"
+    assert "{itme} is neither a slot nor an argument" in caplog.text
+
+
 def test_templates_inside_structures() -> None:
     """Buttons and custom payloads are filled in at every depth; elements are not."""
     known = responses(

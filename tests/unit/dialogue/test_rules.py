@@ -196,6 +196,21 @@ rules:
     assert ("rule.incomplete", "rules.s") in {(problem.code, problem.path) for problem in found}
 
 
+@pytest.mark.parametrize(
+    "slot", ["{type: bool, initial_value: false}", "{type: float, initial_value: 0}", "{type: text, initial_value: x}"]
+)
+def test_slot_with_initial_value_needs_no_mention(tmp_path: Path, slot: str) -> None:
+    """A rule is complete without a slot that has a value from the beginning, whatever other rules set it to."""
+    domain = DOMAIN.replace("{type: bool,", slot.replace("}", ","))
+    data = """
+rules:
+  - {rule: r, steps: [{intent: a}, {action: utter_one}, {slot_was_set: [{flag: true}]}, {action: utter_two}]}
+  - {rule: s, steps: [{intent: b}, {action: utter_one}]}
+"""
+
+    assert said(Talk(train(tmp_path, domain=domain, data=data)).intent("b")) == ["one"]
+
+
 def test_condition_is_nothing_that_the_first_action_sets(tmp_path: Path) -> None:
     """A rule without a user turn, on a condition, obliges no other rule to speak of the condition's slot."""
     talk = talk_by(

@@ -23,7 +23,6 @@ _DOMAIN = Domain(
         ("/order@7{}", "order", 1.0),
         ("/order{bad json}", "order", 1.0),
         ('/order{"dish":', "order", 1.0),
-        ("/faq/ask_name", "faq/ask_name", 1.0),
         ("/restart", "restart", 1.0),
     ],
 )
@@ -36,6 +35,16 @@ def test_names_an_intent(text: str, name: str, confidence: float) -> None:
     assert result["intent_ranking"] == [result["intent"]]
     assert result["entities"] == []
     assert set(result) == {"text", "intent", "intent_ranking", "entities"}
+
+
+def test_response_key_is_selected() -> None:
+    """A retrieval intent with a key is that intent, and the key selects the response."""
+    result = parse_payload("/faq/ask_name@0.5", _DOMAIN)
+
+    assert result is not None
+    assert result["intent"] == {"name": "faq", "confidence": 0.5, "full_retrieval_intent_name": "faq/ask_name"}
+    assert result["intent_ranking"] == [{"name": "faq", "confidence": 0.5}]
+    assert result["response_selector"]["faq"]["response"]["utter_action"] == "utter_faq/ask_name"
 
 
 @pytest.mark.parametrize("text", ["order", "/unknown", "//order", "/order now", "/", "", "/{}", "/@0.5"])

@@ -1,10 +1,10 @@
-"""Features of recent dialogue states, as words; and story texts, compared by their character n-grams.
+"""Features of recent dialogue states as strings, and the comparison of story texts by character n-grams.
 
-What `learned.py` and `unexpected.py` look at. A feature is a string; which of them count, and how much, is learned.
+`learned.py` and `unexpected.py` predict from these features; training learns the weight of each.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from manent.dialogue.states import DialogState
 
@@ -52,8 +52,22 @@ def _grams(text: str) -> frozenset[str]:
     return frozenset(grams)
 
 
-def state_features(states: Sequence[DialogState], texts: KnownTexts, *, least_similarity: float) -> Weighted:
-    """Return the features of the newest states (the current one last) with their weights; their norm is 1."""
+def state_features(
+    states: Sequence[DialogState],
+    texts: KnownTexts,
+    *,
+    least_similarity: float,
+    known: Container[str] | None = None,
+) -> Weighted:
+    """Return the features of the newest states (the current one last) with their weights; their norm is 1.
+
+    Args:
+        states: oldest first.
+        texts: user texts of end-to-end stories.
+        least_similarity: cosine in [0, 1] from which a message counts as one of the texts.
+        known: features of the training data. Others are left out before the norm is taken, so that entities and slots
+            that no story names take no weight from what the stories do name. None keeps all.
+    """
     features: Weighted = {}
     weight = 1.0
     for back, state in enumerate(reversed(states)):
@@ -63,22 +77,35 @@ def state_features(states: Sequence[DialogState], texts: KnownTexts, *, least_si
                 features.setdefault(f"ago{name}", weight)
         weight *= _DECAY
     current = states[-1]
-    said = f"{current.intent}{_text_number(current, texts, least_similarity)}"
+    said = said_in(current, texts, least_similarity)
     features[f"now={current.previous}|{said}"] = 1.0
     features[f"now={current.previous}|{said}|{current.loop}|{current.entities}"] = 1.0
     features[f"now={current.previous}|{said}|{[name for name, _ in current.slots]}"] = 1.0
     if len(states) > 1:
         before = states[-2]
         features[f"two={before.previous}|{current.previous}|{said}"] = 1.0
+    if known is not None:
+        features = {name: value for name, value in features.items() if name in known}
     norm = math.sqrt(sum(value * value for value in features.values()))
     return {name: value / norm for name, value in features.items()}
 
 
-def context_features(states: Sequence[DialogState], texts: KnownTexts, *, least_similarity: float) -> Weighted:
-    """Return the features of what came before the latest message, without that message."""
+def context_features(
+    states: Sequence[DialogState],
+    texts: KnownTexts,
+    *,
+    least_similarity: float,
+    known: Container[str] | None = None,
+) -> Weighted:
+    """Return the features of what came before the latest message, without that message. See `state_features`."""
     current = states[-1]
     silent = DialogState(previous=current.previous, loop=current.loop)
-    return state_features([*states[:-1], silent], texts, least_similarity=least_similarity)
+    return state_features([*states[:-1], silent], texts, least_similarity=least_similarity, known=known)
+
+
+def said_in(state: DialogState, texts: KnownTexts, least_similarity: float) -> str:
+    """Return what the latest message says: its intent, or the number of the known text that it is nearest to."""
+    return f"{state.intent}{_text_number(state, texts, least_similarity)}"
 
 
 def _of_state(state: DialogState, texts: KnownTexts, least_similarity: float) -> Iterable[str]:

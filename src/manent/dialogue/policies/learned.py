@@ -1,54 +1,73 @@
 """The learned policy, in the place of TEDPolicy: for conversations that no story matches exactly.
 
-Multinomial logistic regression over features of the recent states. What it thinks has to beat the core fallback; what
-it makes of a message of which no story knows the intent doesn't, as long as the fallback's threshold is the default.
-After a message that is near to a text of an end-to-end story it looks at that text instead of the intent.
+Multinomial logistic regression over features of the recent states. Two things bound its choice:
 
-Training is in `learned_training.py`; here only additions of rows of a matrix.
+- *Claims.* The stories show which actions follow a message with this intent, and which follow an action. Those have a
+  claim; others count a tenth. Listening counts nothing without a claim, so the policy does not listen directly after a
+  message, or after a form, when a story continues there.
+- *The unknown.* A prediction after an intent that no story has counts a quarter, which puts it below the core
+  fallback. Where the fallback would say nothing, every prediction is put above it instead; with
+  `constrain_similarities` only those after known intents, as TED's are.
+
+A message that is near to a text of an end-to-end story is predicted from that text instead of its intent.
+
+Training is in `learned_training.py`; prediction only adds rows of a matrix.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from manent.core.config_options import SHARE, TURNS, whole
+from manent.core.config_options import FLAG, SHARE, TURNS, whole
 from manent.core.tracker import Tracker
-from manent.dialogue.policies.features import KnownTexts, Weighted, state_features
+from manent.dialogue.policies.features import KnownTexts, Weighted, said_in, state_features
 from manent.dialogue.policies.prediction import Prediction
 from manent.dialogue.states import LISTEN, DialogState, History
 
 PRIORITY = 1
 DEFAULT_HISTORY = 5
 DOUBT = 0.25
-"""By how much a prediction counts less that follows on an intent which no story has: below the core fallback."""
+"""Factor for predictions that follow an intent which no story has; it puts them below the core fallback."""
+
+_NO_CLAIM = 0.1
+"""Factor for actions that never follow the last step in the stories."""
 
 FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedOptions:
-    """The policy's options in `config.yml`, under their names there; those of neural networks mean nothing here.
+    """The policy's options in `config.yml`, under their names there. Options of neural networks are ignored.
 
     Attributes:
-        max_history: newest states that it looks at; None: `DEFAULT_HISTORY`.
-        e2e_confidence_threshold: how near (cosine) a message must be to a story's text to count as that text.
+        max_history: number of newest states to look at; None: `DEFAULT_HISTORY`.
+        e2e_confidence_threshold: cosine in [0, 1] from which a message counts as a story's text.
+        constrain_similarities: leave intents that no story has to the core fallback, even if it says nothing.
     """
 
     max_history: Annotated[int | None, TURNS] = None
     e2e_confidence_threshold: Annotated[float, SHARE] = 0.5
+    constrain_similarities: Annotated[bool, FLAG] = False
     priority: Annotated[int, whole()] = PRIORITY
 
     @property
     def history(self) -> int:
-        """How many states it looks at."""
+        """Return the number of states to look at."""
         return self.max_history or DEFAULT_HISTORY
 
 
 class LinearModel:
-    """Rows of weights by feature. `weights` (features, labels) float32; `bias` (labels,)."""
+    """A linear model with a row of weights for each feature.
+
+    Args:
+        features: their names.
+        labels: what is predicted.
+        weights: (features, labels) float32.
+        bias: (labels,) float32.
+    """
 
     def __init__(self, features: Iterable[str], labels: Iterable[str], weights: FloatArray, bias: FloatArray) -> None:
         self.features = tuple(features)
@@ -57,12 +76,12 @@ class LinearModel:
         self.bias = bias
         self._rows = {name: row for row, name in enumerate(self.features)}
 
-    def knows(self, feature: str) -> bool:
-        """Whether training data has this feature."""
+    def __contains__(self, feature: object) -> bool:
+        """Return whether the training data has this feature."""
         return feature in self._rows
 
     def chances(self, features: Weighted) -> FloatArray:
-        """Return the probability of each label."""
+        """Return the probability of each label, (labels,) float32."""
         rows = self._rows
         known = {rows[name]: value for name, value in features.items() if name in rows}
         scores = self.bias
@@ -73,46 +92,106 @@ class LinearModel:
 
 
 class LearnedPolicy:
-    """Predicts by what stories have in common. Immutable in use.
+    """Predicts from what stories have in common. Immutable in use.
 
     Args:
-        name: as `config.yml` has it (`TEDPolicy`, `SklearnPolicy`).
+        name: as in `config.yml` (`TEDPolicy`, `SklearnPolicy`).
+        options: as in `config.yml`.
+        model: its labels are actions.
         texts: user texts of end-to-end stories.
+        follows: what the last step was (`cue`) → actions that follow it in the stories.
+        least: confidence in [0, 1] of a prediction other than listening, at least. Above 0 where the core fallback
+            would say nothing: then the policy answers every message, also (without `constrain_similarities`) those with
+            unknown intents.
     """
 
-    def __init__(self, name: str, options: LearnedOptions, model: LinearModel, texts: KnownTexts) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: LearnedOptions,
+        model: LinearModel,
+        texts: KnownTexts,
+        follows: Mapping[str, Iterable[str]],
+        *,
+        least: float = 0.0,
+    ) -> None:
         self.name = name
         self.options = options
         self.model = model
         self.texts = texts
+        self.follows = {cue: tuple(actions) for cue, actions in follows.items()}
+        self.least = least
+        self.speaks_last = least > 0
         self.priority = options.priority
-        self.yields = not texts.texts  # a prediction by text beats surer ones
+        self.yields = not texts.texts  # a prediction by text beats more confident ones
         self.history_needed = options.history + 1
+        self._places = {label: place for place, label in enumerate(model.labels)}
+        self._claims = {cue: self._claim(actions) for cue, actions in self.follows.items()}
+        self._any_action = self._claim(label for label in model.labels if label != LISTEN)
+
+    def _claim(self, actions: Iterable[str]) -> FloatArray:
+        """Return a factor for each label: 1 for these actions, `_NO_CLAIM` for others, 0 for listening."""
+        wanted = frozenset(actions)
+        factors = [1.0 if each in wanted else 0.0 if each == LISTEN else _NO_CLAIM for each in self.model.labels]
+        return np.array(factors, np.float32)
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
-        """Predict the likeliest action, from the text of the latest message if a story has one like it."""
+        """Predict the likeliest action, from the text of the latest message if a story has a similar one."""
+        answers = tracker.latest_action_name == LISTEN  # a message is still unanswered
         by_text = False
-        if tracker.latest_action_name == LISTEN and self.texts.texts:
+        if answers and self.texts.texts:
             message = tracker.state.latest_message
             _, similarity = self.texts.nearest((message.text or "") if message is not None else "")
             by_text = similarity >= self.options.e2e_confidence_threshold
         states = history.shown(use_text=by_text, most=self.options.history)
-        chances = self.model.chances(
-            state_features(states, self.texts, least_similarity=self.options.e2e_confidence_threshold)
-        )
-        if not by_text and not self._is_familiar(states[-1]):
-            chances *= DOUBT
+        chances = self._chances(states, answers=answers)
+        if self.speaks_last and tracker.declined in self._places:
+            chances[self._places[tracker.declined]] = 0.0
+        is_unknown = answers and not by_text and not self._is_familiar(states[-1])
+        is_doubtful = is_unknown and (not self.speaks_last or self.options.constrain_similarities)
+        if is_doubtful:
+            chances *= np.float32(DOUBT)
         labels, confidences = self.model.labels, chances.tolist()
         best, *others = chances.argsort()[:-11:-1].tolist()
+        confidence = confidences[best]
+        if labels[best] != LISTEN and not is_doubtful:
+            confidence = max(confidence, self.least)
         return Prediction(
             action=labels[best],
-            confidence=confidences[best],
+            confidence=confidence,
             policy=self.name,
             priority=self.priority,
             others={labels[each]: confidences[each] for each in others},
             is_end_to_end=by_text,
         )
 
+    def _chances(self, states: Sequence[DialogState], *, answers: bool) -> FloatArray:
+        """Return the probability of each action, given that the next one has a claim."""
+        least = self.options.e2e_confidence_threshold
+        chances = self.model.chances(state_features(states, self.texts, least_similarity=least, known=self.model))
+        factors = self._claims.get(cue(states[-1], self.texts, least, answers=answers))
+        if factors is None and answers:
+            factors = self._any_action
+        if factors is None:
+            return chances
+        claimed = chances * factors
+        total = np.add.reduce(claimed)
+        return claimed / total if total > 0 else chances
+
     def _is_familiar(self, state: DialogState) -> bool:
-        """Whether a story has this intent, if a message is to be answered."""
-        return state.previous != LISTEN or (state.intent is not None and self.model.knows(f"0i={state.intent}"))
+        """Return whether a story has the intent of the latest message."""
+        return state.intent is not None and f"0i={state.intent}" in self.model
+
+
+def cue(state: DialogState, texts: KnownTexts, least_similarity: float, *, answers: bool) -> str:
+    """Return what the next action follows.
+
+    Args:
+        state: the current one.
+        texts: user texts of end-to-end stories.
+        least_similarity: cosine in [0, 1] from which a message counts as one of the texts.
+        answers: the action follows a message, not another action.
+    """
+    if answers:
+        return f"{LISTEN}|{said_in(state, texts, least_similarity)}"
+    return f"{state.previous}|{state.loop}"

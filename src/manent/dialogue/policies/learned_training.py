@@ -8,7 +8,7 @@ from manent.core.domain import Domain
 from manent.core.events import ActionExecuted, UserUttered
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.features import KnownTexts, Weighted, context_features, state_features
-from manent.dialogue.policies.learned import LearnedOptions, LearnedPolicy, LinearModel
+from manent.dialogue.policies.learned import LearnedOptions, LearnedPolicy, LinearModel, cue
 from manent.dialogue.policies.unexpected import UnexpectedIntentPolicy, UnexpectedOptions
 from manent.dialogue.states import LISTEN, UNLIKELY, DialogState, Featurizer, history_of
 from manent.dialogue.stories import Sequence as TrainingSequence
@@ -32,13 +32,28 @@ def train_learned(
     name: str,
     options: LearnedOptions,
     stories: Sequence[TrainingSequence],
+    *,
+    least_confidence: float = 0.0,
 ) -> LearnedPolicy:
-    """Learn the next action from the stories."""
+    """Learn the next action from the stories.
+
+    Args:
+        domain: of the assistant.
+        featurizer: makes the states.
+        name: of the policy in `config.yml`.
+        options: of the policy in `config.yml`.
+        stories: to learn from.
+        least_confidence: `least` of the policy.
+    """
     texts = KnownTexts(_texts(stories))
     examples = dict.fromkeys(_examples(domain, featurizer, stories, (*_LENGTHS, options.history)))
     least = options.e2e_confidence_threshold
-    rows = [(state_features(states, texts, least_similarity=least), action) for states, action in examples]
-    return LearnedPolicy(name, options, _fit(rows[:_MAX_EXAMPLES], [LISTEN], PENALTY), texts)
+    rows = [(state_features(states, texts, least_similarity=least), action) for states, action in _some(examples)]
+    follows: dict[str, dict[str, None]] = {}
+    for states, action in examples:
+        follows.setdefault(cue(states[-1], texts, least, answers=states[-1].previous == LISTEN), {})[action] = None
+    model = _fit(rows, [LISTEN], PENALTY)
+    return LearnedPolicy(name, options, model, texts, follows, least=least_confidence)
 
 
 def train_unexpected(
@@ -51,8 +66,8 @@ def train_unexpected(
         for states, _ in dict.fromkeys(_examples(domain, featurizer, stories, (options.history,)))
         if states[-1].previous == LISTEN and states[-1].intent is not None
     ]
-    rows = [(context_features(states, texts, least_similarity=0.5), intent) for states, intent in examples]
-    model = _fit(rows[:_MAX_EXAMPLES], [], _SURE_PENALTY)
+    rows = [(context_features(states, texts, least_similarity=0.5), intent) for states, intent in _some(examples)]
+    model = _fit(rows, [], _SURE_PENALTY)
     lowest: dict[str, float] = {}
     for features, intent in rows:
         chances = model.chances(features)
@@ -70,16 +85,24 @@ def _texts(stories: Iterable[TrainingSequence]) -> Iterator[str]:
 def _examples(
     domain: Domain, featurizer: Featurizer, stories: Iterable[TrainingSequence], lengths: Sequence[int]
 ) -> Iterator[Example]:
-    """Every action of every story with the newest states before it: as many as each length says."""
+    """Yield every action of every story but its first, with the newest states before it, in each of the lengths."""
     for story in stories:
         tracker = Tracker(sender_id="training", domain=domain)
         for event in story.events:
-            if isinstance(event, ActionExecuted) and event.name != UNLIKELY and tracker.applied:
+            if isinstance(event, ActionExecuted) and event.name != UNLIKELY and tracker.latest_action_name is not None:
                 states = history_of(tracker, featurizer).shown()
                 action = event.name or event.action_text or ""
                 for length in dict.fromkeys(min(each, len(states), max(lengths)) for each in lengths):
                     yield tuple(states[-length:]), action
             tracker.update(event)
+
+
+def _some(examples: Iterable[Example]) -> list[Example]:
+    """Return all examples; of more than `_MAX_EXAMPLES`, that many, evenly spread."""
+    found = list(examples)
+    return (
+        found if len(found) <= _MAX_EXAMPLES else [found[len(found) * n // _MAX_EXAMPLES] for n in range(_MAX_EXAMPLES)]
+    )
 
 
 def _fit(rows: Sequence[tuple[Weighted, str]], always: Iterable[str], penalty: float) -> LinearModel:

@@ -90,12 +90,16 @@ class MemoizationPolicy:
         """Recall as if the conversation had begun at one of its recent actions, the oldest first."""
         if (last.previous, last.intent, last.text) not in self._endings:
             return None
+        answers = tracker.latest_action_name == LISTEN  # a message is still unanswered
         starts = [index for index, event in enumerate(tracker.applied) if isinstance(event, ActionExecuted)]
         most = self.options.max_history
         part = History(history.featurizer)
         for start in starts if most is None else starts[-most - _REACH :]:
             part.fold(tracker.applied[start:])
-            action = self._recall(part.shown(most=most))
+            states = part.shown(most=most)
+            action = self._recall(states)
+            if action == LISTEN and answers and states[-1].previous != LISTEN:
+                continue  # it ended an earlier turn, which a rule hides
             if action is not None:
                 return action
         return None

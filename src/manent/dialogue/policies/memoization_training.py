@@ -27,6 +27,8 @@ def train_memoization(
         if len(keys) != len(actions):  # the story shows an action_unlikely_intent, which leaves no state
             actions = [event for event in actions if event.name != "action_unlikely_intent"]
         for end, action in enumerate(actions, start=1):
+            if end == 1:
+                continue  # no policy predicts the action that begins a story
             start = 0 if options.max_history is None else max(0, end - options.max_history)
             key = tuple(keys[start:end])
             name = action.name or action.action_text

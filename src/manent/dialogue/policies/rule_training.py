@@ -280,7 +280,11 @@ def _told(featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_Told]:
 
 
 def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> list[Problem]:
-    """Find actions after which one rule sets a slot or loop and another one does not say."""
+    """Find actions after which one rule sets a slot or loop and another one does not mention it.
+
+    A slot with an initial value is set already, so a rule need not mention it.
+    """
+    initial = _initial_slots(featurizer).keys()
     told = [each for rule in rules for each in _told(featurizer, rule)]
     slots: dict[str, set[str]] = {}
     for each in told:
@@ -288,7 +292,8 @@ def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> li
     with_loop = {each.action for each in told if each.sets_loop}
     problems = []
     for each in told:
-        missing = sorted(slots[each.action] - {name for name, _ in each.state.slots} - {*each.state.unset})
+        mentioned = {name for name, _ in each.state.slots} | {*each.state.unset}
+        missing = sorted(slots[each.action] - mentioned - initial)
         if each.action in with_loop and each.state.loop is None and not each.state.no_loop:
             missing.append("active_loop")
         problems += [

@@ -81,6 +81,6 @@ class UnexpectedIntentPolicy:
         if lowest is None or intent in INTENT_ACTIONS or intent in self.options.ignore_intents_list:
             return False
         states = history.shown(most=self.options.history)
-        chances = self.model.chances(context_features(states, self.texts, least_similarity=0.5))
+        chances = self.model.chances(context_features(states, self.texts, least_similarity=0.5, known=self.model))
         share = float(chances[self.model.labels.index(intent or "")] / chances.max())
         return share < min(MOST, lowest * SLACK) * (1 - self.options.tolerance)
