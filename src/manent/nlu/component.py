@@ -152,8 +152,8 @@ class Kind:
     Attributes:
         options: the options that mean something to us, with their defaults.
         values: what those may be; true or false where the default is, and nothing is said here.
-        idle: the further options of Rasa's component, which are accepted and mean nothing here.
-        misfit: see `Options`; is given the defaults, too.
+        ignored: further options of Rasa's component, which are accepted and have no effect.
+        conflict: see `Options`; is given the defaults, too.
         train: makes the state.
         load: makes the component from its options and state.
         reads: what of the training data it depends on, for fingerprints: `examples` (texts, intents, entities),
@@ -166,8 +166,8 @@ class Kind:
     train: Trainer = lambda _options, _training: {}
     options: Mapping[str, Any] = field(default_factory=dict)
     values: Mapping[str, Values] = field(default_factory=dict)
-    idle: frozenset[str] = frozenset()
-    misfit: Callable[[Json], tuple[str, str] | None] = lambda _options: None
+    ignored: frozenset[str] = frozenset()
+    conflict: Callable[[Json], tuple[str, str] | None] = lambda _options: None
     reads: tuple[str, ...] = ()
     version: int = 1
     free: bool = False
@@ -178,6 +178,6 @@ class Kind:
         flags = {name: FLAG for name, default in self.options.items() if isinstance(default, bool)}
         return Options(
             values={**flags, **self.values, "alias": TEXT},
-            idle=self.idle,
-            misfit=lambda given: self.misfit({**self.options, **given}),
+            ignored=self.ignored,
+            conflict=lambda given: self.conflict({**self.options, **given}),
         )

@@ -18,14 +18,14 @@ from manent.nlu.components.tokenizers import JIEBA, WHITESPACE
 from manent.nlu.files import Files
 
 
-def _stand_in(what: str, *idle: str) -> Kind:
+def _stand_in(what: str, *ignored: str) -> Kind:
     """Make a kind whose work is done by something of ours anyway; training says so once."""
 
     def train(_: Json, training: Training) -> Files:
         training.notes.append(what)
         return {}
 
-    return Kind(load=load_nothing, train=train, idle=frozenset(idle))
+    return Kind(load=load_nothing, train=train, ignored=frozenset(ignored))
 
 
 _VECTORS = "our word vectors, which every classifier uses, take its place."

@@ -76,9 +76,9 @@ def _train(
     digests = _digest_data(data, domain)
     chain = hashlib.sha256(repr(config.language).encode()).hexdigest()
     for place, (component, kind) in enumerate(zip(config.pipeline, kinds, strict=True)):
-        options, idle = _options(component, kind)
-        if idle:
-            training.notes.append(f"{component.name}: {', '.join(idle)} {_say_idle(idle)}")
+        options, ignored = _options(component, kind)
+        if ignored:
+            training.notes.append(f"{component.name}: {', '.join(ignored)} {_have_no_effect(ignored)}")
         fingerprint = _fingerprint(component.name, kind, options, digests, chain)
         chain = fingerprint
         entry = Entry(
@@ -104,8 +104,8 @@ def _train(
     return files
 
 
-def _say_idle(names: Sequence[str]) -> str:
-    return "have no meaning here and are ignored." if len(names) > 1 else "has no meaning here and is ignored."
+def _have_no_effect(names: Sequence[str]) -> str:
+    return "have no effect and are ignored." if len(names) > 1 else "has no effect and is ignored."
 
 
 def _find_kinds(config: AssistantConfig) -> list[Kind]:
@@ -153,7 +153,7 @@ def _options(component: ComponentConfig, kind: Kind) -> tuple[Json, list[str]]:
             ]
         )
     meant = {name: value for name, value in options.items() if name in known.values}
-    return {**kind.options, **meant}, [name for name in given if name in kind.idle]
+    return {**kind.options, **meant}, [name for name in given if name in kind.ignored]
 
 
 def _digest_data(data: NluData, domain: Domain) -> dict[str, str]:

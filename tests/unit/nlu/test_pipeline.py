@@ -185,7 +185,7 @@ def test_unknown_components_are_named() -> None:
         train_pipeline(config({"name": "DITEClassifier"}), data(), Domain(), vectors=open_vectors)
 
 
-def test_options_without_meaning_are_named_once() -> None:
+def test_options_without_effect_are_named_once() -> None:
     """What is accepted and ignored is said in one line."""
     told: list[str] = []
     component = {"name": "DIETClassifier", "epochs": 5, "transformer_size": 64}
@@ -194,11 +194,11 @@ def test_options_without_meaning_are_named_once() -> None:
     )
 
     assert [line for line in told if "no meaning" in line] == [
-        "DIETClassifier: epochs, transformer_size have no meaning here and are ignored."
+        "DIETClassifier: epochs, transformer_size have no effect and are ignored."
     ]
 
 
-def test_a_single_option_without_meaning_is_one() -> None:
+def test_a_single_option_without_effect() -> None:
     """One option has no meaning, several have none; a misspelt one is none of them (the file's reader warns of it)."""
     told: list[str] = []
     component = {"name": "DIETClassifier", "epochs": 5, "ranking_lenght": 3}
@@ -207,7 +207,7 @@ def test_a_single_option_without_meaning_is_one() -> None:
     )
 
     assert [line for line in told if "no meaning" in line] == [
-        "DIETClassifier: epochs has no meaning here and is ignored."
+        "DIETClassifier: epochs has no effect and is ignored."
     ]
 
 

@@ -36,12 +36,12 @@ _NETWORK = NEURAL | {
 }
 
 
-def _options(kind: type, idle: frozenset[str] = frozenset()) -> Options:
+def _options(kind: type, ignored: frozenset[str] = frozenset()) -> Options:
     hints = get_type_hints(kind, include_extras=True)
     values = {
         name: next(each for each in hint.__metadata__ if isinstance(each, Values)) for name, hint in hints.items()
     }
-    return Options(values={**values, "featurizer": _FEATURIZERS}, idle=idle)
+    return Options(values={**values, "featurizer": _FEATURIZERS}, ignored=ignored)
 
 
 _MEMOIZATION = _options(MemoizationOptions, frozenset({"enable_feature_string_compression"}))

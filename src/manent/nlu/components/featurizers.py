@@ -205,7 +205,7 @@ def _read_count(value: Any) -> float:
 _COUNT = Values(expected="a number of texts (2), or a share of them (0.5)", read=_read_count)
 
 
-def _misfit_of_sizes(options: Json) -> tuple[str, str] | None:
+def _conflict_of_sizes(options: Json) -> tuple[str, str] | None:
     longest = options["max_ngram"]
     return ("min_ngram", f"a number up to max_ngram, which is {longest}") if options["min_ngram"] > longest else None
 
@@ -232,7 +232,7 @@ COUNT_VECTORS = Kind(
         "max_df": _COUNT,
         "max_features": whole(1),
     },
-    misfit=_misfit_of_sizes,
-    idle=frozenset({"OOV_token", "OOV_words", "use_shared_vocab", "use_lemma", "stop_words"}),
+    conflict=_conflict_of_sizes,
+    ignored=frozenset({"OOV_token", "OOV_words", "use_shared_vocab", "use_lemma", "stop_words"}),
     reads=("examples",),
 )

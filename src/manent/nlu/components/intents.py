@@ -116,7 +116,7 @@ LOGISTIC_REGRESSION = Kind(
     train=_train_logistic,
     options={"max_iter": 100, "random_state": 42, "ranking_length": 10, "featurizers": []},
     values={"max_iter": whole(1), "random_state": SEED, "ranking_length": whole(0), "featurizers": NAMES},
-    idle=frozenset({"solver", "tol"}),
+    ignored=frozenset({"solver", "tol"}),
     reads=("examples",),
     version=4,
 )
@@ -125,7 +125,7 @@ SKLEARN = Kind(
     train=_train_dense,
     options={"ranking_length": 10, "featurizers": []},
     values={"ranking_length": whole(0), "featurizers": NAMES},
-    idle=frozenset({"C", "kernels", "gamma", "max_cross_validation_folds", "scoring_function", "num_threads"}),
+    ignored=frozenset({"C", "kernels", "gamma", "max_cross_validation_folds", "scoring_function", "num_threads"}),
     reads=("examples",),
     version=4,
 )
@@ -134,7 +134,7 @@ MITIE = Kind(
     train=_train_dense,
     options={"featurizers": []},
     values={"featurizers": NAMES},
-    idle=frozenset({"num_threads"}),
+    ignored=frozenset({"num_threads"}),
     reads=("examples",),
     version=4,
 )

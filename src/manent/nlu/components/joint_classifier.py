@@ -89,7 +89,7 @@ DIET = Kind(
         "split_entities_by_comma": _BY_COMMA,
         "featurizers": NAMES,
     },
-    idle=NEURAL,
+    ignored=NEURAL,
     reads=("examples",),
     version=4,
 )
@@ -98,7 +98,7 @@ CRF = Kind(
     train=_train_crf,
     options={"BILOU_flag": True, "split_entities_by_comma": True},
     values={"split_entities_by_comma": _BY_COMMA},
-    idle=frozenset({"features", "max_iterations", "L1_c", "L2_c", "featurizers"}),
+    ignored=frozenset({"features", "max_iterations", "L1_c", "L2_c", "featurizers"}),
     reads=("examples",),
     version=2,
 )
@@ -107,7 +107,7 @@ MITIE_ENTITIES = Kind(
     train=_train_crf,
     options={"BILOU_flag": True, "split_entities_by_comma": True},
     values={"split_entities_by_comma": _BY_COMMA},
-    idle=frozenset({"num_threads"}),
+    ignored=frozenset({"num_threads"}),
     reads=("examples",),
     version=2,
 )

@@ -126,6 +126,6 @@ PATTERN_FEATURES = Kind(
     load=_load_features,
     train=_train_features,
     options={**_OPTIONS, "case_sensitive": True},
-    idle=frozenset({"number_additional_patterns"}),
+    ignored=frozenset({"number_additional_patterns"}),
     reads=("patterns",),
 )

@@ -105,7 +105,7 @@ SELECTOR = Kind(
         "featurizers": [],
     },
     values={"retrieval_intent": TEXT, "ranking_length": whole(0), "featurizers": NAMES},
-    idle=NEURAL
+    ignored=NEURAL
     | {
         "BILOU_flag",
         "entity_recognition",

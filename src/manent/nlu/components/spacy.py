@@ -89,7 +89,7 @@ SPACY = Kind(
     train=_train_nlp,
     options={"model": None},
     values={"model": TEXT},
-    idle=frozenset({"case_sensitive"}),
+    ignored=frozenset({"case_sensitive"}),
 )
 SPACY_ENTITIES = Kind(
     load=_load_entities, train=_train_entities, options={"dimensions": None}, values={"dimensions": NAMES}

@@ -77,12 +77,12 @@ WHITESPACE = Kind(
     load=_load_whitespace,
     options=OPTIONS,
     values=_VALUES,
-    idle=frozenset({"prefix_separator_symbol", "case_sensitive"}),
+    ignored=frozenset({"prefix_separator_symbol", "case_sensitive"}),
 )
 JIEBA = Kind(
     load=_load_jieba,
     train=_train_jieba,
     options=OPTIONS,
     values=_VALUES,
-    idle=frozenset({"prefix_separator_symbol", "dictionary_path"}),
+    ignored=frozenset({"prefix_separator_symbol", "dictionary_path"}),
 )

@@ -162,8 +162,8 @@ def _options(item: Spot, path: str, known: Options | None) -> Json:
         if name in wrong:
             code = "config.max-history" if name == "max_history" else "config.option"
             place.error(code, wrong[name], _hint(spot.value, known.values[name]))
-        elif name in options and name in known.values and (doubt := known.values[name].doubt(options[name])):
-            place.warn("config.option", known.values[name].expected, doubt)
+        elif name in options and name in known.values and (warning := known.values[name].warning(options[name])):
+            place.warn("config.option", known.values[name].expected, warning)
         elif name != "name" and name not in known.names:
             _warn_unknown_option(place, name, known)
     return options

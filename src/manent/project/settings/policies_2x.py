@@ -36,7 +36,7 @@ _HISTORY = Options(values={"max_history": TURNS, "priority": whole()}, is_comple
 
 OLD_POLICIES: dict[str, Options] = {
     "FallbackPolicy": Options(values=_FALLBACK, is_complete=False),
-    "TwoStageFallbackPolicy": Options(values=_FALLBACK, idle=_TWO_STAGE_NAMES, is_complete=False),
+    "TwoStageFallbackPolicy": Options(values=_FALLBACK, ignored=_TWO_STAGE_NAMES, is_complete=False),
     "FormPolicy": _ANY,
     "MappingPolicy": _ANY,
     "SklearnPolicy": _HISTORY,
