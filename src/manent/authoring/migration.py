@@ -1,8 +1,8 @@
-"""Rewrites a project of format 2.0 in format 3.1, comments kept. `manent data migrate` calls it.
+"""Rewrites a project of format 2.0 in format 3.1 and keeps comments. Called by `manent data migrate`.
 
-`plan_migration` reads the project as `reading` does and returns the new texts; `write_migration` puts them on disk and
-the old ones aside. What the new domain says is decided by `legacy_domain`, the same code that reads format 2.0 at
-training; here it is only written down, with ruamel.yaml, so that comments and order survive.
+`plan_migration` reads the project like training does and returns the new texts. `write_migration` writes them and moves
+the old files to a backup folder. `project/domain/format_2.py`, which training uses too, converts the domain. This
+module writes the result with ruamel.yaml, so that comments and order are kept.
 """
 
 import copy
@@ -40,11 +40,11 @@ _LEARNED = ("SklearnPolicy", "EmbeddingPolicy", "KerasPolicy")
 
 @dataclass(slots=True, kw_only=True)
 class Migration:
-    """New texts of files, by path relative to the project. Empty: nothing is in format 2.0.
+    """New texts of files, by path relative to the project. Empty if nothing is in format 2.0.
 
     Attributes:
         files: changed and new files.
-        notes: what a person should know of it, a sentence each.
+        notes: what the user should know about the migration, one sentence each.
     """
 
     files: dict[Path, str] = field(default_factory=dict)
@@ -58,12 +58,12 @@ def plan_migration(
     data: Sequence[Path] | None = None,
     config: Path | None = None,
 ) -> Migration:
-    """Work out a project's files in format 3.1; nothing is written.
+    """Compute the files of a project in format 3.1. Writes nothing.
 
-    Args: as for `read_project`.
+    Args: see `read_project`.
 
     Raises:
-        ProjectError: the project has mistakes, which have to be mended first.
+        ProjectError: the project has mistakes, which must be fixed first.
     """
     root = Path(root)
     project = read_project(root, domain=domain, data=data, config=config)
@@ -106,7 +106,7 @@ def write_migration(migration: Migration, root: Path, *, out: Path | None = None
     Args:
         migration: what to write.
         root: the project.
-        out: a folder for the new files; None writes them in place and keeps the old ones in `before_migration/`.
+        out: folder for the new files. None: write in place, and keep the old files in `before_migration/`.
 
     Returns:
         The files written, in the order of the plan.
@@ -125,7 +125,7 @@ def write_migration(migration: Migration, root: Path, *, out: Path | None = None
 
 
 def _keep(migration: Migration, root: Path, path: Path, text: str) -> None:
-    """Add a file to the plan, if its text has changed."""
+    """Add a file to the plan if its text has changed."""
     if text != path.read_text(encoding="utf-8-sig"):
         migration.files[_relative(path, root)] = text
 
@@ -139,7 +139,7 @@ def _new_version(text: str) -> str:
 
 
 class _Document:
-    """One YAML file that is written back as it was, but for what was changed."""
+    """A YAML file. Parts that are not changed are written as they were."""
 
     def __init__(self, text: str) -> None:
         self._before = text
@@ -152,7 +152,7 @@ class _Document:
         self.is_changed = False
 
     def section(self, name: str) -> Any:
-        """Return what stands under a key of the top level, or None."""
+        """Return the value of a top-level key, or None."""
         return self.root.get(name) if isinstance(self.root, CommentedMap) else None
 
     def text(self) -> str:
@@ -189,7 +189,7 @@ def _rewrite_domain(documents: list[_Document], raw: RawDomain, forms: set[str],
 
 
 def _written_mappings(documents: list[_Document]) -> dict[str, list[CommentedMap]]:
-    """Return each slot's mappings as they stand in the forms, with their comments."""
+    """Return the mappings of each slot as written in the forms, with their comments."""
     found: dict[str, list[CommentedMap]] = {}
     for document in documents:
         forms = document.section("forms")
@@ -221,7 +221,7 @@ def _rewrite_slots(
 def _add_slots(
     documents: list[_Document], raw: RawDomain, written: dict[str, list[CommentedMap]], missing: dict[str, Any]
 ) -> None:
-    """Add slots that only a form knew."""
+    """Add slots that only a form mentions."""
     if not missing:
         return
     document = next((one for one in documents if one.section("slots") is not None), documents[0])
@@ -247,7 +247,7 @@ def _mapping_list(slot: str, raw: RawDomain, written: dict[str, list[CommentedMa
 
 
 def _moved(mapping: CommentedMap) -> CommentedMap:
-    """Return a copy of a mapping with the comments on its lines; those between lines are put back later."""
+    """Return a copy of a mapping with the comments on its lines. `restore_comments` adds comments between lines."""
     node = copy.deepcopy(mapping)
     for tokens in node.ca.items.values():
         for token in tokens:
@@ -257,7 +257,7 @@ def _moved(mapping: CommentedMap) -> CommentedMap:
 
 
 def _labelled(mapping: dict[str, Any], raw: RawDomain) -> Iterator[CommentedMap]:
-    """Yield what 2.0 meant by an entity: with whatever role and group it may have."""
+    """Yield what an entity means in format 2.0: one mapping for each of its roles and groups, and one without."""
     options = raw.entities[mapping["entity"]].value
     declared = plain(options[mapping["entity"]]) if isinstance(options, dict) else None
     labels = {key: (declared or {}).get(key) or [] for key in ("roles", "groups")}
@@ -316,7 +316,7 @@ def _drop_triggers(document: _Document) -> None:
 
 
 def _new_config(text: str, policies: tuple[ComponentConfig, ...], pipeline: tuple[ComponentConfig, ...]) -> str:
-    """Replace the policies of 2.x in a configuration; `policies` and `pipeline` are what they mean now."""
+    """Replace the policies of 2.x in a configuration. `policies` and `pipeline` are their equivalents in 3.1."""
     document = _Document(text)
     listed = document.section("policies")
     if not isinstance(listed, CommentedSeq):
@@ -358,7 +358,7 @@ def _component(name: str, options: dict[str, Any]) -> CommentedMap:
 
 
 def _is_made(rule: Rule) -> bool:
-    """Was a rule made by the conversion? Those stand in no file of rules: their place is a policy or an intent."""
+    """Return whether the conversion created a rule. It replaces a policy or an intent, not a line in a rules file."""
     return all(step.where == rule.where for step in rule.steps)
 
 

@@ -186,29 +186,27 @@ def test_unknown_components_are_named() -> None:
 
 
 def test_options_without_effect_are_named_once() -> None:
-    """What is accepted and ignored is said in one line."""
+    """One note names the options that are accepted and ignored."""
     told: list[str] = []
     component = {"name": "DIETClassifier", "epochs": 5, "transformer_size": 64}
     train_pipeline(
         config({"name": "WhitespaceTokenizer"}, component), data(), Domain(), progress=told.append, vectors=open_vectors
     )
 
-    assert [line for line in told if "no meaning" in line] == [
+    assert [line for line in told if "no effect" in line] == [
         "DIETClassifier: epochs, transformer_size have no effect and are ignored."
     ]
 
 
 def test_a_single_option_without_effect() -> None:
-    """One option has no meaning, several have none; a misspelt one is none of them (the file's reader warns of it)."""
+    """The note uses the singular for one option. A misspelt option is not in it: the reader of the file warns about it."""
     told: list[str] = []
     component = {"name": "DIETClassifier", "epochs": 5, "ranking_lenght": 3}
     train_pipeline(
         config({"name": "WhitespaceTokenizer"}, component), data(), Domain(), progress=told.append, vectors=open_vectors
     )
 
-    assert [line for line in told if "no meaning" in line] == [
-        "DIETClassifier: epochs has no effect and is ignored."
-    ]
+    assert [line for line in told if "no effect" in line] == ["DIETClassifier: epochs has no effect and is ignored."]
 
 
 def test_without_an_intent_nothing_is_classified() -> None:
