@@ -100,7 +100,7 @@ class State(msgspec.Struct, kw_only=True):
     def _set_slot(self, event: SlotSet) -> None:
         self.values[event.name] = event.value
 
-    def _act(self, event: ActionExecuted) -> None:
+    def _set_action(self, event: ActionExecuted) -> None:
         self.latest_action = event
         self.followup_action = None
         loop = self.active_loop
@@ -109,10 +109,10 @@ class State(msgspec.Struct, kw_only=True):
             if loop.name == event.name:
                 loop.rejected = False
 
-    def _say(self, event: BotUttered) -> None:
+    def _set_bot_message(self, event: BotUttered) -> None:
         self.latest_bot = event
 
-    def _hear(self, event: UserUttered) -> None:
+    def _set_message(self, event: UserUttered) -> None:
         self.latest_message = event
         self.followup_action = None
         self.uses_text = False
@@ -157,9 +157,9 @@ class State(msgspec.Struct, kw_only=True):
 
 _APPLY: dict[type, Callable[[State, Any], None]] = {
     SlotSet: State._set_slot,  # noqa: SLF001  # the table of this class's methods
-    ActionExecuted: State._act,  # noqa: SLF001
-    BotUttered: State._say,  # noqa: SLF001
-    UserUttered: State._hear,  # noqa: SLF001
+    ActionExecuted: State._set_action,  # noqa: SLF001
+    BotUttered: State._set_bot_message,  # noqa: SLF001
+    UserUttered: State._set_message,  # noqa: SLF001
     ActiveLoop: State._set_loop,  # noqa: SLF001
     LoopInterrupted: State._interrupt_loop,  # noqa: SLF001
     ActionExecutionRejected: State._reject,  # noqa: SLF001

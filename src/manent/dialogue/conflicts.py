@@ -1,4 +1,4 @@
-"""Finds what stories and rules say against each other, without training anything: for `manent data validate`."""
+"""Finds contradictions between stories and rules without training. Called by `manent data validate`."""
 
 from collections.abc import Iterable
 
@@ -18,19 +18,19 @@ def find_conflicts(
     """Find contradictions.
 
     Args:
-        config: whose `RulePolicy` options count.
-        domain: the assistant's.
-        stories: with the rules.
-        max_history: how many of the newest states two stories must have in common to contradict each other; None for
-            all since the beginning.
+        config: has the options of `RulePolicy`.
+        domain: the domain.
+        stories: stories and rules.
+        max_history: number of newest states in which two stories must agree to contradict each other. None: all states
+            since the start.
 
     Returns:
-        Errors of rules among themselves and against stories, which would stop training; then warnings of stories that
-        go on differently after the same beginning, of which a policy can follow only one.
+        Errors: rules that contradict each other or a story, which stop training. Then warnings: stories that continue
+        differently after the same steps. A policy can only follow one of them.
     """
-    told = story_sequences(domain, stories)
-    problems = compile_rules(config, domain, rules=rule_sequences(domain, stories.rules), told=told).problems
-    return [*problems, *_story_conflicts(domain, told, max_history)]
+    sequences = story_sequences(domain, stories)
+    problems = compile_rules(config, domain, rules=rule_sequences(domain, stories.rules), told=sequences).problems
+    return [*problems, *_story_conflicts(domain, sequences, max_history)]
 
 
 def _story_conflicts(domain: Domain, stories: Iterable[Sequence], max_history: int | None) -> list[Problem]:
@@ -55,7 +55,7 @@ def _steps(
         event = placed.event
         if isinstance(event, ActionExecuted) and event.name != UNLIKELY:
             name = event.name or event.action_text or ""
-            # A form that runs again takes the turn that answered it out of what the policies see.
+            # When a form runs again, the policies do not see the turn that answered it.
             if name != tracker.active_loop_name:
                 yield tuple(history_of(tracker, featurizer).shown()), name, placed.where
         tracker.update(event)
@@ -71,6 +71,6 @@ def _conflict(story: str, action: str, where: Where, before: tuple[str, str, Whe
         found=f'"{action}"',
         expected=f'"{other}", as after the same steps in the story "{other_story}" '
         f"({other_where.file}:{other_where.line})",
-        suggestion="Let both say the same, or tell them apart before: by the intent, an entity or a slot",
+        suggestion="Use the same action in both, or make the steps before differ: by an intent, an entity or a slot.",
         warning=True,
     )

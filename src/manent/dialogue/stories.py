@@ -1,8 +1,8 @@
-"""Stories and rules as training sees them: sequences of events, as a conversation would have them.
+"""Converts stories and rules to training data: sequences of events, as in a conversation.
 
-Checkpoints are joined, alternatives multiplied out, `action_listen` put before each user turn and at the end, and
-slots filled from the entities of a user turn (contract §3, "Training view"). The policies fold these sequences into
-states. No I/O; problems are returned, not printed.
+Checkpoints are joined and alternatives are expanded. `action_listen` is added before each user turn and at the end.
+Slots are filled from the entities of a user turn (contract §3, "Training view"). The policies compute states from these
+sequences. No I/O: problems are returned, not printed.
 """
 
 import itertools
@@ -28,18 +28,18 @@ from manent.core.training_data import (
 
 LISTEN = "action_listen"
 ANYTHING = "..."
-"""Name of the placeholder action in a rule: anything may have happened here."""
+"""Name of the placeholder in a rule: any events may precede."""
 
 MAX_PATHS = 2000
-"""Stories that joining checkpoints may make, so that cycles end."""
+"""Maximum number of stories that joined checkpoints produce, so that cycles end."""
 
 _MAX_USES = 2
-"""How often one piece of a story may occur in one path through the checkpoints."""
+"""How often a path through the checkpoints may contain the same piece of a story."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An event of a training sequence, and the line that it comes from."""
+    """An event of a training sequence, and the line of its step."""
 
     event: Event
     where: Where
@@ -50,7 +50,7 @@ class Sequence:
     """One story or rule as events.
 
     Attributes:
-        is_rule: it is a rule: `...` placeholders may occur among its actions.
+        is_rule: whether it is a rule, which may contain `...` placeholders.
     """
 
     name: str
@@ -59,12 +59,12 @@ class Sequence:
 
     @property
     def events(self) -> list[Event]:
-        """The bare events."""
+        """The events, without lines."""
         return [each.event for each in self.placed]
 
 
 def user_parse_data(step: UserStep) -> Json:
-    """Return what the NLU would have made of a story's user turn; {} for an end-to-end text."""
+    """Return the NLU result for a user turn of a story. Empty for an end-to-end text."""
     if step.intent is None:
         return {}
     entities: list[Json] = []
@@ -80,7 +80,7 @@ def user_parse_data(step: UserStep) -> Json:
 
 
 def _bare_value(slot: Slot | None) -> Any:
-    """Value that a slot named without a value counts as having."""
+    """Return the value that stands for a slot named without a value."""
     match slot.type if slot is not None else "any":
         case "text":
             return "filled"
@@ -91,7 +91,7 @@ def _bare_value(slot: Slot | None) -> Any:
 
 
 def _filled_from_entities(domain: Domain, entities: list[Json]) -> Iterator[SlotSet]:
-    """Slots that a conversation would have filled from these entities, whatever loop is active."""
+    """Yield the slots that a conversation would fill from these entities, whatever loop is active."""
     for slot in domain.slots.values():
         for mapping in slot.mappings:
             if mapping.type != "from_entity" or any(each.active_loop for each in mapping.conditions):
@@ -128,7 +128,7 @@ def _step_events(domain: Domain, step: Step) -> Iterator[Placed]:
 
 
 def _alternatives(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:
-    """Every way through the `or:` steps."""
+    """Yield every path through the `or:` steps."""
     choices: list[list[tuple[Step, ...]]] = []
     for step in steps:
         if isinstance(step, OrStep):
@@ -143,7 +143,7 @@ def _alternatives(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:
 
 
 def rule_sequences(domain: Domain, rules: Iterable[Rule]) -> list[Sequence]:
-    """Return the rules as events: conditions first, then (unless a rule is for the conversation's start) `...`."""
+    """Return the rules as events: conditions first, then `...` unless the rule is for the conversation's start."""
     sequences = []
     for rule in rules:
         for steps in _alternatives(rule.steps):
@@ -170,7 +170,7 @@ def _ends_in_listen(placed: list[Placed]) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
-    """A story between two checkpoints. None: the beginning or the end of a conversation."""
+    """A part of a story between two checkpoints. None: the start or the end of a conversation."""
 
     story: str
     starts: tuple[CheckpointStep | None, ...]
@@ -197,7 +197,7 @@ def _pieces(story: Story) -> Iterator[_Piece]:
 
 @dataclass(slots=True)
 class _Path:
-    """A way through the pieces, so far."""
+    """A path through the pieces, up to some piece."""
 
     names: tuple[str, ...] = ()
     placed: tuple[Placed, ...] = ()
@@ -212,12 +212,12 @@ class _Path:
         return _Path(names, self.placed + new, values, uses)
 
     def suits(self, start: CheckpointStep) -> bool:
-        """Whether the path may go on from this checkpoint, whose slots filter by equal value."""
+        """Return whether the path can continue at this checkpoint, whose slots must have equal values."""
         return all(self.values.get(each.name) == each.value for each in start.slots if each.has_value)
 
 
 def story_sequences(domain: Domain, stories: Stories) -> list[Sequence]:
-    """Return every way through the stories as events, each ending in `action_listen`."""
+    """Return every path through the stories as events. Each ends with `action_listen`."""
     pieces = [piece for story in stories.stories for piece in _pieces(story)]
     by_start: dict[str | None, list[tuple[_Piece, CheckpointStep | None]]] = {}
     for piece in pieces:
@@ -237,7 +237,7 @@ def story_sequences(domain: Domain, stories: Stories) -> list[Sequence]:
                         open_paths.append((longer, end))
                         continue
                     placed = longer.placed
-                    # Where a checkpoint leads nowhere, nothing is said of what comes next, not even that it listens.
+                    # At a checkpoint without a continuation the next action is unknown, so no `action_listen` is added.
                     if end is None and not _ends_in_listen(list(placed)):
                         where = placed[-1].where if placed else Where()
                         placed = (*placed, Placed(ActionExecuted(name=LISTEN), where))
@@ -247,6 +247,6 @@ def story_sequences(domain: Domain, stories: Stories) -> list[Sequence]:
 
 
 def _identity(placed: Iterable[Placed]) -> Iterator[Any]:
-    """What makes two sequences the same, whatever stories they come from."""
+    """Yield what identifies a sequence, independent of the story's name."""
     for each in placed:
         yield repr(each.event)

@@ -199,7 +199,7 @@ def test_options_without_effect_are_named_once() -> None:
 
 
 def test_a_single_option_without_effect() -> None:
-    """The note uses the singular for one option. A misspelt option is not in it: the reader of the file warns about it."""
+    """The note uses the singular for one option. It omits misspelt options, which the reader warns about."""
     told: list[str] = []
     component = {"name": "DIETClassifier", "epochs": 5, "ranking_lenght": 3}
     train_pipeline(
