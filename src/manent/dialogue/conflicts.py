@@ -71,6 +71,6 @@ def _conflict(story: str, action: str, where: Where, before: tuple[str, str, Whe
         found=f'"{action}"',
         expected=f'"{other}", as after the same steps in the story "{other_story}" '
         f"({other_where.file}:{other_where.line})",
-        suggestion="Use the same action in both, or make the steps before differ: by an intent, an entity or a slot.",
+        suggestion="Use the same action in both, or make the steps before differ: by an intent, an entity or a slot",
         warning=True,
     )

@@ -90,7 +90,7 @@ def test_responses_that_only_code_says(manent: Manent, shop: Path) -> None:
     """A response is unused unless a story, a rule or an action's own code names it."""
     domain = (shop / "domain.yml").read_text()
     (shop / "domain.yml").write_text(domain + "  utter_extra: [{text: x}]\nactions: [action_extra]\n")
-    assert "unless actions that are not in this project say them" in manent("data validate")[1]
+    assert "unless actions outside of this project send them" in manent("data validate")[1]
     (shop / "actions").mkdir()
     (shop / "actions/actions.py").write_text("pass\n")
     assert 'responses.utter_extra  [responses.unused]\n  found "utter_extra"' in manent("data validate")[1]

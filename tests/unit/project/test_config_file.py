@@ -71,11 +71,11 @@ def test_assistant_id(read: Read) -> None:
         (
             "policies:\n- name: policies.My.Custom\n",
             (2, "config.custom-policy"),
-            "Policies of your own can't be used here",
+            "Custom policies are not supported",
         ),
         ("pipeline:\n- epochs: 5\n", (2, "config.component"), ""),
         ("pipeline: supervised\n", (1, "yaml.type"), ""),
-        ("recipe: graph.v1\n", (1, "config.recipe"), "Describe the pipeline"),
+        ("recipe: graph.v1\n", (1, "config.recipe"), "Configure the assistant"),
         ("- a\n", (1, "config.type"), ""),
     ],
 )

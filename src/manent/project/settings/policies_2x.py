@@ -1,7 +1,7 @@
-"""Policies of the 2.x years become what replaced them: components, options and rules. Called by `reading`.
+"""Replaces policies of Rasa 2.x with their successors: components, options and rules. Called by `reading`.
 
-`FallbackPolicy`, `TwoStageFallbackPolicy`, `FormPolicy`, `MappingPolicy`, `SklearnPolicy` and their like are read as
-the contract says (§1.1); `config.yml` itself is left as it is.
+`FallbackPolicy`, `TwoStageFallbackPolicy`, `FormPolicy`, `MappingPolicy`, `SklearnPolicy` and others are read as the
+contract says (§1.1). `config.yml` itself is not changed.
 """
 
 from collections.abc import Mapping
@@ -43,12 +43,12 @@ OLD_POLICIES: dict[str, Options] = {
     "EmbeddingPolicy": _HISTORY,
     "KerasPolicy": _HISTORY,
 }
-"""Policies of the 2.x years, and what counts of their options."""
+"""Policies of 2.x, and their options that have an effect."""
 _LEARNED = ("SklearnPolicy", "EmbeddingPolicy", "KerasPolicy")
 _FALLBACKS = ("FallbackPolicy", "TwoStageFallbackPolicy")
 _REPLACED_BY_RULES = ("FormPolicy", "MappingPolicy", *_FALLBACKS)
 _OWN_ACTIONS = {"restart": "action_restart", "back": "action_back", "session_start": "action_session_start"}
-"""What these intents start anyway."""
+"""Intents that trigger these actions without a rule."""
 
 _TWO_STAGE = "action_two_stage_fallback"
 
@@ -62,10 +62,10 @@ def convert_policies(
     """Return a configuration without policies of 2.x, and the stories with the rules that replace them.
 
     Args:
-        config: as read.
-        stories: as read.
+        config: the configuration.
+        stories: stories and rules.
         triggers: intent → action of the domain's `triggers:`.
-        report: takes warnings.
+        report: receives the warnings.
     """
     names = [policy.name for policy in config.policies]
     rules: list[Rule] = []
@@ -105,7 +105,7 @@ def _without_old(policies: tuple[ComponentConfig, ...]) -> list[ComponentConfig]
 
 
 def _with_fallback(config: AssistantConfig, fallback: ComponentConfig) -> AssistantConfig:
-    """Put the policy's thresholds into a FallbackClassifier; one that the project lists itself wins, a default not."""
+    """Set the policy's thresholds in a FallbackClassifier. One that the project lists keeps its own options."""
     own = [component for component in config.pipeline if component.name != "FallbackClassifier" or component.where.file]
     if any(component.name == "FallbackClassifier" for component in own):
         return config
@@ -156,7 +156,7 @@ def _trigger_rules(
                 where.line,
                 f"intents.{intent}.triggers",
                 "intents.triggers",
-                found=f'triggers: "{action}", which is left out',
+                found=f'triggers: "{action}", which is ignored',
                 expected=reason,
                 suggestion=f"Write a rule: {intent}, then {action}",
             )
@@ -167,7 +167,7 @@ def _trigger_rules(
 
 
 def _handled(stories: Stories) -> set[str]:
-    """Return the intents that a rule of one turn answers already."""
+    """Return the intents that already have a rule with one turn."""
     handled: set[str] = set()
     for rule in stories.rules:
         first = rule.steps[0] if rule.steps else None
