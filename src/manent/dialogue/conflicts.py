@@ -29,7 +29,7 @@ def find_conflicts(
         differently after the same steps. A policy can only follow one of them.
     """
     sequences = story_sequences(domain, stories)
-    problems = compile_rules(config, domain, rules=rule_sequences(domain, stories.rules), told=sequences).problems
+    problems = compile_rules(config, domain, rules=rule_sequences(domain, stories.rules), stories=sequences).problems
     return [*problems, *_story_conflicts(domain, sequences, max_history)]
 
 

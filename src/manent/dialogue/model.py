@@ -83,7 +83,7 @@ def train_dialogue(
     rules = rule_sequences(domain, stories.rules)
     trained: list[Json] = []
     files: dict[str, bytes] = {}
-    ruled = compile_rules(config, domain, rules=rules, told=sequences)
+    ruled = compile_rules(config, domain, rules=rules, stories=sequences)
     if ruled.problems:
         raise ProjectError(ruled.problems)
     featurizer = Featurizer(domain, ruled.rule_only_slots, ruled.rule_only_loops)
@@ -124,7 +124,7 @@ def train_dialogue(
 
 
 def compile_rules(
-    config: AssistantConfig, domain: Domain, *, rules: Sequence[TrainingSequence], told: Sequence[TrainingSequence]
+    config: AssistantConfig, domain: Domain, *, rules: Sequence[TrainingSequence], stories: Sequence[TrainingSequence]
 ) -> RuleTraining:
     """Compile the rules with the options of the configured RulePolicy. Without one, the rules are only checked."""
     component = next((each for each in config.policies if each.name == "RulePolicy"), None)
@@ -133,7 +133,7 @@ def compile_rules(
         if component is not None
         else RuleOptions(check_for_contradictions=False, enable_fallback_prediction=False)
     )
-    return train_rules(domain, Featurizer(domain), options, rules=rules, told=told)
+    return train_rules(domain, Featurizer(domain), options, rules=rules, stories=stories)
 
 
 def _options(kind: Any, component: ComponentConfig) -> Any:

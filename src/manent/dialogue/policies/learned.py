@@ -1,10 +1,10 @@
-"""The learned policy, in the place of TEDPolicy: for conversations that no story matches exactly.
+"""The learned policy, which replaces TEDPolicy: for conversations that no story matches exactly.
 
-Multinomial logistic regression over features of the recent states. What it thinks has to beat the core fallback; what
-it makes of a message of which no story knows the intent doesn't, as long as the fallback's threshold is the default.
-After a message that is near to a text of an end-to-end story it looks at that text instead of the intent.
+Multinomial logistic regression over features of the recent states. A prediction must beat the core fallback. After an
+intent that no story contains, it does not, as long as the fallback has its default threshold. If a message is similar
+to a text of an end-to-end story, the policy uses that text instead of the intent.
 
-Training is in `learned_training.py`; here only additions of rows of a matrix.
+Training is in `learned_training.py`; prediction only adds up rows of a matrix.
 """
 
 from collections.abc import Iterable
@@ -23,18 +23,18 @@ from manent.dialogue.states import LISTEN, DialogState, History
 PRIORITY = 1
 DEFAULT_HISTORY = 5
 DOUBT = 0.25
-"""By how much a prediction counts less that follows on an intent which no story has: below the core fallback."""
+"""Factor of the confidence after an intent that no story contains: lowers it below the core fallback."""
 
 FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedOptions:
-    """The policy's options in `config.yml`, under their names there; those of neural networks mean nothing here.
+    """The policy's options in `config.yml`, with the same names. Options of neural networks have no effect.
 
     Attributes:
-        max_history: newest states that it looks at; None: `DEFAULT_HISTORY`.
-        e2e_confidence_threshold: how near (cosine) a message must be to a story's text to count as that text.
+        max_history: number of newest states to use. None: `DEFAULT_HISTORY`.
+        e2e_confidence_threshold: cosine from which a message counts as the text of a story.
     """
 
     max_history: Annotated[int | None, TURNS] = None
@@ -43,7 +43,7 @@ class LearnedOptions:
 
     @property
     def history(self) -> int:
-        """How many states it looks at."""
+        """The number of states to use."""
         return self.max_history or DEFAULT_HISTORY
 
 
@@ -58,7 +58,7 @@ class LinearModel:
         self._rows = {name: row for row, name in enumerate(self.features)}
 
     def knows(self, feature: str) -> bool:
-        """Whether training data has this feature."""
+        """Return whether training data has this feature."""
         return feature in self._rows
 
     def chances(self, features: Weighted) -> FloatArray:
@@ -73,10 +73,10 @@ class LinearModel:
 
 
 class LearnedPolicy:
-    """Predicts by what stories have in common. Immutable in use.
+    """Predicts from what stories have in common. Immutable in use.
 
     Args:
-        name: as `config.yml` has it (`TEDPolicy`, `SklearnPolicy`).
+        name: name in `config.yml` (`TEDPolicy`, `SklearnPolicy`).
         texts: user texts of end-to-end stories.
     """
 
@@ -90,7 +90,7 @@ class LearnedPolicy:
         self.history_needed = options.history + 1
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
-        """Predict the likeliest action, from the text of the latest message if a story has one like it."""
+        """Predict the likeliest action. Uses the text of the latest message if a story has a similar one."""
         by_text = False
         if tracker.latest_action_name == LISTEN and self.texts.texts:
             message = tracker.state.latest_message
@@ -114,5 +114,5 @@ class LearnedPolicy:
         )
 
     def _is_familiar(self, state: DialogState) -> bool:
-        """Whether a story has this intent, if a message is to be answered."""
+        """Return whether a story contains this intent, if there is a message to answer."""
         return state.previous != LISTEN or (state.intent is not None and self.model.knows(f"0i={state.intent}"))
