@@ -415,7 +415,7 @@ class Tracker:
         """Return whether the loop ran before in the same activation, with only `action_listen` since.
 
         Raises:
-            WindowExceeded: the applied events contain nothing but `action_listen`.
+            WindowExceeded: `action_listen` is the only action in the applied events.
         """
         for event in reversed(self.applied):
             match event:

@@ -91,7 +91,7 @@ def _bare_value(slot: Slot | None) -> Any:
 
 
 def _filled_from_entities(domain: Domain, entities: list[Json]) -> Iterator[SlotSet]:
-    """Yield the slots that a conversation would fill from these entities, whatever loop is active."""
+    """Yield the slots that a conversation would fill from these entities, with or without an active loop."""
     for slot in domain.slots.values():
         for mapping in slot.mappings:
             if mapping.type != "from_entity" or any(each.active_loop for each in mapping.conditions):

@@ -152,5 +152,5 @@ def test_own_examples_below_the_threshold(manent: Manent) -> None:
 
     assert status == 0
     assert "data/nlu.yml:6  nlu.greet  [nlu.example-below-threshold]" in shown
-    assert 'found 1 of 2 examples that would be understood as nlu_fallback: "hello" (0.' in shown
-    assert 'found 1 of 3 examples that would be understood as nlu_fallback: "hello" (0.' in shown
+    assert 'found 1 of 2 examples that would be classified as nlu_fallback: "hello" (0.' in shown
+    assert 'found 1 of 3 examples that would be classified as nlu_fallback: "hello" (0.' in shown

@@ -24,7 +24,7 @@ INTENT_ACTIONS = {"restart": "action_restart", "back": "action_back", "session_s
 
 
 class RuleState(msgspec.Struct, frozen=True, array_like=True):
-    """The conditions of a rule on one state. None and () are no conditions.
+    """The conditions of a rule on one state. None and () stand for no condition.
 
     Attributes:
         no_loop: whether no loop may be active.
