@@ -51,7 +51,7 @@ examples less than 0.99.
 
 
 LOGISTIC = Scale(sharpness=2.0, least_sharpness=2.0, slope=4.0, offset=-1.25, growth=0.5)
-"""Scale of LogisticRegressionClassifier, fitted likewise: Rasa gives its own examples 0.91 to 1.0, new ones far less."""
+"""Scale of LogisticRegressionClassifier, fitted likewise: Rasa gives its examples 0.91 to 1.0, new ones far less."""
 
 
 def logistic(value: float) -> float:

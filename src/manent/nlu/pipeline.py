@@ -88,7 +88,7 @@ class Pipeline:
         return message.result()
 
     def classify(self, text: str) -> Message:
-        """Understand only a text's intent: the extractors of entities are left out where they are slow."""
+        """Classify only the intent of a text. Skips slow entity extractors."""
         message = Message(text.strip())
         for component in self._components:
             if isinstance(component, Diet):
@@ -98,11 +98,11 @@ class Pipeline:
         return message
 
     def diagnose(self, text: str) -> Json:
-        """Return what a parse result does not say.
+        """Return what a parse result does not contain.
 
         Returns:
-            `calibrated`: the intents with the probability that each is right, best first; what is missing from 1 is the
-            chance that none is. Empty for a payload, and when no classifier of the pipeline has probabilities.
+            `calibrated`: the intents with the probability that each is right, best first. The difference of their sum to 1
+            is the probability that none is. Empty for a payload, and if no classifier has probabilities.
         """
         classified = self.classify(text)
         if classified.classifier is None or parse_payload(text, self._domain) is not None:
