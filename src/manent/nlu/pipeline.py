@@ -101,8 +101,8 @@ class Pipeline:
         """Return what a parse result does not contain.
 
         Returns:
-            `calibrated`: the intents with the probability that each is right, best first. The difference of their sum to 1
-            is the probability that none is. Empty for a payload, and if no classifier has probabilities.
+            `calibrated`: the intents with the probability that each is right, best first. The difference of their sum
+            to 1 is the probability that none is. Empty for a payload, and if no classifier has probabilities.
         """
         classified = self.classify(text)
         if classified.classifier is None or parse_payload(text, self._domain) is not None:

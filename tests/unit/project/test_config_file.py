@@ -167,7 +167,7 @@ def test_values_of_options(entry: str, meant: Any, read: Read, report: Report, m
         ("UnexpecTEDIntentPolicy.tolerance: x", 'found "x"; expected a number from 0 to 1'),
         (
             "TEDPolicy.featurizer: [{max_history: x}]",
-            "found a list; expected a list of featurizers, whose max_history is a number of turns",
+            "found a list; expected a list of featurizers with a number of turns as max_history",
         ),
         ("TwoStageFallbackPolicy.core_threshold: x", 'found "x"; expected a number from 0 to 1'),
     ],
