@@ -1,7 +1,7 @@
-"""Puts comments back that a rewriting of a YAML file lost or moved away. Called by `migration`.
+"""Restores comments that rewriting a YAML file removed or moved. Called by `migration`.
 
-ruamel.yaml hangs a comment on the value above it, so that it goes where that value goes. Here old and new text are
-compared line by line: a comment that is missing is inserted before the line that it stood before.
+ruamel.yaml attaches a comment to the value above it, and moves both together. This module compares the old text with
+the new one line by line and inserts each missing comment before the line that followed it in the old text.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 def restore_comments(old: str, new: str) -> str:
-    """Return the new text with the old one's missing comments, and its blank lines before top-level keys."""
+    """Return the new text with the missing comments of the old one, and its blank lines before top-level keys."""
     old_lines = old.rstrip("\n").split("\n")
     lines = _blocks_after_mappings(new.rstrip("\n").split("\n"))
     missing = Counter(comment for _, comment in _comments(old_lines))
@@ -28,7 +28,7 @@ def restore_comments(old: str, new: str) -> str:
 
 
 def _without_new_blanks(old: list[str], lines: list[str]) -> list[str]:
-    """Drop blank lines that came to stand before a line that had none."""
+    """Remove blank lines before lines that had none before them in the old text."""
     spaced = {old[index + 1].strip() for index, line in enumerate(old[:-1]) if not line.strip()}
     return [
         line
@@ -38,7 +38,7 @@ def _without_new_blanks(old: list[str], lines: list[str]) -> list[str]:
 
 
 def _comments(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """Yield index and text of every comment, whole lines and ends of lines."""
+    """Yield line index and text of every comment."""
     for index, line in enumerate(lines):
         start = _comment_start(line)
         if start is not None:
@@ -58,7 +58,7 @@ def _comment_start(line: str) -> int | None:
 
 
 def _content(line: str) -> str:
-    """Return what a line says without its comment."""
+    """Return a line without its comment."""
     start = _comment_start(line)
     return (line if start is None else line[:start]).strip()
 
@@ -72,7 +72,7 @@ def _indent(line: str) -> int:
 
 
 def _insert(lines: list[str], old: list[str], index: int, comment: str) -> None:
-    """Insert a comment where it belongs: before the line that followed it, else at the end."""
+    """Insert a comment before the line that followed it in the old text, else at the end."""
     content = _content(old[index])
     if content:
         found = _find(lines, old, index)
@@ -88,7 +88,7 @@ def _insert(lines: list[str], old: list[str], index: int, comment: str) -> None:
 
 
 def _find(lines: list[str], old: list[str], index: int) -> int | None:
-    """Return the new place of an old line: in its own section if possible, as a key or as an item of that name."""
+    """Return the new index of an old line: in its section if possible, as a key or as a list item of that name."""
     content = _content(old[index])
     if _is_key(old[index]):
         return next((i for i, line in enumerate(lines) if _is_key(line) and _key(line) == _key(content)), None)
@@ -109,7 +109,7 @@ def _key(line: str) -> str:
 
 
 def _separate(lines: list[str], key_line: str) -> None:
-    """Put a blank line before a top-level key (and the comments above it), if there is none."""
+    """Insert a blank line before a top-level key (and the comments above it), if it has none."""
     found = next((i for i, line in enumerate(lines) if _is_key(line) and _key(line) == _key(key_line)), None)
     while found and lines[found - 1].lstrip().startswith("#"):
         found -= 1
@@ -118,7 +118,7 @@ def _separate(lines: list[str], key_line: str) -> None:
 
 
 def _blocks_after_mappings(lines: list[str]) -> list[str]:
-    """Move blank lines and comments, that came to stand before an added `mappings:`, behind its block."""
+    """Move blank lines and comments before an added `mappings:` to the end of its block."""
     result: list[str] = []
     index = 0
     while index < len(lines):

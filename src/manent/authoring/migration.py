@@ -57,12 +57,12 @@ def plan_migration(
     data: Sequence[Path] | None = None,
     config: Path | None = None,
 ) -> Migration:
-    """Work out a project's files in format 3.1; nothing is written.
+    """Compute the files of a project in format 3.1. Writes nothing.
 
-    Args: as for `read_project`.
+    Args: see `read_project`.
 
     Raises:
-        ProjectError: the project has mistakes, which have to be mended first.
+        ProjectError: the project has mistakes, which must be fixed first.
     """
     root = Path(root)
     project = read_project(root, domain=domain, data=data, config=config)
@@ -116,7 +116,7 @@ def write_migration(migration: Migration, root: Path, *, out: Path | None = None
     Args:
         migration: what to write.
         root: the project.
-        out: a folder for the new files; None writes them in place and keeps the old ones in `before_migration/`.
+        out: folder for the new files. None: write in place, and keep the old files in `before_migration/`.
 
     Returns:
         The files written, in the order of the plan.
@@ -142,7 +142,7 @@ def _back_up(root: Path, path: Path) -> None:
 
 
 def _keep(migration: Migration, root: Path, path: Path, text: str) -> None:
-    """Add a file to the plan, if its text has changed."""
+    """Add a file to the plan if its text has changed."""
     if text != path.read_text(encoding="utf-8-sig"):
         migration.files[_relative(path, root)] = text
 
@@ -200,7 +200,7 @@ def _rewrite_slots(
 def _add_slots(
     documents: list[YamlFile], raw: RawDomain, written: dict[str, list[CommentedMap]], missing: dict[str, Any]
 ) -> None:
-    """Add slots that only a form knew."""
+    """Add slots that only a form mentions."""
     if not missing:
         return
     document = next((one for one in documents if one.section("slots") is not None), documents[0])
@@ -226,7 +226,7 @@ def _mapping_list(slot: str, raw: RawDomain, written: dict[str, list[CommentedMa
 
 
 def _moved(mapping: CommentedMap) -> CommentedMap:
-    """Return a copy of a mapping with the comments on its lines; those between lines are put back later."""
+    """Return a copy of a mapping with the comments on its lines. `restore_comments` adds comments between lines."""
     node = copy.deepcopy(mapping)
     for tokens in node.ca.items.values():
         for token in tokens:
@@ -236,7 +236,7 @@ def _moved(mapping: CommentedMap) -> CommentedMap:
 
 
 def _labelled(mapping: dict[str, Any], raw: RawDomain) -> Iterator[CommentedMap]:
-    """Yield what 2.0 meant by an entity: with whatever role and group it may have."""
+    """Yield what an entity means in format 2.0: one mapping for each of its roles and groups, and one without."""
     options = raw.entities[mapping["entity"]].value
     declared = plain(options[mapping["entity"]]) if isinstance(options, dict) else None
     labels = {key: (declared or {}).get(key) or [] for key in ("roles", "groups")}
@@ -342,7 +342,7 @@ def _component(name: str, options: dict[str, Any]) -> CommentedMap:
 
 
 def _is_made(rule: Rule) -> bool:
-    """Was a rule made by the conversion? Those stand in no file of rules: their place is a policy or an intent."""
+    """Return whether the conversion created a rule. It replaces a policy or an intent, not a line in a rules file."""
     return all(step.where == rule.where for step in rule.steps)
 
 

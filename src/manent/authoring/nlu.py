@@ -1,4 +1,4 @@
-"""Writes NLU data, as YAML or in Rasa's JSON format; `nlu_files` and `json_nlu` read both. Strings, no files."""
+"""Writes NLU data as YAML or in Rasa's JSON format; `project/data` reads both. Returns strings, writes no files."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -38,7 +38,7 @@ def nlu_to_yaml(data: NluData) -> str:
 
 
 def _examples(examples: list[Example]) -> Iterator[str]:
-    """Yield the lines under `intent:`; a block of lines if each example is one, else a list of objects."""
+    """Yield the lines under `intent:`: one text block if no example has metadata or line breaks, else a list."""
     own = [(example.metadata or {}).get("example") for example in examples]
     if all(metadata is None and "\n" not in example.text for example, metadata in zip(examples, own, strict=True)):
         yield from _block(_marked(example) for example in examples)
@@ -71,7 +71,7 @@ def _entities(example: Example) -> list[Json]:
 
 
 def nlu_to_json(data: NluData) -> str:
-    """Return NLU data in Rasa's JSON format, which has no place for responses."""
+    """Return NLU data in Rasa's JSON format, which cannot contain responses."""
     examples: list[Json] = []
     for example in data.examples:
         shown: Json = {"text": example.text, "intent": example.intent}

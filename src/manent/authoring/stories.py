@@ -1,6 +1,6 @@
-"""Writes stories: a conversation as a test story (`GET …/story`), and test stories with what went wrong in them.
+"""Writes stories: a conversation as a test story (`GET …/story`), and evaluated test stories with their mistakes.
 
-The YAML is the one that `manent test` reads. Strings in, strings out; no files.
+The YAML is the one that `manent test` reads. Returns strings, writes no files.
 """
 
 import json
@@ -23,12 +23,12 @@ from manent.core.markup import annotated
 from manent.dialogue.evaluation import Move, Played
 
 _HEAD = ('version: "3.1"', "stories:")
-_UNTOLD = ("action_listen", "action_session_start", "action_extract_slots")
+_OMITTED = ("action_listen", "action_session_start", "action_extract_slots")
 
 
 def write(name: str, events: Sequence[Event]) -> str:
-    """Return the YAML of one story a session; events of no session make one story without steps."""
-    sessions = [told for session in _sessions(events) if (told := _lines((event, "") for event in session))] or [[]]
+    """Return the YAML of one story per session that has steps. Without any, it is one story without steps."""
+    sessions = [steps for session in _sessions(events) if (steps := _lines((event, "") for event in session))] or [[]]
     stories = []
     for number, steps in enumerate(sessions, 1):
         title = name if len(sessions) == 1 else f"{name}, story {number}"
@@ -37,11 +37,11 @@ def write(name: str, events: Sequence[Event]) -> str:
 
 
 def write_played(played: Iterable[Played], *, otherwise: str) -> str:
-    """Return the YAML of stories as they were played, with what was predicted instead as comments beside the steps.
+    """Return the YAML of evaluated stories. Comments on the steps show wrong predictions.
 
     Args:
-        played: stories, as a test made them.
-        otherwise: what the file says, as a comment, when there are none.
+        played: the evaluated stories.
+        otherwise: text of the comment that the file contains if there are no stories.
     """
     stories = []
     for each in played:
@@ -55,7 +55,7 @@ def write_played(played: Iterable[Played], *, otherwise: str) -> str:
 
 
 def _remark(move: Move) -> str:
-    """Say what was predicted, if it was something else."""
+    """Return a comment with the prediction if it was wrong, else ""."""
     parts = []
     if not move.is_right:
         parts.append(f"predicted: {move.pairs[0][1]}")
@@ -77,11 +77,11 @@ def _sessions(events: Iterable[Event]) -> Iterator[list[Event]]:
     yield session
 
 
-def _lines(told: Iterable[tuple[Event, str]]) -> list[str]:
-    """Return the lines of all steps; each event may have a remark, which goes to the end of its first line."""
+def _lines(events: Iterable[tuple[Event, str]]) -> list[str]:
+    """Return the lines of all steps. The remark of an event is added to its first line."""
     lines: list[str] = []
     is_in_slots = False
-    for event, remark in told:
+    for event, remark in events:
         if isinstance(event, SlotSet):
             lines += [] if is_in_slots else ["  - slot_was_set:"]
             lines.append(f"    - {write_scalar(event.name)}: {write_scalar(event.value)}")
@@ -103,8 +103,8 @@ def _step(event: Event, remark: str) -> list[str]:
                 f"    - {write_scalar(each['entity'])}: {write_scalar(each.get('value'))}" for each in event.entities
             ]
             return [f"  - intent: {write_scalar(event.intent)}", *(["    entities:", *entities] if entities else [])]
-        case ActionExecuted() if event.name in _UNTOLD:
-            # A step of its own would make the bot listen twice, if the file is played.
+        case ActionExecuted() if event.name in _OMITTED:
+            # As a separate step it would make the bot listen twice when the file is played.
             return [f"  # {event.name}"] if remark else []
         case ActionExecuted():
             return [
@@ -145,7 +145,7 @@ def _mapping_lines(mapping: Json, indent: str) -> Iterator[str]:
 
 
 def write_scalar(value: Any) -> str:
-    """Return a value as YAML writes it on one line; objects in JSON's way."""
+    """Return a value as YAML on one line. Objects are written as JSON."""
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, default=str)
     shown: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1_000_000)

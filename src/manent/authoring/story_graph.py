@@ -1,7 +1,7 @@
-"""Draws stories and rules as one graph, in one HTML file that needs no network. `manent visualize` calls it.
+"""Draws stories and rules as one graph, in one HTML file that needs no network. Called by `manent visualize`.
 
-Nodes are what the bot does, edges what the user says. Paths that agree in their last few steps share their nodes, so
-that stories which go on alike are seen to. Nothing here reads files.
+Nodes are the bot's actions, edges are the user's messages. Paths whose last few steps are equal share their nodes, so
+that similar stories become visible. Reads no files.
 """
 
 import html
@@ -27,18 +27,18 @@ END = "end"
 
 _WIDTH = 180
 _HEIGHT = 30
-_SAID = 190
-_SILENT = 40
+_LABEL_WIDTH = 190
+_GAP_WIDTH = 40
 _TRUNK = 16
 _DOWN = 50
 _MARGIN = 40
 _SHOWN = 26
-"""Characters of a label that are shown; all of them when it is pointed at."""
+"""Characters of a label that are shown. A tooltip shows the whole label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A point of the graph. `kind`: start, end, action, loop or checkpoint."""
+    """A node of the graph. `kind`: start, end, action, loop or checkpoint."""
 
     label: str
     kind: str
@@ -46,11 +46,11 @@ class Node:
 
 @dataclass(slots=True, kw_only=True)
 class Graph:
-    """The graph of some stories.
+    """The graph of stories and rules.
 
     Attributes:
         nodes: key → node, the start first.
-        edges: (from, to) → what the user says on the way, each once; `""` when nothing.
+        edges: (from, to) → texts of the user between them, each once. `""`: no text.
     """
 
     nodes: dict[str, Node] = field(default_factory=lambda: {START: Node(label="start", kind="start")})
@@ -58,11 +58,11 @@ class Graph:
 
 
 def build_graph(stories: Stories, *, max_history: int = 2) -> Graph:
-    """Make a graph of stories and rules.
+    """Build a graph of stories and rules.
 
     Args:
-        stories: as read.
-        max_history: steps of the bot that two paths must have in common to share a node; at least 1.
+        stories: stories and rules.
+        max_history: number of the bot's last steps in which two paths must agree to share a node; at least 1.
     """
     graph = Graph()
     paths: list[Story | Rule] = [*stories.stories, *stories.rules]
@@ -74,31 +74,31 @@ def build_graph(stories: Stories, *, max_history: int = 2) -> Graph:
 def _add_path(graph: Graph, story: Story | Rule, max_history: int) -> None:
     here = START
     history: tuple[str, ...] = ()
-    said: list[str] = [_slot_text(step) for step in getattr(story, "conditions", ()) if isinstance(step, SlotStep)]
+    texts: list[str] = [_slot_text(step) for step in getattr(story, "conditions", ()) if isinstance(step, SlotStep)]
     for step in story.steps:
         node = _node(step)
         if node is None:
-            said += _words(step)
+            texts += _words(step)
             continue
-        heard = " ".join(said)
+        label = " ".join(texts)
         if node.kind == "checkpoint":
             key, history = f"checkpoint {node.label}", ()
         else:
-            history = (*history, heard, node.label)[-2 * max_history :]
+            history = (*history, label, node.label)[-2 * max_history :]
             key = " / ".join(history)
         graph.nodes.setdefault(key, node)
-        if not (node.kind == "checkpoint" and here == START and not said and step is story.steps[0]):
-            _connect(graph, here, key, heard)
-        here, said = key, []
+        if not (node.kind == "checkpoint" and here == START and not texts and step is story.steps[0]):
+            _connect(graph, here, key, label)
+        here, texts = key, []
     graph.nodes.setdefault(END, Node(label="end", kind="end"))
-    if graph.nodes[here].kind != "checkpoint" or said:
-        _connect(graph, here, END, " ".join(said))
+    if graph.nodes[here].kind != "checkpoint" or texts:
+        _connect(graph, here, END, " ".join(texts))
 
 
-def _connect(graph: Graph, source: str, target: str, heard: str) -> None:
+def _connect(graph: Graph, source: str, target: str, label: str) -> None:
     labels = graph.edges.setdefault((source, target), [])
-    if heard not in labels:
-        labels.append(heard)
+    if label not in labels:
+        labels.append(label)
 
 
 def _node(step: Step) -> Node | None:
@@ -114,14 +114,14 @@ def _node(step: Step) -> Node | None:
 
 
 def _words(step: Step) -> list[str]:
-    """Return how an edge shows a user turn or a slot."""
+    """Return the edge label of a user turn or a slot."""
     match step:
         case UserStep():
             entities = [
                 f"{entity.entity}={entity.value}" if entity.value else entity.entity for entity in step.entities
             ]
-            said = step.intent or f"“{step.text}”"
-            return [f"{said} ({', '.join(entities)})" if entities else said]
+            text = step.intent or f"“{step.text}”"
+            return [f"{text} ({', '.join(entities)})" if entities else text]
         case SlotStep():
             return [_slot_text(step)]
         case OrStep():
@@ -142,19 +142,19 @@ def _slot_text(slot: SlotStep) -> str:
 
 
 def graph_html(graph: Graph, title: str) -> str:
-    """Return a whole HTML page that shows the graph; scrolls, follows light and dark, runs no script."""
+    """Return an HTML page that shows the graph. It scrolls, supports light and dark mode, and contains no script."""
     places = _places(graph)
-    width = max(x for x, _ in places.values()) + _WIDTH + _SAID
+    width = max(x for x, _ in places.values()) + _WIDTH + _LABEL_WIDTH
     height = max(y for _, y in places.values()) + _HEIGHT + _MARGIN
     drawn = [*_draw_edges(graph, places), *_draw_nodes(graph, places)]
     return _PAGE.format(title=html.escape(title), width=width, height=height, drawing="\n".join(drawn))
 
 
 def _places(graph: Graph) -> dict[str, tuple[int, int]]:
-    """Return the left upper corner of every node, in pixels.
+    """Return the upper left corner of every node, in pixels.
 
-    What follows a node stands to its right: the first thing on the same line, others on lines below, so that a story
-    reads like a line of text. What several paths lead to stands where the first of them does.
+    The successors of a node are to its right: the first on the same line, the others on lines below, so that a story
+    reads like a line of text. A node with several predecessors is placed by the first of them.
     """
     following: dict[str, list[str]] = {key: [] for key in graph.nodes}
     reached: set[str] = set()
@@ -178,8 +178,8 @@ def _places(graph: Graph) -> dict[str, tuple[int, int]]:
 
 
 def _gap(labels: list[str]) -> int:
-    """Width between two nodes: room for what is said, if anything is."""
-    return _SAID if any(labels) else _SILENT
+    """Return the width between two nodes, which depends on whether the edge has a label."""
+    return _LABEL_WIDTH if any(labels) else _GAP_WIDTH
 
 
 def _draw_nodes(graph: Graph, places: dict[str, tuple[int, int]]) -> Iterator[str]:
@@ -202,7 +202,7 @@ def _draw_edges(graph: Graph, places: dict[str, tuple[int, int]]) -> Iterator[st
         if target == END:
             yield f'<circle cx="{x1}" cy="{y1}" r="5"><title>a story ends here</title></circle>'
             if text:
-                yield _draw_said(x1 + 10, y1 + 4, text)
+                yield _draw_label(x1 + 10, y1 + 4, text)
             continue
         x2, y2 = places[target]
         y2 += _HEIGHT // 2
@@ -210,19 +210,19 @@ def _draw_edges(graph: Graph, places: dict[str, tuple[int, int]]) -> Iterator[st
         if incoming[target] == 1 and x2 > x1:
             trunk = x1 + _TRUNK
             yield f'<path d="M{x1},{y1} H{trunk} V{y2} H{x2 - 2}" marker-end="url(#arrow)"/>'
-        else:  # to a node that stands elsewhere: into it from below
+        else:  # a node that is already placed elsewhere: the edge enters it from below
             trunk, below = x1 + _TRUNK, y2 + _HEIGHT // 2
             yield (
-                f'<path class="back" d="M{x1},{y1} C{x1 + _SAID},{y1} {x2 + _WIDTH // 2},{below + _DOWN} '
+                f'<path class="back" d="M{x1},{y1} C{x1 + _LABEL_WIDTH},{y1} {x2 + _WIDTH // 2},{below + _DOWN} '
                 f'{x2 + _WIDTH // 2},{below + 2}" marker-end="url(#arrow)"/>'
             )
             y2 = y1 + 12 * outgoing[source]
             outgoing[source] += 1
         if text:
-            yield _draw_said(trunk + 6, y2 - 5, text)
+            yield _draw_label(trunk + 6, y2 - 5, text)
 
 
-def _draw_said(x: int, y: int, text: str) -> str:
+def _draw_label(x: int, y: int, text: str) -> str:
     return f'<text class="said" x="{x}" y="{y}">{html.escape(_short(text))}<title>{html.escape(text)}</title></text>'
 
 

@@ -1,4 +1,4 @@
-"""Divides a file of stories in two, comments and all. Called by `manent data split stories`."""
+"""Splits a file of stories in two and keeps comments. Called by `manent data split stories`."""
 
 import io
 import random
@@ -8,21 +8,21 @@ from ruamel.yaml import YAML
 
 
 def split_stories(text: str, *, fraction: float = 0.8, seed: int | None = None) -> tuple[str, str] | None:
-    """Divide the stories of a file; its rules go to neither part.
+    """Split the stories of a file. Neither part contains its rules.
 
     Args:
-        text: of the file.
-        fraction: of the stories, for the first part, in (0, 1); each part gets at least one of two or more.
-        seed: the same seed makes the same division.
+        text: text of the file.
+        fraction: share of the stories in the first part, in (0, 1). Each part gets at least one story.
+        seed: the same seed always gives the same split.
 
     Returns:
-        The texts of both parts; None when there are not two stories to divide.
+        The texts of both parts. None: the file has fewer than two stories.
     """
     count = len(_load(text).get("stories") or ())
-    if count < 2:  # noqa: PLR2004 - one for each part
+    if count < 2:  # noqa: PLR2004  # each part needs one
         return None
     places = list(range(count))
-    random.Random(seed).shuffle(places)  # noqa: S311 - no secret
+    random.Random(seed).shuffle(places)  # noqa: S311  # not used for secrets
     kept = max(1, min(count - 1, round(count * fraction)))
     return _only(text, set(places[:kept])), _only(text, set(places[kept:]))
 

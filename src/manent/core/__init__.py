@@ -1,1 +1,1 @@
-"""The words that everything else speaks: events, tracker, domain, messages, errors. No I/O; no library but msgspec."""
+"""The types that all other packages use: events, tracker, domain, messages, errors. No I/O; no library but msgspec."""

@@ -1,8 +1,8 @@
-"""What the options of components and policies may be in `config.yml`; each declares them beside their defaults.
+"""Declares and checks the options of components and policies in `config.yml`.
 
-`project/settings/config.py` reads a file's options with this and reports the line of a wrong one; training does the
-same for a configuration from elsewhere. A number or a flag may be a text: in quotes, or from the environment
-(`${VARIABLE}`).
+Each component and policy declares its options next to their defaults. `project/settings/config.py` checks the options
+of a file and reports the line of each wrong one. Training checks configurations that come from elsewhere. A number or
+a flag may be given as text: in quotes, or from the environment (`${VARIABLE}`).
 """
 
 import math
@@ -19,17 +19,17 @@ class Values:
     """The values that an option may have.
 
     Attributes:
-        expected: in words, for messages.
-        read: returns the value that is meant (a number for `"0.4"`); raises ValueError when it is none of these, with a
-            reason if there is more to say.
-        choices: the words that it is one of, if there are only some.
-        doubt: returns why a value that is read is probably not meant, or "".
+        expected: description for messages.
+        read: returns the parsed value, for example a number for `"0.4"`. Raises ValueError if the value is not allowed,
+            with a reason if there is more to say than `expected`.
+        choices: the allowed words, if the value is one of a fixed list.
+        warning: returns why a valid value is probably a mistake. "": it is not.
     """
 
     expected: str
     read: Callable[[Any], Any]
     choices: tuple[str, ...] = ()
-    doubt: Callable[[Any], str] = lambda _value: ""
+    warning: Callable[[Any], str] = lambda _value: ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,29 +37,29 @@ class Options:
     """All options of one component or policy.
 
     Attributes:
-        values: those that mean something to us.
-        idle: those of Rasa's that are accepted and mean nothing here.
-        is_complete: whether these are all; another option is then a mistake whatever its name.
-        misfit: given the options, each right for itself, names one that doesn't fit the others and what was expected of
-            it; None when they fit.
+        values: options that have an effect.
+        ignored: options of Rasa that are accepted and have no effect.
+        is_complete: whether every other option is an error. If not, options with unknown names are accepted.
+        conflict: called if each option is valid. Returns the name of an option that contradicts the others, and what
+            was expected instead. None: there is no contradiction.
     """
 
     values: Mapping[str, Values]
-    idle: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
     is_complete: bool = True
-    misfit: Callable[[Json], tuple[str, str] | None] = lambda _options: None
+    conflict: Callable[[Json], tuple[str, str] | None] = lambda _options: None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names."""
-        return (*self.values, *sorted(self.idle))
+        """The names of all options."""
+        return (*self.values, *sorted(self.ignored))
 
     def read(self, given: Mapping[str, Any]) -> tuple[Json, dict[str, str]]:
-        """Read options; those that mean nothing to us are returned as they are.
+        """Check and parse options. Options that have no effect are returned unchanged.
 
         Returns:
-            The options, without those that are null (which means their default) or wrong; what was expected of each of
-            the wrong ones.
+            The options, without wrong ones and without null (which means the default); for each wrong option, what was
+            expected.
         """
         options: Json = {}
         wrong: dict[str, str] = {}
@@ -72,25 +72,25 @@ class Options:
                 except ValueError as error:
                     reason = f" ({error})" if str(error) else ""
                     wrong[name] = self.values[name].expected + reason
-        misfit = self.misfit(options) if not wrong else None
-        if misfit is not None:
-            name, wrong[name] = misfit
+        conflict = self.conflict(options) if not wrong else None
+        if conflict is not None:
+            name, wrong[name] = conflict
             del options[name]
         return options, wrong
 
 
 def number(low: float = -math.inf, high: float = math.inf) -> Values:
-    """Return the numbers from `low` to `high`."""
+    """Accept numbers from `low` to `high`."""
     return Values(expected=_range("a number", low, high), read=lambda value: _within(_number(value), low, high))
 
 
 def whole(low: float = -math.inf, high: float = math.inf) -> Values:
-    """Return the whole numbers from `low` to `high`."""
+    """Accept whole numbers from `low` to `high`."""
     return Values(expected=_range("a whole number", low, high), read=lambda value: _within(_whole(value), low, high))
 
 
 def one_of(*words: str) -> Values:
-    """Return a few words."""
+    """Accept one of these words."""
 
     def read(value: Any) -> str:
         if value not in words:
@@ -101,7 +101,7 @@ def one_of(*words: str) -> Values:
 
 
 def either(first: Values, second: Values) -> Values:
-    """Return the values of both."""
+    """Accept the values of both."""
 
     def read(value: Any) -> Any:
         try:
@@ -113,20 +113,20 @@ def either(first: Values, second: Values) -> Values:
 
 
 def listed(item: Values) -> Values:
-    """Return lists; a single value is a list of one."""
+    """Accept lists of values. A single value is read as a list of one."""
 
     def read(value: Any) -> list[Any]:
         return [item.read(each) for each in value] if isinstance(value, list) else [item.read(value)]
 
-    return Values(expected=f"a list of which each is {item.expected}", read=read)
+    return Values(expected=f"a list (each item: {item.expected})", read=read)
 
 
 def mapped(item: Values) -> Values:
-    """Return mappings from a name."""
+    """Accept mappings from names to values."""
 
     def read(value: Any) -> Json:
         if not isinstance(value, Mapping):
-            raise ValueError  # noqa: TRY004 - what `Values.read` raises
+            raise ValueError  # noqa: TRY004  # `Values.read` raises ValueError only
         return {str(name): item.read(each) for name, each in value.items()}
 
     return Values(expected=f"a mapping from names to {item.expected}", read=read)
@@ -149,7 +149,7 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 
 
 def _number(value: Any) -> float:
-    """Return a number, or what a text (in quotes, or from the environment) says as a number, whole ones as int."""
+    """Return a number, or the number that a text contains (quoted, or from the environment); whole numbers as int."""
     if isinstance(value, str):
         text = value.strip()
         value = float(text) if _FLOAT.fullmatch(text) else None
@@ -167,7 +167,7 @@ def _whole(value: Any) -> int:
 
 
 _FLAGS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
-"""YAML 1.1's words; of 1.2, which Rasa's files are, only the first two are flags and the others texts."""
+"""The flags of YAML 1.1. In YAML 1.2, which Rasa uses, only `true` and `false` are flags; the others are strings."""
 
 
 def _flag(value: Any) -> bool:
@@ -201,12 +201,12 @@ PATTERN = Values(expected="a regular expression", read=_pattern)
 SHARE = number(0, 1)
 
 
-def _threshold_doubt(value: float) -> str:
-    return "" if 0 <= value <= 1 else f"no confidence is above 1 or below 0; did you mean {value / 100:g}?"
+def _threshold_warning(value: float) -> str:
+    return "" if 0 <= value <= 1 else f"a confidence is between 0 and 1; did you mean {value / 100:g}?"
 
 
-THRESHOLD = Values(expected=SHARE.expected, read=_number, doubt=_threshold_doubt)
-"""A confidence to compare with. Rasa takes every number; one outside 0 to 1 is doubted."""
+THRESHOLD = Values(expected=SHARE.expected, read=_number, warning=_threshold_warning)
+"""A confidence threshold. Rasa accepts any number; one outside 0 to 1 causes a warning."""
 SEED = whole(0)
 TURNS = Values(expected="a number of turns, or null for all of them", read=whole(0).read)
 
@@ -221,6 +221,6 @@ NEURAL = frozenset(
     weight_sparsity concat_dimension dense_dimension share_hidden_layers unidirectional_encoder
     use_key_relative_attention use_value_relative_attention max_relative_position use_sparse_input_dropout
     use_dense_input_dropout drop_small_last_batch run_eagerly use_gpu
-    """.split()  # noqa: SIM905 - one name a quote would be unreadable
+    """.split()  # noqa: SIM905  # a list with one quoted name per line would be hard to read
 )
-"""Options of a network that we don't have."""
+"""Options of Rasa's neural networks, which Manent does not have."""

@@ -1,10 +1,10 @@
-"""A conversation as a log: what a store keeps and hands out.
+"""The log of a conversation: the records that a store keeps.
 
 Events of one `sender_id` are numbered 1, 2, 3… (`seq`); the number of the newest is the log's `version`. An append
-names the epoch and the version that it builds on. All else is a reader of the log.
+names the epoch and the version that it is based on. Everything else reads the log.
 
-These are structs, as events are: a turn makes a dozen of them, at a tenth of what frozen dataclasses cost.
-`msgspec.structs.replace` makes changed copies.
+These are msgspec structs, as events are: a turn creates about a dozen of them, and a frozen dataclass costs ten times
+as much. `msgspec.structs.replace` creates changed copies.
 """
 
 from typing import Any, Literal
@@ -17,12 +17,12 @@ Divider = Literal["restart", "session"]
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """How an event shows to the visitor. Events without one are internal.
+    """How an event is shown to the visitor. Events without a view are internal.
 
     Attributes:
         prev: `seq` of the visible event before it, 0 for the first.
-        divider: a line to draw before it: the conversation was restarted, or a new session began after expiry.
-        title: what the visitor clicked, on user events.
+        divider: the line to draw before it: the conversation was restarted, or a new session started after expiry.
+        title: text of the button that the visitor clicked (user events).
     """
 
     prev: int
@@ -39,11 +39,11 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that was accepted: its id is used up within the conversation.
+    """An accepted message. Its id cannot be used again in the conversation.
 
     Attributes:
         seq: number of its user event.
-        digest: SHA-256 of its text, so that the same id with another text is recognised.
+        digest: SHA-256 of its text, to detect the same id with another text.
     """
 
     message_id: str
@@ -52,10 +52,10 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is at work on an unfinished turn, until when (seconds since the epoch) unless renewed.
+    """Which process runs an unfinished turn, and until when (seconds since the epoch) unless renewed.
 
     Attributes:
-        owner: `host:pid:nonce` of the server process.
+        owner: name of the server process, `host:pid:start time:nonce`.
     """
 
     owner: str
@@ -63,18 +63,19 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest facts of a conversation, read and written with every append.
+    """The current state of a conversation, read and written with every append.
 
     Attributes:
-        epoch: random, made with the conversation; another one after an erase or replacement of the log.
+        epoch: random id of the log. It changes when the log is erased or replaced.
         version: `seq` of the newest event, 0 for none.
         visible: `seq` of the newest visible event, 0 for none.
-        divider: to be drawn before the next visible event.
+        divider: the line to draw before the next visible event.
         session_seq: `seq` of the newest `session_started` event, 0 for none.
-        plain_seq: bot events up to here were sent to a plain socket that answered a ping since.
-        open_turn: the log does not end in a finished turn; somebody has to go on with it.
-        lease: who is at work on the open turn.
-        owner: the subject that owns the conversation (`jwt` mode), None for nobody in particular.
+        plain_seq: `seq` of the newest bot event known to be received: it was sent to a plain socket that has answered
+            a ping since.
+        open_turn: whether the last turn is unfinished and must be continued.
+        lease: which process runs the open turn.
+        owner: the subject that owns the conversation (`jwt` mode). None: nobody owns it.
         started: seconds since the epoch.
         updated: seconds since the epoch.
     """
@@ -94,22 +95,22 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The tracker as of `version`, so that a turn need not replay the whole log. `data` is `Tracker.dump()`."""
+    """The tracker as of `version`, so that a turn does not replay the whole log. `data` is `Tracker.dump()`."""
 
     version: int
     data: bytes
 
 
 class Reminder(msgspec.Struct, frozen=True, kw_only=True):
-    """Something for later: the bot shall act as if the user had meant `intent`.
+    """A scheduled reminder: when it is due, the bot acts as if the user had sent `intent`.
 
     Attributes:
-        name: unique in its conversation; the same name again replaces it.
+        name: unique in its conversation. A new reminder of the same name replaces it.
         seq: number of the event that scheduled it.
         due: seconds since the epoch.
-        entities: as the event has them.
+        entities: the entities of the event, unchanged.
         channel: name of the output channel it was scheduled on.
-        kill_on_user_msg: any message after it makes it void.
+        kill_on_user_msg: whether any later message of the user cancels it.
     """
 
     sender_id: str
@@ -123,14 +124,14 @@ class Reminder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CancelReminders(msgspec.Struct, frozen=True, kw_only=True):
-    """Drop the reminders of the conversation that match every given field; none given: all."""
+    """Cancels the conversation's reminders that match every given field, or all if no field is given."""
 
     name: str | None = None
     intent: str | None = None
     entities: Any = None
 
     def matches(self, reminder: Reminder) -> bool:
-        """Whether a reminder is one of those."""
+        """Return whether a reminder is cancelled."""
         return (
             self.name in (None, reminder.name)
             and self.intent in (None, reminder.intent)
@@ -139,7 +140,7 @@ class CancelReminders(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FireReminder(msgspec.Struct, frozen=True, kw_only=True):
-    """Use up a reminder: the append that carries it is written only if the reminder is still there."""
+    """Consumes a reminder. The append that contains it fails if the reminder no longer exists."""
 
     name: str
     seq: int
@@ -149,7 +150,7 @@ ReminderChange = Reminder | CancelReminders | FireReminder
 
 
 def entity_values(entities: Any) -> list[tuple[str, str]]:
-    """Return what entities say, whether they are an object entity → value or a list of entities in Rasa's form."""
+    """Return (entity, value) pairs from an object entity → value or from a list of entities in Rasa's form."""
     if isinstance(entities, dict):
         return sorted((str(name), repr(value)) for name, value in entities.items())
     found = [entity for entity in entities or () if isinstance(entity, dict)]
@@ -161,13 +162,13 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         head: the head *after* the append; its `version` equals the last entry's `seq`.
-        expected_version: the version that it builds on; the head's `epoch` must be the log's too.
-        expected_lease: the lease that it builds on, so that of two who take over a dead server's turn one is refused,
-            and so is an owner that comes back too late.
-        entries: numbered `expected_version + 1` … `head.version`; may be empty (a lease taken, `plain_seq` moved).
-        accepted: message ids used up by it.
-        snapshot: to be kept with it.
-        reminders: scheduled, cancelled and used up with it, in this order.
+        expected_version: the version that it is based on. The epoch of `head` must be the log's, too.
+        expected_lease: the lease that it is based on. If two processes take over the turn of a dead server, one of
+            them fails, and so does an owner that returns after its lease was taken.
+        entries: numbered `expected_version + 1` … `head.version`. May be empty (a lease or `plain_seq` changed).
+        accepted: ids of the messages that it accepts.
+        snapshot: stored with it.
+        reminders: scheduled, cancelled and consumed with it, in this order.
     """
 
     head: Head
@@ -180,13 +181,13 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Revocation(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens that count no more (or again), whatever their expiry says.
+    """A revocation of tokens before their expiry, or the end of one.
 
     Attributes:
-        kind: what `value` is: a subject, of whom all tokens are meant, or the id (`jti`) of one token.
-        before: only tokens that were issued before this time (seconds since the epoch); None: all.
-        lifted: the revocation was taken back.
-        made: seconds since the epoch.
+        kind: what `value` is: a subject (revokes all its tokens) or the id (`jti`) of one token.
+        before: revokes only tokens issued before this time (seconds since the epoch). None: all.
+        lifted: whether the revocation was undone.
+        made: time of the revocation, in seconds since the epoch.
     """
 
     kind: Literal["subject", "token"]
@@ -197,12 +198,12 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a conversation's events were published, kept beside its log.
+    """How far a conversation's events were published. Stored next to its log.
 
     Attributes:
-        epoch: of the log that they are from. When the conversation is at another one, that log was erased or replaced.
-        seq: the newest event that was published, 0 for none.
-        lease: who is at publishing.
+        epoch: epoch of the log that was published. If the log has another one, it was erased or replaced.
+        seq: `seq` of the newest published event, 0 for none.
+        lease: which process publishes the events.
     """
 
     sender_id: str
@@ -229,7 +230,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Visible entries in log order, and the head from the same read.
 
     Attributes:
-        has_more: visible entries exist before the first of `entries`.
+        has_more: whether visible entries exist before the first of `entries`.
     """
 
     head: Head

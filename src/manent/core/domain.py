@@ -1,7 +1,7 @@
-"""The domain: what an assistant knows, hears, remembers, says and does.
+"""The domain: an assistant's intents, entities, slots, responses, forms and actions.
 
-Plain data, in format 3.1's shape; `project/` makes it from YAML of any accepted format (2.0 is converted while it
-is read, so nothing after the reader knows of 2.0 except through `Domain.legacy_forms`).
+Plain data in the shape of format 3.1. `project/` creates it from YAML of any accepted format. Format 2.0 is converted
+while it is read: later code sees it only as `Domain.is_legacy` and `Domain.legacy_forms`.
 """
 
 import functools
@@ -14,7 +14,7 @@ SlotType = Literal["text", "bool", "float", "list", "categorical", "any"]
 MappingType = Literal["from_entity", "from_text", "from_intent", "from_trigger_intent", "custom"]
 
 DEFAULT_INTENTS = ("restart", "back", "out_of_scope", "session_start", "nlu_fallback")
-"""Intents that every domain has."""
+"""Intents of every domain."""
 
 DEFAULT_ACTIONS = (
     "action_listen",
@@ -32,7 +32,7 @@ DEFAULT_ACTIONS = (
     "action_validate_slot_mappings",
     "action_extract_slots",
 )
-"""Actions that every assistant has, in the order of Rasa's action index."""
+"""Actions of every assistant, in the order of Rasa's action index."""
 
 REQUESTED_SLOT = "requested_slot"
 SESSION_METADATA_SLOT = "session_started_metadata"
@@ -40,7 +40,7 @@ SESSION_METADATA_SLOT = "session_started_metadata"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """When a mapping applies: `active_loop` None means "no loop"; `requested_slot` None means "whichever"."""
+    """When a mapping applies. `active_loop` None: no loop is active. `requested_slot` None: any slot is requested."""
 
     active_loop: str | None
     requested_slot: str | None = None
@@ -48,10 +48,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotMapping:
-    """One way for a slot to get its value from a user turn (contract: "mappings").
+    """A rule that sets a slot from a user turn (contract: "mappings").
 
     Attributes:
-        any_label: entity role and group don't matter (the 2.0 autofill); otherwise they must be exactly equal.
+        any_label: whether an entity matches with any role and group (the autofill of 2.0). Otherwise both are equal.
         original: the mapping as written, for action servers that read `domain["slots"]`.
     """
 
@@ -69,7 +69,7 @@ class SlotMapping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """One slot. `values` (categorical) are lower-cased strings without the implicit `__other__`."""
+    """One slot. `values` (categorical) are lower-cased strings, without the implicit `__other__`."""
 
     name: str
     type: SlotType = "text"
@@ -84,7 +84,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """One intent. `used_entities` None means all that influence the conversation (see `Domain.used_entities`)."""
+    """One intent. `used_entities` None: all entities that influence the conversation (see `Domain.used_entities`)."""
 
     name: str
     used_entities: tuple[str, ...] | None = None
@@ -104,7 +104,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variation:
-    """One way of saying a response; `extras` are unknown keys, passed on as event metadata."""
+    """One variation of a response. `extras` are unknown keys; they become metadata of the event."""
 
     text: str | None = None
     id: str | None = None
@@ -123,7 +123,7 @@ class Variation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """One form. `ignored_intents` block mappings that name no intent of their own."""
+    """One form. `ignored_intents` block mappings that name no intent."""
 
     name: str
     required_slots: tuple[str, ...] = ()
@@ -132,7 +132,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionConfig:
-    """`expiration_time_min` in minutes, 0 = a session never expires."""
+    """Session settings. `expiration_time_min` is in minutes; 0: a session never expires."""
 
     expiration_time_min: float = 60.0
     carry_over_slots: bool = True
@@ -140,16 +140,16 @@ class SessionConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:
-    """A whole domain. Names map to definitions in the order of the files.
+    """A domain. Names map to definitions in the order of the files.
 
     Attributes:
-        actions: names listed under `actions:` (custom actions; also redeclared built-in ones).
-        send_domain: of those, the ones that want the domain under a selective-domain endpoint.
-        e2e_actions: bot texts that end-to-end stories may predict.
-        responses: `utter_…` name → its variations; retrieval responses are `utter_faq/ask_x`.
-        original: the merged domain as a JSON object in 3.1 form, which action servers and `GET /domain` get.
-        legacy_forms: the `forms` section as a 2.0 domain had it, for action servers on SDK 2.x; None otherwise.
-        is_legacy: the domain was written in format 2.0 (its differing semantics then apply).
+        actions: names listed under `actions:`: custom actions, and built-in actions that a custom one replaces.
+        send_domain: actions that receive the domain if the endpoint sends it selectively.
+        e2e_actions: bot texts that end-to-end stories can predict.
+        responses: `utter_…` name → its variations. Retrieval responses are named `utter_faq/ask_x`.
+        original: the merged domain as a JSON object in format 3.1, for action servers and `GET /domain`.
+        legacy_forms: the `forms` section of a 2.0 domain, for action servers on SDK 2.x. None: another format.
+        is_legacy: whether the domain was written in format 2.0, some rules of which differ.
     """
 
     intents: dict[str, Intent] = field(default_factory=dict)
@@ -168,7 +168,7 @@ class Domain:
 
     @functools.cached_property
     def initial_slots(self) -> Json:
-        """Slot name → initial value, for every slot."""
+        """Slot name → initial value, for all slots."""
         return {name: slot.initial_value for name, slot in self.slots.items()}
 
     @functools.cached_property
@@ -177,12 +177,12 @@ class Domain:
         return frozenset(name for name, slot in self.slots.items() if slot.type == "list")
 
     def kept(self, slot: str, value: Any) -> Any:
-        """Return the value that a slot has once it was set to this one: a list slot keeps a single value in a list."""
+        """Return the value that a slot has after it was set to `value`. A list slot wraps a single value in a list."""
         return [value] if slot in self.list_slots and value and not isinstance(value, list) else value
 
     @functools.cached_property
     def action_names(self) -> tuple[str, ...]:
-        """Every action that can be predicted, in the order of the action index (ties depend on it)."""
+        """All actions that can be predicted, in the order of the action index, which decides ties."""
         names = dict.fromkeys(DEFAULT_ACTIONS)
         names |= dict.fromkeys(self.actions)
         names |= dict.fromkeys(sorted(name for name in self.responses if "/" not in name))
@@ -193,5 +193,5 @@ class Domain:
 
     @functools.cached_property
     def action_index(self) -> dict[str, int]:
-        """Action name → its place in `action_names`."""
+        """Action name → its position in `action_names`."""
         return {name: index for index, name in enumerate(self.action_names)}

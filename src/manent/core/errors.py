@@ -1,21 +1,21 @@
-"""What can go wrong, and whose fault it is.
+"""The errors of Manent. Their class says which part failed.
 
-The class of an error names the culprit: the project's files, the request, the custom action, the store, the event
-broker, or ourselves. Every error has a stable `code`, so that a client or a log search can rely on it while the
-sentence may change. This module only defines them; who catches one decides what to do.
+An error comes from the project's files, the request, the custom action, the store, the event broker, or from Manent
+itself. Every error has a stable `code` for clients and log searches; the message may change. The code that catches an
+error decides how to handle it.
 """
 
 from dataclasses import dataclass
 
 
 class ManentError(Exception):
-    """Any error that Manent raises on purpose.
+    """Base class of all errors that Manent raises on purpose.
 
     Attributes:
-        code: a stable, machine-readable name (`snake_case` for requests, `part.kebab-case` for projects).
-        message: one sentence for a person.
-        status: the HTTP status that answers a request which met this error.
-        retry_after: seconds after which the same request may succeed, or None when it never will.
+        code: stable, machine-readable name (`snake_case` for requests, `part.kebab-case` for projects).
+        message: one sentence for people.
+        status: HTTP status of the response if a request fails with this error.
+        retry_after: seconds after which the same request may succeed. None: a retry does not help.
     """
 
     status = 500
@@ -29,17 +29,17 @@ class ManentError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One mistake in a project's files: where it is, what stands there, and what should.
+    """A mistake in a project's files: where it is, what was found and what was expected.
 
     Attributes:
-        file: path as the user would type it (relative to the project), or `""` when no file is to blame.
+        file: path as the user would type it (relative to the project). `""`: no file is involved.
         line: 1-based line, or 0 when unknown.
-        path: where inside the document, for example `slots.party_size.type`.
+        path: position in the document, for example `slots.party_size.type`.
         code: stable name, for example `slot.unknown-type`.
-        found: what stands there, for example `"integer"`.
+        found: the wrong text or value, for example `"integer"`.
         expected: what was expected, for example `one of: any, bool, …`.
-        suggestion: what to do, for example `Did you mean "float"?`; `""` when there is none.
-        warning: true when training may go on all the same.
+        suggestion: what to do, for example `Did you mean "float"?`. `""`: no suggestion.
+        warning: whether training can continue.
     """
 
     file: str
@@ -59,7 +59,7 @@ class Problem:
 
 
 class ProjectError(ManentError):
-    """The project's files cannot be trained or run as they are: all their problems at once."""
+    """The project's files cannot be trained or run. Contains all their problems."""
 
     status = 400
 
@@ -69,7 +69,7 @@ class ProjectError(ManentError):
 
 
 class RequestError(ManentError):
-    """A client asked for something that cannot be served; the request was not carried out."""
+    """A client sent a request that cannot be served. The request changed nothing."""
 
     def __init__(self, code: str, message: str, *, status: int = 400, retry_after: float | None = None) -> None:
         super().__init__(code, message)
@@ -78,15 +78,15 @@ class RequestError(ManentError):
 
 
 class ActionError(ManentError):
-    """A custom action could not be run: unreachable, timed out, unknown, failed, or answered garbage."""
+    """A custom action failed: unreachable, timed out, unknown, an error, or an invalid response."""
 
     status = 502
 
 
 class StoreError(ManentError):
-    """The conversation store could not do what it was asked (disk full, locked, unreachable).
+    """The conversation store failed (disk full, locked, unreachable).
 
-    Nothing was written. Such faults pass, or somebody sees to them, so the same request may be made again.
+    Nothing was written. Such failures are usually temporary, so clients may retry the same request.
     """
 
     status = 503
@@ -94,7 +94,7 @@ class StoreError(ManentError):
 
 
 class BrokerError(ManentError):
-    """The event broker could not take what it was given (unreachable, refused, disk full); it is given again later."""
+    """The event broker failed (unreachable, rejected, disk full). The events are published again later."""
 
     status = 503
 
@@ -106,4 +106,4 @@ class ModelError(ManentError):
 
 
 class InternalError(ManentError):
-    """A fault of ours."""
+    """An error in Manent itself."""

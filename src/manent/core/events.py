@@ -1,9 +1,9 @@
 """The events of a conversation's log, and their JSON form.
 
-An event is a frozen record with the name that Rasa gives it; its JSON form is Rasa's wire form, key by key (the
-product's contract: trackers, action servers, event brokers and stored logs all carry it). What an event *does* to a
-tracker is in `tracker.py`. Events are msgspec structs rather than dataclasses: encoding a turn's events with them
-costs a few microseconds, which matters because each is encoded once per commit.
+An event is a frozen record with Rasa's name for it. Its JSON form is Rasa's wire form, key by key: trackers, action
+servers, event brokers and stored logs all use it. How an event changes a tracker is in `tracker.py`. Events are msgspec
+structs instead of dataclasses: encoding the events of a turn then takes a few microseconds, and each event is encoded
+once per commit.
 """
 
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ import msgspec
 from manent.core.errors import RequestError
 
 Json = dict[str, Any]
-"""A JSON object as Python has it."""
+"""A JSON object as a Python dictionary."""
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
-    """Common to all events.
+    """Base class of all events.
 
     Attributes:
-        timestamp: seconds since the epoch, UTC. None only before the event is appended to a log.
-        metadata: free-form; events that a server appended carry `model_id` and `assistant_id`.
+        timestamp: seconds since the epoch, UTC. None: the event is not in a log yet.
+        metadata: free-form. Events that the server appends contain `model_id` and `assistant_id`.
     """
 
     timestamp: float | None = None
@@ -30,13 +30,13 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
 
 
 class UserUttered(_Event, frozen=True, kw_only=True, tag="user"):
-    """A user spoke, or something outside spoke in their place (`EXTERNAL: <intent>`).
+    """The user sent a message, or an external trigger acted as the user (`EXTERNAL: <intent>`).
 
     Attributes:
-        text: what was said, stripped.
-        parse_data: what the NLU made of it: Rasa's parse result (`text, intent, entities, …`).
-        input_channel: name of the channel it came through.
-        message_id: the client's id of the message, or one of ours.
+        text: the message, stripped.
+        parse_data: the NLU result in Rasa's form (`text, intent, entities, …`).
+        input_channel: name of the channel that received it.
+        message_id: the client's id of the message, or a generated one.
     """
 
     text: str | None = None
@@ -57,10 +57,10 @@ class UserUttered(_Event, frozen=True, kw_only=True, tag="user"):
 
 
 class BotUttered(_Event, frozen=True, kw_only=True, tag="bot"):
-    """The bot said something.
+    """The bot sent a message.
 
     Attributes:
-        text: may be None or "" when the message is all in `data`.
+        text: None or "" if the message is only in `data`.
         data: `elements, quick_replies, buttons, attachment, image, custom`, each possibly None.
     """
 
@@ -69,7 +69,7 @@ class BotUttered(_Event, frozen=True, kw_only=True, tag="bot"):
 
 
 class ActionExecuted(_Event, frozen=True, kw_only=True, tag="action"):
-    """An action ran. `name` is None when `action_text` (an end-to-end bot text) says what was done."""
+    """An action ran. `name` is None for an end-to-end bot text, which is in `action_text`."""
 
     name: str | None = None
     policy: str | None = None
@@ -79,26 +79,26 @@ class ActionExecuted(_Event, frozen=True, kw_only=True, tag="action"):
 
 
 class SlotSet(_Event, frozen=True, kw_only=True, tag="slot"):
-    """A slot got a value (None: none)."""
+    """A slot was set. None clears it."""
 
     name: str
     value: Any
 
 
 class ActiveLoop(_Event, frozen=True, kw_only=True, tag="active_loop"):
-    """A form (or other loop) became active, or, with name None, none is."""
+    """A form (or another loop) became active. `name` None: the active loop ended."""
 
     name: str | None = None
 
 
 class LoopInterrupted(_Event, frozen=True, kw_only=True, tag="loop_interrupted"):
-    """The next run of the loop shall (not) skip validation."""
+    """The next run of the loop skips validation, or does not skip it."""
 
     is_loop_interrupted: bool = msgspec.field(name="is_interrupted", default=False)
 
 
 class ActionExecutionRejected(_Event, frozen=True, kw_only=True, tag="action_execution_rejected"):
-    """An action declined to run; another shall be predicted."""
+    """An action refused to run. Another action is predicted."""
 
     name: str
     policy: str | None = None
@@ -106,41 +106,41 @@ class ActionExecutionRejected(_Event, frozen=True, kw_only=True, tag="action_exe
 
 
 class DefinePrevUserUtteredFeaturization(_Event, frozen=True, kw_only=True, tag="user_featurization"):
-    """Whether the policies looked at the text of the last user message rather than at its intent."""
+    """Whether the policies used the text of the last user message instead of its intent."""
 
     use_text_for_featurization: bool
 
 
 class EntitiesAdded(_Event, frozen=True, kw_only=True, tag="entities"):
-    """More entities for the last user message."""
+    """Additional entities for the last user message."""
 
     entities: list[Json]
 
 
 class FollowupAction(_Event, frozen=True, kw_only=True, tag="followup"):
-    """The next action, whatever the policies would say."""
+    """The next action, which overrides the policies."""
 
     name: str
 
 
 class Restarted(_Event, frozen=True, kw_only=True, tag="restart"):
-    """The conversation begins anew: slots, loop and pause are wiped."""
+    """The conversation was restarted: slots, loop and pause are cleared."""
 
 
 class SessionStarted(_Event, frozen=True, kw_only=True, tag="session_started"):
-    """A new session begins: slots and loop are wiped."""
+    """A new session started: slots and loop are cleared."""
 
 
 class UserUtteranceReverted(_Event, frozen=True, kw_only=True, tag="rewind"):
-    """The last user turn never happened."""
+    """Undoes the last user turn."""
 
 
 class ActionReverted(_Event, frozen=True, kw_only=True, tag="undo"):
-    """The last action never happened."""
+    """Undoes the last action."""
 
 
 class AllSlotsReset(_Event, frozen=True, kw_only=True, tag="reset_slots"):
-    """All slots go back to their initial values."""
+    """All slots return to their initial values."""
 
 
 class ConversationPaused(_Event, frozen=True, kw_only=True, tag="pause"):
@@ -152,7 +152,7 @@ class ConversationResumed(_Event, frozen=True, kw_only=True, tag="resume"):
 
 
 class ReminderScheduled(_Event, frozen=True, kw_only=True, tag="reminder"):
-    """At `date_time` (ISO 8601) the bot shall act as if it had received `intent`."""
+    """At `date_time` (ISO 8601) the bot acts as if it had received `intent`."""
 
     intent: str
     date_time: str
@@ -162,7 +162,7 @@ class ReminderScheduled(_Event, frozen=True, kw_only=True, tag="reminder"):
 
 
 class ReminderCancelled(_Event, frozen=True, kw_only=True, tag="cancel_reminder"):
-    """Cancel the reminders that match every given field (none given: all)."""
+    """Cancels the reminders that match every given field, or all if no field is given."""
 
     name: str | None = None
     intent: str | None = None
@@ -170,13 +170,13 @@ class ReminderCancelled(_Event, frozen=True, kw_only=True, tag="cancel_reminder"
 
 
 class StoryExported(_Event, frozen=True, kw_only=True, tag="export"):
-    """The conversation was written out as a story."""
+    """The conversation was exported as a story."""
 
     path: str | None = None
 
 
 class AgentUttered(_Event, frozen=True, kw_only=True, tag="agent"):
-    """A human agent spoke in the bot's place."""
+    """A human agent sent a message in place of the bot."""
 
     text: str | None = None
     data: Any = None
@@ -234,12 +234,12 @@ def event_to_wire(event: Event) -> Json:
 
 
 def event_from_wire(wire: Mapping[str, Any]) -> Event:
-    """Read an event from outside: an action server's answer, a request body, another store.
+    """Read an event from an external source: the response of an action server, a request body, another store.
 
     Accepts what Rasa accepts: the legacy names `form` and `form_validation`, absent optional keys, null metadata.
 
     Raises:
-        RequestError: `invalid_event`; it is not an event, or a key is missing or of the wrong type.
+        RequestError: `invalid_event`: not an event, or a key is missing or has the wrong type.
     """
     known = {key: value for key, value in wire.items() if value is not None or key in ("value", "name")}
     match known.get("event"):

@@ -1,6 +1,6 @@
-"""Messages with their entities marked as training data has them: `I live in [Berlin](city)`.
+"""Writes messages with their entities in the markup of training data: `I live in [Berlin](city)`.
 
-The other direction, reading such text, is `project/data/annotations.py`.
+`project/data/annotations.py` reads this markup.
 """
 
 import json
@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from manent.core.events import Json
 
 PAYLOAD_EXTRACTOR = "RegexMessageHandler"
-"""Says of an entity that it stood in a payload (`/intent{…}`) and not in words."""
+"""Extractor of entities that come from a payload (`/intent{…}`)."""
 
 
 def annotated(text: str, entities: Iterable[Json]) -> str:
-    """Return a message with its entities marked; payloads stay as they are."""
+    """Return a message with its entities marked. Payloads are returned unchanged."""
     spans: dict[tuple[int, int], list[Json]] = {}
     for entity in sorted((each for each in entities if _is_marked(each, text)), key=lambda each: int(each["start"])):
         spans.setdefault((entity["start"], entity["end"]), []).append(entity)
@@ -21,7 +21,7 @@ def annotated(text: str, entities: Iterable[Json]) -> str:
     last = 0
     for (start, end), found in spans.items():
         if start < last:
-            continue  # one of two that overlap
+            continue  # overlaps with the entity before
         parts += [text[last:start], mark(text[start:end], *found)]
         last = end
     return "".join([*parts, text[last:]])
@@ -38,7 +38,7 @@ def _is_marked(entity: Json, text: str) -> bool:
 
 
 def mark(text: str, *entities: Json) -> str:
-    """Return words marked as an entity, `[Berlin](city)`, as an object where there is more to say, or as several."""
+    """Return words marked as an entity: as `[Berlin](city)`, or with an object for more keys, or with several ones."""
     labels = [_label(text, entity) for entity in entities]
     if len(labels) == 1 and labels[0].keys() == {"entity"}:
         return f"[{text}]({labels[0]['entity']})"

@@ -1,4 +1,4 @@
-"""What comes in through a channel, before anything is made of it."""
+"""Messages of visitors as a channel receives them, before NLU."""
 
 import msgspec
 
@@ -9,19 +9,19 @@ SERVED_CHANNELS = ("socketio", "rest", "callback", "cmdline")
 
 
 class UserMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One message of a visitor, as a channel hands it in.
+    """One message of a visitor.
 
     Attributes:
         sender_id: key of the conversation, 1–255 characters.
-        text: what was said; stripped by the channel.
-        message_id: unique among the accepted messages of the conversation, 1–128 characters; None when the client
-            gave none (the runtime then makes one, and the message cannot be recognised when it is sent again).
-        input_channel: name of the channel it came through (`rest`, `socketio`, …), None when it was none.
-        output_channel: name that response variations are chosen by (REST's is `collector`).
-        title: what the visitor clicked, when `text` is a button's payload.
-        metadata: whatever the client sent along.
-        parse_data: a parse result to use instead of running the NLU.
-        external: a trigger from outside, not the visitor's own words (`EXTERNAL: <intent>`).
+        text: the message, stripped by the channel.
+        message_id: unique among the accepted messages of the conversation, 1–128 characters. None: the client sent
+            none; the runtime then generates one, and cannot detect that the message is sent again.
+        input_channel: name of the channel that received it (`rest`, `socketio`, …). None: no channel.
+        output_channel: name of the channel that response variations are selected for (`collector` for REST).
+        title: text of the clicked button, if `text` is its payload.
+        metadata: metadata that the client sent.
+        parse_data: parse result to use instead of running the NLU.
+        external: whether it is an external trigger instead of the visitor's words (`EXTERNAL: <intent>`).
     """
 
     sender_id: str

@@ -1,12 +1,12 @@
-"""The tracker: what a conversation's log adds up to.
+"""The tracker: the state of a conversation, computed from its log.
 
-`State` is the fold (slots, loop, latest message, flags). `Tracker` is a state plus the recent *applied* events (what
-is left of the session when rewinds, undos and repeated form turns are taken out), which the policies look at and
-which a rewind replays. The applied events are kept in a window, so that neither memory nor time grows with the age of
-a conversation; `base` is the state before the window. A rewind that reaches beyond the window raises
-`WindowExceeded`, and the caller loads a deeper one.
+`State` is the fold over events (slots, loop, latest message, flags). `Tracker` is a state plus the recent *applied*
+events: the events of the session without those that rewinds, undos and repeated form turns removed. The policies read
+them, and a rewind replays them. The applied events are a window, so that memory and time do not grow with the length
+of a conversation; `base` is the state before the window. A rewind beyond the window raises `WindowExceeded`. The
+caller then loads a larger window.
 
-Nothing here does I/O or knows of time. Peer: Rasa 3.6.21's DialogueStateTracker, as the contract (§5.3, §6) states it.
+No I/O, no clock. Reference: the DialogueStateTracker of Rasa 3.6.21, described in the contract (§5.3, §6).
 """
 
 from collections.abc import Callable
@@ -41,18 +41,18 @@ from manent.core.events import (
 
 _LISTEN = "action_listen"
 _RECENT = 3
-"""User turns whose intents are remembered, whatever became of them: as many as a two-stage fallback looks back."""
+"""User turns whose intents are kept, even if reverted: the number that a two-stage fallback needs."""
 
 
 class WindowExceeded(InternalError):
-    """A rewind or undo reached beyond the applied events at hand; load the tracker from an older snapshot."""
+    """A rewind or undo reached beyond the applied events in memory. Load the tracker from an older snapshot."""
 
     def __init__(self) -> None:
         super().__init__("window_exceeded", "a rewind reached beyond the tracker's window")
 
 
 class LoopState(msgspec.Struct, kw_only=True):
-    """The active loop, and how its last run went. `trigger_message` is the parse data that activated it."""
+    """The active loop and the result of its last run. `trigger_message` is the parse data that activated it."""
 
     name: str
     is_interrupted: bool = False
@@ -64,8 +64,8 @@ class State(msgspec.Struct, kw_only=True):
     """The fold over applied events.
 
     Attributes:
-        values: only slots that were set; the others have the domain's initial value.
-        uses_text: the policies looked at the latest message's text rather than at its intent.
+        values: only slots that were set. The others have the domain's initial value.
+        uses_text: whether the policies used the text of the latest message instead of its intent.
     """
 
     values: dict[str, Any] = {}
@@ -78,7 +78,7 @@ class State(msgspec.Struct, kw_only=True):
     uses_text: bool = False
 
     def copy(self) -> "State":
-        """Return an independent copy (values themselves are never changed in place)."""
+        """Return an independent copy. The values are shared, because they are never changed in place."""
         loop = self.active_loop
         return State(
             values=dict(self.values),
@@ -92,7 +92,7 @@ class State(msgspec.Struct, kw_only=True):
         )
 
     def apply(self, event: Event) -> None:
-        """Take one event in. Reverting and wiping events are the tracker's; they are no-ops here."""
+        """Apply one event. Events that revert or clear have no effect here: `Tracker` handles them."""
         apply = _APPLY.get(type(event))
         if apply is not None:
             apply(self, event)
@@ -100,7 +100,7 @@ class State(msgspec.Struct, kw_only=True):
     def _set_slot(self, event: SlotSet) -> None:
         self.values[event.name] = event.value
 
-    def _act(self, event: ActionExecuted) -> None:
+    def _set_action(self, event: ActionExecuted) -> None:
         self.latest_action = event
         self.followup_action = None
         loop = self.active_loop
@@ -109,10 +109,10 @@ class State(msgspec.Struct, kw_only=True):
             if loop.name == event.name:
                 loop.rejected = False
 
-    def _say(self, event: BotUttered) -> None:
+    def _set_bot_message(self, event: BotUttered) -> None:
         self.latest_bot = event
 
-    def _hear(self, event: UserUttered) -> None:
+    def _set_message(self, event: UserUttered) -> None:
         self.latest_message = event
         self.followup_action = None
         self.uses_text = False
@@ -156,10 +156,10 @@ class State(msgspec.Struct, kw_only=True):
 
 
 _APPLY: dict[type, Callable[[State, Any], None]] = {
-    SlotSet: State._set_slot,  # noqa: SLF001 - the table of its own methods
-    ActionExecuted: State._act,  # noqa: SLF001
-    BotUttered: State._say,  # noqa: SLF001
-    UserUttered: State._hear,  # noqa: SLF001
+    SlotSet: State._set_slot,  # noqa: SLF001  # the table of this class's methods
+    ActionExecuted: State._set_action,  # noqa: SLF001
+    BotUttered: State._set_bot_message,  # noqa: SLF001
+    UserUttered: State._set_message,  # noqa: SLF001
     ActiveLoop: State._set_loop,  # noqa: SLF001
     LoopInterrupted: State._interrupt_loop,  # noqa: SLF001
     ActionExecutionRejected: State._reject,  # noqa: SLF001
@@ -170,11 +170,11 @@ _APPLY: dict[type, Callable[[State, Any], None]] = {
     ConversationPaused: State._pause,  # noqa: SLF001
     ConversationResumed: State._resume,  # noqa: SLF001
 }
-"""What each kind of event changes in the state; the others, nothing. A `match` would try one kind after another."""
+"""How each kind of event changes the state. Other kinds do not change it. A `match` would test the kinds in turn."""
 
 
 class _Dump(msgspec.Struct, kw_only=True):
-    """A tracker as bytes; see `Tracker.dump`."""
+    """The serialized form of a tracker (`Tracker.dump`)."""
 
     format: int = 1
     version: int
@@ -197,32 +197,30 @@ _decoder = msgspec.json.Decoder(_Dump)
 
 @dataclass(slots=True, eq=False)
 class Tracker:
-    """One conversation, as the dialogue sees it.
+    """One conversation as the dialogue engine sees it.
 
     Attributes:
         sender_id: key of the conversation.
-        domain: whose slots it has; a slot event for another slot changes nothing.
-        version: number of events taken in, so the `seq` of the newest.
+        domain: defines the slots. A slot event for an unknown slot has no effect.
+        version: number of events applied, equal to the `seq` of the newest.
         state: the fold over `applied` on top of `base`.
         base: the state before the first of `applied`.
         applied: recent applied events, oldest first.
-        truncated: applied events of this session exist before the first of `applied`.
-        generation: counts the times that `applied` was changed other than at its ends, so that whoever derives
-            something from it knows when to start over.
-        trimmed: how many events `trim` has taken from the beginning of `applied`, since the tracker was loaded.
+        truncated: whether applied events of this session exist before the first of `applied`.
+        generation: increases when `applied` changes other than by an append or a trim. Code that caches something
+            derived from `applied` must then compute it again.
+        trimmed: number of events that `trim` removed from the start of `applied` since the tracker was loaded.
         latest_event_time: timestamp of the newest event.
         last_user_time: timestamp of the newest user event, on which session expiry depends.
-        latest_input_channel: of the newest user event.
-        session_started: a session was ever started.
-        loops: names of loops that were ever active here (their repeated runs are collapsed in `applied`).
-        recent_intents: intents of the newest user events since a restart ("": none recognised), reverted or not; None
-            stands for a revert.
-        declined: the action that declined to run, while no other has run since (reverted or not). A turn ends in an
-            action, so this need not outlive it.
-        outdated: `state` still has what a collapsed form turn said; it is derived from `applied` again when the bot
-            listens.
-        counted: actions in `applied`; None when they have to be counted.
-        derived: whatever a reader of `applied` has made of it and wants to find again; never dumped.
+        latest_input_channel: input channel of the newest user event.
+        session_started: whether a session was ever started.
+        loops: names of loops that were ever active. Their repeated runs are collapsed in `applied`.
+        recent_intents: intents of the newest user events since a restart, reverted or not. "": no intent was
+            recognised. None: a revert.
+        declined: the action that refused to run, until another action runs. Not stored: a turn ends with an action.
+        outdated: whether `state` still contains a collapsed form turn. It is computed again when the bot listens.
+        counted: number of actions in `applied`. None: unknown, count them.
+        derived: cache for code that derives something from `applied`. Not stored.
     """
 
     sender_id: str
@@ -248,7 +246,7 @@ class Tracker:
     # reading ------------------------------------------------------------------------------------------------------
 
     def slots(self) -> Json:
-        """Every slot of the domain with its value."""
+        """Return the value of every slot of the domain."""
         values = self.state.values
         slots = {name: values.get(name, initial) for name, initial in self.domain.initial_slots.items()}
         for name in self.domain.list_slots:
@@ -257,7 +255,7 @@ class Tracker:
 
     @property
     def requested_slot(self) -> str | None:
-        """The slot that the active form asks for; None, too, when an action has set it to what is no name."""
+        """The slot that the active form asks for. None also if an action set it to a value that is not a string."""
         name = self.state.values.get(REQUESTED_SLOT)
         return name if isinstance(name, str) else None
 
@@ -276,13 +274,14 @@ class Tracker:
     # writing ------------------------------------------------------------------------------------------------------
 
     def update(self, event: Event) -> None:
-        """Take one event in.
+        """Apply one event.
 
-        A user turn that only answered a form is taken out of `applied` when the form runs again, but the state
-        keeps its message until the bot listens: actions of the same turn may want to read it.
+        When a form runs again, the user turn that only answered it is removed from `applied`. The state keeps its
+        message until the bot listens, because actions of the same turn may read it.
 
         Raises:
-            WindowExceeded: the event reverts more than the window holds, or repeats a loop's run of before it.
+            WindowExceeded: the event reverts more than the window contains, or the previous run of a repeated loop is
+                before the window.
         """
         take = _TAKE.get(type(event))
         if take is not None:
@@ -294,11 +293,11 @@ class Tracker:
         self.version += 1
 
     def retract(self, count: int, values: dict[str, Any]) -> None:
-        """Take back the newest `count` events, all of them `SlotSet`s that no log has yet.
+        """Remove the newest `count` events, all of them `SlotSet`s that are not in a log yet.
 
         Args:
-            count: how many.
-            values: `state.values` as it was before them.
+            count: number of events.
+            values: `state.values` before these events.
         """
         del self.applied[len(self.applied) - count :]
         self.state.values = values
@@ -306,10 +305,10 @@ class Tracker:
         self.generation += 1
 
     def trim(self, keep: int) -> None:
-        """Let go of applied events before the newest `keep` actions, folding them into `base`.
+        """Fold applied events before the newest `keep` actions into `base`.
 
-        Does so only when there are twice as many, so that not every turn has to (with half as many again it cost 5 µs
-        a turn, on average).
+        Waits until there are twice as many actions, so that not every turn pays for it (with one and a half times as
+        many, it cost 5 µs per turn on average).
         """
         if self.counted is not None and self.counted <= 2 * keep:
             return
@@ -396,14 +395,14 @@ class Tracker:
     def _replay(self) -> None:
         self.state = self.base.copy()
         if not self.truncated:
-            # With nothing left of the session there is nothing to predict from: the bot listens.
+            # The session has no events left to predict from: the bot listens.
             self.state.followup_action = _LISTEN
         for event in self.applied:
             self.state.apply(event)
         self.outdated = False
 
     def _undo_through(self, kind: type[UserUttered] | type[ActionExecuted]) -> None:
-        """Drop the newest applied events, back through the newest of this kind."""
+        """Remove the newest applied events, up to and including the newest of this kind."""
         self.generation += 1
         self.counted = None
         while self.applied:
@@ -413,10 +412,10 @@ class Tracker:
             raise WindowExceeded
 
     def _is_repeated_run(self, loop: str) -> bool:
-        """Whether the loop ran before in the same activation, and only listened since.
+        """Return whether the loop ran before in the same activation, with only `action_listen` since.
 
         Raises:
-            WindowExceeded: nothing but listening is left of the applied events.
+            WindowExceeded: `action_listen` is the only action in the applied events.
         """
         for event in reversed(self.applied):
             match event:
@@ -433,7 +432,7 @@ class Tracker:
         return False
 
     def _collapse(self, loop: str) -> None:
-        """Take the newest user turn out of `applied`, back to the loop's run before; slots and the rest stay."""
+        """Remove the newest user turn from `applied`, back to the loop's previous run. Other events stay."""
         kept: list[Event] = []
         while self.applied:
             event = self.applied.pop()
@@ -472,7 +471,7 @@ class Tracker:
         """Read what `dump` wrote.
 
         Raises:
-            msgspec.ValidationError: the bytes are no dump of this version.
+            msgspec.ValidationError: the bytes are not a dump of this version.
         """
         dump = _decoder.decode(data)
         return cls(
@@ -495,7 +494,7 @@ class Tracker:
 
 _TAKE: dict[type, Callable[[Tracker, Any], None]] = {
     ActionExecutionRejected: Tracker._take_rejection,  # noqa: SLF001
-    SlotSet: Tracker._take_slot,  # noqa: SLF001 - the table of its own methods
+    SlotSet: Tracker._take_slot,  # noqa: SLF001  # the table of this class's methods
     UserUttered: Tracker._take_message,  # noqa: SLF001
     ActionExecuted: Tracker._take_action,  # noqa: SLF001
     ActiveLoop: Tracker._take_loop,  # noqa: SLF001
@@ -504,4 +503,4 @@ _TAKE: dict[type, Callable[[Tracker, Any], None]] = {
     UserUtteranceReverted: Tracker._revert_message,  # noqa: SLF001
     ActionReverted: Tracker._revert_action,  # noqa: SLF001
 }
-"""Events that are more to a tracker than one more applied event."""
+"""Events that change more than the state and `applied`."""

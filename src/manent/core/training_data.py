@@ -1,6 +1,6 @@
-"""What a project teaches: NLU examples, stories and rules, the pipeline's configuration. Plain data, no files.
+"""Training data of a project: NLU examples, stories, rules, configuration. Plain data, no files.
 
-`project/` makes it from YAML; `nlu/` and `dialogue/` train on it.
+`project/` creates it from YAML; `nlu/` and `dialogue/` train on it.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from manent.core.events import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """A place in a project's files, for messages: `file` as the user would type it, 1-based `line`."""
+    """A position in a project's files, for messages: `file` as the user would type it, 1-based `line`."""
 
     file: str = ""
     line: int = 0
@@ -19,7 +19,7 @@ class Where:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityMention:
-    """An annotated span: `text[start:end]` in characters. `value` differs from the text when a synonym is meant."""
+    """An annotated span: `text[start:end]` in characters. `value` differs from the text if a synonym is given."""
 
     start: int
     end: int
@@ -60,7 +60,7 @@ class NluData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityStep:
-    """An entity listed in a story's user turn; `value` None = any value."""
+    """An entity listed in a user turn of a story. `value` None: any value."""
 
     entity: str
     value: Any = None
@@ -70,7 +70,7 @@ class EntityStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserStep:
-    """A user turn: an intent (with entities), or, end to end, a text. Test stories have both."""
+    """A user turn: an intent (with entities), or a text in end-to-end stories. Test stories have both."""
 
     intent: str | None = None
     text: str | None = None
@@ -81,7 +81,7 @@ class UserStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionStep:
-    """The bot acts: by name, or end to end with a text."""
+    """An action of the bot: by name, or a text in end-to-end stories."""
 
     name: str | None = None
     text: str | None = None
@@ -90,7 +90,7 @@ class ActionStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotStep:
-    """A slot was set. `has_value` False: a bare name, meaning some value."""
+    """A slot was set. `has_value` False: only the name is given; any value matches."""
 
     name: str
     value: Any = None
@@ -100,7 +100,7 @@ class SlotStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopStep:
-    """A loop became active, or (None) no loop is."""
+    """A loop became active. `name` None: no loop is active."""
 
     name: str | None
     where: Where = Where()
@@ -108,7 +108,7 @@ class LoopStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointStep:
-    """Joins stories. At a story's start, `slots` filters by equal value."""
+    """A checkpoint, which joins stories. At the start of a story, `slots` are conditions on slot values."""
 
     name: str
     slots: tuple[SlotStep, ...] = ()
@@ -117,7 +117,7 @@ class CheckpointStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrStep:
-    """Alternatives, each a user turn or a tuple of slot steps."""
+    """Alternatives. Each is a user turn or a tuple of slot steps."""
 
     alternatives: tuple["UserStep | tuple[SlotStep, ...]", ...]
     where: Where = Where()
@@ -150,7 +150,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentConfig:
-    """One entry of `pipeline:` or `policies:`: its name (module paths of Rasa's built-ins resolved) and options."""
+    """One entry of `pipeline:` or `policies:`: its name (Rasa's module paths are resolved) and options."""
 
     name: str
     options: Json = field(default_factory=dict)
@@ -159,7 +159,7 @@ class ComponentConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssistantConfig:
-    """`config.yml`, with defaults filled in (the file itself is never touched)."""
+    """The contents of `config.yml`, with defaults added. The file itself is not changed."""
 
     language: str | None = None
     pipeline: tuple[ComponentConfig, ...] = ()

@@ -1,1 +1,1 @@
-"""The dialogue: what a message does to a conversation, decided without I/O. `turn.py` is where to begin reading."""
+"""The dialogue engine: computes how a message changes a conversation, without I/O. Start reading at `turn.py`."""

@@ -1,7 +1,6 @@
-"""What an action has to work with: the tracker, saying responses, calling custom actions.
+"""What actions use: the tracker, responses, and calls of custom actions.
 
-Built-in actions and forms are functions or generators over an `Acting`; they return their events and change nothing
-themselves.
+Built-in actions and forms are functions or generators over an `Acting`. They return their events and change nothing.
 """
 
 import logging
@@ -22,15 +21,15 @@ log = logging.getLogger(__name__)
 _OWN_KEYS = frozenset(
     ("response", "template", "text", "image", "custom", "attachment", "elements", "quick_replies", "buttons")
 )
-"""Keys of an action server's response that are part of the message rather than values for its templates."""
+"""Keys of an action server's response that are part of the message. Other keys are values for its templates."""
 
 
 class ActionRejected(Exception):
-    """The action declined to run: another one shall be predicted."""
+    """The action refused to run. Another action is predicted."""
 
 
 class SlotValues(Mapping[str, Any]):
-    """Every slot's value, without copying them."""
+    """A view of the values of all slots. Copies nothing."""
 
     __slots__ = ("_domain", "_initial", "_values")
 
@@ -51,12 +50,12 @@ class SlotValues(Mapping[str, Any]):
 
 
 class Acting(msgspec.Struct, kw_only=True):
-    """What the actions of one turn work with.
+    """What the actions of one turn use.
 
     Attributes:
         channel: name of the output channel.
-        pending: events that an action's tracker shows though they are not in the log yet.
-        external_nlg: response texts are made outside.
+        pending: events that the tracker of an action contains although they are not in the log yet.
+        external_nlg: whether an NLG server generates response texts.
     """
 
     tracker: Tracker
@@ -68,7 +67,7 @@ class Acting(msgspec.Struct, kw_only=True):
     pending: tuple[Event, ...] = ()
 
     def values(self, trailing: Iterable[Event] = ()) -> Mapping[str, Any]:
-        """Every slot's value after these further events."""
+        """Return the values of all slots after these further events."""
         changes = {event.name: event.value for event in trailing if isinstance(event, SlotSet)}
         known = self.tracker.state.values
         return SlotValues(self.domain, {**known, **changes} if changes else known)
@@ -76,32 +75,32 @@ class Acting(msgspec.Struct, kw_only=True):
     def say(
         self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()
     ) -> Activity[list[Event]]:
-        """Say a response; [] when the domain has no suitable variation of it."""
+        """Return the bot event of a response. Empty if no variation of it matches."""
         if not self.external_nlg:
             return self.say_here(response, arguments, trailing=trailing)
         message = yield from self.message(response, arguments, trailing=trailing)
         return [] if message is None else [bot_event(message, utter_action=response)]
 
     def say_here(self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()) -> list[Event]:
-        """Say a response as `say` does, when its text is not made outside."""
-        said = self.responses.constant(response)
-        if said is None:
-            said = self.responses.event(
+        """Return the bot event of a response like `say`, without an NLG server."""
+        event = self.responses.constant(response)
+        if event is None:
+            event = self.responses.event(
                 response,
                 slots=self.values(trailing),
                 arguments=arguments or {},
                 channel=self.channel,
                 rng=self.env.rng,
             )
-        if said is None:
-            log.warning("nothing is said: no variation of response %r suits", response)
+        if event is None:
+            log.warning("no message sent: no variation of response %r matches", response)
             return []
-        return [said]
+        return [event]
 
     def message(
         self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()
     ) -> Activity[Json | None]:
-        """Make the message of a response, here or outside; None when no variation of it suits."""
+        """Create the message of a response, here or with the NLG server. None: no variation matches."""
         given = arguments or {}
         if self.external_nlg:
             generated: Json = yield Generate(
@@ -112,15 +111,15 @@ class Acting(msgspec.Struct, kw_only=True):
             response, slots=self.values(trailing), arguments=given, channel=self.channel, rng=self.env.rng
         )
         if message is None:
-            log.warning("nothing is said: no variation of response %r suits", response)
+            log.warning("no message sent: no variation of response %r matches", response)
         return message
 
     def call(self, action: str, *, trailing: Sequence[Event] = ()) -> Activity[list[Event]]:
-        """Run a custom action; return what it said and its events.
+        """Run a custom action. Return its messages, then its events.
 
         Raises:
-            ActionRejected: it declined to run.
-            ActionError: it could not be run, or its answer is unreadable.
+            ActionRejected: the action refused to run.
+            ActionError: the action failed, or its response is invalid.
         """
         answer = yield CallAction(name=action, trailing=(*self.pending, *trailing))
         if answer.rejected:
@@ -128,21 +127,19 @@ class Acting(msgspec.Struct, kw_only=True):
         try:
             events: list[Event] = []
             for response in answer.responses:
-                said = yield from self._said(response, trailing)
-                if said is not None:
-                    events.append(said)
+                message = yield from self._bot_event(response, trailing)
+                if message is not None:
+                    events.append(message)
             for wire in answer.events:
                 event = _read_event(action, wire)
                 if event is not None:
                     events.append(event)
         except (RequestError, TypeError, AttributeError) as error:
-            raise ActionError("action_unreadable", f"action {action!r} answered something unreadable: {error}") from (
-                error
-            )
+            raise ActionError("action_unreadable", f"invalid response of action {action!r}: {error}") from error
         return events
 
-    def _said(self, response: Json, trailing: Sequence[Event]) -> Activity[BotUttered | None]:
-        """Make the bot event of one of an action server's responses (contract §9); None as of `message`."""
+    def _bot_event(self, response: Json, trailing: Sequence[Event]) -> Activity[BotUttered | None]:
+        """Create the bot event of one response of an action server (contract §9). None: no variation matches."""
         given = {key: value for key, value in response.items() if value and key != "response"}
         name = response.get("response") or response.get("template")  # SDK 1.x sends `template` only
         if not name:
@@ -162,10 +159,10 @@ def _read_event(action: str, wire: Json) -> Event | None:
         return event_from_wire(wire)
     except RequestError:
         if wire.get("event") not in _KNOWN:
-            log.warning("action %r returned an unknown event %r; it is ignored", action, wire.get("event"))
+            log.warning("action %r returned the unknown event %r; the event is ignored", action, wire.get("event"))
             return None
         raise
 
 
 _KNOWN = frozenset((*(kind.__struct_config__.tag for kind in get_args(Event)), "form", "form_validation"))
-"""Names of events that `event_from_wire` reads: every kind's, and the legacy ones."""
+"""Names of the events that `event_from_wire` reads: all kinds, and the legacy names."""

@@ -28,9 +28,9 @@ def find_conflicts(
         Errors between rules, and between rules and stories, which stop training. Then warnings about stories that
         continue differently after the same beginning: a policy can follow only one of them.
     """
-    told = story_sequences(domain, stories)
-    problems = compile_rules(config, domain, rules=rule_sequences(domain, stories.rules), told=told).problems
-    return [*problems, *_story_conflicts(domain, told, max_history)]
+    sequences = story_sequences(domain, stories)
+    problems = compile_rules(config, domain, rules=rule_sequences(domain, stories.rules), stories=sequences).problems
+    return [*problems, *_story_conflicts(domain, sequences, max_history)]
 
 
 def _story_conflicts(domain: Domain, stories: Iterable[Sequence], max_history: int | None) -> list[Problem]:

@@ -1,6 +1,6 @@
-"""What each action does: the built-in ones, responses, forms, end-to-end texts, and custom ones (contract §2, §5.6).
+"""Runs actions: built-in ones, responses, forms, end-to-end texts, and custom ones (contract §2, §5.6).
 
-`turn.py` runs one by its name and takes the events in.
+`turn.py` runs an action by name and applies its events.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from manent.dialogue.acting import Acting
 from manent.dialogue.forms import run_form
 from manent.dialogue.responses import bot_event
 from manent.dialogue.session import session_start_events
-from manent.dialogue.slots import SlotFiller, latest_heard
+from manent.dialogue.slots import SlotFiller, latest_received
 from manent.dialogue.steps import Activity, Done
 
 SESSION_START = "action_session_start"
 
 
 class Actions:
-    """Every action of a domain, looked up once, when a model is loaded."""
+    """All actions of a domain. The lookup by name is prepared once, when a model is loaded."""
 
     def __init__(self, domain: Domain, filler: SlotFiller) -> None:
         self._domain = domain
@@ -27,11 +27,11 @@ class Actions:
         self._known = {name: self._find(name) for name in domain.action_names}
 
     def run(self, acting: Acting, name: str) -> Done:
-        """Run an action by name: what it did, without the `action` event itself.
+        """Run an action by name and return its events, without the `action` event.
 
-        The activity, where one is returned, may raise:
-            ActionRejected: it declined to run.
-            ActionError: a custom action that it needs could not be run.
+        If it returns an activity, that may raise:
+            ActionRejected: the action refused to run.
+            ActionError: a custom action failed.
         """
         return (self._known.get(name) or self._find(name))(acting)
 
@@ -65,10 +65,10 @@ def _listen(_: Acting) -> Done:
 
 
 def _restart(acting: Acting) -> Activity[list[Event]]:
-    said: list[Event] = []
+    events: list[Event] = []
     if "utter_restart" in acting.responses:
-        said = yield from acting.say("utter_restart")
-    return [*said, Restarted()]
+        events = yield from acting.say("utter_restart")
+    return [*events, Restarted()]
 
 
 def _session_start(acting: Acting) -> Done:
@@ -80,21 +80,21 @@ def _deactivate_loop(_: Acting) -> Done:
 
 
 def _back(acting: Acting) -> Activity[list[Event]]:
-    said: list[Event] = []
+    events: list[Event] = []
     if "utter_back" in acting.responses:
-        said = yield from acting.say("utter_back")
-    return [*said, UserUtteranceReverted(), UserUtteranceReverted()]
+        events = yield from acting.say("utter_back")
+    return [*events, UserUtteranceReverted(), UserUtteranceReverted()]
 
 
 def _send_text(acting: Acting) -> Done:
-    """Say the text that came along with the latest message."""
+    """Return the text in the metadata of the latest message as a bot message."""
     message = acting.tracker.state.latest_message
     sent = (message.metadata.get("message") or {}) if message is not None else {}
     return [BotUttered(text=sent.get("text") or "")]
 
 
 def _say_selected(acting: Acting, intent: str) -> Done:
-    """Say the response that the response selector found for a retrieval intent; nothing if it did not run."""
+    """Return the response that the response selector found for a retrieval intent. Empty if it did not run."""
     message = acting.tracker.state.latest_message
     selected = (message.parse_data.get("response_selector") or {}) if message is not None else {}
     found = selected.get(intent) or selected.get("default") or {}
@@ -106,8 +106,8 @@ def _say_selected(acting: Acting, intent: str) -> Done:
 
 def _extract(acting: Acting, filler: SlotFiller) -> Done:
     """Fill slots from the latest message."""
-    heard = latest_heard(acting.tracker)
-    return [] if heard is None else filler.fill(acting, heard)
+    received = latest_received(acting.tracker)
+    return [] if received is None else filler.fill(acting, received)
 
 
 _BUILT_IN: dict[str, Callable[[Acting], Done]] = {

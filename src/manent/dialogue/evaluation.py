@@ -25,25 +25,25 @@ from manent.core.training_data import Stories, Where
 from manent.dialogue.model import DialogueModel
 from manent.dialogue.policies.ensemble import Choice
 from manent.dialogue.states import LISTEN, UNLIKELY
-from manent.dialogue.stories import Sequence as Told
+from manent.dialogue.stories import Sequence as TrainingSequence
 from manent.dialogue.stories import story_sequences
 from manent.learn import scores
 
 Parse = Callable[[str], Json]
 
 NOTHING = "None"
-"""Stands for no intent and no entity in the lists that are compared."""
+"""Stands for "no intent" and "no entity" in compared lists."""
 
 _REMEMBERING = ("MemoizationPolicy", "RulePolicy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """One event of a story, with what was expected and what was predicted there.
+    """One event of a story, with the expected and the predicted result.
 
     Attributes:
         pairs: (expected, predicted) names: of the action, or of the intent and the entities.
-        was_unlikely: the assistant found the user's turn unlikely before it acted as expected.
+        was_unlikely: whether the assistant predicted `action_unlikely_intent` before this action.
     """
 
     event: Event
@@ -56,17 +56,17 @@ class Move:
 
     @property
     def is_right(self) -> bool:
-        """Was everything predicted as expected?"""
+        """Return whether all predictions are right."""
         return all(expected == predicted for expected, predicted in self.pairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """One story as it was played.
+    """A story after it was played.
 
     Attributes:
-        file: where it stands.
-        is_known: the training data have a story (or rule) with the same turns.
+        file: the file that contains it.
+        is_known: whether the training data contain a story (or rule) with the same turns.
     """
 
     name: str
@@ -76,17 +76,17 @@ class Played:
 
     @property
     def is_right(self) -> bool:
-        """Did the assistant do all that the story says?"""
+        """Return whether all predictions are right."""
         return all(move.is_right for move in self.moves)
 
     @property
     def has_warnings(self) -> bool:
-        """Was a turn of the user unlikely for the assistant?"""
+        """Return whether the assistant found a user turn unlikely."""
         return any(move.was_unlikely for move in self.moves)
 
     @property
     def actions(self) -> list[Move]:
-        """The moves of the bot."""
+        """The actions of the bot."""
         return [move for move in self.moves if move.pairs and isinstance(move.event, ActionExecuted)]
 
 
@@ -98,24 +98,24 @@ def play_stories(
     known: Stories | None = None,
     limit: int | None = None,
 ) -> list[Played]:
-    """Play every way through the stories.
+    """Play every path through the stories.
 
     Args:
-        model: whose policies are asked.
-        stories: to be played; rules among them are not.
-        parse: understands the texts of the stories; None takes the intents as written.
-        known: what the model was trained on, for `Played.is_known`.
-        limit: play that many at most.
+        model: the model to evaluate.
+        stories: the stories to play. Rules are ignored.
+        parse: parses the texts of the stories. None: use the intents of the stories.
+        known: training data, for `Played.is_known`.
+        limit: maximum number of stories.
     """
-    turns = {_turns(told) for told in story_sequences(model.domain, known)} if known is not None else set()
-    told = story_sequences(model.domain, stories)[:limit]
-    return [_Player(model, parse).play(each, is_known=_turns(each) in turns) for each in told]
+    turns = {_turns(each) for each in story_sequences(model.domain, known)} if known is not None else set()
+    sequences = story_sequences(model.domain, stories)[:limit]
+    return [_Player(model, parse).play(each, is_known=_turns(each) in turns) for each in sequences]
 
 
-def _turns(told: Told) -> tuple[str, ...]:
-    """What makes two stories the same conversation: intents and actions, in order."""
+def _turns(sequence: TrainingSequence) -> tuple[str, ...]:
+    """Return what identifies a conversation: intents and actions, in order."""
     names = []
-    for event in told.events:
+    for event in sequence.events:
         match event:
             case UserUttered():
                 names.append(f"/{event.intent or event.text}")
@@ -142,25 +142,25 @@ class _Player:
     def __post_init__(self) -> None:
         self.tracker = _new_tracker(self.model.domain)
 
-    def play(self, told: Told, *, is_known: bool) -> Played:
+    def play(self, sequence: TrainingSequence, *, is_known: bool) -> Played:
         self.tracker = _new_tracker(self.model.domain)
         moves: list[Move] = []
-        for placed in told.placed:
+        for placed in sequence.placed:
             match placed.event:
                 case ActionExecuted() if self.tracker.latest_action_name is None:
                     # No policy predicts the action that begins a story.
                     moves.append(Move(event=placed.event, where=placed.where))
                 case ActionExecuted():
-                    moves.append(self._act(placed.event, placed.where))
+                    moves.append(self._check_action(placed.event, placed.where))
                 case UserUttered():
-                    moves.append(self._hear(placed.event, placed.where))
+                    moves.append(self._check_message(placed.event, placed.where))
                 case _:
                     moves.append(Move(event=placed.event, where=placed.where))
             self.tracker.update(moves[-1].event)
-        file = told.placed[0].where.file if told.placed else ""
-        return Played(name=told.name, moves=tuple(moves), file=file, is_known=is_known)
+        file = sequence.placed[0].where.file if sequence.placed else ""
+        return Played(name=sequence.name, moves=tuple(moves), file=file, is_known=is_known)
 
-    def _act(self, event: ActionExecuted, where: Where) -> Move:
+    def _check_action(self, event: ActionExecuted, where: Where) -> Move:
         named = event.name or event.action_text or ""
         expected, key = _without_key(event)
         event = msgspec.structs.replace(event, name=expected) if key else event
@@ -186,10 +186,10 @@ class _Player:
         )
 
     def _declines(self, choice: Choice, expected: str) -> bool:
-        """Whether the story is about a message that the active form has no use for: something else comes next."""
+        """Return whether the active form would reject the message: the story continues with another action."""
         return choice.action == self.tracker.active_loop_name and choice.action != expected
 
-    def _hear(self, event: UserUttered, where: Where) -> Move:
+    def _check_message(self, event: UserUttered, where: Where) -> Move:
         full_name = (event.parse_data.get("intent") or {}).get("full_retrieval_intent_name")
         self.retrieved = full_name or event.intent
         if self.parse is None or event.intent is None:
@@ -200,7 +200,7 @@ class _Player:
         intent = str((found.get("intent") or {}).get("name") or NOTHING)
         self.retrieved = _retrieved(found, intent)
         entities = tuple(found.get("entities") or ())
-        # A payload is not annotated: what stands in it is what is meant.
+        # A payload has no annotations: the intent and entities that it contains are expected.
         expected = entities if event.text.startswith("/") else event.entities
         intents = (full_name, self.retrieved) if full_name else (event.intent, intent)
         pairs = (intents, *_entity_pairs(event.text, expected, entities))
@@ -228,7 +228,7 @@ def _new_tracker(domain: Domain) -> Tracker:
 
 
 def _entity_pairs(text: str, expected: Iterable[Json], predicted: Iterable[Json]) -> Iterator[tuple[str, str]]:
-    """Pair what was annotated with what was found at the same place, with `None` where one side has nothing."""
+    """Pair annotated entities with found ones at the same position. `None` stands for a missing one."""
     places: dict[tuple[int, int], list[str]] = {}
     for side, entities in enumerate((expected, predicted)):
         for entity in entities:
@@ -238,7 +238,7 @@ def _entity_pairs(text: str, expected: Iterable[Json], predicted: Iterable[Json]
 
 
 def report_stories(played: Sequence[Played]) -> Json:
-    """Score actions, intents and entities of all stories, and the stories as wholes.
+    """Score actions, intents and entities of all stories, and whole stories.
 
     Returns:
         See `manent.learn.scores.report_expected`, with `conversation_accuracy`.
@@ -261,8 +261,8 @@ def action_pairs(played: Iterable[Played]) -> list[tuple[str, str]]:
 
 
 def remembered(played: Iterable[Played]) -> float:
-    """Return the share of actions, in [0, 1], that a story or rule of the training data foretold."""
+    """Return the share of actions, in [0, 1], that a story or rule of the training data predicted."""
     actions = [move for each in played for move in each.actions]
-    # A fallback is RulePolicy's, too, but it is never sure of it.
+    # RulePolicy also predicts the fallback, but never with confidence 1.
     known = [move for move in actions if (move.policy or "").endswith(_REMEMBERING) and move.confidence == 1.0]
     return len(known) / len(actions) if actions else 0.0

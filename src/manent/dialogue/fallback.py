@@ -1,4 +1,4 @@
-"""Fallbacks that ask back: affirmation, rephrasing, and the two-stage fallback made of both (contract §5.6)."""
+"""Fallback actions that ask the user: affirmation, rephrasing, and the two-stage fallback (contract §5.6)."""
 
 import msgspec
 
@@ -27,7 +27,7 @@ DENIED = "out_of_scope"
 
 
 def ask_affirmation(acting: Acting) -> list[Event]:
-    """Ask whether the likeliest intent (besides the fallback's own) was meant."""
+    """Ask whether the user meant the likeliest intent (other than the fallback intent)."""
     message = acting.tracker.state.latest_message
     parse_data = message.parse_data if message is not None else {}
     intent = _likeliest(parse_data)
@@ -51,7 +51,7 @@ def _likeliest(parse_data: Json) -> str | None:
 
 
 def ask_rephrase(acting: Acting) -> Activity[list[Event]]:
-    """Ask to say it differently."""
+    """Ask the user to rephrase."""
     return (yield from acting.say("utter_ask_rephrase"))
 
 
@@ -64,7 +64,7 @@ def give_up(acting: Acting) -> Activity[list[Event]]:
 
 
 def two_stage(acting: Acting) -> Activity[list[Event]]:
-    """Ask for affirmation; when denied, for rephrasing; then for affirmation again; then give up."""
+    """Ask for affirmation; if denied, for rephrasing; then for affirmation again; then give up."""
     if acting.tracker.active_loop_name != TWO_STAGE:
         asked = yield from _ask(acting, ASK_AFFIRMATION)
         return [ActiveLoop(name=TWO_STAGE), *asked]
@@ -75,18 +75,18 @@ def two_stage(acting: Acting) -> Activity[list[Event]]:
         return (yield from _ask(acting, ASK_REPHRASE))
     if intents[-1:] == (UNCLEAR,):
         return (yield from _ask(acting, ASK_AFFIRMATION))
-    return [ActiveLoop(name=None), UserUtteranceReverted(), *_said_again(acting.tracker)]
+    return [ActiveLoop(name=None), UserUtteranceReverted(), *_repeat_message(acting.tracker)]
 
 
 def _ask(acting: Acting, action: str) -> Activity[list[Event]]:
-    """Run one of the asking actions, on the action server if the domain lists it."""
+    """Run one of the asking actions. It runs on the action server if the domain lists it."""
     if action in acting.domain.actions:
         return (yield from acting.call(action))
     return ask_affirmation(acting) if action == ASK_AFFIRMATION else (yield from ask_rephrase(acting))
 
 
-def _said_again(tracker: Tracker) -> list[Event]:
-    """Return the latest message once more, as a sure one, after a listen."""
+def _repeat_message(tracker: Tracker) -> list[Event]:
+    """Return a listen and the latest message again, with confidence 1."""
     message = tracker.state.latest_message
     if message is None:
         return [ActionExecuted(name=LISTEN)]
@@ -97,12 +97,12 @@ def _said_again(tracker: Tracker) -> list[Event]:
 
 
 def revert_fallback_events(acting: Acting) -> list[Event]:
-    """Take back what a fallback asked, once the user has affirmed or rephrased; keep what they meant."""
+    """Undo the questions of a fallback after the user has affirmed or rephrased. Keep the meant message."""
     actions = [event.name for event in acting.tracker.applied if isinstance(event, ActionExecuted)]
     asked = [name for name in actions if name != LISTEN][-2:]
     if asked[-1:] == [ASK_REPHRASE]:
-        return [UserUtteranceReverted()] * 3 + _said_again(acting.tracker)
+        return [UserUtteranceReverted()] * 3 + _repeat_message(acting.tracker)
     if asked[-1:] == [ASK_AFFIRMATION]:
         reverts = 5 if asked[:-1] == [ASK_REPHRASE] else 2
-        return [UserUtteranceReverted()] * reverts + _said_again(acting.tracker)
+        return [UserUtteranceReverted()] * reverts + _repeat_message(acting.tracker)
     return []

@@ -1,7 +1,7 @@
-"""Forms: activation, validation, asking, submission (contract §5.5).
+"""Forms: activation, validation, requests for slots, submission (contract §5.5).
 
-A form's action changes nothing until it is through: it returns its events, and the turn takes them in at once. So it
-can be run again from its start when an action that it called failed or the server died meanwhile.
+A form's action changes nothing while it runs. It returns its events, and the turn applies them together. So it can run
+again from its start after an action that it called failed, or after the server died.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from manent.core.events import (
     UserUttered,
 )
 from manent.dialogue.acting import Acting, ActionRejected
-from manent.dialogue.slots import Heard, SlotFiller
+from manent.dialogue.slots import ReceivedMessage, SlotFiller
 from manent.dialogue.states import LISTEN
 from manent.dialogue.steps import Activity
 
@@ -26,8 +26,8 @@ def run_form(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[Ev
     """Run a form's action.
 
     Raises:
-        ActionRejected: the message has nothing for the form.
-        ActionError: an action that validates or asks could not be run.
+        ActionRejected: the message sets no slot of the form.
+        ActionError: an action that validates or asks failed.
     """
     loop = acting.tracker.state.active_loop
     events: list[Event] = []
@@ -48,7 +48,7 @@ def run_form(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[Ev
 
 
 def candidate_slots(form: Form, requested: str | None) -> set[str]:
-    """Slots whose values a form validates before they count."""
+    """Return the slots whose values a form validates before they are stored."""
     return {*form.required_slots, requested} if requested is not None else set(form.required_slots)
 
 
@@ -59,15 +59,15 @@ def _is_done(events: Sequence[Event]) -> bool:
 
 
 def _is_left(events: Sequence[Event]) -> bool:
-    """Whether a validator has ended the form."""
+    """Return whether a validator has ended the form."""
     return any(isinstance(event, ActiveLoop) and event.name is None for event in events)
 
 
 def _activate(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[Event]]:
-    """Fill slots from the message that opened the form, now that the form is active, and have them validated."""
+    """Fill slots from the message that activated the form, and validate them."""
     opened: list[Event] = [ActiveLoop(name=form.name)]
     found = yield from _extract(acting, filler, form, opened)
-    # What actions said while they filled slots was said when the message was heard, before the form opened.
+    # The messages of extraction actions were already sent when the message arrived, before the form was activated.
     extracted = [event for event in found if isinstance(event, SlotSet)]
     values = acting.values(extracted)
     filled = [SlotSet(name=name, value=values[name]) for name in form.required_slots if values.get(name) is not None]
@@ -79,11 +79,11 @@ def _activate(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[E
 def _extract(
     acting: Acting, filler: SlotFiller, form: Form, before: Sequence[Event], *, opens: bool = True
 ) -> Activity[list[Event]]:
-    """Fill slots from the latest message, now that the form is active."""
+    """Fill slots from the latest message while the form is active."""
     message = acting.tracker.state.latest_message
     if message is None:
         return []
-    heard = Heard(
+    received = ReceivedMessage(
         message=message,
         loop=form.name,
         rejected=False,
@@ -91,16 +91,16 @@ def _extract(
         opens=opens,
         by_form=True,
     )
-    filled = filler.fill(acting, heard, trailing=before)
+    filled = filler.fill(acting, received, trailing=before)
     return filled if isinstance(filled, list) else (yield from filled)
 
 
 def _validate_answer(
     acting: Acting, filler: SlotFiller, form: Form, before: Sequence[Event], *, may_decline: bool
 ) -> Activity[list[Event]]:
-    """Validate what the latest message filled; decline the message when it filled nothing, if that is allowed.
+    """Validate the slots that the latest message filled. Reject the message if it filled none and `may_decline`.
 
-    It is not for the message that opens the form: what was asked for then is another form's slot.
+    It may not be rejected if it activated the form: the slot that was requested then is another form's.
     """
     tracker = acting.tracker
     loop = tracker.state.active_loop
@@ -109,11 +109,11 @@ def _validate_answer(
         if isinstance(event, LoopInterrupted):
             is_interrupted = event.is_loop_interrupted
     if tracker.latest_action_name != LISTEN or is_interrupted:
-        # Nothing to validate, but a validator may decide which slot comes next.
+        # There is nothing to validate, but a validator may set the next requested slot.
         return (yield from _validate(acting, form, [], before))
     is_new = acting.domain.is_legacy
     if is_new:
-        # In format 2.0 it is the form that fills its slots, after it was predicted.
+        # In format 2.0 the form itself fills its slots, after it was predicted.
         events = yield from _extract(acting, filler, form, before, opens=not may_decline)
         candidates = [event for event in events if isinstance(event, SlotSet)]
     else:
@@ -126,7 +126,7 @@ def _validate_answer(
 
 
 def _candidates(acting: Acting, form: Form) -> list[SlotSet]:
-    """Slots of the form that were set since the latest user message; the last value of each."""
+    """Return the form's slots that were set since the latest user message, with the last value of each."""
     wanted = candidate_slots(form, acting.tracker.requested_slot)
     found: dict[str, SlotSet] = {}
     for event in reversed(acting.tracker.applied):
@@ -146,10 +146,10 @@ def _validate(
     is_new: bool = False,
     opens: bool = False,
 ) -> Activity[list[Event]]:
-    """Call `validate_<form>` if there is one.
+    """Call `validate_<form>` if the domain has it.
 
-    Candidates that are new (in no log yet) are returned even if the validator does not speak of them. While a form
-    opens, the validator sees what was asked for, whichever form asked.
+    New candidates (not in a log yet) are returned even if the validator does not return them. While a form is being
+    activated, the validator sees the requested slot of any form.
     """
     name = f"validate_{form.name}"
     events: list[Event] = []
@@ -164,14 +164,14 @@ def _validate(
 
 
 def _run_shown(acting: Acting, form: Form, *, opens: bool = False) -> list[Event]:
-    """Return what a form's run shows of itself to the actions that validate and ask, though it is not over."""
+    """Return the events that actions which validate or ask see of the form's unfinished run."""
     is_own = opens or acting.tracker.active_loop_name == form.name
     asked = acting.tracker.requested_slot if is_own else None
     return [SlotSet(name=REQUESTED_SLOT, value=asked), ActionExecuted(name=form.name)]
 
 
 def _ask_next(acting: Acting, form: Form, before: Sequence[Event]) -> Activity[list[Event]]:
-    """Ask for the next slot, or say that the form is done."""
+    """Ask for the next slot, or end the form."""
     for event in before:
         if isinstance(event, SlotSet) and event.name == REQUESTED_SLOT:
             if event.value is None:
@@ -180,7 +180,7 @@ def _ask_next(acting: Acting, form: Form, before: Sequence[Event]) -> Activity[l
     values = acting.values(before)
     for name in () if _is_left(before) else form.required_slots:
         if values.get(name) is None:
-            # The action that asks still sees the slot that was asked for before.
+            # The action that asks still sees the previous requested slot.
             asked = yield from _ask(acting, form, name, before)
             return [SlotSet(name=REQUESTED_SLOT, value=name), *asked]
     return [SlotSet(name=REQUESTED_SLOT, value=None)]

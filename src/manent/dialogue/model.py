@@ -1,7 +1,7 @@
-"""The trained dialogue model: domain, policies, compiled responses. Made by training, loaded from a model file.
+"""The trained dialogue model: domain, policies, compiled responses. Created by training, loaded from a model file.
 
-`training` asks `train_dialogue` for the files that go into a model, the runtime asks `load_dialogue` for the model
-that is in them. No I/O here: files are names and bytes. Nothing is pickled; loading a model runs no code of its own.
+Training calls `train_dialogue` for the files of a model. The runtime calls `load_dialogue` to load a model from them.
+No I/O here: files are names and bytes. Nothing is pickled, and loading a model does not run code from it.
 """
 
 import dataclasses
@@ -30,24 +30,24 @@ from manent.dialogue.policies.unexpected import UnexpectedIntentPolicy, Unexpect
 from manent.dialogue.responses import Responses
 from manent.dialogue.slots import SlotFiller
 from manent.dialogue.states import DialogState, Featurizer
-from manent.dialogue.stories import Sequence as Told
+from manent.dialogue.stories import Sequence as TrainingSequence
 from manent.dialogue.stories import rule_sequences, story_sequences
 
 _FOLDER = "dialogue/"
 _FILE = f"{_FOLDER}policies.json"
 _FORMAT = 1
 _SPARE_ACTIONS = 20
-"""Applied actions that a tracker keeps beyond what policies look at, so that most rewinds find what they need."""
+"""Applied actions that a tracker keeps beyond what the policies read, so that most rewinds stay within the window."""
 
 
 @dataclass(kw_only=True)
 class DialogueModel:
-    """All that a turn needs to know of the assistant. Immutable in use; shared by all conversations.
+    """Everything that a turn needs of the assistant. Immutable in use; shared by all conversations.
 
     Attributes:
-        window: how many of the newest applied actions a tracker must keep (`Tracker.trim(window)`).
-        max_predictions: actions in one turn, after which the bot listens whatever the policies say.
-        external_nlg: response texts are made outside (`Generate` steps).
+        window: number of the newest applied actions that a tracker must keep (`Tracker.trim(window)`).
+        max_predictions: maximum number of actions in a turn. After it the bot listens.
+        external_nlg: whether an NLG server generates response texts (`Generate` steps).
     """
 
     domain: Domain
@@ -79,18 +79,18 @@ class DialogueModel:
 def train_dialogue(
     config: AssistantConfig, domain: Domain, stories: Stories, *, progress: Callable[[str], None] | None = None
 ) -> dict[str, bytes]:
-    """Train the policies; return the files of the model, named `dialogue/…`.
+    """Train the policies. Return the files of the model, named `dialogue/…`.
 
     Raises:
-        ProjectError: rules that contradict each other or a story, incomplete rules: all at once.
+        ProjectError: rules are incomplete or contradict each other or a story. Contains all problems.
     """
     from manent.dialogue.policies.learned_training import train_learned, train_unexpected
 
-    told = story_sequences(domain, stories)
+    sequences = story_sequences(domain, stories)
     rules = rule_sequences(domain, stories.rules)
     trained: list[Json] = []
     files: dict[str, bytes] = {}
-    ruled = compile_rules(config, domain, rules=rules, told=told)
+    ruled = compile_rules(config, domain, rules=rules, stories=sequences)
     if ruled.problems:
         raise ProjectError(ruled.problems)
     featurizer = Featurizer(domain, ruled.rule_only_slots, ruled.rule_only_loops)
@@ -105,12 +105,12 @@ def train_dialogue(
                     domain,
                     featurizer,
                     _options(MemoizationOptions, component),
-                    told,
+                    sequences,
                     forgets=component.name.startswith("Augmented"),
                 )
                 trained.append({"policy": component.name, **_dump_memoization(memo)})
             case "UnexpecTEDIntentPolicy":
-                unexpected = train_unexpected(domain, featurizer, _options(UnexpectedOptions, component), told)
+                unexpected = train_unexpected(domain, featurizer, _options(UnexpectedOptions, component), sequences)
                 trained.append({"policy": component.name, "lowest": unexpected.lowest, **_dump_linear(unexpected)})
                 files[_weights_file(number)] = _dump_weights(unexpected.model)
             case _:
@@ -119,7 +119,7 @@ def train_dialogue(
                     featurizer,
                     component.name,
                     _options(LearnedOptions, component),
-                    told,
+                    sequences,
                     least_confidence=_least_confidence(domain, ruled.policy.options),
                 )
                 trained.append(
@@ -143,16 +143,16 @@ def train_dialogue(
 
 
 def compile_rules(
-    config: AssistantConfig, domain: Domain, *, rules: Sequence[Told], told: Sequence[Told]
+    config: AssistantConfig, domain: Domain, *, rules: Sequence[TrainingSequence], stories: Sequence[TrainingSequence]
 ) -> RuleTraining:
-    """Compile the rules with the options of the configured RulePolicy; without one they are only looked at."""
+    """Compile the rules with the options of the configured RulePolicy. Without one, the rules are only checked."""
     component = next((each for each in config.policies if each.name == "RulePolicy"), None)
     options = (
         _options(RuleOptions, component)
         if component is not None
         else RuleOptions(check_for_contradictions=False, enable_fallback_prediction=False)
     )
-    return train_rules(domain, Featurizer(domain), options, rules=rules, told=told)
+    return train_rules(domain, Featurizer(domain), options, rules=rules, stories=stories)
 
 
 def _least_confidence(domain: Domain, options: RuleOptions) -> float:
@@ -165,7 +165,7 @@ def _least_confidence(domain: Domain, options: RuleOptions) -> float:
 
 
 def _options(kind: Any, component: ComponentConfig) -> Any:
-    """Make a policy's options from `config.yml`, leaving out what it does not know."""
+    """Create a policy's options from `config.yml`. Options without effect are left out."""
     known = {each.name for each in dataclasses.fields(kind)}
     options = dict(component.options)
     for featurizer in options.get("featurizer") or ():
@@ -259,7 +259,7 @@ def load_dialogue(
     """Make the model from its files; without policies when they have no dialogue (`manent train nlu`).
 
     Raises:
-        ModelError: a file is missing or damaged, or from another version.
+        ModelError: a file is missing, damaged, or from another version.
     """
     if not any(name.startswith(_FOLDER) for name in files):
         return DialogueModel(
@@ -271,10 +271,10 @@ def load_dialogue(
     try:
         found = msgspec.json.decode(files[_FILE], type=_PoliciesFile)
         if found.format != _FORMAT:
-            raise ModelError("model_version", f"the dialogue model has format {found.format}, not {_FORMAT}")
+            raise ModelError("model_version", f"dialogue model has format {found.format}; expected {_FORMAT}")
         policies = [_load_policy(each, files, number) for number, each in enumerate(found.policies)]
     except KeyError as error:
-        raise ModelError("model_incomplete", f"the model has no file {error}") from error
+        raise ModelError("model_incomplete", f"the model does not contain the file {error}") from error
     except msgspec.MsgspecError as error:
         raise ModelError("model_damaged", f"{_FILE}: {error}") from error
     featurizer = Featurizer(domain, found.rule_only_slots, found.rule_only_loops)
@@ -309,7 +309,7 @@ def _load_linear(name: str, data: Json, weights: bytes) -> Policy:
         arrays = load(weights)
         model = LinearModel(found.features, found.labels, arrays["weights"], arrays["bias"])
     except (SafetensorError, KeyError, ValueError) as error:
-        raise ModelError("model_damaged", f"the weights of {name} can't be read: {error}") from error
+        raise ModelError("model_damaged", f"cannot read the weights of {name}: {error}") from error
     texts = KnownTexts(found.texts)
     if name == UnexpectedIntentPolicy.name:
         options = msgspec.convert(found.options, UnexpectedOptions)

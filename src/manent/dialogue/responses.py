@@ -1,7 +1,7 @@
-"""Responses: which variation of an `utter_…` is said, and how its templates are filled in.
+"""Responses: selects a variation of an `utter_…` and fills in its templates.
 
-Compiled once when a model is loaded, so that saying something parses no template. Actions come here through
-`Acting`; what a channel makes of a bot event is the channel's.
+Responses are compiled once when a model is loaded, so that no template is parsed during a turn. Actions use them
+through `Acting`. Channels decide how to send a bot event.
 """
 
 import logging
@@ -17,17 +17,17 @@ log = logging.getLogger(__name__)
 
 ACTION_FAILED = "utter_action_failed"
 ACTION_FAILED_TEXT = "Sorry, something went wrong on my side. Please try again in a moment."
-"""What is said when a custom action can't be run and the domain has no `utter_action_failed`."""
+"""The message after a custom action failed, if the domain has no `utter_action_failed`."""
 
 _DATA_KEYS = ("elements", "quick_replies", "buttons", "attachment", "image", "custom")
 _PLACED_KEYS = frozenset((*_DATA_KEYS, "text"))
-"""What a bot event has a place for."""
+"""Keys with a field in a bot event."""
 _VARIABLE_KEYS = ("text", "image", "custom", "buttons", "attachment", "quick_replies")
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with values to be filled in: literal pieces and names, alternating, a literal first."""
+    """A text with placeholders: literal pieces and names, alternating, a literal first."""
 
     raw: str
     pieces: tuple[str, ...]
@@ -50,9 +50,9 @@ class Template:
 
 
 def compile_text(text: str) -> "str | Template":
-    """Split a template at its `{name}`s; `{{` and `}}` stand for braces, a stray brace for itself.
+    """Split a template at its `{name}`s. `{{` and `}}` stand for braces; a single brace stands for itself.
 
-    A text without names comes back as a plain string, with its doubled braces undoubled.
+    A text without names is returned as a string, with single braces in place of double ones.
     """
     if "{" not in text and "}" not in text:
         return text
@@ -78,7 +78,7 @@ def compile_text(text: str) -> "str | Template":
 
 
 def _name_end(text: str, start: int) -> int:
-    """Index of the brace that closes the name opened at `start`, or -1 when it is no name."""
+    """Return the index of the brace that closes the name opened at `start`. -1: it is not a name."""
     end = text.find("}", start)
     if end <= start + 1 or "{" in text[start + 1 : end] or "\n" in text[start + 1 : end]:
         return -1
@@ -124,13 +124,13 @@ def _fill(value: Any, get: Callable[[str], Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """One variation, ready to be said.
+    """A compiled variation.
 
     Attributes:
-        event: the whole of it, when nothing in it has to be filled in.
-        constant: its keys that never change.
-        variable: its keys that hold templates.
-        channel: the output channel that it is for, None for all.
+        event: the complete event, if the variation has no templates.
+        constant: its keys without templates.
+        variable: its keys with templates.
+        channel: the output channel that it is for. None: all channels.
         conditions: (slot, value) pairs that must all hold.
     """
 
@@ -185,13 +185,13 @@ class Responses:
         return name in self._variations
 
     def constant(self, name: str) -> BotUttered | None:
-        """Return the event of a response that is the same whatever is known; None for one that is not."""
+        """Return the event of a response that has one variation without templates or conditions, else None."""
         return self._constant.get(name)
 
     def event(
         self, name: str, *, slots: Mapping[str, Any], arguments: Mapping[str, Any], channel: str, rng: random.Random
     ) -> BotUttered | None:
-        """Choose a variation, fill it in and make its event. Arguments as of `message`."""
+        """Select a variation, fill it in and return its event. Arguments: see `message`."""
         chosen = self._choose(name, slots, channel, rng)
         if chosen is None:
             return None
@@ -202,17 +202,17 @@ class Responses:
     def message(
         self, name: str, *, slots: Mapping[str, Any], arguments: Mapping[str, Any], channel: str, rng: random.Random
     ) -> Json | None:
-        """Choose a variation and fill it in.
+        """Select a variation and fill it in.
 
         Args:
             name: the response, `utter_…`.
-            slots: every slot's value.
-            arguments: further values, which win over slots.
+            slots: the values of all slots.
+            arguments: further values, which override slots.
             channel: name of the output channel.
-            rng: picks among variations that suit equally.
+            rng: selects one of several matching variations.
 
         Returns:
-            A message as JSON (`text, buttons, image, …` as far as given), or None when no variation suits.
+            A message as JSON with the given keys (`text, buttons, image, …`). None: no variation matches.
         """
         chosen = self._choose(name, slots, channel, rng)
         return None if chosen is None else _filled(chosen, slots, arguments)
@@ -222,7 +222,7 @@ class Responses:
         if len(variations) == 1 and not variations[0].conditions and variations[0].channel is None:
             return variations[0]
         suitable = [each for each in variations if _holds(each.conditions, slots)]
-        # Contract §2: conditional before unconditional, the channel's own before those for every channel.
+        # Contract §2: conditional before unconditional ones, the channel's before those for all channels.
         for wanted in (channel, None):
             for conditional in (True, False):
                 found = [each for each in suitable if each.channel == wanted and bool(each.conditions) == conditional]
@@ -252,10 +252,10 @@ def _equal(actual: Any, wanted: Any) -> bool:
 
 
 def bot_event(message: Mapping[str, Any], *, utter_action: str | None = None) -> BotUttered:
-    """Make the event of a message; keys that a bot event has no place for go into its metadata."""
+    """Create the event of a message. Keys without a field in a bot event are stored in its metadata."""
     data = {key: message.get(key) or None for key in _DATA_KEYS}
     if data["attachment"] is None:
-        data["attachment"] = data["image"]  # where some channels look for it
+        data["attachment"] = data["image"]  # some channels read it there
     metadata = {key: value for key, value in message.items() if key not in _PLACED_KEYS}
     if utter_action is not None:
         metadata["utter_action"] = utter_action

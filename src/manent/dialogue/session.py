@@ -1,4 +1,4 @@
-"""Sessions: when a new one begins, and what it takes over from the one before (contract §5.1, §5.6)."""
+"""Sessions: when a new one starts, and what it carries over (contract §5.1, §5.6)."""
 
 from manent.core.domain import REQUESTED_SLOT, Domain, SessionConfig
 from manent.core.events import ActionExecuted, Event, SessionStarted, SlotSet
@@ -9,7 +9,7 @@ _SECONDS_PER_MINUTE = 60.0
 
 
 def needs_new_session(tracker: Tracker, config: SessionConfig, now: float) -> bool:
-    """Whether a session has to begin before the next message: there is none, or it has expired at `now` (seconds)."""
+    """Return whether a session must start before the next message: there is none, or it has expired at `now` (s)."""
     if not tracker.applied and not tracker.truncated:
         return True
     if not config.expiration_time_min or tracker.last_user_time is None:
@@ -18,9 +18,9 @@ def needs_new_session(tracker: Tracker, config: SessionConfig, now: float) -> bo
 
 
 def session_start_events(tracker: Tracker, domain: Domain) -> list[Event]:
-    """Return what `action_session_start` does: a new session, with the old one's slots when they are carried over.
+    """Return the events of `action_session_start`: a new session, and the slots that it carries over.
 
-    The slot that a form was asking for is not carried over, because the form is not.
+    The requested slot of a form is not carried over, because the form is not.
     """
     carried: list[SlotSet] = []
     if domain.session.carry_over_slots:

@@ -1,7 +1,7 @@
-"""Slot extraction: what a user message puts into which slot (contract §2, "mappings").
+"""Slot extraction: fills slots from user messages (contract §2, "mappings").
 
-Compiled once per domain. `turn.py` runs it after each user message, `forms.py` once more when a form is activated (in
-format 2.0: at each of its answers, too).
+Mappings are compiled once per domain. `turn.py` runs the extraction after each user message, `forms.py` again when a
+form is activated, and in format 2.0 also for each answer to a form.
 """
 
 import logging
@@ -21,18 +21,19 @@ log = logging.getLogger(__name__)
 VALIDATE = "action_validate_slot_mappings"
 
 _Mapped = tuple[str, bool, tuple[SlotMapping, ...]]
-"""A slot's name, whether it is a list, and its mappings."""
+"""A slot's name, whether it is a list slot, and its mappings."""
 
 
-class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """A user message and the form that it meets.
+class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A user message and the state of the active form.
 
     Attributes:
         loop: the active loop.
-        rejected: that loop has just declined a message.
-        requested: the slot that is asked for.
-        opens: this very message activates the loop.
-        by_form: the form itself asks. In format 2.0 a form's mappings count only then, the others only before.
+        rejected: whether that loop has just rejected a message.
+        requested: the requested slot.
+        opens: whether this message activates the loop.
+        by_form: whether the form itself fills slots. In format 2.0 mappings of forms apply only then, and other
+            mappings only when the message arrives.
     """
 
     message: UserUttered
@@ -43,12 +44,12 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     by_form: bool = False
 
 
-def latest_heard(tracker: Tracker) -> Heard | None:
-    """Return the latest message, and the form that it meets."""
+def latest_received(tracker: Tracker) -> ReceivedMessage | None:
+    """Return the latest message and the state of the active form. None: there is no message."""
     message, loop = tracker.state.latest_message, tracker.state.active_loop
     if message is None:
         return None
-    return Heard(
+    return ReceivedMessage(
         message=message,
         loop=loop.name if loop is not None else None,
         rejected=loop is not None and loop.rejected,
@@ -57,7 +58,7 @@ def latest_heard(tracker: Tracker) -> Heard | None:
 
 
 class _Reach:
-    """Which slots messages can reach, as places in a list: always, by their intent, by an entity in them."""
+    """The slots that messages can fill, as positions in a list: by any message, by an intent, by an entity."""
 
     def __init__(self) -> None:
         self._always: set[int] = set()
@@ -65,7 +66,7 @@ class _Reach:
         self._entities: dict[str | None, set[int]] = {}
 
     def add(self, place: int, mapping: SlotMapping) -> None:
-        """Take in a mapping of the slot at this place."""
+        """Add a mapping of the slot at this position."""
         if mapping.type == "from_entity":
             self._entities.setdefault(mapping.entity, set()).add(place)
         elif mapping.intents:
@@ -75,15 +76,15 @@ class _Reach:
             self._always.add(place)
 
     def add_to(self, reached: set[int], intent: str | None, entities: Iterable[Json]) -> None:
-        """Add the places that a message reaches."""
+        """Add the positions that a message can fill."""
         reached.update(self._always, self._intents.get(intent, ()))
         for entity in entities:
-            if isinstance(entity, dict):  # events from outside carry what their senders like
+            if isinstance(entity, dict):  # events of external senders can contain anything here
                 reached.update(self._entities.get(str(entity.get("entity")), ()))
 
 
 class SlotFiller:
-    """A domain's mappings, ready to be run."""
+    """The compiled mappings of a domain."""
 
     def __init__(self, domain: Domain) -> None:
         self._domain = domain
@@ -98,7 +99,7 @@ class SlotFiller:
         self._ignored = {form.name: frozenset(form.ignored_intents) for form in domain.forms.values()}
         self._unique = {form: self._unique_mappings(required) for form, required in self._required.items()}
         self._validates = VALIDATE in domain.actions
-        # A mapping with conditions counts where one of the loops that they name is active (None: no loop).
+        # A mapping with conditions applies where one of the named loops is active (None: no loop).
         self._anywhere = _Reach()
         self._in_loop: dict[str | None, _Reach] = {}
         for place, (_, _, mappings) in enumerate(self._slots):
@@ -109,7 +110,7 @@ class SlotFiller:
                     self._anywhere.add(place, mapping)
 
     def _is_usable(self, mapping: SlotMapping) -> bool:
-        """Whether the domain knows the mapping's entity, and one of its intents when it names some."""
+        """Return whether the domain has the mapping's entity and, if it names intents, one of them."""
         if mapping.type == "from_entity" and mapping.entity not in self._domain.entities:
             return False
         if mapping.intents and not any(intent in self._domain.intents for intent in mapping.intents):
@@ -117,7 +118,7 @@ class SlotFiller:
         return mapping.type != "custom" or mapping.action is not None
 
     def _unique_mappings(self, required: frozenset[str]) -> frozenset[int]:
-        """Ids of the from_entity mappings that only one of a form's slots has."""
+        """Return the ids of the from_entity mappings that only one slot of a form has."""
         mappings = [
             mapping
             for name in required
@@ -127,37 +128,37 @@ class SlotFiller:
         ]
         return frozenset(id(each) for each in mappings if sum(each == other for other in mappings) == 1)
 
-    def fill(self, acting: Acting, heard: Heard, *, trailing: Sequence[Event] = ()) -> Done:
+    def fill(self, acting: Acting, received: ReceivedMessage, *, trailing: Sequence[Event] = ()) -> Done:
         """Return the slot events (and bot events of custom extraction actions) of a message.
 
         Args:
-            acting: what actions work with; its tracker has the message already.
-            heard: the message, and the form that it meets.
-            trailing: events that precede, though the tracker has not got them yet.
+            acting: what actions use. Its tracker already contains the message.
+            received: the message and the state of the active form.
+            trailing: previous events that the tracker does not contain yet.
 
         Raises:
-            ActionError: a custom extraction or validation action could not be run.
+            ActionError: a custom extraction or validation action failed.
         """
         if not self._slots and not self._validates:
             return []
-        message, in_loop = heard.message, self._in_loop.get(heard.loop)
+        message, in_loop = received.message, self._in_loop.get(received.loop)
         reached: set[int] = set()
         self._anywhere.add_to(reached, message.intent, message.entities)
         if in_loop is not None:
             in_loop.add_to(reached, message.intent, message.entities)
         if not reached and not self._validates:
             return []
-        return self._fill(acting, heard, [self._slots[place] for place in sorted(reached)], trailing)
+        return self._fill(acting, received, [self._slots[place] for place in sorted(reached)], trailing)
 
     def _fill(
-        self, acting: Acting, heard: Heard, slots: Iterable[_Mapped], trailing: Sequence[Event]
+        self, acting: Acting, received: ReceivedMessage, slots: Iterable[_Mapped], trailing: Sequence[Event]
     ) -> Activity[list[Event]]:
         values = acting.values(trailing)
         events: list[Event] = []
         ran: set[str] = set()
         for name, is_list, mappings in slots:
             for mapping in mappings:
-                if not self._applies(mapping, name, heard):
+                if not self._applies(mapping, name, received):
                     continue
                 if mapping.type == "custom":
                     action = mapping.action or ""
@@ -165,10 +166,10 @@ class SlotFiller:
                         ran.add(action)
                         events += yield from _run(acting, action, [*trailing, *events])
                     continue
-                found = _values(mapping, heard.message)
+                found = _values(mapping, received.message)
                 if not found:
                     continue
-                value = _combined(found, is_list=is_list, as_list=self._keeps_several(name, heard))
+                value = _combined(found, is_list=is_list, as_list=self._keeps_several(name, received))
                 if value is not None or values.get(name) is not None:
                     events.append(SlotSet(name=name, value=value))
                     break
@@ -183,53 +184,55 @@ class SlotFiller:
         others = [event for event in events if not isinstance(event, SlotSet)]
         return [*others, *answered, *(event for event in candidates if event.name not in settled)]
 
-    def _keeps_several(self, slot: str, heard: Heard) -> bool:
-        """Format 2.0: several values for the requested slot are all kept."""
-        return self._domain.is_legacy and heard.loop is not None and slot == heard.requested
+    def _keeps_several(self, slot: str, received: ReceivedMessage) -> bool:
+        """Return whether all values for a slot are kept: in format 2.0, for the requested slot."""
+        return self._domain.is_legacy and received.loop is not None and slot == received.requested
 
-    def _applies(self, mapping: SlotMapping, slot: str, heard: Heard) -> bool:
-        intent = heard.message.intent
-        loop = heard.loop
-        if self._domain.is_legacy and heard.by_form != any(each.active_loop for each in mapping.conditions):
+    def _applies(self, mapping: SlotMapping, slot: str, received: ReceivedMessage) -> bool:
+        intent = received.message.intent
+        loop = received.loop
+        if self._domain.is_legacy and received.by_form != any(each.active_loop for each in mapping.conditions):
             return False
         is_ignored = loop is not None and intent in self._ignored.get(loop, ()) and _concerns(mapping, loop)
         if mapping.intents:
-            # In format 2.0 an ignored intent blocks also the mappings that name it.
+            # In format 2.0 an ignored intent also blocks mappings that name it.
             if intent not in mapping.intents or (is_ignored and self._domain.is_legacy):
                 return False
         elif is_ignored or intent in mapping.not_intents:
             return False
         if mapping.type == "from_trigger_intent":
-            return loop is not None and _concerns(mapping, loop) and (heard.opens or not self._domain.is_legacy)
-        if mapping.conditions and not _conditions_hold(mapping, slot, heard):
+            return loop is not None and _concerns(mapping, loop) and (received.opens or not self._domain.is_legacy)
+        if mapping.conditions and not _conditions_hold(mapping, slot, received):
             return False
-        if mapping.type == "from_entity" and loop is not None and slot != heard.requested:
+        if mapping.type == "from_entity" and loop is not None and slot != received.requested:
             required = self._required.get(loop, frozenset())
-            return slot not in required or id(mapping) in self._unique[loop] or self._legacy_fit(mapping, slot, heard)
+            return (
+                slot not in required or id(mapping) in self._unique[loop] or self._legacy_fit(mapping, slot, received)
+            )
         return True
 
-    def _legacy_fit(self, mapping: SlotMapping, slot: str, heard: Heard) -> bool:
-        """Format 2.0 also fills a slot of the entity's name, or by role or group beside the requested slot."""
+    def _legacy_fit(self, mapping: SlotMapping, slot: str, received: ReceivedMessage) -> bool:
+        """Return whether format 2.0 fills the slot: it has the entity's name, or a role or group matches."""
         if not self._domain.is_legacy:
             return False
         if mapping.entity == slot:
             return True
         if mapping.role is None and mapping.group is None:
             return False
-        asked = self._domain.slots.get(heard.requested or "")
+        asked = self._domain.slots.get(received.requested or "")
         return asked is not None and any(each.entity == mapping.entity for each in asked.mappings)
 
 
 def _concerns(mapping: SlotMapping, loop: str) -> bool:
-    """Whether a mapping speaks of this loop, or of none in particular."""
+    """Return whether a mapping is for this loop or for all loops."""
     return not mapping.conditions or any(each.active_loop == loop for each in mapping.conditions)
 
 
-def _conditions_hold(mapping: SlotMapping, slot: str, heard: Heard) -> bool:
-    if heard.rejected and slot == heard.requested:
+def _conditions_hold(mapping: SlotMapping, slot: str, received: ReceivedMessage) -> bool:
+    if received.rejected and slot == received.requested:
         return False
     return any(
-        each.active_loop == heard.loop and (each.requested_slot is None or each.requested_slot == heard.requested)
+        each.active_loop == received.loop and (each.requested_slot is None or each.requested_slot == received.requested)
         for each in mapping.conditions
     )
 
@@ -254,16 +257,16 @@ def _combined(found: list[Any], *, is_list: bool, as_list: bool) -> Any:
 
 
 def _run(acting: Acting, action: str, trailing: Sequence[Event]) -> Activity[list[Event]]:
-    """Run a custom extraction or validation action; it may only set slots and say something."""
+    """Run a custom extraction or validation action. It may only set slots and send messages."""
     try:
         events = yield from acting.call(action, trailing=trailing)
     except ActionRejected:
-        log.warning("action %r declined to run; its slots stay as they are", action)
+        log.warning("action %r refused to run; its slots are not changed", action)
         return []
     allowed: list[Event] = []
     for event in events:
         if isinstance(event, SlotSet | BotUttered):
             allowed.append(event)
         else:
-            log.warning("action %r may only set slots; its %s is ignored", action, type(event).__name__)
+            log.warning("action %r may only set slots; its event %s is ignored", action, type(event).__name__)
     return allowed

@@ -1,7 +1,7 @@
 """Dialogue states: what the policies see of a conversation, one state before each action.
 
-`History` derives them from the applied events of a tracker, step by step, and stays with the tracker, so that a turn
-only pays for its own events. Training folds stories through the same code. Contract §5.3.
+`History` computes the states from the applied events of a tracker, event by event. It is cached with the tracker, so
+that a turn only processes its own events. Training uses the same code for stories. Contract §5.3.
 """
 
 from collections.abc import Callable, Iterable
@@ -33,17 +33,17 @@ SlotFeatures = tuple[tuple[str, Vector], ...]
 
 
 class DialogState(msgspec.Struct, frozen=True, array_like=True, cache_hash=True):
-    """What is the case before an action: None and () stand for what is absent.
+    """The state of a conversation before an action. None and () mean that something is absent.
 
-    A struct, because every step of a turn makes one, and policies look it up; in a model's files a list.
+    A struct, because every step of a turn creates one and policies use it as a key. In model files it is a list.
 
     Attributes:
-        previous: name (or end-to-end text) of the action before.
-        intent: of the latest message, unless its text is looked at instead.
-        text: of the latest message, when the text is looked at.
-        entities: of the latest message, sorted: `name`, `name#role`, `name#group`.
+        previous: name (or end-to-end text) of the previous action.
+        intent: intent of the latest message, unless its text is used instead.
+        text: text of the latest message, if it is used.
+        entities: entities of the latest message, sorted: `name`, `name#role`, `name#group`.
         loop: the active loop.
-        slots: (name, feature vector) of the slots that are set, in the domain's order.
+        slots: (name, feature vector) of the slots that are set, in the order of the domain.
     """
 
     previous: str | None = None
@@ -74,7 +74,7 @@ def _float_vector(slot: Slot, value: Any) -> Vector:
     except (TypeError, ValueError):
         return ()
     low, high = slot.min_value, slot.max_value
-    if number != number:  # NaN has no place between min and max  # noqa: PLR0124
+    if number != number:  # NaN is not between min and max  # noqa: PLR0124
         return ()
     return (1.0, (max(low, min(high, number)) - low) / (high - low) if high > low else 0.0)
 
@@ -86,7 +86,7 @@ def _categorical_vector(slot: Slot, value: Any) -> Vector:
 
 
 def slot_vector(slot: Slot, value: Any) -> Vector:
-    """Features of a slot's value; () when it does not influence the conversation or counts as not set."""
+    """Return the features of a slot's value. Empty if it does not influence the conversation or counts as not set."""
     if value is None or not slot.influence_conversation:
         return ()
     match slot.type:
@@ -105,11 +105,11 @@ def slot_vector(slot: Slot, value: Any) -> Vector:
 
 
 class Featurizer:
-    """Turns a domain's intents, entities and slots into features. Immutable in use; belongs to the model.
+    """Turns a domain's intents, entities and slots into features. Immutable in use; part of the model.
 
     Args:
-        rule_only_slots: slots that only rules speak of; the policies that learn from stories don't see them.
-        rule_only_loops: the same, for loops.
+        rule_only_slots: slots that only rules use. Policies that learn from stories do not see them.
+        rule_only_loops: loops that only rules use.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Featurizer:
         return frozenset((self._usable if used is None else spread(used)) - spread(ignored))
 
     def entities(self, intent: str | None, entities: Iterable[Json]) -> tuple[str, ...]:
-        """Return the labels of a message's entities that its intent lets through, sorted."""
+        """Return the labels of a message's entities that its intent uses, sorted."""
         labels: set[str] = set()
         for entity in entities:
             name = str(entity.get("entity"))
@@ -153,7 +153,7 @@ class Featurizer:
 
 
 def _labels(domain: Domain) -> dict[str, tuple[str, ...]]:
-    """Entity → all its labels: itself, and with each role and group."""
+    """Entity → all its labels: itself, and one with each role and group."""
     return {
         name: (name, *(f"{name}#{part}" for part in (*entity.roles, *entity.groups)))
         for name, entity in domain.entities.items()
@@ -164,13 +164,13 @@ def _labels(domain: Domain) -> dict[str, tuple[str, ...]]:
 
 
 class History:
-    """The states of one conversation so far, and the current one.
+    """The past states of one conversation, and the current one.
 
     Attributes:
-        full: the state before each applied action, oldest first: what rules look at.
-        visible: the same without what only rules know of: turns, slots and loops of rules that no story contains,
-            and `action_unlikely_intent`. What the policies that learn from stories look at.
-        whole: no state of this session is missing at the front.
+        full: the state before each applied action, oldest first. Rules use it.
+        visible: `full` without `action_unlikely_intent` and without turns, slots and loops of rules that no story
+            contains. Policies that learn from stories use it.
+        whole: whether `full` starts with the session.
     """
 
     __slots__ = (
@@ -214,7 +214,7 @@ class History:
         self._previous_shown = self._previous
         self._follows_up = base.followup_action is not None
         self._use_text = base.uses_text
-        self._hear(message)
+        self._set_message(message)
         self._loop = base.active_loop.name if base.active_loop is not None else None
         self._vectors = {}
         for name, slot in self.featurizer.slots.items():
@@ -224,7 +224,7 @@ class History:
         self._slots: SlotFeatures | None = None
         self._now: DialogState | None = None
 
-    def _hear(self, message: UserUttered | None) -> None:
+    def _set_message(self, message: UserUttered | None) -> None:
         if message is None:
             self._intent = self._text = None
             self._entities: tuple[str, ...] = ()
@@ -234,7 +234,7 @@ class History:
             self._entities = self.featurizer.entities(self._intent, message.entities)
 
     def follow(self, tracker: Tracker) -> None:
-        """Catch up with the tracker; from the start when its applied events changed otherwise than at their ends."""
+        """Process the tracker's new events. Start over if its applied events changed other than at their ends."""
         start = self._consumed - tracker.trimmed
         if tracker.generation != self._generation or not 0 <= start <= len(tracker.applied):
             self._begin(tracker.base)
@@ -243,7 +243,7 @@ class History:
             self.whole = not tracker.truncated
             start = 0
         elif tracker.trimmed != self._trimmed:
-            self._forget(sum(isinstance(event, ActionExecuted) for event in tracker.applied[:start]))
+            self._trim(sum(isinstance(event, ActionExecuted) for event in tracker.applied[:start]))
             self._trimmed = tracker.trimmed
         for event in tracker.applied[start:]:
             take = _TAKE.get(type(event))
@@ -251,14 +251,14 @@ class History:
                 take(self, event)
         self._consumed = tracker.trimmed + len(tracker.applied)
 
-    def _forget(self, keep: int) -> None:
-        """Let go of states before the newest `keep` actions: the tracker has let go of their events."""
+    def _trim(self, keep: int) -> None:
+        """Remove the states before the newest `keep` actions, because the tracker has removed their events."""
         del self.full[: len(self.full) - keep]
         del self.visible[: max(0, len(self.visible) - keep)]
         self.whole = False
 
     def fold(self, events: Iterable[Event]) -> None:
-        """Begin anew with these events, as a conversation that begins with them: about to listen."""
+        """Start over with these events, like a conversation that starts with them."""
         self._begin(State(followup_action=LISTEN))
         for event in events:
             take = _TAKE.get(type(event))
@@ -280,7 +280,7 @@ class History:
         self.full.append(self.current())
         if not self._is_hidden:
             self._previous_shown = self._previous
-        if not self._goes_on():
+        if not self._is_continued():
             self._is_hidden = event.hide_rule_turn
         if not self._is_hidden and self._previous != UNLIKELY:
             self.visible.append(self._shown())
@@ -288,8 +288,8 @@ class History:
         self._follows_up = False
         self._now = None
 
-    def _goes_on(self) -> bool:
-        """Whether the action to come is part of the turn before: it follows up, or follows on the loop's own."""
+    def _is_continued(self) -> bool:
+        """Return whether the next action belongs to the previous turn: it follows up, or the loop has just run."""
         return self._follows_up or (self._loop is not None and self._loop == self._previous)
 
     def _take_followup(self, event: FollowupAction) -> None:
@@ -297,7 +297,7 @@ class History:
 
     def _take_message(self, event: UserUttered) -> None:
         self._use_text = event.intent is None and not event.parse_data
-        self._hear(event)
+        self._set_message(event)
         self._follows_up = False
         self._now = None
 
@@ -330,14 +330,14 @@ class History:
         return self._slots
 
     def current(self, *, use_text: bool | None = None) -> DialogState:
-        """Return the state now; `use_text`: look at the latest message's text rather than its intent."""
+        """Return the current state. `use_text`: use the latest message's text instead of its intent."""
         if use_text is None or use_text == self._use_text:
             if self._now is None:
                 self._now = self._state(self._use_text)
             return self._now
         return self._state(use_text)
 
-    def _state(self, text: bool) -> DialogState:  # noqa: FBT001 - private
+    def _state(self, text: bool) -> DialogState:  # noqa: FBT001  # private
         return DialogState(
             self._previous,
             None if text else self._intent,
@@ -348,7 +348,7 @@ class History:
         )
 
     def _shown(self, *, use_text: bool | None = None) -> DialogState:
-        """Return the state now without what only rules know of."""
+        """Return the current state without what only rules use."""
         state = self.current(use_text=use_text)
         featurizer = self.featurizer
         if state.loop is not None and state.loop in featurizer.rule_only_loops:
@@ -367,9 +367,9 @@ class History:
         return state
 
     def shown(self, *, use_text: bool = False, most: int | None = None) -> list[DialogState]:
-        """Return the visible states, the current one last; `most`: only so many of the newest."""
+        """Return the visible states, the current one last. `most`: maximum number of states."""
         visible = self.visible
-        if visible and (self._previous == UNLIKELY or (self._is_hidden and self._goes_on())):
+        if visible and (self._previous == UNLIKELY or (self._is_hidden and self._is_continued())):
             return visible if most is None else visible[-most:]
         if not self._is_hidden:
             self._previous_shown = self._previous
@@ -378,7 +378,7 @@ class History:
 
 
 _TAKE: dict[type, Callable[[History, Any], None]] = {
-    SlotSet: History._take_slot,  # noqa: SLF001 - the table of its own methods
+    SlotSet: History._take_slot,  # noqa: SLF001  # the table of this class's methods
     ActionExecuted: History._take_action,  # noqa: SLF001
     UserUttered: History._take_message,  # noqa: SLF001
     DefinePrevUserUtteredFeaturization: History._take_featurization,  # noqa: SLF001
@@ -387,11 +387,11 @@ _TAKE: dict[type, Callable[[History, Any], None]] = {
     EntitiesAdded: History._take_entities,  # noqa: SLF001
     AllSlotsReset: History._take_reset,  # noqa: SLF001
 }
-"""What a history makes of each kind of event; of the others, nothing."""
+"""How each kind of event changes a history. Other kinds do not change it."""
 
 
 def history_of(tracker: Tracker, featurizer: Featurizer) -> History:
-    """Return the tracker's history, caught up. It is kept with the tracker, for the next turn."""
+    """Return the tracker's history with all events processed. It is cached with the tracker for the next turn."""
     history = tracker.derived
     if not isinstance(history, History) or history.featurizer is not featurizer:
         history = tracker.derived = History(featurizer)

@@ -1,8 +1,8 @@
-"""What a turn asks of the outside, and what it is told: the vocabulary between the turn engine and its driver.
+"""The steps of a turn: what the turn engine requests from its driver.
 
-`turn.py` hands a `Step` to whoever drives it (the runtime, a test) and is fed the answer. Forms, slot extraction and
-the built-in actions are generators over the same steps. Nothing here does anything. These are structs, as events are:
-every turn makes some.
+`turn.py` returns a `Step` to its driver (the runtime, a test) and receives the result. Forms, slot extraction and the
+built-in actions are generators over the same steps. Only data here. These are msgspec structs, as events are, because
+every turn creates some.
 """
 
 import random
@@ -15,13 +15,13 @@ from manent.core.events import Event, Json
 
 
 class Env(msgspec.Struct, frozen=True, kw_only=True):
-    """What a turn takes from the world, as arguments, so that a test decides them.
+    """The environment of a turn, passed as an argument so that tests can set it.
 
     Attributes:
-        now: the time, in seconds since the epoch, UTC.
-        new_id: makes a new unique id (of a message without one, of a reminder without a name).
-        rng: picks among the variations of a response.
-        stamp: merged into each new event's metadata (`model_id`, `assistant_id`); never changed.
+        now: returns the time, in seconds since the epoch, UTC.
+        new_id: returns a new unique id (for a message without id, a reminder without name).
+        rng: selects among the variations of a response.
+        stamp: merged into the metadata of each new event (`model_id`, `assistant_id`). Never changes.
     """
 
     now: Callable[[], float]
@@ -31,17 +31,17 @@ class Env(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Understand(msgspec.Struct, frozen=True, kw_only=True):
-    """Run the NLU on this text; feed the parse result (`{text, intent, entities, …}`)."""
+    """Run the NLU on this text. Feed the parse result (`{text, intent, entities, …}`)."""
 
     text: str
 
 
 class CallAction(msgspec.Struct, frozen=True, kw_only=True):
-    """Run a custom action, after committing what `Turn.take_events` hands out; feed an `ActionAnswer`, or `fail`.
+    """Run a custom action after committing the events of `Turn.take_events`. Feed an `ActionAnswer`, or `fail`.
 
     Attributes:
-        trailing: events that the action's tracker shows after those of the log, though they are not (yet) in the
-            log: candidate slots under validation, the form's own events so far.
+        trailing: events that the action's tracker contains after those of the log although they are not in the log
+            (yet): slots under validation, the form's previous events.
     """
 
     name: str
@@ -49,12 +49,12 @@ class CallAction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Generate(msgspec.Struct, frozen=True, kw_only=True):
-    """Have the text of a response made outside, after committing; feed the message as JSON, or `fail`.
+    """Generate the text of a response externally, after committing. Feed the message as JSON, or `fail`.
 
     Attributes:
-        arguments: further values besides the slots that the text may speak of.
+        arguments: values besides the slots that the text may use.
         channel: name of the output channel.
-        trailing: as in `CallAction`.
+        trailing: see `CallAction`.
     """
 
     response: str
@@ -64,14 +64,14 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
-    """The turn is over; nothing is fed any more. Commit what `Turn.take_events` hands out."""
+    """The turn has ended and needs no more results. Commit the events of `Turn.take_events`."""
 
 
 Step = Understand | CallAction | Generate | Finished
 
 
 class ActionAnswer(Protocol):
-    """What a custom action answered, as JSON (contract §9); the runtime's `ActionResult` is one."""
+    """The response of a custom action as JSON (contract §9), for example the runtime's `ActionResult`."""
 
     @property
     def events(self) -> Sequence[Json]:
@@ -79,18 +79,18 @@ class ActionAnswer(Protocol):
 
     @property
     def responses(self) -> Sequence[Json]:
-        """Messages to say, before the events."""
+        """Messages to send, before the events."""
 
     @property
     def rejected(self) -> bool:
-        """The action declined to run (status 400)."""
+        """Whether the action refused to run (status 400)."""
 
 
 T = TypeVar("T")
 Activity = Generator[Step, Any, T]
-"""A piece of a turn that may ask for steps, is sent their results, and returns a T.
+"""A part of a turn that yields steps, receives their results, and returns a T.
 
-A step that failed is thrown in as `manent.core.errors.ActionError`.
+`manent.core.errors.ActionError` is thrown in if a step failed.
 """
 Done = list[Event] | Activity[list[Event]]
-"""What an action did; or, when it may have to ask for a step before it knows, the activity that returns it."""
+"""The events of an action, or the activity that returns them if the action needs steps."""

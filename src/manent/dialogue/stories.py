@@ -34,19 +34,19 @@ log = logging.getLogger(__name__)
 
 LISTEN = "action_listen"
 ANYTHING = "..."
-"""Name of the placeholder action in a rule: anything may have happened here."""
+"""Name of the placeholder in a rule: any events may precede."""
 
 MAX_PATHS = 10_000
 """Paths that are learned through the alternatives of one story, and through all checkpoints. Stories without either
 do not count."""
 
 _MAX_USES = 2
-"""How often one piece of a story may occur in one path through the checkpoints."""
+"""How often a path through the checkpoints may contain the same piece of a story."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An event of a training sequence, and the line that it comes from."""
+    """An event of a training sequence, and the line of its step."""
 
     event: Event
     where: Where
@@ -57,7 +57,7 @@ class Sequence:
     """One story or rule as events.
 
     Attributes:
-        is_rule: it is a rule: `...` placeholders may occur among its actions.
+        is_rule: whether it is a rule, which may contain `...` placeholders.
     """
 
     name: str
@@ -66,12 +66,12 @@ class Sequence:
 
     @property
     def events(self) -> list[Event]:
-        """The bare events."""
+        """The events, without lines."""
         return [each.event for each in self.placed]
 
 
 def user_parse_data(step: UserStep) -> Json:
-    """Return what the NLU would have made of a story's user turn; {} for an end-to-end text."""
+    """Return the NLU result for a user turn of a story. Empty for an end-to-end text."""
     if step.intent is None:
         return {}
     entities: list[Json] = []
@@ -90,7 +90,7 @@ def user_parse_data(step: UserStep) -> Json:
 
 
 def _bare_value(slot: Slot | None) -> Any:
-    """Value that a slot named without a value counts as having."""
+    """Return the value that stands for a slot named without a value."""
     match slot.type if slot is not None else "any":
         case "text":
             return "filled"
@@ -101,7 +101,7 @@ def _bare_value(slot: Slot | None) -> Any:
 
 
 def _filled_from_entities(domain: Domain, entities: list[Json]) -> Iterator[SlotSet]:
-    """Slots that a conversation would have filled from these entities, whatever loop is active."""
+    """Yield the slots that a conversation would fill from these entities, with or without an active loop."""
     for slot in domain.slots.values():
         for mapping in slot.mappings:
             if mapping.type != "from_entity" or any(each.active_loop for each in mapping.conditions):
@@ -159,7 +159,7 @@ def _alternatives(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:
 
 
 def rule_sequences(domain: Domain, rules: Iterable[Rule]) -> list[Sequence]:
-    """Return the rules as events: conditions first, then (unless a rule is for the conversation's start) `...`."""
+    """Return the rules as events: conditions first, then `...` unless the rule is for the conversation's start."""
     sequences = []
     for rule in rules:
         for steps in _alternatives(rule.steps):
@@ -186,7 +186,7 @@ def _ends_in_listen(placed: list[Placed]) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
-    """A story between two checkpoints. None: the beginning or the end of a conversation."""
+    """A part of a story between two checkpoints. None: the start or the end of a conversation."""
 
     story: str
     starts: tuple[CheckpointStep | None, ...]
@@ -213,7 +213,7 @@ def _pieces(story: Story) -> Iterator[_Piece]:
 
 @dataclass(slots=True)
 class _Path:
-    """A way through the pieces, so far."""
+    """A path through the pieces, up to some piece."""
 
     names: tuple[str, ...] = ()
     placed: tuple[Placed, ...] = ()
@@ -228,7 +228,7 @@ class _Path:
         return _Path(names, self.placed + new, values, uses)
 
     def suits(self, start: CheckpointStep) -> bool:
-        """Whether the path may go on from this checkpoint, whose slots filter by equal value."""
+        """Return whether the path can continue at this checkpoint, whose slots must have equal values."""
         return all(self.values.get(each.name) == each.value for each in start.slots if each.has_value)
 
 

@@ -1,10 +1,10 @@
-"""The turn engine: from a message (or a trigger, or an unfinished log) to the events that answer it.
+"""The turn engine: computes the events that answer a message, a trigger, or an unfinished log.
 
-A turn does no I/O. It changes a `Tracker`, and asks its driver for one `Step` at a time; the driver commits what
-`take_events` hands out before it performs a `CallAction` or `Generate`, and again at `Finished`. `TABLE` is the whole
-machine: which state follows which on what outcome; `docs/turn.svg` is drawn from it.
+A turn does no I/O. It changes a `Tracker` and requests one `Step` at a time from its driver. The driver commits the
+events of `take_events` before it performs a `CallAction` or `Generate`, and again at `Finished`. `TABLE` defines the
+state machine: the next state for each outcome. `docs/turn.svg` is generated from it.
 
-How to drive one:
+How to run a turn:
 
     turn = Turn(model, tracker, env)
     step = turn.start(message)
@@ -46,7 +46,7 @@ from manent.dialogue.policies.ensemble import Choice
 from manent.dialogue.policies.rule import INTENT_ACTIONS, RulePolicy
 from manent.dialogue.responses import ACTION_FAILED, ACTION_FAILED_TEXT, bot_event
 from manent.dialogue.session import needs_new_session, session_start_events
-from manent.dialogue.slots import latest_heard
+from manent.dialogue.slots import latest_received
 from manent.dialogue.states import LISTEN
 from manent.dialogue.steps import ActionAnswer, Activity, CallAction, Env, Finished, Generate, Step, Understand
 
@@ -57,37 +57,37 @@ log = logging.getLogger(__name__)
 
 
 class State(Enum):
-    """What a turn is at."""
+    """The states of a turn."""
 
-    OPENING = "starts a session if there is none"
-    UNDERSTANDING = "has the message understood"
+    OPENING = "starts a session if none is open"
+    UNDERSTANDING = "parses the message"
     FILLING = "fills slots from the message"
-    PREDICTING = "chooses the next action"
+    PREDICTING = "selects the next action"
     ACTING = "runs the action"
-    APOLOGISING = "says that an action could not be run"
-    ADDING = "takes events from outside in"
-    FINISHED = "is over"
+    APOLOGISING = "reports that an action failed"
+    ADDING = "adds given events"
+    FINISHED = "has ended"
 
-    __hash__ = object.__hash__  # a tenth of the time of Enum's, which hashes the name; several lookups a turn
+    __hash__ = object.__hash__  # ten times faster than Enum's, which hashes the name; a turn does several lookups
 
 
 class Outcome(Enum):
-    """How a state ended."""
+    """The result of a state."""
 
     OPENED = "a session is open"
-    OPENED_TO_ACT = "a session is open, an action is to be run"
-    OPENED_TO_ADD = "a session is open, events are to be added"
-    HEARD = "the message is in the log"
+    OPENED_TO_ACT = "a session is open to run an action"
+    OPENED_TO_ADD = "a session is open to add events"
+    MESSAGE_ADDED = "the message is in the log"
     FILLED = "slots are filled"
-    RECORDED = "the message was only to be recorded"
-    CHOSEN = "an action is chosen"
-    SILENT = "nobody is to answer"
-    ACTED = "the action is done"
-    REJECTED = "the action declined"
-    RAN_ALONE = "only this action was to be run"
-    HEARD_AGAIN = "the action repeated a message"
+    RECORDED = "the message is recorded without a reply"
+    CHOSEN = "an action is selected"
+    SILENT = "no reply"
+    ACTED = "the action has run"
+    REJECTED = "the action refused to run"
+    RAN_ALONE = "the single action has run"
+    MESSAGE_REPEATED = "the action repeated a message"
     LISTENED = "the bot listens"
-    FAILED = "a custom action could not be run"
+    FAILED = "a custom action failed"
 
     __hash__ = object.__hash__
 
@@ -96,7 +96,7 @@ TABLE: dict[tuple[State, Outcome], State] = {
     (State.OPENING, Outcome.OPENED): State.UNDERSTANDING,
     (State.OPENING, Outcome.OPENED_TO_ACT): State.ACTING,
     (State.OPENING, Outcome.OPENED_TO_ADD): State.ADDING,
-    (State.UNDERSTANDING, Outcome.HEARD): State.FILLING,
+    (State.UNDERSTANDING, Outcome.MESSAGE_ADDED): State.FILLING,
     (State.UNDERSTANDING, Outcome.FAILED): State.APOLOGISING,
     (State.FILLING, Outcome.FILLED): State.PREDICTING,
     (State.FILLING, Outcome.RECORDED): State.FINISHED,
@@ -106,31 +106,31 @@ TABLE: dict[tuple[State, Outcome], State] = {
     (State.PREDICTING, Outcome.LISTENED): State.FINISHED,
     (State.ACTING, Outcome.ACTED): State.PREDICTING,
     (State.ACTING, Outcome.REJECTED): State.PREDICTING,
-    (State.ACTING, Outcome.HEARD_AGAIN): State.FILLING,
+    (State.ACTING, Outcome.MESSAGE_REPEATED): State.FILLING,
     (State.ACTING, Outcome.LISTENED): State.FINISHED,
     (State.ACTING, Outcome.RAN_ALONE): State.FINISHED,
     (State.ACTING, Outcome.FAILED): State.APOLOGISING,
     (State.APOLOGISING, Outcome.LISTENED): State.FINISHED,
     (State.ADDING, Outcome.RECORDED): State.FINISHED,
 }
-"""Which state follows on which outcome."""
+"""The next state for each state and outcome."""
 
 _FINISHED = Finished()
-_OVER = State.FINISHED  # Python 3.11 takes ten times as long to find a member of an enum as a name
+_OVER = State.FINISHED  # Python 3.11 takes ten times as long to look up an enum member as a name
 
 _Work = Outcome | Activity[Outcome]
-"""How a state ended; or, where it has to ask for something before, the activity that returns it."""
+"""The outcome of a state, or the activity that returns it if the state needs steps."""
 
 
 class Turn:
-    """One turn of one conversation. Make a new one for each entry point that is called.
+    """One turn of one conversation. Create a new one for each call of an entry point.
 
-    Every entry point, `feed` and `fail` may raise `manent.core.tracker.WindowExceeded`: nothing of the turn counts
-    then; load the tracker from further back and begin the turn again.
+    Every entry point, `feed` and `fail` may raise `manent.core.tracker.WindowExceeded`. The turn is then void: load the
+    tracker from an older snapshot and start the turn again.
     """
 
     def __init__(self, model: DialogueModel, tracker: Tracker, env: Env) -> None:
-        """Begin with a tracker that holds the committed log (at least `model.window` applied actions of it)."""
+        """Create a turn. The tracker contains the committed log (at least its last `model.window` applied actions)."""
         self._model = model
         self._tracker = tracker
         self._env = env
@@ -154,19 +154,19 @@ class Turn:
         self._acts_alone = False
         self._records_only = False
         self._has_failed = False
-        self._took_back = False
+        self._has_reverted = False
         self._actions = 0
 
     # entry points -------------------------------------------------------------------------------------------------
 
     def start(self, message: UserMessage) -> Step:
-        """Take a message: start or renew the session, understand it, fill slots, predict and act until it listens."""
+        """Process a message: start a session if needed, parse the text, fill slots, and act until the bot listens."""
         self._message = message
         self._acting.channel = message.output_channel
         return self._go(State.OPENING)
 
     def log_message(self, message: UserMessage) -> Step:
-        """Record a message and fill slots from it, without answering."""
+        """Record a message and fill slots from it, without a reply."""
         self._records_only = True
         return self.start(message)
 
@@ -179,14 +179,14 @@ class Turn:
         channel: str = "",
         input_channel: str | None = None,
     ) -> Step:
-        """Act as if the user had meant `intent` (`EXTERNAL: <intent>`): triggers from outside, reminders.
+        """Act as if the user had sent `intent` (`EXTERNAL: <intent>`). For external triggers and reminders.
 
         Args:
-            intent: one of the domain's.
+            intent: an intent of the domain.
             entities: a list of entities in Rasa's form, or an object entity → value.
-            metadata: of the user event; `is_external` is added.
+            metadata: metadata of the user event. `is_external` is added.
             channel: name of the output channel.
-            input_channel: default: the one that the latest message came through.
+            input_channel: name of the input channel. None: that of the latest message.
         """
         if isinstance(entities, dict):
             entities = [{"entity": name, "value": value} for name, value in entities.items()]
@@ -205,10 +205,10 @@ class Turn:
         )
 
     def resume(self, channel: str) -> Step:
-        """Go on with a turn whose events so far are in the tracker; an action that was not finished runs again.
+        """Continue a turn whose events so far are in the tracker. An unfinished action runs again.
 
         Args:
-            channel: name of the output channel, as in `UserMessage.output_channel`.
+            channel: name of the output channel, see `UserMessage.output_channel`.
         """
         self._acting.channel = channel
         for event in reversed(self._tracker.applied):
@@ -219,35 +219,35 @@ class Turn:
         newest = self._tracker.applied[-1] if self._tracker.applied else None
         if isinstance(newest, UserUttered):
             return self._go(State.FILLING)
-        # Slots of a message are filled all at once: any event after it says that they are.
+        # The slots of a message are committed together: any later event shows that they are filled.
         return self._go(State.PREDICTING)
 
     def abandon(self, channel: str) -> Step:
-        """End an unfinished turn that cannot go on: say so, and listen. What it has committed stays.
+        """End an unfinished turn that cannot continue: report it and listen. Committed events stay.
 
         Args:
-            channel: name of the output channel, as in `UserMessage.output_channel`.
+            channel: name of the output channel, see `UserMessage.output_channel`.
         """
         self._acting.channel = channel
         return self._go(State.APOLOGISING)
 
     def execute(self, action: str, *, policy: str | None = None, confidence: float | None = None, channel: str) -> Step:
-        """Run one action, without predicting.
+        """Run one action without predicting.
 
         Raises:
             RequestError: `unknown_action`.
         """
         if action not in self._model.domain.action_index:
-            raise RequestError("unknown_action", f"the domain has no action {action!r}", status=404)
+            raise RequestError("unknown_action", f"the domain does not contain the action {action!r}", status=404)
         self._acting.channel = channel
         self._acts_alone = True
         self._choice = Choice(action=action, policy=policy, confidence=confidence if confidence is not None else 0.0)
         return self._go(State.OPENING)
 
     def apply(self, events: Iterable[Event]) -> Step:
-        """Add events that were made outside, after a session start when there is no session or it has expired.
+        """Add given events. Starts a session first if there is none or it has expired.
 
-        They keep their own timestamps where they have one.
+        Events keep their timestamps if they have one.
         """
         self._given = tuple(events)
         return self._go(State.OPENING)
@@ -255,19 +255,19 @@ class Turn:
     # driving ------------------------------------------------------------------------------------------------------
 
     def feed(self, result: Any) -> Step:
-        """Give the result of the last step and get the next.
+        """Pass the result of the last step and return the next step.
 
         Args:
-            result: of `Understand` the parse result, of `CallAction` an `ActionAnswer`, of `Generate` the message.
+            result: the parse result for `Understand`, an `ActionAnswer` for `CallAction`, the message for `Generate`.
         """
         return self._run(result, None)
 
     def fail(self, error: ActionError) -> Step:
-        """Say that the last `CallAction` or `Generate` could not be performed; the turn ends visibly."""
+        """Report that the last `CallAction` or `Generate` failed. The turn ends with a message to the user."""
         return self._run(None, error)
 
     def take_events(self) -> list[Event]:
-        """Return the events since the last call that are to be committed now, in order."""
+        """Return the events since the last call that can be committed now, in order."""
         ready = len(self._events) - self._held
         taken, self._events = self._events[:ready], self._events[ready:]
         return taken
@@ -302,7 +302,7 @@ class Turn:
         return _FINISHED
 
     def _append(self, event: Event) -> None:
-        """Stamp an event and take it in."""
+        """Add the stamp to an event and apply it."""
         self._just_filled = 0
         env = self._env
         stamped: Event = replace(
@@ -330,8 +330,8 @@ class Turn:
             did = self._model.actions.run(self._acting, SESSION_START)
             events = did if isinstance(did, list) else (yield from did)
         except (ActionError, ActionRejected) as error:
-            # Without a session nothing goes on: begin a plain one, hear the message, then say what went wrong.
-            log.warning("%s could not be run: %s", SESSION_START, error)
+            # The turn needs a session: start a plain one, add the message, then report the failure.
+            log.warning("%s failed: %s", SESSION_START, error)
             events = session_start_events(self._tracker, self._model.domain)
             self._has_failed = True
         self._append(ActionExecuted(name=SESSION_START, confidence=1.0))
@@ -344,7 +344,7 @@ class Turn:
         return Outcome.OPENED_TO_ACT if self._acts_alone else Outcome.OPENED_TO_ADD
 
     def _is_open(self) -> bool:
-        """Whether the turn before did not end in listening: `execute` left it so, or a pause that is over now."""
+        """Return whether the previous turn did not end with a listen: after `execute`, or after a pause."""
         for event in reversed(self._tracker.applied):
             if isinstance(event, ActionExecuted):
                 return event.name != LISTEN
@@ -353,16 +353,16 @@ class Turn:
     def _understand(self) -> _Work:
         message = self._message
         if message is None:
-            raise RuntimeError("there is no message to understand")
+            raise RuntimeError("no message to parse")
         if message.parse_data is None:
-            return self._ask_what_is_meant(message)
-        return self._hear(message, message.parse_data)
+            return self._parse(message)
+        return self._add_message(message, message.parse_data)
 
-    def _ask_what_is_meant(self, message: UserMessage) -> Activity[Outcome]:
+    def _parse(self, message: UserMessage) -> Activity[Outcome]:
         parse_data: Json = yield Understand(text=message.text)
-        return self._hear(message, parse_data)
+        return self._add_message(message, parse_data)
 
-    def _hear(self, message: UserMessage, parse_data: Json) -> Outcome:
+    def _add_message(self, message: UserMessage, parse_data: Json) -> Outcome:
         self._append(
             UserUttered(
                 text=message.text,
@@ -372,16 +372,16 @@ class Turn:
                 metadata=message.metadata,
             )
         )
-        return Outcome.FAILED if self._has_failed else Outcome.HEARD
+        return Outcome.FAILED if self._has_failed else Outcome.MESSAGE_ADDED
 
     def _fill(self) -> _Work:
-        heard = latest_heard(self._tracker)
-        if heard is None or not self._model.ensemble.policies:
+        received = latest_received(self._tracker)
+        if received is None or not self._model.ensemble.policies:
             return self._filled([])
-        found = self._model.filler.fill(self._acting, heard)
-        return self._filled(found) if isinstance(found, list) else self._find_more(found)
+        found = self._model.filler.fill(self._acting, received)
+        return self._filled(found) if isinstance(found, list) else self._continue_filling(found)
 
-    def _find_more(self, work: Activity[list[Event]]) -> Activity[Outcome]:
+    def _continue_filling(self, work: Activity[list[Event]]) -> Activity[Outcome]:
         return self._filled((yield from work))
 
     def _filled(self, events: list[Event]) -> Outcome:
@@ -400,11 +400,11 @@ class Turn:
             if state.latest_message is None or state.latest_message.intent != "restart":
                 return Outcome.SILENT
             if self._tracker.latest_action_name != LISTEN:
-                # The pause cut a turn short, so that no policy sees a message that is to be answered.
+                # The pause interrupted a turn, so the policies would not see a message to answer.
                 self._choice = Choice(action=INTENT_ACTIONS["restart"], policy=RulePolicy.name, confidence=1.0)
                 return Outcome.CHOSEN
         if self._actions >= self._model.max_predictions:
-            log.warning("%d actions in one turn: the bot listens now", self._actions)
+            log.warning("limit of %d actions per turn reached; the bot listens", self._actions)
             self._append(ActionExecuted(name=LISTEN))
             return Outcome.LISTENED
         followup = state.followup_action
@@ -412,15 +412,15 @@ class Turn:
             self._choice = Choice(action=followup, policy="followup_action", confidence=1.0)
         else:
             if followup is not None:
-                log.warning("there is no action %r to follow up with", followup)
+                log.warning("unknown follow-up action %r; the policies predict instead", followup)
             self._choice = ensemble.choose(self._tracker)
-            if self._took_back and self._choice.action != LISTEN and self._ends_in_message():
-                # Its turn ended without an action, because one could not be run. Nobody asks for that again.
+            if self._has_reverted and self._choice.action != LISTEN and self._ends_in_message():
+                # The turn of this message ended without an action because one failed. It is not answered later.
                 self._choice = Choice(action=LISTEN, policy=None, confidence=1.0)
         return Outcome.CHOSEN
 
     def _ends_in_message(self) -> bool:
-        """Whether no action came after the latest message, nor declined to."""
+        """Return whether no action has run or was rejected since the latest message."""
         for event in reversed(self._tracker.applied):
             if isinstance(event, ActionExecuted | ActionExecutionRejected | UserUttered):
                 return isinstance(event, UserUttered)
@@ -429,14 +429,14 @@ class Turn:
     def _act(self) -> _Work:
         choice = self._choice
         if choice is None:
-            raise RuntimeError("no action was chosen")
+            raise RuntimeError("no action was selected")
         self._acting.pending = choice.events
         if choice.action in self._model.domain.forms:
             self._hold()
         did = self._model.actions.run(self._acting, choice.action)
-        return self._acted(choice, did) if isinstance(did, list) else self._go_on_acting(choice, did)
+        return self._acted(choice, did) if isinstance(did, list) else self._continue_action(choice, did)
 
-    def _go_on_acting(self, choice: Choice, work: Activity[list[Event]]) -> Activity[Outcome]:
+    def _continue_action(self, choice: Choice, work: Activity[list[Event]]) -> Activity[Outcome]:
         name = choice.action
         try:
             events = yield from work
@@ -446,7 +446,7 @@ class Turn:
             return Outcome.RAN_ALONE if self._acts_alone else Outcome.REJECTED
         except ActionError:
             if name in self._model.domain.forms:
-                self._let_go(name)
+                self._drop_held(name)
             raise
         return self._acted(choice, events)
 
@@ -455,7 +455,7 @@ class Turn:
         self._held = 0
         kinds = {type(event) for event in events}
         if ActionExecutionRejected in kinds:
-            # Said by an event rather than by a status: what it said before stays.
+            # Rejected by an event instead of a status: the messages of the action stay.
             self._append_all(events)
             return Outcome.RAN_ALONE if self._acts_alone else Outcome.REJECTED
         for event in choice.events:
@@ -477,8 +477,8 @@ class Turn:
         if name in (LISTEN, SESSION_START):
             return Outcome.LISTENED
         if UserUttered in kinds:
-            return Outcome.HEARD_AGAIN
-        self._took_back = UserUtteranceReverted in kinds
+            return Outcome.MESSAGE_REPEATED
+        self._has_reverted = UserUtteranceReverted in kinds
         return Outcome.ACTED
 
     def _append_all(self, events: Iterable[Event]) -> None:
@@ -491,7 +491,7 @@ class Turn:
             if ACTION_FAILED in self._model.responses:
                 message = yield from self._acting.message(ACTION_FAILED)
         except ActionError:
-            log.warning("the response %r could not be made outside", ACTION_FAILED)
+            log.warning("could not generate the response %r externally", ACTION_FAILED)
         self._append(bot_event(message or {"text": ACTION_FAILED_TEXT}, utter_action=ACTION_FAILED))
         self._append(ActionExecuted(name=LISTEN))
         return Outcome.LISTENED
@@ -504,7 +504,7 @@ class Turn:
     # slots under validation ---------------------------------------------------------------------------------------
 
     def _hold(self) -> None:
-        """Keep the slots that were just filled from being committed: a form has yet to validate them."""
+        """Delay the commit of the slots that were just filled: a form must validate them first."""
         count = 0
         for event in reversed(self._events[len(self._events) - self._just_filled :]):
             if not isinstance(event, SlotSet):
@@ -513,8 +513,8 @@ class Turn:
         self._held = count
         self._acting.pending = (*self._events[len(self._events) - count :], *self._acting.pending)
 
-    def _let_go(self, form: str) -> None:
-        """Take back the slots that a form could not validate; keep the others."""
+    def _drop_held(self, form: str) -> None:
+        """Undo the slots that a form could not validate; keep the others."""
         if not self._held:
             return
         held = self._events[-self._held :]
@@ -528,7 +528,7 @@ class Turn:
 
 
 _WORK: dict[State, Callable[[Turn], _Work]] = {
-    State.OPENING: Turn._open,  # noqa: SLF001 - the table of its own methods
+    State.OPENING: Turn._open,  # noqa: SLF001  # the table of this class's methods
     State.UNDERSTANDING: Turn._understand,  # noqa: SLF001
     State.FILLING: Turn._fill,  # noqa: SLF001
     State.PREDICTING: Turn._predict,  # noqa: SLF001

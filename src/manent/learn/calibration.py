@@ -1,4 +1,4 @@
-"""Confidences that mean what they say: how far to trust a classifier's scores, learnt from held-out ones."""
+"""Calibrates the confidences of a classifier on held-out scores."""
 
 import math
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ IntArray = NDArray[np.int64]
 
 
 def fit_temperature(scores: FloatArray, labels: IntArray, *, lowest: float = 0.05, highest: float = 20.0) -> float:
-    """Find the factor by which to multiply logits so that held-out examples are most likely.
+    """Return the factor that makes held-out examples most likely when logits are multiplied by it.
 
     Args:
-        scores: (n, classes) logits of examples by models that were trained without them.
+        scores: (n, classes) logits of examples, from models trained without them.
         labels: (n,) their classes.
-        lowest: bound of the factor.
-        highest: bound of the factor.
+        lowest: lower bound of the factor.
+        highest: upper bound of the factor.
 
     Returns:
         The factor; 1.0 without examples or with one class.
 
     Source: Guo et al., On Calibration of Modern Neural Networks (2017), temperature scaling; golden-section search.
     """
-    if not len(labels) or scores.shape[1] < 2:  # noqa: PLR2004 - nothing to tell apart
+    if not len(labels) or scores.shape[1] < 2:  # noqa: PLR2004  # a single class cannot be wrong
         return 1.0
     rows = np.arange(len(labels))
 
@@ -47,22 +47,22 @@ def fit_temperature(scores: FloatArray, labels: IntArray, *, lowest: float = 0.0
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
-    """What the scores of each class's examples look like: all of them, less their mean.
+    """Typical scores of the examples of each class, after subtracting their mean.
 
     Attributes:
-        means: (classes, scores) of a class, divided by `spread`.
-        spread: (scores,) how far scores are from their class's mean, times the root of how many there are.
+        means: (classes, scores) mean scores per class, divided by `spread`.
+        spread: (scores,) standard deviation of scores within a class, times the root of the number of scores.
     """
 
     means: FloatArray
     spread: FloatArray
 
     def measure(self, scores: FloatArray) -> tuple[float, float]:
-        """Measure a text's scores.
+        """Measure the scores of a text.
 
         Returns:
-            How far the best of the classes stands out from the mean of all, and how far all are from those of that
-            class's examples: 1 on average for such examples.
+            The distance of the best class from the mean of all classes, and the distance of the scores from the typical
+            scores of that class (1 on average for its examples).
         """
         centred = scores - np.add.reduce(scores) / len(scores)
         best = int(centred[: len(self.means)].argmax())
@@ -73,18 +73,18 @@ class Profiles:
 
 @dataclass(frozen=True, slots=True)
 class Sureness:
-    """How likely a classifier is right: a logistic curve over what its scores measure.
+    """Probability that a classifier is right: a logistic curve over two measures of its scores.
 
     Attributes:
         curve: slope of the first measure, slope of the second, offset.
-        profiles: what measures.
+        profiles: computes the measures.
     """
 
     curve: tuple[float, float, float]
     profiles: Profiles
 
     def of(self, scores: FloatArray) -> float:
-        """Return the likelihood for a text's scores, (scores,): in (0, 1)."""
+        """Return the probability for the scores of a text, (scores,): in (0, 1)."""
         first, second, offset = self.curve
         prominence, strangeness = self.profiles.measure(scores)
         logit = first * prominence + second * strangeness + offset
@@ -95,12 +95,12 @@ _FAR = 30.0
 
 
 def fit_sureness(scores: FloatArray, labels: IntArray, classes: int) -> Sureness:
-    """Learn how far a classifier is to be trusted.
+    """Fit the probability that a classifier is right.
 
     Args:
-        scores: (n, scores) of held-out examples; those beyond the classes' are never answers (the background).
-        labels: (n,) which class is right.
-        classes: their number.
+        scores: (n, scores) of held-out examples. Columns after the classes (the background) are never predicted.
+        labels: (n,) the right class.
+        classes: number of classes.
     """
     profiles = _fit_profiles(scores, labels, classes)
     measures = np.array([profiles.measure(row) for row in scores])
@@ -110,7 +110,7 @@ def fit_sureness(scores: FloatArray, labels: IntArray, classes: int) -> Sureness
 
 
 def _fit_profiles(scores: FloatArray, labels: IntArray, classes: int) -> Profiles:
-    """Learn the profiles.
+    """Fit the profiles.
 
     Source: Lee et al., A Simple Unified Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks
     (2018): Gaussians that share a covariance, here a diagonal one, of scores instead of hidden features.
@@ -128,7 +128,7 @@ _TINY = 1e-6
 
 
 def fit_curve(measures: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Learn how likely something is right from what was measured where it was, and where it was not.
+    """Fit the probability of being right to measures of right and wrong predictions.
 
     Args:
         measures: (n, k).

@@ -1,8 +1,8 @@
 """A linear-chain conditional random field: tags for the tokens of a sentence, each depending on its neighbours.
 
 Training sums over all tag sequences with matrix products of whole batches, so its cost grows with labels² only in the
-fastest operation there is (109 tags, 70,000 tokens: 0.2 s a pass); the weights are learnt with per-weight step sizes in
-about ten passes. Arrays in, arrays out: what the features mean is the caller's business. SciPy is needed only to train.
+fastest operation there is (109 tags, 70,000 tokens: 0.2 s per pass). The weights are learned with per-weight step sizes
+in about ten passes. Arrays in, arrays out: the caller defines the features. SciPy is needed only for training.
 
 Source: Lafferty et al., Conditional Random Fields (2001); Rabiner's scaled forward-backward; Duchi et al., Adagrad.
 """
@@ -25,11 +25,11 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 _FORBIDDEN = np.float32(-1e4)
-"""Score of a transition that must not be: low enough that no sum of others outweighs it, and still a number."""
+"""Score of a forbidden transition: so low that no sum of other scores outweighs it, but finite."""
 
 
 _LEAST, _TINY = np.float32(1e-10), np.float32(1e-16)
-"""Chances below these count as these: products of smaller ones are subnormal, and a processor 50 times slower."""
+"""Smaller probabilities are raised to these: products of smaller ones are subnormal, which is 50 times slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Chain:
         sparse: (s, t) weights of sparse token features.
         dense: (d, t) weights of dense token features.
         transitions: (t, t); [i, j] scores tag i followed by j.
-        start: (t,) scores of a sentence's first tag.
-        end: (t,) scores of its last.
+        start: (t,) scores of the first tag of a sentence.
+        end: (t,) scores of its last tag.
     """
 
     sparse: FloatArray
@@ -53,11 +53,11 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Dense features that many tokens have in common, such as the vector of their word.
+    """Dense features that several tokens share, such as the vector of their word.
 
     Attributes:
         rows: (r, d).
-        places: (tokens,) which row each token has; -1 for zeros.
+        places: (tokens,) the row of each token; -1 for zeros.
     """
 
     rows: FloatArray
@@ -66,11 +66,11 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Sentences:
-    """Training material: the tokens of all sentences in one row after another.
+    """Training data: the tokens of all sentences, concatenated.
 
     Attributes:
         sparse: (tokens, s).
-        dense: side by side they have d features.
+        dense: dense features, d in total.
         tags: (tokens,) indices.
         lengths: (sentences,) numbers of tokens, each ≥ 1.
     """
@@ -95,19 +95,19 @@ def fit_chain(
     rate: float = 0.1,
     on_epoch: Callable[[int], None] = lambda _: None,
 ) -> Chain:
-    """Train.
+    """Train a chain.
 
     Args:
         data: sentences whose tags obey the constraints.
         tags: number of tags.
-        allowed: (t, t); which tag may follow which.
-        allowed_start: (t,); which tag may come first.
-        allowed_end: (t,); which tag may come last.
+        allowed: (t, t); whether tag j may follow tag i.
+        allowed_start: (t,); whether a tag may come first.
+        allowed_end: (t,); whether a tag may come last.
         epochs: passes over the sentences.
         penalty: L2, per sentence in which a feature occurs.
-        seed: of the order of sentences.
+        seed: random seed for the order of sentences.
         batch: sentences per step.
-        rate: step size at the beginning; it falls to a twentieth.
+        rate: first step size. It falls to a twentieth.
         on_epoch: called after each pass with its number.
     """
     random = np.random.default_rng(seed)
@@ -150,13 +150,13 @@ def fit_chain(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Shared features of a batch: each row once, so that tokens with the same word cost one product.
+    """Shared features of a batch. Each row occurs once, so that tokens with the same word cost one product.
 
     Attributes:
-        rows: (r, d) those that occur.
-        chosen: (tokens, r) ones where a token has a row.
-        transposed: the same, transposed.
-        columns: where the weights are.
+        rows: (r, d) the rows that occur.
+        chosen: (tokens, r) 1 where a token has a row.
+        transposed: `chosen`, transposed.
+        columns: position of their weights.
     """
 
     rows: FloatArray
@@ -181,21 +181,21 @@ def _cut_shared(dense: Sequence[Shared], tokens: IntArray) -> list[_Part]:
 
 
 class Decoder:
-    """Finds best tag sequences with a trained chain. Tag 0 may follow itself and stand at both ends."""
+    """Finds the best tag sequences with a trained chain. Tag 0 may follow itself, and may come first and last."""
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
         self._moves: list[list[float]] = chain.transitions.tolist()
         self._arrivals = np.ascontiguousarray(chain.transitions.T)
         allowed = chain.transitions > _FORBIDDEN / 2
-        # Some tags can stand alone, whatever is beside them; the others only go on with what one or two tags began.
+        # Some tags can follow and precede any tag. The others only continue what one or two tags started.
         self._alone = (allowed[0] & allowed[:, 0]).nonzero()[0]
-        going_on = allowed.sum(axis=0) <= _FEW_SOURCES
-        self._from, self._to = (allowed & going_on).nonzero()
+        continuing = allowed.sum(axis=0) <= _FEW_SOURCES
+        self._from, self._to = (allowed & continuing).nonzero()
         possible = chain.transitions[allowed]
         spread = float(possible.max() - possible.min()) if possible.size else 0.0
         self._margin, self._pair_margin = np.float32(_MARGIN * spread), np.float32(_PAIR_MARGIN * spread)
-        # One row more: what has nothing before or behind it.
+        # The last row is for tags that have no such predecessor or successor.
         nothing = np.zeros((1, len(self._moves)), np.float32)
         self._after = np.concatenate([chain.transitions, nothing])
         self._before = np.concatenate([self._arrivals, nothing])
@@ -204,12 +204,12 @@ class Decoder:
         """Find the best tag sequence of one sentence.
 
         Args:
-            emissions: (tokens, t) scores; those of the sentence's ends are added to them.
+            emissions: (tokens, t) scores. Changed in place: the scores of the start and the end are added.
 
         Returns:
             One tag per token; [] for no tokens.
 
-        Source: Viterbi over the tags that are likely somewhere in the sentence (`_choose`): most often one or a
+        Source: Viterbi over the tags that are likely anywhere in the sentence (`_choose`): usually one tag or a
         handful of 200, in a fifth of the time that all of them take.
         """
         if not len(emissions):
@@ -217,8 +217,8 @@ class Decoder:
         emissions[0] += self._chain.start
         emissions[-1] += self._chain.end
         if len(self._moves) > _FEW_TAGS:
-            # Where tag 0 is far ahead of every other, `_choose` finds no other. In most short messages that is so at
-            # every token, and asked in 4 µs instead of 12; in others, only the tokens between need be looked at.
+            # Where tag 0 is far ahead of every other tag, `_choose` finds no other. In most short messages this holds
+            # for every token, and the check takes 4 µs instead of 12. Otherwise only the tokens between are searched.
             margin = float(self._margin)
             leads = (emissions[:, 0] - np.maximum.reduce(emissions[:, 1:], axis=1)).tolist()
             close = [place for place, lead in enumerate(leads) if lead <= margin]
@@ -237,9 +237,9 @@ class Decoder:
         return [*map(tags.__getitem__, path)]
 
     def _choose(self, emissions: FloatArray) -> list[int]:
-        """List the tags that may be part of the best path.
+        """Return the tags that may be part of the best path.
 
-        They score about as high as what could stand in their place, alone or as two that go on with each other.
+        Their scores are close to those of the alternatives, alone or as a pair of which one continues the other.
         """
         alone = emissions.take(self._alone, axis=1)
         best = np.maximum.reduce(alone, axis=1)
@@ -250,14 +250,14 @@ class Decoder:
         return sorted({0, *single.tolist(), *self._from[likely].tolist(), *self._to[likely].tolist()})
 
     def confidences(self, emissions: FloatArray, path: list[int]) -> list[float]:
-        """Say how sure each tag of a sequence is, given the tags beside it: in (0, 1); 1 for tag 0, unasked.
+        """Return the confidence of each tag of a path, given the tags next to it: in (0, 1). Tag 0 always gets 1.
 
         Cheaper than marginals over all sequences (one operation for all tokens, no recursion) and close to them,
-        because neighbours are seldom in doubt together.
+        because neighbours are rarely uncertain together.
 
         Args:
-            emissions: as `decode` left them.
-            path: what it found.
+            emissions: the array that `decode` changed.
+            path: the path that `decode` returned.
         """
         places = [place for place, tag in enumerate(path) if tag]
         tags = [path[place] for place in places]
@@ -276,11 +276,11 @@ class Decoder:
 
 
 def _decode_few(arrivals: list[list[float]], scores: list[list[float]]) -> list[int]:
-    """Return the best path over a few tags: in plain Python, where arrays cost more than their numbers.
+    """Return the best path over a few tags, in plain Python: for so few numbers it is faster than NumPy.
 
     Args:
-        arrivals: scores of the transitions to each tag, from each.
-        scores: of each tag, token by token.
+        arrivals: for each tag, the scores of the transitions to it.
+        scores: for each token, the score of each tag.
     """
     best = scores[0]
     origins = []
@@ -300,13 +300,13 @@ def _decode_many(moves: FloatArray, scores: FloatArray) -> list[int]:
     """Return the best path over many tags.
 
     Args:
-        moves: (tags, tags) scores of the transitions from each tag to each.
+        moves: (tags, tags) scores of the transitions from each tag to each tag.
         scores: (tokens, tags).
     """
     bests = [scores[0]]
     through = np.empty_like(moves)
     for row in scores[1:]:
-        # The greatest of each column takes two thirds of the time that the greatest of each row of the transposed does.
+        # The maximum of each column takes two thirds of the time of the maximum of each row of the transposed matrix.
         np.add(moves, bests[-1][:, None], out=through)
         best = np.maximum.reduce(through, axis=0)
         best += row
@@ -321,18 +321,18 @@ def _decode_many(moves: FloatArray, scores: FloatArray) -> list[int]:
 
 _FEW_SOURCES = 4
 _FEW_TAGS = 6
-"""Tags up to which plain Python finds a path faster than arrays do."""
+"""Number of tags up to which plain Python finds a path faster than NumPy."""
 
 _MARGIN, _PAIR_MARGIN = 0.35, 0.7
-"""How far below the best tags that can stand alone others may score and still be looked at, alone and in pairs; in
-spreads of the transitions' scores. So chosen, 1 of HWU64's 1,076 test messages gets another path than the best one."""
+"""How far below the best tags that can stand alone other tags may score and still be searched, alone and in pairs.
+Unit: the spread of the transition scores. With these values, 1 of HWU64's 1,076 test messages gets another path."""
 
 _SURE = np.float32(60)
-"""The exponent of a greater difference might be no number."""
+"""Greater differences are capped, because their exponential could overflow."""
 
 
 def _batches(lengths: IntArray, size: int, random: np.random.Generator) -> list[IntArray]:
-    """Sentences of like length together (no padding), longest first within a batch, batches in random order."""
+    """Group sentences of similar length (no padding), longest first within a batch, batches in random order."""
     order = random.permutation(len(lengths))
     order = order[np.argsort(-lengths[order], kind="stable")]
     batches = [order[start : start + size] for start in range(0, len(order), size)]
@@ -345,7 +345,7 @@ def _expectations(
     """Sum over all tag sequences of a batch (lengths descending).
 
     Returns:
-        (tokens, t) chances of each tag, (t, t) expected numbers of each transition, (t,) of first and of last tags.
+        (tokens, t) probability of each tag, (t, t) expected number of each transition, (t,) of first and of last tags.
     """
     tags = emissions.shape[1]
     firsts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
@@ -358,7 +358,7 @@ def _expectations(
     np.maximum(scores, _LEAST, out=scores)
     moves = np.exp(transitions)
     longest = int(lengths[0])
-    # How many sentences have a token at each position.
+    # Number of sentences that have a token at each position.
     active = [int((lengths > place).sum()) for place in range(longest)]
     forward, inward = np.empty_like(scores), np.empty_like(scores)
     for place in range(longest):
@@ -366,7 +366,7 @@ def _expectations(
         value = scores[here] if place == 0 else (forward[here - 1] @ moves) * scores[here]
         value /= value.sum(axis=1, keepdims=True)
         forward[here] = np.maximum(value, _TINY)
-    # inward[i] is the message that reaches token i from behind, times what token i itself says.
+    # inward[i] is the message that arrives at token i from behind, times the scores of token i.
     backward = np.ones((len(lengths), tags), np.float32)
     chances = np.empty_like(scores)
     for place in reversed(range(longest)):
@@ -391,7 +391,7 @@ def _expectations(
 def _subtract_truth(
     gold: IntArray, lengths: IntArray, *, error: FloatArray, pairs: FloatArray, first: FloatArray, last: FloatArray
 ) -> None:
-    """Turn expectations into gradients: minus what the training tags say."""
+    """Turn expectations into gradients by subtracting the counts of the training tags."""
     error[np.arange(len(gold)), gold] -= 1
     firsts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     later = np.ones(len(gold), np.bool_)

@@ -1,8 +1,8 @@
 """Confidences on the scale that thresholds in projects were chosen on: that of Rasa's classifiers.
 
 Rasa's DIETClassifier is overconfident: it gives its own examples 1.0 and most other messages more than 0.9, right or
-wrong. A threshold of 0.8 in a project means "refuse what DIET gives less than 0.8". A `Scale` maps the scores of our
-classifier to such confidences. The calibrated probability is another number; see `calibration.py`.
+wrong. A threshold of 0.8 in a project is chosen for these confidences. A `Scale` maps the scores of the
+built-in classifier to them. The calibrated probability is another number; see `calibration.py`.
 """
 
 import math
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How the scores of a text become confidences.
+    """Converts the scores of a text to confidences.
 
-    A class's confidence is its share of the softmax over all classes, times a factor that tells how far the best class
-    is ahead of the background (see `background_messages` in `nlu/classifier.py`).
+    A class's confidence is its share of the softmax over all classes, times a factor for the lead of the best class
+    over the background (see `background_messages` in `nlu/classifier.py`).
 
     Attributes:
-        sharpness: what scores are multiplied by before the softmax, times the number of classes; > 0.
-        least_sharpness: what they are multiplied by at least.
-        slope: of the logistic curve over the lead of the best class, > 0.
+        sharpness: factor of the scores before the softmax, times the number of classes; > 0.
+        least_sharpness: minimum of that factor.
+        slope: slope of the logistic curve over the lead of the best class, > 0.
         offset: lead at which the factor is one half, with one class.
-        growth: by how much that lead grows when there are e times as many classes.
+        growth: increase of that lead with e times as many classes.
     """
 
     sharpness: float
@@ -31,7 +31,7 @@ class Scale:
     growth: float
 
     def sharpness_of(self, classes: int) -> float:
-        """Return what scores are multiplied by."""
+        """Return the factor of the scores."""
         return float(max(self.sharpness / max(classes, 1), self.least_sharpness))
 
     def middle_of(self, classes: int) -> float:
@@ -40,18 +40,18 @@ class Scale:
 
 
 DIET = Scale(sharpness=40.0, least_sharpness=2.0, slope=8.0, offset=-1.75, growth=0.35)
-"""Of DIETClassifier and ResponseSelector, fitted to what Rasa 3.6.21 says by `bench/thresholds/fit.py`.
+"""Scale of DIETClassifier and ResponseSelector, fitted to the confidences of Rasa 3.6.21 by `bench/thresholds/fit.py`.
 
-The offset lies between the fitted -1.25 and -2.25 (`docs/lab/thresholds.md` compares them): new messages in languages
-that the word vectors know little of pass as well, and nonsense does not.
+The offset is between the fitted -1.25 and -2.25 (`docs/lab/thresholds.md` compares them). With it, new messages in
+languages that the word vectors hardly cover pass a threshold too, and nonsense does not.
 
-It was measured up to 25 classes. With a sharpness of less than 2, classifiers of many classes would give their own
+Measured with up to 25 classes. With a sharpness of less than 2, classifiers of many classes would give their own
 examples less than 0.99.
 """
 
 
 LOGISTIC = Scale(sharpness=2.0, least_sharpness=2.0, slope=4.0, offset=-1.25, growth=0.5)
-"""Of LogisticRegressionClassifier, fitted likewise: Rasa gives its own examples 0.91 to 1.0, new ones much less."""
+"""Scale of LogisticRegressionClassifier, fitted likewise: Rasa gives its examples 0.91 to 1.0, new ones far less."""
 
 
 def logistic(value: float) -> float:

@@ -1,7 +1,7 @@
-"""Weights as 16-bit whole numbers times one unit: as small in a model as half precision, and read ten times faster.
+"""Weights as 16-bit integers times one unit: as small as half precision in a model file, and read ten times faster.
 
-Few processors' NumPy widens half-precision numbers faster than 4 ns each; whole numbers take 0.3 ns. Models keep their
-large matrices so; whoever adds up rows multiplies the sum by the unit once.
+On few processors NumPy widens half-precision numbers faster than 4 ns each; integers take 0.3 ns. Models store their
+large matrices in this form. Code that adds up rows multiplies the sum by the unit once.
 """
 
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ _GREATEST = 32767
 
 @dataclass(frozen=True, slots=True)
 class FixedPoint:
-    """A matrix: `numbers` (rows, columns) int16, each to be multiplied by `unit`."""
+    """A matrix: `numbers` (rows, columns) int16, each multiplied by `unit`."""
 
     numbers: NDArray[np.int16]
     unit: float
 
     def rows(self, places: IntArray | list[int]) -> FloatArray:
-        """Return some rows as float32, not yet multiplied by the unit; a negative place counts from the end."""
+        """Return some rows as float32, not multiplied by the unit. A negative place counts from the end."""
         return self.numbers.take(places, axis=0).astype(np.float32)
 
 
 def to_fixed_point(weights: FloatArray) -> FixedPoint:
-    """Round weights to 1/32767 of the greatest of them."""
+    """Round weights to 1/32767 of the largest absolute weight."""
     greatest = float(np.abs(weights).max()) if weights.size else 0.0
     unit = float(np.float32(greatest / _GREATEST)) or 1.0
     numbers = np.clip(np.rint(weights / np.float32(unit)), -_GREATEST, _GREATEST)

@@ -1,9 +1,9 @@
 """N-grams of words and characters as 64-bit hashes, and sorted tables of them: text features without strings.
 
-A text becomes an array of code points once; the hash of any stretch of it follows from prefix sums of a polynomial
-hash, so that all n-grams of all sizes cost a handful of array operations (30 µs for ten words; a dictionary of strings
-takes 60 µs and, at 100,000 n-grams, 15 MB and 60 ms of loading). The NLU featurizers and the dialogue policies call
-this; it knows nothing of either.
+A text is converted to an array of code points once. The hash of any substring follows from prefix sums of a polynomial
+hash, so all n-grams of all sizes cost a few array operations (30 µs for ten words; a dictionary of strings takes 60 µs
+and, with 100,000 n-grams, 15 MB and 60 ms to load). The NLU featurizers and the dialogue policies use this module; it
+depends on neither.
 """
 
 import functools
@@ -24,7 +24,7 @@ IntArray = NDArray[np.int64]
 Analyzer = Literal["word", "char", "char_wb"]
 
 MAX_TEXT = 4096
-"""Code points that are looked at; the rest of a longer text adds nothing to its meaning but time."""
+"""Code points that are used. The rest of a longer text costs time but adds nothing to its meaning."""
 
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64; the golden ratio's bits
 _SCRAMBLE = np.uint64(0xD6E8FEB86659FD93)
@@ -52,8 +52,8 @@ class HashedText:
 
     Attributes:
         prefix: (length + 1,) prefix sums of the polynomial hash.
-        spaces: positions of blanks; a text made of words begins and ends with one.
-        inside: (length + 1,) number of blanks before each position.
+        spaces: positions of spaces. A text made of words starts and ends with one.
+        inside: (length + 1,) number of spaces before each position.
     """
 
     prefix: Hashes
@@ -62,12 +62,12 @@ class HashedText:
 
     @property
     def length(self) -> int:
-        """Number of code points."""
+        """Return the number of code points."""
         return len(self.prefix) - 1
 
 
 def hash_text(text: str) -> HashedText:
-    """Prepare a text; only its first `MAX_TEXT` code points count. For word n-grams it is ` word word `."""
+    """Prepare a text. Only its first `MAX_TEXT` code points are used. Word n-grams need the form ` word word `."""
     codes = np.frombuffer(text[:MAX_TEXT].encode("utf-32-le", "surrogatepass"), np.uint32)
     size = len(codes)
     prefix = np.zeros(size + 1, np.uint64)
@@ -82,18 +82,18 @@ def hash_text(text: str) -> HashedText:
 
 
 def join_words(words: Iterable[str]) -> str:
-    """Make the text whose word and `char_wb` n-grams are those of these words."""
+    """Return the text from which `hash_ngrams` gets the word and `char_wb` n-grams of these words."""
     return f" {' '.join(words)} "
 
 
 def hash_ngrams(text: HashedText, analyzer: Analyzer, smallest: int, largest: int) -> Hashes:
-    """Hash all n-grams of a text, in no particular order, as often as they occur.
+    """Hash all n-grams of a text. The order is undefined; repeated n-grams are repeated in the result.
 
     Args:
         text: from `hash_text(join_words(…))`.
-        analyzer: `word`; `char` (across blanks); `char_wb` (within words, each with a blank on both sides).
-        smallest: n of the shortest, ≥ 1.
-        largest: n of the longest, ≥ `smallest`.
+        analyzer: `word`; `char` (across spaces); `char_wb` (within words, each with a space on both sides).
+        smallest: n of the shortest n-grams, ≥ 1.
+        largest: n of the longest n-grams, ≥ `smallest`.
     """
     found = []
     prefix, length = text.prefix, text.length
@@ -106,7 +106,7 @@ def hash_ngrams(text: HashedText, analyzer: Analyzer, smallest: int, largest: in
         for size in range(smallest, min(largest, length) + 1):
             hashes = (prefix[size:] - prefix[: length - size + 1]) * _INVERSES[: length - size + 1]
             hashes += _LENGTHS[size]
-            # Shorter ones have no inside, and in a single word nothing crosses a blank.
+            # n-grams of size 1 and 2 have no inside, and within a single word none crosses a space.
             if analyzer == "char_wb" and size > 2 and len(text.spaces) > 2:  # noqa: PLR2004
                 hashes = hashes[text.inside[size - 1 : length] == text.inside[1 : length - size + 2]]
             found.append(hashes)
@@ -114,13 +114,13 @@ def hash_ngrams(text: HashedText, analyzer: Analyzer, smallest: int, largest: in
 
 
 class HashedWord(NamedTuple):
-    """A word of which n-grams of words are made one by one.
+    """A word, prepared to hash its word n-grams one by one.
 
     Attributes:
-        polynomial: its hash.
-        single: the hash of the word alone.
-        head: its part of the hash of a pair whose first word it is.
-        power: what the second word's polynomial is multiplied by there.
+        polynomial: hash of the word.
+        single: n-gram hash of the word alone.
+        head: the part that it adds to the hash of a pair as first word.
+        power: factor of the second word's polynomial in that hash.
         tail: the second word's length in the hash.
     """
 
@@ -133,7 +133,7 @@ class HashedWord(NamedTuple):
 
 @functools.lru_cache(maxsize=8192)
 def hash_word(word: str) -> HashedWord:
-    """Prepare a word for `hash_single` and `hash_pairs`; kept, because featurizers ask one after another."""
+    """Prepare a word for `hash_single` and `hash_pairs`. Cached, because several featurizers use the same words."""
     signs = word[:MAX_TEXT]
     length, powers = len(signs), _POWER_LIST
     polynomial = sum(map(operator.mul, map(_scramble, signs), powers)) & _MASK
@@ -147,12 +147,12 @@ def hash_word(word: str) -> HashedWord:
 
 
 def hash_single(word: HashedWord) -> int:
-    """Return the hash that `hash_ngrams` gives a word."""
+    """Return the hash of a word, equal to that of `hash_ngrams`."""
     return word.single
 
 
 def hash_pairs(words: Sequence[HashedWord]) -> list[int]:
-    """Return the hashes that `hash_ngrams` gives words side by side; ten times faster for a few of them."""
+    """Return the hashes of adjacent pairs, equal to those of `hash_ngrams`. Ten times faster for a few words."""
     return [
         (first.head + first.power * second.polynomial + second.tail) & _MASK
         for first, second in itertools.pairwise(words)
@@ -160,7 +160,7 @@ def hash_pairs(words: Sequence[HashedWord]) -> list[int]:
 
 
 def hash_inside(word: str, smallest: int, largest: int) -> list[int]:
-    """Hash the `char_wb` n-grams of one word as `hash_ngrams` does; several times faster for one."""
+    """Hash the `char_wb` n-grams of one word as `hash_ngrams` does. Several times faster for one word."""
     signs = f" {word} "[:MAX_TEXT]
     columns = [*zip(*map(_hash_sign, signs, itertools.repeat(min(largest, len(signs)))), strict=True)]
     hashes = [*columns[0]]
@@ -174,7 +174,7 @@ def hash_inside(word: str, smallest: int, largest: int) -> list[int]:
 
 @functools.lru_cache(maxsize=1024)
 def _hash_sign(sign: str, largest: int) -> tuple[int, ...]:
-    """Return what a sign adds to the hash of an n-gram in which it is the first, second… up to the largest's last."""
+    """Return what a character adds to an n-gram's hash as its first, second… last character, up to size `largest`."""
     scrambled = _scramble(sign)
     return tuple((scrambled * power + _LENGTH) & _MASK for power in _POWER_LIST[:largest])
 
@@ -192,12 +192,12 @@ _BLANK = _scramble(" ")
 
 @dataclass(frozen=True, slots=True)
 class NgramTable:
-    """The n-grams that were seen in training.
+    """The n-grams of the training data.
 
     Attributes:
-        hashes: (n-grams,) ascending; the last is the greatest number there is, which is no n-gram's.
+        hashes: (n-grams,) ascending. The last one is the greatest possible number, which is not an n-gram.
         weights: (n-grams,) inverse document frequencies, ≥ 1.
-        unknown: weight of an n-gram that was never seen.
+        unknown: weight of an n-gram that is not in the training data.
     """
 
     hashes: Hashes
@@ -205,23 +205,23 @@ class NgramTable:
     unknown: float
 
     def places(self) -> dict[int, int]:
-        """Return the place of each n-gram by its hash, to look up a few of them without arrays."""
+        """The index of each n-gram by its hash, to look up a few n-grams without arrays."""
         return dict(zip(self.hashes.tolist(), range(len(self.hashes)), strict=True))
 
     def lookup(self, hashes: Hashes) -> tuple[IntArray, FloatArray]:
-        """Make a text's features from its n-grams.
+        """Return the features of a text.
 
-        An n-gram that occurs twice is there twice. Unknown ones have no feature but take part in the norm: a text of
-        unknown words comes out short, and a classifier then has no reason to be sure.
+        A repeated n-gram is returned repeatedly. Unknown n-grams have no feature but count in the norm: the features of
+        a text with unknown words have a small norm, so that a classifier is unsure about it.
 
         Returns:
-            Indices into the table and their values; the norm of the values is ≤ 1.
+            Indices into the table and their values. The norm of the values is ≤ 1.
         """
         known, values, squares = self.find(hashes)
         return known, values * np.float32(1.0 / (math.sqrt(squares) or 1.0))
 
     def find(self, hashes: Hashes) -> tuple[IntArray, FloatArray, float]:
-        """Look n-grams up as `lookup` does, without dividing by the norm.
+        """Look up n-grams as `lookup` does, without dividing by the norm.
 
         Returns:
             Indices, weights, and the square of the norm.
@@ -230,7 +230,7 @@ class NgramTable:
         if not len(hashes) or not len(table):
             return _NO_INDICES, _NO_VALUES, len(hashes) * self.unknown**2
         places = table.searchsorted(hashes)
-        # The table's last hash is the greatest number there is, so no place is beyond the end.
+        # The last hash of the table is the greatest possible number, so no index is beyond the end.
         known = places[table[places] == hashes]
         values = self.weights[known]
         return known, values, float(values @ values) + (len(hashes) - len(known)) * self.unknown**2
@@ -244,13 +244,13 @@ _LAST = np.uint64(2**64 - 1)
 def build_table(
     texts: Sequence[Hashes], *, min_df: float = 1, max_df: float = 1.0, max_features: int | None = None
 ) -> NgramTable:
-    """Collect the n-grams of training texts and weigh them by how rare they are.
+    """Collect the n-grams of training texts and weight them by rarity.
 
     Args:
-        texts: per text the hashes of its n-grams.
-        min_df: leave out what occurs in fewer texts (an int: texts; a float in [0, 1]: share of texts).
-        max_df: leave out what occurs in more texts (likewise).
-        max_features: keep only so many, the most frequent.
+        texts: the n-gram hashes of each text.
+        min_df: drop n-grams that occur in fewer texts (an int: number of texts; a float in [0, 1]: share of texts).
+        max_df: drop n-grams that occur in more texts (likewise).
+        max_features: keep only this many n-grams, the most frequent ones.
 
     Source: tf-idf with smoothing as in Manning et al., Introduction to Information Retrieval, 6.2; binary counts.
     """

@@ -1,7 +1,7 @@
-"""Scores of predicted labels: precision, recall and F1, as the reports in `results/` have them.
+"""Scores of predicted labels: precision, recall and F1, in the format of the reports in `results/`.
 
-Pure functions on pairs of labels; the evaluations of NLU and dialogue call them. The dictionaries have the form of
-scikit-learn's `classification_report(output_dict=True)`, which readers of such reports know.
+Pure functions on pairs of labels, for the evaluations of NLU and dialogue. The dictionaries have the format of
+scikit-learn's `classification_report(output_dict=True)`.
 """
 
 from collections import Counter, defaultdict
@@ -16,22 +16,22 @@ _CONFUSED = 5
 """Labels listed under `confused_with`, the most frequent first."""
 
 
-def score(hits: int, said: int, there: int) -> Scores:
-    """Return `precision, recall, f1-score, support`, each in [0, 1] but the last.
+def score(hits: int, predicted: int, actual: int) -> Scores:
+    """Return `precision, recall, f1-score` in [0, 1], and `support`.
 
     Args:
-        hits: predicted and right.
-        said: predicted.
-        there: right.
+        hits: number of right predictions of the label.
+        predicted: number of its predictions.
+        actual: number of its occurrences.
     """
-    precision, recall = hits / said if said else 0.0, hits / there if there else 0.0
+    precision, recall = hits / predicted if predicted else 0.0, hits / actual if actual else 0.0
     total = precision + recall
     f1 = 2 * precision * recall / total if total else 0.0
-    return {"precision": precision, "recall": recall, "f1-score": f1, "support": there}
+    return {"precision": precision, "recall": recall, "f1-score": f1, "support": actual}
 
 
 def average(scores: Sequence[Scores], weights: Sequence[int], support: int) -> Scores:
-    """Return the weighted mean of some scores; `support` is what it shall say of itself."""
+    """Return the weighted mean of some scores, with the given `support`."""
     total = sum(weights)
     found = {
         key: sum(each[key] * weight for each, weight in zip(scores, weights, strict=True)) / total if total else 0.0
@@ -41,15 +41,16 @@ def average(scores: Sequence[Scores], weights: Sequence[int], support: int) -> S
 
 
 def score_labels(pairs: Pairs) -> dict[str, Scores]:
-    """Score each label that occurs on either side; an empty one stands for none."""
-    said = Counter(predicted for _, predicted in pairs)
-    there = Counter(right for right, _ in pairs)
+    """Score each label that occurs on either side. An empty label stands for none."""
+    predictions = Counter(predicted for _, predicted in pairs)
+    actual = Counter(right for right, _ in pairs)
     hits = Counter(right for right, predicted in pairs if right == predicted)
-    return {label: score(hits[label], said[label], there[label]) for label in sorted({*said, *there}) if label}
+    labels = sorted({*predictions, *actual})
+    return {label: score(hits[label], predictions[label], actual[label]) for label in labels if label}
 
 
 def report_labels(pairs: Pairs) -> Scores:
-    """Score predictions of one label each.
+    """Score predictions of one label per example.
 
     Returns:
         Per label `precision, recall, f1-score, support, confused_with`, and `accuracy`, `micro avg`,
@@ -65,42 +66,42 @@ def report_labels(pairs: Pairs) -> Scores:
         others = sorted(confused[label].items(), key=lambda item: (-item[1], item[0]))
         report[label] = {**scores, "confused_with": dict(others[:_CONFUSED])}
     hits = sum(right == predicted for right, predicted in pairs)
-    said = sum(bool(predicted) for _, predicted in pairs)
+    predictions = sum(bool(predicted) for _, predicted in pairs)
     return {
         **report,
         "accuracy": accuracy(pairs),
-        "micro avg": score(hits, said, len(pairs)),
+        "micro avg": score(hits, predictions, len(pairs)),
         **_averages(list(scored.values()), len(pairs)),
     }
 
 
 def report_expected(pairs: Pairs) -> Scores:
-    """Score predictions of which only the labels that were right somewhere count.
+    """Score predictions. Only labels that are right for at least one example count.
 
     Returns:
-        As `report_labels`, without `confused_with`.
+        The same as `report_labels`, without `confused_with`.
     """
     expected = {right for right, _ in pairs}
     scored = {label: scores for label, scores in score_labels(pairs).items() if label in expected}
     hits = sum(right == predicted for right, predicted in pairs)
-    said = sum(predicted in expected for _, predicted in pairs)
+    predictions = sum(predicted in expected for _, predicted in pairs)
     return {
         **scored,
-        "micro avg": score(hits, said, len(pairs)),
+        "micro avg": score(hits, predictions, len(pairs)),
         **_averages(list(scored.values()), len(pairs)),
         "accuracy": accuracy(pairs),
     }
 
 
 def accuracy(pairs: Pairs) -> float:
-    """Return the share of pairs whose labels are the same, 0 for none."""
+    """Return the share of pairs with equal labels. 0: no pairs."""
     return sum(right == predicted for right, predicted in pairs) / len(pairs) if pairs else 0.0
 
 
 def count_confusions(pairs: Pairs) -> tuple[list[str], list[list[int]]]:
     """Return all labels and the confusion matrix: a row per right label, a column per predicted one.
 
-    An empty label stands for none and has neither.
+    An empty label stands for none and has no row or column.
     """
     labels = sorted({label for pair in pairs for label in pair if label})
     counts = Counter(pairs)

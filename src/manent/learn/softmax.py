@@ -1,8 +1,8 @@
 """Multinomial logistic regression on sparse and dense features, trained in the dual or in the primal.
 
-With few examples (up to `DUAL_LIMIT`) the weights are a combination of the examples, so that training works on the
-matrix of their inner products, whatever the number of features: 640 examples of 64 classes take 0.2 s. With many it
-runs over them in small batches. Arrays in, arrays out; SciPy is imported only here, at training.
+With few examples (up to `DUAL_LIMIT`) the weights are a combination of the examples, so training works on the matrix of
+their inner products and does not depend on the number of features: 640 examples of 64 classes take 0.2 s. With more
+examples it runs over them in small batches. Arrays in, arrays out. SciPy is imported only here, for training.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 DUAL_LIMIT = 2000
-"""Examples up to which training in the dual is faster."""
+"""Number of examples up to which training in the dual is faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,12 @@ def softmax(scores: FloatArray) -> FloatArray:
 def build_features(
     rows: Sequence[tuple[IntArray, FloatArray]], width: int, dense: FloatArray | None = None
 ) -> Features:
-    """Stack examples.
+    """Stack the features of examples.
 
     Args:
-        rows: per example the indices and values of its sparse features.
+        rows: indices and values of the sparse features of each example.
         width: number of sparse features.
-        dense: (n, d), or None for none.
+        dense: (n, d). None: no dense features.
     """
     from scipy.sparse import csr_matrix
 
@@ -83,15 +83,15 @@ def build_features(
 
 
 def fit(features: Features, labels: IntArray, classes: int, *, penalty: float, iterations: int, seed: int) -> Softmax:
-    """Train.
+    """Train a model.
 
     Args:
-        features: of n examples, rows of norm about 1.
+        features: features of n examples, with rows of norm about 1.
         labels: (n,) class indices.
         classes: number of classes.
         penalty: strength of the L2 penalty, > 0: the loss is the summed cross entropy plus `penalty / 2 * |W|²`.
-        iterations: of L-BFGS in the dual; passes over the examples in the primal are a tenth of it, 2 to 10.
-        seed: of the order of examples.
+        iterations: L-BFGS iterations in the dual. In the primal, a tenth as many passes over the examples (2 to 10).
+        seed: random seed for the order of examples.
 
     Source: Fan et al., LIBLINEAR (dual); Duchi et al., Adaptive Subgradient Methods (Adagrad, primal).
     """
@@ -107,10 +107,10 @@ def fit(features: Features, labels: IntArray, classes: int, *, penalty: float, i
 
 
 def fit_dual(gram: FloatArray, labels: IntArray, classes: int, *, penalty: float, iterations: int) -> FloatArray:
-    """Train on inner products alone; return (n, classes): how much each example counts for each class.
+    """Train on inner products only. Return (n, classes): the weight of each example for each class.
 
-    L-BFGS in the space that the inner products span: distances there are those of the scores, so that twenty-odd
-    iterations do, where L-BFGS on the coefficients themselves takes hundreds; and each needs one matrix product.
+    L-BFGS runs in the space that the inner products span. Distances there are distances of scores, so about twenty
+    iterations suffice, where L-BFGS on the coefficients needs hundreds. Each iteration needs one matrix product.
 
     Source: Nocedal and Wright, Numerical Optimization, 7.4 (two-loop recursion), 3.1 (backtracking).
     """
@@ -123,7 +123,7 @@ def fit_dual(gram: FloatArray, labels: IntArray, classes: int, *, penalty: float
     image = gram @ gradient
     first = _inner(gradient, image)
     for _ in range(iterations):
-        # Every vector goes with its image under `gram`, so that inner products need no further matrix product.
+        # Each vector is kept with its image under `gram`, so inner products need no further matrix product.
         step, step_image = _direction(gradient, image, memory)
         slope = _inner(gradient, step_image)
         length = 1.0 if memory else min(1.0, 1.0 / float(np.abs(step_image).max() + 1e-12))
@@ -174,7 +174,7 @@ def _direction(
     image: FloatArray,
     memory: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray, float]],
 ) -> tuple[FloatArray, FloatArray]:
-    """Return minus the inverse curvature times the gradient, and its image."""
+    """Return the negative inverse curvature times the gradient, and its image."""
     step, step_image = -gradient, -image
     shares = []
     for moved, _, change, change_image, curvature in reversed(memory):
@@ -197,11 +197,11 @@ def _direction(
 def out_of_fold(
     features: Features, labels: IntArray, classes: int, *, penalty: float, iterations: int, seed: int
 ) -> FloatArray:
-    """Score every example by a model that was trained without it: (n, classes) logits.
+    """Score every example with a model trained without it. Return (n, classes) logits.
 
-    The folds are made per class, so that a class with two examples is trained on one of them each time. There are ten
-    of them for a few hundred examples, where each counts; five for more; two, trained a little shorter, when
-    training takes seconds.
+    Each class is divided into folds separately, so that a class with two examples is always trained on one of them.
+    There are ten folds for a few hundred examples, five for more, and two with shorter training if training takes
+    seconds.
     """
     gram = features.gram() if len(features) <= DUAL_LIMIT else None
     folds = 2 if gram is None else 10 if len(features) <= _FEW else 5
@@ -237,16 +237,16 @@ def _folds(labels: IntArray, folds: int, seed: int) -> IntArray:
 def _fit_primal(
     features: Features, labels: IntArray, classes: int, *, penalty: float, epochs: int, seed: int, batch: int = 32
 ) -> Softmax:
-    """Train in batches. Per-weight step sizes (Adagrad); only the rows of a batch's features are touched."""
+    """Train in batches with per-weight step sizes (Adagrad). Updates only the rows of features that a batch has."""
     count, (width, depth) = len(labels), (features.sparse.shape[1], features.dense.shape[1])
     sparse, dense = AdaptiveWeights((width, classes)), AdaptiveWeights((depth + 1, classes))
     with_bias = np.concatenate([features.dense, np.ones((count, 1), np.float32)], axis=1)
     random = np.random.default_rng(seed)
     order = random.permutation(count)
     batches = [order[start : start + batch] for start in range(0, count, batch)]
-    # The batches stay the same from pass to pass: cutting them out costs as much as learning from them.
+    # The batches are the same in each pass, because cutting them out costs as much as learning from them.
     pieces = [cut_rows(features.sparse, rows) for rows in batches]
-    # A feature's penalty is spread over the examples that have it.
+    # The penalty of a feature is divided among the examples that have it.
     share = penalty / np.maximum(np.bincount(features.sparse.indices, minlength=width), 1).astype(np.float32)
     for epoch in range(epochs):
         step = 0.3 * (1 - 0.95 * epoch / epochs)
@@ -264,13 +264,13 @@ def _fit_primal(
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some rows of a sparse matrix, with only the columns that are used there.
+    """Some rows of a sparse matrix, with only the columns that have values there.
 
     Attributes:
         rows: (rows, columns).
-        transposed: the same, transposed.
-        columns: their places in the whole matrix.
-        times: how often each occurs.
+        transposed: `rows`, transposed.
+        columns: their indices in the whole matrix.
+        times: number of values in each.
     """
 
     rows: "csr_matrix"
@@ -280,7 +280,7 @@ class Piece:
 
 
 def cut_rows(matrix: "csr_matrix", rows: IntArray) -> Piece:
-    """Cut rows out of a sparse matrix."""
+    """Return some rows of a sparse matrix."""
     chosen = matrix[rows]
     columns, inverse, times = np.unique(chosen.indices, return_inverse=True, return_counts=True)
     small = type(chosen)((chosen.data, inverse, chosen.indptr), shape=(len(rows), len(columns)))
@@ -288,7 +288,7 @@ def cut_rows(matrix: "csr_matrix", rows: IntArray) -> Piece:
 
 
 class AdaptiveWeights:
-    """Weights whose steps get smaller the more each has moved.
+    """Weights whose step sizes decrease the more each weight has moved.
 
     Source: Duchi et al., Adaptive Subgradient Methods (2011), diagonal version.
     """
@@ -298,12 +298,12 @@ class AdaptiveWeights:
         self._past = np.full(shape, 1e-2, np.float32)
 
     def descend(self, gradient: FloatArray, step: float, rows: IntArray | None = None) -> None:
-        """Take a step down.
+        """Move the weights down the gradient.
 
         Args:
-            gradient: of all weights, or of some rows; it is overwritten.
+            gradient: gradient of all weights, or of some rows. It is overwritten.
             step: size of the first step.
-            rows: which rows, each once.
+            rows: indices of the rows, each once.
         """
         if rows is None:
             self._past += np.square(gradient)
@@ -311,7 +311,7 @@ class AdaptiveWeights:
             gradient *= np.float32(step)
             self.value -= gradient
             return
-        # Some rows after others, so that they stay in the processor's cache from the first operation to the last.
+        # Block by block, so that the rows stay in the processor's cache for all operations.
         for start in range(0, len(rows), _CACHED_ROWS):
             chosen, part = rows[start : start + _CACHED_ROWS], gradient[start : start + _CACHED_ROWS]
             past = self._past.take(chosen, axis=0)

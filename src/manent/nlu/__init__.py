@@ -1,1 +1,1 @@
-"""Understanding: from a text to its intent and entities. Pure computation, no I/O."""
+"""NLU: from a text to its intent and entities. Pure computation, no I/O."""

@@ -1,6 +1,6 @@
-"""A linear classifier of texts over n-grams and word vectors, whose confidences were checked on held-out examples.
+"""A linear text classifier over n-grams and word vectors, with confidences calibrated on held-out examples.
 
-The intent classifiers and the response selectors are made of it. Training needs SciPy; a loaded one only NumPy.
+The intent classifiers and the response selectors use it. Training needs SciPy; a loaded classifier needs only NumPy.
 """
 
 import functools
@@ -31,21 +31,21 @@ from manent.nlu.vectors import SIZE, WordVectors, scale
 FloatArray = NDArray[np.float32]
 
 _VECTOR_WEIGHT = np.float32(2**0.5)
-"""How much the word vectors count beside one featurizer; chosen on two public sets with ten examples an intent."""
+"""Weight of the word vectors relative to one featurizer. Chosen on two public sets with ten examples per intent."""
 
 _FIRST_WEIGHT = np.float32(0.5)
-"""How much the vector of the first word counts on its own beside one featurizer; see decision 029."""
+"""Weight of the vector of the first word relative to one featurizer; see decision 029."""
 
 _FEW_EXAMPLES = 2000
-"""Up to so many, how far the best score stands out tells less than the background does, and the sureness learnt from so
-few wrong answers would let a tenth more of a small assistant's own messages fall back."""
+"""Number of examples up to which no sureness is fitted. The distance of the best score then says less than the
+background does, and with so few wrong answers a tenth more of a small assistant's own messages would fall back."""
 
 _MANY_WORDS = np.float32(2.0)
 _MANY_VECTORS = np.float32(2**-0.5)
-"""By how much whole words count more, and a text's vector less, with more examples than that; see decision 020."""
+"""Factors for whole words and for a text's vector with more examples than `_FEW_EXAMPLES`; see decision 020."""
 
 _DOUBT = 0.75
-"""Power of the product of chance and sureness, which both doubt the same messages."""
+"""Exponent of the product of probability and sureness, because both are low for the same messages."""
 
 _CACHED_WORDS = 8192
 _FREQUENT = 2500
@@ -55,17 +55,17 @@ _ORDER = {"lowercase": True, "strip_accents": None}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How to train.
+    """Training settings.
 
     Attributes:
-        featurizers: aliases of those to use; none for all of the pipeline's.
-        pairs: add pairs of words, which a classifier with a transformer sees beyond its featurizers.
-        vectors: use the word vectors.
-        background: learn also what no class looks like, so that nonsense gets little confidence for any.
-        scale: what confidences are to mean; None for calibrated probabilities.
-        penalty: of large weights.
-        iterations: of the training.
-        seed: of everything random.
+        featurizers: aliases of the featurizers to use. Empty: all of the pipeline.
+        pairs: whether to add pairs of words, because a classifier with a transformer sees more than its featurizers.
+        vectors: whether to use the word vectors.
+        background: whether to train on meaningless texts, too, so that nonsense gets a low confidence for all classes.
+        scale: the scale of confidences. None: calibrated probabilities.
+        penalty: penalty of large weights.
+        iterations: number of training iterations.
+        seed: random seed.
     """
 
     featurizers: Sequence[str] = ()
@@ -79,12 +79,12 @@ class Settings:
 
 
 class _Meta(msgspec.Struct, kw_only=True):
-    """What is remembered beside the arrays.
+    """Data stored next to the arrays.
 
     Attributes:
-        temperature: what the weights are multiplied by.
-        sureness: the curve of a `Sureness`; None when there are few examples.
-        scale: of the confidences; None when they are the calibrated probabilities.
+        temperature: factor of the weights.
+        sureness: the curve of a `Sureness`. None: there are few examples.
+        scale: the scale of confidences. None: calibrated probabilities.
         featurizers: aliases, in the order of their rows.
         frequent: words whose rows are in the model.
     """
@@ -99,7 +99,7 @@ class _Meta(msgspec.Struct, kw_only=True):
 
 
 class _Pairs(TextFeaturizer):
-    """Pairs of words; the words, too, when no featurizer of the pipeline has them."""
+    """Features for pairs of words, and for words if no featurizer of the pipeline has them."""
 
     def __init__(self, table: NgramTable, smallest: int) -> None:
         self._table = table
@@ -113,7 +113,7 @@ class _Pairs(TextFeaturizer):
         return len(self._table.hashes)
 
     def prepare(self, words: Sequence[str]) -> None:
-        """Hash words now (3 µs each), so that no message has to wait for it."""
+        """Hash words now (3 µs each), so that messages do not wait for it."""
         for word in words:
             self._word(word.lower())
 
@@ -136,7 +136,7 @@ def _prepare_word(word: str) -> HashedWord:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What a classifier looks at: sparse featurizers, and the vectors of words."""
+    """The inputs of a classifier: sparse featurizers, and the vectors of words."""
 
     featurizers: tuple[TextFeaturizer, ...]
     vectors: WordVectors | None
@@ -146,7 +146,7 @@ class _Parts:
         return sum(featurizer.width for featurizer in self.featurizers)
 
     def sparse(self, message: Message) -> SparseFeatures:
-        """Return the features of all featurizers, one after another."""
+        """Return the features of all featurizers, concatenated."""
         indices, values, base = [], [], 0
         for featurizer in self.featurizers:
             here, weights = featurizer.text_features(message)
@@ -156,7 +156,7 @@ class _Parts:
         return np.concatenate(indices), np.concatenate(values)
 
     def dense(self, message: Message) -> FloatArray:
-        """Return the text's vector and that of its first word; empty when vectors aren't used."""
+        """Return the text's vector and that of its first word. Empty if vectors are not used."""
         if self.vectors is None:
             return _EMPTY
         first = scale(self.vectors.word(message.words[0])) if message.words else np.zeros(SIZE, np.float32)
@@ -168,16 +168,16 @@ _LEAST = 1e-12
 
 
 class TextClassifier:
-    """A trained classifier. `labels`: what it tells apart."""
+    """A trained classifier. `labels`: its classes."""
 
     def __init__(
         self, meta: _Meta, parts: _Parts, arrays: Mapping[str, NDArray[Any]], rows: NDArray[Any] | None = None
     ) -> None:
         self.labels = meta.labels
         self._count = len(meta.labels)
-        # Whole numbers, as in the model: rows are seldom asked for.
+        # Integers, as in the model, because rows are rarely needed.
         self._sparse = FixedPoint(arrays["sparse"], float(arrays["unit"][0]))
-        # Scores come out as the confidences need them, because these are worked out for every message.
+        # Scores are scaled in advance for confidences, because every message needs them.
         sharpness = meta.temperature if meta.scale is None else meta.scale.sharpness_of(self._count)
         factor = np.float32(sharpness)
         self._calibration = np.float32(meta.temperature / sharpness)
@@ -194,7 +194,7 @@ class TextClassifier:
         self._dense = dense[:SIZE] * (factor * _VECTOR_WEIGHT)
         self._first = dense[SIZE:] * (factor * _FIRST_WEIGHT)
         self._bias = arrays["bias"].astype(np.float32) * factor
-        # Each with the place of its first feature. Local ones come first.
+        # Each featurizer with the index of its first feature. Local ones come first.
         self._local: list[tuple[LocalFeaturizer, int]] = []
         self._others: list[tuple[TextFeaturizer, int]] = []
         base = 0
@@ -204,8 +204,8 @@ class TextClassifier:
             else:
                 self._others.append((featurizer, base))
             base += featurizer.width
-        # A word's row: its scores by each local featurizer and by its meaning, what these are to be divided by for the
-        # whole text (squares of norms), its scores as the first word, and the vector, of which the text's norm is made.
+        # The row of a word contains: its scores by each local featurizer and by its vector, the squared norms that
+        # normalise them for the whole text, its scores as first word, and the vector, for the norm of the text.
         self._blocks = len(self._local) + (self._vectors is not None)
         self._scored = self._blocks * len(self._bias)
         self._normed = self._scored + len(self._local)
@@ -219,8 +219,8 @@ class TextClassifier:
         """Classify a message.
 
         Returns:
-            The most likely labels with their confidences, best first; and the scores of all labels, in their order,
-            the best of which is 0, and last that of the background when there is one.
+            The likeliest labels with their confidences, best first. Then the scores of all labels in their order,
+            relative to the best one (0), and last the score of the background if there is one.
         """
         scores, count = self._score(message), self._count
         order = (-scores[:count]).argsort(kind="stable")[:length].tolist()
@@ -256,20 +256,20 @@ class TextClassifier:
         return scores
 
     def odds(self, scores: FloatArray) -> FloatArray:
-        """Return how likely every label is beside the best one, by the calibrated probabilities."""
+        """Return the odds of every label relative to the best one, by the calibrated probabilities."""
         odds: FloatArray = np.exp(scores[: self._count] * self._calibration)
         return odds
 
     def chances(self, scores: FloatArray) -> FloatArray:
         """Return the calibrated probability of every label.
 
-        What is missing from 1 is the chance that it is none of them.
+        The difference of their sum to 1 is the probability of "none of them".
         """
         calibrated = scores * self._calibration
         chances = softmax(calibrated)[: self._count]
         if self._sureness is not None:
             best = max(float(np.maximum.reduce(chances)), _LEAST)
-            # The ratios of all stay what they are.
+            # The ratios of the probabilities stay the same.
             chances *= np.float32((best * self._sureness.of(calibrated)) ** _DOUBT / best)
         return chances
 
@@ -278,14 +278,14 @@ class TextClassifier:
         return self._rows.take(words).astype(np.float16)
 
     def _describe(self, word: str) -> FloatArray:
-        """Make the row of a word."""
+        """Return the row of a word."""
         found = [(featurizer.word_lookup(word), featurizer.unknown, base) for featurizer, base in self._local]
         places = [place + base for (known, _), _, base in found for place in known]
         weights = self._weights.take(places)
         row = np.empty(self._width, np.float32)
         scores = row[: self._scored].reshape(self._blocks, -1)
         squares, done = [], 0
-        # A row of weights per featurizer, so that one product makes the scores of all.
+        # One row of weights per featurizer, so that one product returns all scores.
         chosen = np.zeros((len(found), len(places)), np.float32)
         for number, ((known, unknown), weight, _) in enumerate(found):
             own = chosen[number, done : done + len(known)] = weights[done : done + len(known)]
@@ -305,16 +305,16 @@ class TextClassifier:
 def train_classifier(
     messages: Sequence[Message], names: Sequence[str], context: Context, settings: Settings
 ) -> tuple[dict[str, bytes], FloatArray]:
-    """Train.
+    """Train a classifier.
 
     Args:
         messages: tokenised examples.
         names: their labels.
-        context: for its featurizers and vectors.
-        settings: how.
+        context: has the featurizers and vectors.
+        settings: training settings.
 
     Returns:
-        The classifier's files, and (examples, labels) probabilities by models that were trained without the example.
+        The files of the classifier, and (examples, labels) probabilities from models trained without the example.
     """
     labels = sorted(set(names))
     aliases = [alias for alias in context.text_featurizers if not settings.featurizers or alias in settings.featurizers]
@@ -331,7 +331,7 @@ def train_classifier(
         target = np.concatenate([target, np.full(len(examples) - len(messages), classes)])
         classes += 1
     dense = None
-    if settings.vectors:  # the shape is said, because there may be no example
+    if settings.vectors:  # an explicit shape, because there may be no examples
         dense = np.array([parts.dense(message) for message in examples], np.float32).reshape(-1, 2 * SIZE)
     features = build_features([parts.sparse(message) for message in examples], parts.width, dense)
     factors = _emphasis(parts) if len(messages) > _FEW_EXAMPLES else None
@@ -380,7 +380,7 @@ def train_classifier(
 
 
 def _emphasis(parts: _Parts) -> tuple[FloatArray, FloatArray]:
-    """Return by how much each sparse and each dense feature is to count more or less with many examples."""
+    """Return the factors of each sparse and each dense feature with many examples."""
     sparse = [
         np.full(part.width, _MANY_WORDS if isinstance(part, CountVectors) and part.is_words else 1, np.float32)
         for part in parts.featurizers
@@ -396,18 +396,18 @@ def _emphasise(features: Features, sparse: FloatArray, dense: FloatArray) -> Fea
 
 
 def _emphasised(model: Softmax, sparse: FloatArray, dense: FloatArray) -> Softmax:
-    """Return the model that makes of features as they come what this one makes of features that were multiplied."""
+    """Return a model for original features that equals this one for features multiplied by the factors."""
     return Softmax(model.sparse * sparse[:, None], model.dense * dense[:, None], model.bias)
 
 
 def list_frequent(messages: Sequence[Message]) -> list[str]:
-    """List the words that most messages are made of, whose rows a model has."""
+    """Return the most frequent words, whose rows are stored in the model."""
     counts = Counter(word for message in messages for word in message.words)
     return [word for word, _ in counts.most_common(_FREQUENT)]
 
 
 def load_classifier(files: Files, context: Context) -> TextClassifier:
-    """Load what `train_classifier` made."""
+    """Load the files of `train_classifier`."""
     meta = load_json(files["classifier.json"], _Meta)
     parts = _find_parts(meta.featurizers, files, context, vectors=meta.vectors, frequent=meta.frequent)
     rows = load_arrays(files["word_scores.safetensors"])["rows"]
@@ -435,20 +435,21 @@ def _is_local(featurizer: TextFeaturizer) -> TypeGuard[LocalFeaturizer]:
 
 
 _BACKGROUND_SHARE = 1
-"""Background examples, in examples that a class has on average. Fewer let nonsense pass, more take what is new but
-meant: with four, 39 % of the held-out messages of a small assistant fell back; with one 17 %, with none 11 %."""
+"""Number of background examples, as a multiple of the average examples per class. Fewer accept nonsense; more reject
+new but valid messages: with four, 39 % of a small assistant's held-out messages fell back; with one 17 %, with none
+11 %."""
 
 _FEWEST, _MOST = 8, 400
 
 
 def background_messages(messages: Sequence[Message], classes: int, vectors: WordVectors, seed: int) -> list[Message]:
-    """Make examples of nothing in particular: random words, random letters, words in foreign letters.
+    """Return meaningless examples: random words, random letters, words in other scripts.
 
     Args:
-        messages: the real examples; their words and letters are what the background is not made of.
+        messages: the real examples. The background does not use their words and letters.
         classes: number of real classes.
-        vectors: its vocabulary is where words come from.
-        seed: the same seed makes the same examples.
+        vectors: its vocabulary provides the words.
+        seed: the same seed gives the same examples.
     """
     count = max(_FEWEST, min(_MOST, _BACKGROUND_SHARE * len(messages) // max(classes, 1)))
     known = {word.lower() for message in messages for word in message.words}
@@ -457,7 +458,7 @@ def background_messages(messages: Sequence[Message], classes: int, vectors: Word
     plain = [word for word in words if word not in known]
     strange = [word for word in foreign if not letters.issuperset(word)]
     alphabet = sorted(letters) or list("abcdefghijklmnopqrstuvwxyz")
-    draw = random.Random(seed)  # noqa: S311 - no secret
+    draw = random.Random(seed)  # noqa: S311  # not used for secrets
     made = []
     for index in range(count):
         length = draw.randint(1, 7)
@@ -472,7 +473,7 @@ def background_messages(messages: Sequence[Message], classes: int, vectors: Word
 
 
 def join_words(words: Sequence[str]) -> Message:
-    """Make a message of words, as a tokenizer would find them."""
+    """Return a message with these words as tokens."""
     message = Message(" ".join(words))
     place, tokens = 0, []
     for word in words:

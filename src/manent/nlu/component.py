@@ -1,7 +1,7 @@
-"""What a component of the pipeline is: how it is trained, loaded and run, and what it may ask of its surroundings.
+"""The interface of pipeline components: how they are trained, loaded and run, and what they may use.
 
-Every module of a component defines `Kind`s; `registry.py` lists them by Rasa's names. A kind's state in the model is a
-handful of files, so that a component whose inputs didn't change is taken over from the last model.
+Every module of a component defines `Kind`s; `registry.py` lists them by Rasa's names. A kind's state in a model is a
+few files, so that a component with unchanged inputs is copied from the previous model.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,23 +26,23 @@ class Component(Protocol):
     """A loaded component."""
 
     def process(self, message: Message) -> None:
-        """Add to the message what this component makes of it."""
+        """Add the results of this component to the message."""
 
 
 class Idle:
-    """A component that does nothing to a message: others ask it when they need it, or it stands for one of ours."""
+    """A component that does not change messages: other components call it, or a built-in part does its work."""
 
     def process(self, message: Message) -> None:
-        """Do nothing; a pipeline leaves it out."""
+        """Do nothing. The pipeline does not call it."""
 
 
 @runtime_checkable
 class TextFeaturizer(Protocol):
-    """A component that describes a whole text by sparse features; classifiers ask it when they need them."""
+    """A component that describes a text by sparse features. Classifiers call it."""
 
     @property
     def width(self) -> int:
-        """Number of features."""
+        """The number of features."""
 
     def text_features(self, message: Message) -> SparseFeatures:
         """Return indices and values."""
@@ -50,15 +50,15 @@ class TextFeaturizer(Protocol):
 
 @runtime_checkable
 class LocalFeaturizer(TextFeaturizer, Protocol):
-    """A text featurizer whose features come from single words, so that each word need be looked at only once.
+    """A text featurizer whose features come from single words, so that each word is processed only once.
 
-    A text's features are the `weights` of those of its words, divided by the root of the sum of their squares, in which
-    unknown features count with the weight `unknown`.
+    The features of a text are the `weights` of the features of its words, divided by the root of the sum of their
+    squares. Unknown features count with the weight `unknown`.
     """
 
     @property
     def is_local(self) -> bool:
-        """Whether that holds with the options given."""
+        """Whether this is true with the configured options."""
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -66,7 +66,7 @@ class LocalFeaturizer(TextFeaturizer, Protocol):
 
     @property
     def unknown(self) -> float:
-        """The weight of a feature that was never seen."""
+        """The weight of a feature that is not in the training data."""
 
     def word_lookup(self, word: str) -> tuple[list[int], int]:
         """Return the indices of one word's known features, and the number of unknown ones."""
@@ -74,37 +74,36 @@ class LocalFeaturizer(TextFeaturizer, Protocol):
 
 @runtime_checkable
 class WordFeaturizer(Protocol):
-    """A component that describes a token by single words around it; entity extractors ask it once per word."""
+    """A component that describes a token by the words around it. Entity extractors call it once per word."""
 
     def word_features(self, word: str) -> list[tuple[str, tuple[int, ...]]]:
-        """Return names of features of a word, each with where the word stands, seen from the tokens that it describes.
+        """Return names of features of a word, each with the word's positions relative to the tokens that it describes.
 
-        -1: the token after the word; 0: the word itself; only -2 to 2 count.
+        0: the word is the token. -1: the word precedes the token. Only -2 to 2 are used.
         """
 
 
 @runtime_checkable
 class TokenFeaturizer(Protocol):
-    """A component that describes the tokens of a message by names of features; entity extractors ask it."""
+    """A component that describes the tokens of a message by names of features. Entity extractors call it."""
 
     def token_features(self, message: Message) -> list[list[str]]:
-        """Return for each token the features that it has."""
+        """Return the features of each token."""
 
 
 @dataclass(slots=True)
 class Context:
-    """What a component may use of what was loaded before it.
+    """What a component may use of components loaded before it.
 
     Attributes:
         language: `language` in `config.yml`.
-        domain: the assistant's; empty for an NLU model without one.
+        domain: the domain. Empty for an NLU model without one.
         text_featurizers: by alias, in the order of the pipeline.
         word_featurizers: likewise.
         token_featurizers: likewise.
         vectors: opens the word vectors.
         spacy_model: name of the model of the pipeline's SpacyNLP.
-        intent_split: what separates the intents of a multi-intent, when the tokenizer says that they are to be learnt
-            part by part.
+        intent_split: separator of the intents of a multi-intent, if the tokenizer is configured to split them.
     """
 
     language: str | None
@@ -119,17 +118,17 @@ class Context:
 
 @dataclass(slots=True)
 class Training:
-    """What a component is trained on.
+    """The input of a component's training.
 
     Attributes:
-        context: as at run time.
+        context: the same as at run time.
         data: the project's NLU data.
-        examples: those with an intent, or entities.
-        messages: the examples' texts after the components so far: tokens are there.
-        chances: probabilities of the intents for each example by a classifier that was trained without it, which a
-            classifier leaves for the entity extractor after it; None before.
+        examples: the examples with an intent or entities.
+        messages: the examples after the previous components processed them. They have tokens.
+        chances: intent probabilities of each example, from a classifier trained without it. A classifier sets it for
+            the entity extractor after it. None before.
         tell: reports progress, one line.
-        notes: what the user should know after the training, one line each.
+        notes: messages for the user after the training, one line each.
     """
 
     context: Context
@@ -150,34 +149,34 @@ class Kind:
     """One kind of component.
 
     Attributes:
-        options: the options that mean something to us, with their defaults.
-        values: what those may be; true or false where the default is, and nothing is said here.
-        idle: the further options of Rasa's component, which are accepted and mean nothing here.
-        misfit: see `Options`; is given the defaults, too.
-        train: makes the state.
-        load: makes the component from its options and state.
-        reads: what of the training data it depends on, for fingerprints: `examples` (texts, intents, entities),
-            `synonyms`, `patterns` (regexes and lookups), `responses`.
-        version: goes up when the same input would train to something else.
-        free: takes any option (a component of the project's own).
+        options: the options that have an effect, with their defaults.
+        values: allowed values of options. If an option is missing here, its default is a flag and so is its value.
+        ignored: further options of Rasa's component, which are accepted and have no effect.
+        conflict: see `Options`. Receives the defaults, too.
+        train: creates the state.
+        load: creates the component from its options and state.
+        reads: the parts of the training data that it depends on, for fingerprints: `examples` (texts, intents,
+            entities), `synonyms`, `patterns` (regexes and lookups), `responses`.
+        version: increase it if the same input would now give another state.
+        free: whether it accepts any option (a custom component).
     """
 
     load: Loader
     train: Trainer = lambda _options, _training: {}
     options: Mapping[str, Any] = field(default_factory=dict)
     values: Mapping[str, Values] = field(default_factory=dict)
-    idle: frozenset[str] = frozenset()
-    misfit: Callable[[Json], tuple[str, str] | None] = lambda _options: None
+    ignored: frozenset[str] = frozenset()
+    conflict: Callable[[Json], tuple[str, str] | None] = lambda _options: None
     reads: tuple[str, ...] = ()
     version: int = 1
     free: bool = False
 
     @property
     def declared(self) -> Options:
-        """What may be given in `config.yml`."""
+        """The options that `config.yml` may contain."""
         flags = {name: FLAG for name, default in self.options.items() if isinstance(default, bool)}
         return Options(
             values={**flags, **self.values, "alias": TEXT},
-            idle=self.idle,
-            misfit=lambda given: self.misfit({**self.options, **given}),
+            ignored=self.ignored,
+            conflict=lambda given: self.conflict({**self.options, **given}),
         )

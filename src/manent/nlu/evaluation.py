@@ -1,7 +1,7 @@
-"""How well a pipeline understands: reports on intents, entities and responses, and how data is split to make them.
+"""Evaluates a pipeline: reports on intents, entities and responses, and splits of data for evaluation.
 
-Pure functions on parse results; `manent test nlu` reads the data, runs the pipeline, and writes what these return into
-`results/`, in the form that Rasa's users know. Pictures are drawn in `plots.py`.
+Pure functions on parse results. `manent test nlu` reads the data, runs the pipeline, and writes the returned reports to
+`results/`, in the format that Rasa uses. `plots.py` draws the pictures.
 """
 
 import random
@@ -23,24 +23,24 @@ NO_ENTITY = "O"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """An example and what the pipeline made of it."""
+    """An example and its parse result."""
 
     example: Example
     result: Json
 
     @property
     def intent(self) -> str:
-        """The intent that was right; of a retrieval intent the part before the slash."""
+        """The right intent. For a retrieval intent, the part before the slash."""
         return self.example.intent.split("/", 1)[0]
 
     @property
     def predicted(self) -> str:
-        """The intent that was found; empty for none."""
+        """The predicted intent. Empty: none."""
         return str(self.result["intent"].get("name") or "")
 
     @property
     def confidence(self) -> float:
-        """How sure the pipeline was, in [0, 1]."""
+        """The confidence of the predicted intent, in [0, 1]."""
         return float(self.result["intent"].get("confidence") or 0.0)
 
 
@@ -55,18 +55,18 @@ def report_intents(judged: Sequence[Judged]) -> Json:
 
 
 def pair_responses(judged: Sequence[Judged]) -> list[tuple[str, str]]:
-    """Return which answers of retrieval intents were (right, selected)."""
+    """Return the (right, selected) responses of retrieval intents."""
     return [(item.example.intent, _selected(item.result, item.intent)) for item in judged if "/" in item.example.intent]
 
 
 def report_responses(judged: Sequence[Judged]) -> Json:
-    """Score which answers of retrieval intents were selected; empty when no example has a retrieval intent."""
+    """Score the selected responses of retrieval intents. Empty if no example has a retrieval intent."""
     pairs = pair_responses(judged)
     return scores.report_labels(pairs) if pairs else {}
 
 
 def list_intents(judged: Sequence[Judged], *, right: bool) -> list[Json]:
-    """List examples whose intent was found (`right`) or not, as `intent_errors.json` has them."""
+    """Return the examples with a right intent (`right`) or a wrong one, in the format of `intent_errors.json`."""
     return [
         {
             "text": item.example.text,
@@ -79,7 +79,7 @@ def list_intents(judged: Sequence[Judged], *, right: bool) -> list[Json]:
 
 
 def list_responses(judged: Sequence[Judged], *, right: bool) -> list[Json]:
-    """List examples of retrieval intents whose answer was selected (`right`) or not."""
+    """Return the examples of retrieval intents with a right response (`right`) or a wrong one."""
     found = []
     for item in judged:
         selected = _selected(item.result, item.intent)
@@ -95,12 +95,12 @@ def list_responses(judged: Sequence[Judged], *, right: bool) -> list[Json]:
 
 
 def find_extractors(judged: Sequence[Judged]) -> list[str]:
-    """Name the extractors that found anything."""
+    """Return the extractors that found entities."""
     return sorted({str(entity.get("extractor")) for item in judged for entity in item.result["entities"]})
 
 
 def pair_entities(judged: Sequence[Judged], extractor: str) -> list[tuple[str, str]]:
-    """Return the (right, predicted) labels of one extractor for every token, `O` for none."""
+    """Return the (right, predicted) labels of one extractor for every token. `O`: no entity."""
     pairs: list[tuple[str, str]] = []
     for item in judged:
         entities = [entity for entity in item.result["entities"] if entity.get("extractor") == extractor]
@@ -115,39 +115,39 @@ def report_entities(judged: Sequence[Judged], extractor: str) -> Json:
     """Score one extractor's entities token by token, as Rasa's `<Extractor>_report.json` does.
 
     Returns:
-        See `learn.scores.report_labels`, with `micro avg` over the entities; `confused_with` counts tokens, `accuracy`
-        those without an entity, too.
+        See `learn.scores.report_labels`. `micro avg` is over the entities; `confused_with` counts tokens; `accuracy`
+        includes tokens without an entity.
     """
     pairs = pair_entities(judged, extractor)
     report = scores.report_labels([pair for pair in pairs if pair != (NO_ENTITY, NO_ENTITY)])
     labels = [name for name in report if name not in (NO_ENTITY, "accuracy") and not name.endswith(" avg")]
     hits = sum(right == predicted and right != NO_ENTITY for right, predicted in pairs)
-    said = sum(predicted != NO_ENTITY for _, predicted in pairs)
-    there = sum(right != NO_ENTITY for right, _ in pairs)
+    predicted_count = sum(predicted != NO_ENTITY for _, predicted in pairs)
+    actual_count = sum(right != NO_ENTITY for right, _ in pairs)
     scored = [report[name] for name in labels]
     return {
         **{name: report[name] for name in labels},
-        "micro avg": scores.score(hits, said, there),
-        "macro avg": scores.average(scored, [1] * len(scored), there),
-        "weighted avg": scores.average(scored, [score["support"] for score in scored], there),
+        "micro avg": scores.score(hits, predicted_count, actual_count),
+        "macro avg": scores.average(scored, [1] * len(scored), actual_count),
+        "weighted avg": scores.average(scored, [score["support"] for score in scored], actual_count),
         "accuracy": scores.accuracy(pairs),
     }
 
 
 def score_spans(judged: Sequence[Judged]) -> Json:
     """Score all entities by exact span, type, role and group: `precision, recall, f1-score, support`."""
-    hits = said = there = 0
+    hits = predicted_count = actual_count = 0
     for item in judged:
         right = {(e.start, e.end, e.entity, e.role, e.group) for e in item.example.entities}
         found = {(e["start"], e["end"], e["entity"], e.get("role"), e.get("group")) for e in item.result["entities"]}
         hits += len(right & found)
-        said += len(found)
-        there += len(right)
-    return scores.score(hits, said, there)
+        predicted_count += len(found)
+        actual_count += len(right)
+    return scores.score(hits, predicted_count, actual_count)
 
 
 def list_entities(judged: Sequence[Judged], extractor: str, *, right: bool) -> list[Json]:
-    """List messages in which one extractor found exactly what is annotated (`right`), or did not."""
+    """Return the messages in which one extractor found exactly the annotated entities (`right`), or did not."""
     listed = []
     for item in judged:
         predicted = [entity for entity in item.result["entities"] if entity.get("extractor") == extractor]
@@ -171,18 +171,18 @@ def count_confusions(judged: Sequence[Judged]) -> tuple[list[str], list[list[int
 
 
 def split_confidences(judged: Sequence[Judged]) -> tuple[list[float], list[float]]:
-    """Return the confidences of right and of wrong intents, for the histogram."""
+    """Return the confidences of right and of wrong intents for the histogram."""
     right = [item.confidence for item in judged if item.intent and item.intent == item.predicted]
     wrong = [item.confidence for item in judged if item.intent and item.predicted not in (item.intent, FALLBACK_INTENT)]
     return right, wrong
 
 
 def report_all(judged: Sequence[Judged]) -> Json:
-    """Return all reports in one object, as Rasa's HTTP API has them.
+    """Return all reports in one object, in the format of Rasa's HTTP API.
 
     Returns:
-        `intent_evaluation`, `entity_evaluation` by extractor, `response_selection_evaluation`; the latter two are null
-        when there is nothing of their kind.
+        `intent_evaluation`, `entity_evaluation` by extractor, `response_selection_evaluation`. The last two are null if
+        the data has none of their kind.
     """
     responses = report_responses(judged)
     entities = {
@@ -224,15 +224,15 @@ def _summary(report: Json) -> Json:
 
 
 def split_data(data: NluData, *, fraction: float = 0.8, seed: int | None = None) -> tuple[NluData, NluData]:
-    """Split the examples in two, every intent by the same fraction; synonyms, patterns and answers go to both.
+    """Split the examples of every intent by the same fraction. Both parts get synonyms, patterns and responses.
 
     Args:
-        data: the project's.
-        fraction: of the first part, in (0, 1); each part gets at least one example of an intent that has two;
-            a single one goes to the first part.
-        seed: the same seed makes the same split.
+        data: NLU data of the project.
+        fraction: share of the first part, in (0, 1). Each part gets at least one example of an intent with two or more;
+            a single example goes to the first part.
+        seed: the same seed gives the same split.
     """
-    draw = random.Random(seed)  # noqa: S311 - no secret
+    draw = random.Random(seed)  # noqa: S311  # not used for secrets
     first: list[Example] = []
     second: list[Example] = []
     for examples in _by_intent(data.examples).values():
@@ -244,20 +244,20 @@ def split_data(data: NluData, *, fraction: float = 0.8, seed: int | None = None)
 
 
 def make_folds(data: NluData, folds: int, *, seed: int | None = None) -> list[tuple[NluData, NluData]]:
-    """Make (training, test) pairs for cross-validation, with every intent spread over the folds.
+    """Return (training, test) pairs for cross-validation. The examples of every intent are spread over the folds.
 
     Args:
-        data: the project's.
+        data: NLU data of the project.
         folds: number of pairs, ≥ 2.
-        seed: the same seed makes the same folds.
+        seed: the same seed gives the same folds.
 
     Raises:
-        RequestError: `too_few_examples`; a fold would have none.
+        RequestError: `too_few_examples`: a fold would be empty.
     """
     if len(data.examples) < folds:
         count = f"{len(data.examples)} example{'' if len(data.examples) == 1 else 's'}"
         raise RequestError("too_few_examples", f"too few examples for {folds} folds: {count}; each fold needs one")
-    draw = random.Random(seed)  # noqa: S311 - no secret
+    draw = random.Random(seed)  # noqa: S311  # not used for secrets
     parts: list[list[Example]] = [[] for _ in range(folds)]
     place = 0
     for examples in _by_intent(data.examples).values():

@@ -1,4 +1,4 @@
-"""How a component's state becomes bytes in a model and back: JSON for words, safetensors for arrays."""
+"""Serializes the state of components: JSON for words, safetensors for arrays."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 def dump_json(value: object) -> bytes:
-    """Write JSON; the same value always makes the same bytes."""
+    """Return a value as JSON. The same value always gives the same bytes."""
     return _encoder.encode(value)
 
 
@@ -34,7 +34,7 @@ def load_json(content: bytes, kind: type[T]) -> T:
 
 
 def dump_arrays(arrays: Arrays) -> bytes:
-    """Write arrays by name."""
+    """Serialize arrays by name."""
     from safetensors.numpy import save
 
     return bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
@@ -44,7 +44,7 @@ def load_arrays(content: bytes) -> dict[str, NDArray[Any]]:
     """Read arrays by name.
 
     Raises:
-        ModelError: these are none.
+        ModelError: the content is not valid.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -57,5 +57,5 @@ def load_arrays(content: bytes) -> dict[str, NDArray[Any]]:
 
 def _damaged(error: Exception) -> ModelError:
     return ModelError(
-        "model_unusable", f"The model's NLU part can't be read ({error}). Train again with `manent train`."
+        "model_unusable", f"cannot read the NLU part of the model ({error}); train again with `manent train`"
     )

@@ -1,4 +1,4 @@
-"""The one working object of a parse: components read what earlier ones found and add to it."""
+"""The message that a parse works on. Each component reads the results of earlier ones and adds its own."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from manent.core.events import Json
 from manent.learn.ngrams import HashedText
 
 MAX_WORDS = 400
-"""Words of a message that classifiers and extractors look at: a text of a megabyte is no message."""
+"""Words of a message that classifiers and extractors use, so that a text of a megabyte takes bounded time."""
 
 LONG_NUMBER = "000"
-"""What learners see of a number of five or more digits: which one it is tells nothing of what is meant, and each would
-be a word that was never met, at several times the cost of one that was. Three digits, because a word's vector is the
-sum of its pieces, a digit each: the more there are, the less the words beside the number count."""
+"""Replaces a number of five or more digits for learners. The exact number does not matter for the meaning, and each one
+would be an unknown word, at several times the cost of a known one. Three digits, because a word's vector is the sum of
+its pieces, one per digit: the more digits, the less the words around the number count."""
 
 _long_number = re.compile(r"\d{5,}")
 
@@ -25,33 +25,33 @@ NO_SCORES = np.zeros(0, np.float32)
 
 
 class Classifier(Protocol):
-    """What a message remembers of the classifier of its intent; see `TextClassifier`."""
+    """The interface of the classifier that a message stores; see `TextClassifier`."""
 
     labels: list[str]
 
     def odds(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how likely every label is beside the best one."""
+        """Return the odds of every label relative to the best one."""
 
     def chances(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the calibrated probability of every label."""
 
 
 class Message:
-    """A text on its way through the pipeline.
+    """A text in the pipeline.
 
     Attributes:
-        text: stripped.
-        tokens: `(start, end)` of each token in `text`; None until a tokenizer ran.
-        words: the tokens' texts; a number of five or more digits is `LONG_NUMBER`.
-        lowered: the same in lower case.
-        intent: `{name, confidence}`; None until a classifier ran.
-        intent_ranking: the classifier's, best first; None when no classifier makes one.
-        entities: in Rasa's form, in the order in which the extractors found them.
-        response_selector: what the selectors say; None without selectors.
+        text: the text, stripped.
+        tokens: `(start, end)` of each token in `text`. None: no tokenizer ran yet.
+        words: texts of the tokens. A number of five or more digits is `LONG_NUMBER`.
+        lowered: `words` in lower case.
+        intent: `{name, confidence}`. None: no classifier ran yet.
+        intent_ranking: the classifier's ranking, best first. None: no classifier creates one.
+        entities: entities in Rasa's form, in the order in which the extractors found them.
+        response_selector: results of the response selectors. None: there are none.
         found: entities by the service that found them (see `Pipeline.services`).
-        hashed: the text prepared for n-grams, by how it was normalised, so that featurizers share it.
-        classifier: of the intent; None when none ran that has probabilities.
-        scores: what it gave the intents; empty without one.
+        hashed: the text prepared for n-grams, by normalisation, so that featurizers share it.
+        classifier: the intent classifier. None: none with probabilities ran.
+        scores: its scores of the intents. Empty without a classifier.
     """
 
     __slots__ = (
@@ -84,7 +84,7 @@ class Message:
         self.scores = NO_SCORES
 
     def set_tokens(self, tokens: list[tuple[int, int]]) -> None:
-        """Take the tokenizer's result."""
+        """Set the tokens."""
         self.tokens = tokens
         text = self.text
         self.words = [text[start:end] for start, end in tokens]

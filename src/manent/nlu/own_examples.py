@@ -1,4 +1,4 @@
-"""Which of a project's own examples its FallbackClassifier would refuse. `train` and `data validate` report them."""
+"""Finds examples of a project that its FallbackClassifier would reject. `train` and `data validate` report them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,17 +21,17 @@ _WITHOUT_INTENTS = frozenset({
 """Components that never change a message's intent."""
 
 _NAMED = 3
-"""Examples of an intent that a warning shows."""
+"""Maximum number of examples in a warning."""
 
 
 def find_refused_examples(
     files: Mapping[str, bytes], data: NluData, domain: Domain, *, vectors: Callable[[], WordVectors]
 ) -> list[Problem]:
-    """Return a warning for each intent with examples that a trained model understands as `nlu_fallback`.
+    """Return a warning for each intent with examples that a trained model classifies as `nlu_fallback`.
 
     Args:
-        files: the model's; see `train_pipeline`.
-        data: what it was trained on.
+        files: files of the model; see `train_pipeline`.
+        data: its training data.
         domain: for payloads.
         vectors: opens the word vectors.
 
@@ -68,7 +68,7 @@ def _warn(intent: str, refused: list[tuple[Example, float]], count: int, thresho
         line=first.line,
         path=f"nlu.{intent}",
         code="nlu.example-below-threshold",
-        found=f"{len(refused)} of {count} examples that would be understood as {FALLBACK_INTENT}: {', '.join(named)}",
+        found=f"{len(refused)} of {count} examples that would be classified as {FALLBACK_INTENT}: {', '.join(named)}",
         expected=f"a confidence of {threshold:g} or more, {ambiguity:g} ahead of the next intent "
         "(threshold and ambiguity_threshold of FallbackClassifier)",
         suggestion="Move examples that fit another intent better, give the intent more examples, or lower the "
@@ -80,9 +80,9 @@ def _warn(intent: str, refused: list[tuple[Example, float]], count: int, thresho
 def find_refused_without_model(
     config: AssistantConfig, data: NluData, domain: Domain, *, vectors: Callable[[], WordVectors]
 ) -> list[Problem]:
-    """Train only what decides about intents, and return what `find_refused_examples` finds.
+    """Train only the components that affect intents, and return the result of `find_refused_examples`.
 
-    Finds nothing in a project with components of its own: their training may take long, or change something.
+    Returns nothing for a project with custom components: their training may be slow or have side effects.
 
     Raises:
         ProjectError: see `train_pipeline`.

@@ -1,6 +1,6 @@
-"""Messages that name their intent: `/intent{"entity": "value"}`, as buttons and tests send them.
+"""Parses messages that name their intent: `/intent{"entity": "value"}`, as buttons and tests send them.
 
-The pipeline lets such a message replace its own result (contract: "Order and message handling").
+For such a message, the pipeline returns this result instead of its own (contract: "Order and message handling").
 """
 
 import logging
@@ -23,9 +23,9 @@ def parse_payload(text: str, domain: Domain) -> Json | None:
     """Read `/intent[@confidence][{json}]`.
 
     Args:
-        text: the message; blanks around it don't matter.
-        domain: its intents are accepted, all when it knows none (a model without a domain); entities that it
-            doesn't declare are dropped.
+        text: the message. Surrounding spaces are ignored.
+        domain: defines the accepted intents (all if it has none: a model without a domain). Entities that it does not
+            declare are dropped.
 
     Returns:
         A parse result with `text, intent, entities, intent_ranking`, or None when the message is free text. A payload
@@ -41,7 +41,8 @@ def parse_payload(text: str, domain: Domain) -> Json | None:
     if not name or not _is_known(name, domain):
         return None
     if match["rest"].strip():
-        _log.warning("a payload /%s has more behind its entities, which is ignored", name)  # visitors' words stay out
+        # The text of visitors is not logged.
+        _log.warning("text after the entities of a payload /%s is ignored", name)
     confidence = min(float(match["confidence"]), 1.0) if match["confidence"] else 1.0
     entities = _entities(match["object"], match.span("object"), domain) if match["object"] else []
     retrieval = _retrieval_of(name, domain)
@@ -77,7 +78,7 @@ def _entities(source: str, span: tuple[int, int], domain: Domain) -> list[Json]:
     try:
         values = finite.loads(source)
     except (ValueError, RecursionError):
-        _log.warning("a payload's entities are no JSON object and are ignored")
+        _log.warning("the entities of a payload are not a JSON object; they are ignored")
         return []
     if not isinstance(values, dict):
         return []

@@ -30,10 +30,10 @@ class Entry(msgspec.Struct, kw_only=True):
     """One component of a trained pipeline.
 
     Attributes:
-        name: Rasa's, or the module path of a custom component.
-        options: complete, defaults filled in.
-        folder: where its files are, below `nlu/`.
-        fingerprint: of everything that it was trained from.
+        name: Rasa's name, or the module path of a custom component.
+        options: all options, with defaults.
+        folder: folder of its files in `nlu/`.
+        fingerprint: hash of everything that its training depends on.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Entry(msgspec.Struct, kw_only=True):
 
 
 class Index(msgspec.Struct, kw_only=True):
-    """What a trained pipeline consists of. `vectors`: SHA-256 of the word vectors, None when none are used."""
+    """Contents of a trained pipeline. `vectors`: SHA-256 of the word vectors. None: it uses none."""
 
     language: str | None
     components: list[Entry]
@@ -67,18 +67,18 @@ class Pipeline:
         )
 
     def needs_services(self, text: str) -> bool:
-        """Say whether services are to be asked about a text: there are some, and it is no payload."""
+        """Return whether services must be called for a text: there are some, and it is not a payload."""
         return bool(self.services) and parse_payload(text, self._domain) is None
 
     def parse(self, text: str, *, found: Mapping[Service, Sequence[Json]] = NOTHING_FOUND) -> Json:
-        """Understand a text.
+        """Parse a text.
 
         Args:
-            text: what was said.
-            found: entities that services found in it, stripped of blanks around it.
+            text: the message.
+            found: entities that services found in the stripped text.
 
         Returns:
-            The parse result (contract §4.2). A payload (`/intent{…}`) takes the place of what the components say.
+            The parse result (contract §4.2). For a payload (`/intent{…}`) the components do not run.
         """
         payload = parse_payload(text, self._domain)
         if payload is not None:
@@ -90,7 +90,7 @@ class Pipeline:
         return message.result()
 
     def classify(self, text: str) -> Message:
-        """Understand only a text's intent: the extractors of entities are left out where they are slow."""
+        """Classify only the intent of a text. Skips slow entity extractors."""
         message = Message(text.strip())
         for component in self._components:
             if isinstance(component, Diet):
@@ -100,11 +100,11 @@ class Pipeline:
         return message
 
     def diagnose(self, text: str) -> Json:
-        """Return what a parse result does not say.
+        """Return what a parse result does not contain.
 
         Returns:
-            `calibrated`: the intents with the probability that each is right, best first; what is missing from 1 is the
-            chance that none is. Empty for a payload, and when no classifier of the pipeline has probabilities.
+            `calibrated`: the intents with the probability that each is right, best first. The difference of their sum
+            to 1 is the probability that none is. Empty for a payload, and if no classifier has probabilities.
         """
         classified = self.classify(text)
         if classified.classifier is None or parse_payload(text, self._domain) is not None:
@@ -121,12 +121,12 @@ def load_pipeline(files: Mapping[str, bytes], domain: Domain, *, vectors: Callab
     """Load a trained pipeline.
 
     Args:
-        files: the model's; those under `nlu/` are used.
+        files: files of the model. Those in `nlu/` are used.
         domain: for payloads.
         vectors: opens the word vectors, if the model uses them (`models/vectors.py`).
 
     Raises:
-        ModelError: the files don't make a pipeline, or the word vectors are not those of the training.
+        ModelError: the files are not a valid pipeline, or the word vectors differ from those of the training.
     """
     index = read_index(files)
     if index is None:
@@ -140,26 +140,26 @@ def load_pipeline(files: Mapping[str, bytes], domain: Domain, *, vectors: Callab
 
 
 def read_index(files: Mapping[str, bytes]) -> Index | None:
-    """Return what the model says of its pipeline, or None if it has none (a core model)."""
+    """Return the index of the model's pipeline. None: the model has no pipeline (a core model)."""
     return load_json(files[INDEX], Index) if INDEX in files else None
 
 
 def load_component(entry: Entry, files: Mapping[str, bytes], context: Context) -> Component:
-    """Load one component and let those after it use it.
+    """Load one component and register it for the components after it.
 
     Raises:
-        ModelError: this version doesn't know the component, or a file of it is missing.
+        ModelError: the component is unknown to this version, or one of its files is missing.
     """
     kind = find_kind(entry.name)
     if kind is None:
-        raise ModelError("model_unusable", f"The model has a component {entry.name!r} that this version doesn't know.")
+        raise ModelError("model_unusable", f"the model contains the unknown component {entry.name!r}; train again")
     prefix = f"{FOLDER}{entry.folder}/"
     own = {name.removeprefix(prefix): content for name, content in files.items() if name.startswith(prefix)}
     try:
-        # A model of an earlier version doesn't have the options that are new.
+        # A model of an earlier version lacks newer options.
         component = kind.load({**kind.options, **entry.options}, own, context)
     except KeyError as error:
-        raise ModelError("model_unusable", f"The model lacks {error} of {entry.name}. Train again.") from error
+        raise ModelError("model_unusable", f"the model lacks {error} of {entry.name}; train again") from error
     alias = str(entry.options.get("alias") or entry.folder)
     if isinstance(component, TextFeaturizer):
         context.text_featurizers[alias] = component

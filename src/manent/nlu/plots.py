@@ -1,7 +1,7 @@
-"""Pictures for `results/`: the confusion matrix and the confidence histogram, as PNG.
+"""Draws the pictures in `results/`: the confusion matrix and the confidence histogram, as PNG.
 
-Called by `manent test nlu` with what `evaluation.py` counted; returns bytes and writes no file. Drawn with Pillow, a
-tenth of matplotlib's size, which is imported only here.
+Called by `manent test nlu` with the counts of `evaluation.py`. Returns bytes, writes no files. Uses Pillow, a tenth of
+matplotlib's size, which is imported only here.
 """
 
 import io
@@ -23,10 +23,10 @@ def draw_confusions(labels: Sequence[str], counts: Sequence[Sequence[int]], *, t
     Args:
         labels: names of rows and columns.
         counts: (labels, labels).
-        title: above the picture.
+        title: title above the picture.
     """
     names = [label if len(label) <= _LONGEST_NAME else label[: _LONGEST_NAME - 1] + "…" for label in labels]
-    cell = 34 if len(labels) <= 40 else 22  # noqa: PLR2004 - both fit a screen
+    cell = 34 if len(labels) <= 40 else 22  # noqa: PLR2004  # both fit on a screen
     font = _font(cell // 3)
     wide = int(max((font.getlength(name) for name in names), default=0)) + 10
     top = _MARGIN * 2 + wide
@@ -46,7 +46,7 @@ def draw_confusions(labels: Sequence[str], counts: Sequence[Sequence[int]], *, t
             fill = tuple(round(255 + (part - 255) * strength) for part in color)
             draw.rectangle((x, y, x + cell, y + cell), fill=fill, outline=_GREY)
             if count:
-                ink = _WHITE if strength > 0.6 else _BLACK  # noqa: PLR2004 - readable on the fill
+                ink = _WHITE if strength > 0.6 else _BLACK  # noqa: PLR2004  # readable on the fill
                 draw.text((x + cell / 2, y + cell / 2), str(count), fill=ink, font=font, anchor="mm")
     draw.text((left + size / 2, top + size + _MARGIN), "predicted", fill=_BLACK, font=_font(13), anchor="mm")
     _write_upwards(image, "right", (_MARGIN, top + size // 2), _font(13))
@@ -54,13 +54,13 @@ def draw_confusions(labels: Sequence[str], counts: Sequence[Sequence[int]], *, t
 
 
 def draw_histogram(right: Sequence[float], wrong: Sequence[float], *, title: str, bins: int = 25) -> bytes:
-    """Draw how sure right predictions were (to the left) beside how sure wrong ones were (to the right).
+    """Draw the confidences of right predictions (to the left) next to those of wrong ones (to the right).
 
     Args:
         right: confidences in [0, 1].
         wrong: confidences in [0, 1].
-        title: above the picture.
-        bins: number of bars a side.
+        title: title above the picture.
+        bins: number of bars per side.
     """
     font, bar, half = _font(12), 20, 320
     image, draw = _canvas(2 * half + 6 * _MARGIN, bins * bar + 5 * _MARGIN)
@@ -106,7 +106,7 @@ def _font(size: int) -> Any:
 
 
 def _write_upwards(image: "Image.Image", text: str, foot: tuple[int, int], font: Any) -> None:
-    """Write a text from a point upwards, its middle line on that point."""
+    """Draw a text upwards from a point, centred on it."""
     from PIL import Image, ImageDraw
 
     width, height = int(font.getlength(text)) + 2, int(font.size * 1.5)

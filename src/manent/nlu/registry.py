@@ -1,4 +1,4 @@
-"""Which component does what: Rasa's names and the kinds behind them."""
+"""The built-in components: Rasa's names and their kinds."""
 
 from manent.core.events import Json
 from manent.core.training_data import Where
@@ -18,17 +18,17 @@ from manent.nlu.components.tokenizers import JIEBA, WHITESPACE
 from manent.nlu.files import Files
 
 
-def _stand_in(what: str, *idle: str) -> Kind:
-    """Make a kind whose work is done by something of ours anyway; training says so once."""
+def _stand_in(what: str, *ignored: str) -> Kind:
+    """Return a kind whose work another part always does. Training notes this once."""
 
     def train(_: Json, training: Training) -> Files:
         training.notes.append(what)
         return {}
 
-    return Kind(load=load_nothing, train=train, idle=frozenset(idle))
+    return Kind(load=load_nothing, train=train, ignored=frozenset(ignored))
 
 
-_VECTORS = "our word vectors, which every classifier uses, take its place."
+_VECTORS = "replaced by the built-in word vectors, which every classifier uses."
 
 KINDS: dict[str, Kind] = {
     "SpacyNLP": SPACY,
@@ -68,11 +68,11 @@ KINDS: dict[str, Kind] = {
 
 
 def find_kind(name: str, where: Where = Where()) -> Kind | None:  # noqa: B008 - immutable
-    """Return the kind of a component, by Rasa's name or by the module path of a class of the project's own.
+    """Return the kind of a component by Rasa's name, or by the module path of a custom class.
 
     Args:
-        name: as in `config.yml`.
-        where: it stands there, for messages.
+        name: name in `config.yml`.
+        where: its line, for messages.
     """
     known = KINDS.get(name)
     return known if known is not None or "." not in name else custom_kind(name, where)

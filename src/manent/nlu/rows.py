@@ -1,7 +1,7 @@
-"""What single words contribute to scores, worked out once a word and kept in one array.
+"""Caches what single words contribute to scores, in one array.
 
-A classifier or an extractor that is a sum over words asks for the rows of a message's words in one operation, instead
-of adding up one small array a word.
+A classifier or extractor that sums over words gets the rows of a message's words in one operation, instead of adding
+small arrays word by word.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,12 +15,12 @@ _MORE_ROWS = 511
 
 
 class WordRows:
-    """Rows by word; when `limit` words are kept, all but the first ones are forgotten.
+    """Rows by word. When `limit` words are stored, all but the first ones are dropped.
 
-    The same word always has the same row, whenever and however often it is worked out.
+    The row of a word never changes, however often it is computed.
 
     Attributes:
-        array: (places, width) the rows; the first stands for what is no word. `find` may put another in its place.
+        array: (places, width) the rows; the first one is for missing words. `find` may replace the array.
     """
 
     def __init__(
@@ -32,14 +32,14 @@ class WordRows:
         rows: FloatArray | None = None,
         limit: int = 8192,
     ) -> None:
-        """Take the words that come first.
+        """Store the rows of the first words.
 
         Args:
             blank: the first row: (width,).
-            describe: makes the row of a word: (width,).
-            first: words that are never forgotten, fewer than `limit`.
-            rows: theirs: (words, width); worked out when there are none.
-            limit: words to keep, at least as many as a message has.
+            describe: returns the row of a word: (width,).
+            first: words that are never dropped, fewer than `limit`.
+            rows: their rows: (words, width). None: compute them.
+            limit: maximum number of words, at least that of a message.
         """
         self._describe = describe
         self._limit = limit
@@ -60,11 +60,11 @@ class WordRows:
         return self.array.take(places, axis=0)
 
     def find(self, words: Sequence[str]) -> list[int]:
-        """Return the places of the rows of some words."""
+        """Return the indices of the rows of some words."""
         places = self._places
         found = [*map(places.get, words)]
         if None not in found:
-            return found  # type: ignore[return-value] # it can't see the test
+            return found  # type: ignore[return-value]  # mypy cannot see that the test excludes None
         if len(places) + len(words) > self._limit:
             places = self._places = dict(self._first)
         for word in words:

@@ -1,4 +1,4 @@
-"""Describes the servers that a pipeline needs for a message: Duckling."""
+"""Describes the servers that a pipeline calls for a message: Duckling."""
 
 import json
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A Duckling server to ask about every message.
+    """A Duckling server to call for every message.
 
     Attributes:
-        url: of the server; None when neither the configuration nor the environment names one.
-        dimensions: what to look for; none for everything.
+        url: URL of the server. None: neither the configuration nor the environment defines it.
+        dimensions: kinds of entities to find. Empty: all.
         locale: for example `de_DE`.
-        timezone: for example `Europe/Berlin`; None for the server's.
-        timeout_s: seconds to wait for an answer.
+        timezone: for example `Europe/Berlin`. None: the server's time zone.
+        timeout_s: seconds to wait for a response.
     """
 
     url: str | None
@@ -23,11 +23,11 @@ class Service:
     timeout_s: float
 
     def form(self, text: str, *, now: float) -> dict[str, str]:
-        """Make the form to POST.
+        """Return the form to POST.
 
         Args:
             text: the message.
-            now: what "tomorrow" counts from, in seconds since the epoch.
+            now: reference time for "tomorrow", in seconds since the epoch.
         """
         form = {
             "text": text,

@@ -1,7 +1,7 @@
-"""Between annotations and tags: one tag per token for the sequence model, and the spans that a path of tags means.
+"""Converts annotations to tags, one per token, and sequences of tags to spans.
 
 A tag is `O`, or a position (`B` first, `I` inside, `L` last, `U` only token of its span; without BILOU always `I`), a
-dash, and a label. A label is entity, role and group; several of them when several entities share a span.
+dash, and a label. A label consists of entity, role and group, or of several such triples if entities share a span.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ _BETWEEN_PARTS = "\t"
 _BETWEEN_LABELS = "\n"
 
 Split = bool | Mapping[str, bool]
-"""`split_entities_by_comma`: for all entities, or by entity (others: yes)."""
+"""The option `split_entities_by_comma`: for all entities, or by entity (others: yes)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Tokens `first` to `last - 1`, and what they are: `(entity, role, group)`, role and group empty for none."""
+    """A span of the tokens `first` to `last - 1` with its labels `(entity, role, group)`. Empty role or group: none."""
 
     first: int
     last: int
@@ -32,7 +32,7 @@ class Span:
 
 
 def tag_tokens(tokens: Sequence[tuple[int, int]], mentions: Sequence[EntityMention], *, bilou: bool) -> list[str]:
-    """Write annotations as tags; of spans that overlap in part only the first counts."""
+    """Convert annotations to tags. Of spans that partly overlap, only the first is used."""
     tags = [OUTSIDE] * len(tokens)
     spans: dict[tuple[int, int], list[str]] = {}
     for mention in mentions:
@@ -57,13 +57,13 @@ def _position(place: int, places: Sequence[int], *, bilou: bool) -> str:
 
 
 def read_spans(path: Sequence[str], text: str, tokens: Sequence[tuple[int, int]], split: Split) -> list[Span]:
-    """Read the spans of a path of tags.
+    """Convert a sequence of tags to spans.
 
     Args:
-        path: a tag per token.
+        path: one tag per token.
         text: the message.
-        tokens: where the tokens are in it.
-        split: whether a comma ends an entity; where it doesn't, equal entities on both sides of one are one.
+        tokens: positions of the tokens in the text.
+        split: whether a comma ends an entity. If not, equal entities on both sides of a comma are joined.
     """
     spans: list[tuple[str, int, int]] = []
     for place, tag in enumerate(path):
@@ -73,7 +73,7 @@ def read_spans(path: Sequence[str], text: str, tokens: Sequence[tuple[int, int]]
         if spans and spans[-1][0] == label and spans[-1][2] == place:
             between = text[tokens[place - 1][1] : tokens[place][0]]
             comma = "," in between
-            # Without BILOU neighbours of one label are one; with it the position says so. A comma decides either way.
+            # Without BILOU, adjacent tokens with equal labels are one span; with BILOU the position decides.
             joins = not _splits(label, split) if comma else position in "IL"
             if joins:
                 spans[-1] = (label, spans[-1][1], place + 1)
@@ -94,7 +94,7 @@ def _parts(label: str) -> tuple[str, str, str]:
 
 
 def find_constraints(names: Sequence[str], *, bilou: bool) -> tuple[BoolArray, BoolArray, BoolArray]:
-    """Say which tag may follow which (tags, tags), which may come first, and which last (tags,)."""
+    """Return which tag may follow which (tags, tags), which tags may come first, and which last (tags,)."""
     count = len(names)
     if not bilou:
         return np.ones((count, count), np.bool_), np.ones(count, np.bool_), np.ones(count, np.bool_)

@@ -1,8 +1,9 @@
-"""Where a text's words are. The rules are Rasa's WhitespaceTokenizer's, observed from outside (contract §4.3).
+"""Splits a text into words, by the observed rules of Rasa's WhitespaceTokenizer (contract §4.3).
 
-A text is cut at blanks. At the edges of such a chunk punctuation goes (not `#`, `@`, `&`; a single sign before a digit
-stays: `-5`, `.5`); inside it, whatever can't stand in an address or a number separates (`don't` is two tokens, `10.5`,
-`a@b.org` and `https://x.org/?q=1` are one each). Emoji separate too, unless the text has nothing else.
+A text is split at whitespace. At the edges of a chunk, punctuation is removed (not `#`, `@`, `&`; a single sign before
+a digit stays: `-5`, `.5`). Inside a chunk, characters that cannot be part of an address or a number separate: `don't`
+is two tokens; `10.5`, `a@b.org` and `https://x.org/?q=1` are one each. Emoji separate too, unless the text has nothing
+else.
 """
 
 import re
@@ -10,7 +11,7 @@ import re
 Token = tuple[int, int]
 
 _KEPT_INSIDE = r"._~:/?#\[\]()@!$&*+,;=\-"
-"""Signs that may stand in a URL (RFC 3986, unreserved and reserved) or a number."""
+"""Characters that may be part of a URL (RFC 3986, unreserved and reserved) or a number."""
 
 _EMOJI = (
     "\u200d\u20e3\ufe0f\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff"
@@ -26,10 +27,10 @@ _emoji = re.compile(f"[{_EMOJI}]+")
 
 
 def whitespace_tokens(text: str) -> list[Token]:
-    """Find the tokens of a text.
+    """Return the tokens of a text.
 
     Returns:
-        `(start, end)` of each, in order; the whole text as one token when nothing else is in it.
+        `(start, end)` of each, in order. If a text has no words, the whole text is one token.
     """
     if not _special.search(text):
         return [chunk.span() for chunk in _chunk.finditer(text)] or [(0, len(text))]
@@ -44,7 +45,7 @@ def whitespace_tokens(text: str) -> list[Token]:
 
 
 def character_tokens(text: str) -> list[Token]:
-    """Find tokens in a language without blanks: each letter of its scripts is one, other words stay whole."""
+    """Return tokens in a language without spaces: each letter of its scripts is one; other words stay whole."""
     tokens: list[Token] = []
     for start, end in whitespace_tokens(text):
         place = start
@@ -76,7 +77,7 @@ def _split(text: str, start: int, end: int, tokens: list[Token]) -> None:
     place = start
     for separator in _separator.finditer(text, start, end):
         first, last = separator.span()
-        # A single sign beside a digit belongs to a number: 10'000.
+        # A single sign next to a digit is part of a number: 10'000.
         if first > start and text[first - 1].isdecimal() and not _emoji.match(text, first, first + 1):
             first += 1
         if last < end and text[last].isdecimal() and not _emoji.match(text, last - 1, last):

@@ -1,4 +1,4 @@
-"""Training of the NLU pipeline: component by component, each on what those before it made of the examples."""
+"""Trains the NLU pipeline, component by component. Each one gets the examples as the previous ones processed them."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -27,24 +27,24 @@ def train_pipeline(
     progress: Callable[[str], None] = lambda _line: None,
     previous: Mapping[str, bytes] | None = None,
 ) -> dict[str, bytes]:
-    """Train what `config.yml` lists.
+    """Train the components of `config.yml`.
 
     Args:
         config: language and pipeline.
         data: examples, synonyms, patterns, responses.
-        domain: the assistant's.
+        domain: the domain.
         vectors: opens the word vectors, if a component uses them (`models/vectors.py`).
-        progress: is told each step in a line, and at the end what the user should know.
-        previous: the files of the last model; components whose inputs are unchanged are taken from it.
+        progress: receives a line for each step, and at the end the notes for the user.
+        previous: files of the previous model. Components with unchanged inputs are copied from it.
 
     Returns:
         The model's files, by name (`nlu/…`).
 
     Raises:
-        ProjectError: a component is unknown, or an option can't be used.
+        ProjectError: a component is unknown, or an option is not valid.
     """
-    # The matrices are small: a second thread gains nothing, and threads that wait for each other on a busy machine
-    # cost a hundredfold (64 ms instead of 0.5 for a product of 600 x 600).
+    # The matrices are small: a second thread gains nothing, and threads that wait for each other on a busy CPU cost a
+    # hundredfold (64 ms instead of 0.5 for a product of 600 x 600).
     with threadpool_limits(1):
         return _train(config, data, domain, open_vectors=vectors, progress=progress, previous=previous)
 
@@ -76,9 +76,9 @@ def _train(
     digests = _digest_data(data, domain)
     chain = hashlib.sha256(repr(config.language).encode()).hexdigest()
     for place, (component, kind) in enumerate(zip(config.pipeline, kinds, strict=True)):
-        options, idle = _options(component, kind)
-        if idle:
-            training.notes.append(f"{component.name}: {', '.join(idle)} {_say_idle(idle)}")
+        options, ignored = _options(component, kind)
+        if ignored:
+            training.notes.append(f"{component.name}: {', '.join(ignored)} {_have_no_effect(ignored)}")
         fingerprint = _fingerprint(component.name, kind, options, digests, chain)
         chain = fingerprint
         entry = Entry(
@@ -104,8 +104,8 @@ def _train(
     return files
 
 
-def _say_idle(names: Sequence[str]) -> str:
-    return "have no meaning here and are ignored." if len(names) > 1 else "has no meaning here and is ignored."
+def _have_no_effect(names: Sequence[str]) -> str:
+    return "have no effect and are ignored." if len(names) > 1 else "has no effect and is ignored."
 
 
 def _find_kinds(config: AssistantConfig) -> list[Kind]:
@@ -117,7 +117,7 @@ def _find_kinds(config: AssistantConfig) -> list[Kind]:
             path="pipeline",
             code="pipeline.unknown-component",
             found=repr(component.name),
-            expected="a component of Rasa's default recipe, or the module path of a component of your own",
+            expected="a component of Rasa's default recipe, or the module path of a custom component",
         )
         for component, kind in zip(config.pipeline, kinds, strict=True)
         if kind is None
@@ -128,10 +128,10 @@ def _find_kinds(config: AssistantConfig) -> list[Kind]:
 
 
 def _options(component: ComponentConfig, kind: Kind) -> tuple[Json, list[str]]:
-    """Fill in defaults; return the options, and the names of those without meaning.
+    """Add defaults to the options. Return the options, and the names of those without effect.
 
     Raises:
-        ProjectError: an option can't be used. The reader of `config.yml` has said so before, with its line.
+        ProjectError: an option is not valid. The reader of `config.yml` reports it before, with its line.
     """
     given = {name: value for name, value in component.options.items() if name != "name"}
     if kind.free:
@@ -153,7 +153,7 @@ def _options(component: ComponentConfig, kind: Kind) -> tuple[Json, list[str]]:
             ]
         )
     meant = {name: value for name, value in options.items() if name in known.values}
-    return {**kind.options, **meant}, [name for name in given if name in kind.idle]
+    return {**kind.options, **meant}, [name for name in given if name in kind.ignored]
 
 
 def _digest_data(data: NluData, domain: Domain) -> dict[str, str]:
@@ -173,7 +173,7 @@ def _fingerprint(name: str, kind: Kind, options: Json, digests: Mapping[str, str
 
 
 def _known(previous: Mapping[str, bytes] | None, vectors: Callable[[], WordVectors]) -> dict[str, dict[str, bytes]]:
-    """Return the files of the last model's components by fingerprint."""
+    """Return the files of the previous model's components by fingerprint."""
     index = read_index(previous) if previous else None
     if index is None or previous is None:
         return {}

@@ -1,4 +1,4 @@
-"""Static word vectors: what words mean before any training.
+"""Static word vectors: the meaning of words before any training.
 
 Training and parsing share one object. `models/vectors.py` opens the installed files; this module reads none.
 """
@@ -18,14 +18,14 @@ SIZE = 256
 """Dimensions of a vector."""
 
 _CACHED_WORDS = 20_000
-"""Words whose vectors are kept (1 kB each)."""
+"""Number of words whose vectors are cached (1 kB each)."""
 
-_WORD_START = "\u2581"  # the tokenizer's mark of a blank before a word
+_WORD_START = "\u2581"  # the tokenizer's character for a space before a word
 _MIN_WORD = 3
 """Characters of the shortest whole word in the vocabulary."""
 
 _MAX_WORD = 64
-"""Characters of a word that count; the rest of a longer one is ignored."""
+"""Characters of a word that are used; the rest of a longer one is ignored."""
 
 
 class WordVectors:
@@ -36,9 +36,9 @@ class WordVectors:
 
     Args:
         matrix: the vector of each piece of a word: (pieces, 256), float16. It may be memory-mapped.
-        open_tokenizer: returns the `tokenizers.Tokenizer` that cuts words into these pieces. Called once, when the
-            first word needs it.
-        sha256: hash of the vectors, which a model remembers.
+        open_tokenizer: returns the `tokenizers.Tokenizer` that splits words into these pieces. Called for the
+            first word that needs it.
+        sha256: hash of the vectors, which models store.
     """
 
     def __init__(self, matrix: NDArray[np.float16], open_tokenizer: Callable[[], Any], sha256: str) -> None:
@@ -50,7 +50,7 @@ class WordVectors:
         self.word = functools.lru_cache(maxsize=_CACHED_WORDS)(self._word)
 
     def text(self, words: Sequence[str]) -> FloatArray:
-        """Return the mean of the pieces of all words, scaled to norm 1; zeros when nothing is known: (256,)."""
+        """Return the mean of the pieces of all words, scaled to norm 1: (256,). Zeros if no word is known."""
         total = np.add.reduce([self.word(word) for word in words]) if words else _ZEROS
         return scale(total)
 
@@ -59,7 +59,7 @@ class WordVectors:
         return np.array([scale(self.word(word)) for word in words], np.float32).reshape(len(words), SIZE)
 
     def vocabulary(self) -> tuple[list[str], list[str]]:
-        """List whole words that the tokenizer knows: those in plain Latin letters, and those with other letters."""
+        """Return the whole words of the tokenizer: those in plain Latin letters, and those with other letters."""
         marked = [piece[1:] for piece in self._open_tokenizer().get_vocab() if piece.startswith(_WORD_START)]
         words = sorted({piece.lower() for piece in marked if len(piece) >= _MIN_WORD and piece.isalpha()})
         return [word for word in words if word.isascii()], [word for word in words if not word.isascii()]
@@ -80,13 +80,13 @@ class WordVectors:
             text = text.encode("utf-8", "replace").decode()
         tokenizer = self._open_tokenizer()
         if text:
-            # A word that is a piece, in small letters or as a name is written, is cut into that piece.
+            # A word that is a piece, in lower case, capitalised or in upper case, is that piece.
             for form in (text, text.capitalize(), text.upper()):
                 whole = tokenizer.token_to_id(_WORD_START + form)
                 if whole is not None:
                     return np.asarray(self._pieces[whole], np.float32)
         if text.isalnum():
-            # What `encode` comes to where no mark of the tokenizer's own (`<s>`) can be, in half of its time.
+            # The same result as `encode` in half the time, because the text cannot contain special tokens (`<s>`).
             pieces = [piece.id for piece in self._cutter.tokenize(_WORD_START + text)]
         else:
             pieces = tokenizer.encode(text, add_special_tokens=False).ids
@@ -97,7 +97,7 @@ _ZEROS = np.zeros(SIZE, np.float32)
 
 
 def scale(vector: FloatArray) -> FloatArray:
-    """Scale a vector to norm 1; zeros stay."""
+    """Scale a vector to norm 1. A zero vector stays zero."""
     norm = float(vector @ vector) ** 0.5
     return vector / np.float32(norm) if norm else vector
 
@@ -111,6 +111,6 @@ def check_vectors(vectors: WordVectors, sha256: str) -> None:
     if vectors.sha256 != sha256:
         raise ModelError(
             "vectors_changed",
-            f"The model was trained with other word vectors ({sha256[:12]}…) than are installed "
-            f"({vectors.sha256[:12]}…). Train again, or install the wordllama version that it was trained with.",
+            f"the model was trained with word vectors {sha256[:12]}…, but {vectors.sha256[:12]}… are installed; "
+            f"train again, or install the wordllama version of the training",
         )

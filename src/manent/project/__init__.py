@@ -1,1 +1,1 @@
-"""The only YAML reader: a project's files to plain data, with every mistake located. Nothing else parses YAML."""
+"""Reads a project's files as plain data and reports every mistake with its line. The only package that parses YAML."""

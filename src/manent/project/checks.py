@@ -1,8 +1,8 @@
-"""Checks that need more than one file: names that are used and defined nowhere, and the other way round.
+"""Checks across files: names that are used but not defined, and names that are defined but not used.
 
-Called by `reading` once all files are read. What would stop Rasa's training is an error, the rest of what its
-validator finds a warning. A file that could not be parsed makes no noise here: what it would have defined is not
-called unknown. Contradictions between rules and stories are found by the dialogue's training, not here.
+Called by `reading` after all files are read. A mistake that stops Rasa's training is an error; other findings of Rasa's
+validator are warnings. If a file could not be parsed, the names that it would define are not reported as unknown. The
+dialogue training finds contradictions between rules and stories.
 """
 
 import re
@@ -23,7 +23,7 @@ DEFAULT_RESPONSES = ("utter_default", "utter_restart", "utter_back", "utter_ask_
 """Responses that default actions and the server use."""
 
 _NUMBERS_ACTIONS = ("TEDPolicy", "UnexpecTEDIntentPolicy")
-"""Policies that learn from each action's number in the domain: with one of them Rasa refuses unknown actions."""
+"""Policies that learn an action's number in the domain. With one of them Rasa rejects unknown actions."""
 
 _POLICY_CODES = ("config.custom-policy", "config.unknown-policy", "config.policy")
 _SINGLY = 6
@@ -32,7 +32,7 @@ _SHOWN = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """All of a project that could be read, and which parts of it are incomplete."""
+    """The parts of a project that could be read, and which of them are incomplete."""
 
     domain: Domain
     nlu: NluData
@@ -46,7 +46,7 @@ class Parsed:
 
 
 def check_project(parsed: Parsed, report: Report) -> None:
-    """Report what does not fit together."""
+    """Report mistakes across files."""
     rule_policy = next((policy for policy in parsed.config.policies if policy.name == "RulePolicy"), None)
     if not parsed.raw.is_broken:
         used = check_stories(
@@ -101,7 +101,7 @@ def _mapping_spots(slot: Spot) -> Iterator[Spot]:
 
 
 def _texts(spot: Spot | None) -> Iterator[tuple[str, Spot]]:
-    """Yield the names of a single name or a list of them."""
+    """Yield a single name or the names of a list, with their spots."""
     if spot is None:
         return
     if isinstance(spot.value, str):
@@ -154,7 +154,7 @@ def _check_intent_options(parsed: Parsed) -> None:
         for entity in used.keys() & ignored.keys():
             ignored[entity].warn(
                 "intents.used-and-ignored",
-                "an entity either used or ignored; it is ignored",
+                "an entity in only one of use_entities and ignore_entities; it is ignored",
                 found=f'"{entity}" in both',
             )
 
@@ -174,7 +174,7 @@ def _check_forms(parsed: Parsed) -> None:
                 (spot.get("required_slots") or spot).warn(
                     "forms.no-question",
                     f"utter_ask_{name}_{slot}, utter_ask_{slot} or an action action_ask_{slot}",
-                    "Without one the form waits for the slot and asks nothing",
+                    "Add one; without it, the form waits for the slot without asking",
                     found=f'the slot "{slot}" without a question',
                 )
 
@@ -202,7 +202,7 @@ def _check_condition_slots(variation: Spot, parsed: Parsed) -> None:
 
 
 def _check_payload(payload: Spot | None, intents: tuple[str, ...]) -> None:
-    """A button that sends `/name…` should name an intent."""
+    """Check that a button which sends `/name…` names an intent."""
     if payload is None or not isinstance(payload.value, str) or not payload.value.startswith("/"):
         return
     name = payload.value[1:].partition("{")[0].partition("@")[0].strip()
@@ -211,7 +211,7 @@ def _check_payload(payload: Spot | None, intents: tuple[str, ...]) -> None:
 
 
 def _check_components(parsed: Parsed, report: Report) -> None:
-    """Components of the project's own are imported, so that what is wrong with one is said beside all the rest."""
+    """Import custom components, so that their mistakes are reported together with all others."""
     for component in parsed.config.pipeline:
         if "." in component.name:
             try:
@@ -252,10 +252,10 @@ def _check_policies(parsed: Parsed, rule_policy: ComponentConfig | None, report:
 
 
 def _check_unused(parsed: Parsed, used: set[str], report: Report) -> None:
-    """Warn of intents and responses that no story or rule mentions, nor (responses) the actions' own code."""
+    """Warn about intents and responses that no story, rule or action code mentions."""
     raw, domain = parsed.raw, parsed.domain
     if not (parsed.stories.stories or parsed.stories.rules):
-        return  # nothing but language understanding is trained
+        return  # the project trains NLU only
     mentioned = set(DEFAULT_INTENTS)
     for slot in domain.slots.values():
         for mapping in slot.mappings:
@@ -267,27 +267,27 @@ def _check_unused(parsed: Parsed, used: set[str], report: Report) -> None:
     if raw.listed_forms:  # forms on the action server name intents in their code
         unused = {name: spot for name, spot in unused.items() if code and name not in code}
     _warn_of_all(unused, "intents.unused", "intents that stories or rules use", "Use them, or remove them")
-    silent = {name: spot for name, spot in raw.responses.items() if not _is_said(name, used)}
+    silent = {name: spot for name, spot in raw.responses.items() if not _is_mentioned(name, used)}
     unused = {name: spot for name, spot in silent.items() if name not in code}
     suggestion = "Use them, or remove them"
     if raw.actions and not code:
-        suggestion += ", unless actions that are not in this project say them"
+        suggestion += ", unless actions outside of this project send them"
     _warn_of_all(unused, "responses.unused", "responses that stories or rules use", suggestion)
 
 
 def _action_code(root: Path) -> str:
-    """Return the source of the project's custom actions, as far as it is where Rasa's projects have it."""
+    """Return the source of the project's custom actions, if it is where Rasa projects keep it."""
     folder = root / "actions"
     files = [folder.with_suffix(".py"), *sorted(folder.rglob("*.py"))]
     return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file())
 
 
-def _is_said(name: str, used: set[str]) -> bool:
+def _is_mentioned(name: str, used: set[str]) -> bool:
     return name in used or name in DEFAULT_RESPONSES or name.startswith("utter_ask_") or "/" in name
 
 
 def _warn_of_all(places: dict[str, Spot], code: str, expected: str, suggestion: str) -> None:
-    """Warn of each name at its line; of more than a few in one message at the first."""
+    """Warn about each name at its line. Many names are reported in one warning at the first of them."""
     if len(places) <= _SINGLY:
         for name, spot in places.items():
             spot.warn(code, expected, suggestion, found=f'"{name}"')
@@ -334,7 +334,7 @@ def _check_examples_against_domain(parsed: Parsed, report: Report) -> None:
                 "nlu",
                 f"nlu.unknown-{kind}",
                 found=f'the {kind} "{name}"',
-                expected=f"one that stands under `{section}:` in the domain",
+                expected=f"one that is listed under `{section}:` in the domain",
                 suggestion=did_you_mean(name, sorted(known)),
             )
     _check_retrieval(parsed, full_names, report)
@@ -342,11 +342,13 @@ def _check_examples_against_domain(parsed: Parsed, report: Report) -> None:
         _check_intents_without_examples(parsed, {name.partition("/")[0] for name in full_names} | set(full_names))
 
 
-def _check_intents_without_examples(parsed: Parsed, taught: set[str]) -> None:
+def _check_intents_without_examples(parsed: Parsed, with_examples: set[str]) -> None:
     intents = parsed.raw.intents
-    untaught = {name: spot for name, spot in intents.items() if name not in taught and name not in DEFAULT_INTENTS}
-    suggestion = "Add `- intent: …` to the NLU data (without examples only buttons can express it)"
-    _warn_of_all(untaught, "intents.no-examples", "NLU examples of every intent", suggestion)
+    without_examples = {
+        name: spot for name, spot in intents.items() if name not in with_examples and name not in DEFAULT_INTENTS
+    }
+    suggestion = "Add `- intent: …` to the NLU data (without examples, only buttons can send it)"
+    _warn_of_all(without_examples, "intents.no-examples", "NLU examples for every intent", suggestion)
 
 
 def _check_retrieval(parsed: Parsed, full_names: dict[str, Where], report: Report) -> None:
@@ -365,7 +367,7 @@ def _check_retrieval(parsed: Parsed, full_names: dict[str, Where], report: Repor
 
 
 def _check_examples(parsed: Parsed, report: Report) -> None:
-    """Warn of an example that two intents have: the classifier can only get one of them right."""
+    """Warn about an example of two intents: the classifier can only learn one of them."""
     first: dict[str, tuple[str, Where]] = {}
     for example in parsed.nlu.examples:
         key = example.text.lower()
@@ -377,7 +379,7 @@ def _check_examples(parsed: Parsed, report: Report) -> None:
                 f"nlu.{example.intent}",
                 "nlu.example-twice",
                 found=f'"{example.text}", also an example of "{before[0]}" ({before[1].file}:{before[1].line})',
-                expected="an example of one intent",
+                expected="an example of only one intent",
                 suggestion="Remove one of them",
             )
 

@@ -1,7 +1,7 @@
-"""Finds a project's files and tells what each is for.
+"""Finds the files of a project and determines their purposes.
 
-Called by `reading` and the commands that take paths. Decides by a look at the lines, as Rasa does, so that a broken
-file is still known for what it was meant to be.
+Called by `reading` and by commands that take paths. Looks for keys in the lines, as Rasa does, so that the purpose of a
+file with syntax errors is known, too.
 """
 
 import os
@@ -13,7 +13,7 @@ MARKDOWN_SUFFIXES = (".md",)
 """Of training data in format 1.x."""
 STORY_SUFFIXES = (*YAML_SUFFIXES, *MARKDOWN_SUFFIXES)
 DOMAIN_KEYS = ("slots", "forms", "actions", "entities", "intents", "responses", "e2e_actions", "session_config")
-"""A YAML file with one of these at its top is (also) a domain file."""
+"""A YAML file with one of these top-level keys is a domain file. It may have other purposes, too."""
 
 OLD_RESPONSES = "templates"
 """The key of `responses` in a domain of format 1.x."""
@@ -24,10 +24,10 @@ _STORY_KEYS = ("stories:", "rules:")
 
 
 def find_files(paths: Iterable[Path], suffixes: Sequence[str] = YAML_SUFFIXES) -> list[Path]:
-    """Return the files below some paths, in order of their names.
+    """Return the files in some paths, in order of their names.
 
-    Directories are walked into, links are followed, hidden files are left out; a file that is given itself is
-    taken whatever its name. No file comes twice.
+    Searches directories recursively and follows links. Skips hidden files. A file that is given directly may
+    have any name. Each file is returned once.
     """
     found: dict[Path, None] = {}
     seen: set[Path] = set()
@@ -57,7 +57,7 @@ def _walk(directory: Path, seen: set[Path]) -> Iterable[Path]:
 
 
 def is_domain(path: Path) -> bool:
-    """Is this a domain file? Some line of it begins with a key of a domain, in the first column."""
+    """Return whether a line of the file starts with a key of a domain, in the first column."""
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
@@ -66,17 +66,17 @@ def is_domain(path: Path) -> bool:
 
 
 def is_nlu(text: str) -> bool:
-    """Does a file hold NLU data? Some line begins, after blanks, with `nlu:` or `responses:`."""
+    """Return whether a line of the text starts with `nlu:` or `responses:`, after spaces."""
     return _has_line(text, _NLU_KEYS)
 
 
 def is_stories(text: str) -> bool:
-    """Does a file hold stories or rules?"""
+    """Return whether the text contains stories or rules."""
     return _has_line(text, _STORY_KEYS)
 
 
 def is_test_file(path: Path) -> bool:
-    """Is this a file of test stories, by its name?"""
+    """Return whether a file contains test stories, by its name."""
     return path.name.startswith("test_") and path.suffix in YAML_SUFFIXES
 
 

@@ -1,4 +1,4 @@
-"""Finds the projects that a project imports: `imports:` of `config.yml`, with MultiProjectImporter.
+"""Finds the projects that a project imports: `imports:` in `config.yml`, with MultiProjectImporter.
 
 Called by `reading`.
 """
@@ -14,13 +14,13 @@ CONFIG_NAMES = ("config.yml", "config.yaml")
 
 
 def find_imports(document: Any, config: Path, report: Report, *, seen: tuple[Path, ...] = ()) -> list[Path]:
-    """Return the folders and files that a configuration imports, and those that these import in turn.
+    """Return the folders and files that a configuration imports, directly and indirectly.
 
     Args:
         document: the parsed configuration.
-        config: its path; imports are relative to its folder.
-        report: takes problems.
-        seen: configurations on the way here, which are not entered again.
+        config: its path. Imports are relative to its folder.
+        report: receives the problems.
+        seen: configurations that led here. They are not read again.
     """
     root = Spot(document, report.name_of(config), 1, "", report)
     if not seen and not _is_importing(root):
@@ -33,7 +33,7 @@ def find_imports(document: Any, config: Path, report: Report, *, seen: tuple[Pat
             continue
         path = Path(os.path.normpath(config.parent / name))
         if not path.exists():
-            item.error("config.import", "a folder or file that is there")
+            item.error("config.import", "an existing folder or file")
             continue
         found.append(path)
         found += [inner for inner in _inner(path, config, report, seen) if inner not in found]
@@ -41,7 +41,7 @@ def find_imports(document: Any, config: Path, report: Report, *, seen: tuple[Pat
 
 
 def _is_importing(root: Spot) -> bool:
-    """Does the project's own configuration name the importer? Without it, Rasa ignores `imports:`."""
+    """Return whether the project's configuration names the importer. Without it, Rasa ignores `imports:`."""
     importers = root.get("importers")
     return importers is not None and "MultiProjectImporter" in str(plain(importers.value))
 

@@ -1,7 +1,7 @@
-"""Collects the mistakes in a project's files, and knows how to say them.
+"""Collects the mistakes in a project's files and words their messages.
 
-Every reader of this package gets a `Report` and goes on after each mistake, so that one run names all of them. `Spot`
-is a value with its place: readers walk a document through it and it words the complaints that all of them share.
+Every reader of this package gets a `Report` and continues after a mistake, so that one run finds all of them. A `Spot`
+is a value with its position. Readers walk through a document with spots, which report the common kinds of mistakes.
 """
 
 import difflib
@@ -17,18 +17,17 @@ from manent.core.training_data import Where
 SYNTAX_CODES = tuple(
     f"yaml.{name}" for name in ("tab", "indentation", "quote", "bracket", "colon", "syntax", "character")
 )
-"""Codes of mistakes that keep a file from being parsed."""
+"""Codes of mistakes because of which a file cannot be parsed."""
 
 _SHOWN = 60
-"""Characters of a found value that a message shows."""
+"""Maximum number of characters of a value in a message."""
 
 
 class Report:
-    """All problems of one reading.
+    """All problems found while reading a project.
 
     Attributes:
-        broken: files (as named in messages) that could not be parsed, or not in full; cross-checks that would need
-            them are noise.
+        broken: names of files that could not be parsed completely. Checks that need them are skipped.
     """
 
     def __init__(self, root: Path) -> None:
@@ -38,7 +37,7 @@ class Report:
         self._lost: dict[str, list[tuple[int, int]]] = {}
 
     def name_of(self, path: Path) -> str:
-        """Return a path as the user would type it: relative to the project when it lies inside."""
+        """Return a path as the user would type it: relative to the project if it is in the project."""
         try:
             return path.relative_to(self.root).as_posix()
         except ValueError:
@@ -47,7 +46,7 @@ class Report:
     def error(
         self, file: str, line: int, path: str, code: str, *, found: str, expected: str, suggestion: str = ""
     ) -> None:
-        """Add a mistake that keeps the project from being trained."""
+        """Add an error, which prevents training."""
         self.add(
             Problem(file=file, line=line, path=path, code=code, found=found, expected=expected, suggestion=suggestion)
         )
@@ -55,7 +54,7 @@ class Report:
     def warn(
         self, file: str, line: int, path: str, code: str, *, found: str, expected: str, suggestion: str = ""
     ) -> None:
-        """Add something suspicious."""
+        """Add a warning."""
         self.add(
             Problem(
                 file=file,
@@ -70,7 +69,7 @@ class Report:
         )
 
     def add(self, problem: Problem) -> None:
-        """Add a problem, once."""
+        """Add a problem unless the report already contains it."""
         self._problems[problem] = None
 
     def has(self, code: str, file: str, line: int) -> bool:
@@ -78,12 +77,12 @@ class Report:
         return any((each.code, each.file, each.line) == (code, file, line) for each in self._problems)
 
     def lose(self, file: str, lines: tuple[int, int], *, names: bool) -> None:
-        """Note what the repair of a syntax error may have changed.
+        """Record what the repair of a syntax error may have changed.
 
         Args:
-            file: as named in messages.
-            lines: first and last line where complaints are noise.
-            names: names may have been lost; the file counts as broken.
+            file: file name for messages.
+            lines: first and last line of the changed part, whose problems are dropped.
+            names: whether names may be lost. The file then counts as broken.
         """
         if names:
             self.broken.add(file)
@@ -95,7 +94,7 @@ class Report:
 
     @property
     def errors(self) -> list[Problem]:
-        """The problems that are no warnings, by file and line."""
+        """The errors, by file and line."""
         return sorted((p for p in self._problems if not p.warning and not self._is_noise(p)), key=_place)
 
     @property
@@ -104,7 +103,7 @@ class Report:
         return tuple(sorted((p for p in self._problems if p.warning and not self._is_noise(p)), key=_place))
 
     def raise_errors(self) -> None:
-        """Raise a ProjectError with all errors, if there is one."""
+        """Raise a ProjectError with all errors, if there are any."""
         if self.errors:
             raise ProjectError(self.errors)
 
@@ -114,7 +113,7 @@ def _place(problem: Problem) -> tuple[str, int]:
 
 
 def quoted(value: Any) -> str:
-    """Return a value as messages show it: short, strings in double quotes."""
+    """Return a value for a message: shortened, strings in double quotes."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -165,7 +164,7 @@ def _is_near(text: str, option: str) -> bool:
 
 
 def one_of(known: Iterable[str], limit: int = 12) -> str:
-    """Return `one of: a, b, c`, cut when the list is long."""
+    """Return `one of: a, b, c`. A long list is shortened."""
     names = list(known)
     shown = ", ".join(names[:limit])
     return f"one of: {shown}, …" if len(names) > limit else f"one of: {shown}"
@@ -173,11 +172,11 @@ def one_of(known: Iterable[str], limit: int = 12) -> str:
 
 @dataclass(slots=True)
 class Spot:
-    """A value of a document and where it stands.
+    """A value of a document and its position.
 
     Attributes:
         value: Map, Seq or scalar.
-        path: inside the document, for example `slots.party_size.type`.
+        path: position in the document, for example `slots.party_size.type`.
     """
 
     value: Any
@@ -188,33 +187,33 @@ class Spot:
 
     @property
     def where(self) -> Where:
-        """The place, for the data made from it."""
+        """The position, for the data read from it."""
         return Where(file=self.file, line=self.line)
 
     def error(self, code: str, expected: str, suggestion: str = "", *, found: str | None = None) -> None:
-        """Report a mistake at this place; `found` defaults to the value."""
+        """Report an error at this position. `found` defaults to the value."""
         shown = quoted(self.value) if found is None else found
         self.report.error(self.file, self.line, self.path, code, found=shown, expected=expected, suggestion=suggestion)
 
     def warn(self, code: str, expected: str, suggestion: str = "", *, found: str | None = None) -> None:
-        """Report something suspicious at this place."""
+        """Report a warning at this position. `found` defaults to the value."""
         shown = quoted(self.value) if found is None else found
         self.report.warn(self.file, self.line, self.path, code, found=shown, expected=expected, suggestion=suggestion)
 
     def at(self, value: Any, line: int, step: str) -> "Spot":
-        """Return a spot below this one."""
+        """Return a spot inside this one."""
         path = f"{self.path}.{step}" if self.path else step
         return Spot(value, self.file, line, path, self.report)
 
     def get(self, key: str) -> "Spot | None":
-        """Return the value under a key of a mapping, or None when there is no such key."""
+        """Return the value of a key of a mapping, or None."""
         if not isinstance(self.value, dict) or key not in self.value:
             return None
         lines = getattr(self.value, "lines", {})
         return self.at(self.value[key], lines.get(key, self.line), key)
 
     def entries(self) -> Iterator[tuple[str, "Spot"]]:
-        """Yield the keys (as text) and values of a mapping; a value that is none is reported."""
+        """Yield the keys (as text) and values of a mapping. Report a value that is not a mapping."""
         if self.value is None:
             return
         if not isinstance(self.value, dict):
@@ -225,8 +224,8 @@ class Spot:
             name = key if isinstance(key, str) else quoted(key).strip('"')
             yield name, self.at(value, lines.get(key, self.line), name)
 
-    def items(self, expected: str = "a list (lines beginning with `- `)") -> Iterator["Spot"]:
-        """Yield the items of a list; a value that is none is reported."""
+    def items(self, expected: str = "a list (lines starting with `- `)") -> Iterator["Spot"]:
+        """Yield the items of a list. Report a value that is not a list."""
         if self.value is None:
             return
         if not isinstance(self.value, list):
@@ -238,19 +237,19 @@ class Spot:
             yield Spot(value, self.file, lines[index] if index < len(lines) else self.line, path, self.report)
 
     def name(self, what: str = "a name") -> str | None:
-        """Return a text that is not empty; anything else is reported."""
+        """Return a text that is not empty. Report any other value."""
         if isinstance(self.value, str) and self.value.strip():
             return self.value.strip()
         if isinstance(self.value, (bool, int, float)):
             self.error(
-                "yaml.type", what, f"Put it in quotes: {quoted(self.value)}", found=f"{quoted(self.value)} (no text)"
+                "yaml.type", what, f"Put it in quotes: {quoted(self.value)}", found=f"{quoted(self.value)} (not a text)"
             )
         else:
             self.error("yaml.type", what)
         return None
 
     def text(self) -> str | None:
-        """Return a text; numbers and booleans are taken as they are written."""
+        """Return a text. Numbers and booleans are returned as written."""
         if isinstance(self.value, str):
             return self.value
         if isinstance(self.value, (bool, int, float)):
@@ -259,33 +258,33 @@ class Spot:
         return None
 
     def flag(self) -> bool | None:
-        """Return true or false; anything else is reported."""
+        """Return true or false. Report any other value."""
         if isinstance(self.value, bool):
             return self.value
         self.error("yaml.type", "true or false", flag_hint(self.value))
         return None
 
     def number(self) -> float | int | None:
-        """Return a number; anything else is reported."""
+        """Return a number. Report any other value."""
         if isinstance(self.value, (int, float)) and not isinstance(self.value, bool):
             return self.value
         self.error("yaml.type", "a number")
         return None
 
     def names(self, what: str) -> tuple[str, ...]:
-        """Return a list of names, or a single one as a list of one."""
+        """Return a list of names. A single name is returned as a list."""
         if isinstance(self.value, str):
             return (self.value,)
         return tuple(name for item in self.items(f"{what}, or a list of them") if (name := item.name(what)) is not None)
 
     def texts(self, what: str) -> tuple[str, ...]:
-        """Return a list of texts, or a single one as a list of one; numbers are taken as they are written."""
+        """Return a list of texts. A single text is returned as a list. Numbers are returned as written."""
         if isinstance(self.value, str):
             return (self.value,)
         return tuple(text for item in self.items(f"{what}, or a list of them") if (text := item.text()) is not None)
 
     def only(self, known: Iterable[str], code: str, what: str, *, warns: bool = False) -> None:
-        """Report the keys of a mapping that are not known: as mistakes, or (`warns`) as suspicious."""
+        """Report unknown keys of a mapping as errors, or as warnings if `warns`."""
         options = tuple(known)
         for key, spot in self.entries():
             if key not in options:
@@ -295,7 +294,7 @@ class Spot:
 
 
 def flag_hint(value: Any) -> str:
-    """Return what to write for a flag that is written as a word of another language than YAML 1.2, or `""`."""
+    """Suggest `true` or `false` for a word that only other YAML versions read as a flag. "": no suggestion."""
     if isinstance(value, str):
         if value.lower() in ("yes", "on", "true", "y"):
             return "Write true"

@@ -1,7 +1,6 @@
-"""Reads a whole project. Called by training and by the commands; the only way from a project's files to its data.
+"""Reads a whole project. Called by training and by commands. Nothing else reads a project's files.
 
-All files are read before anything is complained of, so that one `ProjectError` names every mistake. Nothing is
-written.
+All files are read before problems are raised, so that one `ProjectError` contains all of them. Writes nothing.
 """
 
 import contextlib
@@ -52,7 +51,7 @@ DOMAIN_NAMES = ("domain.yml", "domain.yaml", "domain")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A project as read: complete, checked, and free of errors.
+    """A project without errors.
 
     Attributes:
         root: its folder.
@@ -81,15 +80,15 @@ def read_project(
     """Read and check a project.
 
     Args:
-        root: the project's folder; paths in messages are relative to it.
-        domain: domain file(s), or directories that are read recursively. Default: `domain.yml`.
+        root: the project folder. Paths in messages are relative to it.
+        domain: domain files, or directories that are read recursively. Default: `domain.yml`.
         data: files and directories of training data. Default: `data`.
-        config: default: `config.yml`.
+        config: the configuration file. Default: `config.yml`.
 
     Relative paths are relative to `root`.
 
     Raises:
-        ProjectError: with all problems of all files.
+        ProjectError: contains the problems of all files.
     """
     report = Report(Path(root))
     project = _read(domain, data, config, report)
@@ -98,12 +97,12 @@ def read_project(
 
 
 def read_nlu(root: Path, data: Sequence[Path] | None = None) -> NluData:
-    """Read NLU data alone; `responses` are those that stand beside it, as written.
+    """Read NLU data only. `responses` are those of NLU files, as written.
 
-    Args: as for `read_project`.
+    Args: see `read_project`.
 
     Raises:
-        ProjectError: with all mistakes of all files, those of stories among them too.
+        ProjectError: contains the mistakes of all files, including those of stories.
     """
     report = Report(Path(root))
     files = _read_data(data_paths(report.root, data), report)
@@ -122,10 +121,10 @@ def validate_project(
     credentials: Path | None = None,
     endpoints: Path | None = None,
 ) -> tuple[Problem, ...]:
-    """Find all that is wrong or suspicious in a project: what `read_project` finds, and the server's two files.
+    """Return all problems of a project: those of `read_project`, and those of the two files of the server.
 
-    Args: as for `read_project`; `credentials` and `endpoints` default to `credentials.yml` and `endpoints.yml`, which
-    need not exist.
+    Args: see `read_project`. `credentials` and `endpoints` default to `credentials.yml` and `endpoints.yml`, which need
+    not exist.
 
     Returns:
         Errors, then warnings, each by file and line.
@@ -164,7 +163,7 @@ def _check_settings(report: Report, credentials: Path | None, endpoints: Path | 
 def _read(
     domain: Path | Sequence[Path] | None, data: Sequence[Path] | None, config: Path | None, report: Report
 ) -> Project:
-    """Read a project as far as possible; the problems are in the report."""
+    """Read a project as far as possible. The report receives the problems."""
     document, config_file, has_config = _read_config(report.root, config, report)
     imports = find_imports(document, find_config(report.root, config), report)
     files = _read_data([*data_paths(report.root, data), *imports], report)
@@ -215,19 +214,19 @@ def _read(
 
 
 def domain_paths(root: Path, given: Path | Sequence[Path] | None) -> list[Path]:
-    """Return where a project's domain is: what was given, or the default name that exists."""
+    """Return the paths of a project's domain: the given ones, or the default name that exists."""
     if given is not None:
         return [root / path for path in ([given] if isinstance(given, Path | str) else given)]
     return [next((root / name for name in DOMAIN_NAMES if (root / name).exists()), root / DOMAIN_NAMES[0])]
 
 
 def data_paths(root: Path, given: Sequence[Path] | None) -> list[Path]:
-    """Return where a project's training data is."""
+    """Return the paths of a project's training data."""
     return [root / path for path in given] if given is not None else [root / "data"]
 
 
 def find_config(root: Path, given: Path | None) -> Path:
-    """Return where a project's configuration is, or would be."""
+    """Return the path of a project's configuration. It need not exist."""
     if given is not None:
         return root / given
     return next((root / name for name in CONFIG_NAMES if (root / name).exists()), root / CONFIG_NAMES[0])
@@ -255,7 +254,7 @@ def _report_missing(path: Path, what: str, report: Report) -> None:
         f"{what}.missing",
         found="no such file or folder",
         expected=f"the project's {what}",
-        suggestion=f"Name it with --{what}",
+        suggestion=f"Set its path with --{what}",
     )
 
 
@@ -413,18 +412,18 @@ def _read_data_file(path: Path, files: _DataFiles, report: Report) -> None:
         add_stories_document(stories, document, file, report)
 
 
-_VERY_NEAR = 0.8
-"""So like a word of ours that it is meant: `rule`; `rest` and `nlg`, which other files of a project have, are not."""
+_MIN_SIMILARITY = 0.8
+"""Similarity above which a word counts as misspelt: `rule` does; `rest` and `nlg`, keys of other files, do not."""
 _TOP_KEY = re.compile(r"([A-Za-z_]+)[ \t]*:(?:\s|$)")
 
 
 def _warn_unknown_keys(text: str, file: str, report: Report, *, is_data: bool) -> None:
-    """Warn of top-level keys of a data file that nobody reads; of another file, of those that are misspelt for sure."""
+    """Warn about unknown top-level keys of a data file. In other files, warn only about clear misspellings."""
     for number, line in enumerate(text.split("\n"), start=1):
         match = _TOP_KEY.match(line)
         if match is None or match[1] in DOMAIN_KEYS or match[1] in OTHER_KEYS:
             continue
-        if is_data or difflib.get_close_matches(match[1].lower(), (*_DATA_KEYS, "story"), cutoff=_VERY_NEAR):
+        if is_data or difflib.get_close_matches(match[1].lower(), (*_DATA_KEYS, "story"), cutoff=_MIN_SIMILARITY):
             suggestion = did_you_mean(match[1], _DATA_KEYS)
             found = f'the key "{match[1]}"'
             report.warn(
@@ -439,7 +438,7 @@ def _warn_unknown_keys(text: str, file: str, report: Report, *, is_data: bool) -
 
 
 def _read_config(root: Path, given: Path | None, report: Report) -> tuple[Any, str, bool]:
-    """Return the parsed file, its name, and whether there was one that could be read."""
+    """Return the parsed file, its name, and whether the file exists and could be read."""
     path = find_config(root, given)
     file = report.name_of(path)
     if not path.exists():
@@ -458,7 +457,7 @@ def _read_config(root: Path, given: Path | None, report: Report) -> tuple[Any, s
 
 
 def _retrieval_responses(raw: RawDomain) -> dict[str, list[Json]]:
-    """Return the responses of retrieval intents (`utter_faq/ask_name`), raw."""
+    """Return the responses of retrieval intents (`utter_faq/ask_name`), as written."""
     return {
         name: [plain(item) for item in spot.value if isinstance(item, dict)]
         for name, spot in raw.responses.items()

@@ -1,4 +1,4 @@
-"""The `version:` of a file: which files are read, and as which format.
+"""Checks the `version:` of files: which files are read, and in which format.
 
 Called by the readers of domains and of training data.
 """
@@ -11,9 +11,9 @@ NEWEST = (3, 1)
 
 
 def read_version(document: object, file: str, report: Report) -> tuple[int, int] | None:
-    """Return the format version that a file declares (None: it says nothing).
+    """Return the format version that a file declares. None: it declares none.
 
-    A version that is no text is an error; an unknown spelling is warned of.
+    Reports an error for a version that is not a text, and a warning for an unknown notation.
     """
     spot = Spot(document, file, 1, "", report).get("version")
     if spot is None:
@@ -29,7 +29,7 @@ def read_version(document: object, file: str, report: Report) -> tuple[int, int]
 
 
 def is_readable(version: tuple[int, int] | None, file: str, line: int, report: Report) -> bool:
-    """Can we read this version? A file of a newer format is skipped with a warning, as Rasa does."""
+    """Return whether this version is supported. A file of a newer format is skipped with a warning, as in Rasa."""
     if version is None or version <= NEWEST:
         return True
     report.warn(

@@ -102,7 +102,7 @@ def test_responses_that_only_code_says(manent: Manent, shop: Path) -> None:
     """A response is unused unless a story, a rule or an action's own code names it."""
     domain = (shop / "domain.yml").read_text()
     (shop / "domain.yml").write_text(domain + "  utter_extra: [{text: x}]\nactions: [action_extra]\n")
-    assert "unless actions that are not in this project say them" in manent("data validate")[1]
+    assert "unless actions outside of this project send them" in manent("data validate")[1]
     (shop / "actions").mkdir()
     (shop / "actions/actions.py").write_text("pass\n")
     assert 'responses.utter_extra  [responses.unused]\n  found "utter_extra"' in manent("data validate")[1]
@@ -164,8 +164,8 @@ def test_own_examples_below_the_threshold(manent: Manent) -> None:
 
     assert status == 0
     assert "data/nlu.yml:6  nlu.greet  [nlu.example-below-threshold]" in shown
-    assert 'found 1 of 2 examples that would be understood as nlu_fallback: "hello" (0.' in shown
-    assert 'found 1 of 3 examples that would be understood as nlu_fallback: "hello" (0.' in shown
+    assert 'found 1 of 2 examples that would be classified as nlu_fallback: "hello" (0.' in shown
+    assert 'found 1 of 3 examples that would be classified as nlu_fallback: "hello" (0.' in shown
 
 
 def test_a_strict_reading(manent: Manent, shop: Path) -> None:

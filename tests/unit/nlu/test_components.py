@@ -91,7 +91,7 @@ def test_options_of_the_pattern_extractor(options: dict[str, Any], found: list[t
     assert _extract("54321 bonn bonner", **options) == found
 
 
-def test_a_broken_regex_is_said_and_skipped() -> None:
+def test_an_invalid_regex_is_reported_and_skipped() -> None:
     """A pattern that doesn't compile costs a note, not the training."""
     nlu = data(_ASK, regexes=(("zip", "("),))
     told: list[str] = []
@@ -99,7 +99,7 @@ def test_a_broken_regex_is_said_and_skipped() -> None:
         config({"name": "RegexEntityExtractor"}), nlu, domain(nlu), progress=told.append, vectors=open_vectors
     )
 
-    assert any("is no regular expression" in line for line in told)
+    assert any("is not a valid regular expression" in line for line in told)
 
 
 def test_synonyms_replace_values_and_say_so() -> None:

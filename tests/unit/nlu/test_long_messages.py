@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from manent.nlu.components.patterns import MOST_READ, PatternExtractor
+from manent.nlu.components.patterns import MAX_SEARCHED, PatternExtractor
 from manent.nlu.message import Message
 
 E_MAIL = r"[^\s@,;:<>()]+@[^\s@,;:<>()]*[^\s@,;:<>().!?]"
@@ -24,7 +24,7 @@ def test_a_pattern_without_a_match_ends_soon(unit: str) -> None:
 
 def test_what_people_write_is_looked_at_in_full() -> None:
     """An address at the end of two pages of text is found."""
-    text = "word " * (MOST_READ // 5 - 10) + "ada@example.org"
+    text = "word " * (MAX_SEARCHED // 5 - 10) + "ada@example.org"
     message = Message(text)
     PatternExtractor([("email", E_MAIL)], case_sensitive=False).process(message)
 

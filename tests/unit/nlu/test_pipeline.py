@@ -187,30 +187,28 @@ def test_unknown_components_are_named() -> None:
         train_pipeline(config({"name": "DITEClassifier"}), data(), Domain(), vectors=open_vectors)
 
 
-def test_options_without_meaning_are_named_once() -> None:
-    """What is accepted and ignored is said in one line."""
+def test_options_without_effect_are_named_once() -> None:
+    """One note names the options that are accepted and ignored."""
     told: list[str] = []
     component = {"name": "DIETClassifier", "epochs": 5, "transformer_size": 64}
     train_pipeline(
         config({"name": "WhitespaceTokenizer"}, component), data(), Domain(), progress=told.append, vectors=open_vectors
     )
 
-    assert [line for line in told if "no meaning" in line] == [
-        "DIETClassifier: epochs, transformer_size have no meaning here and are ignored."
+    assert [line for line in told if "no effect" in line] == [
+        "DIETClassifier: epochs, transformer_size have no effect and are ignored."
     ]
 
 
-def test_a_single_option_without_meaning_is_one() -> None:
-    """One option has no meaning, several have none; a misspelt one is none of them (the file's reader warns of it)."""
+def test_a_single_option_without_effect() -> None:
+    """The note uses the singular for one option. It omits misspelt options, which the reader warns about."""
     told: list[str] = []
     component = {"name": "DIETClassifier", "epochs": 5, "ranking_lenght": 3}
     train_pipeline(
         config({"name": "WhitespaceTokenizer"}, component), data(), Domain(), progress=told.append, vectors=open_vectors
     )
 
-    assert [line for line in told if "no meaning" in line] == [
-        "DIETClassifier: epochs has no meaning here and is ignored."
-    ]
+    assert [line for line in told if "no effect" in line] == ["DIETClassifier: epochs has no effect and is ignored."]
 
 
 def test_without_an_intent_nothing_is_classified() -> None:
@@ -239,7 +237,7 @@ def test_a_model_remembers_its_word_vectors() -> None:
     index = files["nlu/pipeline.json"]
     digest = index[index.rindex(b'"vectors":"') + 11 :][:64]
 
-    with pytest.raises(ModelError, match="other word vectors"):
+    with pytest.raises(ModelError, match="the model was trained with word vectors 0000"):
         load_pipeline(
             {**files, "nlu/pipeline.json": index.replace(digest, b"0" * 64)}, domain(nlu), vectors=open_vectors
         )

@@ -71,11 +71,11 @@ def test_assistant_id(read: Read) -> None:
         (
             "policies:\n- name: policies.My.Custom\n",
             (2, "config.custom-policy"),
-            "Policies of your own can't be used here",
+            "Custom policies are not supported",
         ),
         ("pipeline:\n- epochs: 5\n", (2, "config.component"), ""),
         ("pipeline: supervised\n", (1, "yaml.type"), ""),
-        ("recipe: graph.v1\n", (1, "config.recipe"), "Describe the pipeline"),
+        ("recipe: graph.v1\n", (1, "config.recipe"), "Configure the assistant"),
         ("- a\n", (1, "config.type"), ""),
     ],
 )
@@ -167,7 +167,7 @@ def test_values_of_options(entry: str, meant: Any, read: Read, report: Report, m
         ("UnexpecTEDIntentPolicy.tolerance: x", 'found "x"; expected a number from 0 to 1'),
         (
             "TEDPolicy.featurizer: [{max_history: x}]",
-            "found a list; expected a list of featurizers, whose max_history is a number of turns",
+            "found a list; expected a list of featurizers with a number of turns as max_history",
         ),
         ("TwoStageFallbackPolicy.core_threshold: x", 'found "x"; expected a number from 0 to 1'),
     ],

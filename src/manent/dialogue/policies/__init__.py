@@ -1,1 +1,1 @@
-"""The policies: from the recent turns of a conversation to the next action."""
+"""The policies: predict the next action from the recent turns of a conversation."""

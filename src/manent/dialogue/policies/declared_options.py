@@ -1,4 +1,4 @@
-"""The options of each policy in `config.yml`, by Rasa's names; those with a meaning stand in the policies' modules."""
+"""The options of each policy in `config.yml`, by Rasa's names. The policies declare their options themselves."""
 
 from collections.abc import Mapping
 from typing import Any, get_type_hints
@@ -11,15 +11,15 @@ from manent.dialogue.policies.unexpected import UnexpectedOptions
 
 
 def _read_featurizer(value: Any) -> Any:
-    """Return a featurizer, of which only `max_history` means something."""
+    """Return a featurizer. Only its `max_history` has an effect."""
     if not isinstance(value, Mapping):
-        raise ValueError  # noqa: TRY004 - what `Values.read` raises
+        raise ValueError  # noqa: TRY004  # `Values.read` raises ValueError only
     longest = value.get("max_history")
     return {**value, "max_history": TURNS.read(longest)} if longest is not None else dict(value)
 
 
 _FEATURIZERS = Values(
-    expected="a list of featurizers, whose max_history is a number of turns",
+    expected="a list of featurizers with a number of turns as max_history",
     read=listed(Values(expected="a featurizer", read=_read_featurizer)).read,
 )
 _NETWORK = NEURAL | {
@@ -36,12 +36,12 @@ _NETWORK = NEURAL | {
 }
 
 
-def _options(kind: type, idle: frozenset[str] = frozenset()) -> Options:
+def _options(kind: type, ignored: frozenset[str] = frozenset()) -> Options:
     hints = get_type_hints(kind, include_extras=True)
     values = {
         name: next(each for each in hint.__metadata__ if isinstance(each, Values)) for name, hint in hints.items()
     }
-    return Options(values={**values, "featurizer": _FEATURIZERS}, idle=idle)
+    return Options(values={**values, "featurizer": _FEATURIZERS}, ignored=ignored)
 
 
 _MEMOIZATION = _options(MemoizationOptions, frozenset({"enable_feature_string_compression"}))

@@ -1,4 +1,4 @@
-"""The ensemble: asks the policies and picks one prediction (contract §5.2)."""
+"""The ensemble: calls the policies and selects one prediction (contract §5.2)."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,11 @@ _BY_TEXT = DefinePrevUserUtteredFeaturization(use_text_for_featurization=True)
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """The next action and who predicted it.
+    """The next action and the policy that predicted it.
 
     Attributes:
-        events: to be recorded before the action.
-        prediction: that it comes from; None when no policy was asked.
+        events: events to record before the action.
+        prediction: the selected prediction. None: no policy was called.
     """
 
     action: str
@@ -32,7 +32,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def scores(self) -> dict[str, float]:
-        """Confidence by action, as far as not 0 (`…/predict`)."""
+        """Action → confidence, without zeros (`…/predict`)."""
         made = self.prediction
         if made is None:
             return {}
@@ -58,7 +58,7 @@ class Ensemble:
         if tracker.latest_action_name == LISTEN:
             events = (*events, _BY_TEXT if best.is_end_to_end else _BY_INTENT)
         return Choice(
-            action=LISTEN if best.action is None else best.action,  # nobody has an opinion: the first action there is
+            action=LISTEN if best.action is None else best.action,  # no policy predicts: the first action of all
             policy=best.policy,
             confidence=best.confidence,
             hide_turn=best.hide_turn,
@@ -67,9 +67,9 @@ class Ensemble:
         )
 
     def _ask(self, tracker: Tracker, history: History) -> tuple[Prediction, tuple[Event, ...]]:
-        """Return the prediction that wins, and what is to be recorded whoever wins."""
+        """Return the best prediction, and the events of all predictions."""
         best: Prediction | None = None
-        is_settled = False  # no policy that yields, and comes later in the order of priorities, can beat the best
+        is_settled = False  # whether no policy that yields and comes later by priority can beat the best
         events: tuple[Event, ...] = ()
         for policy in self._by_priority:
             if is_settled and policy.yields:
@@ -103,7 +103,7 @@ class Ensemble:
 
 
 def _standing(prediction: Prediction) -> int:
-    """What counts before confidence: one that needs no user beats one by text, and that one all others."""
+    """Return the rank before confidence: predictions without user input beat those by text, which beat all others."""
     if prediction.is_no_user:
         return 2
     return 1 if prediction.is_end_to_end and prediction.action is not None else 0

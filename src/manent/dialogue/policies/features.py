@@ -9,13 +9,13 @@ from collections.abc import Container, Iterable, Sequence
 from manent.dialogue.states import DialogState
 
 _DECAY = 0.7
-"""How much less each state further back counts."""
+"""Factor of the weight of each state further back."""
 
 Weighted = dict[str, float]
 
 
 class KnownTexts:
-    """The user texts of end-to-end stories; finds the one that a message is nearest to."""
+    """The user texts of end-to-end stories. Finds the one that is most similar to a message."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.texts = tuple(dict.fromkeys(texts))
@@ -27,7 +27,7 @@ class KnownTexts:
                 self._places.setdefault(gram, []).append(number)
 
     def nearest(self, text: str) -> tuple[int, float]:
-        """Return the number of the nearest known text and the cosine of their n-gram sets; (-1, 0.0) for none."""
+        """Return the number of the most similar text and the cosine of the n-gram sets. (-1, 0.0): no text."""
         grams = _grams(text)
         shared: dict[int, int] = {}
         for gram in grams:
@@ -42,7 +42,7 @@ class KnownTexts:
 
 
 def _grams(text: str) -> frozenset[str]:
-    """Words, and the 3- and 4-grams of characters inside them."""
+    """Return the words of a text, and their character 3- and 4-grams."""
     grams: set[str] = set()
     for word in text.casefold().split():
         padded = f" {word} "

@@ -1,4 +1,4 @@
-"""The learned policy, in the place of TEDPolicy: for conversations that no story matches exactly.
+"""The learned policy, which replaces TEDPolicy: for conversations that no story matches exactly.
 
 Multinomial logistic regression over features of the recent states. Two things bound its choice:
 

@@ -1,4 +1,4 @@
-"""Training of the learned policies on stories. Imported at training only."""
+"""Trains the learned policies on stories. Imported for training only."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -16,12 +16,12 @@ from manent.learn.softmax import build_features, fit
 
 PENALTY = 0.02
 _SURE_PENALTY = 0.005
-"""Of the model that only says what is unlikely: it may trust the stories more."""
+"""Penalty of the model that only detects unlikely messages: it may fit the stories more closely."""
 _ITERATIONS = 80
 _MAX_EXAMPLES = 20_000
 _LENGTHS = (1, 2, 3)
-"""Besides the whole history, examples are learned with only this many newest states, so that what a story shows
-counts in conversations that began otherwise, too."""
+"""Numbers of newest states that examples also have besides the whole history, so that the end of a story also counts
+in conversations that started differently."""
 
 Example = tuple[tuple[DialogState, ...], str]
 
@@ -59,7 +59,7 @@ def train_learned(
 def train_unexpected(
     domain: Domain, featurizer: Featurizer, options: UnexpectedOptions, stories: Sequence[TrainingSequence]
 ) -> UnexpectedIntentPolicy:
-    """Learn which intent comes when, from the stories."""
+    """Train a policy that predicts the next intent."""
     texts = KnownTexts(_texts(stories))
     examples = [
         (states, states[-1].intent)
@@ -106,13 +106,13 @@ def _some(examples: Iterable[Example]) -> list[Example]:
 
 
 def _fit(rows: Sequence[tuple[Weighted, str]], always: Iterable[str], penalty: float) -> LinearModel:
-    """Fit a linear model; one that knows nothing when there are fewer than two labels to tell apart."""
+    """Fit a linear model. With fewer than two labels, return a model without weights."""
     labels = list(dict.fromkeys([*always, *(label for _, label in rows)]))
     vocabulary: dict[str, int] = {}
     for features, _ in rows:
         for name in features:
             vocabulary.setdefault(name, len(vocabulary))
-    if len(labels) < 2 or not rows:  # noqa: PLR2004 - nothing to choose from
+    if len(labels) < 2 or not rows:  # noqa: PLR2004  # a single label needs no weights
         return LinearModel(vocabulary, labels, np.zeros((len(vocabulary), len(labels)), np.float32),
                            np.zeros(len(labels), np.float32))  # fmt: skip
     numbers = {label: number for number, label in enumerate(labels)}

@@ -1,7 +1,7 @@
-"""MemoizationPolicy and AugmentedMemoizationPolicy: conversations that go exactly as a story (contract §5.3).
+"""MemoizationPolicy and AugmentedMemoizationPolicy: predict for conversations that match a story (contract §5.3).
 
-A key is the last `max_history` states (all of them when unlimited), as numbers of known states; a state that no story
-has gets no number, and nothing matches it.
+A key consists of the last `max_history` states (all states if unlimited), as numbers of known states. A state that no
+story contains has no number and matches nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,12 +17,12 @@ from manent.dialogue.states import LISTEN, DialogState, History
 
 PRIORITY = 3
 _REACH = 2
-"""Actions, hidden ones included, beyond `max_history` that a part of a conversation may have, as in Rasa."""
+"""Number of actions, including hidden ones, that a part of a conversation may have beyond `max_history`, as in Rasa."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoizationOptions:
-    """The policy's options in `config.yml`, under their names there. `max_history` None: the whole conversation."""
+    """The policy's options in `config.yml`, with the same names. `max_history` None: the whole conversation."""
 
     max_history: Annotated[int | None, TURNS] = None
     use_nlu_confidence_as_score: Annotated[bool, FLAG] = False
@@ -30,12 +30,12 @@ class MemoizationOptions:
 
 
 class MemoizationPolicy:
-    """Remembers stories. Immutable in use.
+    """Memorizes stories. Immutable in use.
 
     Args:
-        states: known states; a state's number is its place.
+        states: known states. The number of a state is its index.
         entries: (numbers of the states, oldest first) → action.
-        forgets: let go of the conversation's beginning, action by action, until the rest is a known story's.
+        forgets: whether to drop the start of the conversation, action by action, until the rest matches a story.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class MemoizationPolicy:
         self.history_needed = min(options.max_history or self._longest, self._longest) + 1
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
-        """Predict the action of the story that the conversation follows."""
+        """Predict the action of the story that the conversation matches."""
         if not self.entries:
             return self._unknown
         most = self.options.max_history
@@ -79,7 +79,7 @@ class MemoizationPolicy:
         if len(states) > self._longest:
             return None
         key: list[int] = []
-        for state in reversed(states):  # the newest is the likeliest that no story has
+        for state in reversed(states):  # the newest state is most likely to be unknown
             number = self._numbers.get(state)
             if number is None:
                 return None
@@ -87,7 +87,7 @@ class MemoizationPolicy:
         return self.entries.get(tuple(reversed(key)))
 
     def _recall_part(self, tracker: Tracker, history: History, last: DialogState) -> str | None:
-        """Recall as if the conversation had begun at one of its recent actions, the oldest first."""
+        """Look up the conversation as if it had started at one of its recent actions, the oldest first."""
         if (last.previous, last.intent, last.text) not in self._endings:
             return None
         answers = tracker.latest_action_name == LISTEN  # a message is still unanswered

@@ -1,4 +1,4 @@
-"""Training of the memoization policies: stories become (states → action) entries; ambiguous ones are dropped."""
+"""Trains the memoization policies: stories become (states → action) entries. Ambiguous entries are dropped."""
 
 from collections.abc import Iterable
 
@@ -13,18 +13,18 @@ from manent.dialogue.stories import Sequence
 def train_memoization(
     domain: Domain, featurizer: Featurizer, options: MemoizationOptions, stories: Iterable[Sequence], *, forgets: bool
 ) -> MemoizationPolicy:
-    """Remember what comes next in every story."""
+    """Memorize the next action at each point of every story."""
     numbers: dict[DialogState, int] = {}
     entries: dict[tuple[int, ...], str | None] = {}
     for story in stories:
-        # A tracker takes out the turns that only answer a form, here as in a conversation.
+        # As in a conversation, the tracker removes turns that only answer a form.
         tracker = Tracker(sender_id="training", domain=domain)
         for event in story.events:
             tracker.update(event)
         history = history_of(tracker, featurizer)
         actions = [event for event in tracker.applied if isinstance(event, ActionExecuted)]
         keys = [numbers.setdefault(state, len(numbers)) for state in history.visible]
-        if len(keys) != len(actions):  # the story shows an action_unlikely_intent, which leaves no state
+        if len(keys) != len(actions):  # the story contains an action_unlikely_intent, which has no state
             actions = [event for event in actions if event.name != "action_unlikely_intent"]
         for end, action in enumerate(actions, start=1):
             if end == 1:

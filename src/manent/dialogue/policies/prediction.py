@@ -1,4 +1,4 @@
-"""What a policy answers, and what the ensemble of policies asks it. See `ensemble.py` for who wins."""
+"""The interface of policies, and their predictions. `ensemble.py` selects one."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -11,18 +11,18 @@ from manent.dialogue.states import History
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
-    """What a policy would do next. A struct, because every step of a turn makes some.
+    """The prediction of a policy. A struct, because every step of a turn creates some.
 
     Attributes:
-        action: name (or end-to-end text) of the likeliest action; None when the policy has no opinion.
-        confidence: of that action, in [0, 1].
-        policy: who predicts, as it stands in the log.
-        priority: between equal confidences the higher one wins.
-        others: confidences of further actions, for `…/predict`.
-        is_no_user: the prediction does not depend on what the user said last; it beats those that do.
-        is_end_to_end: it was made from the user's text rather than the intent.
-        hide_turn: the action comes from a rule that no story contains.
-        events: to be recorded whoever wins (`loop_interrupted`).
+        action: name (or end-to-end text) of the likeliest action. None: the policy does not predict.
+        confidence: confidence of that action, in [0, 1].
+        policy: name of the policy in the log.
+        priority: decides between equal confidences; the higher one wins.
+        others: confidences of other actions, for `…/predict`.
+        is_no_user: whether the prediction is independent of the last user message. It beats those that are not.
+        is_end_to_end: whether it uses the user's text instead of the intent.
+        hide_turn: whether the action comes from a rule that no story contains.
+        events: events to record even if another prediction wins (`loop_interrupted`).
     """
 
     action: str | None
@@ -41,19 +41,18 @@ class Policy(Protocol):
 
     @property
     def priority(self) -> int:
-        """Of its predictions."""
+        """The priority of its predictions."""
 
     @property
     def history_needed(self) -> int:
-        """How many of the newest states it looks at."""
+        """The number of newest states that it uses."""
 
     @property
     def yields(self) -> bool:
-        """Whether it need not be asked when another one, of its priority or a higher one, is sure.
+        """Whether it may be skipped if a policy of the same or a higher priority is certain.
 
-        Nothing but the confidence of its predictions counts, which is 1.0 at most: they overrule no surer one, and
-        have no events.
+        Its predictions win only by confidence, which is at most 1.0, and they have no events.
         """
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
-        """Predict from a tracker and its history (caught up)."""
+        """Predict from a tracker and its history, which has processed all events."""

@@ -1,7 +1,7 @@
 """RulePolicy: rules, default intents, the happy path of forms, and the core fallback (contract §5.4).
 
-Rules are compiled (`rule_training.py`) into sequences of conditions on states, found by the previous action and the
-intent of the newest state, so that a prediction looks at a handful of rules however many there are.
+`rule_training.py` compiles rules into sequences of conditions on states. They are indexed by the previous action and
+the intent of the newest state, so that a prediction only checks a few rules, however many there are.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,14 +20,14 @@ from manent.dialogue.states import LISTEN, DialogState, History, SlotFeatures
 
 PRIORITY = 4
 INTENT_ACTIONS = {"restart": "action_restart", "back": "action_back", "session_start": "action_session_start"}
-"""Intents that every assistant answers with an action of its own."""
+"""Intents that have a default action in every assistant."""
 
 
 class RuleState(msgspec.Struct, frozen=True, array_like=True):
-    """What a rule asks of one state. None and () ask nothing.
+    """The conditions of a rule on one state. None and () stand for no condition.
 
     Attributes:
-        no_loop: no loop may be active.
+        no_loop: whether no loop may be active.
         unset: slots that must not be set.
     """
 
@@ -41,7 +41,7 @@ class RuleState(msgspec.Struct, frozen=True, array_like=True):
     unset: tuple[str, ...] = ()
 
     def holds(self, state: DialogState) -> bool:
-        """Whether a conversation's state is what the rule asks; further features don't matter."""
+        """Return whether a conversation's state meets the conditions. Other features of the state are ignored."""
         return (
             (self.previous is None or self.previous == state.previous)
             and (self.intent is None or self.intent == state.intent)
@@ -56,14 +56,14 @@ class RuleState(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class RuleEntry:
-    """After these states comes this action.
+    """An action that follows certain states.
 
     Attributes:
-        states: oldest first; the newest is the last.
-        from_start: the states are the whole conversation.
-        length: of two rules that hold, the longer one wins.
-        names: the rules that say so.
-        hidden: no story contains it.
+        states: conditions on the states, oldest first.
+        from_start: whether these states must be the whole conversation.
+        length: the longest of several matching rules wins.
+        names: the rules with this entry.
+        hidden: whether no story contains it.
     """
 
     states: tuple[RuleState, ...]
@@ -74,13 +74,13 @@ class RuleEntry:
     hidden: bool = False
 
     def holds(self, states: Sequence[DialogState], current: DialogState, *, whole: bool) -> bool:
-        """Whether the conversation (past states and the current one) is where this entry speaks of."""
+        """Return whether the conversation (past states and the current one) matches this entry."""
         if not self.states[-1].holds(current):
             return False
         before = len(self.states) - 1
         if before > len(states) or (self.from_start and (not whole or before != len(states))):
             return False
-        for back in range(1, before + 1):  # noqa: SIM110 - `all` makes a generator, most often for one state
+        for back in range(1, before + 1):  # noqa: SIM110  # `all` creates a generator, usually for one state
             if not self.states[-1 - back].holds(states[-back]):
                 return False
         return True
@@ -88,30 +88,30 @@ class RuleEntry:
 
 @dataclass(frozen=True, slots=True)
 class LoopEntry:
-    """What training data shows inside a loop, off its happy path, after one or two states.
+    """Training data inside a loop, outside its happy path, after one or two states.
 
     Attributes:
-        interrupted: the loop goes on after another question was answered, so it must not validate that answer.
-            False: something else than the loop happens here.
+        interrupted: whether the loop continues after another question was answered. It then must not validate that
+            answer. False: another action than the loop follows.
     """
 
     states: tuple[RuleState, ...]
     interrupted: bool
 
     def holds(self, states: Sequence[DialogState], current: DialogState) -> bool:
-        """Whether the conversation is where this entry speaks of."""
+        """Return whether the conversation matches this entry."""
         if not self.states[-1].holds(current):
             return False
         return len(self.states) == 1 or (bool(states) and self.states[0].holds(states[-1]))
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What the rules say.
+    """The decision of the rules.
 
     Attributes:
-        prediction: of what they say; None when they say nothing.
-        source: the entry that says so, or (loop, action) on the happy path of a loop; None for the default intents.
-        events: to be recorded when they say nothing.
+        prediction: their prediction. None: no rule matches.
+        source: the matching entry, or (loop, action) on the happy path of a loop. None: a default intent.
+        events: events to record if no rule matches.
     """
 
     prediction: Prediction | None = None
@@ -120,22 +120,22 @@ class Decision(msgspec.Struct, frozen=True):
 
     @property
     def action(self) -> str | None:
-        """The action that they say comes next."""
+        """The next action by the rules."""
         return self.prediction.action if self.prediction is not None else None
 
     @property
     def is_no_user(self) -> bool:
-        """Whether they say so whatever the user said."""
+        """Whether the decision is independent of the user message."""
         return self.prediction is not None and self.prediction.is_no_user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleOptions:
-    """RulePolicy's options in `config.yml`, under their names there.
+    """The options of RulePolicy in `config.yml`, with the same names.
 
     Attributes:
-        check_for_contradictions: compare rules and stories in training. Without it nobody knows which turns only rules
-            have, so that none is hidden from the policies that learn from stories.
+        check_for_contradictions: whether training compares rules and stories. Without it, turns that only rules contain
+            are unknown, so that none of them are hidden from the policies that learn from stories.
     """
 
     core_fallback_threshold: Annotated[float, THRESHOLD] = 0.3
@@ -150,7 +150,7 @@ class RuleOptions:
 NOTHING = Decision()
 
 _Ruled = tuple[RuleEntry, Decision]
-"""An entry, and what it decides when it holds."""
+"""An entry and its decision."""
 
 
 class RulePolicy:
@@ -161,7 +161,7 @@ class RulePolicy:
     """
 
     name = "RulePolicy"
-    yields = False  # a loop that goes on beats surer ones, and what interrupts it is recorded
+    yields = False  # a continuing loop beats more confident predictions, and its interruption is recorded
 
     def __init__(
         self,
@@ -222,7 +222,7 @@ class RulePolicy:
         return Decision(self._sure(entry.action, by_text=by_text, hide_turn=entry.hidden), entry)
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
-        """Predict by the first of: default intents, happy path of a form, rules; else the fallback action."""
+        """Predict by the first that applies: default intents, happy path of a form, rules, fallback action."""
         decision = self.decide(tracker, history)
         prediction = decision.prediction
         if prediction is None:
@@ -232,7 +232,7 @@ class RulePolicy:
         return prediction
 
     def decide(self, tracker: Tracker, history: History) -> Decision:
-        """Say what the rules say, without the fallback."""
+        """Return the decision of the rules, without the fallback."""
         previous = tracker.latest_action_name
         by_text: Decision | None = None
         if self._texts and (previous == LISTEN or tracker.state.uses_text):
@@ -260,7 +260,7 @@ class RulePolicy:
         return (_first(ruled, history, current) if ruled is not None else None) or NOTHING
 
     def _inside(self, loop: str, decision: Decision, history: History) -> Decision:
-        """Say what the rules say where a loop has just declined a message."""
+        """Return the decision of the rules after a loop has rejected a message."""
         entry = decision.source if isinstance(decision.source, RuleEntry) else None
         current = history.current(use_text=entry is not None and entry.states[-1].text is not None)
         shown = {
@@ -270,8 +270,8 @@ class RulePolicy:
             if each.holds(history.full, current)
         }
         if entry is not None and entry.action == LISTEN and entry.states[-1].loop is None:
-            # A rule that knows nothing of the loop is at its end: the loop asks again, unless training data
-            # shows that something else goes on here.
+            # A rule without this loop has ended: the loop asks again, unless training data contains another action
+            # here.
             return NOTHING if False in shown else Decision(self._sure(loop, hide_turn=entry.hidden), entry)
         if True not in shown:
             return decision
@@ -282,7 +282,7 @@ class RulePolicy:
 
 
 def _index(ruled: Sequence[_Ruled]) -> dict[tuple[str | None, str | None], list[_Ruled]]:
-    """Group by (action before, intent) of the newest state, the longest first; with an intent, also those without."""
+    """Group by (previous action, intent) of the newest state, longest first. With an intent: also those without one."""
     index: dict[tuple[str | None, str | None], list[_Ruled]] = {}
     for each in ruled:
         last = each[0].states[-1]
@@ -307,7 +307,7 @@ def _first(ruled: Iterable[_Ruled], history: History, current: DialogState) -> D
 
 
 def nlu_confidence(tracker: Tracker) -> float:
-    """How sure the NLU was of the latest message's intent."""
+    """Return the confidence of the latest message's intent."""
     message = tracker.state.latest_message
     intent = (message.parse_data.get("intent") or {}) if message is not None else {}
     confidence = intent.get("confidence")

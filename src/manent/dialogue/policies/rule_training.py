@@ -1,4 +1,4 @@
-"""Training of RulePolicy: rules become entries; contradictions and gaps become located problems (contract §5.4)."""
+"""Trains RulePolicy: compiles rules to entries, and reports contradictions and gaps with lines (contract §5.4)."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,12 +15,12 @@ from manent.dialogue.stories import ANYTHING, Placed
 from manent.dialogue.stories import Sequence as TrainingSequence
 
 _Source = RuleEntry | tuple[str, str]
-"""What foretells an action: a rule's entry, or (loop, action) on a happy path."""
+"""The source of a prediction: a rule's entry, or (loop, action) on a happy path."""
 
 
 @dataclass(slots=True)
 class _Step:
-    """An action of a training sequence with the states before it, back to the last `...`."""
+    """An action of a training sequence, with the states before it back to the last `...`."""
 
     states: tuple[RuleState, ...]
     action: str
@@ -29,7 +29,7 @@ class _Step:
 
 
 class _RuleFold:
-    """Folds a sequence into rule states: of a rule what it says itself, of a story with the slots it begins with."""
+    """Folds a sequence into rule states. A rule has only its own slots; a story also has the initial slots."""
 
     def __init__(self, featurizer: Featurizer, *, is_rule: bool) -> None:
         self._featurizer = featurizer
@@ -73,7 +73,7 @@ class _RuleFold:
 
 
 def _initial_slots(featurizer: Featurizer) -> dict[str, Vector]:
-    """Return the features of the slots that have a value from the beginning."""
+    """Return the features of the slots with an initial value."""
     vectors = {name: slot_vector(slot, slot.initial_value) for name, slot in featurizer.slots.items()}
     return {name: vector for name, vector in vectors.items() if vector}
 
@@ -102,7 +102,7 @@ def _steps(featurizer: Featurizer, sequence: TrainingSequence) -> list[_Step]:
 
 
 def _state_json(state: RuleState) -> Json:
-    """A state as JSON, whose length tells how much it asks."""
+    """Return a state as JSON. Its length measures how many conditions the state has."""
     whole: Json = {}
     user: Json = {}
     if state.intent is not None:
@@ -129,11 +129,11 @@ def _length(states: Iterable[RuleState]) -> int:
 
 @dataclass(slots=True)
 class RuleTraining:
-    """What training the rules gives.
+    """The result of training the rules.
 
     Attributes:
-        rule_only_slots: featurised slots that only rules speak of.
-        rule_only_loops: loops that only rules speak of.
+        rule_only_slots: featurised slots that only rules use.
+        rule_only_loops: loops that only rules use.
     """
 
     policy: RulePolicy
@@ -148,28 +148,28 @@ def train_rules(
     options: RuleOptions,
     *,
     rules: Sequence[TrainingSequence],
-    told: Sequence[TrainingSequence],
+    stories: Sequence[TrainingSequence],
 ) -> RuleTraining:
-    """Compile rules and check them against each other and against the stories (`told`)."""
+    """Compile rules and check them against each other and against the stories."""
     problems: list[Problem] = []
     is_checked = options.check_for_contradictions
     entries = _entries(featurizer, rules, drop_ambiguous=not is_checked)
-    loop_entries = _loop_entries(featurizer, [*rules, *told])
+    loop_entries = _loop_entries(featurizer, [*rules, *stories])
     policy = RulePolicy(options, entries, loop_entries)
     if not is_checked:
-        # Who does not compare rules with stories doesn't know either what only rules speak of.
+        # Without comparing rules with stories, it is unknown what only rules use.
         return RuleTraining(policy=policy)
     problems += _incomplete(featurizer, rules)
     check = not problems
     in_rules: set[_Source] = {*entries, *((form, action) for form in domain.forms for action in (form, LISTEN))}
     in_stories: set[_Source] = set()
     checker = _Checker(domain, featurizer, policy)
-    for sequence in [*rules, *told]:
+    for sequence in [*rules, *stories]:
         found = checker.check(sequence, in_rules if sequence.is_rule else in_stories)
         if check:
             problems += found
     hidden = in_rules - in_stories
-    loops = _loops(featurizer, rules) - _loops(featurizer, told)
+    loops = _loops(featurizer, rules) - _loops(featurizer, stories)
     policy = RulePolicy(
         options,
         [replace(entry, hidden=entry in hidden) for entry in entries],
@@ -179,13 +179,13 @@ def train_rules(
     return RuleTraining(
         policy=policy,
         problems=problems,
-        rule_only_slots=tuple(sorted(_slots(rules) - _slots(told) - _initial_slots(featurizer).keys())),
+        rule_only_slots=tuple(sorted(_slots(rules) - _slots(stories) - _initial_slots(featurizer).keys())),
         rule_only_loops=tuple(sorted(loops)),
     )
 
 
 def _entries(featurizer: Featurizer, rules: Iterable[TrainingSequence], *, drop_ambiguous: bool) -> list[RuleEntry]:
-    """Return what the rules say; of rules that contradict each other the first, or (`drop_ambiguous`) none."""
+    """Return the entries of the rules. Of contradicting rules, keep the first, or (`drop_ambiguous`) none."""
     ambiguous: set[tuple[tuple[RuleState, ...], bool]] = set()
     found: dict[tuple[tuple[RuleState, ...], bool], tuple[str, list[str]]] = {}
     for rule in rules:
@@ -215,7 +215,7 @@ def _loop_entries(featurizer: Featurizer, sequences: Iterable[TrainingSequence])
                 continue
             states = step.states[-2:]
             if len(states) > 1:
-                # Of the state before only its action counts: not what the user said then.
+                # Only the action of the previous state counts, not its user message.
                 states = (RuleState(previous=states[0].previous), last) if states[0].previous else (last,)
             if last.previous == LISTEN and step.action == last.loop:
                 found[LoopEntry(states, True)] = None
@@ -225,7 +225,7 @@ def _loop_entries(featurizer: Featurizer, sequences: Iterable[TrainingSequence])
 
 
 def _loops(featurizer: Featurizer, sequences: Iterable[TrainingSequence]) -> set[str]:
-    """Return the loops that are active before some action; one that ends as it begins is none of them."""
+    """Return the loops that are active before some action, without those that end where they start."""
     return {
         step.states[-1].loop
         for sequence in sequences
@@ -242,13 +242,13 @@ def _slots(sequences: Iterable[TrainingSequence]) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What a rule says right after one of its actions.
+class _RuleAction:
+    """The slots and the loop that a rule sets right after one of its actions.
 
     Attributes:
-        sets: featurised slots that it sets then.
-        sets_loop: it activates a loop then, or ends it.
-        state: what it says of the conversation by then.
+        sets: featurised slots that it sets there.
+        sets_loop: whether it activates or ends a loop there.
+        state: all conditions of the rule up to there.
     """
 
     rule: str
@@ -259,7 +259,7 @@ class _Told:
     state: RuleState
 
 
-def _told(featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_Told]:
+def _rule_actions(featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_RuleAction]:
     fold = _RuleFold(featurizer, is_rule=True)
     action: Placed | None = None
     sets: set[str] = set()
@@ -272,7 +272,7 @@ def _told(featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_Told]:
                 sets_loop = True
             case ActionExecuted():
                 if action is not None and fold.previous not in (None, ANYTHING, LISTEN):
-                    yield _Told(rule.name, fold.previous, action.where, frozenset(sets), sets_loop, fold.state())
+                    yield _RuleAction(rule.name, fold.previous, action.where, frozenset(sets), sets_loop, fold.state())
                 action, sets, sets_loop = placed, set(), False
             case _:
                 pass
@@ -285,13 +285,13 @@ def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> li
     A slot with an initial value is set already, so a rule need not mention it.
     """
     initial = _initial_slots(featurizer).keys()
-    told = [each for rule in rules for each in _told(featurizer, rule)]
+    actions = [each for rule in rules for each in _rule_actions(featurizer, rule)]
     slots: dict[str, set[str]] = {}
-    for each in told:
+    for each in actions:
         slots.setdefault(each.action, set()).update(each.sets)
-    with_loop = {each.action for each in told if each.sets_loop}
+    with_loop = {each.action for each in actions if each.sets_loop}
     problems = []
-    for each in told:
+    for each in actions:
         mentioned = {name for name, _ in each.state.slots} | {*each.state.unset}
         missing = sorted(slots[each.action] - mentioned - initial)
         if each.action in with_loop and each.state.loop is None and not each.state.no_loop:
@@ -303,8 +303,8 @@ def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> li
                 path=f"rules.{each.rule}",
                 code="rule.incomplete",
                 found=f'nothing about "{name}" after "{each.action}"',
-                expected="what other rules with this action say",
-                suggestion=f"Say what {name} is after this action, or that it is null.",
+                expected=f'"{name}", as in other rules with this action',
+                suggestion=f"Set {name} after this action, or set it to null",
             )
             for name in missing
         ]
@@ -323,7 +323,7 @@ class _Checker:
     policy: RulePolicy
 
     def check(self, sequence: TrainingSequence, used: set[_Source]) -> list[Problem]:
-        """Return the actions that a rule foretells otherwise; collect in `used` what foretells the others."""
+        """Return the actions that contradict a rule. Add the sources of the other actions to `used`."""
         tracker = Tracker(sender_id="training", domain=self.domain)
         problems: list[Problem] = []
         is_free = True
@@ -351,8 +351,8 @@ class _Checker:
             if action == loop.name:
                 return NOTHING
             if is_rule and decision.action == LISTEN:
-                return decision  # a rule can't go on where a loop has just asked
-            # Training data inside a loop shows what comes after the loop has declined the message.
+                return decision  # a rule cannot continue right after a loop has asked
+            # Training data inside a loop shows the actions after the loop has rejected the message.
             tracker.update(ActionExecutionRejected(name=loop.name))
             decision = self.policy.decide(tracker, history_of(tracker, self.featurizer))
             if decision.action == loop.name:
@@ -367,12 +367,12 @@ class _Checker:
 
 def _contradiction(sequence: TrainingSequence, where: Where, action: str, decision: Decision) -> Problem:
     source = decision.source
-    by = (
-        "rule " + " and ".join(f'"{name}"' for name in source.names)
+    reason = (
+        "in rule " + " and ".join(f'"{name}"' for name in source.names)
         if isinstance(source, RuleEntry)
-        else "every form that has just asked"
+        else f'always in form "{source[0]}" here'
         if isinstance(source, tuple)
-        else "every assistant's own answer to this intent"
+        else "always after this intent"
     )
     kind = "rule" if sequence.is_rule else "story"
     return Problem(
@@ -381,6 +381,6 @@ def _contradiction(sequence: TrainingSequence, where: Where, action: str, decisi
         path=f"{'rules' if sequence.is_rule else 'stories'}.{sequence.name}",
         code=f"{kind}.contradicts-rule",
         found=f'"{action}"',
-        expected=f'"{decision.action}", as {by} says',
-        suggestion=f"Change this {kind} or the rule, so that both say the same.",
+        expected=f'"{decision.action}", as {reason}',
+        suggestion=f"Change this {kind} or the rule, so that they agree",
     )

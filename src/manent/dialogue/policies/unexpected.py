@@ -1,8 +1,8 @@
-"""UnexpecTEDIntentPolicy: notices a message that no story expects at this point.
+"""UnexpecTEDIntentPolicy: detects a message that no story expects at this point.
 
-It predicts `action_unlikely_intent` (which does nothing but stand in the log) when another intent is far likelier
-after what came before, and by more than in any story. Wins only when neither a rule nor a remembered story knows
-what to do.
+It predicts `action_unlikely_intent` (which only adds itself to the log) if another intent is far likelier after the
+previous states, by a greater factor than in any story. It wins only if neither a rule nor a memorized story predicts an
+action.
 """
 
 from collections.abc import Mapping
@@ -19,17 +19,17 @@ from manent.dialogue.states import LISTEN, UNLIKELY, History
 
 PRIORITY = 2
 MOST = 0.03
-"""An intent is unexpected at most when it has this share of the likeliest one's probability."""
+"""An intent is only unexpected if its probability is less than this share of the likeliest intent's probability…"""
 SLACK = 0.5
-"""… and when that share is this much below the lowest one that it has in the stories."""
+"""… and less than this factor of its lowest share in the stories."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnexpectedOptions:
-    """The policy's options in `config.yml`, under their names there.
+    """The policy's options in `config.yml`, with the same names.
 
     Attributes:
-        tolerance: in [0, 1]; the higher, the less is unexpected (1: nothing).
+        tolerance: in [0, 1]. The higher, the fewer messages are unexpected (1: none).
     """
 
     max_history: Annotated[int | None, TURNS] = None
@@ -39,16 +39,16 @@ class UnexpectedOptions:
 
     @property
     def history(self) -> int:
-        """How many states it looks at."""
+        """The number of states to use."""
         return self.max_history or DEFAULT_HISTORY
 
 
 class UnexpectedIntentPolicy:
-    """Predicts `action_unlikely_intent`, or nothing. Immutable in use.
+    """Predicts `action_unlikely_intent` or nothing. Immutable in use.
 
     Args:
-        model: its labels are intents.
-        lowest: intent → the lowest share, in the stories, that it has of the likeliest intent's probability.
+        model: model whose labels are intents.
+        lowest: intent → the lowest share of the likeliest intent's probability that it has in the stories.
     """
 
     name = "UnexpecTEDIntentPolicy"

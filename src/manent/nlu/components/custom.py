@@ -1,7 +1,7 @@
-"""Components of a project's own: a class named in `config.yml` by its module path, with four methods.
+"""Custom components: a class that `config.yml` names by its module path, with four methods.
 
-`docs/nlu.md` shows one. The class comes from the project's folder (which the command line puts on the import path),
-never from the model: a model holds only what the component's `persist` returned.
+`docs/nlu.md` shows an example. The class comes from the project folder, which the command line adds to the import path,
+and never from the model. A model contains only the files that the component's `persist` returned.
 """
 
 import importlib
@@ -18,19 +18,19 @@ from manent.nlu.message import Message
 
 @runtime_checkable
 class CustomComponent(Protocol):
-    """What a project's class offers; it is made with its options from `config.yml`: `MyComponent(options)`."""
+    """The methods of a custom component. It is created with its options from `config.yml`: `MyComponent(options)`."""
 
     def train(self, examples: list[Json]) -> None:
-        """Learn from examples: `{"text", "intent", "entities", "tokens"}`."""
+        """Train on examples: `{"text", "intent", "entities", "tokens"}`."""
 
     def process(self, result: Json) -> None:
         """Change a parse result (`text, intent, intent_ranking, entities`; `text_tokens`) in place."""
 
     def persist(self) -> Mapping[str, bytes]:
-        """Return what to keep in the model: file name → content."""
+        """Return the files to store in the model: name → content."""
 
     def load(self, files: Mapping[str, bytes]) -> None:
-        """Take back what `persist` returned."""
+        """Load the files that `persist` returned."""
 
 
 class _Adapter:
@@ -38,7 +38,7 @@ class _Adapter:
         self._component = component
 
     def process(self, message: Message) -> None:
-        """Let the project's class change the result, and take the changes over."""
+        """Call the custom component and apply its changes of the result."""
         result = message.result()
         self._component.process(result)
         message.intent = result.get("intent")
@@ -48,10 +48,10 @@ class _Adapter:
 
 
 def custom_kind(path: str, where: Where) -> Kind:
-    """Make the kind of a component by the path of its class, which stands there.
+    """Return the kind of a custom component by the path of its class. `where` is the line that names it.
 
     Raises:
-        ProjectError: there is no such class, or a method is missing.
+        ProjectError: the class does not exist or lacks a method.
     """
     return Kind(
         load=_loader(path, where),
@@ -93,10 +93,10 @@ def _loader(path: str, where: Where) -> Any:
 
 
 def check_class(path: str, where: Where) -> None:
-    """Import a component's class without making one, to find out before a training whether it is there.
+    """Import the class of a component without creating an instance, to find errors before training.
 
     Raises:
-        ProjectError: it isn't, or lacks a method.
+        ProjectError: the class does not exist or lacks a method.
     """
     _import(path, where)
 
@@ -105,14 +105,14 @@ def _import(path: str, where: Where) -> Any:
     module, _, name = path.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
-    except Exception as error:  # the project's code runs here
-        raise _problem(path, where, f"a class that can be imported ({_say(error)})") from error
+    except Exception as error:  # importing runs code of the project, which can raise anything
+        raise _problem(path, where, f"a class that can be imported ({_reason(error)})") from error
     if not (isinstance(found, type) and issubclass(found, CustomComponent)):
         raise _problem(path, where, "a class with the methods train, process, persist and load")
     return found
 
 
-def _say(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"
 
 
@@ -121,7 +121,7 @@ def _make(path: str, options: Json, where: Where) -> CustomComponent:
     try:
         made: CustomComponent = found(dict(options))
     except TypeError as error:
-        raise _problem(path, where, f"a class that can be made with its options ({error})") from error
+        raise _problem(path, where, f"a class that accepts its options ({error})") from error
     return made
 
 

@@ -1,8 +1,8 @@
 """DucklingEntityExtractor: dates, numbers, amounts… from a Duckling server.
 
-The pipeline does no I/O: `Pipeline.services` says whom to ask what, the runtime asks (a POST of `Service.form`, as a
-form), turns the answer into entities with `read_answer`, and hands them to `Pipeline.parse` as `found`
-(`server/outside/duckling.py`). A server that can't be reached means no entities, as with Rasa.
+The pipeline does no I/O. `Pipeline.services` lists the servers; the runtime sends the request (a POST of `Service.form`
+as a form), converts the response with `read_answer`, and passes the entities to `Pipeline.parse` as `found`
+(`server/outside/duckling.py`). If the server is unreachable, there are no entities, as in Rasa.
 """
 
 from collections.abc import Mapping
@@ -17,22 +17,22 @@ from manent.nlu.services import Service
 
 EXTRACTOR = "DucklingEntityExtractor"
 URL_VARIABLE = "RASA_DUCKLING_HTTP_URL"
-"""Environment variable that wins over the configured `url`; whoever reads the environment applies it."""
+"""Environment variable that overrides the configured `url`. The code that reads the environment applies it."""
 
 
 class Duckling:
-    """Adds to a message what its service found; `service` says whom to ask."""
+    """Adds the entities of its service to a message. `service` describes the server and the request."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
 
     def process(self, message: Message) -> None:
-        """Add the entities that the runtime brought."""
+        """Add the entities that the runtime received."""
         message.entities += map(dict, message.found.get(self.service, ()))
 
 
 def read_answer(answer: object, service: Service) -> list[Json]:
-    """Turn a Duckling server's JSON into entities; whatever has another shape is left out."""
+    """Convert a Duckling server's JSON into entities. Values of another shape are dropped."""
     entities = []
     for match in answer if isinstance(answer, list) else []:
         if not isinstance(match, Mapping) or not isinstance(match.get("value"), Mapping):
@@ -66,7 +66,7 @@ def _value(value: Mapping[str, Any]) -> Any:
 
 def _train(options: Json, training: Training) -> Files:
     if not options["url"]:
-        training.notes.append(f"{EXTRACTOR}: no `url`; it finds nothing unless {URL_VARIABLE} names a server.")
+        training.notes.append(f"{EXTRACTOR}: no `url` configured; finds nothing unless {URL_VARIABLE} is set.")
     return {}
 
 

@@ -1,7 +1,7 @@
 """The entity extractor: a conditional random field over the tokens, for DIETClassifier and CRFEntityExtractor.
 
-A token is described by its own word (spelling, affixes, shape, meaning) and those around it. What depends on one word
-alone is worked out once per word and kept, so that a parse adds up a few rows of scores.
+A token is described by its word (spelling, affixes, shape, meaning) and the words around it. Scores that depend on one
+word only are computed once per word and cached, so that a parse adds up a few rows.
 """
 
 import functools
@@ -33,18 +33,18 @@ _FEW_SENTENCES = 1500
 _MANY_PASSES, _FEW_PASSES = 15, 8
 _SMALL_BATCH, _LARGE_BATCH = 8, 64
 _RARE_FROM = 20_000
-"""Tokens of training data from which features that occur once are left out."""
+"""Number of training tokens from which features that occur only once are dropped."""
 
 _repeated = re.compile(r"(.)\1+")
 
 
 class Labels(msgspec.Struct, kw_only=True):
-    """What is remembered beside the arrays.
+    """Data stored next to the arrays.
 
     Attributes:
         names: the tags (see `spans.py`).
-        bilou: whether they tell first, inside, last and only tokens apart.
-        intents: number of intents whose probabilities the model looks at; 0 for none.
+        bilou: whether tags distinguish first, inside, last and single tokens.
+        intents: number of intents whose probabilities the model uses. 0: none.
         split: the option `split_entities_by_comma`.
         frequent: words whose rows are in the model.
     """
@@ -71,23 +71,23 @@ class EntityExtractor:
         vectors: WordVectors,
         context: Context,
     ) -> None:
-        """Make one.
+        """Create an extractor.
 
         Args:
-            name: what entities name as their extractor.
+            name: the `extractor` of its entities.
             labels: the tags.
-            atoms: features by name, their rows in `sparse`.
-            chain: without its sparse weights.
-            sparse: these: (features, tags).
-            rows: of the frequent words; None: none are known yet.
-            vectors: of words.
-            context: of the pipeline.
+            atoms: index in `sparse` of each feature by name.
+            chain: the model without its sparse weights.
+            sparse: the sparse weights: (features, tags).
+            rows: rows of the frequent words. None: not computed yet.
+            vectors: the word vectors.
+            context: context of the pipeline.
         """
         self._name = name
         self._labels = labels
         self._atoms = atoms
         self._decoder = Decoder(chain)
-        # What a word's meaning says for itself, the word after it and the word before it, side by side.
+        # Weights of a word's meaning for itself, the word after it and the word before it, side by side.
         parts = [chain.dense[part * SIZE : (part + 1) * SIZE] for part in range(3)]
         weights = (1, _CONTEXT_WEIGHT, _CONTEXT_WEIGHT)
         self._meaning = np.hstack([part * np.float32(weight) for part, weight in zip(parts, weights, strict=True)])
@@ -95,13 +95,13 @@ class EntityExtractor:
         self._context = context
         self._vectors = vectors
         self._tags = labels.names
-        # The last row stands for what is not there.
+        # The last row is for unknown features.
         nothing = np.zeros((1, len(self._tags)), np.int16)
         self._sparse = FixedPoint(np.concatenate([sparse.numbers, nothing]), sparse.unit)
         self._places = _sort_atoms(atoms)
         edge = np.concatenate([self._row(f"{offset}:{_EDGE}") for offset in _OFFSETS])
         self._rows = WordRows(edge, self._describe, first=labels.frequent if rows is not None else (), rows=rows)
-        # The two features of a pair of neighbours, for the second and for the first of them.
+        # The two features of a pair of adjacent words: for the second and for the first word.
         self._pairs = {
             tuple(name[1:].split(" ")): (row, atoms[f">{name[1:]}"])
             for name, row in atoms.items()
@@ -110,7 +110,7 @@ class EntityExtractor:
 
     def process(self, message: Message) -> None:
         """Add the entities."""
-        if len(self._tags) < 2 or not message.words:  # noqa: PLR2004 - nothing but `O`
+        if len(self._tags) < 2 or not message.words:  # noqa: PLR2004  # no tag but `O`
             return
         emissions = self._score(message)
         path = self._decoder.decode(emissions)
@@ -121,7 +121,7 @@ class EntityExtractor:
 
     def _score(self, message: Message) -> FloatArray:
         words = message.words[:MAX_WORDS]
-        # Where each token, the one before it, the one after it, and those two places away say what they say of it.
+        # For each token, the indices of the rows of its word and of the two words before and after it.
         step = len(_OFFSETS)
         rows = np.array([0, 0, *self._rows.find(words), 0, 0]).take(_AROUND[: len(words)])
         rows *= step
@@ -140,26 +140,26 @@ class EntityExtractor:
         return emissions
 
     def _add_pairs(self, words: Sequence[str], emissions: FloatArray) -> None:
-        """Add what pairs of neighbours say: for the second of them, and for the first."""
+        """Add the scores of adjacent words: for the second and for the first."""
         pairs = [*map(self._pairs.get, itertools.pairwise(words), itertools.repeat(_NO_PAIR))]
         if pairs.count(_NO_PAIR) < len(pairs):
             seconds, firsts = zip(*pairs, strict=True)
-            said = self._sparse.rows([*seconds, *firsts])
-            said *= np.float32(self._sparse.unit)
-            emissions[1:] += said[: len(pairs)]
-            emissions[:-1] += said[len(pairs) :]
+            scores = self._sparse.rows([*seconds, *firsts])
+            scores *= np.float32(self._sparse.unit)
+            emissions[1:] += scores[: len(pairs)]
+            emissions[:-1] += scores[len(pairs) :]
 
     def word_rows(self, words: Sequence[str]) -> FloatArray:
         """Return the rows of some words, for the model."""
         return self._rows.take(words)
 
     def _describe(self, word: str) -> FloatArray:
-        """Make the row of a word: what it says for itself, for the words after and before it…: (offsets * tags,)."""
+        """Return the row of a word: its scores for itself, for the words after and before it…: (offsets * tags,)."""
         size = len(self._tags)
         places = self._places
         found = [atom for name, _ in _describe_word(word, self._context) for atom in places.get(name, ())]
-        # Adds up the rows of each offset in one product: half of the time of five sums, and as exact, because the
-        # sums are of whole numbers.
+        # One product adds up the rows of each offset: half the time of five sums, and as exact, because the sums are
+        # of whole numbers.
         scores = _SLOTS.take([slot for slot, _ in found], axis=1) @ self._sparse.rows([row for _, row in found])
         scores *= np.float32(self._sparse.unit)
         described: FloatArray = scores.ravel()
@@ -188,14 +188,15 @@ class EntityExtractor:
 
 _CONTEXT_WEIGHT = 0.5
 _INTENT_WEIGHT = np.float32(3)
-"""How much the vectors of neighbours, and the intent, count beside a token's own; chosen on two public sets."""
+"""Weight of the vectors of adjacent words, and of the intent, relative to a token's own vector. Chosen on two public
+sets."""
 
 _EAGERNESS = np.float32(0.5)
-"""Taken off the score of "no entity" (nats): annotations miss more entities than they invent, and F1 gains by 1."""
+"""Subtracted from the score of "no entity" (nats): annotations omit more entities than they invent, and F1 gains 1."""
 
 
 _AROUND = np.arange(2, MAX_WORDS + 2)[:, None] + _OFFSETS
-"""Token by token, where the words at `_OFFSETS` are among the words of a message with two places before and behind."""
+"""For each token, the indices of the words at `_OFFSETS` in a message padded with two places on both sides."""
 
 _STEPS = np.arange(len(_OFFSETS))
 
@@ -204,7 +205,7 @@ _NO_PAIR = (-1, -1)
 
 
 def _describe_word(word: str, context: Context) -> list[tuple[str, tuple[int, ...]]]:
-    """Name the features of a word, each with where the word stands, seen from the tokens that it describes."""
+    """Return the features of a word, each with the word's positions relative to the tokens that it describes."""
     low = word.lower()
     features = [
         (f"w={low}", _ALL_PLACES),
@@ -226,7 +227,7 @@ _ALL_PLACES, _NEAR, _HERE = _OFFSETS, _OFFSETS[:3], _OFFSETS[:1]
 
 
 def _sort_atoms(atoms: Mapping[str, int]) -> dict[str, list[tuple[int, int]]]:
-    """Return by a word's feature its atoms: number of the offset, and row."""
+    """Return for each feature of a word its atoms: index of the offset, and row."""
     slots = {str(offset): slot for slot, offset in enumerate(_OFFSETS)}
     found: dict[str, list[tuple[int, int]]] = {}
     for atom, row in atoms.items():
@@ -238,7 +239,7 @@ def _sort_atoms(atoms: Mapping[str, int]) -> dict[str, list[tuple[int, int]]]:
 
 
 def _shape(word: str) -> str:
-    """Write a word's kinds of letters: `Xx`, `d.d`, `X-d`."""
+    """Return the kinds of characters of a word: `Xx`, `d.d`, `X-d`."""
     if word.islower() and word.isalpha():
         return "x"
     kinds = [
@@ -250,12 +251,12 @@ def _shape(word: str) -> str:
 def _message_atoms(
     message: Message, context: Context, describe: Callable[[str], Sequence[tuple[str, ...]]]
 ) -> list[list[str]]:
-    """Name all features of all tokens, for training: the same that `EntityExtractor` adds up.
+    """Return all features of all tokens, for training: the same ones that `EntityExtractor` adds up.
 
     Args:
         message: an example.
-        context: its token featurizers.
-        describe: names a word's features, for each of `_OFFSETS`.
+        context: has the token featurizers.
+        describe: returns the features of a word for each of `_OFFSETS`.
     """
     count = len(message.words)
     lowered = message.lowered
@@ -286,11 +287,11 @@ def _word_atoms(word: str, context: Context) -> list[tuple[str, ...]]:
 
 
 def _share_features(messages: Sequence[Message], vectors: WordVectors, chances: FloatArray) -> list[Shared]:
-    """Make the dense features of all tokens: own meaning, those before and after, the intents of the message.
+    """Return the dense features of all tokens: vectors of the words there and around, intents of the message.
 
     Args:
         messages: the examples.
-        vectors: for the meanings.
+        vectors: the word vectors.
         chances: (examples, intents).
     """
     words = [word for message in messages for word in message.words]
@@ -316,9 +317,9 @@ def train_entities(options: Json, training: Training, *, use_intents: bool) -> d
     """Train an extractor on the annotated examples.
 
     Args:
-        options: `BILOU_flag`, `random_seed`, `split_entities_by_comma` are read.
-        training: its `chances`, if any, tell the extractor what each example is about.
-        use_intents: whether to look at them.
+        options: uses `BILOU_flag`, `random_seed`, `split_entities_by_comma`.
+        training: its `chances`, if set, are the intent probabilities of each example.
+        use_intents: whether to use them.
     """
     from scipy.sparse import csr_matrix
 
@@ -396,12 +397,12 @@ def train_entities(options: Json, training: Training, *, use_intents: bool) -> d
 
 
 def _batch_size(sentences: int) -> int:
-    """Choose a batch: small ones learn more from few sentences, large ones are faster with many."""
+    """Return a batch size: small batches learn more from few sentences, large ones are faster with many."""
     return max(_SMALL_BATCH, min(_LARGE_BATCH, sentences // 150))
 
 
 def load_entities(name: str, files: Files, context: Context) -> EntityExtractor:
-    """Load what `train_entities` made; `name` is what the entities name as their extractor."""
+    """Load what `train_entities` returned. `name` is the `extractor` of its entities."""
     labels = load_json(files["labels.json"], Labels)
     if "chain.safetensors" not in files:
         nothing = {"sparse": (0, 1), "dense": (0, 1), "transitions": (1, 1), "start": (1,), "end": (1,)}

@@ -1,4 +1,4 @@
-"""FallbackClassifier: when no intent is likely, or two are about equally so, the intent is `nlu_fallback`."""
+"""FallbackClassifier: sets the intent `nlu_fallback` if no intent is likely, or two are about equally likely."""
 
 from manent.core.config_options import THRESHOLD
 from manent.core.events import Json
@@ -11,14 +11,14 @@ _TWO = 2
 
 
 class Fallback:
-    """Compares the best confidence with a threshold, and with the second best."""
+    """Compares the best confidence with a threshold and with the second-best confidence."""
 
     def __init__(self, threshold: float, ambiguity: float) -> None:
         self._threshold = threshold
         self._ambiguity = ambiguity
 
     def process(self, message: Message) -> None:
-        """Put `nlu_fallback` first, with the threshold as its confidence, when the best intent isn't good enough."""
+        """Put `nlu_fallback` first, with the threshold as its confidence, if the best intent is not clear."""
         if not self._is_unclear(message):
             return
         intent = {"name": FALLBACK_INTENT, "confidence": self._threshold}

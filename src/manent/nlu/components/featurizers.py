@@ -1,4 +1,4 @@
-"""Featurizers: what classifiers and extractors see of a text. They are asked when needed, never run ahead."""
+"""Featurizers: the features of a text for classifiers and extractors, which call them when needed."""
 
 import re
 import unicodedata
@@ -26,16 +26,16 @@ from manent.nlu.files import Files, dump_arrays, load_arrays
 from manent.nlu.message import Message
 
 _NUMBER = "0"
-"""Stands for every word of digits."""
+"""Stands for every word that consists of digits."""
 
 _digits = re.compile(r"\d")
 
 NO_FEATURES: SparseFeatures = (np.zeros(0, np.int64), np.zeros(0, np.float32))
-"""Of a text in which nothing is known."""
+"""The features of a text without known features."""
 
 
 class CountVectors(Idle):
-    """N-grams of words or characters, weighed by how rare they are."""
+    """N-grams of words or characters, weighted by rarity."""
 
     def __init__(self, options: Json, table: NgramTable) -> None:
         self._options = options
@@ -46,7 +46,7 @@ class CountVectors(Idle):
 
     @property
     def width(self) -> int:
-        """Number of features."""
+        """The number of features."""
         return len(self._table.hashes)
 
     @property
@@ -66,11 +66,11 @@ class CountVectors(Idle):
 
     @property
     def unknown(self) -> float:
-        """The weight of an n-gram that was never seen."""
+        """The weight of an n-gram that is not in the training data."""
         return self._table.unknown
 
     def word_lookup(self, word: str) -> tuple[list[int], int]:
-        """Look one word's n-grams up; see `LocalFeaturizer`."""
+        """Look up the n-grams of one word; see `LocalFeaturizer`."""
         if self._options["lowercase"]:
             word = word.lower()
         word = normalise(word, strip_accents=self._options["strip_accents"])
@@ -79,13 +79,13 @@ class CountVectors(Idle):
         return found, len(hashes) - len(found)
 
     def text_features(self, message: Message) -> SparseFeatures:
-        """Look the text's n-grams up."""
+        """Look up the n-grams of the text."""
         hashes = hash_ngrams(hash_words(message, self._options), self._analyzer, *self._sizes)
         return self._table.lookup(hashes)
 
 
 def hash_words(message: Message, options: Json) -> HashedText:
-    """Prepare a message's words for n-grams, normalised as the options say; shared by all who want them so."""
+    """Prepare a message's words for n-grams, normalised by the options. Featurizers with equal options share it."""
     key = (bool(options["lowercase"]), options["strip_accents"])
     found = message.hashed.get(key)
     if found is None:
@@ -97,7 +97,7 @@ def hash_words(message: Message, options: Json) -> HashedText:
 
 
 def normalise(word: str, *, strip_accents: str | None = None) -> str:
-    """Make words equal that are to be counted as one: numbers, and on demand words that differ in accents."""
+    """Map words that count as equal to one form: numbers and, if configured, words that differ in accents."""
     if word.isdecimal():
         return _NUMBER
     if strip_accents and not word.isascii():
@@ -133,12 +133,12 @@ def _load_count_vectors(options: Json, files: Files, _: Context) -> Component:
 
 
 def load_nothing(_: Json, __: Files, ___: Context) -> Component:
-    """Make a component that does nothing."""
+    """Return a component that does nothing."""
     return Idle()
 
 
 class LexicalFeatures(Idle):
-    """How tokens around a token are written: a feature for each property that holds, per place of the window."""
+    """Spelling of the tokens around a token: a feature for each property that holds, per position of the window."""
 
     def __init__(self, windows: Sequence[Sequence[str]]) -> None:
         middle = len(windows) // 2
@@ -148,7 +148,7 @@ class LexicalFeatures(Idle):
         self._properties = [(name, there, _PROPERTIES[name]) for name, there in places.items() if there]
 
     def word_features(self, word: str) -> list[tuple[str, tuple[int, ...]]]:
-        """Name the properties of a word, each with the places of the tokens that it describes; see `WordFeaturizer`."""
+        """Return the properties of a word, each with its positions relative to tokens; see `WordFeaturizer`."""
         values = ((name, places, holds(word)) for name, places, holds in self._properties)
         return [(f"{name}={value}", places) for name, places, value in values if value]
 
@@ -165,10 +165,10 @@ _PROPERTIES: dict[str, Callable[[str], object]] = {
     "suffix3": lambda word: word[-3:],
     "suffix5": lambda word: word[-5:],
 }
-"""Properties by the names that `features:` uses. `pos` and `pos2` would need spaCy."""
+"""The properties that `features:` can name. `pos` and `pos2` would need spaCy."""
 
 _ALWAYS = frozenset({"BOS", "EOS"})
-"""Extractors know the edges of a message anyway."""
+"""Extractors always know the edges of a message."""
 
 _WINDOWS = [
     ["low", "title", "upper"],
@@ -180,7 +180,7 @@ _WINDOWS = [
 def _train_lexical(options: Json, training: Training) -> Files:
     unknown = sorted({name for names in options["features"] for name in names} - set(_PROPERTIES) - _ALWAYS)
     if unknown:
-        training.notes.append(f"LexicalSyntacticFeaturizer: the features {', '.join(unknown)} are not known here.")
+        training.notes.append(f"LexicalSyntacticFeaturizer: the features {', '.join(unknown)} are not supported.")
     return {}
 
 
@@ -197,7 +197,7 @@ LEXICAL = Kind(
 
 
 def _read_count(value: Any) -> float:
-    """Return a number of texts (an int), or a share of them (a float): 1 is one text, 1.0 all of them."""
+    """Return a number of texts (an int), or a share of them (a float): 1 is one text, 1.0 is all texts."""
     found = number(0).read(value)
     return found if isinstance(found, int) else SHARE.read(found)
 
@@ -205,7 +205,7 @@ def _read_count(value: Any) -> float:
 _COUNT = Values(expected="a number of texts (2), or a share of them (0.5)", read=_read_count)
 
 
-def _misfit_of_sizes(options: Json) -> tuple[str, str] | None:
+def _conflict_of_sizes(options: Json) -> tuple[str, str] | None:
     longest = options["max_ngram"]
     return ("min_ngram", f"a number up to max_ngram, which is {longest}") if options["min_ngram"] > longest else None
 
@@ -232,7 +232,7 @@ COUNT_VECTORS = Kind(
         "max_df": _COUNT,
         "max_features": whole(1),
     },
-    misfit=_misfit_of_sizes,
-    idle=frozenset({"OOV_token", "OOV_words", "use_shared_vocab", "use_lemma", "stop_words"}),
+    conflict=_conflict_of_sizes,
+    ignored=frozenset({"OOV_token", "OOV_words", "use_shared_vocab", "use_lemma", "stop_words"}),
     reads=("examples",),
 )

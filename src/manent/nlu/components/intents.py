@@ -1,6 +1,6 @@
 """Intent classifiers by name: LogisticRegressionClassifier, SklearnIntentClassifier, MitieIntentClassifier.
 
-All are the one linear classifier of `classifier.py`; DIETClassifier (`diet.py`) uses this for its intents.
+All of them use the linear classifier of `classifier.py`. DIETClassifier (`joint_classifier.py`) uses this module, too.
 """
 
 import random
@@ -27,7 +27,7 @@ class IntentClassifier:
         self._renormalise = bool(options.get("renormalize_confidences", False))
 
     def process(self, message: Message) -> None:
-        """Classify, unless there was no intent to learn."""
+        """Set the intent, unless the training data has no intents."""
         if not self._classifier.labels:
             return
         ranking, message.scores = self._classifier.rank(message, self._length)
@@ -40,9 +40,9 @@ class IntentClassifier:
 
 
 def train_intents(training: Training, settings: Settings) -> dict[str, bytes]:
-    """Train on the examples that have an intent; of a retrieval intent (`faq/ask_x`) only `faq` counts here.
+    """Train on the examples that have an intent. Of a retrieval intent (`faq/ask_x`), only `faq` is used.
 
-    Sets the training's `chances`, for an entity extractor that comes after it.
+    Sets the `chances` of the training for an entity extractor after it.
     """
     rows = [index for index, example in enumerate(training.examples) if example.intent]
     names = [training.examples[index].intent.split("/", 1)[0] for index in rows]
@@ -60,13 +60,13 @@ def train_intents(training: Training, settings: Settings) -> dict[str, bytes]:
 def join_examples(
     messages: Sequence[Message], names: Sequence[str], split: str | None, seed: int
 ) -> list[tuple[Message, str]]:
-    """Make examples of multi-intents (`greet+order`) from those of their parts, one after another.
+    """Create examples of multi-intents (`greet+order`) by joining examples of their parts.
 
     Args:
         messages: tokenised examples.
         names: their intents.
-        split: what separates the parts of a multi-intent; None: there are none.
-        seed: the same seed makes the same examples.
+        split: separator of the parts of a multi-intent. None: there are no multi-intents.
+        seed: the same seed gives the same examples.
 
     Returns:
         For each multi-intent whose parts are intents, as many examples as an intent has on average.
@@ -76,7 +76,7 @@ def join_examples(
     examples: dict[str, list[Message]] = defaultdict(list)
     for message, name in zip(messages, names, strict=True):
         examples[name].append(message)
-    draw = random.Random(seed)  # noqa: S311 - no secret
+    draw = random.Random(seed)  # noqa: S311  # not used for secrets
     made = []
     for name in sorted(examples):
         parts = name.split(split)
@@ -88,7 +88,7 @@ def join_examples(
 
 
 def load_intents(options: Json, files: Files, context: Context) -> IntentClassifier:
-    """Load what `train_intents` made."""
+    """Load the files of `train_intents`."""
     return IntentClassifier(load_classifier(files, context), options)
 
 
@@ -116,7 +116,7 @@ LOGISTIC_REGRESSION = Kind(
     train=_train_logistic,
     options={"max_iter": 100, "random_state": 42, "ranking_length": 10, "featurizers": []},
     values={"max_iter": whole(1), "random_state": SEED, "ranking_length": whole(0), "featurizers": NAMES},
-    idle=frozenset({"solver", "tol"}),
+    ignored=frozenset({"solver", "tol"}),
     reads=("examples",),
     version=4,
 )
@@ -125,7 +125,7 @@ SKLEARN = Kind(
     train=_train_dense,
     options={"ranking_length": 10, "featurizers": []},
     values={"ranking_length": whole(0), "featurizers": NAMES},
-    idle=frozenset({"C", "kernels", "gamma", "max_cross_validation_folds", "scoring_function", "num_threads"}),
+    ignored=frozenset({"C", "kernels", "gamma", "max_cross_validation_folds", "scoring_function", "num_threads"}),
     reads=("examples",),
     version=4,
 )
@@ -134,7 +134,7 @@ MITIE = Kind(
     train=_train_dense,
     options={"featurizers": []},
     values={"featurizers": NAMES},
-    idle=frozenset({"num_threads"}),
+    ignored=frozenset({"num_threads"}),
     reads=("examples",),
     version=4,
 )

@@ -1,4 +1,4 @@
-"""DIETClassifier and CRFEntityExtractor by their options: which of our learners do their work, and with what."""
+"""DIETClassifier and CRFEntityExtractor: selects the built-in learners by the options of these components."""
 
 from manent.core.config_options import FLAG, NAMES, NEURAL, SEED, either, mapped, whole
 from manent.core.events import Json
@@ -15,20 +15,20 @@ CRF_NAME = "CRFEntityExtractor"
 
 
 class Diet:
-    """Classifies, then extracts with what the classifier thinks."""
+    """Classifies the intent, then extracts entities with the intent probabilities."""
 
     def __init__(self, intents: IntentClassifier | None, entities: EntityExtractor | None) -> None:
         self._intents = intents
         self._entities = entities
 
     def process(self, message: Message) -> None:
-        """Set the intent, add entities."""
+        """Set the intent and add the entities."""
         self.classify(message)
         if self._entities is not None:
             self._entities.process(message)
 
     def classify(self, message: Message) -> None:
-        """Set the intent alone."""
+        """Set only the intent."""
         if self._intents is not None:
             self._intents.process(message)
 
@@ -89,7 +89,7 @@ DIET = Kind(
         "split_entities_by_comma": _BY_COMMA,
         "featurizers": NAMES,
     },
-    idle=NEURAL,
+    ignored=NEURAL,
     reads=("examples",),
     version=4,
 )
@@ -98,7 +98,7 @@ CRF = Kind(
     train=_train_crf,
     options={"BILOU_flag": True, "split_entities_by_comma": True},
     values={"split_entities_by_comma": _BY_COMMA},
-    idle=frozenset({"features", "max_iterations", "L1_c", "L2_c", "featurizers"}),
+    ignored=frozenset({"features", "max_iterations", "L1_c", "L2_c", "featurizers"}),
     reads=("examples",),
     version=2,
 )
@@ -107,7 +107,7 @@ MITIE_ENTITIES = Kind(
     train=_train_crf,
     options={"BILOU_flag": True, "split_entities_by_comma": True},
     values={"split_entities_by_comma": _BY_COMMA},
-    idle=frozenset({"num_threads"}),
+    ignored=frozenset({"num_threads"}),
     reads=("examples",),
     version=2,
 )

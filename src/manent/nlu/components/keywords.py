@@ -1,4 +1,4 @@
-"""KeywordIntentClassifier: the first training example that stands in a message as whole words decides its intent."""
+"""KeywordIntentClassifier: the first training example that a message contains as whole words decides the intent."""
 
 import re
 
@@ -16,7 +16,7 @@ class Keywords:
         self._patterns = [(_compile(keyword, flags), intent) for keyword, intent in intents.items()]
 
     def process(self, message: Message) -> None:
-        """Set the intent, with confidence 1, if a keyword is there; nothing found leaves an earlier intent alone."""
+        """Set the intent with confidence 1 if a keyword is found. Otherwise an earlier intent is kept."""
         for pattern, intent in self._patterns:
             if pattern.search(message.text):
                 message.intent = {"name": intent, "confidence": 1.0}
@@ -29,7 +29,7 @@ def _compile(keyword: str, flags: int) -> re.Pattern[str]:
     try:
         return re.compile(rf"\b{keyword}\b", flags)
     except re.error:
-        # Rasa takes examples for regular expressions, and fails on "what (exactly?"; we take those literally.
+        # Rasa uses examples as regular expressions, and fails on "what (exactly?". Invalid ones are used literally.
         return re.compile(rf"\b{re.escape(keyword)}\b", flags)
 
 

@@ -1,4 +1,4 @@
-"""A project's regexes and lookup tables: as an extractor of entities, and as features of tokens."""
+"""The regexes and lookup tables of a project: as an entity extractor, and as features of tokens."""
 
 import re
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from manent.nlu.message import MAX_WORDS, Message
 
 EXTRACTOR = "RegexEntityExtractor"
 
-MOST_READ = 4_000
-"""Characters of a message that patterns look at: many need time that grows with the square of a text without a match
-(a word, then an `@`, in 64,000 letters: most of a minute), and whoever writes the text is a stranger."""
+MAX_SEARCHED = 4_000
+"""Characters of a message that patterns search. Many patterns take quadratic time on a text without a match (a word,
+then an `@`, in 64,000 letters: most of a minute), and anyone can send a text."""
 
 _OPTIONS = {"case_sensitive": False, "use_lookup_tables": True, "use_regexes": True, "use_word_boundaries": True}
 
@@ -21,7 +21,7 @@ Named = list[tuple[str, str]]
 
 
 class PatternExtractor:
-    """Every match of a pattern is an entity of the pattern's name."""
+    """Extracts every match of a pattern as an entity with the pattern's name."""
 
     def __init__(self, patterns: Named, *, case_sensitive: bool) -> None:
         self._patterns = compile_all(patterns, case_sensitive=case_sensitive)
@@ -29,7 +29,7 @@ class PatternExtractor:
     def process(self, message: Message) -> None:
         """Add an entity for each match, pattern by pattern."""
         for name, pattern in self._patterns:
-            for match in pattern.finditer(message.text, 0, MOST_READ):
+            for match in pattern.finditer(message.text, 0, MAX_SEARCHED):
                 start, end = match.span()
                 if start < end:
                     message.entities.append(
@@ -38,16 +38,16 @@ class PatternExtractor:
 
 
 class PatternFeatures(Idle):
-    """A token has a feature for each pattern that it takes part in a match of."""
+    """Gives a token a feature for each pattern that has a match containing it."""
 
     def __init__(self, patterns: Named, *, case_sensitive: bool) -> None:
         self._patterns = compile_all(patterns, case_sensitive=case_sensitive)
 
     def token_features(self, message: Message) -> list[list[str]]:
-        """Name the patterns that each token is part of."""
+        """Return the patterns that match each token."""
         tokens = (message.tokens or [])[:MAX_WORDS]
         features: list[list[str]] = [[] for _ in message.tokens or ()]
-        limit = min(tokens[-1][1], MOST_READ) if tokens else 0
+        limit = min(tokens[-1][1], MAX_SEARCHED) if tokens else 0
         for name, pattern in self._patterns:
             for match in pattern.finditer(message.text, 0, limit):
                 first, last = match.span()
@@ -58,7 +58,7 @@ class PatternFeatures(Idle):
 
 
 def collect(data: NluData, options: Json, only: frozenset[str] | None = None) -> Named:
-    """Return the patterns to use, regexes first; `only`: those of these names."""
+    """Return the patterns to use, regexes first. `only`: limit them to these names."""
     found: Named = []
     if options["use_regexes"]:
         found += data.regexes
@@ -69,13 +69,13 @@ def collect(data: NluData, options: Json, only: frozenset[str] | None = None) ->
 
 def _alternatives(entries: Iterable[str], options: Json) -> str:
     edge = r"\b" if options["use_word_boundaries"] else ""
-    # The longest first, so that "new york city" is not found as "new york".
+    # Longest first, so that "new york city" is not matched as "new york".
     escaped = (re.escape(entry) for entry in sorted(set(entries), key=lambda entry: (-len(entry), entry)))
     return f"{edge}(?:{'|'.join(escaped)}){edge}"
 
 
 def compile_all(patterns: Named, *, case_sensitive: bool) -> list[tuple[str, re.Pattern[str]]]:
-    """Compile patterns, leaving out those that are none (training says which)."""
+    """Compile patterns. Invalid ones are dropped; training reports them."""
     flags = 0 if case_sensitive else re.IGNORECASE
     compiled = []
     for name, pattern in patterns:
@@ -91,7 +91,9 @@ def _note_broken(patterns: Named, training: Training) -> None:
         try:
             re.compile(pattern)
         except re.error as error:
-            training.notes.append(f"regex {name!r}: {pattern!r} is no regular expression ({error}) and is not used.")
+            training.notes.append(
+                f"regex {name!r}: {pattern!r} is not a valid regular expression ({error}) and is not used."
+            )
 
 
 def _train_extractor(options: Json, training: Training) -> Files:
@@ -99,7 +101,7 @@ def _train_extractor(options: Json, training: Training) -> Files:
     patterns = collect(training.data, options, annotated)
     _note_broken(patterns, training)
     if not patterns:
-        training.notes.append(f"{EXTRACTOR}: no regex or lookup table has the name of an annotated entity.")
+        training.notes.append(f"{EXTRACTOR}: no annotated entity has the name of a regex or lookup table.")
     return {"patterns.json": dump_json(patterns)}
 
 
@@ -126,6 +128,6 @@ PATTERN_FEATURES = Kind(
     load=_load_features,
     train=_train_features,
     options={**_OPTIONS, "case_sensitive": True},
-    idle=frozenset({"number_additional_patterns"}),
+    ignored=frozenset({"number_additional_patterns"}),
     reads=("patterns",),
 )

@@ -1,4 +1,4 @@
-"""ResponseSelector: which of a retrieval intent's answers (`faq/ask_name`) a message asks for."""
+"""ResponseSelector: selects the response of a retrieval intent (`faq/ask_name`) for a message."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _NO_RESPONSE: Json = {"responses": None, "confidence": 0.0, "intent_response_key
 
 
 class _Meta(msgspec.Struct, kw_only=True):
-    """`responses`: key (`faq/ask_name`) → variations; `keys`: what a label means when texts are the labels."""
+    """`responses`: key (`faq/ask_name`) → variations. `keys`: the key of each label, if texts are the labels."""
 
     intents: list[str]
     responses: dict[str, list[dict[str, Any]]]
@@ -24,7 +24,7 @@ class _Meta(msgspec.Struct, kw_only=True):
 
 
 class Selector:
-    """Ranks the answers of one retrieval intent, or of all (`default`)."""
+    """Ranks the responses of one retrieval intent, or of all (`default`)."""
 
     def __init__(self, classifier: TextClassifier | None, meta: _Meta, options: Json) -> None:
         self._classifier = classifier
@@ -33,7 +33,7 @@ class Selector:
         self._length = int(options["ranking_length"])
 
     def process(self, message: Message) -> None:
-        """Add this selector's choice to the message's `response_selector`."""
+        """Add the selected response to the message's `response_selector`."""
         selected = message.response_selector
         if selected is None:
             selected = message.response_selector = {"all_retrieval_intents": list(self._meta.intents)}
@@ -67,12 +67,12 @@ def _train(options: Json, training: Training) -> Files:
     names = [training.examples[index].intent for index in rows]
     responses = {key: _variations(key, training) for key in sorted(set(names))}
     if wanted and not rows:
-        training.notes.append(f"ResponseSelector: there are no examples of the retrieval intent {wanted!r}.")
+        training.notes.append(f"ResponseSelector: no examples for the retrieval intent {wanted!r}.")
     files: dict[str, bytes] = {}
     keys: dict[str, str] = {}
     if rows:
         if options["use_text_as_label"]:
-            # Answers that read the same can't be told apart by their text: they become one label.
+            # Responses with equal texts cannot be distinguished by text: they become one label.
             texts = {key: str(next(iter(found), {}).get("text") or key) for key, found in responses.items()}
             keys = {text: key for key, text in reversed(texts.items())}
             names = [texts[name] for name in names]
@@ -105,7 +105,7 @@ SELECTOR = Kind(
         "featurizers": [],
     },
     values={"retrieval_intent": TEXT, "ranking_length": whole(0), "featurizers": NAMES},
-    idle=NEURAL
+    ignored=NEURAL
     | {
         "BILOU_flag",
         "entity_recognition",

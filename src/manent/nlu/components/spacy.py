@@ -1,4 +1,4 @@
-"""SpacyNLP and SpacyEntityExtractor: spaCy's own entities, when spaCy and the language model are installed."""
+"""SpacyNLP and SpacyEntityExtractor: entities from spaCy, if spaCy and the language model are installed."""
 
 import functools
 import importlib
@@ -16,14 +16,14 @@ EXTRACTOR = "SpacyEntityExtractor"
 
 
 class SpacyEntities:
-    """Entities of a spaCy model."""
+    """Extracts the entities of a spaCy model."""
 
     def __init__(self, model: str, dimensions: frozenset[str]) -> None:
         self._model = model
         self._dimensions = dimensions
 
     def process(self, message: Message) -> None:
-        """Add what spaCy finds."""
+        """Add the entities that spaCy finds."""
         for found in open_model(self._model)(message.text).ents:
             if not self._dimensions or found.label_ in self._dimensions:
                 message.entities.append(
@@ -50,8 +50,8 @@ def open_model(name: str) -> Any:
     except (ImportError, OSError) as error:
         raise ModelError(
             "spacy_missing",
-            f"The pipeline needs spaCy's model {name!r}: `pip install spacy && python -m spacy download {name}`, "
-            f"or take SpacyEntityExtractor out of config.yml and train again.",
+            f"the pipeline needs spaCy's model {name!r}: run `pip install spacy && python -m spacy download {name}`, "
+            f"or remove SpacyEntityExtractor from config.yml and train again",
         ) from error
 
 
@@ -70,7 +70,7 @@ def _load_nlp(options: Json, _: Files, context: Context) -> Component:
 def _train_entities(_: Json, training: Training) -> Files:
     if importlib.util.find_spec("spacy") is None:
         training.notes.append(
-            f"{EXTRACTOR}: spaCy is not installed, so it finds nothing. `pip install spacy` and the model, train again."
+            f"{EXTRACTOR}: spaCy is not installed, so it finds nothing. Install spaCy and its model, then train again."
         )
         return {"missing": b""}
     return {}
@@ -88,7 +88,7 @@ SPACY = Kind(
     train=_train_nlp,
     options={"model": None},
     values={"model": TEXT},
-    idle=frozenset({"case_sensitive"}),
+    ignored=frozenset({"case_sensitive"}),
 )
 SPACY_ENTITIES = Kind(
     load=_load_entities, train=_train_entities, options={"dimensions": None}, values={"dimensions": NAMES}

@@ -1,4 +1,4 @@
-"""EntitySynonymMapper: entity values that mean the same become the same."""
+"""EntitySynonymMapper: replaces entity values with their synonyms."""
 
 from manent.core.events import Json
 from manent.nlu.component import Component, Context, Kind, Training
@@ -15,7 +15,7 @@ class Synonyms:
         self._values = values
 
     def process(self, message: Message) -> None:
-        """Replace the values of entities, and say so in their `processors`."""
+        """Replace the values of entities, and add the mapper to their `processors`."""
         for entity in message.entities:
             value = self._values.get(str(entity.get("value")).lower())
             if value is not None:
@@ -25,8 +25,8 @@ class Synonyms:
 
 def _train(_: Json, training: Training) -> Files:
     values: dict[str, str] = {}
-    # An annotated text maps to itself as it was first written, so that "bonn" becomes "Bonn"; what a project says of a
-    # spelling outright (a synonym, or a value beside the annotation) wins over that.
+    # An annotated text maps to its first spelling, so that "bonn" becomes "Bonn". Explicit synonyms (a synonym, or a
+    # value in the annotation) override this.
     for example in training.examples:
         for mention in example.entities:
             text = example.text[mention.start : mention.end]

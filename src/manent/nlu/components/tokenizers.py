@@ -1,4 +1,4 @@
-"""The tokenizers of a pipeline: one of them decides where a message's words are."""
+"""The tokenizers of a pipeline. One of them determines the words of a message."""
 
 import importlib
 import importlib.util
@@ -14,7 +14,7 @@ from manent.nlu.message import Message
 from manent.nlu.tokens import Token, character_tokens, whitespace_tokens
 
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "km", "my"})
-"""Languages that are written without blanks between words."""
+"""Languages written without spaces between words."""
 
 OPTIONS: Mapping[str, Any] = {
     "token_pattern": None,
@@ -24,7 +24,7 @@ OPTIONS: Mapping[str, Any] = {
 
 
 class Tokenizer:
-    """Finds tokens with a function, then cuts them further by the `token_pattern` if there is one."""
+    """Finds tokens with a function, then splits them by the `token_pattern`, if configured."""
 
     def __init__(self, find: Callable[[str], list[Token]], pattern: str | None) -> None:
         self._find = find
@@ -67,7 +67,7 @@ def _load_jieba(options: Json, _: Files, context: Context) -> Component:
 def _train_jieba(_: Json, training: Training) -> Files:
     if importlib.util.find_spec("jieba") is None:
         training.notes.append(
-            "JiebaTokenizer: jieba is not installed, so every character is a token. `pip install jieba` for words."
+            "JiebaTokenizer: jieba is not installed, so every character is a token. For words: `pip install jieba`."
         )
     return {}
 
@@ -77,12 +77,12 @@ WHITESPACE = Kind(
     load=_load_whitespace,
     options=OPTIONS,
     values=_VALUES,
-    idle=frozenset({"prefix_separator_symbol", "case_sensitive"}),
+    ignored=frozenset({"prefix_separator_symbol", "case_sensitive"}),
 )
 JIEBA = Kind(
     load=_load_jieba,
     train=_train_jieba,
     options=OPTIONS,
     values=_VALUES,
-    idle=frozenset({"prefix_separator_symbol", "dictionary_path"}),
+    ignored=frozenset({"prefix_separator_symbol", "dictionary_path"}),
 )

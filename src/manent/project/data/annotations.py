@@ -1,7 +1,8 @@
-"""Read the entity annotations of a training or test message: `[Berlin](city)`, `[Berlin]{"entity": "city"}`, ….
+"""Parses the entity annotations of a training or test message: `[Berlin](city)`, `[Berlin]{"entity": "city"}`, ….
 
-The readers of NLU data and of stories call it. Pure: text in; text, mentions and doubts out. What is not an annotation
-is text, as in Rasa. So a stray bracket never stops a project: it is a doubt, which the readers report as a warning.
+Called by the readers of NLU data and of stories. Pure: takes text, returns text, mentions and doubts. As in Rasa,
+everything that is not an annotation is text, so a stray bracket is not an error. It is a doubt, which the readers
+report as a warning.
 """
 
 import json
@@ -20,7 +21,7 @@ _BLANK_BETWEEN = re.compile(r"\[[^\[\]]+\]\s+\(\w+\)")
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A part of a message that looks like an annotation and is read as text, or is read in part.
+    """A part of a message that looks like an annotation, but is read as text or only read in part.
 
     Attributes:
         found: the part, and why it is not an annotation.
@@ -40,9 +41,9 @@ class AnnotatedText:
     """A message without its annotations.
 
     Attributes:
-        text: what a user would write.
-        mentions: the entities; their offsets count characters of `text`.
-        doubts: parts that look like annotations and are not.
+        text: the text without markup.
+        mentions: the entities. Their offsets count characters of `text`.
+        doubts: parts that look like annotations but are not.
     """
 
     text: str
@@ -51,7 +52,7 @@ class AnnotatedText:
 
 
 class AnnotationError(Exception):
-    """An annotation that Rasa refuses too: its braces are closed, and what they hold is not an entity."""
+    """An annotation that Rasa rejects, too: its braces are closed, but their content is not an entity."""
 
     def __init__(self, found: str, expected: str, suggestion: str = "") -> None:
         super().__init__(found)
@@ -61,13 +62,13 @@ class AnnotationError(Exception):
 
 
 def parse_annotated(text: str) -> AnnotatedText:
-    """Split an annotated message into its plain text and the entities mentioned in it.
+    """Split an annotated message into its plain text and its entities.
 
     Forms (docs/rasa-contract.md, 3): `[text](entity)`, `[text](entity:value)`, `[text]{"entity": …, "value": …, "role":
-    …, "group": …}`, `[text][{…}, {…}]`. A bracket that begins none of these is part of the text.
+    …, "group": …}`, `[text][{…}, {…}]`. A bracket that starts none of these is part of the text.
 
     Raises:
-        AnnotationError: what stands between closed braces is not JSON, or not an entity.
+        AnnotationError: the content of closed braces is not JSON, or not an entity.
     """
     if "[" not in text and "](" not in text:
         return AnnotatedText(text)
@@ -77,14 +78,14 @@ def parse_annotated(text: str) -> AnnotatedText:
 
 
 def read_annotated(raw: str, report: Report, *, file: str, line: int, path: str, section: str) -> AnnotatedText | None:
-    """Parse a message of a file and report its doubts as warnings, its errors as errors; None after an error.
+    """Parse a message of a file. Report doubts as warnings and errors as errors. Return None after an error.
 
     Args:
         raw: the message as written.
-        report: takes the problems.
-        file: as named in messages.
-        line: of the message, from 1.
-        path: of the message in the document.
+        report: receives the problems.
+        file: file name for messages.
+        line: line of the message, from 1.
+        path: position of the message in the document.
         section: the first part of the codes, `nlu` or `story`.
     """
     try:
@@ -135,8 +136,8 @@ class _Reader:
             position = self._take_bracket(opening, closing)
         self._take_literal(self._text[position:])
         if "] (" in self._text and (match := _BLANK_BETWEEN.search(self._text)):
-            expected = "no blank between the brackets of an annotation"
-            self.doubts.append(Doubt(f'"{match[0]}"', expected, "Remove the blank", "annotation-blank"))
+            expected = "no space between the brackets of an annotation"
+            self.doubts.append(Doubt(f'"{match[0]}"', expected, "Remove the space", "annotation-blank"))
 
     def _take(self, text: str) -> None:
         self.parts.append(text)
@@ -149,14 +150,14 @@ class _Reader:
         self._take(text)
 
     def _doubt_unclosed(self, opening: int) -> None:
-        """A bracket at a word's beginning is an annotation that lacks its end; one at its end (`:[`) is a smiley."""
+        """Report a bracket without its end. Only at the start of a word: at the end of one (`:[`) it is a smiley."""
         follows = self._text[opening + 1 : opening + 2]
-        if follows and not follows.isspace() and follows != "{":  # `[…][{` is doubted with its first bracket
+        if follows and not follows.isspace() and follows != "{":  # `[…][{` is reported at its first bracket
             found = f'"{self._text[opening:]}", whose bracket is not closed'
             self.doubts.append(Doubt(found, "[text](entity)", "Close the bracket"))
 
     def _take_bracket(self, opening: int, closing: int) -> int:
-        """Take in `[…]` and the labels that follow it; return where the text continues."""
+        """Read `[…]` and its labels. Return the position after them."""
         after = closing + 1
         covered, span = self._text[opening + 1 : closing], self._text[opening:after]
         labels: list[dict[str, Any]] | None = None
@@ -194,22 +195,25 @@ class _Reader:
         inside = self._text[start + 1 : end]
         entity, colon, value = inside.partition(":")
         if not entity.strip() or (colon and not value):
-            missing = "value" if entity.strip() else "entity"
-            found, expected = f'"{span}({inside})", which names no {missing}', f"{span}(entity)"
-            self.doubts.append(Doubt(found, expected, f"Name the {missing}"))
+            missing = "a value" if entity.strip() else "an entity"
+            found, expected = (
+                f'"{span}({inside})", which does not name {missing}',
+                f"{span}(entity)",
+            )
+            self.doubts.append(Doubt(found, expected, f"Add {missing}"))
             return None, start
         return [{"entity": entity.strip(), **({"value": value} if colon else {})}], end + 1
 
     def _json_labels(self, start: int, span: str, closing: str) -> tuple[list[dict[str, Any]] | None, int]:
         example = f'{span}{{"entity": "…", "value": "…"}}'
         if self._text[start : start + 2] in ("{}", "[]"):
-            found = f'"{span}{self._text[start : start + 2]}", which names no entity'
-            self.doubts.append(Doubt(found, example, "Name the entity"))
+            found = f'"{span}{self._text[start : start + 2]}", which does not name an entity'
+            self.doubts.append(Doubt(found, example, "Add an entity"))
             return ([], start + 2) if closing == "]" else (None, start)
         try:
             value, end = _DECODER.raw_decode(self._text, start)
         except (json.JSONDecodeError, RecursionError) as error:
-            suggestion = "Close the bracket; keys and texts stand in double quotes"
+            suggestion = "Close the bracket, and put keys and texts in double quotes"
             if self._text.find(closing, start) < 0:
                 found = f'"{self._text[start:]}", whose bracket is not closed'
                 self.doubts.append(Doubt(found, example, suggestion))
@@ -218,7 +222,7 @@ class _Reader:
         labels = value if isinstance(value, list) else [value]
         named = [self._checked(label, span) for label in labels if label != {}]
         if not named:
-            self.doubts.append(Doubt(f'"{span}[{{}}]", which names no entity', example, "Name the entity"))
+            self.doubts.append(Doubt(f'"{span}[{{}}]", which does not name an entity', example, "Add an entity"))
         return named, end
 
     def _checked(self, label: Any, span: str) -> dict[str, Any]:
@@ -229,7 +233,7 @@ class _Reader:
             raise AnnotationError("an annotation without an entity", expected, 'Add "entity": "…"')
         for key in ("role", "group"):
             if label.get(key) is not None and not isinstance(label[key], str):
-                raise AnnotationError(f"the {key} {label[key]!r}", f"a {key} as a text", "Put it in double quotes")
+                raise AnnotationError(f"the {key} {label[key]!r}", f"a text as {key}", "Put it in double quotes")
         if unknown := [key for key in label if key not in _LABEL_KEYS]:
             self.doubts.append(Doubt(f'the key "{unknown[0]}", which is ignored', expected))
         return label

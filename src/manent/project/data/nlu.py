@@ -1,7 +1,6 @@
 """Reads NLU training data: intents with examples, synonyms, regexes, lookups. Called by `reading` and `migration`.
 
-Responses that stand beside NLU data are handed on as they are (`NluFiles.responses`); `reading` merges them into the
-domain.
+Responses in NLU files are returned as written (`NluFiles.responses`). `reading` merges them into the domain.
 """
 
 import re
@@ -16,7 +15,7 @@ from manent.project.problems import Report, Spot, did_you_mean, one_of, quoted
 from manent.project.yaml.documents import plain
 
 ITEM_KEYS = ("intent", "synonym", "regex", "lookup")
-_COLUMN_EXAMPLE = "lines that begin with `- ` in the first column of the block"
+_COLUMN_EXAMPLE = "lines that start with `- ` in the first column of the block"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +48,7 @@ class NluFiles:
         return tuple(dict.fromkeys(name.partition("/")[0] for name in self.intents if "/" in name))
 
     def data(self, responses: dict[str, list[Json]]) -> NluData:
-        """Return all that was read, with the retrieval responses of the whole project."""
+        """Return the data, with the retrieval responses of the whole project."""
         return NluData(
             examples=tuple(self.examples),
             synonyms=self.synonyms,
@@ -60,7 +59,7 @@ class NluFiles:
 
 
 def add_nlu_document(data: NluFiles, document: Any, file: str, report: Report) -> None:
-    """Take in the `nlu:` and `responses:` of one parsed file."""
+    """Add the `nlu:` and `responses:` of one parsed file."""
     root = Spot(document, file, 1, "", report)
     nlu = root.get("nlu")
     if nlu is not None:
@@ -80,7 +79,7 @@ def _add_item(data: NluFiles, item: Spot) -> None:
         item.error("nlu.item", f"{one_of(ITEM_KEYS)}, with `examples:`", hint, found=found)
         return
     kind = kinds[0]
-    item.only((kind, "examples", "metadata"), "nlu.unknown-key", f"a key beside `{kind}:`")
+    item.only((kind, "examples", "metadata"), "nlu.unknown-key", f"a key next to `{kind}:`")
     spot = item.get(kind)
     name = spot.name(f"the name of the {kind}") if spot is not None else None
     if spot is None or name is None:
@@ -161,7 +160,7 @@ def _metadata(of_intent: Any, of_example: Any) -> Json | None:
 
 
 def add_synonym(data: NluFiles, text: str, value: str, item: Spot, line: int) -> None:
-    """Note a spelling of a value; the last value of a spelling wins, and another before it is warned of."""
+    """Add a spelling of a value. The last value of a spelling is used; an earlier, different one causes a warning."""
     key = text.lower()
     before = data.synonyms.get(key)
     if before is not None and before != value:
@@ -171,14 +170,14 @@ def add_synonym(data: NluFiles, text: str, value: str, item: Spot, line: int) ->
             f"{item.path}.examples",
             "nlu.synonym-twice",
             found=f'"{text}" as a synonym of "{value}"',
-            expected=f'one value for each spelling (it is a synonym of "{before}" too)',
+            expected=f'one value for each spelling (it is also a synonym of "{before}")',
             suggestion=f'"{value}" is used',
         )
     data.synonyms[key] = value
 
 
 def add_regex(data: NluFiles, name: str, pattern: str, item: Spot, line: int) -> None:
-    """Add a pattern, if it is a regular expression; one that is not is left out, with a warning."""
+    """Add a pattern if it is a valid regular expression. Otherwise it is ignored with a warning."""
     pattern = with_leading_flags(pattern)
     try:
         re.compile(pattern)
@@ -189,7 +188,7 @@ def add_regex(data: NluFiles, name: str, pattern: str, item: Spot, line: int) ->
             f"{item.path}.examples",
             "nlu.regex",
             found=f"{quoted(pattern)} ({error})",
-            expected="a regular expression; this one is left out",
+            expected="a valid regular expression; this one is ignored",
         )
         return
     data.regexes.append((name, pattern))
@@ -200,10 +199,10 @@ _FLAGS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?([aiLmsux]+)\)", re.DOT
 
 
 def with_leading_flags(pattern: str) -> str:
-    """Move flags such as `(?i)` from inside a pattern to its beginning.
+    """Move flags such as `(?i)` from inside a pattern to its start.
 
-    Python until 3.10, which Rasa's projects are written for, takes them anywhere and applies them to the whole pattern;
-    later versions refuse them after the beginning.
+    Python up to 3.10, for which Rasa projects are written, accepts them anywhere and applies them to the whole pattern.
+    Later versions only accept them at the start.
     """
     flags = "".join(dict.fromkeys("".join(match[1] or "" for match in _FLAGS.finditer(pattern))))
     if not flags:
@@ -215,7 +214,7 @@ def _examples(item: Spot) -> Iterator[tuple[str, Any, int]]:
     """Yield text, metadata and line of each example of an item."""
     examples = item.get("examples")
     if examples is None or examples.value in (None, "", []):
-        (examples or item).warn("nlu.no-examples", "`examples: |` and lines beginning with `- `", found="no examples")
+        (examples or item).warn("nlu.no-examples", "`examples: |` and lines starting with `- `", found="no examples")
         return
     if isinstance(examples.value, list):
         yield from _listed_examples(examples)
@@ -234,8 +233,8 @@ def _examples(item: Spot) -> Iterator[tuple[str, Any, int]]:
                 examples.path,
                 "nlu.example-line",
                 found=quoted(line.strip()),
-                expected=f"{_COLUMN_EXAMPLE}; this line is left out",
-                suggestion="Begin the line with `- `",
+                expected=f"{_COLUMN_EXAMPLE}; this line is ignored",
+                suggestion="Start the line with `- `",
             )
 
 

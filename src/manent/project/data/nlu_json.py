@@ -1,4 +1,4 @@
-"""Reads NLU data in Rasa's JSON format (`rasa_nlu_data`), which projects still carry. Called by `reading`."""
+"""Reads NLU data in Rasa's old JSON format (`rasa_nlu_data`). Called by `reading`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,12 +13,12 @@ _SHAPE = '`{"rasa_nlu_data": {"common_examples": [{"text": …, "intent": …}]}
 
 
 def is_json_nlu(text: str) -> bool:
-    """Does a JSON file hold NLU data?"""
+    """Return whether a JSON file contains NLU data."""
     return f'"{_ROOT}"' in text
 
 
 def add_json_nlu(data: NluFiles, document: Any, file: str, report: Report) -> None:
-    """Take in a parsed JSON file."""
+    """Add the data of a parsed JSON file."""
     root = Spot(document, file, 1, "", report).get(_ROOT)
     if root is None or not isinstance(root.value, dict):
         (root or Spot(document, file, 1, "", report)).error("nlu.json", _SHAPE)

@@ -1,6 +1,6 @@
-"""Reads stories, rules and test stories. Called by `reading`, and by the commands that test.
+"""Reads stories, rules and test stories. Called by `reading`, and by commands that evaluate.
 
-Only the shape is checked here; whether the names exist is for `checks`, which sees the whole project.
+Checks only the structure. `checks` looks up the names, because it has the whole project.
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ from manent.project.yaml.documents import Broken, parse_document, plain, read_te
 STORY_KEYS = ("story", "steps", "metadata")
 RULE_KEYS = ("rule", "steps", "condition", "conversation_start", "wait_for_user_input", "metadata")
 STEP_KEYS = ("intent", "user", "action", "bot", "checkpoint", "slot_was_set", "active_loop", "or")
-"""What a step may be; a checkpoint may have `slot_was_set` beside it, so it is looked for first."""
+"""Kinds of steps. A checkpoint may also have `slot_was_set`, so `checkpoint` comes before it."""
 _BESIDE = {
     "intent": ("intent", "user", "entities", "metadata"),
     "user": ("intent", "user", "entities", "metadata"),
@@ -48,7 +48,7 @@ _BESIDE = {
 
 @dataclass(slots=True)
 class StoryFiles:
-    """Stories and rules as they grow, file by file."""
+    """Stories and rules of the files read so far."""
 
     stories: list[Story] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
@@ -62,10 +62,10 @@ def read_test_stories(paths: Iterable[Path], *, root: Path | None = None) -> Sto
 
     Args:
         paths: files and directories.
-        root: the project; file names in messages are relative to it. Default: the working directory.
+        root: the project folder. File names in messages are relative to it. Default: the working directory.
 
     Raises:
-        ProjectError: with all mistakes of all files.
+        ProjectError: contains the mistakes of all files.
     """
     paths = list(paths)
     report = Report(root or Path())
@@ -92,7 +92,7 @@ def read_test_stories(paths: Iterable[Path], *, root: Path | None = None) -> Sto
 
 
 def add_stories_document(data: StoryFiles, document: Any, file: str, report: Report, *, is_test: bool = False) -> None:
-    """Take in the `stories:` and `rules:` of one parsed file."""
+    """Add the `stories:` and `rules:` of one parsed file."""
     root = Spot(document, file, 1, "", report)
     if is_test and not is_readable(read_version(document, file, report), file, 1, report):
         return
@@ -138,7 +138,7 @@ def _rule(item: Spot) -> Rule | None:
 
 
 def _head(item: Spot, kind: str, keys: tuple[str, ...]) -> str | None:
-    """Check the outside of a story or rule and return its name."""
+    """Check the keys of a story or rule and return its name."""
     spot = item.get(kind)
     if spot is None:
         keys_found = ", ".join(map(str, item.value)) if isinstance(item.value, dict) else ""
@@ -152,7 +152,7 @@ def _head(item: Spot, kind: str, keys: tuple[str, ...]) -> str | None:
         spot.warn(f"{kind}.name", f"the name of the {kind}", f"Name the {kind}")
     name = spot.text() if spot is not None and spot.value is not None else f"{kind} at {item.file}:{item.line}"
     if item.get("steps") is None:
-        expected = f"`steps:`; the {kind} is left out"
+        expected = f"`steps:`; the {kind} is ignored"
         item.warn(f"{kind}.no-steps", expected, found=f"a {kind} without steps")
     return name
 
@@ -188,7 +188,7 @@ def _steps(item: Spot, *, is_test: bool) -> tuple[Step, ...]:
 
 
 def _kind(entry: Spot, kinds: tuple[str, ...], code: str, what: str) -> str | None:
-    """Return which of some kinds an entry is, by its keys; None (and a problem) when it is none."""
+    """Return the kind of an entry by its keys. Report a problem and return None if it has none of these kinds."""
     if not isinstance(entry.value, dict):
         entry.error(code, f"{what}, {one_of(kinds)}", _key_hint(entry.value) if kinds == STEP_KEYS else "")
         return None
@@ -201,7 +201,7 @@ def _kind(entry: Spot, kinds: tuple[str, ...], code: str, what: str) -> str | No
 
 
 def _key_hint(value: Any) -> str:
-    """Say how to write a step that is a name alone."""
+    """Suggest how to write a step that consists of a name only."""
     if not isinstance(value, str) or not value or " " in value:
         return ""
     is_action = value.startswith(("utter_", "action_"))
@@ -237,7 +237,7 @@ def _step(entry: Spot, *, is_test: bool) -> list[Step]:
 def _action(entry: Spot) -> list[Step]:
     spot = entry.get("action")
     if spot is not None and spot.value is None:
-        spot.warn("story.step", "the name of an action; the step is left out")
+        spot.warn("story.step", "the name of an action; the step is ignored")
         return []
     name = spot.name("the name of an action") if spot is not None else None
     return [ActionStep(name=name, where=entry.where)] if name is not None else []
@@ -267,7 +267,7 @@ def _intent(entry: Spot, *, is_test: bool) -> str | None:
     if spot is None:
         return None
     if spot.value is None:
-        spot.warn("story.step", "the name of an intent; the step is left out")
+        spot.warn("story.step", "the name of an intent; the step is ignored")
         return None
     name = spot.name("the name of an intent")
     if name is None:
@@ -275,7 +275,7 @@ def _intent(entry: Spot, *, is_test: bool) -> str | None:
     name = name.removeprefix("/")
     if "/" in name and not is_test:
         retrieval = name.partition("/")[0]
-        spot.warn("story.retrieval-intent", f'"{retrieval}": stories know only the retrieval intent itself')
+        spot.warn("story.retrieval-intent", f'"{retrieval}": stories contain retrieval intents without response key')
         return retrieval
     return name
 
@@ -290,7 +290,7 @@ def _entities(entry: Spot) -> tuple[EntityStep, ...]:
             labels = {key: _label(item, key) for key in ("role", "group")}
             names = [key for key in item.value if key not in labels]
             if len(names) != 1 or not isinstance(names[0], str):
-                item.error("story.entity", "`- name: value`, and role or group beside it")
+                item.error("story.entity", "`- name: value`, with role or group if needed")
                 continue
             value = plain(item.value[names[0]])
             entities.append(EntityStep(entity=names[0], value=value, role=labels["role"], group=labels["group"]))

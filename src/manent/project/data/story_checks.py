@@ -1,4 +1,4 @@
-"""Checks the names that stories and rules mention, and the shape of rules. Called by `checks`."""
+"""Checks the names in stories and rules, and the structure of rules. Called by `checks`."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,12 +20,12 @@ from manent.project.problems import Report, did_you_mean
 
 _NULL_HINT = "YAML reads None as a text: write null for an empty slot"
 _FIXED = {"restart": "action_restart", "back": "action_back", "session_start": "action_session_start"}
-"""Intents whose action is fixed."""
+"""Intents that always trigger the same action."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoryNames:
-    """The names that stories may use. `responses` are among `actions`, too; `categories`: slot → its values."""
+    """The names that stories may use. `actions` include `responses`. `categories`: slot → its values."""
 
     intents: tuple[str, ...]
     entities: tuple[str, ...]
@@ -42,15 +42,15 @@ def check_stories(
     """Check all stories and rules.
 
     Args:
-        stories: as read.
-        names: what the domain knows.
-        report: takes the problems.
-        are_rules_restricted: a rule may have one user turn only (RulePolicy's `restrict_rules`).
-        needs_actions: an unknown action in a story is an error, because a policy learns from its number in the domain;
-            without such a policy it is a warning, as in Rasa. In a rule it is always an error.
+        stories: stories and rules.
+        names: names of the domain.
+        report: receives the problems.
+        are_rules_restricted: whether a rule may have only one user turn (RulePolicy's `restrict_rules`).
+        needs_actions: whether an unknown action in a story is an error, because a policy learns its number in the
+            domain. If not, it is a warning, as in Rasa. In a rule it is always an error.
 
     Returns:
-        Every intent and action that is mentioned.
+        The intents and actions that stories and rules mention.
     """
     checker = _Checker(names, report)
     checker.needs_actions = needs_actions
@@ -66,7 +66,7 @@ def check_stories(
 
 
 class _Checker:
-    """Looks each name of a story up."""
+    """Looks up the names of stories."""
 
     def __init__(self, names: StoryNames, report: Report) -> None:
         self.used: set[str] = set()
@@ -114,7 +114,7 @@ class _Checker:
                     path,
                     "story.unknown-entity",
                     found=f'the entity "{name}"',
-                    expected="one that stands under `entities:` in the domain",
+                    expected="one that is listed under `entities:` in the domain",
                     suggestion=did_you_mean(name, self._names.entities),
                 )
 
@@ -127,7 +127,7 @@ class _Checker:
                     path,
                     "story.no-response",
                     found=f'"{name}"',
-                    expected="a response under `responses:`; the action server has to know it",
+                    expected="a response under `responses:`, or an action of that name on the action server",
                     suggestion=did_you_mean(name, self._names.responses),
                 )
         elif name.startswith("utter_"):
@@ -157,7 +157,7 @@ class _Checker:
         section = f"{kind}s"
         known = self._names.loops if kind == "form" else getattr(self._names, section)
         if kind == "intent" or (kind != "slot" and not self.needs_actions):
-            report, so = self._report.warn, ", so nothing leads to it" if kind == "intent" else ", so it cannot run"
+            report, so = self._report.warn, "; nothing can trigger it" if kind == "intent" else "; it cannot run"
         else:
             report, so = self._report.error, ""
         report(
@@ -166,7 +166,7 @@ class _Checker:
             path,
             f"story.unknown-{kind}",
             found=f'the {kind} "{name}"',
-            expected=f"one under `{section}:` in the domain{so}",
+            expected=f"one that is listed under `{section}:` in the domain{so}",
             suggestion=did_you_mean(name, known) or f'Add "{name}" to `{section}:` in the domain',
         )
 
@@ -181,8 +181,8 @@ def _check_rule(rule: Rule, path: str, report: Report, *, is_restricted: bool) -
             path,
             "rule.several-turns",
             found=f"a rule with {len(turns)} user turns",
-            expected="one user turn a rule",
-            suggestion="Make it a story, or two rules",
+            expected="one user turn per rule",
+            suggestion="Rewrite it as a story, or split it into two rules",
         )
     for step in rule.steps:
         if isinstance(step, CheckpointStep):
@@ -193,7 +193,7 @@ def _check_rule(rule: Rule, path: str, report: Report, *, is_restricted: bool) -
                 "rule.checkpoint",
                 found=f'the checkpoint "{step.name}" in a rule',
                 expected="checkpoints in stories only",
-                suggestion="Make it a story",
+                suggestion="Rewrite it as a story",
             )
     for intent, action in _answers(rule):
         if intent in _FIXED and action.name != _FIXED[intent]:
@@ -203,8 +203,8 @@ def _check_rule(rule: Rule, path: str, report: Report, *, is_restricted: bool) -
                 path,
                 "rule.fixed-intent",
                 found=f'"{action.name or action.text}" after the intent "{intent}"',
-                expected=f"{_FIXED[intent]}, which this intent always starts",
-                suggestion=f"Use another intent, or put {_FIXED[intent]} under `actions:` and write it yourself",
+                expected=f"{_FIXED[intent]}, which this intent always triggers",
+                suggestion=f"Use another intent, or list {_FIXED[intent]} under `actions:` and implement it",
             )
 
 
@@ -215,7 +215,7 @@ def _is_user_turn(step: Step) -> bool:
 
 
 def _answers(rule: Rule) -> Iterator[tuple[str, ActionStep]]:
-    """Yield each intent of a rule with the action that follows it."""
+    """Yield each intent of a rule with the action after it."""
     waiting: list[str] = []
     for step in rule.steps:
         if isinstance(step, UserStep):
@@ -229,7 +229,7 @@ def _answers(rule: Rule) -> Iterator[tuple[str, ActionStep]]:
 
 
 def _check_checkpoints(stories: Iterable[Story], report: Report) -> None:
-    """Warn of checkpoints that nothing leads to, or that lead nowhere."""
+    """Warn about checkpoints that no story ends with or that no story starts with."""
     begins: dict[str, CheckpointStep] = {}
     ends: dict[str, CheckpointStep] = {}
     for story in stories:
@@ -242,7 +242,7 @@ def _check_checkpoints(stories: Iterable[Story], report: Report) -> None:
             _warn_checkpoint(step, "a story that ends with this checkpoint", ends, report)
     for name, step in ends.items():
         if name not in begins:
-            _warn_checkpoint(step, "a story that begins with this checkpoint", begins, report)
+            _warn_checkpoint(step, "a story that starts with this checkpoint", begins, report)
 
 
 def _warn_checkpoint(step: CheckpointStep, expected: str, others: Iterable[str], report: Report) -> None:

@@ -1,7 +1,7 @@
-"""Makes a `Domain` of a merged domain in format 3.1: checks every entry, names every mistake with its line.
+"""Creates a `Domain` from a merged domain in format 3.1. Checks every entry and reports mistakes with their lines.
 
-Called by `reading`, after `legacy_domain` has rewritten a domain of format 2.0. Slots and responses have files of
-their own.
+Called by `reading`, after `format_2` has converted a domain of format 2.0. Slots and responses are read in separate
+modules.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ from manent.project.problems import Spot, did_you_mean
 from manent.project.yaml.documents import plain
 
 INTENT_KEYS = ("use_entities", "ignore_entities", "is_retrieval_intent", "triggers")
-"""`triggers` is of 2.x; `legacy_policies` makes a rule of it."""
+"""`triggers` belongs to 2.x. `policies_2x` converts it to a rule."""
 ENTITY_KEYS = ("roles", "groups", "influence_conversation")
 FORM_KEYS = ("required_slots", "ignored_intents")
 SESSION_KEYS = ("session_expiration_time", "carry_over_slots_to_new_session")
@@ -38,12 +38,12 @@ KNOWLEDGE_BASE_SLOTS = (
 
 
 def build_domain(raw: RawDomain, *, is_legacy: bool = False, legacy_forms: Json | None = None) -> Domain:
-    """Turn a merged domain into the domain that everything else speaks of.
+    """Create the domain from a merged domain.
 
     Args:
-        raw: in format 3.1; its spots carry the report that takes the problems.
-        is_legacy: it was converted from format 2.0.
-        legacy_forms: the `forms` section as it was in 2.0.
+        raw: merged domain in format 3.1. Its spots contain the report that receives the problems.
+        is_legacy: whether it was converted from format 2.0.
+        legacy_forms: the `forms` section of the 2.0 domain.
     """
     entities = {name: _entity(name, spot) for name, spot in raw.entities.items()}
     intents = {name: _intent(name, spot) for name, spot in raw.intents.items()}
@@ -78,7 +78,7 @@ def _intent(name: str, item: Spot) -> Intent:
     if options is None:
         return Intent(name=name)
     if not isinstance(options.value, dict):
-        options.error("intents.options", "options of the intent, or the name alone", f"Write `- {name}`")
+        options.error("intents.options", "options of the intent, or only its name", f"Write `- {name}`")
         return Intent(name=name)
     options.only(INTENT_KEYS, "intents.unknown-key", "an option of an intent", warns=True)
     used: tuple[str, ...] | None = None
@@ -126,7 +126,7 @@ def _form(name: str, spot: Spot, raw: RawDomain) -> Form:
     elif isinstance(required.value, list):
         slots = tuple(slot for item in required.items() if (slot := _required_slot(item, raw)) is not None)
     else:
-        required.error("forms.required-slots", "a list of slots (lines beginning with `- `)")
+        required.error("forms.required-slots", "a list of slots (lines starting with `- `)")
     ignored = spot.get("ignored_intents")
     return Form(
         name=name,
@@ -138,8 +138,8 @@ def _form(name: str, spot: Spot, raw: RawDomain) -> Form:
 def _no_slots(spot: Spot) -> None:
     spot.error(
         "forms.no-slots",
-        "`required_slots:` with the slots that the form asks for",
-        "Add required_slots (`required_slots: []` for a form that decides while it runs)",
+        "`required_slots:` with the slots that the form requests",
+        "Add required_slots (`required_slots: []` if actions determine the slots at run time)",
         found="a form without required_slots",
     )
 
@@ -149,7 +149,7 @@ def _required_slot(item: Spot, raw: RawDomain) -> str | None:
     if name is not None and name not in raw.slots and not raw.is_broken:
         item.warn(
             "forms.unknown-slot",
-            "a slot under `slots:`; nothing fills it but an action, so the form waits for it",
+            "a slot under `slots:`; only an action can fill it, so the form waits for it",
             did_you_mean(name, raw.slots) or f'Add "{name}" to `slots:`',
         )
     return name
@@ -176,7 +176,7 @@ def _session(spot: Spot | None) -> SessionConfig:
     if (found := spot.get("session_expiration_time")) is not None:
         expiration = found.number()
         if expiration is not None and not 0 <= expiration < float("inf"):
-            found.error("session.expiration", "minutes, 0 or more (0: a session never expires)")
+            found.error("session.expiration", "a number of minutes, 0 or more (0: a session never expires)")
             expiration = None
     if (found := spot.get("carry_over_slots_to_new_session")) is not None:
         carry_over = found.flag()
@@ -203,7 +203,7 @@ def _add_automatic_slots(slots: dict[str, Slot], *, has_forms: bool, actions: tu
 
 
 def _original(raw: RawDomain) -> Json:
-    """Return the domain as `GET /domain` shows it: the sections that are there, intents in alphabetical order."""
+    """Return the domain for `GET /domain`: only the sections that exist, intents in alphabetical order."""
     original: Json = {"version": "3.1"}
     lists: dict[str, list[Any]] = {
         "intents": [plain(raw.intents[name].value) for name in sorted(raw.intents)],

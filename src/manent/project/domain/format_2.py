@@ -1,7 +1,7 @@
-"""Turns a domain of format 2.0 into format 3.1, in memory. Called by `reading`, and by `migration` for what to write.
+"""Converts a domain of format 2.0 to format 3.1 in memory. Called by `reading` and `migration`.
 
-In 2.0 a slot's mappings stand in the forms, and an entity fills the slot of its name by itself (contract §1.1). Nothing
-after this module sees format 2.0, except through `Domain.is_legacy` and `Domain.legacy_forms`.
+In 2.0 the mappings of slots are part of forms, and an entity fills the slot of its name automatically (contract §1.1).
+Later code sees format 2.0 only as `Domain.is_legacy` and `Domain.legacy_forms`.
 """
 
 from collections.abc import Iterator
@@ -18,17 +18,17 @@ from manent.project.yaml.documents import Map, Seq, plain
 
 _FORM_OPTIONS = ("required_slots", "ignored_intents")
 _NEEDS_NO_REQUEST = ("from_entity", "from_trigger_intent")
-"""Mapping types that filled a slot also when another one was asked for."""
+"""Mapping types that also fill a slot while another one is requested."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """What came of a conversion.
+    """The result of a conversion.
 
     Attributes:
-        is_legacy: the domain was in format 2.0.
-        forms: the `forms` section as it was, for action servers on SDK 2.x.
-        triggers: intent → the action that it always starts (`triggers:`, MappingPolicy), and where that stands.
+        is_legacy: whether the domain was in format 2.0.
+        forms: the original `forms` section, for action servers on SDK 2.x.
+        triggers: intent → the action that it always triggers (`triggers:`, MappingPolicy), and its line.
     """
 
     is_legacy: bool = False
@@ -37,10 +37,10 @@ class Conversion:
 
 
 def convert_domain(raw: RawDomain) -> Conversion:
-    """Rewrite a merged domain in place, if it is in format 2.0.
+    """Convert a merged domain in place if it is in format 2.0.
 
-    It is when its files don't declare version 3.0 or higher, no slot has `mappings`, and something is written as only
-    2.0 writes it.
+    It is in format 2.0 if its files declare no version of 3.0 or higher, no slot has `mappings`, and something is
+    written in a way that only 2.0 allows.
     """
     triggers = dict(_triggers(raw))
     if not is_legacy(raw):
@@ -59,7 +59,7 @@ def convert_domain(raw: RawDomain) -> Conversion:
 
 
 def is_legacy(raw: RawDomain) -> bool:
-    """Is a merged domain in format 2.0?"""
+    """Return whether a merged domain is in format 2.0."""
     if raw.version is not None and raw.version >= (3, 0):
         return False
     slots = [spot.value for spot in raw.slots.values() if isinstance(spot.value, dict)]
@@ -86,7 +86,7 @@ def _triggers(raw: RawDomain) -> Iterator[tuple[str, tuple[str, Where]]]:
 
 
 def _form_slots(form: Spot) -> Iterator[tuple[str, list[Spot]]]:
-    """Yield the slots of a form in either spelling of 2.x, each with its mappings."""
+    """Yield the slots of a form, in either notation of 2.x, each with its mappings."""
     if not isinstance(form.value, dict):
         if form.value is not None:
             form.error("forms.definition", "`required_slots:` with slots and their mappings")
@@ -117,15 +117,15 @@ def _new_form(form: Spot, slots: dict[str, list[Spot]]) -> Spot:
 
 
 def _declare_missing_slots(raw: RawDomain, form_slots: dict[str, dict[str, list[Spot]]]) -> None:
-    """A slot that only a form knows is a text (Rasa's migrator leaves it without a type)."""
+    """Declare slots that only a form names, with type text. Rasa's migration tool leaves them without a type."""
     for form, slots in form_slots.items():
         for name in slots:
             if name not in raw.slots and not raw.is_broken:
                 spot = raw.forms[form]
                 spot.warn(
                     "forms.undeclared-slot",
-                    "a slot that stands under `slots:`",
-                    "It is taken as a slot of type text",
+                    "a slot that is listed under `slots:`",
+                    "It is read as a slot of type text",
                     found=f'the slot "{name}"',
                 )
                 new = Map(spot.line)
@@ -158,7 +158,7 @@ def _mappings(
     *,
     is_autofilling: bool,
 ) -> Seq:
-    """Gather a slot's mappings from all forms, then what fills it by itself."""
+    """Return a slot's mappings: those of all forms, then those that fill it automatically."""
     found = Seq(spot.line)
     for form, slots in form_slots.items():
         for mapping in slots.get(name, ()):
@@ -197,7 +197,7 @@ def _add_mapping(found: Seq, slot: str, form: str, mapping: Spot) -> None:
 
 
 def _add_implicit(found: Seq, slot: str, raw: RawDomain, form_slots: dict[str, dict[str, list[Spot]]]) -> None:
-    """A slot that an action asked for while a form ran that does not list it was filled by the entity of its name."""
+    """Add the mapping of an unlisted slot: a slot that an action requests during a form is filled by its entity."""
     conditions: list[Json] = [
         {"active_loop": form, "requested_slot": slot}
         for form, slots in form_slots.items()

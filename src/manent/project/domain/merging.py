@@ -1,7 +1,7 @@
-"""Merges the files of a domain into one, each entry with its place. Called by `reading`; `domain` makes sense of it.
+"""Merges the files of a domain into one, each entry with its line. Called by `reading`; `definition` interprets it.
 
-Merge rules (contract §1): dict sections merge by key, list sections by name, the first-read entry wins and a second
-one is warned of. Files are read in the order of their names.
+Merge rules (contract §1): dict sections merge by key, list sections by name. The first definition of a name is used; a
+second one causes a warning. Files are read in the order of their names.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ OTHER_KEYS = (
     "pipeline",
     "policies",
 )
-"""Keys that may stand beside a domain's own, in a file that is several things at once."""
+"""Keys that a domain file may also contain, because one file may have several purposes."""
 
 _SECTION_KINDS: dict[str, type | tuple[type, ...]] = {
     "intents": list,
@@ -44,7 +44,7 @@ DEFAULT_SESSION = {"session_expiration_time": 60, "carry_over_slots_to_new_sessi
 
 @dataclass(slots=True, kw_only=True)
 class RawDomain:
-    """A merged domain before it is understood: name → the place of its definition.
+    """A merged domain before it is interpreted: name → spot of its definition.
 
     Attributes:
         intents, entities, actions: the spot's value is the list item: a name, or `{name: options}`.
@@ -71,7 +71,7 @@ class RawDomain:
 
 
 def read_domain_files(paths: Iterable[Path], report: Report) -> RawDomain:
-    """Read and merge domain files. Files without a domain key are passed over."""
+    """Read and merge domain files. Files without a domain key are skipped."""
     domain = RawDomain()
     for path in paths:
         file = report.name_of(path)
@@ -137,19 +137,19 @@ def item_name(item: Spot, what: str) -> str | None:
     """Return the name of a list item: `name`, or the one key of `name: options`."""
     if isinstance(item.value, dict):
         if len(item.value) != 1:
-            item.error("domain.item", f"{what}, or one `{what}: …` an item", "Begin each name with `- `")
+            item.error("domain.item", f"{what}, or one `{what}: …` per item", "Start each name with `- `")
             return None
         return next((name for name, _ in item.entries()), None)
     return item.name(what)
 
 
 def item_options(item: Spot) -> Spot | None:
-    """Return what stands under the name of a list item `name: options`, or None for a plain name."""
+    """Return the options of a list item `name: options`. None: a plain name."""
     return next((spot for _, spot in item.entries()), None) if isinstance(item.value, dict) else None
 
 
 def _merge_list(section: dict[str, Spot], spot: Spot, title: str, *, but: dict[str, Spot]) -> None:
-    """Merge a list by name; names in `but` (forms of earlier files, when these are actions) are left out."""
+    """Merge a list by name. Names in `but` (forms of earlier files, when merging actions) are skipped."""
     for item in spot.items():
         name = item_name(item, f"the name of one of the {title}")
         if name is None or name in but:

@@ -1,4 +1,4 @@
-"""Reads responses (`utter_…` and their variations), in a domain or beside NLU data. Called by `domain`, `reading`."""
+"""Reads responses (`utter_…` and their variations) of domain and NLU files. Called by `definition` and `reading`."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ VARIATION_KEYS = (
 
 
 def read_response(name: str, spot: Spot) -> tuple[Variation, ...]:
-    """Read the variations under a response's name."""
+    """Read the variations of a response."""
     if not isinstance(spot.value, list):
         spot.error("responses.variations", f"a list of variations of {name}", 'Write `- text: "…"` below it')
         return ()
@@ -34,7 +34,7 @@ def read_response(name: str, spot: Spot) -> tuple[Variation, ...]:
 
 
 def read_variation(spot: Spot) -> Variation | None:
-    """Read one variation; None when it cannot be used."""
+    """Read one variation. None: it cannot be used."""
     if not isinstance(spot.value, dict):
         spot.error("responses.variation", "`text:`, `custom:` …", f"Write `- text: {_as_text(spot.value)}`")
         return None
@@ -44,8 +44,8 @@ def read_variation(spot: Spot) -> Variation | None:
     if (text is None or text.value is None) and (custom is None or not custom.value):
         spot.error(
             "responses.empty",
-            '`text:` or `custom:` (`text: ""` for buttons or an image alone)',
-            found="a variation without text and custom",
+            '`text:` or `custom:` (`text: ""` for only buttons or an image)',
+            found="a variation without text or custom",
         )
         return None
     if custom is not None and custom.value is not None and not isinstance(custom.value, dict):
@@ -108,7 +108,7 @@ def _elements(spot: Spot) -> tuple[Any, ...]:
 
 
 def _conditions(spot: Spot) -> tuple[Json, ...] | None:
-    """Return the conditions of a variation; None when one can never hold."""
+    """Return the conditions of a variation. None: one of them can never hold."""
     found = spot.get("condition")
     if found is None:
         return ()

@@ -1,4 +1,4 @@
-"""Reads the slots of a domain in format 3.1: types, initial values, mappings. Called by `domain`."""
+"""Reads the slots of a domain in format 3.1: types, initial values, mappings. Called by `definition`."""
 
 from typing import cast, get_args
 
@@ -16,7 +16,7 @@ SLOT_CLASSES = {
     "AnySlot": "any",
     "UnfeaturizedSlot": "unfeaturized",
 }
-"""Rasa's own classes, which `type:` may name by module path."""
+"""Rasa's slot classes, which `type:` may name by module path."""
 
 SLOT_KEYS = (
     "type",
@@ -32,11 +32,11 @@ MAPPING_KEYS = ("type", "entity", "role", "group", "intent", "not_intent", "valu
 MAPPING_TYPES: tuple[str, ...] = get_args(MappingType)
 _MODULE_OF_SLOTS = "rasa."
 ANY_LABEL = "any_label"
-"""Key that the conversion from 2.0 puts into a mapping: entity role and group don't matter."""
+"""Key that the conversion from 2.0 adds to a mapping: the entity may have any role and group."""
 
 
 def read_slot(name: str, spot: Spot) -> Slot | None:
-    """Read what stands under a slot's name; None when too little of it makes sense."""
+    """Read the definition of a slot. None: it cannot be used."""
     if not isinstance(spot.value, dict):
         spot.error("slots.definition", "the slot's type and mappings", f"Write `{name}: {{type: text, mappings: []}}`")
         return None
@@ -60,7 +60,7 @@ def read_slot(name: str, spot: Spot) -> Slot | None:
 
 
 def read_slot_type(spot: Spot) -> SlotType | None:
-    """Return a slot's type; a missing or unknown one is reported."""
+    """Return the type of a slot. Report a missing or unknown type."""
     found = spot.get("type")
     if found is None:
         spot.error("slots.no-type", f"`type:`, {one_of(SLOT_TYPES)}", "Add type: text", found="a slot without a type")
@@ -74,9 +74,9 @@ def read_slot_type(spot: Spot) -> SlotType | None:
     hint = hints.get(written.lower())
     suggestion = f'Did you mean "{hint}"?' if hint else did_you_mean(written, SLOT_TYPES)
     if "." in written:
-        suggestion = "Slot classes of your own are not supported; use one of the types"
+        suggestion = "Custom slot classes are not supported; use one of these types"
     elif written == "unfeaturized":
-        suggestion = "Write type: any and influence_conversation: false (`manent data migrate` does it)"
+        suggestion = "Write type: any and influence_conversation: false (`manent data migrate` does this)"
     found.error("slots.unknown-type", one_of(SLOT_TYPES), suggestion)
     return None
 
@@ -128,8 +128,8 @@ def _mappings(spot: Spot) -> tuple[SlotMapping, ...]:
     if found is None:
         spot.error(
             "slots.no-mappings",
-            "`mappings:`, which say what fills the slot",
-            "Add `mappings: [{type: custom}]` for a slot that only actions set",
+            "`mappings:`, which define what fills the slot",
+            "Add `mappings: [{type: custom}]` if only actions set the slot",
             found="a slot without mappings",
         )
         return ()
@@ -139,12 +139,12 @@ def _mappings(spot: Spot) -> tuple[SlotMapping, ...]:
 
 
 def read_mapping(spot: Spot) -> SlotMapping | None:
-    """Read one mapping; mistakes are reported, and None returned where it cannot be used."""
+    """Read one mapping and report its mistakes. None: it cannot be used."""
     if not isinstance(spot.value, dict):
         spot.error("slots.mapping", "a mapping such as `type: from_text`")
         return None
     known = (*MAPPING_KEYS, *([ANY_LABEL] if ANY_LABEL in spot.value else []))
-    spot.only(known, "slots.mapping-key", "a mapping's key", warns=True)
+    spot.only(known, "slots.mapping-key", "a key of a mapping", warns=True)
     kind = spot.get("type")
     if kind is None:
         spot.error("slots.mapping-type", f"`type:`, {one_of(MAPPING_TYPES)}", found="a mapping without a type")
@@ -156,12 +156,12 @@ def read_mapping(spot: Spot) -> SlotMapping | None:
     entity = _optional_name(spot, "entity", "the name of an entity")
     value = spot.get("value")
     if mapping_type == "from_entity" and spot.get("entity") is None:
-        spot.error("slots.mapping-entity", "`entity:`, the entity that fills the slot", found="from_entity without one")
+        spot.error("slots.mapping-entity", "`entity:`, which fills the slot", found="from_entity without an entity")
         return None
     if mapping_type in ("from_intent", "from_trigger_intent") and (value is None or value.value is None):
         (value or spot).error(
             "slots.mapping-value",
-            "`value:`, what the slot is set to (not null)",
+            "`value:`, the value that the slot is set to (not null)",
             "An action can set a slot to null",
             found=f"{mapping_type} without a value",
         )
@@ -203,12 +203,12 @@ def _conditions(spot: Spot) -> tuple[Condition, ...]:
             item.warn(
                 "slots.condition",
                 "`active_loop:` with the name of a form, or null",
-                "Without it the condition means that no form is active",
+                "Without it, the condition means that no form is active",
                 found="a condition without active_loop",
             )
             conditions.append(Condition(active_loop=None))
             continue
-        item.only(("active_loop", "requested_slot"), "slots.condition", "a condition's key")
+        item.only(("active_loop", "requested_slot"), "slots.condition", "a key of a condition")
         conditions.append(
             Condition(
                 active_loop=_optional_name(item, "active_loop", "the name of a form, or null"),

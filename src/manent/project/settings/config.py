@@ -1,6 +1,6 @@
-"""Reads `config.yml`: pipeline, policies, language, identity. Defaults are filled in; the file is never touched.
+"""Reads `config.yml`: pipeline, policies, language, assistant id. Adds defaults; the file itself is not changed.
 
-Called by `reading`. Policies of the 2.x years are turned into what replaced them by `legacy_policies`.
+Called by `reading`. `policies_2x` replaces policies of Rasa 2.x.
 """
 
 import hashlib
@@ -23,9 +23,9 @@ IMPORTERS = ("RasaFileImporter", "MultiProjectImporter")
 PLACEHOLDER_ID = "placeholder_default"
 
 COMPONENTS: dict[str, Options] = {name: kind.declared for name, kind in KINDS.items()}
-"""What a pipeline may list, and with which options."""
+"""Components that a pipeline may contain, with their options."""
 ALL_POLICIES: dict[str, Options] = {**POLICIES, **OLD_POLICIES}
-"""What `policies:` may list, that of the 2.x years included."""
+"""Policies that `policies:` may contain, including those of 2.x."""
 
 
 def default_pipeline() -> tuple[ComponentConfig, ...]:
@@ -44,7 +44,7 @@ def default_pipeline() -> tuple[ComponentConfig, ...]:
 
 
 def default_policies() -> tuple[ComponentConfig, ...]:
-    """Return the policies of a project that names none (contract §1)."""
+    """Return the policies of a project that defines none (contract §1)."""
     return (
         ComponentConfig(name="MemoizationPolicy"),
         ComponentConfig(name="RulePolicy"),
@@ -54,7 +54,7 @@ def default_policies() -> tuple[ComponentConfig, ...]:
 
 
 def read_config(document: Any, file: str, root: Path, report: Report) -> AssistantConfig:
-    """Make sense of a parsed `config.yml` (None: there is none, or it is empty)."""
+    """Interpret a parsed `config.yml`. None: the file is missing or empty."""
     spot = Spot(document, file, 1, "", report)
     if document is not None and not isinstance(document, dict):
         spot.error("config.type", "a mapping with language, pipeline, policies")
@@ -94,12 +94,12 @@ def _recipe(spot: Spot) -> str:
     if found is None or found.value is None:
         return "default.v1"
     if found.value != "default.v1":
-        found.error("config.recipe", '"default.v1"', "Describe the pipeline with `pipeline:` and `policies:`")
+        found.error("config.recipe", '"default.v1"', "Configure the assistant with `pipeline:` and `policies:`")
     return "default.v1"
 
 
 def _assistant_id(spot: Spot, root: Path) -> str:
-    """Return the project's id; one that is missing is derived from the project's folder, the same each time."""
+    """Return the assistant id. A missing id is derived from the project folder, so that it is always the same."""
     written = _text(spot, "assistant_id")
     if written and written != PLACEHOLDER_ID:
         return written
@@ -136,20 +136,20 @@ def _component(item: Spot, known: Mapping[str, Options], key: str) -> ComponentC
     if name not in known and key == "policies":
         name_spot.error(
             "config.custom-policy",
-            "a policy of Rasa's",
-            "Policies of your own can't be used here: say what it decides in rules or stories, or in a custom action",
+            "a policy of Rasa",
+            "Custom policies are not supported; use rules, stories or a custom action instead",
         )
         return None
     return ComponentConfig(name=name, options=_options(item, f"{key}.{name}", known.get(name)), where=name_spot.where)
 
 
 def _options(item: Spot, path: str, known: Options | None) -> Json:
-    """Return the options of a component or policy, as they are meant; those that can't be are reported.
+    """Return the parsed options of a component or policy. Report wrong ones.
 
     Args:
-        item: with `name` and options, or the name alone.
-        path: for messages.
-        known: what it may have; None for one of the project's own, which may have any.
+        item: a mapping with `name` and options, or only the name.
+        path: path for messages.
+        known: the declared options. None: a custom component, which may have any options.
     """
     if not isinstance(item.value, dict):
         return {}
@@ -162,8 +162,8 @@ def _options(item: Spot, path: str, known: Options | None) -> Json:
         if name in wrong:
             code = "config.max-history" if name == "max_history" else "config.option"
             place.error(code, wrong[name], _hint(spot.value, known.values[name]))
-        elif name in options and name in known.values and (doubt := known.values[name].doubt(options[name])):
-            place.warn("config.option", known.values[name].expected, doubt)
+        elif name in options and name in known.values and (warning := known.values[name].warning(options[name])):
+            place.warn("config.option", known.values[name].expected, warning)
         elif name != "name" and name not in known.names:
             _warn_unknown_option(place, name, known)
     return options

@@ -1,7 +1,7 @@
-"""Reads `credentials.yml`: which channels are open, with which options. The server calls it.
+"""Reads `credentials.yml`: the channels and their options. Called by the server.
 
-The options of a channel are the channel's own affair; here only their shape is checked, and the types of those that
-the contract names (§7).
+Each channel checks its options itself. This module checks only their structure, and the types that the contract names
+(§7).
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ CHANNELS = (
     "hangouts",
     "rasa",
 )
-"""Channels that Rasa ships; other keys are module paths of channels of the project's own."""
+"""Rasa's channels. Other keys are module paths of custom channels."""
 
 IDENTITIES = ("open", "minted", "jwt")
 _FLAGS = ("session_persistence", "use_threads", "enhanced")
@@ -55,14 +55,14 @@ def read_credentials(path: Path | None) -> dict[str, Json]:
     """Read the credentials file.
 
     Args:
-        path: None or a file that does not exist: no credentials.
+        path: the file. None or a missing file: no credentials.
 
     Returns:
-        Channel → options, in the order of the file; a channel with nothing below it has `{}`. Channels that this
-        version does not have are kept; the server names them.
+        Channel → options, in the order of the file. A channel without options has `{}`. Channels that this version does
+        not support are included; the server reports them.
 
     Raises:
-        ProjectError: with all mistakes of the file.
+        ProjectError: contains all mistakes of the file.
     """
     if path is None or not path.exists():
         return {}
@@ -97,7 +97,7 @@ def read_channels(root: Spot) -> dict[str, Json]:
             _check_options(spot)
             channels[name] = plain(spot.value)
         else:
-            spot.error("credentials.options", f"the options of {name}, one `option: value` a line")
+            spot.error("credentials.options", f"the options of {name}, one `option: value` per line")
     return channels
 
 

@@ -1,7 +1,7 @@
-"""Reads `endpoints.yml`: where the action server is, where conversations are kept, and the rest of contract §10.
+"""Reads `endpoints.yml`: the action server, the tracker store, and the other endpoints of contract §10.
 
-The server and the exporter call it. It checks the shape of each section and hands the options on; whoever opens the
-thing (a store, an action runner) knows what they mean. Sections of our own: `durability`, `conversations`, `limits`.
+Called by the server and the exporter. Checks the structure of each section and returns its options; the code that opens
+a store or an action runner interprets them. Manent adds the sections `durability`, `conversations` and `limits`.
 """
 
 import re
@@ -40,10 +40,10 @@ _TYPES = {
     "nlg": ("callback", "response"),
 }
 _CLASSES = ("tracker_store", "lock_store", "event_broker")
-"""Sections whose `type` is the path of a class in some of Rasa's files; what we can't use, a later check says."""
+"""Sections whose `type` may be the path of a class in Rasa projects. A later check reports unsupported ones."""
 _IGNORED = {
-    "models": "a model from the folder `models/`, from --model, or by PUT /model: there is no model server here",
-    "nlu": "messages to be understood by the model: there is no remote understanding here",
+    "models": "a model from the folder `models/`, --model or PUT /model; model servers are not supported",
+    "nlu": "messages parsed by the loaded model; NLU servers are not supported",
 }
 _VARIABLE = re.compile(r"\$\{([^}]*)\}?")
 _HTTP = re.compile(r"https?://[^\s/]", re.IGNORECASE)
@@ -51,13 +51,13 @@ _HTTP = re.compile(r"https?://[^\s/]", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """All of `endpoints.yml`. A section is its options as JSON, None when it is absent or empty.
+    """The contents of `endpoints.yml`. A section is its options as JSON. None: the section is missing or empty.
 
     Attributes:
-        durability: what a commit survives: a loss of power (`disk`) or the death of the process (`process`).
-        retention_days: days after which a conversation that rests is removed; None: never.
-        limits: how much one client may ask for: `normal`, `public` (strict), or single limits as a mapping.
-        warnings: what is suspicious in the file, by line.
+        durability: what a commit survives: a power failure (`disk`) or the death of the process (`process`).
+        retention_days: days after the last change until a conversation is removed. None: never.
+        limits: limits for one client: `normal`, `public` (strict), or single limits as a mapping.
+        warnings: the warnings of the file, by line.
     """
 
     action_endpoint: Json | None = None
@@ -77,10 +77,10 @@ def read_endpoints(path: Path | None) -> Endpoints:
     """Read the endpoints file.
 
     Args:
-        path: None or a file that does not exist: every section is absent.
+        path: the file. None or a missing file: all sections are missing.
 
     Raises:
-        ProjectError: with all mistakes of the file.
+        ProjectError: contains all mistakes of the file.
     """
     if path is None or not path.exists():
         return Endpoints()
@@ -117,7 +117,7 @@ def _section(name: str, spot: Spot) -> Json | None:
     if spot.value is None:
         return None
     if not isinstance(spot.value, dict):
-        spot.error("endpoints.section", f"the options of {name}, one `option: value` a line")
+        spot.error("endpoints.section", f"the options of {name}, one `option: value` per line")
         return None
     if name in _SERVER_SECTIONS:
         _check_server(name, spot)
@@ -128,14 +128,14 @@ def _section(name: str, spot: Spot) -> Json | None:
     if name == "tracker_store" and is_known:
         check_tracker_store(spot)
     if (port := spot.get("port")) is not None and not str(port.value).isdigit():
-        port.error("endpoints.port", "the number of a port")
+        port.error("endpoints.port", "a port number")
     if name == "event_broker" and spot.value:
         check_event_broker(spot)
     return plain(spot.value) or None
 
 
 def _check_server(name: str, spot: Spot) -> None:
-    """Check what every endpoint has (contract §10)."""
+    """Check the options that all endpoints have (contract §10)."""
     url = spot.get("url")
     module = spot.get("actions_module") if name == "action_endpoint" else None
     if module is not None:
@@ -165,7 +165,7 @@ def _check_server(name: str, spot: Spot) -> None:
 def _check_seconds(spot: Spot) -> None:
     number = spot.number()
     if number is not None and number <= 0:
-        spot.error("endpoints.timeout", "seconds, more than 0")
+        spot.error("endpoints.timeout", "a number of seconds above 0")
 
 
 def _check_variables(url: Spot, report: Callable[..., None]) -> bool:
@@ -179,7 +179,7 @@ def _check_variables(url: Spot, report: Callable[..., None]) -> bool:
     if not url.report.has("yaml.unset-variable", url.file, url.line):
         report(
             "endpoints.variable",
-            "a URL whose variables are filled in",
+            "a URL without unresolved variables",
             f"Write the URL without quotes, and set {found[1]}" if found[1] else "Write `${NAME}`",
             found=f"the text {found[0]} in the URL",
         )
@@ -187,7 +187,7 @@ def _check_variables(url: Spot, report: Callable[..., None]) -> bool:
 
 
 def _check_type(name: str, kind: Spot) -> bool:
-    """Report a type that nobody has heard of; say whether it is known."""
+    """Report an unknown type. Return whether the type is known."""
     known = _TYPES.get(name)
     written = str(kind.value)
     if known is None or written.lower() in [option.lower() for option in known]:
@@ -219,7 +219,7 @@ def _retention(root: Spot) -> float | None:
         return None
     days = spot.number()
     if days is not None and not 0 < days < float("inf"):
-        spot.error("endpoints.retention", "days, more than 0")
+        spot.error("endpoints.retention", "a number of days above 0")
         return None
     return days
 

@@ -1,6 +1,6 @@
 """Checks the options of `event_broker` in `endpoints.yml` (contract §10). Passwords are never shown.
 
-`endpoints.py` calls it with the section; `brokers/opening.py` knows what the options mean.
+`endpoints.py` calls it with the section. `brokers/opening.py` interprets the options.
 """
 
 from manent.core.events import Json
@@ -33,17 +33,17 @@ _NUMBERS = ("connection_attempts", "retry_delay_in_seconds")
 
 
 def kind_of(section: Json) -> str:
-    """Return the type of a broker; Rasa's default is `pika`."""
+    """Return the type of a broker. Rasa's default is `pika`."""
     return str(section.get("type") or "pika").lower()
 
 
 def check_event_broker(spot: Spot) -> None:
-    """Report what is wrong with the section; a type that nobody has heard of was reported already."""
+    """Report mistakes in the section. Unknown types are already reported."""
     kind = kind_of(spot.value)
     if kind not in TYPES:
         if kind == "kafka" or "." in kind:
             (spot.get("type") or spot).error(
-                "endpoints.broker-unsupported", one_of(TYPES), "Manent has no event broker of this type yet"
+                "endpoints.broker-unsupported", one_of(TYPES), "Manent does not support this type of event broker"
             )
         return
     for name, option in spot.entries():
@@ -89,8 +89,8 @@ def _check_pika(spot: Spot) -> None:
     elif "://" in url.value and url.value.partition("://")[0] not in ("amqp", "amqps"):
         url.error(
             "endpoints.url",
-            "a host, or a URL that begins with amqp:// or amqps://",
-            found=f'a URL that begins with "{url.value.partition("://")[0]}://"',
+            "a host, or a URL that starts with amqp:// or amqps://",
+            found=f'a URL that starts with "{url.value.partition("://")[0]}://"',
         )
     queues = spot.get("queues")
     if queues is not None and queues.value is not None:

@@ -1,7 +1,7 @@
-"""Policies of the 2.x years become what replaced them: components, options and rules. Called by `reading`.
+"""Replaces policies of Rasa 2.x with their successors: components, options and rules. Called by `reading`.
 
-`FallbackPolicy`, `TwoStageFallbackPolicy`, `FormPolicy`, `MappingPolicy`, `SklearnPolicy` and their like are read as
-the contract says (§1.1); `config.yml` itself is left as it is.
+`FallbackPolicy`, `TwoStageFallbackPolicy`, `FormPolicy`, `MappingPolicy`, `SklearnPolicy` and others are read as the
+contract says (§1.1). `config.yml` itself is not changed.
 """
 
 from collections.abc import Mapping
@@ -36,20 +36,20 @@ _HISTORY = Options(values={"max_history": TURNS, "priority": whole()}, is_comple
 
 OLD_POLICIES: dict[str, Options] = {
     "FallbackPolicy": Options(values=_FALLBACK, is_complete=False),
-    "TwoStageFallbackPolicy": Options(values=_FALLBACK, idle=_TWO_STAGE_NAMES, is_complete=False),
+    "TwoStageFallbackPolicy": Options(values=_FALLBACK, ignored=_TWO_STAGE_NAMES, is_complete=False),
     "FormPolicy": _ANY,
     "MappingPolicy": _ANY,
     "SklearnPolicy": _HISTORY,
     "EmbeddingPolicy": _HISTORY,
     "KerasPolicy": _HISTORY,
 }
-"""Policies of the 2.x years, and what counts of their options."""
+"""Policies of 2.x, and their options that have an effect."""
 _LEARNED = ("SklearnPolicy", "EmbeddingPolicy", "KerasPolicy")
 _FALLBACKS = ("FallbackPolicy", "TwoStageFallbackPolicy")
 _REPLACED_BY_RULES = ("FormPolicy", "MappingPolicy", *_FALLBACKS)
 _KEPT_OPTIONS = ("max_history", "priority", "featurizer")
 _OWN_ACTIONS = {"restart": "action_restart", "back": "action_back", "session_start": "action_session_start"}
-"""What these intents start anyway."""
+"""Intents that trigger these actions without a rule."""
 
 _TWO_STAGE = "action_two_stage_fallback"
 
@@ -63,10 +63,10 @@ def convert_policies(
     """Return a configuration without policies of 2.x, and the stories with the rules that replace them.
 
     Args:
-        config: as read.
-        stories: as read.
+        config: the configuration.
+        stories: stories and rules.
         triggers: intent → action of the domain's `triggers:`.
-        report: takes warnings.
+        report: receives the warnings.
     """
     names = [policy.name for policy in config.policies]
     rules: list[Rule] = []
@@ -108,7 +108,7 @@ def _without_old(policies: tuple[ComponentConfig, ...]) -> list[ComponentConfig]
 
 
 def _with_fallback(config: AssistantConfig, fallback: ComponentConfig) -> AssistantConfig:
-    """Put the policy's thresholds into a FallbackClassifier; one that the project lists itself wins, a default not."""
+    """Set the policy's thresholds in a FallbackClassifier. One that the project lists keeps its own options."""
     own = [component for component in config.pipeline if component.name != "FallbackClassifier" or component.where.file]
     if any(component.name == "FallbackClassifier" for component in own):
         return config
@@ -159,7 +159,7 @@ def _trigger_rules(
                 where.line,
                 f"intents.{intent}.triggers",
                 "intents.triggers",
-                found=f'triggers: "{action}", which is left out',
+                found=f'triggers: "{action}", which is ignored',
                 expected=reason,
                 suggestion=f"Write a rule: {intent}, then {action}",
             )
@@ -199,7 +199,7 @@ def _intents(step: Step) -> set[str | None]:
 
 
 def _handled(stories: Stories) -> set[str]:
-    """Return the intents that a rule of one turn answers already."""
+    """Return the intents that already have a rule with one turn."""
     handled: set[str] = set()
     for rule in stories.rules:
         first = rule.steps[0] if rule.steps else None

@@ -1,6 +1,6 @@
-"""Checks `tracker_store` in `endpoints.yml`: whether conversations can be kept there. Passwords are never shown.
+"""Checks `tracker_store` in `endpoints.yml`: whether this store is supported. Passwords are never shown.
 
-`endpoints.py` calls it with the section; `stores/opening.py` knows what the options mean.
+`endpoints.py` calls it with the section. `stores/opening.py` interprets the options.
 """
 
 from manent.project.problems import Spot, quoted
@@ -10,7 +10,7 @@ _SUPPORTED = "`type: InMemory`, `type: SQL` with `dialect: sqlite` or `postgresq
 
 
 def check_tracker_store(spot: Spot) -> None:
-    """Report a store that there is not; a type that nobody has heard of was reported already."""
+    """Report an unsupported store. Unknown types are already reported."""
     kind = spot.get("type") or spot.get("store_type")
     written = str(kind.value or "").lower().replace("_", "") if kind is not None else ""
     if written in ("", "inmemory"):

@@ -1,1 +1,1 @@
-"""YAML text to data that knows its lines. Nothing else parses YAML."""
+"""Parses YAML into data that has line numbers. Nothing else parses YAML."""

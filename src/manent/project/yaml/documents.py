@@ -1,8 +1,8 @@
-"""YAML text as data that knows its lines: the one place of the product where YAML is parsed.
+"""Parses YAML into data that has line numbers. The only module that parses YAML.
 
-The readers of this package call `read_document`; nobody else parses YAML. It works on libyaml's events, so that no
-Python object is ever constructed from a tag, and reads scalars by the rules of YAML 1.2 (`yes` is a string, `010` is
-ten). It knows nothing of domains or stories.
+The readers of this package call `read_document`. It works on libyaml's events, so that a tag never creates a Python
+object. It reads scalars by the rules of YAML 1.2 (`yes` is a string, `010` is ten). It is independent of domains and
+stories.
 """
 
 import os
@@ -19,21 +19,21 @@ from manent.project.yaml.scalars import read_scalar, scalar_text
 from manent.project.yaml.syntax_errors import explain_syntax_error
 
 MAX_DEPTH = 100
-"""Nesting beyond this is an accident or an attack; real projects stay below 12."""
+"""Deeper nesting is an accident or an attack. Real projects stay below 12."""
 
 MAX_NODES = 2_000_000
-"""Nodes after aliases are expanded: a few lines of nested aliases can stand for billions."""
+"""Maximum number of nodes after expanding aliases: a few lines of nested aliases can expand to billions."""
 
 
 MAX_COMPLAINTS = 6
-"""Syntax errors of one file that are told at once."""
+"""Maximum number of syntax errors that are reported per file."""
 
 MAX_REPAIRED = 500_000
-"""Characters; each repair parses the whole file several times."""
+"""Maximum number of characters of a file that is repaired. Each repair parses the whole file several times."""
 
 
 class Map(dict[Any, Any]):
-    """A YAML mapping: `line` where it begins, `key_lines` and `lines` of its keys and values (1-based)."""
+    """A YAML mapping. `line` is its first line; `key_lines` and `lines` are those of its keys and values (1-based)."""
 
     __slots__ = ("key_lines", "line", "lines")
 
@@ -45,7 +45,7 @@ class Map(dict[Any, Any]):
 
 
 class Seq(list[Any]):
-    """A YAML sequence: `line` where it begins, `lines` of its items (1-based)."""
+    """A YAML sequence. `line` is its first line; `lines` are those of its items (1-based)."""
 
     __slots__ = ("line", "lines")
 
@@ -56,11 +56,11 @@ class Seq(list[Any]):
 
 
 class Broken(Exception):
-    """A document that cannot be read; the reason is in the report already."""
+    """A document that cannot be read. The report already contains the reason."""
 
 
 def plain(value: Any) -> Any:
-    """Return a deep copy made of plain dicts and lists, with string keys: JSON as Python has it."""
+    """Return a deep copy as plain dicts and lists with string keys, as in JSON."""
     if isinstance(value, dict):
         return {key if isinstance(key, str) else scalar_text(key): plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -73,13 +73,13 @@ def read_document(path: Path, report: Report) -> Any:
 
     Args:
         path: an existing file.
-        report: takes the problems; names the file as the user would type it.
+        report: receives the problems, and formats the file name.
 
     Returns:
-        Maps, Seqs and scalars; None for an empty file.
+        Maps, Seqs and scalars. None: the file is empty.
 
     Raises:
-        Broken: the file is no YAML (the report says where).
+        Broken: the file is not YAML. The report contains the position.
     """
     return parse_document(read_text(path, report), report.name_of(path), report)
 
@@ -138,8 +138,8 @@ def _without_separators(text: str, file: str, report: Report) -> str:
 def parse_document(text: str, file: str, report: Report) -> Any:
     """Parse YAML text; see `read_document`.
 
-    After a syntax error the line is repaired by guess and reading goes on, so that the file's other mistakes are found
-    too; names that the guess may have lost are noted in the report.
+    After a syntax error, the line is repaired by a guess and parsing continues, to find the file's other mistakes. The
+    report records names that the guess may have lost.
     """
     text = _decode_escapes(text)
     complaints: list[Problem] = []
@@ -159,7 +159,7 @@ def parse_document(text: str, file: str, report: Report) -> Any:
             report.lose(file, repaired.lost, names=repaired.loses_names)
             continue
         if complaints and not isinstance(root, Map):
-            report.add(complaints[0])  # no YAML to begin with: the other complaints would be noise
+            report.add(complaints[0])  # the file is not YAML at all: its other problems would be misleading
             raise Broken
         _add_all(complaints, report)
         return root
@@ -196,7 +196,7 @@ def _first_error(text: str) -> int | None:
 
 
 class _Builder:
-    """Turns parser events into data, one event at a time."""
+    """Converts parser events to data, one event at a time."""
 
     def __init__(self, file: str, report: Report) -> None:
         self.root: Any = None
@@ -208,7 +208,7 @@ class _Builder:
         self._documents = 0
 
     def take(self, event: Any) -> None:
-        """Take the next event in."""
+        """Process the next event."""
         kind = type(event)
         if kind is yaml.ScalarEvent:
             self._scalar(event)
@@ -221,7 +221,7 @@ class _Builder:
         elif kind is yaml.DocumentStartEvent:
             self._documents += 1
             if self._documents > 1:
-                self._fail(_line(event), "yaml.several-documents", "a second document (`---`)", "one document a file")
+                self._fail(_line(event), "yaml.several-documents", "a second document (`---`)", "one document per file")
 
     def _scalar(self, event: Any) -> None:
         line = _line(event)
@@ -288,7 +288,7 @@ class _Builder:
         value, size = self._anchors[event.anchor]
         self._nodes += size
         if self._nodes > MAX_NODES:
-            self._fail(line, "yaml.too-large", "aliases that stand for millions of values", "a smaller file")
+            self._fail(line, "yaml.too-large", "aliases that expand to millions of values", "a smaller file")
         self._add(value, line)
 
     def _expand(self, text: str, line: int) -> str:
@@ -309,9 +309,9 @@ class _Builder:
                     line,
                     "",
                     "yaml.unset-variable",
-                    found=f'"{match[0]}", but the environment has no variable {match[1]}',
-                    expected="a variable that is set",
-                    suggestion=f"Set {match[1]}, or put the value in quotes to keep it as it is",
+                    found=f'"{match[0]}", but the environment variable {match[1]} is not set',
+                    expected="a set environment variable",
+                    suggestion=f"Set {match[1]}, or put the value in quotes to keep it unchanged",
                 )
         return expanded
 
@@ -354,7 +354,7 @@ class _Builder:
 
 
 class _Open:
-    """A collection that has begun and not ended."""
+    """A collection whose end event is missing."""
 
     __slots__ = ("anchor", "has_key", "is_merge", "key", "key_line", "merges", "nodes_before", "value")
 
@@ -370,7 +370,7 @@ class _Open:
 
 
 def _merge(target: Map, merges: list[Any]) -> None:
-    """Apply `<<: *anchor`: keys that the mapping has itself win, then earlier anchors."""
+    """Apply `<<: *anchor`. The mapping's keys override those of anchors, and earlier anchors override later ones."""
     for merge in merges:
         for source in merge if isinstance(merge, list) else [merge]:
             if isinstance(source, Map):
@@ -392,11 +392,11 @@ _SCALAR_TAGS: dict[str, type | tuple[type, ...]] = {"int": int, "float": float, 
 
 
 def _decode_escapes(text: str) -> str:
-    r"""Decode `\uXXXX` in a file that is all ASCII, also outside of quotes (contract §1)."""
+    r"""Decode `\uXXXX` in a file that contains only ASCII, also outside of quotes (contract §1)."""
     if ("\\u" not in text and "\\U" not in text) or not text.isascii():
         return text
     try:
         decoded = text.encode("ascii").decode("raw_unicode_escape")
         return decoded.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
-        return text  # an escape that is none: YAML's own rules say what it means, or where it is wrong
+        return text  # an invalid escape: YAML's rules define its meaning, or report it

@@ -1,7 +1,7 @@
-"""Guesses what a broken line of YAML was meant to be, so that one mistake doesn't hide the others of its file.
+"""Guesses the intended form of a broken line of YAML, so that one mistake does not hide the others in the file.
 
-Called by `documents` after a syntax error. What it returns is only good for finding more mistakes: a project with a
-syntax error is never trained.
+Called by `documents` after a syntax error. The result only serves to find more mistakes: a project with a syntax error
+is never trained.
 """
 
 import re
@@ -12,18 +12,18 @@ _BRACKETS = {"[": "]", "{": "}"}
 _NAME = re.compile(r"(?:- )?[\w/]+")
 
 FirstError = Callable[[str], int | None]
-"""Returns the 1-based line of a text's first syntax error, None when there is none."""
+"""Returns the 1-based line of the first syntax error of a text, or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
-    """A text that can be read further than before.
+    """A text that can be parsed further than before.
 
     Attributes:
-        text: as many lines as before.
-        lost: 1-based first and last line of what may now say something else than was meant: the line, or the entry that
-            a line was taken out of.
-        loses_names: a line was taken out, and what it defined with it.
+        text: has as many lines as before.
+        lost: 1-based first and last line that may have a wrong meaning now: the repaired line, or the entry that a line
+            was removed from.
+        loses_names: whether a line was removed, and its definitions with it.
     """
 
     text: str
@@ -32,7 +32,7 @@ class Repair:
 
 
 def repair(text: str, line: int, first_error: FirstError) -> Repair | None:
-    """Repair a line: end it, give it another indentation, or take it out.
+    """Repair a line: complete it, indent it differently, or remove it.
 
     Args:
         text: the whole text.
@@ -40,7 +40,7 @@ def repair(text: str, line: int, first_error: FirstError) -> Repair | None:
         first_error: parses a text.
 
     Returns:
-        A text whose first error (if any) comes after the line, or None when neither helps.
+        A text whose first error (if any) comes after the line. None: no repair helps.
     """
     lines = text.split("\n")
     if not 0 < line <= len(lines) or not lines[line - 1].strip():
@@ -59,7 +59,7 @@ def repair(text: str, line: int, first_error: FirstError) -> Repair | None:
 
 
 def _endings(content: str) -> list[str]:
-    """Return what the line may lack at its end: quotes, brackets, a colon."""
+    """Return possible missing ends of the line: quotes, brackets, a colon."""
     endings = []
     if content.count('"') % 2:
         endings.append('"')
@@ -92,7 +92,7 @@ def _indent(line: str) -> int:
 
 
 def _indents(lines: list[str], index: int) -> Iterator[int]:
-    """Yield indentations that the blocks above use, nearest to the line's own first."""
+    """Yield the indentations of the blocks above, those closest to the line's indentation first."""
     own = _indent(lines[index])
     seen: dict[int, None] = {}
     limit = own + 3
@@ -112,7 +112,7 @@ def _indents(lines: list[str], index: int) -> Iterator[int]:
 
 
 def _entry(lines: list[str], index: int) -> tuple[int, int]:
-    """Return first and last line (1-based) of the entry (one slot, one story…) around a line."""
+    """Return first and last line (1-based) of the entry (one slot, one story…) that contains a line."""
     top = next((i for i in range(index, -1, -1) if _is_top(lines[i])), 0)
     first = next((line for line in lines[top + 1 :] if line.strip() and not line.lstrip().startswith("#")), "")
     level, is_list = _indent(first), first.lstrip().startswith("-")

@@ -1,4 +1,4 @@
-"""Plain scalars by the rules of YAML 1.2: text to value and back. Called by `documents`; pure."""
+"""Reads and writes plain scalars by the rules of YAML 1.2. Called by `documents`. Pure."""
 
 import re
 from typing import Any
@@ -26,7 +26,7 @@ _INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
 def read_scalar(text: str) -> Any:
     """Read a plain scalar by YAML 1.2's core schema: null, bool, int, float, otherwise a string.
 
-    Integers beyond 64 bits become floats, since JSON libraries refuse them.
+    Integers beyond 64 bits become floats, because JSON libraries reject them.
 
     Source: YAML 1.2.2, §10.3.2.
     """
@@ -35,7 +35,7 @@ def read_scalar(text: str) -> Any:
     if text[0] not in _NUMBER_START:
         return text
     if _INT.fullmatch(text):
-        return int(text) if len(text) < 19 else float(text)  # noqa: PLR2004 - 18 digits and a sign fit in 64 bits
+        return int(text) if len(text) < 19 else float(text)  # noqa: PLR2004  # 18 digits and a sign fit in 64 bits
     if match := _RADIX.fullmatch(text):
         number = int(match[1], 8) if match[1] else int(match[2], 16)
         return number if number < 1 << 63 else float(min(number, 1 << 1000))
@@ -47,7 +47,7 @@ def read_scalar(text: str) -> Any:
 
 
 def scalar_text(value: Any) -> str:
-    """Return a scalar as YAML writes it (`true`, `null`, `1.5`)."""
+    """Return a scalar in YAML notation (`true`, `null`, `1.5`)."""
     if value is None:
         return "null"
     if isinstance(value, bool):

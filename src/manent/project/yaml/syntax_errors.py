@@ -1,4 +1,4 @@
-"""Says in terms of lines and columns what libyaml stumbled over. Called by `documents`; pure."""
+"""Explains libyaml's syntax errors with line and column. Called by `documents`. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _OPEN_QUOTE = re.compile(r"""(?:[:,\[{]|^\s*-)\s+(?:"(?:[^"\\]|\\.)*|'[^']*)$"""
 
 
 def explain_syntax_error(error: yaml.YAMLError, text: str, file: str) -> Problem:
-    """Say what libyaml stumbled over, in terms of the line to look at."""
+    """Return the problem for a syntax error, at the line to look at."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         found = f"the character {error.character!r}"
@@ -44,12 +44,12 @@ def _problem(file: str, line: int, code: str, *, found: str, expected: str, sugg
 
 
 def _open_quote(lines: list[str], first: int, last: int) -> int | None:
-    """Return the 1-based number of a line between two whose value opens a quote and does not close it."""
+    """Return the 1-based number of a line in a range whose value opens a quote and does not close it."""
     return next((index + 1 for index in range(first, last) if _OPEN_QUOTE.search(lines[index])), None)
 
 
 def _tab_lines(lines: list[str], around: int) -> Iterator[int]:
-    """Yield 1-based numbers of lines near the error whose indentation has a tab: the error's line first."""
+    """Yield 1-based numbers of lines near the error that have a tab in their indentation, the error's line first."""
     for index in (around, around - 1, around + 1):
         if 0 <= index < len(lines):
             line = lines[index]
@@ -58,36 +58,36 @@ def _tab_lines(lines: list[str], around: int) -> Iterator[int]:
 
 
 def _explain(problem: str, error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
-    """Return code, expected, suggestion for one of libyaml's complaints."""
+    """Return code, expected text and suggestion for an error of libyaml."""
     context = error.context or ""
     begins = error.context_mark.line + 1 if error.context_mark else 0
     if "did not find expected key" in problem or "did not find expected '-' indicator" in problem:
         what = "an item" if "'-'" in problem else "a key"
         return (
             "yaml.indentation",
-            f"{what} in the same column as its block, which begins on line {begins}",
+            f"{what} in the same column as its block, which starts on line {begins}",
             "Check the indentation of this line and of those above it",
         )
     if "mapping values are not allowed" in problem:
         return (
             "yaml.indentation",
-            "one `key: value` a line, keys of one block in one column",
-            "Check the indentation; put a text that has a colon in quotes",
+            "one `key: value` per line, with all keys of a block in one column",
+            "Check the indentation; put a text that contains a colon in quotes",
         )
     if "could not find expected ':'" in problem:
-        return "yaml.colon", "a colon after the key", "Add the colon; a text that spans lines needs `|` or quotes"
+        return "yaml.colon", "a colon after the key", "Add the colon; a text of several lines needs `|` or quotes"
     if "escape" in problem:
-        return "yaml.syntax", "an escape that YAML knows", "Write \\\\ for a backslash, or use single quotes"
+        return "yaml.syntax", "a valid YAML escape", "Write \\\\ for a backslash, or use single quotes"
     if "block sequence entries are not allowed" in problem:
         return (
             "yaml.indentation",
             "a line that continues the block above it, or a `key:`",
-            "Check the indentation; a text that spans lines needs `|` or quotes",
+            "Check the indentation; a text of several lines needs `|` or quotes",
         )
     if "quoted scalar" in context:
-        return "yaml.quote", f"the closing quote of the text that begins on line {begins}", "Close the quote"
+        return "yaml.quote", f"the closing quote of the text that starts on line {begins}", "Close the quote"
     if "flow" in context:
-        return "yaml.bracket", f"the closing bracket of what begins on line {begins}", "Close the bracket"
+        return "yaml.bracket", f"the closing bracket for the one on line {begins}", "Close the bracket"
     if "cannot start any token" in problem or context.endswith(("alias", "anchor", "tag", "directive")):
-        return "yaml.syntax", "a value", "Put a text that begins with a special character in quotes"
+        return "yaml.syntax", "a value", "Put a text that starts with a special character in quotes"
     return "yaml.syntax", "YAML", "Put texts with special characters in quotes"
