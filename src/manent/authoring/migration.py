@@ -1,8 +1,8 @@
-"""Rewrites a project of format 1.x or 2.0 in format 3.1, comments kept. `manent data migrate` calls it.
+"""Rewrites a project of format 1.x or 2.0 in format 3.1 and keeps comments. Called by `manent data migrate`.
 
-`plan_migration` reads the project as `reading` does and returns the new texts; `write_migration` puts them on disk and
-the old ones aside. What the new domain says is decided by `format_1` and `format_2`, the same code that reads the old
-formats at training; here it is only written down, with ruamel.yaml, so that comments and order survive.
+`plan_migration` reads the project like training does and returns the new texts. `write_migration` writes them and moves
+the old files to a backup folder. `project/domain/format_1.py` and `format_2.py`, which training uses too, convert the
+domain. This module writes the result with ruamel.yaml, so that comments and order are kept.
 """
 
 import copy
@@ -37,12 +37,12 @@ _LEARNED = ("SklearnPolicy", "EmbeddingPolicy", "KerasPolicy")
 
 @dataclass(slots=True, kw_only=True)
 class Migration:
-    """New texts of files, by path relative to the project. Empty: nothing is in an older format.
+    """New texts of files, by path relative to the project. Empty if no file is in an older format.
 
     Attributes:
         files: changed and new files.
         removed: files whose data are in a new file.
-        notes: what a person should know of it, a sentence each.
+        notes: what the user should know about the migration, one sentence each.
     """
 
     files: dict[Path, str] = field(default_factory=dict)
@@ -168,7 +168,7 @@ def _rewrite_domain(documents: list[YamlFile], raw: RawDomain, forms: set[str], 
 
 
 def _written_mappings(documents: list[YamlFile]) -> dict[str, list[CommentedMap]]:
-    """Return each slot's mappings as they stand in the forms, with their comments."""
+    """Return the mappings of each slot as written in the forms, with their comments."""
     found: dict[str, list[CommentedMap]] = {}
     for document in documents:
         forms = document.section("forms")

@@ -38,7 +38,7 @@ class YamlFile:
         self.is_changed = False
 
     def section(self, name: str) -> Any:
-        """Return what stands under a key of the top level, or None."""
+        """Return the value of a top-level key, or None."""
         return self.root.get(name) if isinstance(self.root, CommentedMap) else None
 
     def text(self) -> str:

@@ -268,8 +268,8 @@ def story_sequences(domain: Domain, stories: Stories) -> list[Sequence]:
 def _finished(path: _Path, *, is_whole: bool) -> Sequence:
     """Return a path as a sequence.
 
-    Where a checkpoint leads nowhere (not `is_whole`), the story does not say what comes next, not even that the bot
-    listens.
+    Where a checkpoint leads nowhere (not `is_whole`), the story does not say which action follows: not even
+    `action_listen`.
     """
     placed = path.placed
     if is_whole and not _ends_in_listen(list(placed)):
@@ -279,6 +279,6 @@ def _finished(path: _Path, *, is_whole: bool) -> Sequence:
 
 
 def _identity(placed: Iterable[Placed]) -> Iterator[str]:
-    """Yield what makes two sequences the same, whichever stories they come from."""
+    """Yield the parts that identify a sequence, independent of its story's name."""
     for each in placed:
         yield repr(each.event)

@@ -294,7 +294,7 @@ class Turn:
             except StopIteration as done:
                 outcome: Outcome = done.value
             except ActionError as failure:
-                if failure is not error:  # whoever fed the error in has logged it
+                if failure is not error:  # the caller that reported the error has logged it
                     log.warning("the turn ends: %s", failure)
                 outcome = Outcome.FAILED
             self._work, result, error = None, None, None

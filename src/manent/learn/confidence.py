@@ -20,7 +20,7 @@ class Scale:
         sharpness: factor of the scores before the softmax, times the number of classes; > 0.
         least_sharpness: minimum of that factor.
         slope: slope of the logistic curve over the lead of the best class, > 0.
-        offset: lead at which the factor is one half, with one class.
+        offset: lead at which the factor would be one half with a single class.
         growth: increase of that lead with e times as many classes.
     """
 
@@ -35,8 +35,8 @@ class Scale:
         return float(max(self.sharpness / max(classes, 1), self.least_sharpness))
 
     def middle_of(self, classes: int) -> float:
-        """Return the lead at which the factor is one half."""
-        return self.offset + self.growth * math.log(max(classes, 1))
+        """Return the lead at which the factor is one half. One class counts as two: nothing competes with it."""
+        return self.offset + self.growth * math.log(max(classes, 2))
 
 
 DIET = Scale(sharpness=40.0, least_sharpness=2.0, slope=8.0, offset=-1.75, growth=0.35)

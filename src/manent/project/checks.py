@@ -320,7 +320,7 @@ def _check_examples_against_domain(parsed: Parsed, report: Report) -> None:
                 unknown_entities.setdefault(mention.entity, example.where)
     for kind, names, known in (("intent", unknown_intents, intents), ("entity", unknown_entities, entities)):
         section = "intents" if kind == "intent" else "entities"
-        expected = f"names that stand under `{section}:` in the domain"
+        expected = f"names under `{section}:` in the domain"
         if len(names) > _SINGLY:
             where = next(iter(names.values()))
             report.warn(

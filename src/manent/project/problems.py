@@ -155,7 +155,7 @@ def did_you_mean(word: Any, known: Iterable[str]) -> str:
 
 
 def _is_near(text: str, option: str) -> bool:
-    """Compare what is left without the affixes that both have."""
+    """Compare the words without their common prefix and suffix."""
     if _AFFIXES.findall(text) == _AFFIXES.findall(option):
         text, option = _AFFIXES.sub("", text), _AFFIXES.sub("", option)
     text, option = text.casefold(), option.casefold()

@@ -142,7 +142,7 @@ _OF_THE_ENVIRONMENT = ("yaml.unset-variable", "endpoints.variable")
 def validate_settings(root: Path) -> tuple[Problem, ...]:
     """Find what a server will refuse or leave out in `credentials.yml` and `endpoints.yml`, as warnings.
 
-    Variables that this environment lacks are no problem here.
+    Variables that this environment lacks are not reported.
     """
     report = Report(Path(root))
     _check_settings(report, None, None)

@@ -1,8 +1,8 @@
-"""Which warnings are mistakes to an author who asks for a strict reading (`manent data validate --strict`).
+"""Decide which warnings are errors for `manent data validate --strict`.
 
-Rasa trains and serves such a project, so Manent does, too. But what is written has no effect, or another one than it
-seems: a name that nothing defines, a key that nobody reads, an annotation that is text. What is only
-unused is no mistake.
+Rasa trains and serves a project with these warnings, so Manent does, too. But they name text that has no effect, or
+another effect than it seems: an undefined name, an unknown key, an annotation that is read as text. An unused name is
+not an error.
 """
 
 from collections.abc import Iterable

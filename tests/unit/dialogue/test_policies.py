@@ -182,7 +182,12 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     project = write_project(tmp_path, domain=DOMAIN, data=STORIES, config=config)
     files = train_dialogue(project.config, project.domain, project.stories)
 
-    for damage in ({}, {**files, "dialogue/policies.json": b"{}"}, {**files, "dialogue/policy_0.safetensors": b"x"}):
+    only_index = {"dialogue/policies.json": files["dialogue/policies.json"]}
+    for damage in (
+        only_index,
+        {**files, "dialogue/policies.json": b"{}"},
+        {**files, "dialogue/policy_0.safetensors": b"x"},
+    ):
         with pytest.raises(ModelError):
             load_dialogue(damage, project.domain)
 

@@ -97,7 +97,7 @@ def context_features(
     least_similarity: float,
     known: Container[str] | None = None,
 ) -> Weighted:
-    """Return the features of what came before the latest message, without that message. See `state_features`."""
+    """Return the features of the turns before the latest message, without that message. See `state_features`."""
     current = states[-1]
     silent = DialogState(previous=current.previous, loop=current.loop)
     return state_features([*states[:-1], silent], texts, least_similarity=least_similarity, known=known)

@@ -125,7 +125,7 @@ def _make(path: str, options: Json, where: Where) -> CustomComponent:
     return made
 
 
-_OWN = "A component of your own has the methods train, process, persist and load (docs/nlu.md)"
+_OWN = "A custom component has the methods train, process, persist and load (docs/nlu.md)"
 _FOR_RASA = f"It is written for Rasa's pipeline, which is not here. {_OWN}"
 
 

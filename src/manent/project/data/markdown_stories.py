@@ -25,7 +25,7 @@ _WITHOUT_EFFECT = frozenset(
     form_validation action_execution_rejected undo_loop
     """.split()  # noqa: SIM905 - one name a quote would be unreadable
 )
-"""Events that a story may contain and that mean nothing for what it teaches."""
+"""Events that a story may contain and that training ignores."""
 
 _decoder = json.JSONDecoder()
 
@@ -73,7 +73,7 @@ class _Writer:
             append(self.steps, step, line)
 
     def take_back(self, kind: str) -> None:
-        """Remove the newest step of a kind and what follows it."""
+        """Remove the newest step of a kind and the steps after it."""
         steps = self.steps if self.steps is not None else Seq(1)
         index = next((index for index in reversed(range(len(steps))) if _kind(steps[index]) == kind), None)
         if index is not None:
@@ -200,7 +200,7 @@ def _values(content: str, start: int) -> tuple[dict[str, Any], int]:
     try:
         values, end = _decoder.raw_decode(content, start)
     except (json.JSONDecodeError, RecursionError) as error:
-        expected = 'an object of JSON, such as {"name": "value"}: keys and texts stand in double quotes'
+        expected = 'an object of JSON, such as {"name": "value"}: keys and texts are in double quotes'
         raise _NotRead(quoted(content[start:]), expected) from error
     return values, end
 

@@ -48,11 +48,11 @@ class RawDomain:
 
     Attributes:
         intents, entities, actions: the spot's value is the list item: a name, or `{name: options}`.
-        slots, responses, forms: the spot's value is what stands under the name.
-        listed_forms: names of `forms:` given as a list (forms that run on the action server).
-        version: the lowest that a file declared; None when none did.
+        slots, responses, forms: the spot's value is the definition.
+        listed_forms: names of a `forms:` list (forms that run on the action server).
+        version: the lowest version that a file declares. None: no file declares one.
         has_templates: a file has `templates:`, the responses of format 1.x.
-        is_broken: a file could not be parsed, so that names may be missing here.
+        is_broken: whether a file could not be parsed, so that names may be missing.
     """
 
     intents: dict[str, Spot] = field(default_factory=dict)

@@ -169,7 +169,7 @@ def _check_seconds(spot: Spot) -> None:
 
 
 def _check_variables(url: Spot, report: Callable[..., None]) -> bool:
-    """Report a variable that is not filled in: it stands in quotes, or the environment lacks it, which is said before.
+    """Report an unresolved variable: it is in quotes, or the environment lacks it and that was not reported yet.
 
     Returns:
         Whether there is one.

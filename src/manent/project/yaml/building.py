@@ -15,7 +15,7 @@ def put(target: Map, key: str, value: Any, line: int) -> None:
 
 
 def append(target: Seq, value: Any, line: int) -> None:
-    """Add an item to a list; plain data in it all stands on `line`."""
+    """Add an item to a list. All plain data in it get the line `line`."""
     target.append(lined(value, line))
     target.lines.append(line)
 
