@@ -54,7 +54,7 @@ def missing_steps(revision: str | None, database: Database, *, where: str) -> tu
     """Return the steps that a store lacks; `revision` is None for a new store.
 
     Raises:
-        StoreError: `store_schema_new`: there is no file with this number.
+        StoreError: `store_schema_new`: the number is unknown.
     """
     found = steps(database)
     if revision is None:

@@ -37,7 +37,7 @@ def backup_sqlite(source: Path, target: Path) -> int:
             here.execute("BEGIN")
             here.execute("SELECT 1 FROM sqlite_master").fetchone()  # pins the state while other processes write
             here.backup(there, pages=_PAGES_PER_STEP)
-            there.execute("PRAGMA journal_mode = DELETE")  # one file, without a write-ahead log beside it
+            there.execute("PRAGMA journal_mode = DELETE")  # one file, without a write-ahead log
         _sync(partial)
         partial.rename(target)
         _sync(target.parent)

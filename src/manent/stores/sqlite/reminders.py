@@ -55,7 +55,7 @@ def due_reminders(cursor: sqlite3.Cursor, now: float, limit: int) -> list[Remind
 
 
 def next_reminder(cursor: sqlite3.Cursor) -> float | None:
-    """Return the time of the next reminder. None: there is no reminder."""
+    """Return the time of the next reminder. None: no reminder is stored."""
     due: float | None = cursor.execute("SELECT min(due) FROM reminders").fetchone()[0]
     return due
 

@@ -1,4 +1,4 @@
-"""The default store: one SQLite file beside the project.
+"""The default store: one SQLite file in the project's folder.
 
 An append returns when its events are on disk. `sqlite/writer.py` does all writing, so that turns of many conversations
 share a commit. Two threads read, each on its own connection and in one transaction per call: a head and its entries are
