@@ -1,5 +1,5 @@
-# Manent. Bare `make` says what one can do; everything is made inside the checkout (`.venv`, `web/node_modules`).
-# Each target makes only what is missing or older than what it is made from.
+# Manent. `make` without a target lists the targets. All files are created inside the checkout (`.venv`,
+# `web/node_modules`). Each target builds only what is missing or older than its sources.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --jobs=4
 
-# The first Python on the PATH that we support, unless one is named: make run PYTHON=/usr/bin/python3.11
+# The first supported Python on the PATH. To choose another one: make run PYTHON=/usr/bin/python3.11
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
@@ -16,13 +16,13 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 BUNDLE := src/manent/web/static/index.html
 WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name bench -o -name dev -o -name dist -o -name tests \) -prune -o -type f -print)
-# One more than there are cores: a test often waits for what it has started.
+# One more than the number of cores: a test often waits for the processes that it has started.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)))
 EXAMPLE ?= examples/newsletter
 PORT ?= 5005
 
 .PHONY: help
-help: ## this list
+help: ## list the targets
 	@echo "Manent: a chatbot server whose conversations last."
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,12 +37,12 @@ run: .venv/runs $(BUNDLE) ## install, build the web chat, train the example and 
 web: $(BUNDLE) ## build the web chat
 
 .PHONY: install
-install: .venv/develops tests/pages/node_modules/.package-lock.json $(BUNDLE) ## install everything that work on Manent needs
+install: .venv/develops tests/pages/node_modules/.package-lock.json $(BUNDLE) ## install everything that is needed to work on Manent
 
 # Checking ----------------------------------------------------------------------------------------------------------
 
 .PHONY: check
-check: .venv/develops ## format, lint, types and the direction of imports, without changing a file
+check: .venv/develops ## check format, lint, types and the direction of imports; changes no file
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -52,22 +52,22 @@ check: .venv/develops ## format, lint, types and the direction of imports, witho
 		else echo "npm is not installed: the web chat was not checked."; fi
 
 .PHONY: check-web
-check-web: web/node_modules/.package-lock.json ## format, lint and types of the web chat
+check-web: web/node_modules/.package-lock.json ## check format, lint and types of the web chat
 	npm --prefix web run --silent check
 
 .PHONY: format
-format: .venv/develops ## write files the way `make check` wants them
+format: .venv/develops ## format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix-only --quiet
 	$(BIN)/ruff format
 
 .PHONY: test-unit
-test-unit: .venv/tests ## the quick tests: no Node, no PostgreSQL, no browser (ARGS="-k cursor" picks some)
+test-unit: .venv/tests ## run the quick tests: no Node, no PostgreSQL, no browser (ARGS="-k cursor" selects some)
 	$(BIN)/pytest tests/unit tests/properties -m "not slow" --hypothesis-profile quick --numprocesses $(WORKERS) --dist loadfile --quiet $(ARGS)
 
 .PHONY: test
-test: test-python test-web ## all tests but the slow ones (installs Chromium and PostgreSQL with apt when root)
+test: test-python test-web ## run all tests except the slow ones (installs Chromium and PostgreSQL with apt when root)
 
-# Tests start many Pythons. Each would compile anew what it imports where bytecode is not kept; here it is, out of the way.
+# Tests start many Python processes. Without stored bytecode, each of them would compile its imports again.
 test-python test-slow test-unit: export PYTHONDONTWRITEBYTECODE :=
 test-python test-slow test-unit: export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
@@ -80,7 +80,7 @@ test-web: web/node_modules/.package-lock.json
 	npm --prefix web run --silent test -- --reporter=dot
 
 .PHONY: test-slow
-test-slow: install .venv/programs ## the tests that take minutes
+test-slow: install .venv/programs ## run the tests that take minutes
 	$(BIN)/pytest -m slow
 
 .PHONY: soak
@@ -88,7 +88,7 @@ soak: install ## kill servers under load and check that no message was lost (ARG
 	PYTHONPATH=tests $(BIN)/python -m soak.crash $(ARGS)
 
 .PHONY: lock
-lock: .venv/develops ## write what is installed, with hashes, anew from pyproject.toml (UPGRADE=1: in the newest versions)
+lock: .venv/develops ## update requirements/*.txt, with hashes, from pyproject.toml (UPGRADE=1: to the newest versions)
 	$(LOCK) pyproject.toml --extra dev --output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --extra actions --extra import-rasa --extra postgresql --extra rabbitmq --constraint requirements/dev.txt --output-file requirements/run.txt
 	$(LOCK) pyproject.toml --extra test --constraint requirements/dev.txt --output-file requirements/test.txt
@@ -96,41 +96,42 @@ lock: .venv/develops ## write what is installed, with hashes, anew from pyprojec
 	$(LOCK) requirements/build.in --constraint requirements/dev.txt --output-file requirements/build.txt
 
 .PHONY: audit
-audit: install ## ask PyPI and npm about known weaknesses of what is locked
+audit: install ## check the locked packages for known vulnerabilities, at PyPI and npm
 	@.ci/audit
 
 .PHONY: bench
-bench: .venv/measures $(BUNDLE) ## measure speed and memory beside the bare transport, and Rasa after `make bench-peer`
+bench: .venv/measures $(BUNDLE) ## measure speed and memory, compared with the bare transport and, after `make bench-peer`, with Rasa
 	@$(BIN)/python bench/suite.py $(ARGS)
 
 .PHONY: bench-peer
-bench-peer: ## install Rasa 3.6.21 into .venv-rasa, to be measured beside (2.7 GB; needs Python 3.10)
+bench-peer: ## install Rasa 3.6.21 into .venv-rasa, for comparison in `make bench` (2.7 GB; needs Python 3.10)
 	@python=$$(for python in python3.10 "$$HOME"/.pyenv/versions/3.10.*/bin/python; do \
 		"$$python" -c "" 2>/dev/null && echo "$$python" && break; done || true); \
-	[ -n "$$python" ] || { echo "Rasa needs Python 3.10, and there is none: Rasa will not be measured." >&2; exit 1; }; \
+	[ -n "$$python" ] || { echo "Rasa needs Python 3.10, which is not installed: Rasa will not be measured." >&2; exit 1; }; \
 	[ -x .venv-rasa/bin/rasa ] || { echo "Installing Rasa into .venv-rasa"; "$$python" -m venv .venv-rasa \
 		&& .venv-rasa/bin/python -m pip --disable-pip-version-check --quiet install 'rasa==3.6.21' 'setuptools<81'; }
 
 .PHONY: dist
-dist: .venv/develops $(BUNDLE) ## build the sdist and the wheel, and list what they are made of (CycloneDX)
+dist: .venv/develops $(BUNDLE) ## build the sdist and the wheel, and list their dependencies (CycloneDX)
 	$(BIN)/python -m build
 	$(BIN)/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --output-reproducible \
 		--output-file dist/manent.cdx.json
 	npm --prefix web --silent sbom --sbom-format cyclonedx --omit dev --package-lock-only > dist/manent-web.cdx.json
 
 .PHONY: clean
-clean: ## remove what make and the tools made
+clean: ## remove all files that make and the tools have created
 	rm -rf .venv web/node_modules tests/pages/node_modules $(dir $(BUNDLE)) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What the targets above are made of --------------------------------------------------------------------------------
+# Files that the targets above depend on ----------------------------------------------------------------------------
 
-# apt works alone: Python's venv module first, on which the rest waits, then the tests' programs beside everything else.
-# Tests can be run again: apt need not wait for the disk after each file (--force-unsafe-io), which takes it a minute.
+# Only one apt can run at a time: first it installs Python's venv module, for which the other targets wait, then the
+# programs for the tests, in parallel with the other targets. --force-unsafe-io saves a minute: apt does not wait for
+# the disk after each file. A crash meanwhile would cost only a new installation.
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Options::=--force-unsafe-io install --no-install-recommends
 
 .venv/module:
-	@[ -n "$(PYTHON)" ] || { echo "Manent needs Python 3.11, 3.12, 3.13 or 3.14; none is on the PATH (make PYTHON=… names one)." >&2; exit 1; }
+	@[ -n "$(PYTHON)" ] || { echo "Manent needs Python 3.11, 3.12, 3.13 or 3.14; none is on the PATH. To use another one: make PYTHON=…" >&2; exit 1; }
 	@if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
 		package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -145,11 +146,11 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Options::=--force-
 	@touch $@
 
 .venv/bin/python: | .venv/module
-	@echo "Making .venv with $$($(PYTHON) --version)"
+	@echo "Creating .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv
 
-# What is locked, then ourselves: nothing gets into .venv whose hash does not stand in requirements/. uv installs in
-# seconds what takes pip a minute; where only pip has been told how to reach a package index, pip does it.
+# First the locked packages, then Manent: a package is installed only if its hash is in requirements/. uv takes seconds
+# where pip takes a minute. If only pip is configured to reach a package index, pip installs them.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps
 UV := $(BIN)/uv --quiet --system-certs pip install --python $(BIN)/python --no-deps
 
@@ -164,7 +165,7 @@ UV := $(BIN)/uv --quiet --system-certs pip install --python $(BIN)/python --no-d
 	@touch $@
 
 .venv/tests: requirements/test.txt pyproject.toml .venv/bin/uv
-	@echo "Installing Manent and what its quick tests need into .venv"
+	@echo "Installing Manent and the packages for its quick tests into .venv"
 	@$(UV) --require-hashes --requirement $< || $(PIP) --require-hashes --requirement $<
 	@MANENT_SKIP_WEB=1 $(PIP) --no-build-isolation --editable .
 	@touch $@
@@ -176,7 +177,7 @@ UV := $(BIN)/uv --quiet --system-certs pip install --python $(BIN)/python --no-d
 	@touch $@ .venv/runs .venv/tests
 
 .venv/measures: requirements/bench.txt .venv/develops
-	@echo "Installing what the benchmarks draw with"
+	@echo "Installing the packages for the benchmarks' charts"
 	@$(UV) --require-hashes --requirement $< || $(PIP) --require-hashes --requirement $<
 	@touch $@
 

@@ -204,7 +204,7 @@ def _find_changes(options: TrainingOptions, wanted: dict[str, str], old: _OldMod
 
 
 def _train_part(part: Part, project: Project, old: _OldModel | None, report: Progress) -> dict[str, bytes]:
-    """Train one part, and reuse what the old model has of it. Its libraries are imported only here."""
+    """Train one part, and reuse the old model's results for it. Its libraries are imported only here."""
     if part == "nlu":
         from manent.models.vectors import open_vectors
         from manent.nlu.training import train_pipeline

@@ -1,5 +1,5 @@
-"""Custom actions and outside text generation: over HTTP, in this process, and the action server itself.
+"""Custom actions and response servers: over HTTP or in this process, and the action server itself.
 
-Implements the runtime's ports `ActionRunner` and `Generator`. Start at `opening.py`, which makes them from
-`endpoints.yml`; only `manent run actions` starts at `server.py`.
+Implements the runtime's ports `ActionRunner` and `Generator`. `opening.py` creates them from `endpoints.yml`. The entry
+point of `manent run actions` is `server.py`.
 """

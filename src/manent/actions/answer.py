@@ -1,7 +1,7 @@
-"""What a custom action answered: from JSON to `ActionResult`, and no further with anything else.
+"""Decodes and checks the answer of a custom action: JSON to `ActionResult`.
 
-`remote.py` and `in_process.py` call it. It checks shapes, so that an answer which could not be applied to a
-conversation is an error of the action, found before anything is recorded.
+`remote.py` and `in_process.py` call it. An invalid answer is an error of the action, and is found before anything is
+stored in the conversation.
 """
 
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger("manent.actions")
 
 
 class _Response(msgspec.Struct):
-    """The keys of a response that the dialogue reads; any others are arguments of a template."""
+    """The keys of a response that the dialogue reads. All other keys are arguments of the response template."""
 
     response: str | None = None
     text: str | int | float | None = None
@@ -37,13 +37,12 @@ _decoder = msgspec.json.Decoder(_Answer)
 
 
 def decode_answer(action: str, body: bytes) -> ActionResult:
-    """Read an action's answer: `{events: [event…], responses: [response…]}` (contract §9).
+    """Decode an action's answer: `{events: [event…], responses: [response…]}` (contract §9).
 
-    Events of a kind that we don't know are logged and left out, as Rasa does: actions written for other versions go on
-    working.
+    Logs and ignores events of unknown kinds, as Rasa does, so that actions written for other versions continue to work.
 
     Raises:
-        ActionError: `action_garbage`; it is not JSON, not of that shape, or an event lacks what its kind needs.
+        ActionError: `action_garbage`: the answer is not JSON, has another shape, or an event lacks a required key.
     """
     try:
         answer = _decode(body)
@@ -69,14 +68,14 @@ def _decode(body: bytes) -> _Answer:
 def _is_event(action: str, event: Json) -> bool:
     kind = event.get("event")
     if isinstance(kind, str) and kind not in EVENT_KINDS:
-        log.warning("%s returned an event of an unknown kind: %s", action, kind)
+        log.warning("ignored an event of an unknown kind returned by %s: %s", action, kind)
         return False
     event_from_wire(event)
     return True
 
 
 def _checked(response: Json) -> Json:
-    """Return the response with its text as text: actions say numbers, too."""
+    """Check a response and convert its text to a string: some actions send numbers."""
     checked = msgspec.convert(response, _Response)
     if isinstance(checked.text, int | float):
         return response | {"text": str(response["text"])}

@@ -1,8 +1,7 @@
-"""One HTTP server of the project's (`endpoints.yml`), and how to POST to it.
+"""A client for an HTTP server that `endpoints.yml` names: reads its section, and POSTs requests to it.
 
-Owns the connections: one client session each, made at the first request, kept alive and shared by all
-conversations. `remote.py` and `nlg.py` post through it; what the bytes mean is theirs. Must not read an answer's
-body.
+Owns the connections. The client session of an endpoint is created at the first request and shared by all conversations.
+`remote.py` and `nlg.py` use it, and interpret the bodies; this module must not.
 """
 
 import asyncio
@@ -22,26 +21,27 @@ if TYPE_CHECKING:
     import aiohttp
 
 DEFAULT_TIMEOUT_S = 300.0
-"""How long Rasa waits for an action server, too."""
+"""The same as Rasa's."""
 
 CONNECT_TIMEOUT_S = 10.0
-"""A host that does not even take the connection in this time counts as unreachable."""
+"""A host that does not accept the connection within this time is unreachable."""
 
 KEEP_ALIVE_S = 60.0
-"""Idle connections are kept this long. Longer than an old SDK server keeps them (5 s): it says goodbye, which is
-seen before the next request, or, when the two cross, answered by sending once more (`Endpoint.post`)."""
+"""How long idle connections are kept. Old SDK servers close them after 5 s. Usually the client notices before its next
+request; if the server closes the connection at the moment of a request, `Endpoint.post` sends the request again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointConfig:
-    """How to reach a server, and how to introduce ourselves to it.
+    """Address and credentials of a server.
 
     Attributes:
-        section: where in `endpoints.yml` this stands; also the prefix of error codes (`action`, `nlg`).
-        params: added to the query; the token is one (`token_name=token`).
-        headers: sent with each request; basic auth is one.
-        cafile: certificate authorities to trust, instead of the system's.
-        timeout_s: for a whole answer, in (0, inf).
+        section: name of the section in `endpoints.yml`; also the prefix of error codes (`action`, `nlg`).
+        url: where requests are sent.
+        params: added to the query of the URL, including the token (`token_name=token`).
+        headers: sent with each request, including the one of basic auth.
+        cafile: file with certificate authorities to trust instead of the system's.
+        timeout_s: time limit for a complete answer, in (0, inf).
     """
 
     section: str
@@ -54,7 +54,7 @@ class EndpointConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An HTTP answer: its status and its whole body."""
+    """An HTTP response: its status and its complete body."""
 
     status: int
     body: bytes
@@ -65,10 +65,10 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
 
     Args:
         section: its name, for example `action_endpoint`.
-        options: what stands there, with `url`.
+        options: its content, with `url`.
 
     Raises:
-        ProjectError: an option has a wrong type, or the URL is not one of HTTP.
+        ProjectError: an option has the wrong type, or the URL does not start with http:// or https://.
     """
     problems: list[Problem] = []
 
@@ -77,7 +77,7 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
 
     url = options.get("url")
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):
-        refuse("url", "a URL that begins with http:// or https://")
+        refuse("url", "a URL that starts with http:// or https://")
     params, headers = options.get("params") or {}, options.get("headers") or {}
     if not isinstance(params, dict):
         refuse("params", "a mapping of names to values")
@@ -112,7 +112,7 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
 
 
 def endpoint_problem(path: str, found: object, expected: str, *, suggestion: str = "") -> Problem:
-    """Describe a mistake in `endpoints.yml` (whose line numbers are long gone here)."""
+    """Describe a mistake in `endpoints.yml`. The line number is not known here."""
     shown = "nothing" if found is None else repr(found)
     return Problem(
         file="endpoints.yml",
@@ -126,7 +126,7 @@ def endpoint_problem(path: str, found: object, expected: str, *, suggestion: str
 
 
 class Endpoint:
-    """A server to POST JSON to, and its pooled connections."""
+    """A client that POSTs JSON to one server through a connection pool."""
 
     def __init__(self, config: EndpointConfig) -> None:
         self.config = config
@@ -135,13 +135,13 @@ class Endpoint:
         self._opening = asyncio.Lock()
 
     async def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
-        """POST a JSON body and read the whole answer, whatever its status.
+        """POST a JSON body and return the complete response, with any status.
 
-        A request is sent a second time only when its connection had been used before and was closed without one
-        byte of an answer: the server had let go of the idle connection just then.
+        A request is sent a second time only if it was sent on a reused connection that was closed before any byte of
+        the response: the server closed the idle connection at that moment.
 
         Raises:
-            ActionError: `…_unreachable`, `…_timeout` or, when the answer is no HTTP or breaks off, `…_garbage`.
+            ActionError: `…_unreachable`; `…_timeout`; or `…_garbage`: the response is not HTTP or is incomplete.
         """
         import aiohttp
 
@@ -178,7 +178,7 @@ class Endpoint:
             return Answer(status=response.status, body=await response.read())
 
     async def close(self) -> None:
-        """Close all connections; a later `post` opens new ones."""
+        """Close all connections. A later `post` opens new ones."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -187,7 +187,7 @@ class Endpoint:
         return ActionError(f"{self._prefix}_{kind}", f"the server of {self.config.section} ({self.config.url}) {what}")
 
     async def _open(self) -> "aiohttp.ClientSession":
-        # aiohttp costs 0.2 s to import, which a server whose conversations need no action does not pay.
+        # Importing aiohttp takes 0.2 s. A server without custom actions never imports it.
         await asyncio.to_thread(importlib.import_module, "aiohttp")
         async with self._opening:
             if self._session is None:
@@ -207,11 +207,11 @@ def _make_session(config: EndpointConfig) -> "aiohttp.ClientSession":
     trace.on_connection_reuseconn.append(note_reuse)
     context = ssl.create_default_context(cafile=config.cafile) if config.cafile else True
     return aiohttp.ClientSession(
-        # No limit: one conversation's slow action must not make another's wait for a connection.
+        # No limit: a slow action of one conversation must not delay the actions of others.
         connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=KEEP_ALIVE_S),
         headers={"User-Agent": f"manent/{__version__}", "Content-Type": "application/json"} | dict(config.headers),
         timeout=aiohttp.ClientTimeout(total=config.timeout_s, sock_connect=CONNECT_TIMEOUT_S),
-        # One conversation's cookies are no business of another's.
+        # Ignores cookies: conversations share the session, and must not share cookies.
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=[trace],
     )

@@ -1,8 +1,8 @@
 """Custom actions in this process, without an action server: `action_endpoint: {actions_module: actions}`.
 
-The runtime calls it after a commit. Each call runs in a pool thread with an event loop of its own, so that an action
-that sleeps or computes, also inside `async def`, delays no other conversation. It hands out copies only: no action
-can reach into the assistant or the conversation. An interpreter crash in an action is a crash of the server.
+The runtime calls it after a commit. Each call runs in a pool thread with its own event loop, so that an action that
+sleeps or computes, also inside `async def`, does not delay other conversations. Actions get copies and cannot change
+the assistant or the conversation. If an action crashes the interpreter, the server crashes.
 """
 
 import asyncio
@@ -25,19 +25,20 @@ if TYPE_CHECKING:
     from rasa_sdk.executor import ActionExecutor
 
 DEFAULT_THREADS = 32
-"""Actions that may run at the same time; the next ones wait. A waiting thread costs some 10 kB."""
+"""Maximum number of concurrent actions. Further ones wait. An idle thread takes about 10 kB."""
 
 log = logging.getLogger(__name__)
 
 
 class InProcessActions:
-    """Runs actions in threads of this process; an `ActionRunner`.
+    """Implements `ActionRunner` with threads of this process.
 
     Args:
-        executor: the SDK's, with the project's actions registered (`sdk.load_executor`).
-        threads: how many may run at the same time, at least 1.
-        timeout_s: after this time the conversation goes on without the action. Its thread cannot be stopped, and
-            stays taken until the action returns.
+        executor: the SDK's executor with the project's actions (`sdk.load_executor`).
+        domain: the domain that actions get.
+        threads: maximum number of concurrent actions, at least 1.
+        timeout_s: after this time the action fails and the conversation continues. Its thread cannot be stopped and
+            stays occupied until the action returns.
         newest_events: see `ActionRunner`.
     """
 
@@ -63,17 +64,17 @@ class InProcessActions:
             ActionError: `action_unknown`, `action_timeout`, `action_failed` (it raised), or `action_garbage`.
         """
         if call.name not in self._executor.actions:
-            raise ActionError("action_unknown", f"the project has no action {call.name}")
-        # Encoded here, where nobody else changes it; decoded over there, where the action may do as it likes.
+            raise ActionError("action_unknown", f"unknown action {call.name}: the actions module does not define it")
+        # Encoded in the event loop's thread, where the tracker does not change; decoded in the action's thread.
         tracker = msgspec.json.encode(call.tracker)
         running = self._threads.submit(functools.partial(self._run_in_thread, call, tracker))
         try:
             return await asyncio.wait_for(asyncio.wrap_future(running), self._timeout_s)
         except TimeoutError as error:
-            raise ActionError("action_timeout", f"{call.name} did not end within {self._timeout_s:g} s") from error
+            raise ActionError("action_timeout", f"{call.name} did not finish within {self._timeout_s:g} s") from error
 
     async def close(self) -> None:
-        """Let the threads end when their actions do; nobody waits for them, not even the end of the process."""
+        """End each thread after its current action. Neither this call nor the exit of the process waits for them."""
         self._threads.close()
 
     def _run_in_thread(self, call: ActionCall, tracker: bytes) -> ActionResult:
@@ -86,13 +87,13 @@ class InProcessActions:
             "domain": msgspec.json.decode(self._domain),
             "version": PROTOCOL_VERSION,
         }
-        # The SDK's executor keeps the newest domain for itself: one executor a call, or two actions share it.
+        # A copy for each call: the SDK's executor stores the domain of the current call in itself.
         executor = copy.copy(self._executor)
         try:
             result = asyncio.run(executor.run(request))
         except ActionExecutionRejection:
             return ActionResult(rejected=True)
-        except BaseException as error:  # also sys.exit() in an action, which would end the server
+        except BaseException as error:  # includes the SystemExit of sys.exit() in an action
             raise ActionError("action_failed", f"{call.name} raised {type(error).__name__}: {error}") from error
         return decode_answer(call.name, _encode(call.name, result))
 

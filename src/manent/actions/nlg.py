@@ -1,6 +1,6 @@
-"""Response texts from a server of the project's: `nlg: {url: …}` in `endpoints.yml` (contract §10).
+"""Gets response texts from the project's NLG server: `nlg: {url: …}` in `endpoints.yml` (contract §10).
 
-The runtime calls it after a commit. It must not choose among the domain's own variations.
+The runtime calls it after a commit. It must not choose among the domain's response variations.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ _FIRST_ERROR = 400
 
 
 class _Message(msgspec.Struct):
-    """The keys of a message that the dialogue reads; others are passed on."""
+    """The keys of a message that the dialogue reads. All other keys are passed on."""
 
     text: str | None = None
     id: str | None = None
@@ -28,13 +28,13 @@ class _Message(msgspec.Struct):
 
 
 class RemoteGenerator:
-    """Asks an NLG server for each response; a `Generator`."""
+    """Implements `Generator` with a request to an NLG server for each response."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
 
     async def generate(self, response: str, arguments: Json, tracker: Json, channel: str) -> Json:
-        """Return the message for a response; see `Generator.generate`.
+        """Return the message for a response. See `Generator.generate`.
 
         Raises:
             ActionError: `nlg_unreachable`, `nlg_timeout`, `nlg_failed` (a status from 400), or `nlg_garbage`.
@@ -48,7 +48,7 @@ class RemoteGenerator:
         }
         answer = await self._endpoint.post(msgspec.json.encode(request))
         if answer.status >= _FIRST_ERROR:
-            raise ActionError("nlg_failed", f"the NLG server answered {response} with status {answer.status}")
+            raise ActionError("nlg_failed", f"the NLG server returned status {answer.status} for {response}")
         try:
             message: Json = msgspec.json.decode(answer.body, type=Json)
             msgspec.convert(message, _Message)

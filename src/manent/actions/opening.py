@@ -1,4 +1,4 @@
-"""From `endpoints.yml` to action runner and text generator. The composition root calls it, once at start."""
+"""Creates the action runner and the generator that `endpoints.yml` configures. The composition root calls this."""
 
 import os
 from pathlib import Path
@@ -11,19 +11,20 @@ from manent.runtime.ports.actions import NEWEST_EVENTS, ActionRunner, Generator
 
 
 def open_actions(action_endpoint: Json | None, domain: Domain, *, root: Path | None = None) -> ActionRunner | None:
-    """Make the runner that `action_endpoint:` describes; None when there is no such section.
+    """Create the runner that `action_endpoint:` configures. Return None if the section is missing.
 
-    The environment's `COMPRESS_ACTION_SERVER_REQUEST=true` deflates request bodies, as with Rasa.
+    As in Rasa, the environment variable `COMPRESS_ACTION_SERVER_REQUEST=true` compresses request bodies (deflate).
 
     Args:
-        action_endpoint: has `url` (a server; with `enable_selective_domain`, `timeout` in seconds and the options of
-            every endpoint) or `actions_module` (in this process; with `threads` and `timeout`); `events: all` shows
-            actions the whole session instead of its newest events.
-        domain: what actions are told of the assistant.
-        root: the project's directory, where `actions_module` is looked for; the current one by default.
+        action_endpoint: has either `url` (an action server; also `enable_selective_domain`, `timeout` in seconds and
+            the options of all endpoints) or `actions_module` (actions in this process; also `threads` and `timeout`).
+            With `events: all` actions get all events of the session instead of the newest ones.
+        domain: the domain that actions get.
+        root: the project's folder, which contains `actions_module`. Default: the current folder.
 
     Raises:
-        ProjectError: the section says neither or both, an option has a wrong type, or the module can't be imported.
+        ProjectError: the section has neither or both keys, an option has the wrong type, or the module cannot be
+            imported.
     """
     if not action_endpoint:
         return None
@@ -54,16 +55,16 @@ def _newest_events(action_endpoint: Json) -> int | None:
     if events == "all":
         return None
     if not isinstance(events, int) or isinstance(events, bool) or events < 1:
-        expected = "`all`, or how many of the session's newest events actions get, at least 1"
+        expected = "`all`, or the number of newest events of the session that actions get, at least 1"
         raise ProjectError([endpoint_problem("action_endpoint.events", events, expected)])
     return events
 
 
 def open_generator(nlg: Json | None) -> Generator | None:
-    """Make the generator that `nlg:` describes; None when responses come from the domain.
+    """Create the generator that `nlg:` configures. Return None if responses come from the domain.
 
     Raises:
-        ProjectError: an option has a wrong type, or `type` names a class, which is not supported.
+        ProjectError: an option has the wrong type, or `type` names a class, which is not supported.
     """
     if not nlg or nlg.get("type") == "response":
         return None
@@ -72,7 +73,7 @@ def open_generator(nlg: Json | None) -> Generator | None:
             "nlg.type",
             nlg["type"],
             "`callback` (a server at `url`) or `response` (the domain's responses)",
-            suggestion="Serve the class over HTTP and name its URL",
+            suggestion="Serve the class over HTTP and set `url`",
         )
         raise ProjectError([problem])
     from manent.actions.nlg import RemoteGenerator

@@ -1,7 +1,7 @@
-"""Custom actions on an action server, over HTTP (contract §9): `action_endpoint: {url: …}`.
+"""Runs custom actions on an action server over HTTP (contract §9): `action_endpoint: {url: …}`.
 
-The runtime calls it after a commit. It must not decide what a failure means for the conversation: it answers with
-events, a rejection, or an `ActionError`.
+The runtime calls it after a commit. It returns events or a rejection, or raises an `ActionError`. The runtime decides
+how the conversation continues after a failure.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from manent.core.events import Json
 from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionResult
 
 PROTOCOL_VERSION = "3.6.21"
-"""The Rasa release whose action protocol this is; SDKs compare it with their own and may print a warning."""
+"""The Rasa release with this action protocol. SDKs compare it with their own version and may print a warning."""
 
 _NO_CONTENT, _REJECTED, _UNKNOWN, _NEEDS_DOMAIN = 204, 400, 404, 449
 
 
 class _Body(msgspec.Struct, kw_only=True):
-    """The request; `domain` is JSON already."""
+    """The request. `domain` is already encoded as JSON."""
 
     next_action: str
     sender_id: str
@@ -33,13 +33,14 @@ class _Body(msgspec.Struct, kw_only=True):
 
 
 class RemoteActions:
-    """Runs actions on the project's action server; an `ActionRunner`.
+    """Implements `ActionRunner` with the project's action server.
 
     Args:
-        endpoint: where it is.
-        selective_domain: send the domain only to actions that ask for it (`send_domain: true`, or a plainly
-            declared `validate_…`).
-        compress: deflate the request's body.
+        endpoint: the action server.
+        domain: the domain that actions get.
+        selective_domain: send the domain only to actions that need it: those with `send_domain: true`, and
+            `validate_…` actions that are declared as plain names.
+        compress: compress request bodies (deflate).
         newest_events: see `ActionRunner`.
     """
 
@@ -54,7 +55,7 @@ class RemoteActions:
     ) -> None:
         self.newest_events = newest_events
         self._endpoint = endpoint
-        # A domain has up to some 100 kB: encoded once, copied into each request as bytes.
+        # A domain can be 100 kB of JSON: it is encoded once and copied into each request as bytes.
         self._domain = msgspec.Raw(encode_domain(domain))
         self._wants_domain = _names_with_domain(domain) if selective_domain else None
         self._compress = compress
@@ -101,9 +102,9 @@ class RemoteActions:
 
 
 def encode_domain(domain: Domain) -> bytes:
-    """Return the domain as action servers get it: in 3.1 form, but `forms` as a 2.0 domain has them.
+    """Encode the domain for actions: in format 3.1, but with the `forms` of a 2.0 domain if the project has one.
 
-    Validators of rasa-sdk 2.x read the slot mappings there.
+    Validators of rasa-sdk 2.x read the slot mappings from `forms`.
     """
     original = domain.original
     if domain.legacy_forms is not None:
@@ -118,12 +119,12 @@ def _names_with_domain(domain: Domain) -> frozenset[str]:
 
 
 def _header_value(key: str) -> str:
-    """Keep a header a header: an action's name may be any text, a header's value is printable ASCII."""
+    """Convert a key to a valid header value (printable ASCII). An action's name may contain any character."""
     return key.encode("ascii", "backslashreplace").decode("ascii").replace("\r", "").replace("\n", "")
 
 
 def _reason(body: bytes) -> str:
-    """Return what an SDK server says went wrong, without the request that it repeats."""
+    """Return the error message in the body of an SDK server, without the request that the body repeats."""
     try:
         error = msgspec.json.decode(body)["error"]
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, IndexError):

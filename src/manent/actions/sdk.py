@@ -1,7 +1,7 @@
-"""Loads a project's action code with the real rasa-sdk, for `in_process.py` and `server.py`.
+"""Imports a project's actions with rasa-sdk, for `in_process.py` and `server.py`.
 
-rasa-sdk comes with `pip install "manent[actions]"` and is imported here and nowhere else at the top of a module, so
-that a server whose actions are remote never loads it. Must not run an action.
+`pip install "manent[actions]"` installs rasa-sdk. It is imported inside functions only, so that a server with remote
+actions never imports it. This module must not run an action.
 """
 
 import importlib
@@ -22,14 +22,14 @@ INSTALL = 'pip install "manent[actions]"'
 
 
 def load_executor(actions_module: str, *, root: Path) -> "ActionExecutor":
-    """Import the project's actions and register every one of them.
+    """Import the project's actions and register all of them.
 
     Args:
-        actions_module: a package or module, for example `actions`.
-        root: the project's directory; goes to the front of `sys.path`.
+        actions_module: name of a package or module, for example `actions`.
+        root: the project's folder, which is inserted at the front of `sys.path`.
 
     Raises:
-        ProjectError: rasa-sdk is not installed, or the module (or one below it) cannot be imported, or an action
+        ProjectError: rasa-sdk is not installed, the module or one of its submodules cannot be imported, or an action
             cannot be registered.
     """
     if importlib.util.find_spec("rasa_sdk") is None:
@@ -38,24 +38,24 @@ def load_executor(actions_module: str, *, root: Path) -> "ActionExecutor":
         sys.path.insert(0, str(root.resolve()))
     from rasa_sdk.executor import ActionExecutor
 
-    _hand_out_copies()
+    _copy_form_slots()
     executor = ActionExecutor()
     try:
         importlib.import_module(actions_module)
         executor.register_package(actions_module)
-    except SystemExit as error:  # how the SDK ends on an ImportError in a module below the package
+    except SystemExit as error:  # the SDK exits on an ImportError in a submodule
         cause = error.__context__
         raise ProjectError([_broken(actions_module, root, cause or error)]) from cause
-    except Exception as error:  # whatever the project's code raises while it is imported
+    except Exception as error:  # importing the project's code can raise any exception
         raise ProjectError([_broken(actions_module, root, error)]) from error
     return executor
 
 
-def _hand_out_copies() -> None:
-    """Let form validators edit the list of slots that they are handed.
+def _copy_form_slots() -> None:
+    """Replace the SDK's method that returns a form's slots by one that returns a new list.
 
-    Those of the 2.x years do: `domain_slots.remove("age")`. SDK 3 hands out the domain's own list, and a second time
-    in the same call, when the name is gone and the removal raises. SDK 2 had the method under another name.
+    Validators written for 2.x modify the list: `domain_slots.remove("age")`. SDK 3 returns the domain's own list, twice
+    per call, so the second removal raises. SDK 2 had the method under another name.
     """
     from rasa_sdk.forms import FormValidationAction
 
@@ -64,9 +64,9 @@ def _hand_out_copies() -> None:
 
 
 def _form_slots(validator: "FormValidationAction", domain: Json) -> list[str]:
-    """Return a list of its own with the slots of the validator's form, whichever format the domain has.
+    """Return a new list with the slots of the validator's form, for all domain formats.
 
-    3.x lists them; 2.0 maps them to slot mappings, from 2.6 on under `required_slots`, before without it.
+    3.x lists the slots. 2.0 maps them to slot mappings: since 2.6 under `required_slots`, earlier directly in the form.
     """
     form = (domain.get("forms") or {}).get(validator.form_name()) or {}
     return [name for name in form.get("required_slots", form) if name != "ignored_intents"]
@@ -85,7 +85,7 @@ def _not_installed() -> Problem:
 
 
 def _broken(actions_module: str, root: Path, error: BaseException) -> Problem:
-    """Say what is wrong with the project's code, and in which of its lines it showed."""
+    """Describe an error in the project's code, with the newest line of the project in the traceback."""
     file, line = _place(root.resolve(), error)
     missing = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     if missing and missing == actions_module.split(".", maxsplit=1)[0] and not file:
@@ -94,7 +94,7 @@ def _broken(actions_module: str, root: Path, error: BaseException) -> Problem:
             line=0,
             path=actions_module,
             code="actions.missing",
-            found=f"no such module in {root.resolve()}",
+            found=f"no module {missing} in {root.resolve()}",
             expected=f"a package {missing}/ or a file {missing}.py",
         )
     return Problem(
@@ -113,13 +113,14 @@ def _suggestion(error: BaseException, missing: str) -> str:
         return f"Perhaps: pip install {missing}"
     if isinstance(error, ImportError) and error.name == "rasa_sdk.forms" and "FormAction" in str(error):
         return (
-            "rasa-sdk 3 has no FormAction: list the form's slots in the domain, and validate in a FormValidationAction"
+            "rasa-sdk 3 has no FormAction: list the form's slots in the domain, and validate them in a "
+            "FormValidationAction"
         )
     return ""
 
 
 def _place(root: Path, error: BaseException) -> tuple[str, int]:
-    """Return file (relative to `root`) and line where the error left the project's own code; `("", 0)` if nowhere."""
+    """Return file (relative to `root`) and line of the last traceback entry in the project's code, else `("", 0)`."""
     if isinstance(error, SyntaxError) and error.filename:
         places = [(error.filename, error.lineno or 0)]
     else:

@@ -1,8 +1,8 @@
-"""The action server, `manent run actions`: the real rasa-sdk's, with the project's action code unmodified.
+"""The action server of `manent run actions`: rasa-sdk's server with the project's unmodified actions.
 
-`cli/` calls `serve`, which returns when the server was told to stop. Listens on the port and the paths where a Rasa
-project's `endpoints.yml` expects it (5055; `/webhook`, `/actions`, `/health`). Must not import anything of a
-conversation: it is a process of its own.
+`cli/` calls `serve`, which returns after SIGTERM or SIGINT. The server listens on the port and the paths that the
+`endpoints.yml` of a Rasa project names (5055; `/webhook`, `/actions`, `/health`). It is a separate process, so this
+module must not import the runtime.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ DEFAULT_PORT = 5055
 KEEP_ALIVE_S = 120
 
 GRACE_S = 0.5
-"""How long connections have to close after a signal. An action that is running is not waited for: the bot's server
-notices, and tells the visitor."""
+"""How long connections may take to close after a signal. The server does not wait for running actions: the bot's server
+reports their failure to the visitor."""
 
 log = logging.getLogger("manent.actions")
 
@@ -43,29 +43,29 @@ def serve(
 ) -> None:
     """Serve the project's actions until SIGTERM or SIGINT.
 
-    One process and one event loop, as with the SDK's own command: an action that blocks delays the others. Actions
-    in the bot's process (`actions_module` in `endpoints.yml`) don't.
+    Uses one process and one event loop, like the SDK's own command: an action that blocks delays the others. Actions in
+    the bot's process (`actions_module` in `endpoints.yml`) do not have this limit.
 
     Args:
         actions_module: package or module of the project.
         host: address to listen on.
-        port: 0 lets the system choose.
-        cors: origins whose pages may call it; none by default.
-        auto_reload: look for changed modules before each call.
-        ssl_certificate: file with the certificate chain; serves HTTPS.
-        ssl_keyfile: file with its key.
-        ssl_password: of that key.
-        root: the project's directory; the current one by default.
-        endpoints: where `tracing:` may stand, relative to the current directory.
+        port: port to listen on. 0: the system chooses one.
+        cors: origins whose pages may send requests. Default: none.
+        auto_reload: reload changed modules before each call.
+        ssl_certificate: file with the certificate chain. The server then serves HTTPS.
+        ssl_keyfile: file with the private key.
+        ssl_password: password of the private key.
+        root: the project's folder. Default: the current folder.
+        endpoints: file that may contain `tracing:`, relative to the current folder.
 
     Raises:
         ProjectError: rasa-sdk is not installed, or the actions cannot be imported.
-        OSError: the port is taken.
+        OSError: the port is in use.
     """
     executor = load_executor(actions_module, root=root or Path.cwd())
     with warnings.catch_warnings():
-        # What newer SDKs and Sanic say to their own authors, and "your versions of rasa and rasa_sdk might not be
-        # compatible": they are; the protocol has not changed.
+        # Hides deprecation warnings of newer SDKs and Sanic, and the warning that the versions of rasa and rasa_sdk
+        # might not be compatible: they are, because the protocol has not changed.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", message="Your versions of rasa")
         from rasa_sdk import endpoint
@@ -73,7 +73,7 @@ def serve(
         app = endpoint.create_app(executor, cors_origins=list(_origins(cors)), auto_reload=auto_reload)
         app.config.KEEP_ALIVE_TIMEOUT = KEEP_ALIVE_S
         app.config.GRACEFUL_SHUTDOWN_TIMEOUT = 0.0
-        app.config.USE_UVLOOP = False  # it keeps signals back until the running action has ended
+        app.config.USE_UVLOOP = False  # uvloop delivers signals only after the running action has finished
         if _asks_for_tracing(Path(endpoints)):
             app.register_listener(partial(endpoint.load_tracer_provider, endpoints), "before_server_start")
         endpoint.plugin_manager().hook.attach_sanic_app_extensions(app=app)
@@ -83,7 +83,7 @@ def serve(
         log.info("Action server on %s://%s:%d", scheme, host, port)
         ssl = endpoint.create_ssl_config(ssl_certificate, ssl_keyfile, ssl_password) if ssl_certificate else None
         app.register_listener(_stop_on_signals, "after_server_start")
-        # Sanic's own workers would be forked processes with a manager beside them.
+        # Without `single_process` Sanic starts a manager process and forks workers.
         app.run(
             host=host,
             port=port,
@@ -100,7 +100,7 @@ def _asks_for_tracing(endpoints: Path) -> bool:
 
 
 def _stop_on_signals(_app: object, loop: asyncio.AbstractEventLoop) -> None:
-    """End at SIGTERM and SIGINT, whatever an action is doing; Sanic's handlers wait until it lets the loop run."""
+    """Exit on SIGTERM and SIGINT, even while an action blocks the loop. Sanic's handlers would wait for the loop."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         last_resort = threading.Timer(GRACE_S, os._exit, (0,))

@@ -1,7 +1,7 @@
-"""Threads that actions run in: a bounded number of them, none of which holds up the end of the process.
+"""A bounded pool of daemon threads for actions, used by `in_process.py`.
 
-`in_process.py` uses it. The standard library's pool would do, but for one thing: at the end of the process it waits
-for its threads, and an action may hang for ever.
+The standard library's pool cannot be used: at the exit of the process it waits for its threads, and an action may never
+return.
 """
 
 import queue
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class ActionThreads:
-    """Runs functions in up to `limit` daemon threads, which are started when needed and used again."""
+    """Runs functions in up to `limit` daemon threads. Starts threads when needed and reuses them."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -23,7 +23,7 @@ class ActionThreads:
         self._work: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
 
     def submit(self, function: Callable[[], T]) -> "Future[T]":
-        """Run a function as soon as a thread is free. Called from one thread, that of the event loop."""
+        """Run a function as soon as a thread is free. Must be called from the event loop's thread only."""
         future: Future[T] = Future()
         self._work.put((future, function))
         if not self._idle.acquire(blocking=False) and self._started < self._limit:
@@ -32,7 +32,7 @@ class ActionThreads:
         return future
 
     def close(self) -> None:
-        """Let the threads end, each after what it is at; what was submitted before is still run."""
+        """End the threads after all submitted functions have run. Does not wait for them."""
         self._work.put(None)
 
     def _serve(self) -> None:
@@ -41,9 +41,9 @@ class ActionThreads:
             if future.set_running_or_notify_cancel():
                 try:
                     result = function()
-                except BaseException as error:  # noqa: BLE001  # it is the waiter's
+                except BaseException as error:  # noqa: BLE001  # raised where the future is awaited
                     future.set_exception(error)
                 else:
                     future.set_result(result)
             self._idle.release()
-        self._work.put(None)  # for the next thread
+        self._work.put(None)  # ends the next thread

@@ -1,1 +1,1 @@
-"""Event brokers: each takes what the log's publisher hands out to somebody outside (`runtime/ports/broker.py`)."""
+"""Event brokers: implementations of the port `runtime/ports/broker.py`."""

@@ -1,15 +1,15 @@
-"""What an error of a library says, for the log: in one line, without the passwords that we gave it."""
+"""Formats errors of libraries for the log: one line, without passwords."""
 
 from collections.abc import Iterable
 from urllib.parse import quote
 
-LONGEST = 300
+MAX_LENGTH = 300
 
 
-def said(error: BaseException, secrets: Iterable[str | None] = ()) -> str:
-    """Return the kind of an error and its text, cut where it is long."""
+def describe_error(error: BaseException, secrets: Iterable[str | None] = ()) -> str:
+    """Return an error's type and message in one line of at most `MAX_LENGTH` characters, with `secrets` replaced."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     for secret in secrets:
         for form in (secret, quote(secret, safe="")) if secret else ():
             text = text.replace(form, "***")
-    return text[:LONGEST]
+    return text[:MAX_LENGTH]

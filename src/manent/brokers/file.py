@@ -1,7 +1,7 @@
 """The event broker that appends to a file: one JSON object a line.
 
-Each call opens the file anew, so that it may be rotated at any time. What was handed over is on the disk on return. A
-line that a crash or a full disk cut off is removed before the next one is written: it will be, or was, given again.
+Each call opens the file, so that it can be rotated at any time. On return the messages are on disk. An incomplete last
+line, left by a crash or a full disk, is removed before the next write: the publisher publishes that message again.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ _BLOCK = 65_536
 
 
 class FileBroker:
-    """Implements `Broker` on a file, which several processes may write to."""
+    """Implements `Broker` on a file. Several processes may write to it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     async def connect(self) -> None:
-        """See `Broker.connect`. The file is opened when there is something to write."""
+        """See `Broker.connect`. Does nothing: each `publish` opens the file."""
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """See `Broker.publish`."""
@@ -31,10 +31,10 @@ class FileBroker:
         try:
             await asyncio.to_thread(_append, self.path, lines)
         except OSError as error:
-            raise BrokerError("broker_file", f"{self.path} cannot be written: {error.strerror}") from error
+            raise BrokerError("broker_file", f"cannot write to {self.path}: {error.strerror}") from error
 
     async def close(self) -> None:
-        """See `Broker.close`. Nothing is kept open."""
+        """See `Broker.close`. Does nothing: the file is not kept open."""
 
 
 def _append(path: Path, lines: bytes) -> None:
@@ -54,7 +54,7 @@ def _append(path: Path, lines: bytes) -> None:
 
 
 def _end_of_last_line(file: int) -> int:
-    """Return the file's length without a last line that has no end."""
+    """Return the file's length without an incomplete last line."""
     end = os.fstat(file).st_size
     while end:
         start = max(0, end - _BLOCK)

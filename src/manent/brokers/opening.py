@@ -1,7 +1,7 @@
-"""Which event broker a project asks for: from `event_broker` in `endpoints.yml` to a `Broker`.
+"""Creates the event broker that `event_broker` in `endpoints.yml` configures.
 
-The composition root and `manent conversations export` call this; `project/settings/event_broker.py` checked the
-section. It constructs and opens nothing. The libraries of a broker are imported only when it is asked for.
+The composition root and `manent conversations export` call this, after `project/settings/event_broker.py` has checked
+the section. It opens no connection. A broker's libraries are imported only if the broker is configured.
 """
 
 import os
@@ -23,15 +23,17 @@ PORT = 5672
 
 
 def open_broker(section: Json | None, *, root: Path, postgresql_dsn: Callable[[Json], str | None]) -> Broker | None:
-    """Return the broker that a project asks for, not yet connected; None when it asks for none.
+    """Create the broker that a project configures, without connecting it. Return None if none is configured.
 
     Args:
-        section: of `endpoints.yml`; None when there is none.
-        root: the project's folder, which relative paths start from.
-        postgresql_dsn: makes a libpq URL of the options of an SQL database, None when it is another one.
+        section: `event_broker` of `endpoints.yml`. None: the section is missing.
+        root: the project's folder; relative paths start from it.
+        postgresql_dsn: returns the libpq URL of the PostgreSQL database that a section names, None for another
+            database.
 
     Raises:
-        BrokerError: `broker_unsupported`; a library is missing, and the message says how to get it.
+        BrokerError: `broker_unsupported`: the type is unknown, or a library is missing. The message says how to install
+            it.
     """
     if section is None:
         return None
@@ -42,12 +44,12 @@ def open_broker(section: Json | None, *, root: Path, postgresql_dsn: Callable[[J
             dsn = postgresql_dsn({"db": DATABASE, **section})
             if dsn is None:
                 return SqliteBroker(root / _file_of(section))
-            made: Broker = _needing("postgresql").PostgresqlBroker(dsn)
+            made: Broker = _import("postgresql").PostgresqlBroker(dsn)
             return made
         case "pika":
             return _rabbitmq(section)
         case other:
-            raise BrokerError("broker_unsupported", f"unknown event broker type {other!r}")
+            raise BrokerError("broker_unsupported", f"unknown event broker type {other!r}; expected file, sql or pika")
 
 
 def _file_of(section: Json) -> str:
@@ -56,7 +58,7 @@ def _file_of(section: Json) -> str:
 
 
 def _rabbitmq(section: Json) -> Broker:
-    rabbitmq = _needing("rabbitmq")
+    rabbitmq = _import("rabbitmq")
     queues = section.get("queues") or (rabbitmq.QUEUE,)
     made: Broker = rabbitmq.RabbitMqBroker(
         rabbitmq.RabbitMq(
@@ -72,7 +74,7 @@ def _rabbitmq(section: Json) -> Broker:
 
 
 def _address(section: Json, url: Any) -> Any:
-    """Return the address: a whole one, in which an account and a port of their own are filled in, or made of a host."""
+    """Return the URL of the section, or one built from its host. Add the section's account and port if needed."""
     given = str(section["url"])
     address = url(given) if "://" in given else url.build(scheme="amqp", host=given, port=PORT, path="/")
     if section.get("port") and (address.explicit_port is None or "://" not in given):
@@ -84,11 +86,11 @@ def _address(section: Json, url: Any) -> Any:
     return address
 
 
-def _needing(extra: str) -> ModuleType:
+def _import(extra: str) -> ModuleType:
     try:
         return import_module(f"manent.brokers.{extra}")
     except ModuleNotFoundError as error:
         raise BrokerError(
             "broker_unsupported",
-            f"the event broker needs the module {error.name}: pip install 'manent[{extra}]'",
+            f"the event broker requires the module {error.name}, which is not installed: pip install 'manent[{extra}]'",
         ) from error

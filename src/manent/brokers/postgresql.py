@@ -1,4 +1,4 @@
-"""The event broker that writes rows to PostgreSQL: `events(id, sender_id, data)`, as Rasa's SQL broker has it."""
+"""The event broker that writes rows to PostgreSQL, in the table of Rasa's SQL broker: `events(id, sender_id, data)`."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from manent.brokers.error_text import said
+from manent.brokers.error_text import describe_error
 from manent.core.errors import BrokerError
 from manent.runtime.ports.broker import Outgoing
 
@@ -21,14 +21,14 @@ FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS new (sender_id, data, num
 
 
 class PostgresqlBroker:
-    """Implements `Broker` on one connection. `dsn`: as libpq has it."""
+    """Implements `Broker` on one connection. `dsn`: a libpq URL."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._connection: Any = None
 
     async def connect(self) -> None:
-        """See `Broker.connect`. Makes the table."""
+        """See `Broker.connect`. Creates the table if it does not exist."""
         if self._connection is not None and not self._connection.is_closed():
             return
         try:
@@ -39,15 +39,15 @@ class PostgresqlBroker:
                 server_settings={"application_name": "manent event broker"},
             )
             await self._connection.execute(DDL)
-        except _TROUBLE as error:
+        except _ERRORS as error:
             raise self._error(error) from None  # its traceback may show the address with the password
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """See `Broker.publish`. One statement, all or nothing."""
+        """See `Broker.publish`. Writes all messages in one statement."""
         names = [message.sender_id.replace("\x00", "�") for message in messages]
         try:
             await self._connection.execute(INSERT, names, [message.body.decode() for message in messages])
-        except _TROUBLE as error:
+        except _ERRORS as error:
             await self.close()
             raise self._error(error) from None
 
@@ -59,7 +59,7 @@ class PostgresqlBroker:
 
     def _error(self, error: BaseException) -> BrokerError:
         password = urlsplit(self._dsn).password
-        return BrokerError("broker_sql", said(error, [password and unquote(password)]))
+        return BrokerError("broker_sql", describe_error(error, [password and unquote(password)]))
 
 
-_TROUBLE: Final = (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_ERRORS: Final = (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)

@@ -1,7 +1,7 @@
-"""The event broker that publishes to RabbitMQ: a fanout exchange with durable queues, as Rasa's `pika` has them.
+"""The event broker that publishes to RabbitMQ: a fanout exchange with durable queues, as Rasa's `pika` broker.
 
-A message counts as handed over when RabbitMQ had a queue for it and has confirmed it. The connection is made anew after
-any trouble; who publishes waits in between and says what is wrong, so the library's own complaints are silenced.
+A message is published once RabbitMQ has routed it to a queue and confirmed it. After any error the connection is closed
+and opened again. The publisher waits in between and logs the error, so the library's own log is switched off.
 """
 
 import asyncio
@@ -16,17 +16,17 @@ from aiormq import Channel
 from aiormq.abc import AbstractConnection
 from yarl import URL
 
-from manent.brokers.error_text import said
+from manent.brokers.error_text import describe_error
 from manent.core.errors import BrokerError
 from manent.runtime.ports.broker import Outgoing
 
 log = logging.getLogger("manent.broker")
 
-CONNECT_S: Final = 8.0
-CLOSE_S: Final = 2.0
+CONNECT_TIMEOUT_S: Final = 8.0
+CLOSE_TIMEOUT_S: Final = 2.0
 
-AT_ONCE: Final = 256
-"""Messages that wait for their confirmation: with thousands, the event loop would be busy with them and nobody else."""
+MAX_UNCONFIRMED: Final = 256
+"""Maximum number of unconfirmed messages. Each is a task; thousands of them would block the event loop too long."""
 
 EXCHANGE: Final = "rasa-exchange"
 QUEUE: Final = "rasa_core_events"
@@ -36,14 +36,15 @@ _PERSISTENT: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RabbitMq:
-    """Where messages go.
+    """The destination of messages.
 
     Attributes:
         url: `amqp://` or `amqps://`, with the account.
-        exchange: a fanout exchange.
-        queues: durable, bound to it.
-        environment: sent as the messages' `app_id`, so that consumers can tell installations apart.
-        certificate: file of a client's certificate, with `key`, for `amqps`.
+        exchange: name of a fanout exchange.
+        queues: names of durable queues that are bound to the exchange.
+        environment: sent as `app_id` of each message, so that consumers can distinguish installations.
+        certificate: file with the client certificate, for `amqps`.
+        key: file with its private key.
     """
 
     url: URL
@@ -64,43 +65,43 @@ class RabbitMqBroker:
         logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
     async def connect(self) -> None:
-        """See `Broker.connect`. Declares exchange and queues."""
+        """See `Broker.connect`. Declares the exchange and the queues."""
         if self._channel is not None and not self._channel.is_closed:
             return
         await self.close()
         try:
-            async with asyncio.timeout(CONNECT_S):
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 self._connection = await aiormq.connect(self.options.url, context=self._ssl())
                 channel = await self._find_exchange(self._connection)
                 for queue in self.options.queues:
                     await channel.queue_declare(queue, durable=True)
                     await channel.queue_bind(queue, self.options.exchange)
             self._channel = channel
-        except _TROUBLE as error:
+        except _ERRORS as error:
             await self.close()
             raise self._error(error) from None  # its traceback may show the address with the password
 
     async def _find_exchange(self, connection: AbstractConnection) -> Channel:
-        """Take the exchange as it is (a durable one, say), or make it as Rasa does, which others may expect."""
+        """Use an existing exchange with its options (it may be durable). Otherwise declare it with the same as Rasa."""
         channel = cast("Channel", await connection.channel(on_return_raises=True))
         try:
             await channel.exchange_declare(self.options.exchange, passive=True)
-        except aiormq.ChannelNotFoundEntity:  # and with it the channel is gone
+        except aiormq.ChannelNotFoundEntity:  # RabbitMQ has closed the channel with this error
             channel = cast("Channel", await connection.channel(on_return_raises=True))
             await channel.exchange_declare(self.options.exchange, exchange_type="fanout")
         return channel
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """See `Broker.publish`. Tasks begin in the order in which they are made, and so do the messages."""
+        """See `Broker.publish`. Tasks start in the order of their creation, which keeps the messages in order."""
         channel = self._channel
         if channel is None:
             raise BrokerError("broker_amqp", "not connected")
         try:
-            for start in range(0, len(messages), AT_ONCE):
+            for start in range(0, len(messages), MAX_UNCONFIRMED):
                 async with asyncio.TaskGroup() as group:
-                    for message in messages[start : start + AT_ONCE]:
+                    for message in messages[start : start + MAX_UNCONFIRMED]:
                         group.create_task(self._publish(channel, message))
-        except* _TROUBLE as errors:
+        except* _ERRORS as errors:
             await self.close()
             raise self._error(errors.exceptions[0]) from None
 
@@ -117,10 +118,10 @@ class RabbitMqBroker:
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
             try:
-                async with asyncio.timeout(CLOSE_S):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await connection.close()
-            except _TROUBLE as error:
-                log.debug("a connection did not end well", extra={"error": said(error)})
+            except _ERRORS as error:
+                log.debug("error while closing the connection to RabbitMQ", extra={"error": describe_error(error)})
 
     def _ssl(self) -> ssl.SSLContext | None:
         if self.options.url.scheme != "amqps":
@@ -131,7 +132,7 @@ class RabbitMqBroker:
         return context
 
     def _error(self, error: BaseException) -> BrokerError:
-        return BrokerError("broker_amqp", said(error, [self.options.url.password]))
+        return BrokerError("broker_amqp", describe_error(error, [self.options.url.password]))
 
 
-_TROUBLE: Final = (aiormq.AMQPError, aiormq.ChannelInvalidStateError, OSError, TimeoutError, RuntimeError, ValueError)
+_ERRORS: Final = (aiormq.AMQPError, aiormq.ChannelInvalidStateError, OSError, TimeoutError, RuntimeError, ValueError)

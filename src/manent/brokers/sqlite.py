@@ -1,4 +1,4 @@
-"""The event broker that writes rows to a SQLite file: `events(id, sender_id, data)`, as Rasa's SQL broker has it."""
+"""The event broker that writes rows to a SQLite file in the table of Rasa's SQL broker: `events`."""
 
 import asyncio
 import sqlite3
@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from manent.brokers.error_text import said
+from manent.brokers.error_text import describe_error
 from manent.core.errors import BrokerError
 from manent.runtime.ports.broker import Outgoing
 
@@ -17,14 +17,14 @@ DDL: Final = "CREATE TABLE IF NOT EXISTS events (id INTEGER NOT NULL PRIMARY KEY
 
 
 class SqliteBroker:
-    """Implements `Broker` on a SQLite file, which is opened for each batch."""
+    """Implements `Broker` on a SQLite file, and opens it for each batch."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._has_table = False
 
     async def connect(self) -> None:
-        """See `Broker.connect`. Makes the table."""
+        """See `Broker.connect`. Creates the table if it does not exist."""
         if not self._has_table:
             await self._write([])
             self._has_table = True
@@ -34,13 +34,13 @@ class SqliteBroker:
         await self._write([(message.sender_id, message.body.decode()) for message in messages])
 
     async def close(self) -> None:
-        """See `Broker.close`. Nothing is kept open."""
+        """See `Broker.close`. Does nothing: the file is not kept open."""
 
     async def _write(self, rows: Sequence[tuple[str, str]]) -> None:
         try:
             await asyncio.to_thread(_write, self.path, rows)
         except (sqlite3.Error, OSError) as error:
-            raise BrokerError("broker_sql", f"{self.path} cannot be written: {said(error)}") from error
+            raise BrokerError("broker_sql", f"cannot write to {self.path}: {describe_error(error)}") from error
 
 
 def _write(path: Path, rows: Sequence[tuple[str, str]]) -> None:

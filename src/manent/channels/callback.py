@@ -1,7 +1,7 @@
 """The callback channel: a message in the request, the bot's replies POSTed one by one to the project's own server.
 
-The request is answered `success` when that server has accepted every reply, and with status 500 if it could not be
-reached, so that the sender knows. Replies to reminders and to triggers from the API are POSTed, too (`send`).
+The request is answered with `success` once that server has accepted every reply, and with status 500 if it could not be
+reached. Replies to reminders and to triggers from the API are POSTed, too (`send`).
 """
 
 import asyncio
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 log = logging.getLogger("manent.callback")
 
 TIMEOUT_S = 30.0
-"""Within which the server has to accept one reply."""
+"""Time limit for the server to accept one reply."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackOptions:
-    """The `callback:` section of `credentials.yml`; it has the keys of every endpoint."""
+    """The `callback:` section of `credentials.yml`. It has the same keys as an endpoint."""
 
     url: str
     headers: dict[str, Any] = field(default_factory=dict)
@@ -69,7 +69,7 @@ def read_options(section: Json, file: str = "credentials.yml") -> CallbackOption
             path="callback",
             code="credentials.callback",
             found=str(error),
-            expected="`url:` of the server that takes the bot's messages, beginning with http:// or https://",
+            expected="`url:` of the server that receives the bot's messages, starting with http:// or https://",
         )
         raise ProjectError([problem]) from error
     return options
@@ -110,7 +110,7 @@ class CallbackChannel:
         return PlainTextResponse("success")
 
     async def send(self, sender_id: str, entries: Sequence[LogEntry]) -> None:
-        """POST the replies among these entries; those of one conversation one after the other. See `Output`.
+        """POST the replies among these entries, in order for each conversation. See `Output`.
 
         Raises:
             RequestError: `callback_failed`, status 500; the replies stay in the log.

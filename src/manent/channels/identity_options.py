@@ -1,7 +1,7 @@
 """Builds an `Identity` from the identity options of a channel's section in `credentials.yml`.
 
-`socketio:` configures the server's identity. `rest:` and `callback:` have a mode of their own (open by default) and
-share its keys. `opening.py` calls this; `runtime/identity/admission.py` decides with the result.
+`socketio:` configures the server's identity. `rest:` and `callback:` have separate modes (default: open) and share its
+keys. `opening.py` calls this; `runtime/identity/admission.py` uses the result.
 """
 
 from collections.abc import Callable
@@ -28,10 +28,10 @@ from manent.runtime.identity.tokens import (
 )
 
 MIN_SECRET = 16
-"""Least bytes of a `session_secret`; shorter ones can be guessed."""
+"""Minimum number of bytes of a `session_secret`. Shorter ones can be guessed."""
 
 MakeKeys = Callable[[str], KeySource]
-"""Makes a key source from a JWKS URL."""
+"""Creates a key source from a JWKS URL."""
 
 
 class IdentityOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +125,7 @@ def needs_secret(identity: Identity) -> bool:
 
 
 def notes_on(options: IdentityOptions) -> list[str]:
-    """Return what the user should know about these options, one sentence each."""
+    """Return notes about these options for the user, one sentence each."""
     notes = []
     mode = options.session_identity
     if mode == "open" and options.has_key:

@@ -38,7 +38,7 @@ class Channels:
         socketio: always there, because the hosted web chat needs it.
         rest: if `credentials.yml` names it, or names no channel at all.
         callback: if `credentials.yml` names it.
-        notes: what the user should know about the configuration, one sentence each.
+        notes: notes about the configuration for the user, one sentence each.
     """
 
     socketio: SocketIoChannel
@@ -85,7 +85,7 @@ def open_channels(
         credentials: channel → options.
         conversations: where messages go. The channels that can send without a request are added to its outputs.
         revocations: of tokens. The channel that closes the sockets of revoked tokens is added to its listeners.
-        make_keys: makes the key source for `jwks_url`; required if that is configured.
+        make_keys: creates the key source for `jwks_url`; required if `jwks_url` is configured.
         root: the folder that relative paths start from.
         cors: origins of pages that may connect, besides the server's own.
         connector: open only this channel (and Socket.IO, which the hosted page needs).

@@ -1,4 +1,4 @@
-"""Bot events as the messages of Rasa's REST channel, for all channels that answer over HTTP."""
+"""Converts bot events to the messages of Rasa's REST channel, for all channels that answer over HTTP."""
 
 from collections.abc import Sequence
 

@@ -18,7 +18,7 @@ from manent.runtime.conversation.ticket import Ticket
 from manent.runtime.identity.admission import Identity
 
 OUTPUT_CHANNEL = "collector"
-"""Rasa's name of the output channel of REST, by which channel-specific responses are chosen."""
+"""Rasa's name of the output channel of REST. Channel-specific responses use it."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 

@@ -1,7 +1,7 @@
-"""What every HTTP webhook channel needs: its routes, who calls, and submitting the message in the body.
+"""The common parts of HTTP webhook channels: routes, identification of the caller, submission of the message.
 
-The size of a body is bounded before a request gets here (`server/edge/security.py`). A `RequestError` that is raised
-here is answered as JSON with its status (`server/api/errors.py`).
+`server/edge/security.py` has already limited the size of the body. `server/api/errors.py` turns a `RequestError` that
+is raised here into a JSON response with its status.
 """
 
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ def webhook_routes(channel: str, receive: Callable[[Request], Awaitable[Response
 
 
 def health_routes(channel: str) -> list[Route]:
-    """Return `GET /webhooks/<channel>/`, which every channel has, with and without the trailing slash."""
+    """Return the routes of `GET /webhooks/<channel>/`, with and without the trailing slash."""
 
     async def health(_: Request) -> Response:
         return Response(b'{"status":"ok"}', media_type="application/json")
@@ -38,7 +38,7 @@ def health_routes(channel: str) -> list[Route]:
 
 
 def bearer_token(request: Request) -> str | None:
-    """Return the token of the `Authorization: Bearer` header; None if there is none."""
+    """Return the token of the `Authorization: Bearer` header. None: the header is missing or has another scheme."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 

@@ -1,1 +1,1 @@
-"""The command line: one file a command, imported only when that command is called."""
+"""The command line: one module per command, imported only when the command is called."""

@@ -59,7 +59,7 @@ def start(port: int) -> subprocess.Popen[bytes]:
 
 
 def stop(child: subprocess.Popen[bytes]) -> None:
-    """Terminate it; kill it when that takes too long."""
+    """Terminate the process, and kill it if it does not end within `STOP_TIMEOUT_S`."""
     child.terminate()
     try:
         child.wait(STOP_TIMEOUT_S)

@@ -51,7 +51,7 @@ def split_nlu(
 def split_stories(
     *, stories: StorySource = None, training_fraction: Fraction = 0.8, random_seed: Seed = None, out: Target = PARTS
 ) -> None:
-    """Divide the stories of each file into a train_… and a test_… file, comments kept; rules are left out."""
+    """Split the stories of each file into a train_… and a test_… file. Comments are kept, rules are left out."""
     from manent.authoring.story_split import split_stories as split
     from manent.project.data.stories import read_test_stories
     from manent.project.files import find_files, is_stories
@@ -62,7 +62,7 @@ def split_stories(
     for path in files:
         parts = split(path.read_text(encoding="utf-8-sig"), fraction=training_fraction, seed=random_seed)
         if parts is None:
-            print(f"Left out {path}: it has not two stories to divide.")
+            print(f"Skipped {path}: it has fewer than two stories.")
             continue
         out.mkdir(parents=True, exist_ok=True)
         for kind, text in zip(("train", "test"), parts, strict=True):

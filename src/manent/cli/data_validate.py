@@ -39,9 +39,9 @@ def data_validate(
     fail_on_warnings: FailOnWarnings = False,
     strict: Strict = False,
 ) -> None:
-    """Check the project's files: every mistake at once, with file, line and what was expected.
+    """Check the project's files: report all mistakes, with file, line and the expected content.
 
-    Finds unknown and unused names, examples of two intents, examples that the project's own threshold refuses, rules
+    Finds unknown and unused names, examples of two intents, examples that the project's own threshold rejects, rules
     and stories that contradict each other, and mistakes in the configuration of channels and servers.
     """
     from manent.project.reading import read_project, validate_project
@@ -87,7 +87,7 @@ def _refused_examples(project: "Project") -> "list[Problem]":
 
 
 def _report(problems: "Sequence[Problem]", project: "Project | None", *, fail_on_warnings: bool, strict: bool) -> None:
-    """Print all problems, errors first, and what the project has; exit with 1 when it is not fit for training."""
+    """Print all problems, errors first, and the project's size. Exit with status 1 if it cannot be trained."""
     from manent.project.strictness import stricter
 
     if strict:

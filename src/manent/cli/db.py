@@ -13,7 +13,8 @@ from manent.core.errors import StoreError
 from manent.stores.opening import postgresql_dsn, sqlite_path
 
 Target = Annotated[
-    Path | None, typer.Argument(metavar="[FILE]", help="Output file; default: beside the original, with the time.")
+    Path | None,
+    typer.Argument(metavar="[FILE]", help="Output file; default: the original's folder and name, with the time."),
 ]
 
 
@@ -22,7 +23,7 @@ def db_upgrade(
     no_backup: Annotated[bool, typer.Option("--no-backup", help="Don't keep a copy of the old file.")] = False,
     endpoints: Endpoints = None,
 ) -> None:
-    """Upgrade the store to this version's schema, and keep a copy of the old file beside it."""
+    """Upgrade the store to this version's schema, and keep a copy of the old file in its folder."""
     from manent.stores.sqlite.upgrade import upgrade_sqlite
 
     dsn = postgresql_dsn(read_project_endpoints(endpoints).tracker_store or {})

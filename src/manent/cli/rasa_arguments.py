@@ -1,4 +1,4 @@
-"""Options and commands of Rasa that Manent does not have, and what it does about them.
+"""Handles options and commands of Rasa that Manent does not have.
 
 Scripts written for Rasa keep working: an option without effect is ignored with a note (logging options without one).
 Where ignoring it would change the result, the call fails and names the alternative.
@@ -14,7 +14,7 @@ class Word:
 
     Attributes:
         values: number of values that follow it; -1: all up to the next option.
-        note: what the user reads about it; empty: nothing.
+        note: text for the user. Empty: none is printed.
         is_rejected: the call fails.
     """
 

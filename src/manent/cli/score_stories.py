@@ -192,9 +192,9 @@ def score_stories(
     warnings: bool,
     plots: bool,
 ) -> bool:
-    """Play the stories with each model, write the reports, and print a summary; return whether all stories went right.
+    """Run the stories with each model, write the reports, and print a summary. Return whether all stories succeeded.
 
-    The reports of several models are in a folder each. `known`: stories that the training data have, too.
+    With several models, each has its own folder of reports. `known`: share of the stories that are also training data.
     """
     from manent.server.loading import load_assistant
 
@@ -225,7 +225,7 @@ def _play(
 
 
 def _read_training_stories() -> Stories | None:
-    """Read the project's own stories, to tell how many of the tests are among them; None if they can't be read."""
+    """Read the training stories, to count the test stories among them. Return None if they cannot be read."""
     from manent.project.data.stories import read_test_stories
     from manent.project.files import STORY_SUFFIXES, find_files
 
@@ -257,7 +257,7 @@ def _write(played: "list[Played]", out: Path, *, successes: bool, errors: bool, 
 
 
 def _print_failures(played: "list[Played]") -> None:
-    """Print, for each story that failed, the first thing that went wrong and where."""
+    """Print the first wrong prediction of each failed story, with file and line."""
     for story in played:
         wrong = next((move for move in story.moves if not move.is_right), None)
         if wrong is not None:

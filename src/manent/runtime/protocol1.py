@@ -319,7 +319,7 @@ class UnsupportedProtocol(RequestError):
         super().__init__("unsupported_protocol", f"unsupported protocol: this server supports {PROTOCOLS}")
 
 
-def tell_changed(conversation: Conversation, reason: str, joined: Joined, *, but: Subscriber | None = None) -> None:
+def notify_changed(conversation: Conversation, reason: str, joined: Joined, *, but: Subscriber | None = None) -> None:
     """Notify the subscribers of a conversation where it continues, except the one that requested the change."""
     payload: Json = {"reason": reason, "session_id": joined.answer["session_id"], "epoch": joined.answer["epoch"]}
     if "session_token" in joined.answer:

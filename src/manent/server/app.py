@@ -1,7 +1,7 @@
 """The composition root: reads the project's configuration, builds every part, and serves until a signal stops it.
 
-Only this module knows all parts. `build` makes the application without serving it (tests use it); `serve` runs it in
-uvicorn.
+Only this module knows all parts. `build` creates the application without serving it (tests use this); `serve` runs it
+in uvicorn.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ class Application:
 
     Attributes:
         opened: a context in which the parts are open, for the lifespan of an ASGI server.
-        flush: sends what is queued for sockets; waits at most this many seconds.
+        flush: sends the queued packets of all sockets; waits at most this many seconds.
         notes: warnings about the configuration, to be logged at the start.
     """
 
@@ -166,7 +166,7 @@ def build(options: ServeOptions) -> Application:
         async with contextlib.AsyncExitStack() as parts:
             if conversations.engine.generator is not None:
                 parts.push_async_callback(conversations.engine.generator.close)
-            # Before it is open: closing it also closes the actions, which `build` made.
+            # Before it is opened: closing it also closes the actions, which `build` has created.
             parts.push_async_callback(conversations.close, within_s=DRAIN_S)
             await conversations.open()
             parts.push_async_callback(models.close)
@@ -182,7 +182,7 @@ def build(options: ServeOptions) -> Application:
             if publisher is not None:
                 await publisher.open()
                 parts.push_async_callback(publisher.close)
-            # Turns finish while the publisher and the channels can still send what they produce.
+            # Turns finish while the publisher and the channels can still send their events.
             parts.push_async_callback(conversations.drain, within_s=DRAIN_S)
             await reminders.open()
             parts.push_async_callback(reminders.close)

@@ -1,4 +1,4 @@
-"""What the API's document says about a route: declared beside the handler, read by `api/openapi.py`."""
+"""Describes a route for the API's document. Handlers' modules declare operations, `api/openapi.py` reads them."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

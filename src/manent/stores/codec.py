@@ -1,7 +1,7 @@
-"""The stored form of events, shared by the stores that write bytes: which format a row has, and how old ones are read.
+"""Encodes events for the SQL stores, and decodes rows of this and of older formats.
 
-Every stored event names the format it was written in. Reading lifts older formats step by step (`UPCASTS`), so that
-rows are never rewritten and a log of any age replays. Stores call this; it does no I/O.
+Each stored event records the format that it was written in. Reading converts older formats step by step (`UPCASTS`), so
+that rows are never rewritten and old logs remain readable. The stores call this. It does no I/O.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,22 +14,22 @@ from manent.core.errors import InternalError, StoreError
 from manent.core.events import Event, Json, decode_event, encode_event, event_from_wire
 
 FORMAT = 1
-"""The format that events are written in."""
+"""The format of newly written events."""
 
 UPCASTS: Mapping[int, Callable[[Json], Json]] = {}
-"""From each older format to the next one: event JSON in, event JSON out. Format 1 is the first."""
+"""Converts event JSON from each older format to the next one. Format 1 is the first."""
 
 
 def check_append(append: Append) -> None:
-    """Refuse an append whose numbers contradict each other.
+    """Check that the entries of an append are numbered from its expected version to its head's version.
 
     Raises:
-        InternalError: `bad_append`; the entries do not lead from the expected version to the head's.
+        InternalError: `bad_append`: they are not.
     """
     numbers = [entry.seq for entry in append.entries]
     if numbers != list(range(append.expected_version + 1, append.head.version + 1)):
         raise InternalError(
-            "bad_append", f"entries {numbers} do not lead from {append.expected_version} to {append.head.version}"
+            "bad_append", f"entries {numbers} are not numbered {append.expected_version + 1} to {append.head.version}"
         )
 
 
@@ -42,10 +42,10 @@ def entry_to_row(entry: LogEntry) -> tuple[int, int, int | None, Divider | None,
 
 
 def row_to_entry(row: tuple[int, int, int | None, str | None, str | None, bytes]) -> LogEntry:
-    """Read what `entry_to_row` made, in whatever format it was written.
+    """Decode a row that `entry_to_row` returned in this or an older version.
 
     Raises:
-        StoreError: `store_event_unreadable`; the row is damaged or from a newer version of the product.
+        StoreError: `store_event_unreadable`: the row is damaged or was written by a newer version.
     """
     seq, written_as, prev, divider, title, data = row
     view = None if prev is None else View(prev=prev, divider=cast("Divider | None", divider), title=title)
@@ -53,10 +53,10 @@ def row_to_entry(row: tuple[int, int, int | None, str | None, str | None, bytes]
 
 
 def read_event(data: bytes, written_as: int = FORMAT) -> Event:
-    """Read a stored event.
+    """Decode a stored event.
 
     Raises:
-        StoreError: `store_event_unreadable`; the bytes are damaged or from a newer version of the product.
+        StoreError: `store_event_unreadable`: the bytes are damaged or were written by a newer version.
     """
     try:
         if written_as == FORMAT:
@@ -67,10 +67,10 @@ def read_event(data: bytes, written_as: int = FORMAT) -> Event:
 
 
 def current_json(data: bytes, written_as: int) -> bytes:
-    """Return a stored event's JSON as today's format has it.
+    """Convert a stored event's JSON to the current format.
 
     Raises:
-        StoreError: `store_event_unreadable`; no way leads from that format to today's.
+        StoreError: `store_event_unreadable`: the format is newer, or cannot be converted.
     """
     if written_as == FORMAT:
         return data
@@ -83,5 +83,5 @@ def current_json(data: bytes, written_as: int) -> bytes:
         if written_as < FORMAT:
             return msgspec.json.encode(wire)
     raise StoreError(
-        "store_event_unreadable", f"a stored event has format {written_as}; this version reads up to {FORMAT}"
+        "store_event_unreadable", f"a stored event has format {written_as}; this version supports up to {FORMAT}"
     )

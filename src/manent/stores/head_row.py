@@ -1,4 +1,4 @@
-"""The head of a conversation as a row: its columns, in their order, in every SQL store."""
+"""Converts the head of a conversation to a row of the SQL stores, and back."""
 
 import time
 from typing import Any, cast
@@ -19,7 +19,7 @@ def lease_values(lease: Lease | None) -> tuple[str | None, float | None]:
 
 
 def lease_of(owner: str | None, until: float | None) -> Lease | None:
-    """Read the lease's two columns."""
+    """Convert the lease's two columns to a lease."""
     return None if owner is None or until is None else Lease(owner=owner, until=until)
 
 
@@ -42,7 +42,7 @@ def head_values(head: Head) -> Row:
 
 
 def head_of_row(row: Row) -> Head:
-    """Read the values of `HEAD_COLUMNS`."""
+    """Convert a row of `HEAD_COLUMNS` to a head."""
     sender_id, epoch, version, visible, divider, session_seq, plain_seq, *rest = row
     open_turn, lease_owner, lease_until, owner, started, updated = rest
     return Head(
@@ -62,6 +62,6 @@ def head_of_row(row: Row) -> Head:
 
 
 def empty_head(sender_id: str, epoch: str, *, owner: str | None) -> Head:
-    """Return the head that an erased conversation is left with: nothing of the old one but whose it is."""
+    """Return the head of an erased conversation: empty, but with the same owner."""
     now = time.time()
     return Head(sender_id=sender_id, epoch=epoch, owner=owner, started=now, updated=now)

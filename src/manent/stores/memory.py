@@ -1,7 +1,7 @@
-"""The store that forgets at exit: conversations in a dictionary.
+"""Keeps conversations in a dictionary. They are lost when the process ends.
 
-For `tracker_store: {type: InMemory}`, for tests, and as the plainest statement of what a `ConversationStore` does. It
-keeps what the other stores keep and honours the same conditions; nothing survives the process.
+For `tracker_store: {type: InMemory}` and for tests. It is also the simplest implementation of `ConversationStore`, with
+the same conditions on writes as the other stores.
 """
 
 import asyncio
@@ -76,11 +76,11 @@ class MemoryStore:
         self._closed = False
 
     async def open(self) -> None:
-        """Be ready; also after `close`, with everything still there."""
+        """See `ConversationStore.open`. After a `close`, the conversations are still present."""
         self._closed = False
 
     async def close(self) -> None:
-        """Refuse further work."""
+        """Reject further calls."""
         self._closed = True
 
     def _find(self, sender_id: str) -> _Conversation | None:
@@ -228,7 +228,7 @@ class MemoryStore:
         return len(old)
 
     async def news(self, *, within_s: float) -> Collection[str] | None:
-        """See `ConversationStore.news`. There is no other process."""
+        """See `ConversationStore.news`. No other process can write."""
         await asyncio.sleep(within_s)
         return ()
 
@@ -271,7 +271,7 @@ class MemoryStore:
         )
 
     def _behind(self, sender_id: str) -> Iterable[Cursor | None]:
-        """Yield the cursor (None: there is none), unless it is at the end of its log."""
+        """Yield the cursor, or None if the conversation has none. Yield nothing if it is at the end of the log."""
         cursor, found = self._cursors.get(sender_id), self._conversations.get(sender_id)
         head = found.head if found else None
         place = (cursor.epoch, cursor.seq) if cursor else None

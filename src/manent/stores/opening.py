@@ -1,7 +1,7 @@
-"""Which store a project asks for: from `tracker_store` in `endpoints.yml` to a `ConversationStore`.
+"""Creates the store that `tracker_store` in `endpoints.yml` configures.
 
-The composition root and the commands that read logs call this. It decides and constructs; it opens nothing, apart from
-a look at whether a file belongs to another program.
+The composition root and the commands that read logs call this. It opens no store; it only reads a file's header to
+check whether it belongs to another program.
 """
 
 import logging
@@ -17,7 +17,7 @@ from manent.stores.sqlite.file import is_foreign
 from manent.stores.sqlite.store import SqliteStore
 
 DEFAULT_FILE = "conversations.db"
-"""The store of a project without `tracker_store`, beside its `domain.yml`."""
+"""The file of a project without `tracker_store`, in the project's folder."""
 
 RASA_FILE = "rasa.db"
 """Rasa's default for `db` of a SQL tracker store."""
@@ -37,21 +37,21 @@ def open_store(
     process_from: int | None = None,
     observe: Callable[[int, float], None] | None = None,
 ) -> ConversationStore:
-    """Return the store that a project asks for, not yet opened.
+    """Create the store that a project configures, without opening it.
 
     Args:
-        tracker_store: the section of `endpoints.yml`; None when there is none.
-        root: the project's folder, which relative paths start from.
+        tracker_store: section of `endpoints.yml`. None: the section is missing.
+        root: the project's folder; relative paths start from it.
         durability: `disk` or `process`.
-        process_from: see `SqliteStore`; other stores have no use for it.
-        observe: called after each commit of a SQLite store with its number of pieces of work and its seconds.
+        process_from: see `SqliteStore`. Other stores ignore it.
+        observe: called after each commit of a SQL store with its number of pieces of work and its duration in seconds.
 
     Raises:
-        StoreError: `store_unsupported`; the message names what is supported.
+        StoreError: `store_unsupported`; the message lists the supported stores.
     """
     settings = tracker_store or {}
     if durability not in ("disk", "process"):
-        raise StoreError("store_unsupported", f"durability {durability!r}: expected disk or process")
+        raise StoreError("store_unsupported", f"unknown durability {durability!r}; expected disk or process")
     dsn = postgresql_dsn(settings)
     if dsn is not None:
         return _postgresql(dsn, durability=durability, observe=observe)
@@ -62,10 +62,10 @@ def open_store(
 
 
 def postgresql_dsn(settings: Json) -> str | None:
-    """Return the PostgreSQL database that a `tracker_store` section means as libpq's URL, None when it means another.
+    """Return the libpq URL of the PostgreSQL database that a `tracker_store` section names. None: another database.
 
-    The section is Rasa's: `dialect: postgresql` with `url` (a host), `port`, `db`, `username`, `password` and `query`,
-    or a whole URL as `url`, whose driver (`postgresql+psycopg2`) does not matter.
+    The keys are Rasa's: `dialect: postgresql` with `url` (a host), `port`, `db`, `username`, `password` and `query`; or
+    a complete URL as `url`. The driver in it (`postgresql+psycopg2`) is ignored.
     """
     if _kind(settings) != "sql":
         return None
@@ -87,16 +87,18 @@ def _postgresql(dsn: str, *, durability: str, observe: Callable[[int, float], No
         from manent.stores.postgresql.store import PostgresqlStore
     except ModuleNotFoundError as error:
         raise StoreError(
-            "store_unsupported", f"PostgreSQL needs the module {error.name}: pip install 'manent[postgresql]'"
+            "store_unsupported",
+            f"PostgreSQL requires the module {error.name}, which is not installed: pip install 'manent[postgresql]'",
         ) from error
     return PostgresqlStore(dsn, durability=durability, observe=observe)
 
 
 def sqlite_path(settings: Json, *, root: Path) -> Path | None:
-    """Return the SQLite file that a `tracker_store` section means, None when it means memory.
+    """Return the SQLite file that a `tracker_store` section names. None: the memory store.
 
-    A file that belongs to another program (a Rasa tracker store, which an unmodified project still names) is left as it
-    is: ours is then beside it, `rasa.manent.db` for `rasa.db`, `conversations.manent.db` for the default.
+    A file of another program is not changed, for example a Rasa tracker store that an unmodified project still names.
+    The store is then a file in the same folder: `rasa.manent.db` for `rasa.db`,
+    `conversations.manent.db` for the default.
 
     Raises:
         StoreError: `store_unsupported`.
@@ -110,7 +112,9 @@ def sqlite_path(settings: Json, *, root: Path) -> Path | None:
     if kind != "sql" or dialect != "sqlite":
         found = f"type {settings.get('type') or settings.get('store_type')!r}"
         found += f" with dialect {dialect!r}" if kind == "sql" else ""
-        raise StoreError("store_unsupported", f"tracker_store in endpoints.yml: {found}; supported are {SUPPORTED}")
+        raise StoreError(
+            "store_unsupported", f"unsupported tracker_store in endpoints.yml: {found}; supported are {SUPPORTED}"
+        )
     return None if database in ("", ":memory:") else _beside_foreign(root / database)
 
 
@@ -132,5 +136,5 @@ def _beside_foreign(path: Path) -> Path:
         return ours
     if not is_foreign(path):
         return path
-    log.warning("%s belongs to another program and is left unchanged; conversations are stored in %s", path, ours)
+    log.warning("%s belongs to another program and is not changed; conversations are stored in %s", path, ours)
     return ours

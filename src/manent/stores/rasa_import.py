@@ -1,9 +1,10 @@
-"""Bringing an existing Rasa tracker store (its SQL `events` table) over into a conversation store.
+"""Imports the conversations of a Rasa SQL tracker store (its `events` table) into a conversation store.
 
-For `manent import-rasa`. Each `sender_id` becomes a log with its events in the order of their row ids. Running it again
-is harmless: a log that is there already is compared with what the rows convert to; rows that came since are appended,
-and a conversation that has gone on here (or never came from there) is left alone and named in the report. The source
-is only read.
+For `manent import-rasa`. Each `sender_id` becomes a log with its events in the order of their row ids. The source is
+only read.
+
+The import can be repeated: an existing log is compared with the converted rows, and only new rows are appended. If a
+conversation has continued in the target store, or was not imported, it is skipped and listed in the report.
 """
 
 import asyncio
@@ -26,24 +27,24 @@ from manent.runtime.ports.store import ConversationStore, VersionConflict
 from manent.runtime.visitor_messages import is_visible, title_of
 
 ROWS_AT_ONCE = 500
-"""Rows per read and events per append: bounds memory, and what a killed import has to repeat."""
+"""Rows per read and events per append. Bounds the memory, and the work that an interrupted import repeats."""
 
-_LONGEST_MESSAGE_ID = 128
+_MAX_MESSAGE_ID = 128
 _RECENT = 50
-"""How far back a button is looked for whose payload a message repeats."""
+"""Number of earlier events that are searched for the button whose payload a message repeats."""
 
 _rows = sa.table("events", sa.column("id"), sa.column("sender_id"), sa.column("data"))
 
 
 @dataclass
 class ImportReport:
-    """What an import did.
+    """The result of an import.
 
     Attributes:
-        conversations: how many have all their rows in the store now.
-        events: how many events were written by this run.
-        unreadable: how many rows are no events (custom event classes, damaged JSON) and were left out.
-        problems: a sentence for each conversation that was left alone and for the first unreadable row of each.
+        conversations: number of conversations whose rows are all in the store now.
+        events: number of events that this run wrote.
+        unreadable: number of skipped rows that are not events (custom event classes, damaged JSON).
+        problems: a sentence for each skipped conversation, and for the first unreadable row of each conversation.
     """
 
     conversations: int = 0
@@ -63,7 +64,7 @@ async def import_rasa(
         progress: called after each conversation with the number done and the total.
 
     Raises:
-        StoreError: `import_source`: the database cannot be read or has no such table; or what the store raises.
+        StoreError: `import_source`: the database cannot be read or has no `events` table. Or an error of `store`.
     """
     engine = _read_only_engine(url)
     try:
@@ -89,7 +90,7 @@ def _read_only_engine(url: str) -> sa.Engine:
             return sa.create_engine(source, poolclass=sa.NullPool)
         return sa.create_engine(parsed, execution_options={"postgresql_readonly": True})
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        raise StoreError("import_source", f"the URL of the Rasa database cannot be used: {error}") from error
+        raise StoreError("import_source", f"invalid URL of the Rasa database: {error}") from error
 
 
 def _fetch(engine: sa.Engine, query: sa.Select[Any]) -> list[Any]:
@@ -97,7 +98,7 @@ def _fetch(engine: sa.Engine, query: sa.Select[Any]) -> list[Any]:
         with closing(engine.connect()) as connection:
             return list(connection.execute(query).all())
     except sa.exc.SQLAlchemyError as error:
-        raise StoreError("import_source", f"the Rasa database cannot be read: {error}") from error
+        raise StoreError("import_source", f"cannot read the Rasa database: {error}") from error
 
 
 async def _source_rows(engine: sa.Engine, sender_id: str) -> AsyncIterator[list[Any]]:
@@ -115,9 +116,9 @@ async def _source_rows(engine: sa.Engine, sender_id: str) -> AsyncIterator[list[
 
 
 async def _import_one(engine: sa.Engine, store: ConversationStore, sender_id: str, report: ImportReport) -> None:
-    """Convert a conversation from its first row on; write what the store does not have yet."""
-    there = await store.head(sender_id)
-    conversion = _Conversion(there or Head(sender_id=sender_id, epoch=_epoch_of(sender_id)))
+    """Convert all rows of a conversation and write the events that the store does not have yet."""
+    existing = await store.head(sender_id)
+    conversion = _Conversion(existing or Head(sender_id=sender_id, epoch=_epoch_of(sender_id)))
     unreadable = 0
     async for page in _source_rows(engine, sender_id):
         events = []
@@ -129,47 +130,47 @@ async def _import_one(engine: sa.Engine, store: ConversationStore, sender_id: st
                 if unreadable == 1:
                     report.problems.append(f"{sender_id}: row {row.id} was skipped: not an event ({error})")
         append = conversion.convert(events)
-        have = await store.entries(sender_id, after=append.expected_version, limit=len(append.entries))
-        if not await _complete(store, append, have):
+        stored = await store.entries(sender_id, after=append.expected_version, limit=len(append.entries))
+        if not await _complete(store, append, stored):
             report.problems.append(
-                f"{sender_id}: skipped: the store has continued this conversation or has another one of that name"
+                f"{sender_id}: skipped: the conversation has continued in this store, or another one has this name"
             )
             return
-        report.events += len(append.entries) - len(have)
+        report.events += len(append.entries) - len(stored)
     report.unreadable += unreadable
     report.conversations += 1
 
 
-async def _complete(store: ConversationStore, append: Append, have: list[LogEntry]) -> bool:
-    """Write what the store lacks of an append; False when it has something else there."""
-    if tuple(have) != append.entries[: len(have)]:
+async def _complete(store: ConversationStore, append: Append, stored: list[LogEntry]) -> bool:
+    """Write the entries of an append that are not stored yet. Return False if other entries are stored."""
+    if tuple(stored) != append.entries[: len(stored)]:
         return False
     try:
-        if len(have) < len(append.entries):
-            await store.append(_rest(append, len(have)))
+        if len(stored) < len(append.entries):
+            await store.append(_rest(append, len(stored)))
     except VersionConflict:
         return False
     return True
 
 
-def _rest(append: Append, have: int) -> Append:
-    """Cut off what the store has already."""
-    version = append.expected_version + have
+def _rest(append: Append, stored: int) -> Append:
+    """Return the append without its first `stored` entries."""
+    version = append.expected_version + stored
     accepted = tuple(one for one in append.accepted if one.seq > version)
-    return replace(append, expected_version=version, entries=append.entries[have:], accepted=accepted)
+    return replace(append, expected_version=version, entries=append.entries[stored:], accepted=accepted)
 
 
 def _epoch_of(sender_id: str) -> str:
-    """Return an epoch that a repeated import makes again."""
+    """Return the conversation's epoch, which is the same in a repeated import."""
     return hashlib.sha256(b"rasa:" + sender_id.encode(errors="replace")).hexdigest()[:16]
 
 
 class _Conversion:
-    """Turns one sender's events into numbered entries, with what the visitor sees of them.
+    """Converts one sender's events to log entries with their views.
 
-    Rows say less than a live turn does. A user event is the visitor's own when it came in through a channel, is no
-    trigger from outside, and its `message_id` was not there before (Rasa repeats a user event when a fallback
-    is resolved).
+    Rows contain less information than a live turn. A user event counts as a message of the visitor if it has an input
+    channel, is not an external trigger, and has a new `message_id`. Rasa repeats a user event when it resolves a
+    fallback.
     """
 
     def __init__(self, head: Head) -> None:
@@ -187,8 +188,8 @@ class _Conversion:
         """Return the append that continues the earlier ones with these events."""
         before, accepted = self._seq, []
         entries = []
-        for said in events:
-            event = said if said.timestamp is not None else msgspec.structs.replace(said, timestamp=self._updated)
+        for row in events:
+            event = row if row.timestamp is not None else msgspec.structs.replace(row, timestamp=self._updated)
             self._seq += 1
             self._updated = max(self._updated, event.timestamp or 0.0)
             self._started = self._started or event.timestamp or 0.0
@@ -202,7 +203,7 @@ class _Conversion:
             visible=self._visible,
             divider=self._divider,
             session_seq=self._session_seq,
-            plain_seq=self._visible,  # what the visitor saw there need not be sent again
+            plain_seq=self._visible,  # Rasa has already sent these messages to the visitor
             started=self._started,
             updated=self._updated,
         )
@@ -230,9 +231,9 @@ class _Conversion:
         return event.input_channel is not None and not is_repeated and not is_outside
 
     def _accept(self, event: UserUttered) -> Accepted | None:
-        """Use up the event's message id, so that a late resend is recognised."""
+        """Accept the event's message id, so that a late retry is recognized. None: it has no new id."""
         message_id = event.message_id
-        if not message_id or message_id in self._ids or len(message_id) > _LONGEST_MESSAGE_ID:
+        if not message_id or message_id in self._ids or len(message_id) > _MAX_MESSAGE_ID:
             return None
         self._ids.add(message_id)
         digest = hashlib.sha256((event.text or "").encode(errors="replace")).digest()

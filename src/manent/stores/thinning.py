@@ -1,8 +1,8 @@
-"""Which of a conversation's snapshots are kept: many of the recent past, ever fewer of the distant one.
+"""Selects which snapshots of a conversation to keep: many recent ones, few old ones.
 
-A turn starts from the newest snapshot. Older ones serve reads that go back beyond what it holds (a rewind, `back`), so
-they may lie the further apart the older they are: a conversation of a million events keeps some two dozen. The stores
-call this whenever a snapshot is added; it does no I/O.
+A turn starts from the newest snapshot. Older ones are needed to read an earlier state (a rewind, `back`). The older
+they are, the larger the gaps between them may be: a conversation of a million events keeps about 24. The stores call
+this each time they add a snapshot. It does no I/O.
 """
 
 from collections.abc import Iterable
@@ -10,14 +10,16 @@ from itertools import pairwise
 
 
 def superfluous(versions: Iterable[int]) -> list[int]:
-    """Return the snapshots that need not be kept.
+    """Return the versions of the snapshots to delete.
 
-    What stays holds two promises. The number of snapshots grows with the logarithm of the log's length. And whoever
-    wants a state `d` events before the newest snapshot finds one (or the log's beginning) that is at most `2 * d`
-    events before the newest, two spacings at least: going back reads at most twice as far as it goes.
+    The remaining snapshots have two properties:
+
+    - Their number grows with the logarithm of the log's length.
+    - For a state `d` events before the newest snapshot, there is a snapshot (or the start of the log) at most `2 * d`
+      events before the newest one, but at least two spacings. So going back `d` events reads at most `2 * d` events.
 
     Args:
-        versions: of all snapshots of a conversation, in any order.
+        versions: versions of all snapshots of a conversation, in any order.
     """
     ordered = sorted(versions, reverse=True)
     if not ordered:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from manent.brokers.error_text import said
+from manent.brokers.error_text import describe_error
 from manent.brokers.postgresql import PostgresqlBroker
 from manent.brokers.rabbitmq import RabbitMq, RabbitMqBroker
 from manent.brokers.sqlite import SqliteBroker
@@ -60,11 +60,11 @@ async def test_broker_that_cannot_be_reached(
 
 def test_passwords_are_struck_out() -> None:
     """Whether they stand there as they are or as in an address."""
-    shown = said(ValueError(f"no {PASSWORD} and\n{QUOTED}"), [PASSWORD, None])
+    shown = describe_error(ValueError(f"no {PASSWORD} and\n{QUOTED}"), [PASSWORD, None])
     assert shown == "ValueError: no *** and ***"
 
 
 async def test_file_that_cannot_be_written() -> None:
     """A file that cannot be made is an error, too."""
-    with pytest.raises(BrokerError, match="cannot be written"):
+    with pytest.raises(BrokerError, match="cannot write to"):
         await SqliteBroker(Path("/proc/none/events.db")).connect()

@@ -213,7 +213,7 @@ async def test_what_is_committed_while_joining_is_held_and_sent_once() -> None:
         before = [entry.seq for entry in page.entries]
         await say(conversations, "count")
         assert parts.first.shown == []
-        parts.connection.go_on_from(page.head.version)
+        parts.connection.continue_from(page.head.version)
         held = list(parts.first.shown)
         parts.connection.notify(Committed(page.entries))
         await say(conversations, "hello")
@@ -247,7 +247,7 @@ async def test_following_another_conversation_leaves_the_first() -> None:
     """A socket follows one conversation at a time; both dialects forget what belongs to the first."""
     async with connected() as parts:
         first = parts.follow("ada")
-        parts.connection.go_on_from(7)
+        parts.connection.continue_from(7)
         parts.follow("ada")
         left_once = parts.first.times_left
         cursor = parts.connection.cursor
@@ -268,7 +268,7 @@ async def test_a_conversation_that_may_be_somebody_elses_is_left(mode: Any, reas
     """The client is told that it moved; where it may have another owner now, the socket has to join again."""
     async with connected(Identity(mode=mode)) as parts:
         parts.follow()
-        parts.connection.go_on_from(5)
+        parts.connection.continue_from(5)
         news = Moved({"reason": reason, "session_id": "ada", "epoch": "e"})
         parts.connection.notify(news)
 

@@ -80,7 +80,7 @@ def test_stories_are_divided(manent: Manent, shop: Path) -> None:
     status, shown = manent("data split stories --random-seed 1")
 
     assert status == 0
-    assert "Left out data/stories.yml" in shown
+    assert "Skipped data/stories.yml" in shown
     parts = [(shop / "train_test_split" / f"{kind}_many.yml").read_text() for kind in ("train", "test")]
     assert [part.count("- story:") for part in parts] == [4, 1]
     assert [part.count("# number") for part in parts] == [4, 1]

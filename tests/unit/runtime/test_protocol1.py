@@ -12,7 +12,7 @@ from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.feed import Moved, News
 from manent.runtime.identity.admission import Admission, Identity
 from manent.runtime.ports.store import Loaded
-from manent.runtime.protocol1 import Joined, Sessions, refusal, tell_changed
+from manent.runtime.protocol1 import Joined, Sessions, notify_changed, refusal
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore
 from support.small_talk import opened, say, shown
@@ -264,7 +264,7 @@ async def test_followers_are_told_where_it_goes_on() -> None:
         conversation = conversations.get("ada")
         conversation.subscribers.extend([one, other])
         _, joined = await sessions.reset({"session_id": "ada"}, follow)
-        tell_changed(conversation, "reset", joined, but=one)
+        notify_changed(conversation, "reset", joined, but=one)
 
     assert told == {
         "other": {

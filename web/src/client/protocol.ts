@@ -6,20 +6,20 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 /** Any JSON object. */
 export type JsonObject = { [key: string]: Json };
 
-/** Where a reader of the log stands: everything up to `seq` of this `epoch` is known. */
+/** A position in the log: the client has everything up to `seq` of this `epoch`. */
 export type Cursor = {
   epoch: string;
-  /** 0: nothing yet. */
+  /** 0: the client has nothing yet. */
   seq: number;
 };
 
-/** What every message carries. */
+/** The keys that all messages have. */
 export type Numbered = {
-  /** Number of the event in the log: rising, with holes. */
+  /** Number of the event in the log. Numbers increase, with gaps. */
   seq: number;
   /** `"<seq>.<part>"`, unique within an epoch. */
   id: string;
-  /** How many messages this event shows as. */
+  /** Number of messages that this event consists of. */
   parts: number;
   /** `seq` of the visible event before this one; 0 for the first. */
   prev: number;
@@ -29,26 +29,26 @@ export type Numbered = {
   divider?: "restart" | "session";
 };
 
-/** What the visitor said, live. */
+/** A message of the visitor, as a live event. */
 export type UserSaid = Numbered & {
   message: string;
-  /** What the visitor clicked, when `message` is a button's payload. */
+  /** Title of the button that the visitor clicked, if `message` is its payload. */
   title?: string;
-  /** A bare payload such as `/greet`: part of the log, not drawn. */
+  /** `message` is a payload without a title, such as `/greet`. It is in the log, but not shown. */
   payload?: true;
-  /** Null for what a plain client said without one. */
+  /** Null for a message that a plain client sent without an id. */
   message_id: string | null;
 };
 
-/** What the assistant said, live: Rasa's keys (`text`, `quick_replies`, `attachment`, `custom`…) beside the numbers. */
+/** A message of the assistant, as a live event: Rasa's keys (`text`, `quick_replies`, `attachment`, `custom`…) and the keys of all messages. */
 export type BotSaid = Numbered & { [key: string]: Json };
 
-/** What the visitor said, in an answer. */
+/** A message of the visitor, in an answer. */
 export type UserMessage = UserSaid & {
   role: "user";
 };
 
-/** What the assistant said, in an answer. */
+/** A message of the assistant, in an answer. */
 export type BotMessage = BotSaid & {
   role: "bot";
 };
@@ -56,13 +56,13 @@ export type BotMessage = BotSaid & {
 /** One message of a page. */
 export type Message = UserMessage | BotMessage;
 
-/** A refusal: a stable code and a sentence. */
+/** Why a request failed: a stable code and a sentence. */
 export type WireError = {
   code: string;
   message: string;
-  /** Seconds after which another try may succeed. */
+  /** Seconds after which a retry may succeed. */
   retry_after?: number;
-  /** With `unsupported_protocol`. */
+  /** The supported protocols; only with `unsupported_protocol`. */
   supported?: readonly number[];
 };
 
@@ -72,25 +72,25 @@ export type Refusal = {
   error: WireError;
 };
 
-/** Join a conversation: the stored one, or a new one. */
+/** Join an existing conversation, or start a new one. */
 export type SessionRequest = {
   protocol: 1;
-  /** Which conversation. */
+  /** Id of the conversation. */
   session_id?: string;
-  /** Proves that it is one's own; from the answer that gave the id. */
+  /** Authorizes the client to use the conversation. The answer that contained the id contained it, too. */
   session_token?: string;
   cursor?: Cursor;
-  /** How many events a page holds. */
+  /** Maximum number of events in a page. */
   limit?: number;
 };
 
-/** Say something. Send it again until it is answered: the same `message_id` is one message. */
+/** Send a message. Retry until there is an answer: the server accepts each `message_id` once. */
 export type UserUttered = {
-  /** Which conversation. */
+  /** Id of the conversation. */
   session_id: string;
-  /** Proves that it is one's own; from the answer that gave the id. */
+  /** Authorizes the client to use the conversation. The answer that contained the id contained it, too. */
   session_token?: string;
-  /** The log that it was written for. */
+  /** Epoch of the log that the message was written for. */
   epoch?: string;
   message: string;
   title?: string;
@@ -98,65 +98,65 @@ export type UserUttered = {
   metadata?: JsonObject;
 };
 
-/** The page before a message. */
+/** Get the page before a message. */
 export type HistoryRequest = {
-  /** Which conversation. */
+  /** Id of the conversation. */
   session_id: string;
-  /** Proves that it is one's own; from the answer that gave the id. */
+  /** Authorizes the client to use the conversation. The answer that contained the id contained it, too. */
   session_token?: string;
-  /** Its `seq`. */
+  /** `seq` of the message. */
   before: number;
   limit?: number;
 };
 
 /** A request about one conversation. */
 export type NamedSession = {
-  /** Which conversation. */
+  /** Id of the conversation. */
   session_id: string;
-  /** Proves that it is one's own; from the answer that gave the id. */
+  /** Authorizes the client to use the conversation. The answer that contained the id contained it, too. */
   session_token?: string;
 };
 
-/** A request without contents. */
+/** A request without keys. */
 export type Nothing = {};
 
-/** Go on with another JSON web token of the same subject. */
+/** Continue with another JSON web token of the same subject. */
 export type TokenRefresh = {
   token: string;
 };
 
-/** Over HTTP, in place of live events: wait for what comes after the cursor. */
+/** Wait for messages after the cursor. Replaces live events over HTTP. */
 export type EventsRequest = {
-  /** Which conversation. */
+  /** Id of the conversation. */
   session_id: string;
-  /** Proves that it is one's own; from the answer that gave the id. */
+  /** Authorizes the client to use the conversation. The answer that contained the id contained it, too. */
   session_token?: string;
   cursor: Cursor;
   wait_s?: number;
   limit?: number;
 };
 
-/** A page of a conversation, and where it stands. */
+/** A page of a conversation, and its position in the log. */
 export type SessionAnswer = {
   ok: true;
-  /** Which conversation. */
+  /** Id of the conversation. */
   session_id: string;
-  /** Proves that it is one's own; from the answer that gave the id. */
+  /** Authorizes the client to use the conversation. The answer that contained the id contained it, too. */
   session_token?: string;
-  /** Names the log; another one means that it was erased or replaced. */
+  /** Identifies the log. It changes when the log is erased or replaced. */
   epoch: string;
-  /** The log's version in the same read as `messages`. */
+  /** Version of the log, from the same read as `messages`. */
   seq: number;
   /** The log already had a visible message. */
   resumed: boolean;
   messages: readonly Message[];
   /** Older messages exist before the first of `messages`. */
   has_more: boolean;
-  /** `messages` do not continue what the cursor stands for. */
+  /** `messages` do not follow the cursor directly: they are the newest page, and older ones may be missing. */
   gap: boolean;
-  /** A turn is at work. */
+  /** A turn is running. */
   typing: boolean;
-  /** Over HTTP: what failed meanwhile. */
+  /** Errors during the wait; only over HTTP. */
   errors?: readonly ErrorEvent[];
 };
 
@@ -164,7 +164,7 @@ export type SessionAnswer = {
 export type SentAnswer = {
   ok: true;
   seq: number;
-  /** It was accepted before; `seq` is the first one's. */
+  /** The message had been accepted before; `seq` is that of the first time. */
   duplicate: boolean;
 };
 
@@ -175,7 +175,7 @@ export type PageAnswer = {
   has_more: boolean;
 };
 
-/** One of one's own conversations. */
+/** One of the visitor's conversations. */
 export type SessionSummary = {
   session_id: string;
   started: number;
@@ -183,24 +183,24 @@ export type SessionSummary = {
   preview: string;
 };
 
-/** One's own conversations, the newest first. */
+/** The visitor's conversations, newest first. */
 export type ListAnswer = {
   ok: true;
   sessions: readonly SessionSummary[];
 };
 
-/** Until when the new token holds. */
+/** The expiry of the new token. */
 export type RefreshAnswer = {
   ok: true;
   expires_at: number;
 };
 
-/** The assistant is at something slow. */
+/** Whether a slow turn is running. */
 export type BotTyping = {
   on: boolean;
 };
 
-/** The conversation goes on elsewhere, or (`expired`, `revoked`) the token has ended. */
+/** The conversation continues under another id or epoch, or the token is no longer valid (`expired`, `revoked`). */
 export type SessionChanged = {
   reason: "reset" | "erased" | "expired" | "revoked" | "claimed";
   session_id?: string;
@@ -208,12 +208,12 @@ export type SessionChanged = {
   epoch?: string;
 };
 
-/** The token ends in a minute. */
+/** The token expires in a minute. */
 export type TokenExpiring = {
   expires_at: number;
 };
 
-/** Something went wrong that no acknowledgement tells of. */
+/** An error that is not the answer to a request. */
 export type ErrorEvent = {
   code: string;
   message: string;

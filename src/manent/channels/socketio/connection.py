@@ -1,8 +1,8 @@
 """One socket: its bounded queue of requests, and the conversation that it follows.
 
-`server.py` creates a `Connection` for each socket that is let in. Requests are served strictly in order, because
-python-socketio would run each in a task of its own. The connection's `Dialect` reads requests and writes what the
-client sees; the connection itself does not know which dialect that is. News of the conversation arrive by `notify`.
+`server.py` creates a `Connection` for each socket that is let in. The connection serves requests strictly in order;
+python-socketio would run each in its own task. Its `Dialect` reads the requests and writes the packets; the connection
+does not know which dialect it is. The conversation calls `notify` with news.
 """
 
 import asyncio
@@ -45,13 +45,13 @@ class Connection:
         caller: who connected.
         sessions: the conversations, and who may use them.
         options: the channel's.
-        dialects: makes the dialects that a client may speak. The first is current until a request asks for another.
+        dialects: create the dialects that a client may speak. The first is current until a request selects another.
         disconnect: closes the socket once everything is sent.
 
     Attributes:
         dialect: the current dialect.
         conversation: the conversation that it follows.
-        admission: the right by which it follows `conversation`.
+        admission: grants access to `conversation`.
         cursor: the newest `seq` that was sent; entries at or below it are never sent.
     """
 
@@ -114,12 +114,12 @@ class Connection:
     # requests -------------------------------------------------------------------------------------------------------
 
     def receive(self, request: Request) -> None:
-        """Serve a request at once if nothing waits before it and it has to wait for nothing; otherwise queue it."""
+        """Serve a request immediately if no other waits and it needs no waiting itself. Otherwise queue it."""
         if self._ending is not None or self.send_queue.dropped is not None:
             return
         max_waiting = self.sessions.conversations.engine.limits.waiting_per_socket
         if len(self._queue) >= max_waiting or self._waiting > MAX_WAITING:
-            error = RequestError("busy", "too many requests of this socket are waiting", status=429, retry_after=1.0)
+            error = RequestError("busy", "too many requests of this socket are queued", status=429, retry_after=1.0)
             self._refuse(error, request)
             return
         # A fast client's next message may arrive before the callback of its last one, which is already accepted.
@@ -131,7 +131,7 @@ class Connection:
         self._waiting += request.size
 
     def _speak(self, request: Request) -> bool:
-        """Submit a message without a task of its own; return False if the request has to be queued."""
+        """Submit a message without starting a task. Return False if the request must be queued."""
         dialect = self.dialect
         try:
             self.sessions.identity.check(self.caller)
@@ -194,7 +194,7 @@ class Connection:
     # following ------------------------------------------------------------------------------------------------------
 
     def follow(self, conversation: Conversation, admission: Admission, dialect: Dialect) -> None:
-        """Follow only this conversation, in this dialect. Entries are held back until `go_on_from`."""
+        """Follow only this conversation, in this dialect. Entries are held back until `continue_from`."""
         self.dialect = dialect
         if self.conversation is not conversation:
             self.leave()
@@ -205,7 +205,7 @@ class Connection:
         self.admission = admission
         self._held = []
 
-    def go_on_from(self, cursor: int) -> None:
+    def continue_from(self, cursor: int) -> None:
         """Send the held-back entries after this `seq`, up to which the client has everything, then all new ones."""
         self.cursor = cursor
         held, self._held = self._held or [], None
@@ -229,7 +229,7 @@ class Connection:
             self._expiry.cancel()
 
     def notify(self, news: News) -> None:
-        """Take news of the conversation; see `Subscriber`."""
+        """Handle news of the conversation. See `Subscriber`."""
         match news:
             case Committed(entries):
                 self.deliver(entries)
@@ -252,7 +252,7 @@ class Connection:
             self.dialect.show(new)
 
     def _move(self, news: Moved) -> None:
-        """Send where the conversation continues. A socket that is joining has it in its answer."""
+        """Send where the conversation continues. The answer to a socket that is joining contains it already."""
         reason = news.payload["reason"]
         is_gone = reason == "erased" and self.sessions.identity.mode == "jwt"
         is_claimed = reason == "claimed" and self.admission is not None and self.admission.owner is None
@@ -260,7 +260,7 @@ class Connection:
             self.cursor = 0
             self.dialect.notify(news)
         if is_gone or is_claimed:
-            self.leave()  # it may belong to another subject now: to continue, this socket has to prove its right again
+            self.leave()  # it may belong to another subject now: this socket must be admitted again to continue
 
     # expiry of the token --------------------------------------------------------------------------------------------
 
@@ -292,7 +292,7 @@ class Connection:
         self._watch_expiry()
 
     def end_if_refused(self) -> None:
-        """Close the socket if its token has expired or was revoked, and send which."""
+        """Close the socket if its token has expired or was revoked, and send the reason."""
         try:
             self.sessions.identity.check(self.caller)
         except RequestError as error:
@@ -301,7 +301,7 @@ class Connection:
             self._watch_expiry()
 
     def _end(self, reason: str) -> None:
-        """Send the reason, stop following, and close the socket once that is sent."""
+        """Send the reason, stop following, and close the socket after the reason is sent."""
         if self._ending is None and self.send_queue.dropped is None:
             log.info("ended a socket", extra={"reason": reason})
             self._queue.clear()

@@ -1,4 +1,4 @@
-"""What a connection asks of the dialect that its client speaks: Rasa's own protocol, or protocol 1.
+"""The interface between a connection and the dialect of its client: Rasa's own protocol, or protocol 1.
 
 `plain.py` and `protocol1.py` implement `Dialect`. Each connection has one of both, and one is current: it starts with
 plain, and a `session_request` switches (`Connection.follow`).
@@ -15,7 +15,7 @@ from manent.runtime.conversation.ticket import Receipt, Ticket
 
 
 class Request(NamedTuple):
-    """One event from a client. Nothing of it is checked yet.
+    """One event from a client, not yet checked.
 
     Attributes:
         ack: the number to acknowledge it by; None if the client did not ask for an acknowledgement.
@@ -38,7 +38,7 @@ class Dialect(Protocol):
     protocol: int
 
     def claims(self, request: Request) -> bool:
-        """Return whether a request is always this dialect's, whichever one is current."""
+        """Return whether this dialect serves a request even if the other one is current."""
 
     def speak(self, request: Request) -> Ticket | None:
         """Submit a message whose sender is known, without waiting; return None to have the request served in turn.
@@ -58,7 +58,7 @@ class Dialect(Protocol):
         """
 
     def refuse(self, error: ManentError, request: Request) -> None:
-        """Send what is wrong with a request."""
+        """Send the error for a request."""
 
     def show(self, entries: Sequence[LogEntry]) -> None:
         """Send committed entries that the client does not have yet, oldest first."""
@@ -70,7 +70,7 @@ class Dialect(Protocol):
         """Send why the server is about to close the connection: `expired` or `revoked`."""
 
     def left(self) -> None:
-        """Forget what belongs to the conversation: the connection no longer follows it."""
+        """Discard the state of the conversation: the connection no longer follows it."""
 
 
 def names_protocol(payload: Any) -> bool:

@@ -35,7 +35,7 @@ class Heartbeat:
 
     Args:
         interval_s: from a pong to the next ping.
-        timeout_s: within which a ping has to be answered.
+        timeout_s: time limit for the answer to a ping.
         end: called with a socket whose client did not answer.
     """
 
@@ -122,7 +122,7 @@ def ping(socket: Any) -> None:
 
 
 def ask(socket: Any, answered: Callable[[], None]) -> None:
-    """Send a ping now, beside the regular ones, and call `answered` at its pong. One at a time for a socket.
+    """Send an additional ping now, and call `answered` at its pong. At most one such ping per socket at a time.
 
     Clients answer in order: the pong proves that everything sent before the ping arrived.
     """

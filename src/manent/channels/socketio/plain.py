@@ -1,4 +1,4 @@
-"""Plain Rasa clients: exactly the requests and events of Rasa's Socket.IO channel, and nothing lost on a reload.
+"""Plain Rasa clients: exactly the requests and events of Rasa's Socket.IO channel, without losses on a reload.
 
 Plain clients acknowledge nothing. But every Engine.IO client answers pings in order, so the pong of a ping sent after a
 reply proves that the reply arrived (`plain_seq` in the log's head). The regular ping comes every 25 s only, and until
@@ -34,7 +34,7 @@ PING_AFTER_S = 1.0
 """Seconds from a reply to the ping that confirms it."""
 
 DRAIN_S = 0.02
-"""Pause of a long replay while the socket sends what is queued."""
+"""Interval at which a long replay checks whether the socket has sent its queued packets."""
 
 
 class Plain:
@@ -109,11 +109,11 @@ class Plain:
         connection.send_queue.emit("session_confirm", identity.confirmation(admission))
         await self._replay(conversation, missed, until)
         self._has_session = True
-        connection.go_on_from(cursor)
+        connection.continue_from(cursor)
         connection.send_queue.acknowledge(request.ack)
 
     async def _page_after(self, conversation: Conversation, after: int, until: int) -> Page | None:
-        """Read the entries after this `seq`; return None if there are none up to `until`."""
+        """Read the entries after this `seq`. Return None if the log has none up to `until`."""
         if after >= until:
             return None
         conversations = self._connection.sessions.conversations
@@ -224,10 +224,10 @@ class Plain:
         return await identity.admit(session_id, payload.get("session_token"), connection.caller)
 
     async def _join_by_message(self, conversation: Conversation, admission: Admission) -> None:
-        """Follow the conversation that a message names: what is committed from now on is sent to this socket.
+        """Follow the conversation that a message names: entries committed from now on are sent to this socket.
 
-        socket.io-client sends what was typed during an outage before it runs the page's `connect` handler. So a message
-        may come before the `session_request`, which then sends what was missed up to here.
+        After an outage socket.io-client sends buffered messages before it runs the page's `connect` handler. So a
+        message may come before the `session_request`, which then sends the entries missed until now.
         """
         connection = self._connection
         connection.follow(conversation, admission, self)
@@ -235,7 +235,7 @@ class Plain:
         if head is not None:
             await conversation.catch_up(head.epoch, head.version)
         self._joined_at = head.version if head is not None else 0
-        connection.go_on_from(self._joined_at)
+        connection.continue_from(self._joined_at)
 
     def refuse(self, error: ManentError, request: Request) -> None:
         """See `Dialect`. Plain pages ignore acknowledgements, so they are sent an `error` event, too."""
@@ -267,7 +267,7 @@ class Plain:
         self._connection.send_queue.emit("session_changed", {"reason": reason})
         self._connection.send_queue.emit("error", {"code": f"token_{reason}", "message": f"the token is {reason}"})
 
-    # confirming what arrived ----------------------------------------------------------------------------------------
+    # confirmation of replies ----------------------------------------------------------------------------------------
 
     def _confirm_soon(self) -> None:
         """Ping the client a moment after a reply; its pong confirms the reply."""
@@ -293,7 +293,7 @@ class Plain:
 
 
 class _Message(NamedTuple):
-    """What a payload holds."""
+    """The content of a message's payload."""
 
     text: str
     metadata: Any

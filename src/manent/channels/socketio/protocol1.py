@@ -16,7 +16,7 @@ from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.feed import Failed, Moved, Typing
 from manent.runtime.conversation.ticket import Receipt, Ticket
 from manent.runtime.identity.admission import Admission
-from manent.runtime.protocol1 import Joined, refusal, tell_changed
+from manent.runtime.protocol1 import Joined, notify_changed, refusal
 from manent.runtime.visitor_messages import messages_of
 
 WITHOUT_SESSION: Final = ("history_request", "session_reset", "session_erase", "session_list", "token_refresh")
@@ -27,7 +27,7 @@ A tuple, because events come unchecked, and a set raises on one that is a list.
 
 
 class Protocol1:
-    """The dialect of clients that speak protocol 1. It keeps no state of its own beside the connection's cursor."""
+    """The dialect of clients that speak protocol 1. It has no state; the cursor is in the connection."""
 
     __slots__ = ("_connection",)
 
@@ -69,11 +69,11 @@ class Protocol1:
             case "session_reset":
                 old, joined = await sessions.reset(payload, self._follow, caller, member)
                 self._joined(joined, request)
-                self._tell_others(old, "reset", joined)
+                self._notify_others(old, "reset", joined)
             case "session_erase":
                 old, joined = await sessions.erase(payload, self._follow, caller, member)
                 self._joined(joined, request)
-                self._tell_others(old, "erased", joined)
+                self._notify_others(old, "erased", joined)
             case "session_list":
                 self._answer(request, await sessions.mine(caller))
             case "token_refresh":
@@ -116,12 +116,12 @@ class Protocol1:
         self._connection.follow(conversation, admission, self)
 
     def _joined(self, joined: Joined, request: Request) -> None:
-        """Answer, then send what was committed while the answer was read."""
+        """Answer, then send the entries committed while the answer was read from the store."""
         self._answer(request, joined.answer)
-        self._connection.go_on_from(joined.version)
+        self._connection.continue_from(joined.version)
 
-    def _tell_others(self, old: Admission, reason: str, joined: Joined) -> None:
-        tell_changed(self._connection.sessions.conversations.get(old.sender_id), reason, joined, but=self._connection)
+    def _notify_others(self, old: Admission, reason: str, joined: Joined) -> None:
+        notify_changed(self._connection.sessions.conversations.get(old.sender_id), reason, joined, but=self._connection)
 
     # events ---------------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,10 @@
 """Sends packets on one Socket.IO connection, each encoded once, in the order of the calls.
 
-A packet is written at once if nothing waits before it (`websocket.py`). Otherwise it goes into the Engine.IO socket's
-outgoing queue. Acknowledgements take the same way, so they keep their place among the events. python-socketio's own
+If no packet waits, a packet is written immediately (`websocket.py`). Otherwise it is added to the outgoing queue of the
+Engine.IO socket. Acknowledgements use the same path, so they stay in order with the events. python-socketio's own
 `emit` is not used: it looks up rooms and starts a task for each call.
 
-Knows no conversation and no dialect.
+This module must not know conversations or dialects.
 """
 
 import asyncio
@@ -99,7 +99,7 @@ class SendQueue:
 
     def _drop(self) -> None:
         """Close a socket whose client does not read, to bound the memory that it takes."""
-        log.warning("closed a socket: its client does not read what it is sent")
+        log.warning("closed a socket: its client does not read its packets")
         while not self.socket.queue.empty():
             self.socket.queue.get_nowait()
         self.socket.queue.put_nowait(None)  # ends the task that writes, which then closes the connection

@@ -1,4 +1,4 @@
-"""python-socketio's server, with events handed to our connections instead of to tasks of their own.
+"""python-socketio's server. It passes events to connections instead of starting a task for each.
 
 Lets sockets in, creates a `Connection` for each, and closes sockets that were not let in or do not answer. Rooms are
 not used: a conversation has its own subscribers, a string that a client chose is never the name of a room, and a
@@ -37,7 +37,7 @@ from manent.runtime.refusal_log import note
 log = logging.getLogger("manent.socketio")
 
 CONNECT_WITHIN_S = 45.0
-"""Within which a socket has to join the namespace and be let in; later it is closed, because it only takes memory."""
+"""Time limit for a socket to join the namespace and be let in. After it the socket is closed, to free its memory."""
 
 MAX_ACK_DIGITS = 18
 """Digits of an acknowledgement's number on the fast path; python-socketio reads longer ones."""
@@ -86,7 +86,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         self._closing: set[asyncio.Task[None]] = set()
         self._packet_size = 0  # characters of the packet that is being read; python-socketio does not pass it on
         websocket = partial(WebSocket, take_event=self._take_event, max_size=MAX_PACKET)
-        self.eio._async = {**self.eio._async, "websocket": websocket}  # noqa: SLF001  # there is no public way
+        self.eio._async = {**self.eio._async, "websocket": websocket}  # noqa: SLF001  # no public way exists
         self.on("connect", self._connected, namespace=options.namespace)
         self.on("disconnect", self._disconnected, namespace=options.namespace)
 

@@ -1,4 +1,4 @@
-"""The WebSocket below an Engine.IO socket, with a fast path for events, pongs and what the server sends.
+"""The WebSocket below an Engine.IO socket, with a fast path for events, pongs and outgoing packets.
 
 python-engineio starts three tasks and two timers for each message in each direction, which costs about as much as a
 whole turn. Here an event goes straight to its connection. Where the HTTP server offers its end of the WebSocket (a
@@ -154,7 +154,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
         )
 
     async def _poll(self) -> list[Any]:
-        """Return the packets that wait to be sent, at least one; an empty list if the socket is to be closed.
+        """Wait for packets to send and return them. Return an empty list if the socket must be closed.
 
         Replaces python-engineio's `poll`, which sets a timer for each call. The timer is not needed: a ping is always
         queued before it would fire.

@@ -1,5 +1,7 @@
-"""Custom actions: code of yours that runs in the middle of a conversation.
+"""Custom actions: your own Python code that the assistant calls during a conversation.
 
-Write classes of rasa_sdk.Action here, list their names under `actions:` in domain.yml, uncomment `action_endpoint` in
-endpoints.yml, and start `manent run actions` beside `manent run` (it needs `pip install "manent[actions]"`).
+1. Run `pip install "manent[actions]"`.
+2. Write subclasses of rasa_sdk.Action here, and list their names under `actions:` in domain.yml.
+3. Uncomment `action_endpoint` in endpoints.yml.
+4. Start the server with `manent run --with-actions`.
 """

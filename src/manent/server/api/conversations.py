@@ -1,7 +1,7 @@
 """The management API of conversations (contract §8), served with `--enable-api` only.
 
 Reads come from the log (`runtime/tracker_reader.py`). Writes go through the conversation's mailbox
-(`runtime/operations.py`), so that they stay in order with what visitors say and reach every socket.
+(`runtime/operations.py`), so that they stay in order with the visitors' messages and reach every socket.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class UntilQuery(TrackerQuery, kw_only=True):
 
 
 class OutputQuery(TrackerQuery, kw_only=True):
-    """`output_channel`: the channel that gets what the bot says, or `latest`."""
+    """`output_channel`: the channel that gets the bot's messages, or `latest`."""
 
     output_channel: str | UnsetType = UNSET
 
@@ -68,7 +68,7 @@ class StoryQuery(msgspec.Struct, kw_only=True):
 
 
 class ExportQuery(msgspec.Struct, kw_only=True):
-    """What the export looks like."""
+    """Options of an export."""
 
     format: Literal["json", "transcript"] | UnsetType = UNSET
 
@@ -89,7 +89,7 @@ class TriggerRequest(msgspec.Struct, kw_only=True):
 
 
 class MessageRequest(msgspec.Struct, kw_only=True):
-    """A user's message to log. `parse_data`: what it means; without it the text is parsed."""
+    """A user's message to log. `parse_data`: its parse result; without it the text is parsed."""
 
     text: str
     sender: Literal["user"] = "user"
@@ -97,7 +97,7 @@ class MessageRequest(msgspec.Struct, kw_only=True):
 
 
 class TurnResult(msgspec.Struct, kw_only=True):
-    """The tracker after a turn, and what the bot said in it (unless sockets get it)."""
+    """The tracker after a turn, and the bot's messages (unless sockets get them)."""
 
     tracker: Tracker
     messages: list[Reply] | UnsetType = UNSET
@@ -329,7 +329,7 @@ class _ConversationsApi:
             if error.code == "unknown_action":  # Rasa's API answers this mistake of the client with 500
                 raise RequestError(error.code, error.message, status=500) from error
             raise
-        return await self._said(conversation, entries, channel, verbosity)
+        return await self._turn_result(conversation, entries, channel, verbosity)
 
     async def trigger_intent(self, request: Request, sender_id: str) -> Response:
         """Act as if the user had expressed an intent."""
@@ -342,7 +342,7 @@ class _ConversationsApi:
         conversation = self.conversations.get(sender_id)
         channel = request.query_params.get("output_channel")
         entries = await operations.trigger(conversation, name, entities, output_channel=channel)
-        return await self._said(conversation, entries, channel, verbosity)
+        return await self._turn_result(conversation, entries, channel, verbosity)
 
     async def predict(self, request: Request, sender_id: str) -> Response:
         """Predict the next action."""
@@ -369,7 +369,7 @@ class _ConversationsApi:
         await operations.log_message(self.conversations.get(sender_id), message)
         return await self._tracker(sender_id, verbosity)
 
-    async def _said(
+    async def _turn_result(
         self, conversation: Conversation, entries: list[LogEntry], channel: str | None, verbosity: Verbosity
     ) -> Response:
         await operations.send_out(conversation, entries, channel)

@@ -1,4 +1,4 @@
-"""Is the server alive, can it serve, and which version is it?"""
+"""Health checks and the version of the server."""
 
 from typing import Literal
 
@@ -25,7 +25,7 @@ class Version(msgspec.Struct, kw_only=True):
 
 
 class Live(msgspec.Struct, kw_only=True):
-    """The process answers."""
+    """The process is running."""
 
     status: Literal["ok"] = "ok"
 
@@ -42,7 +42,7 @@ class Ready(msgspec.Struct, kw_only=True):
     """Whether the server can serve.
 
     Attributes:
-        status: `ok`; with 503 `closing` (it shuts down) or `store` (the store fails, `code` says how).
+        status: `ok`. With status 503: `closing` (it shuts down) or `store` (the store fails; `code` is its error).
         model: name of the loaded model file.
     """
 
@@ -68,7 +68,7 @@ def routes(conversations: Conversations, publisher: Publisher | None = None) -> 
         return _json(Live())
 
     async def ready(_: Request) -> Response:
-        """Answer 503 during the shutdown and when the store fails. A broker that is down does not count."""
+        """Answer 503 during the shutdown and when the store fails, but not when the broker is down."""
         if conversations.engine.is_closing:
             return _json(Ready(status="closing"), 503)
         try:

@@ -1,4 +1,4 @@
-"""`/openapi.json`: what this server serves, for people and programs, made from the operations that routes declare."""
+"""`/openapi.json`: the document of the HTTP API, generated from the operations that routes declare."""
 
 import functools
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ SenderId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_:@+-][A-Za-z0-9_:@+.-]{0,25
 
 
 def routes(*, management: bool) -> list[Route]:
-    """Return `/openapi.json`. The document is made at the first request, so that no start waits for it."""
+    """Return `/openapi.json`. The document is generated at the first request, which keeps the start fast."""
     encoded = functools.cache(lambda: msgspec.json.encode(document(management=management)))
 
     async def openapi(_: Request) -> Response:
@@ -49,7 +49,7 @@ def routes(*, management: bool) -> list[Route]:
 
 
 def document(*, management: bool = True) -> Json:
-    """Return the document; `management`: with what `--enable-api` adds."""
+    """Return the document; `management`: include the operations of `--enable-api`."""
     components: Json = {}
     paths = _describe(PUBLIC, components)
     if management:

@@ -15,14 +15,14 @@ PLACEHOLDER = "..."
 
 
 class Score(msgspec.Struct, kw_only=True):
-    """How much the policies want an action to be next, from 0 to 1."""
+    """The policies' score for an action, from 0 to 1."""
 
     action: str
     score: float
 
 
 class Prediction(msgspec.Struct, kw_only=True):
-    """What the policies would do next."""
+    """The policies' prediction of the next action."""
 
     scores: list[Score]
     policy: str | None

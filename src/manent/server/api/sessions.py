@@ -22,7 +22,7 @@ from manent.runtime.conversation.feed import Committed, Failed, Moved, News, Typ
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import Admission, Caller
 from manent.runtime.json_input import read_body
-from manent.runtime.protocol1 import Sessions, refusal, tell_changed
+from manent.runtime.protocol1 import Sessions, notify_changed, refusal
 from manent.runtime.rate_limits import address_of
 from manent.runtime.refusal_log import note
 from manent.server.api.errors import Refusal
@@ -32,7 +32,7 @@ from manent.server.operation import Operation
 MAX_WAIT_S = 25.0
 """Many proxies cancel a silent request after 30 s."""
 
-LOOK_EVERY_S = 1.0
+CLOSING_CHECK_S = 1.0
 """How often a waiting request checks whether the server is shutting down."""
 
 CHANNEL = "socketio"
@@ -64,7 +64,7 @@ class JoinRequest(msgspec.Struct, kw_only=True):
 
 
 class SayRequest(msgspec.Struct, kw_only=True):
-    """A message. `title`: what the visitor sees in place of a button's payload."""
+    """A message. `title`: text that is shown instead of a button's payload."""
 
     session_id: str
     message: str
@@ -90,7 +90,7 @@ class HistoryRequest(SessionRequest, kw_only=True):
 
 
 class EventsRequest(SessionRequest, kw_only=True):
-    """What the client has. `wait_s`: how long to wait for news, in seconds."""
+    """The client's position. `wait_s`: how long to wait for news, in seconds."""
 
     cursor: Cursor
     wait_s: float | UnsetType = UNSET
@@ -104,7 +104,7 @@ class RefreshRequest(msgspec.Struct, kw_only=True):
 
 
 class Message(msgspec.Struct, kw_only=True):
-    """One part of what was said; the other keys are those of bot messages."""
+    """A message, or a part of one. Bot messages have further keys."""
 
     role: Literal["user", "bot"]
     seq: int
@@ -254,13 +254,13 @@ class SessionRequests:
     async def session_reset(self, request: Json, caller: Caller) -> Json:
         """Start a new conversation; sockets that follow the old one are notified."""
         old, joined = await self.sessions.reset(request, _nobody, caller)
-        tell_changed(self.sessions.conversations.get(old.sender_id), "reset", joined)
+        notify_changed(self.sessions.conversations.get(old.sender_id), "reset", joined)
         return joined.answer
 
     async def session_erase(self, request: Json, caller: Caller) -> Json:
         """Erase a conversation and start an empty one; sockets that follow it are notified."""
         old, joined = await self.sessions.erase(request, _nobody, caller)
-        tell_changed(self.sessions.conversations.get(old.sender_id), "erased", joined)
+        notify_changed(self.sessions.conversations.get(old.sender_id), "erased", joined)
         return joined.answer
 
     async def session_list(self, _: Json, caller: Caller) -> Json:
@@ -318,7 +318,7 @@ class _Waiter:
             not self._news.is_set() and not self.conversations.engine.is_closing and (left := until - loop.time()) > 0
         ):
             try:
-                await asyncio.wait_for(self._news.wait(), min(left, LOOK_EVERY_S))
+                await asyncio.wait_for(self._news.wait(), min(left, CLOSING_CHECK_S))
             except TimeoutError:
                 continue
 

@@ -1,4 +1,4 @@
-"""What the document says about the routes of the channels (`channels/` serves them)."""
+"""Describes the routes of the channels for the API's document. `channels/` serves them."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ MessageId = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class ChannelMessage(msgspec.Struct, kw_only=True):
-    """What a visitor says over the REST or the callback channel."""
+    """A visitor's message over the REST or the callback channel."""
 
     message: str
     sender: (
@@ -24,7 +24,7 @@ class ChannelMessage(msgspec.Struct, kw_only=True):
 
 
 class Reply(msgspec.Struct, kw_only=True):
-    """One piece of what the bot says."""
+    """One message of the bot."""
 
     recipient_id: str
     text: str | UnsetType = UNSET
@@ -35,7 +35,7 @@ class Reply(msgspec.Struct, kw_only=True):
 
 
 class ChannelHealth(msgspec.Struct, kw_only=True):
-    """The channel is there."""
+    """The channel is available."""
 
     status: str
 

@@ -1,7 +1,7 @@
 """HTTP and WebSocket connections with limits: uvicorn's protocols, bounded where uvicorn relies on a proxy.
 
-`app.py` passes them to uvicorn. The head of a request is bounded in size and time. A peer that reads nothing of what it
-was sent is disconnected, because its data stays in the server's memory. `security.py` bounds the bodies of requests.
+`app.py` passes them to uvicorn. The head of a request is limited in size and time. A peer that does not read its data
+is disconnected, because the data stays in the server's memory. `security.py` limits the bodies of requests.
 """
 
 import asyncio
@@ -216,9 +216,9 @@ class _ReadWatch:
 
     def _wait(self, left: int) -> None:
         self._left = left
-        self._timer = asyncio.get_running_loop().call_later(READ_INTERVAL_S, self._look)
+        self._timer = asyncio.get_running_loop().call_later(READ_INTERVAL_S, self._check)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         assert self._transport is not None  # noqa: S101  # start() set it
         left = self._transport.get_write_buffer_size()
         if left > self._left - MIN_READ:

@@ -121,7 +121,7 @@ async def _discard(receive: Receive) -> None:
 
 
 def _packets(receive: Receive, address: str) -> Receive:
-    """Replace what is not an Engine.IO packet by an empty one: python-engineio fails with a traceback on it."""
+    """Replace invalid Engine.IO packets by empty ones: python-engineio would fail with a traceback."""
 
     async def receiving() -> Message:
         message = await receive()

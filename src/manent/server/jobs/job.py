@@ -23,8 +23,8 @@ async def run_job(module: str, options: object, result: type[Result]) -> Result:
 
     Args:
         module: name of the job's module.
-        options: the job gets them from `read_options`.
-        result: type of what the job passes to `print_result`.
+        options: passed to the job, which calls `read_options`.
+        result: type of the value that the job passes to `print_result`.
 
     Raises:
         RequestError: `training_failed`; the job ended without a result.

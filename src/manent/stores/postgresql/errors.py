@@ -1,4 +1,4 @@
-"""What PostgreSQL, asyncpg and the network say, as errors of the store. For `postgresql.py` alone."""
+"""Maps errors of PostgreSQL, asyncpg and the network to the store's codes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +38,7 @@ def place_of(dsn: str) -> str:
 
 @contextmanager
 def translated(*, where: str | None = None) -> Iterator[None]:
-    """Turn errors of asyncpg and the network into a StoreError; `where` names the database in its message."""
+    """Raise a StoreError for errors of asyncpg and the network. `where` names the database in the message."""
     try:
         yield
     except asyncpg.PostgresError as error:

@@ -1,8 +1,8 @@
-"""Wake-ups between servers on one PostgreSQL database: who wrote to which conversation, by NOTIFY.
+"""Notifies the other servers on a PostgreSQL database which conversations have changed, with LISTEN and NOTIFY.
 
-Told in transactions of their own, on a connection of their own, after the commits that they are about: a NOTIFY inside
-an append would have all appends of the database commit one after the other. So a wake-up may be lost, when its server
-dies in between or the connection is down; whoever listens looks for itself now and then.
+Notifications are sent after the commit, in separate transactions on a separate connection. A NOTIFY inside an append
+would serialize all commits of the database. So a notification can be lost, when its server crashes in between or the
+connection is down. Receivers must therefore also check the store from time to time.
 """
 
 import asyncio
@@ -16,55 +16,55 @@ import msgspec
 log = logging.getLogger("manent.store")
 
 GATHER_S: Final = 0.01
-"""How long what is to be told is gathered: at most a hundred transactions a second, whatever the load."""
+"""How long notifications are collected before they are sent: at most 100 transactions a second at any load."""
 
 RECONNECT_S: Final = 1.0
 CONNECT_TIMEOUT_S: Final = 10.0
 
-_LONGEST: Final = 7_000
-"""Bytes of conversations in one notification; PostgreSQL takes 8000."""
+_MAX_PAYLOAD: Final = 7_000
+"""Maximum bytes of conversation ids in one notification. PostgreSQL's limit is 8000 bytes."""
 
 
-class Bulletin:
-    """Tells other servers, and hears from them, while it is open.
+class ServerNotifications:
+    """Sends notifications to the other servers and receives theirs, until it is closed.
 
     Args:
-        dsn: of the database.
-        channel: what the notifications are sent under.
+        dsn: the database.
+        channel: PostgreSQL's channel for the notifications.
     """
 
     def __init__(self, dsn: str, channel: str) -> None:
         self._dsn = dsn
         self._channel = channel
-        self._untold: set[str] = set()
-        self._unheard: set[str] = set()
-        self._missed = True
+        self._outgoing: set[str] = set()
+        self._incoming: set[str] = set()
+        self._may_have_missed = True
         self._own_pid = 0
-        self._telling = asyncio.Event()
-        self._hearing = asyncio.Event()
+        self._has_outgoing = asyncio.Event()
+        self._has_incoming = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
-    def tell(self, sender_id: str = "") -> None:
-        """Let the other servers know that something was committed here; "": no conversation's."""
-        self._untold.add(sender_id)
-        self._telling.set()
+    def notify(self, sender_id: str = "") -> None:
+        """Notify the other servers of a commit to a conversation. "": any conversation may have changed."""
+        self._outgoing.add(sender_id)
+        self._has_outgoing.set()
 
-    async def hear(self, *, within_s: float) -> frozenset[str] | None:
-        """See `ConversationStore.news`; None also when nothing was heard in time, for it may have been lost."""
+    async def wait(self, *, within_s: float) -> frozenset[str] | None:
+        """See `ConversationStore.news`. Also returns None on a timeout: a notification may have been lost."""
         try:
             async with asyncio.timeout(within_s):
-                await self._hearing.wait()
+                await self._has_incoming.wait()
         except TimeoutError:
             return None
-        self._hearing.clear()
-        heard, self._unheard = frozenset(self._unheard), set()
-        missed, self._missed = self._missed, False
-        return None if missed or "" in heard else heard
+        self._has_incoming.clear()
+        received, self._incoming = frozenset(self._incoming), set()
+        missed, self._may_have_missed = self._may_have_missed, False
+        return None if missed or "" in received else received
 
     async def close(self) -> None:
-        """Tell what is still to be told, then stop."""
+        """Send the remaining notifications, then stop."""
         for _ in range(50):
-            if not self._untold:
+            if not self._outgoing:
                 break
             await asyncio.sleep(GATHER_S)
         self._task.cancel()
@@ -73,14 +73,14 @@ class Bulletin:
     async def _run(self) -> None:
         while True:
             try:
-                await self._talk()
+                await self._exchange()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.info("no notifications between servers", extra={"error": str(error)})
-            self._missed = True
+                log.info("the connection for notifications between servers failed", extra={"error": str(error)})
+            self._may_have_missed = True
             await asyncio.sleep(RECONNECT_S)
 
-    async def _talk(self) -> None:
-        """Listen and tell on one connection, until it breaks."""
+    async def _exchange(self) -> None:
+        """Listen and notify on one connection until it fails."""
         connection = await asyncpg.connect(
             self._dsn,
             timeout=CONNECT_TIMEOUT_S,
@@ -89,36 +89,36 @@ class Bulletin:
         )
         try:
             self._own_pid = connection.get_server_pid()
-            await connection.add_listener(self._channel, self._hear)
-            connection.add_termination_listener(lambda _: self._telling.set())
-            self._hearing.set()  # what was written until now may have been missed
+            await connection.add_listener(self._channel, self._receive)
+            connection.add_termination_listener(lambda _: self._has_outgoing.set())
+            self._has_incoming.set()  # notifications may have been missed before this connection listened
             while not connection.is_closed():
-                await self._telling.wait()
-                self._telling.clear()
-                untold, self._untold = self._untold, set()
+                await self._has_outgoing.wait()
+                self._has_outgoing.clear()
+                outgoing, self._outgoing = self._outgoing, set()
                 await connection.execute(
                     "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload",
                     self._channel,
-                    list(_payloads(untold)),
+                    list(_payloads(outgoing)),
                 )
                 await asyncio.sleep(GATHER_S)
         finally:
             connection.terminate()
 
-    def _hear(self, _: Any, pid: int, channel: str, payload: object) -> None:
+    def _receive(self, _: Any, pid: int, channel: str, payload: object) -> None:
         del channel
         if pid != self._own_pid:
-            self._unheard.update(msgspec.json.decode(str(payload), type=list[str]))
-            self._hearing.set()
+            self._incoming.update(msgspec.json.decode(str(payload), type=list[str]))
+            self._has_incoming.set()
 
 
 def _payloads(sender_ids: Iterable[str]) -> Iterator[str]:
-    """Yield JSON arrays that are short enough."""
+    """Yield JSON arrays of at most `_MAX_PAYLOAD` bytes."""
     part: list[str] = []
     size = 0
     for sender_id in sender_ids:
         length = len(msgspec.json.encode(sender_id)) + 1
-        if part and size + length > _LONGEST:
+        if part and size + length > _MAX_PAYLOAD:
             yield msgspec.json.encode(part).decode()
             part, size = [], 0
         part.append(sender_id)

@@ -1,4 +1,4 @@
-"""How far logs were published, in the PostgreSQL store. Its methods call this with a connection."""
+"""The publishing cursors of the PostgreSQL store, whose methods call this with a connection."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from manent.stores.codec import current_json
 from manent.stores.head_row import lease_of
 
 MARK = "INSERT INTO meta (name, value) VALUES ('publishing', '1') ON CONFLICT (name) DO NOTHING RETURNING name"
-REGARD_AS_PUBLISHED = """
+MARK_AS_PUBLISHED = """
 INSERT INTO published (sender_id, epoch, seq)
 SELECT sender_id, epoch, version FROM conversations WHERE version > 0 ORDER BY sender_id
 ON CONFLICT (sender_id) DO NOTHING
@@ -43,10 +43,10 @@ UPDATE published SET lease_owner = $2, lease_until = $3 WHERE sender_id IN (
     ORDER BY sender_id FOR UPDATE
 )
 """
-"""Locks the rows in one order, so that two servers that want the same ones don't lock each other out."""
+"""Locks the rows in order of `sender_id`, so that two servers that claim the same rows do not deadlock."""
 
 CURSORS = "SELECT sender_id, epoch, seq, lease_owner, lease_until FROM published WHERE sender_id = ANY($1::text[])"
-UNTOLD = """
+UNPUBLISHED = """
 SELECT asked.number, c.epoch, e.seq, e.format, e.data
 FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS asked (sender_id, epoch, seq, number)
 LEFT JOIN conversations AS c ON c.sender_id = asked.sender_id
@@ -65,9 +65,9 @@ DROP = "DELETE FROM published WHERE sender_id = ANY($1::text[]) AND lease_owner 
 
 
 async def begin_publishing(connection: Any) -> None:
-    """See `Outbox.begin_publishing`; inside a transaction."""
+    """See `Outbox.begin_publishing`. Call it inside a transaction."""
     if await connection.fetchval(MARK) is not None:
-        await connection.execute(REGARD_AS_PUBLISHED)
+        await connection.execute(MARK_AS_PUBLISHED)
 
 
 async def behind(connection: Any, after: str, limit: int) -> Behind:
@@ -83,7 +83,7 @@ async def behind(connection: Any, after: str, limit: int) -> Behind:
 async def claim(
     connection: Any, sender_ids: Sequence[str], lease: Lease, now: float, over: Collection[str]
 ) -> list[Cursor]:
-    """See `Outbox.claim`; inside a transaction."""
+    """See `Outbox.claim`. Call it inside a transaction."""
     wanted = list(sender_ids)
     await connection.execute(BEGIN_CURSORS, wanted)
     await connection.execute(LEASE, wanted, lease.owner, lease.until, now, [lease.owner, *over])
@@ -96,7 +96,7 @@ async def claim(
 async def unpublished(connection: Any, cursors: Sequence[Cursor], limit: int) -> list[UnpublishedEvents]:
     """See `Outbox.unpublished`."""
     found = await connection.fetch(
-        UNTOLD,
+        UNPUBLISHED,
         [one.sender_id for one in cursors],
         [one.epoch for one in cursors],
         [one.seq for one in cursors],
@@ -115,7 +115,7 @@ async def unpublished(connection: Any, cursors: Sequence[Cursor], limit: int) ->
 
 
 async def move(connection: Any, cursors: Sequence[Cursor], gone: Sequence[str], owner: str) -> None:
-    """See `Outbox.move`; inside a transaction."""
+    """See `Outbox.move`. Call it inside a transaction."""
     moved = sorted(cursors, key=lambda one: one.sender_id)
     await connection.execute(
         MOVE, [one.sender_id for one in moved], [one.epoch for one in moved], [one.seq for one in moved], owner

@@ -1,4 +1,4 @@
-"""Reminders in the PostgreSQL store: what an append does to them, within its transaction."""
+"""The reminders of the PostgreSQL store: applies an append's changes inside its transaction."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,10 +13,11 @@ from manent.stores.postgresql import sql
 async def change_reminders(
     connection: Any, conversation_id: int, sender_id: str, changes: Iterable[ReminderChange]
 ) -> None:
-    """Do what an append asks for, in order.
+    """Apply an append's changes in order.
 
     Raises:
-        ReminderGone: a reminder to be used up is gone, or is another one of its name; the transaction must be undone.
+        ReminderGone: a reminder to fire does not exist, or was replaced by another one with the same name. The caller
+            must roll back the transaction.
     """
     for change in changes:
         match change:
@@ -34,5 +35,5 @@ async def change_reminders(
 
 
 def decode_reminder(data: str) -> Reminder:
-    """Read a stored reminder."""
+    """Decode a stored reminder."""
     return msgspec.json.decode(data, type=Reminder)

@@ -1,6 +1,6 @@
-"""The tables in a PostgreSQL database: created when there are none, checked otherwise, upgraded on request.
+"""Creates, checks and upgrades the tables in a PostgreSQL database.
 
-Servers that start together on a new database take turns, by an advisory lock.
+Servers that start at the same time on a new database take turns with an advisory lock.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ import asyncpg
 from manent.stores.schema.steps import check_revision, missing_steps, newest_revision
 
 SCHEMA: Final = "manent"
-"""The PostgreSQL schema that holds our tables, beside whatever else is in the database."""
+"""The PostgreSQL schema that holds Manent's tables. The database may hold other tables, too."""
 
-_LOCK: Final = 0x4D414E454E54  # any number that other programs are unlikely to lock
+_LOCK: Final = 0x4D414E454E54  # `MANENT`, an id that other programs are unlikely to lock
 _TIMEOUT_S: Final = 10.0
 _UPGRADE_TIMEOUT_S: Final = 600.0
 
@@ -23,7 +23,7 @@ async def prepare_database(dsn: str, schema: str) -> None:
 
     Raises:
         StoreError: `store_schema_old`, `store_schema_new`.
-        asyncpg.PostgresError, OSError: the database cannot be used.
+        asyncpg.PostgresError, OSError: the database is not available.
     """
     connection = await asyncpg.connect(dsn, timeout=_TIMEOUT_S)
     try:
@@ -36,13 +36,13 @@ async def prepare_database(dsn: str, schema: str) -> None:
 
 
 async def upgrade_postgresql(dsn: str, *, schema: str = SCHEMA) -> str:
-    """Apply the schema steps that are missing, creating the tables when there are none; return the revision.
+    """Apply the missing schema steps and return the revision. Create the tables in a new database.
 
-    All steps are one transaction: when one fails, the tables stay as they were.
+    All steps are one transaction: if one fails, the tables are not changed.
 
     Raises:
         StoreError: `store_schema_new`.
-        asyncpg.PostgresError, OSError, TimeoutError: the database cannot be used.
+        asyncpg.PostgresError, OSError, TimeoutError: the database is not available.
     """
     connection = await asyncpg.connect(dsn, timeout=_TIMEOUT_S)
     try:
@@ -61,7 +61,7 @@ async def upgrade_postgresql(dsn: str, *, schema: str = SCHEMA) -> str:
 
 
 async def _revision(connection: Any, schema: str) -> str | None:
-    """Return the number of the newest schema step, None when there are no tables."""
+    """Return the number of the newest applied schema step. None: the tables do not exist."""
     table = f'"{schema}".alembic_version'
     if await connection.fetchval("SELECT to_regclass($1)", table) is None:
         return None

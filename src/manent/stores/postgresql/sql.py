@@ -1,4 +1,4 @@
-"""The SQL of the PostgreSQL store: one statement a constant, named after what it does."""
+"""The SQL statements of the PostgreSQL store."""
 
 from manent.stores.head_row import HEAD_COLUMNS
 
@@ -29,8 +29,7 @@ WITH head AS (
 )
 SELECT id FROM head
 """
-"""Writes everything of an append, or nothing when the head is not at epoch $2, version $14 and lease $26, $27; then no
-row comes back.
+"""Writes an append if the head has epoch $2, version $14 and lease $26, $27. Otherwise nothing, and returns no row.
 
 $1 to $13 are `head_values`.
 """
@@ -39,16 +38,16 @@ INSERT_HEAD = (
     f"INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, 14))}) "
     "ON CONFLICT (sender_id) DO NOTHING RETURNING id"
 )
-"""Makes a conversation unless there is one; then no row comes back."""
+"""Inserts a conversation. Returns no row if it exists."""
 
-FORGET = """
+DELETE = """
 WITH gone AS (DELETE FROM conversations WHERE sender_id = ANY($1::text[]) RETURNING id),
     gone_events AS (DELETE FROM events USING gone WHERE conversation_id = gone.id),
     gone_accepted AS (DELETE FROM accepted USING gone WHERE conversation_id = gone.id),
     gone_snapshots AS (DELETE FROM snapshots USING gone WHERE conversation_id = gone.id)
 DELETE FROM reminders USING gone WHERE conversation_id = gone.id
 """
-"""Deletes conversations with all that belongs to them. The caller holds their heads' locks."""
+"""Deletes conversations and everything that belongs to them. The caller must hold the locks of their heads."""
 
 HEAD = f"{_HEADS} WHERE sender_id = $1"
 PLACES = "SELECT sender_id, epoch, version FROM conversations WHERE sender_id = ANY($1::text[])"
@@ -92,4 +91,4 @@ ON CONFLICT (kind, value) DO UPDATE SET
 REVOCATIONS = (
     "SELECT kind, value, issued_before, lifted, made FROM revocations WHERE made >= $1 ORDER BY made, kind, value"
 )
-"""Those made at a time or later."""
+"""Returns revocations made at $1 or later."""

@@ -1,8 +1,8 @@
 """The store for several servers: PostgreSQL, through asyncpg.
 
-An append is one statement, so one round trip and one transaction of its own: it writes the head if epoch and version
-are as expected, and the rest only with it. Transactions of different conversations share a flush in PostgreSQL itself.
-All tables are in a schema of our own, so that a Rasa tracker store may be in the same database.
+An append is one statement: one round trip and one transaction. It writes only if the head has the expected epoch,
+version and lease. PostgreSQL flushes concurrent transactions of different conversations together. All tables are in a
+separate schema, so that a Rasa tracker store can be in the same database.
 """
 
 import asyncio
@@ -33,17 +33,17 @@ from manent.stores.codec import check_append, current_json, entry_to_row, row_to
 from manent.stores.head_row import empty_head, head_of_row, head_values, lease_values
 from manent.stores.postgresql import published, sql
 from manent.stores.postgresql.errors import place_of, translated
-from manent.stores.postgresql.notifications import Bulletin
+from manent.stores.postgresql.notifications import ServerNotifications
 from manent.stores.postgresql.reminders import change_reminders, decode_reminder
 from manent.stores.postgresql.schema import SCHEMA, prepare_database
 from manent.stores.thinning import superfluous
 
-CONNECTIONS: Final = 10
-"""Most connections of one server process."""
+MAX_CONNECTIONS: Final = 10
+"""Maximum number of connections of one server process, without the one for notifications."""
 
 CONNECT_TIMEOUT_S: Final = 10.0
 STATEMENT_TIMEOUT_S: Final = 60.0
-_PURGE_AT_ONCE: Final = 100
+_PURGE_BATCH: Final = 100
 
 Connection = Any  # asyncpg.Connection or the pool's proxy of one, which has the same methods
 
@@ -52,10 +52,10 @@ class PostgresqlStore:
     """Implements `ConversationStore` on a PostgreSQL database.
 
     Args:
-        dsn: `postgresql://user:password@host:port/database?options`, as libpq has it.
-        durability: `disk`: an append that has returned was flushed by the server. `process`: the server may still lose
-            the last instants when it crashes (`synchronous_commit = off`).
-        schema: where the tables are.
+        dsn: a libpq URL: `postgresql://user:password@host:port/database?options`.
+        durability: `disk`: PostgreSQL has flushed an append before it returns. `process`: a crash of PostgreSQL may
+            lose the newest appends (`synchronous_commit = off`).
+        schema: PostgreSQL's schema with the tables.
         observe: called after each append with 1 and its duration in seconds.
     """
 
@@ -76,13 +76,13 @@ class PostgresqlStore:
         }
         self._observe = observe
         self._pool: asyncpg.Pool | None = None
-        self._bulletin: Bulletin | None = None
+        self._notifications: ServerNotifications | None = None
         self._in_use = 0
         self._idle = asyncio.Event()
         self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def open(self) -> None:
-        """See `ConversationStore.open`. Makes the tables in a new database.
+        """See `ConversationStore.open`. Creates the tables in a new database.
 
         Raises:
             StoreError: `store_unreachable`, `store_schema_old`, `store_schema_new`, …
@@ -92,12 +92,12 @@ class PostgresqlStore:
             self._pool = await asyncpg.create_pool(
                 self._dsn,
                 min_size=1,
-                max_size=CONNECTIONS,
+                max_size=MAX_CONNECTIONS,
                 server_settings=self._settings,
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=STATEMENT_TIMEOUT_S,
             )
-        self._bulletin = Bulletin(self._dsn, self._schema)
+        self._notifications = ServerNotifications(self._dsn, self._schema)
 
     async def close(self) -> None:
         """See `ConversationStore.close`."""
@@ -107,9 +107,9 @@ class PostgresqlStore:
         while self._in_use:
             self._idle.clear()
             await self._idle.wait()
-        bulletin, self._bulletin = self._bulletin, None
-        if bulletin is not None:
-            await bulletin.close()
+        notifications, self._notifications = self._notifications, None
+        if notifications is not None:
+            await notifications.close()
         await pool.close()
 
     async def head(self, sender_id: str) -> Head | None:
@@ -130,7 +130,7 @@ class PostgresqlStore:
                 if await connection.fetchval(sql.INSERT_HEAD, *head_values(head)) is not None:
                     return head
                 existing = await _head(connection, head.sender_id)
-                if existing is not None:  # or erased meanwhile
+                if existing is not None:  # None: it was erased between the two statements
                     return existing
 
     async def append(self, append: Append) -> None:
@@ -138,15 +138,18 @@ class PostgresqlStore:
         check_append(append)
         loop = asyncio.get_running_loop()
         started = loop.time()
-        with self._at_work() as pool:
-            async with self._turn_of(append.head.sender_id), pool.acquire(timeout=STATEMENT_TIMEOUT_S) as connection:
+        with self._lend_pool() as pool:
+            async with (
+                self._append_lock(append.head.sender_id),
+                pool.acquire(timeout=STATEMENT_TIMEOUT_S) as connection,
+            ):
                 try:
                     if append.reminders or append.snapshot or await _append(connection, append) is None:
                         async with connection.transaction():
                             await _append_with_all(connection, append)
                 except asyncpg.UniqueViolationError as error:
-                    raise await _used_up(connection, append) from error
-        self._tell(append.head.sender_id)
+                    raise await _unique_violation(connection, append) from error
+        self._notify(append.head.sender_id)
         if self._observe is not None:
             self._observe(1, loop.time() - started)
 
@@ -195,15 +198,15 @@ class PostgresqlStore:
         return [current_json(data.encode(), written_as) for written_as, data in reversed(found)]
 
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
-        """See `ConversationStore.erase`. The server's next vacuum frees the space."""
+        """See `ConversationStore.erase`. PostgreSQL's next vacuum frees the space."""
         async with self._connection() as connection, connection.transaction():
             head = await _locked_head(connection, sender_id)
             if head is not None:
-                await connection.execute(sql.FORGET, [sender_id])
+                await connection.execute(sql.DELETE, [sender_id])
             if new_epoch is not None:
                 fresh = empty_head(sender_id, new_epoch, owner=head.owner if head else None)
                 await connection.execute(sql.INSERT_HEAD, *head_values(fresh))
-        self._tell(sender_id)
+        self._notify(sender_id)
         return head is not None
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
@@ -214,9 +217,9 @@ class PostgresqlStore:
             head = await _locked_head(connection, sender_id)
             if head is None or head.epoch != expected_epoch:
                 raise VersionConflict(sender_id)
-            await connection.execute(sql.FORGET, [sender_id])
+            await connection.execute(sql.DELETE, [sender_id])
             await _append_with_all(connection, append)
-        self._tell(sender_id)
+        self._notify(sender_id)
 
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100
@@ -246,26 +249,26 @@ class PostgresqlStore:
             return due
 
     async def purge(self, *, older_than: float) -> int:
-        """See `ConversationStore.purge`. Runs in steps, between which others write."""
+        """See `ConversationStore.purge`. Deletes in steps; other writes run between two steps."""
         total, gone = 0, 1
         while gone:
             async with self._connection() as connection, connection.transaction():
-                old = await connection.fetch(sql.OLD_SENDERS, older_than, _PURGE_AT_ONCE)
-                await connection.execute(sql.FORGET, [row[0] for row in old])
+                old = await connection.fetch(sql.OLD_SENDERS, older_than, _PURGE_BATCH)
+                await connection.execute(sql.DELETE, [row[0] for row in old])
             gone = len(old)
             total += gone
         return total
 
     async def news(self, *, within_s: float) -> frozenset[str] | None:
         """See `ConversationStore.news`."""
-        if self._bulletin is None:
+        if self._notifications is None:
             raise StoreError("store_closed", "the store is closed")
-        return await self._bulletin.hear(within_s=within_s)
+        return await self._notifications.wait(within_s=within_s)
 
-    def _tell(self, sender_id: str) -> None:
-        """Wake up the servers that have followers of a conversation; "": all of them."""
-        if self._bulletin is not None:
-            self._bulletin.tell(sender_id)
+    def _notify(self, sender_id: str) -> None:
+        """Notify the other servers that a conversation has changed. "": any conversation may have changed."""
+        if self._notifications is not None:
+            self._notifications.notify(sender_id)
 
     async def get_meta(self, key: str) -> bytes | None:
         """See `ConversationStore.get_meta`."""
@@ -285,7 +288,7 @@ class PostgresqlStore:
         one = revocation
         async with self._connection() as connection:
             await connection.execute(sql.REVOKE, one.kind, one.value, one.before, one.lifted, one.made)
-        self._tell("")
+        self._notify("")
 
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
         """See `ConversationStore.revocations`."""
@@ -323,20 +326,20 @@ class PostgresqlStore:
         async with self._connection() as connection, connection.transaction():
             await published.move(connection, cursors, gone, owner)
 
-    def _turn_of(self, sender_id: str) -> asyncio.Lock:
-        """Keep appends of one conversation in the order of their calls, whichever connections they get."""
+    def _append_lock(self, sender_id: str) -> asyncio.Lock:
+        """Return the lock that keeps appends of one conversation in the order of their calls."""
         return self._writing.setdefault(sender_id, asyncio.Lock())
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection."""
-        with self._at_work() as pool:
+        """Lend a connection of the pool."""
+        with self._lend_pool() as pool:
             async with pool.acquire(timeout=STATEMENT_TIMEOUT_S) as connection:
                 yield connection
 
     @contextmanager
-    def _at_work(self) -> Iterator[Any]:
-        """Lend the pool, and keep it open until then; what goes wrong is a StoreError."""
+    def _lend_pool(self) -> Iterator[Any]:
+        """Lend the pool. `close` waits until it is returned. Errors inside are raised as StoreError."""
         if self._pool is None:
             raise StoreError("store_closed", "the store is closed")
         self._in_use += 1
@@ -350,7 +353,7 @@ class PostgresqlStore:
 
     @asynccontextmanager
     async def _snapshot(self) -> AsyncIterator[Connection]:
-        """Lend a connection whose reads all see one instant."""
+        """Lend a connection whose reads all see the same state."""
         async with (
             self._connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -369,7 +372,7 @@ async def _locked_head(connection: Connection, sender_id: str) -> Head | None:
 
 
 async def _append(connection: Connection, append: Append) -> int | None:
-    """Write an append; return the conversation's id, None (and nothing written) when head and log differ."""
+    """Write an append and return the conversation's row id. None: the log has another epoch, version or lease."""
     events = [entry_to_row(entry) for entry in append.entries]
     snapshot = append.snapshot
     conversation_id: int | None = await connection.fetchval(
@@ -389,7 +392,7 @@ async def _append(connection: Connection, append: Append) -> int | None:
 
 
 async def _append_with_all(connection: Connection, append: Append) -> None:
-    """Write an append that may have to make its conversation, with reminders and snapshots, inside a transaction."""
+    """Write an append inside a transaction, with reminders and snapshots. Insert the conversation if necessary."""
     sender_id = append.head.sender_id
     if append.expected_version == 0:
         await connection.execute(
@@ -404,13 +407,13 @@ async def _append_with_all(connection: Connection, append: Append) -> None:
         await connection.execute(sql.DROP_SNAPSHOTS, conversation_id, superfluous(row[0] for row in found))
 
 
-async def _used_up(connection: Connection, append: Append) -> Exception:
-    """Return the error for an append that uses a message id again."""
+async def _unique_violation(connection: Connection, append: Append) -> Exception:
+    """Return the error for an append with a message id that is already used."""
     for one in append.accepted:
         before = await _accepted(connection, append.head.sender_id, one.message_id)
         if before is not None:
             return DuplicateMessage(before)
-    return InternalError("bad_append", "one append accepts one message id twice")
+    return InternalError("bad_append", "an append contains the same message id twice")
 
 
 async def _accepted(connection: Connection, sender_id: str, message_id: str) -> Accepted | None:

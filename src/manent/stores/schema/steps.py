@@ -1,8 +1,8 @@
 """The numbered SQL files that build the tables: one folder per database, one file per step.
 
-A store keeps the number of the last file it applied. A new database gets all files, an older one those it lacks. The
-stores apply them (`sqlite/upgrade.py`, `postgresql/schema.py`), each time in one transaction. A released file is never
-changed: a new step is a new file, with the same number in both folders.
+A store records the number of the last file that was applied to it. A new database gets all files, an older one the
+missing ones. The stores apply them in one transaction (`sqlite/upgrade.py`, `postgresql/schema.py`). Never change a
+released file: a new step is a new file, with the same number in both folders.
 """
 
 from functools import cache
@@ -23,12 +23,12 @@ class Step(NamedTuple):
 
 @cache
 def steps(database: Database) -> tuple[Step, ...]:
-    """Return all steps in their order."""
+    """Return all steps, oldest first."""
     return tuple(Step(file.name[:4], file) for file in sorted((Path(__file__).parent / database).glob("[0-9]*.sql")))
 
 
 def newest_revision(database: Database) -> str:
-    """Return the number that this version of Manent works with."""
+    """Return the revision that this version of Manent requires."""
     return steps(database)[-1].revision
 
 
@@ -41,12 +41,12 @@ def check_revision(revision: str, database: Database, *, where: str) -> None:
     newest = newest_revision(database)
     if revision < newest:
         raise StoreError(
-            "store_schema_old", f"{where} has schema {revision}, this version needs {newest}: run `manent db upgrade`"
+            "store_schema_old", f"{where} has schema {revision}; this version needs {newest}: run `manent db upgrade`"
         )
     if revision > newest:
         raise StoreError(
             "store_schema_new",
-            f"{where} has schema {revision}, this version knows {newest} and older: run a newer version of Manent",
+            f"{where} has schema {revision}; this version supports up to {newest}: run a newer version of Manent",
         )
 
 
@@ -54,7 +54,7 @@ def missing_steps(revision: str | None, database: Database, *, where: str) -> tu
     """Return the steps that a store lacks; `revision` is None for a new store.
 
     Raises:
-        StoreError: `store_schema_new`: no file has this number.
+        StoreError: `store_schema_new`: the number is unknown.
     """
     found = steps(database)
     if revision is None:
@@ -62,6 +62,6 @@ def missing_steps(revision: str | None, database: Database, *, where: str) -> tu
     if revision not in {step.revision for step in found}:
         raise StoreError(
             "store_schema_new",
-            f"{where} has schema {revision}, which this version does not know: run the version that wrote it",
+            f"{where} has the unknown schema {revision}: run the version of Manent that created it",
         )
     return tuple(step for step in found if step.revision > revision)

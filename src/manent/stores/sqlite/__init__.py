@@ -1,1 +1,1 @@
-"""The default store: one SQLite file beside the project."""
+"""The default store: one SQLite file in the project's folder."""

@@ -1,6 +1,6 @@
-"""Appends in the SQLite store: what the writer does with one, and with many together (`sqlite/rows.py` says why).
+"""Writes one append, or many together, to the SQLite store. `sqlite/rows.py` explains why many together.
 
-Called by the writer (`sqlite/writer.py`) inside of its transactions.
+The writer (`sqlite/writer.py`) calls these functions inside its transactions.
 """
 
 import sqlite3
@@ -16,22 +16,26 @@ from manent.stores.sqlite.reminders import change_reminders
 
 
 class AppendWork(msgspec.Struct, frozen=True, eq=False):
-    """An append, and as rows."""
+    """An append, and the same append as rows."""
 
     append: Append
     rows: rows.AppendRows
 
 
 def append_work(append: Append) -> AppendWork:
-    """Make an append ready to be written."""
+    """Prepare an append for the writer."""
     return AppendWork(append, rows.append_rows(append))
 
 
 def append_together(cursor: sqlite3.Cursor, works: Sequence[tuple[int, AppendWork]]) -> None:
-    """Write appends to different conversations, given by their numbers.
+    """Write appends to different conversations.
+
+    Args:
+        cursor: of an open transaction.
+        works: pairs of a conversation's row id and its append.
 
     Raises:
-        BulkFailed: one of them does not fit; the transaction must be rolled back.
+        BulkFailed: an append does not fit its conversation. The caller must roll back the transaction.
     """
     rows.write_rows(cursor, [(number, work.rows) for number, work in works])
     for number, work in works:
@@ -40,14 +44,14 @@ def append_together(cursor: sqlite3.Cursor, works: Sequence[tuple[int, AppendWor
 
 
 def append_to_new(cursor: sqlite3.Cursor, work: AppendWork) -> int:
-    """Make a conversation and write its first append; return its number."""
-    number = rows.make_place(cursor, work.rows)
+    """Insert a conversation, write its first append, and return its row id."""
+    number = rows.insert_conversation(cursor, work.rows)
     append_together(cursor, [(number, work)])
     return number
 
 
 def insert_head(cursor: sqlite3.Cursor, head: Head) -> int:
-    """Add a conversation; return its number."""
+    """Insert a conversation and return its row id."""
     values = head_values(head)
     marks = ", ".join("?" * len(values))
     cursor.execute(f"INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({marks})", values)
@@ -55,7 +59,7 @@ def insert_head(cursor: sqlite3.Cursor, head: Head) -> int:
 
 
 def find_accepted(cursor: sqlite3.Cursor, sender_id: str, message_id: str) -> Accepted | None:
-    """Return the message that used up an id."""
+    """Return the accepted message with this id. None: the conversation has not accepted it."""
     found = cursor.execute(
         "SELECT a.message_id, a.seq, a.digest FROM accepted AS a JOIN conversations AS c ON c.id = a.conversation_id "
         "WHERE c.sender_id = ? AND a.message_id = ?",

@@ -1,4 +1,4 @@
-"""Copying a SQLite store while it is in use: SQLite's online backup. For `manent db backup`."""
+"""Copies a SQLite store while it is in use, with SQLite's online backup. For `manent db backup`."""
 
 import os
 import sqlite3
@@ -9,24 +9,24 @@ from manent.core.errors import StoreError
 from manent.stores.sqlite.errors import store_error
 from manent.stores.sqlite.file import BUSY_TIMEOUT_S
 
-_PAGES_AT_ONCE = 1024
-"""Some 4 MiB a step; between steps others write."""
+_PAGES_PER_STEP = 1024
+"""About 4 MiB a step. Other processes can write between two steps."""
 
 
 def backup_sqlite(source: Path, target: Path) -> int:
-    """Copy a store as of one instant into a new file, durably; servers go on using the store meanwhile.
+    """Copy a consistent state of a store into a new file, durably. Servers continue to use the store meanwhile.
 
     Returns:
         The size of the copy in bytes.
 
     Raises:
-        StoreError: `store_missing`: the file does not exist; `backup_exists`: the target exists; or an error of
-            the disk or SQLite.
+        StoreError: `store_missing`: the file does not exist. `backup_exists`: the target exists. Otherwise an error of
+            the disk or of SQLite.
     """
     if not source.exists():
         raise StoreError("store_missing", f"{source} does not exist")
     if target.exists():
-        raise StoreError("backup_exists", f"{target} exists already; name another file or remove it")
+        raise StoreError("backup_exists", f"{target} already exists; name another file or remove it")
     partial = target.with_name(f"{target.name}.partial")
     try:
         partial.unlink(missing_ok=True)
@@ -35,9 +35,9 @@ def backup_sqlite(source: Path, target: Path) -> int:
             closing(sqlite3.connect(partial)) as there,
         ):
             here.execute("BEGIN")
-            here.execute("SELECT 1 FROM sqlite_master").fetchone()  # holds one instant while others go on
-            here.backup(there, pages=_PAGES_AT_ONCE)
-            there.execute("PRAGMA journal_mode = DELETE")  # one file, without a write-ahead log beside it
+            here.execute("SELECT 1 FROM sqlite_master").fetchone()  # pins the state while other processes write
+            here.backup(there, pages=_PAGES_PER_STEP)
+            there.execute("PRAGMA journal_mode = DELETE")  # one file, without a write-ahead log
         _sync(partial)
         partial.rename(target)
         _sync(target.parent)
@@ -45,7 +45,7 @@ def backup_sqlite(source: Path, target: Path) -> int:
         partial.unlink(missing_ok=True)
         if isinstance(error, sqlite3.Error):
             raise store_error(error) from error
-        raise StoreError("store_io", f"the copy could not be written ({error})") from error
+        raise StoreError("store_io", f"cannot write the copy ({error})") from error
     return target.stat().st_size
 
 

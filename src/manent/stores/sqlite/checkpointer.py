@@ -1,4 +1,4 @@
-"""Keeps a SQLite store's write-ahead log short, beside the commits. Owned by the store's writer."""
+"""Keeps a SQLite store's write-ahead log short, concurrently with the commits. Owned by the store's writer."""
 
 import sqlite3
 import threading
@@ -9,33 +9,35 @@ from typing import Final
 from manent.stores.sqlite.connection import WritingConnection
 
 COPY_AFTER_APPENDS: Final = 2048
-"""How many pieces of work lie between two times that pages are copied into the database, beside the commits.
+"""Pieces of work between two copies of the log's pages into the database.
 
-Conversations write the same pages over and over; each is copied once. With 64 instead the copying took a twentieth of
-a turn's CPU; with 512, on a connection made for each time, as much, because turns had become cheaper, and because this
-thread's every call to SQLite wrests the interpreter from the event loop. The log keeps the length that it once had, so
-its size alone cannot tell.
+Conversations write the same pages again and again, and a copy writes each page once. Copying after 64 took 5 % of a
+turn's CPU time. Copying after 512, on a new connection each time, took as much: turns had become cheaper, and each call
+to SQLite from this thread takes the interpreter lock from the event loop. The size of the log cannot be used instead,
+because the file does not shrink after a copy.
 """
 
 COPY_AFTER_BYTES: Final = 16 << 20
-"""How much longer the write-ahead log may have become before that."""
+"""Growth of the write-ahead log that triggers a copy earlier."""
 
 TRUNCATE_AFTER_BYTES: Final = 64 << 20
-"""Size above which writers are blocked, briefly, to restart the write-ahead log."""
+"""Size above which the log is truncated, which blocks writers briefly."""
 
 RETRY_S: Final = 1.0
-"""How long after a failed attempt (a long reader, a full disk) the next one is made, even if nothing is written."""
+"""Time from a failed attempt (a long reader, a full disk) to the next one, even if nothing is written."""
 
 CHECK_AFTER_APPENDS: Final = 64
-"""How many pieces of work lie between two looks at the log's size (64 appends make some 1 MiB)."""
+"""Pieces of work between two checks of the log's size. 64 appends write about 1 MiB."""
 
 
 class Checkpointer:
-    """A thread that copies committed pages from the write-ahead log into the database, beside the commits.
+    """A thread that copies committed pages from the write-ahead log into the database, concurrently with the commits.
 
     Args:
-        empty_log: asks the writer to restart the log, which under load only the writer can do between two commits;
-            returns whether it did.
+        path: the database file.
+        durability: see `SqliteStore`.
+        empty_log: has the writer truncate the log, and returns whether it succeeded. Under load, only the writer can do
+            it, between two commits.
     """
 
     def __init__(self, path: Path, *, durability: str, empty_log: Callable[[], bool]) -> None:
@@ -63,7 +65,7 @@ class Checkpointer:
         """Copy committed pages into the database without blocking a writer.
 
         Raises:
-            sqlite3.Error: it could not be copied.
+            sqlite3.Error: the copy failed.
         """
         with self._copying:
             try:
@@ -73,7 +75,7 @@ class Checkpointer:
                 raise
 
     def close(self) -> None:
-        """Stop."""
+        """Stop the thread and close the connection."""
         self._closing = True
         self._wake.set()
         self._thread.join()
@@ -88,7 +90,7 @@ class Checkpointer:
             again_after_s = None if self._shorten() else RETRY_S
 
     def _shorten(self) -> bool:
-        """Copy or empty the log if its length requires it; False when that failed."""
+        """Copy or truncate the log if its length requires it. Return False if that failed."""
         try:
             size = self._log.stat().st_size
             self._copied_at = min(self._copied_at, size)

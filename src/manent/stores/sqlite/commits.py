@@ -1,9 +1,10 @@
-"""Transactions of the SQLite store's writing connection: a batch of work in one commit, each piece's failure its own.
+"""Commits batches of work on the SQLite store's writing connection. A piece that fails does not affect the others.
 
-A batch is one `BEGIN IMMEDIATE … COMMIT`. Appends to known conversations are written together with a handful of
-statements whatever their number (`sqlite/rows.py` says why); when one of them meets another version, a used message
-id or anything else that does not fit, the batch is taken back and done again one by one, so that each fails alone.
-`sqlite/writer.py` says when; everything here is called by one thread at a time.
+A batch is one `BEGIN IMMEDIATE … COMMIT`. Appends to known conversations are written together with a few statements,
+however many they are (`sqlite/rows.py` explains why). If one of them does not fit (another version, a used message id),
+the transaction is rolled back and the batch is repeated piece by piece, each in a savepoint.
+
+`sqlite/writer.py` decides when to commit. One thread at a time may call these functions.
 """
 
 import sqlite3
@@ -21,12 +22,12 @@ from manent.stores.sqlite.reminders import check_reminders
 from manent.stores.sqlite.rows import BulkFailed
 
 TRUNCATE_WAIT_MS: Final = 200
-"""How long emptying the write-ahead log may wait for readers, while it holds up writers."""
+"""How long truncating the write-ahead log may wait for readers. It blocks writers meanwhile."""
 
 Work = AppendWork | Callable[[sqlite3.Cursor], Any]
-"""What is done in a transaction: an append, or a function that runs inside of it and returns the answer."""
+"""Work in a transaction: an append, or a function that runs inside the transaction and returns the result."""
 
-_OWN_FAULT: Final = (
+_VALUE_ERRORS: Final = (
     sqlite3.IntegrityError,
     sqlite3.ProgrammingError,
     sqlite3.InterfaceError,
@@ -38,24 +39,24 @@ _OWN_FAULT: Final = (
 
 
 class Commits:
-    """Owns the writing connection."""
+    """Commits work. Owns the writing connection."""
 
     def __init__(self, path: Path, *, durability: str) -> None:
         self._connection = WritingConnection(path, durability=durability)
 
     def commit(self, works: Sequence[Work]) -> list[Any]:
-        """Do the work; return the answers in order, with an exception where a piece failed. Raises nothing."""
+        """Do the work and return the results in order. The result of a failed piece is its exception. Never raises."""
         try:
             return self._commit(works)
         except sqlite3.Error as error:
-            answer: Exception = store_error(error)
+            result: Exception = store_error(error)
         except Exception as error:  # noqa: BLE001 - set on every waiting future; the thread must continue
-            answer = error
+            result = error
         self.discard()
-        return [answer] * len(works)
+        return [result] * len(works)
 
     def empty_log(self) -> bool:
-        """Copy what is left of the write-ahead log and truncate it; False when readers stay in the way."""
+        """Copy the rest of the write-ahead log and truncate it. Return False if readers block it."""
         connection = self._connection
         try:
             connection.wait_for_others(TRUNCATE_WAIT_MS / 1000)
@@ -76,28 +77,28 @@ class Commits:
         return self._connection.opened, count
 
     def discard(self) -> None:
-        """Close the connection; the next use opens another."""
+        """Close the connection. The next use opens a new one."""
         self._connection.discard()
 
     def _commit(self, works: Sequence[Work]) -> list[Any]:
         cursor = self._connection.get().cursor()
         try:
             cursor.execute("BEGIN IMMEDIATE")
-            answers = self._in_bulk(cursor, works)
+            results = self._in_bulk(cursor, works)
             cursor.execute("COMMIT")
-        except (BulkFailed, *_OWN_FAULT):
+        except (BulkFailed, *_VALUE_ERRORS):
             cursor.execute("ROLLBACK")
             self._connection.known.clear()
         else:
-            return answers
+            return results
         cursor.execute("BEGIN IMMEDIATE")
-        answers = [self._apart(cursor, work) for work in works]
+        results = [self._run_alone(cursor, work) for work in works]
         cursor.execute("COMMIT")
-        return answers
+        return results
 
     def _in_bulk(self, cursor: sqlite3.Cursor, works: Sequence[Work]) -> list[Any]:
-        """Do the work in order, runs of appends to different known conversations together."""
-        answers: list[Any] = [None] * len(works)
+        """Do the work in order. Write consecutive appends to different known conversations together."""
+        results: list[Any] = [None] * len(works)
         run: dict[str, AppendWork] = {}
         for index, work in enumerate(works):
             sender_id = work.rows.sender_id if isinstance(work, AppendWork) else None
@@ -105,36 +106,36 @@ class Commits:
                 self._append_known(cursor, run.values())
                 run.clear()
             if not isinstance(work, AppendWork) or sender_id not in self._connection.known:
-                answers[index] = self._apart(cursor, work)
+                results[index] = self._run_alone(cursor, work)
             else:
                 run[work.rows.sender_id] = work
         self._append_known(cursor, run.values())
-        return answers
+        return results
 
     def _append_known(self, cursor: sqlite3.Cursor, works: Iterable[AppendWork]) -> None:
         append_together(cursor, [(self._connection.known[work.rows.sender_id], work) for work in works])
 
-    def _apart(self, cursor: sqlite3.Cursor, work: Work) -> Any:
-        """Do one piece of work so that its failure takes back nothing else; return its answer or its error."""
-        cursor.execute("SAVEPOINT apart")
+    def _run_alone(self, cursor: sqlite3.Cursor, work: Work) -> Any:
+        """Do one piece of work in a savepoint and return its result or its error."""
+        cursor.execute("SAVEPOINT alone")
         try:
-            answer: Any = None
+            result: Any = None
             if isinstance(work, AppendWork):
                 self._append_alone(cursor, work)
             else:
-                answer = work(cursor)
-        except (ManentError, *_OWN_FAULT) as error:
-            cursor.execute("ROLLBACK TO apart")
-            answer = error if isinstance(error, ManentError) else store_error(error)
-        cursor.execute("RELEASE apart")
-        return answer
+                result = work(cursor)
+        except (ManentError, *_VALUE_ERRORS) as error:
+            cursor.execute("ROLLBACK TO alone")
+            result = error if isinstance(error, ManentError) else store_error(error)
+        cursor.execute("RELEASE alone")
+        return result
 
     def _append_alone(self, cursor: sqlite3.Cursor, work: AppendWork) -> None:
         append = work.append
         sender_id = append.head.sender_id
         ids = [one.message_id for one in append.accepted]
         if len(set(ids)) < len(ids):
-            raise InternalError("bad_append", "one append accepts one message id twice")
+            raise InternalError("bad_append", "an append contains the same message id twice")
         self._connection.known.pop(sender_id, None)
         found = cursor.execute(
             "SELECT id, epoch, version, lease_owner, lease_until FROM conversations WHERE sender_id = ?", (sender_id,)

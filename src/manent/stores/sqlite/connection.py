@@ -1,7 +1,7 @@
 """A writing connection to a SQLite store, opened on first use and closed after an error of unknown extent.
 
-The server's own writer has one (`sqlite/commits.py`), the process that writes for it another
-(`sqlite/process_main.py`), and so has the thread that copies the log (`sqlite/checkpointer.py`).
+Three owners have one each: the writer (`sqlite/commits.py`), the writing process (`sqlite/process_main.py`), and the
+thread that copies the log (`sqlite/checkpointer.py`).
 """
 
 import contextlib
@@ -15,13 +15,15 @@ _KNOWN_LIMIT: Final = 100_000
 
 
 class WritingConnection:
-    """Used by one thread at a time.
+    """A connection that is opened when needed. Used by one thread at a time.
 
     Args:
-        busy_timeout_s: how long to wait for another writer; None: `BUSY_TIMEOUT_S`.
+        path: the database file.
+        durability: see `SqliteStore`.
+        busy_timeout_s: how long to wait for another writer. None: `BUSY_TIMEOUT_S`.
 
     Attributes:
-        known: numbers of conversations by `sender_id`; other processes may have erased some of them since.
+        known: row ids of conversations by `sender_id`. Other processes may have erased some of these conversations.
         opened: how often the connection was opened.
     """
 
@@ -34,10 +36,10 @@ class WritingConnection:
         self.opened = 0
 
     def get(self) -> sqlite3.Connection:
-        """Return the connection.
+        """Return the connection; open it if necessary.
 
         Raises:
-            sqlite3.Error: it cannot be opened.
+            sqlite3.Error: the connection cannot be opened.
         """
         if self._connection is None:
             self._connection = connect(self._path, durability=self._durability)
@@ -46,7 +48,7 @@ class WritingConnection:
         return self._connection
 
     def wait_for_others(self, seconds: float | None = None) -> None:
-        """Set how long statements wait for other writers and readers; None: the value given at first."""
+        """Set how long statements wait for other writers and readers. None: the value given to the constructor."""
         seconds = self._busy_timeout_s if seconds is None else seconds
         self.get().execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
@@ -54,19 +56,19 @@ class WritingConnection:
         """Return a number that changes with each commit of another connection.
 
         Raises:
-            sqlite3.Error: it cannot be read.
+            sqlite3.Error: the number cannot be read.
         """
         (count,) = self.get().execute("PRAGMA data_version").fetchone()
         return int(count)
 
     def remember(self, sender_id: str, number: int) -> None:
-        """Remember a conversation's number."""
+        """Store a conversation's row id in `known`."""
         if len(self.known) >= _KNOWN_LIMIT:
             self.known.clear()
         self.known[sender_id] = number
 
     def discard(self) -> None:
-        """Close the connection, which rolls back what is not committed, and forget all numbers."""
+        """Close the connection, which rolls back uncommitted changes, and clear `known`."""
         self.known.clear()
         connection, self._connection = self._connection, None
         if connection is not None:

@@ -19,7 +19,7 @@ _CODES: Final = {
 
 
 def store_error(error: Exception) -> StoreError:
-    """Return the StoreError for an error of SQLite."""
+    """Convert an error of SQLite to a StoreError."""
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
     code, message = _CODES.get(primary, ("store_failed", "the database reported an error"))
     return StoreError(code, f"{message} ({error})")

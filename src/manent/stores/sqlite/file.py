@@ -1,7 +1,7 @@
-"""The SQLite file: its connections and their settings, the tables of a new file, the check that a file is ours.
+"""Opens connections to the SQLite file, creates the tables of a new file, and checks existing files.
 
-Every connection of the SQLite store is opened by `connect`. An older file is not changed here but by
-`manent db upgrade` (`sqlite/upgrade.py`).
+`connect` opens every connection of the SQLite store. Only `manent db upgrade` (`sqlite/upgrade.py`) changes the schema
+of an older file.
 """
 
 import os
@@ -14,17 +14,20 @@ from manent.core.errors import StoreError
 from manent.stores.schema.steps import Step, check_revision, missing_steps
 
 APPLICATION_ID = 0x4D414E45
-"""`MANE` in SQLite's header: the file is a Manent store."""
+"""`MANE`. Marks a Manent store in the header of the SQLite file."""
 
 BUSY_TIMEOUT_S = 5.0
-"""How long a statement waits for another process that is writing the same file."""
+"""How long a statement waits for another process that writes to the same file."""
 
 
 def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.Connection:
-    """Open one connection with the store's settings, for use by one thread at a time.
+    """Open a connection with the store's settings, for use by one thread at a time.
 
-    `durability` is `disk` (a commit is on the disk) or `process` (a commit survives the process, not the power);
-    `read_only` refuses writes on this connection.
+    Args:
+        path: the database file.
+        durability: `disk`: a commit survives a power failure. `process`: a commit survives a crash of the process, but
+            not a power failure.
+        read_only: reject writes on this connection.
     """
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=512
@@ -32,9 +35,9 @@ def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.
     try:
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if durability == 'process' else 'FULL'}")
         connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("PRAGMA wal_autocheckpoint = 0")  # checkpoints are made beside the commits
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # `checkpointer.py` does it concurrently with the commits
         connection.execute("PRAGMA cache_size = -8192")
-        connection.execute("PRAGMA temp_store = MEMORY")  # what a statement needs for itself is small; files cost calls
+        connection.execute("PRAGMA temp_store = MEMORY")  # temporary tables are small; files would cost system calls
         if read_only:
             connection.execute("PRAGMA query_only = ON")
     except BaseException:
@@ -44,7 +47,7 @@ def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.
 
 
 def prepare_file(path: Path, *, durability: str) -> None:
-    """Create the tables in a new file, or check that an existing file is ours and has this version's schema.
+    """Create the tables in a new file, or check that an existing file is a Manent store with this version's schema.
 
     Raises:
         StoreError: `store_foreign_file`, `store_schema_old`, `store_schema_new`.
@@ -58,7 +61,7 @@ def prepare_file(path: Path, *, durability: str) -> None:
             _prepare(path, durability=durability)
             break
         except sqlite3.OperationalError as error:
-            # turning WAL on beside another process that does the same is refused at once, without waiting
+            # SQLite ignores the busy timeout when two processes switch a file to WAL mode at the same time
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
             time.sleep(0.02)
@@ -79,12 +82,12 @@ def _prepare(path: Path, *, durability: str) -> None:
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:
-    """Whether the file has no tables at all."""
+    """Return whether the file has no tables."""
     return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
 
 
 def is_foreign(path: Path) -> bool:
-    """Whether a file exists that is another program's SQLite database, for example a Rasa tracker store."""
+    """Return whether the file exists and belongs to another program, for example a Rasa tracker store."""
     if not path.exists() or path.stat().st_size == 0:
         return False
     connection = sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)
@@ -99,7 +102,7 @@ def is_foreign(path: Path) -> bool:
 def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if is_empty(connection):  # another process may have been faster
+        if is_empty(connection):  # check again under the lock: another process may have created them
             apply_steps(connection, missing_steps(None, "sqlite", where=str(path)))
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute("COMMIT")
@@ -109,10 +112,10 @@ def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def apply_steps(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
-    """Apply schema steps, inside the caller's transaction, and store the number of the last one.
+    """Apply schema steps inside the caller's transaction, and store the number of the last one.
 
     Raises:
-        sqlite3.Error: a statement failed; the caller rolls back.
+        sqlite3.Error: a statement failed. The caller must roll back.
     """
     for step in steps:
         for statement in _statements(step.file.read_text()):
@@ -122,7 +125,7 @@ def apply_steps(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Yield the statements of a script one by one; `executescript` would commit the transaction it runs in."""
+    """Yield the statements of a script one by one. `executescript` would commit the caller's transaction."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
@@ -134,7 +137,7 @@ def _statements(script: str) -> Iterator[str]:
 
 
 def revision_of(connection: sqlite3.Connection) -> str:
-    """Return the number of the newest schema step in a file of ours."""
+    """Return the number of the newest schema step that was applied to a Manent store."""
     (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone() or ("none",)
     return str(revision)
 
@@ -150,7 +153,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new file's name durable, which SQLite leaves to its caller."""
+    """Make the new file's directory entry durable. SQLite does not do this."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,9 +1,9 @@
-"""A process of its own that writes appends, for a server with much to do.
+"""Starts the writing process, which commits appends for a server under load, and sends requests to it.
 
-The event loop and a thread that commits share one interpreter. With 32 conversations at once the thread asked for the
-interpreter's lock three times a turn, and each asking woke a processor in vain: a quarter of a turn's CPU went into
-that. A process has an interpreter of its own. What it writes are whole batches, and only appends; all else, and what
-it cannot write, is for the writer's thread (`sqlite/writer.py`). Its side is `process_main.py`.
+The event loop and a committing thread share one interpreter lock. With 32 concurrent conversations the thread requested
+the lock three times a turn, and each request woke a processor needlessly: a quarter of a turn's CPU time. A separate
+process has its own interpreter. It writes only whole batches of appends. The thread of `sqlite/writer.py` does all
+other work, and the batches that the process cannot write. The code of the process is `process_main.py`.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ import msgspec
 
 from manent.core.errors import StoreError
 from manent.stores.sqlite import process_main
-from manent.stores.sqlite.process_main import ANSWER, LENGTH
+from manent.stores.sqlite.process_main import LENGTH, RESPONSE
 from manent.stores.sqlite.rows import AppendRows
 
-SERVERS_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What asks a server to end, perhaps the whole of its group or container. The process ends when its server closes it,
-which still has things to write then."""
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that stop a server, often sent to its whole process group or container. The writing process ignores them: the
+server still writes while it stops, and closes the process afterwards."""
 
 
 class WritingProcess(asyncio.Protocol):
-    """The process, and this end of the socket to it. Used by one event loop."""
+    """The writing process, and the server's end of the socket to it. Used by one event loop."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -42,58 +42,58 @@ class WritingProcess(asyncio.Protocol):
 
     @classmethod
     async def start(cls, path: Path, *, durability: str) -> "WritingProcess":
-        """Start it; return when it can write.
+        """Start the process and wait until it can write.
 
         Raises:
-            OSError: it could not be started, or ended at once.
+            OSError: the process could not be started, or it ended immediately.
         """
         ours, theirs = socket.socketpair()
         with contextlib.ExitStack() as on_failure, theirs:
             on_failure.callback(ours.close)
-            # -P: what lies in the project's folder must not be taken for a module.
+            # -P: keeps the current folder out of sys.path, so that no file of the project shadows a module.
             command = [sys.executable, "-P", "-m", process_main.__name__, str(path), durability]
             process = await asyncio.to_thread(_spawn, command, theirs)
             on_failure.pop_all()
         started = cls(process)
         await asyncio.get_running_loop().create_unix_connection(lambda: started, sock=ours)
         try:
-            await started._answer()
+            await started._response()
         except StoreError as error:
             await started.close()
-            raise OSError(f"the writing process ended at once with status {process.returncode}") from error
+            raise OSError(f"the writing process exited immediately with status {process.returncode}") from error
         return started
 
     @property
     def pid(self) -> int:
-        """The number of the process."""
+        """The process id."""
         return self._process.pid
 
     async def write(self, batch: Sequence[AppendRows]) -> tuple[bool, float]:
         """Write appends to different conversations in one commit.
 
         Returns:
-            Whether they were written (else none of them was), and the seconds that took.
+            Whether all appends were written (otherwise none was), and the duration in seconds.
 
         Raises:
-            StoreError: `store_io`: the process ended; it is unknown whether they were written.
-            TypeError, ValueError, OverflowError: one of them holds what cannot be sent (half of a surrogate pair);
-                none was written.
+            StoreError: `store_io`: the process ended; the appends may or may not have been written.
+            TypeError, ValueError, OverflowError: an append cannot be encoded, for example because it contains half of a
+                surrogate pair. Nothing was written.
         """
-        self._ask(self._encoder.encode(batch))
-        return await self._answer()
+        self._send(self._encoder.encode(batch))
+        return await self._response()
 
     async def data_version(self) -> int:
-        """Return what is another number after each commit of any other connection.
+        """Return a number that changes with each commit of another connection.
 
         Raises:
-            StoreError: `store_io`: the process ended meanwhile.
+            StoreError: `store_io`: the process has ended.
         """
-        self._ask(b"")
-        _, number = await self._answer()
+        self._send(b"")
+        _, number = await self._response()
         return int(number)
 
     async def close(self) -> None:
-        """Let it finish what it has been asked, and end."""
+        """Close the socket and wait until the process has served its requests and ended."""
         if self._transport is not None:
             self._transport.close()
         await asyncio.to_thread(self._process.wait)
@@ -105,11 +105,11 @@ class WritingProcess(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
         self._received += data
-        whole = len(self._received) // ANSWER.size * ANSWER.size
-        for answer in ANSWER.iter_unpack(self._received[:whole]):
+        whole = len(self._received) // RESPONSE.size * RESPONSE.size
+        for response in RESPONSE.iter_unpack(self._received[:whole]):
             waiting = self._waiting.popleft()
             if not waiting.done():
-                waiting.set_result(cast("tuple[bool, float]", answer))
+                waiting.set_result(cast("tuple[bool, float]", response))
         self._received = self._received[whole:]
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -117,25 +117,25 @@ class WritingProcess(asyncio.Protocol):
         self._ended = True
         while self._waiting:
             with contextlib.suppress(asyncio.InvalidStateError):
-                self._waiting.popleft().set_exception(_gone())
+                self._waiting.popleft().set_exception(_ended_error())
 
-    def _ask(self, question: bytes) -> None:
+    def _send(self, request: bytes) -> None:
         if self._ended or self._transport is None:
-            raise _gone()
-        self._transport.write(LENGTH.pack(len(question)) + question)
+            raise _ended_error()
+        self._transport.write(LENGTH.pack(len(request)) + request)
 
-    def _answer(self) -> "asyncio.Future[tuple[bool, float]]":
-        answer: asyncio.Future[tuple[bool, float]] = asyncio.get_running_loop().create_future()
+    def _response(self) -> "asyncio.Future[tuple[bool, float]]":
+        response: asyncio.Future[tuple[bool, float]] = asyncio.get_running_loop().create_future()
         if self._ended:
-            answer.set_exception(_gone())
+            response.set_exception(_ended_error())
         else:
-            self._waiting.append(answer)
-        return answer
+            self._waiting.append(response)
+        return response
 
 
 def _spawn(command: Sequence[str], channel: socket.socket) -> "subprocess.Popen[bytes]":
-    """Start it with the server's signals blocked: it inherits that, so that none ends it before it has begun."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SERVERS_SIGNALS)  # of this thread only
+    """Start the process with the stop signals blocked. It inherits the mask, so a signal cannot end it at any time."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # of this thread only
     try:
         return subprocess.Popen(  # noqa: S603 - our own module under our own Python
             command, stdin=channel.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
@@ -144,5 +144,5 @@ def _spawn(command: Sequence[str], channel: socket.socket) -> "subprocess.Popen[
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _gone() -> StoreError:
+def _ended_error() -> StoreError:
     return StoreError("store_io", "the writing process has ended")

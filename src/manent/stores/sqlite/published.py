@@ -1,4 +1,4 @@
-"""How far logs were published, in the SQLite store: statements of its writer and its readers, used by them alone."""
+"""The publishing cursors of the SQLite store. Only its writer and its readers call this."""
 
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -12,7 +12,7 @@ from manent.stores.codec import current_json
 from manent.stores.head_row import lease_of
 
 MARK: Final = "publishing"
-"""Stands in `meta` once somebody has begun to publish."""
+"""Key in `meta` that exists once publishing has begun."""
 
 _AMONG = "IN (SELECT value FROM json_each(?))"
 

@@ -1,4 +1,4 @@
-"""Reminders in the SQLite store: the table, and what an append does to it. Used by its writer and its readers alone."""
+"""The reminders of the SQLite store. Only its writer and its readers call this."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -12,10 +12,10 @@ from manent.runtime.ports.store import ReminderGone
 def check_reminders(
     cursor: sqlite3.Cursor, conversation_id: int, sender_id: str, changes: Iterable[ReminderChange]
 ) -> None:
-    """Refuse an append that uses up what is not there.
+    """Check that the reminders that an append fires exist.
 
     Raises:
-        ReminderGone: a reminder to be used up is gone, or is another one of its name.
+        ReminderGone: a reminder does not exist, or was replaced by another one with the same name.
     """
     for change in changes:
         if isinstance(change, FireReminder):
@@ -28,7 +28,7 @@ def check_reminders(
 
 
 def change_reminders(cursor: sqlite3.Cursor, conversation_id: int, changes: Iterable[ReminderChange]) -> bool:
-    """Do what an append asks for, in order; False when a reminder to be used up is not there."""
+    """Apply an append's changes in order. Return False if a reminder to fire does not exist."""
     for change in changes:
         match change:
             case Reminder():
@@ -49,13 +49,13 @@ def change_reminders(cursor: sqlite3.Cursor, conversation_id: int, changes: Iter
 
 
 def due_reminders(cursor: sqlite3.Cursor, now: float, limit: int) -> list[Reminder]:
-    """Return those that are due, the longest overdue first."""
+    """Return reminders that are due, the most overdue first."""
     found = cursor.execute("SELECT data FROM reminders WHERE due <= ? ORDER BY due LIMIT ?", (now, limit))
     return [_decode(data) for (data,) in found.fetchall()]
 
 
 def next_reminder(cursor: sqlite3.Cursor) -> float | None:
-    """Return when the next one is due."""
+    """Return the time of the next reminder. None: no reminder is stored."""
     due: float | None = cursor.execute("SELECT min(due) FROM reminders").fetchone()[0]
     return due
 

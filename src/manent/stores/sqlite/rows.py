@@ -1,13 +1,15 @@
-"""Appends as rows of the SQLite store, and statements that write the rows of many appends at once.
+"""Converts appends to rows, and writes the rows of many appends with few SQL statements.
 
-Every step of a statement gives Python's interpreter lock away and has to win it back from the event loop, so the
-number of statements decides what a commit costs under load, not the number of rows. Used by the SQLite store alone: by
-its writer, its readers, and the process that writes for it (`sqlite/process_main.py`), which loads little more.
+The number of statements decides the cost of a commit under load, not the number of rows: each step of a statement
+releases Python's interpreter lock and must acquire it again from the event loop. Only the SQLite store uses this
+module: its writer, its readers, and the writing process (`sqlite/process_main.py`), which imports little else.
 
-What is NULL is bound as a value that its column never has, and made NULL by the statement: sqlite3 takes 0.05 µs to
-bind a number, but 0.4 µs for None (bytes and booleans, too), because it looks for somebody who adapts it; that came to
-10 µs a turn. `OR FAIL`: when a statement fails, the writer takes its transaction or savepoint back anyway; so SQLite
-need not keep a copy of each page that the statement changes, in a temporary file when they are many.
+NULL is bound as a value that its column never has, and the statement converts it to NULL. sqlite3 takes 0.05 µs to bind
+a number, but 0.4 µs to bind None, bytes or a boolean, because it searches for an adapter first. This saves 10 µs a
+turn.
+
+`OR FAIL` saves SQLite a copy of each page that a statement changes (in a temporary file if there are many). The copies
+are not needed: when a statement fails, the writer rolls back its transaction or savepoint.
 """
 
 import sqlite3
@@ -24,18 +26,18 @@ from manent.stores.head_row import Row, lease_values
 from manent.stores.thinning import superfluous
 
 NO_TEXT = 0
-"""Stands for NULL in a column of texts: no text equals a number."""
+"""Represents NULL in a text column: no text equals a number."""
 
 NO_NUMBER = ""
-"""Stands for NULL in a column of numbers."""
+"""Represents NULL in a number column."""
 
-INSERT_PLACE = """
+INSERT_CONVERSATION = """
     INSERT INTO conversations (
         version, sender_id, epoch, lease_owner, lease_until,
         visible, session_seq, plain_seq, open_turn, started, updated
     ) VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0)
     """
-"""A conversation as its first append expects it; the append's head is written over it."""
+"""Inserts a conversation in the state that its first append expects. The append then overwrites the head."""
 INSERT_EVENTS = "INSERT OR FAIL INTO events (conversation_id, seq, format, prev, divider, title, data) VALUES "
 INSERT_ACCEPTED = "INSERT OR IGNORE INTO accepted (conversation_id, message_id, seq, digest) VALUES "
 SNAPSHOT_VERSIONS = "SELECT version FROM snapshots WHERE conversation_id = ?"
@@ -54,10 +56,10 @@ UPDATE_HEADS = (
         AND conversations.lease_owner IS new.column16 AND conversations.lease_until IS new.column17
     """,
 )
-"""Writes heads whose epoch, version and lease are as expected, leaves the others; the row count tells."""
+"""Updates heads that have the expected epoch, version and lease. The row count shows whether all of them had."""
 
-_AT_ONCE = 160
-"""Rows in one statement, at most: the events of 32 turns. Each number of rows is a statement that is prepared once."""
+_MAX_ROWS = 160
+"""Maximum rows in one statement: the events of 32 turns. sqlite3 prepares one statement per number of rows."""
 
 _TEXT = f"NULLIF(?,{NO_TEXT})"
 _NUMBER = f"NULLIF(?,'{NO_NUMBER}')"
@@ -66,13 +68,14 @@ _HEAD_ROW = f"(?,?,?,?,?,?,{_TEXT},?,?,?,{_TEXT},{_NUMBER},{_TEXT},?,?,{_TEXT},{
 
 
 class AppendRows(msgspec.Struct, frozen=True, array_like=True):
-    """An append as rows, without their conversation's number (and without its reminders).
+    """An append as rows, without the conversation's row id and without reminders.
 
     Attributes:
-        head: of `UPDATE_HEADS`.
-        events: of `INSERT_EVENTS`.
-        accepted: of `INSERT_ACCEPTED`.
-        snapshot: of `INSERT_SNAPSHOTS`.
+        sender_id: the conversation.
+        head: row for `UPDATE_HEADS`.
+        events: rows for `INSERT_EVENTS`.
+        accepted: rows for `INSERT_ACCEPTED`.
+        snapshot: row for `INSERT_SNAPSHOTS`.
     """
 
     sender_id: str
@@ -83,11 +86,11 @@ class AppendRows(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BulkFailed(Exception):
-    """Something in the batch does not fit; repeat it piece by piece."""
+    """An append of the batch does not fit its conversation. The caller writes the appends one by one."""
 
 
 def append_rows(append: Append) -> AppendRows:
-    """Return an append as rows."""
+    """Convert an append to rows."""
     snapshot = append.snapshot
     return AppendRows(
         sender_id=append.head.sender_id,
@@ -99,10 +102,14 @@ def append_rows(append: Append) -> AppendRows:
 
 
 def write_rows(cursor: sqlite3.Cursor, appends: Sequence[tuple[int, AppendRows]]) -> None:
-    """Write appends to different conversations, given by their numbers.
+    """Write appends to different conversations.
+
+    Args:
+        cursor: of an open transaction.
+        appends: pairs of a conversation's row id and its append.
 
     Raises:
-        BulkFailed: one of them does not fit; the transaction must be rolled back.
+        BulkFailed: an append does not fit its conversation. The caller must roll back the transaction.
     """
     heads: list[Row] = []
     events: list[Row] = []
@@ -125,28 +132,28 @@ def write_rows(cursor: sqlite3.Cursor, appends: Sequence[tuple[int, AppendRows]]
 
 
 def thin_snapshots(cursor: sqlite3.Cursor, number: int) -> None:
-    """Drop the snapshots of a conversation that need not be kept beside its newest."""
+    """Delete the snapshots of a conversation that `thinning.py` calls superfluous."""
     found = cursor.execute(SNAPSHOT_VERSIONS, (number,)).fetchall()
     gone = superfluous(version for (version,) in found)
     if gone:
         cursor.execute(DROP_SNAPSHOTS, (number, str(gone)))
 
 
-def make_place(cursor: sqlite3.Cursor, rows: AppendRows) -> int:
-    """Make the conversation that its first append expects; return its number."""
+def insert_conversation(cursor: sqlite3.Cursor, rows: AppendRows) -> int:
+    """Insert the conversation of a first append, without its events, and return its row id."""
     version, sender_id, epoch, *_, lease_owner, lease_until = rows.head
     lease = (lease_owner or None, lease_until if lease_until != NO_NUMBER else None)
-    cursor.execute(INSERT_PLACE, (version, sender_id, epoch, *lease))
+    cursor.execute(INSERT_CONVERSATION, (version, sender_id, epoch, *lease))
     return cast("int", cursor.lastrowid)
 
 
-def expects_nothing(rows: AppendRows) -> bool:
-    """Whether the append is its conversation's first."""
+def is_first_append(rows: AppendRows) -> bool:
+    """Return whether the append expects a conversation without events."""
     return bool(rows.head[0] == 0)
 
 
 def _event_rows(entries: Iterable[LogEntry]) -> list[Row]:
-    """Return entries as rows of `INSERT_EVENTS`, without their conversation's number."""
+    """Convert entries to rows for `INSERT_EVENTS`, without the conversation's row id."""
     return [
         (
             seq,
@@ -161,7 +168,7 @@ def _event_rows(entries: Iterable[LogEntry]) -> list[Row]:
 
 
 def _head_row(append: Append) -> Row:
-    """Return the row with which `_update_heads` writes an append's head, without the conversation's number."""
+    """Convert an append's head to a row for `UPDATE_HEADS`, without the conversation's row id."""
     head = append.head
     owner, until = lease_values(head.lease)
     expected_owner, expected_until = lease_values(append.expected_lease)
@@ -186,13 +193,13 @@ def _head_row(append: Append) -> Row:
 
 
 def _insert(cursor: sqlite3.Cursor, statement: str, rows: Sequence[Row]) -> int:
-    """Insert rows with as few statements as their number allows; return how many were inserted."""
+    """Insert rows with as few statements as possible and return the number of inserted rows."""
     row = _EVENT_ROW if statement is INSERT_EVENTS else f"({','.join('?' * len(rows[0]))})" if rows else ""
     return sum(cursor.execute(_text(statement, row, len(part), ""), _flat(part)).rowcount for part in _parts(rows))
 
 
 def _update_heads(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> int:
-    """Write heads of different conversations; return how many had the epoch, version and lease that was expected."""
+    """Update heads of different conversations and return how many had the expected epoch, version and lease."""
     before, after = UPDATE_HEADS
     return sum(
         cursor.execute(_text(before, _HEAD_ROW, len(part), after), _flat(part)).rowcount for part in _parts(rows)
@@ -204,8 +211,8 @@ def _flat(rows: Sequence[Row]) -> list[Any]:
 
 
 def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    for start in range(0, len(rows), _AT_ONCE):
-        yield rows[start : start + _AT_ONCE]
+    for start in range(0, len(rows), _MAX_ROWS):
+        yield rows[start : start + _MAX_ROWS]
 
 
 @cache

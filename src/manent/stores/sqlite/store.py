@@ -1,9 +1,9 @@
-"""The default store: one SQLite file beside the project.
+"""The default store: one SQLite file in the project's folder.
 
-An append returns when its events are on the disk. Writing is done in one place (`sqlite/writer.py`), so that turns
-of many conversations share a commit; reading by two threads, each on a connection of its own and inside one
-transaction per call, so that a head and its entries belong together and every acknowledged commit is seen. Several
-processes may open one file: each append checks epoch and version while it holds SQLite's write lock.
+An append returns when its events are on disk. `sqlite/writer.py` does all writing, so that turns of many conversations
+share a commit. Two threads read, each on its own connection and in one transaction per call: a head and its entries are
+consistent, and every acknowledged commit is visible. Several processes may open one file: each append checks epoch and
+version while it holds SQLite's write lock.
 """
 
 import asyncio
@@ -42,10 +42,10 @@ from manent.stores.sqlite.writer import Writer
 
 T = TypeVar("T")
 
-LOOK_EVERY_S: Final = 0.1
-"""How often the file is looked at for what other processes wrote: some 50 µs each time."""
+POLL_INTERVAL_S: Final = 0.1
+"""Interval at which the store checks for commits of other processes. A check takes about 50 µs."""
 
-_PURGE_AT_ONCE = 100
+_PURGE_BATCH = 100
 _READERS = 2
 _ENTRY_COLUMNS = "seq, format, prev, divider, title, CAST(data AS BLOB)"
 _EVENTS_OF = "FROM events WHERE conversation_id = (SELECT id FROM conversations WHERE sender_id = ?)"
@@ -55,11 +55,11 @@ class SqliteStore:
     """Implements `ConversationStore` on one file.
 
     Args:
-        path: the database file; made when it does not exist.
-        durability: `disk`: an append that has returned survives a loss of power. `process`: it survives the end of
-            this process, but not a loss of power.
-        process_from: how many appends at once it takes for a process to be started that writes them from then on
-            (worth its 15 MB when a server has much to do); None: a thread always writes.
+        path: the database file; created if it does not exist.
+        durability: `disk`: a returned append survives a power failure. `process`: it survives a crash of this process,
+            but not a power failure.
+        process_from: number of appends queued at once from which a separate process commits appends. It takes 15 MB of
+            memory, which pays off on a busy server. None: a thread always commits.
         observe: called after each commit with its number of pieces of work and its duration in seconds; on any thread,
             one call at a time.
     """
@@ -93,7 +93,7 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise store_error(error) from error
         except OSError as error:
-            raise StoreError("store_unreachable", f"{self.path} cannot be opened ({error})") from error
+            raise StoreError("store_unreachable", f"cannot open {self.path} ({error})") from error
         self._readers = ThreadPoolExecutor(_READERS, "manent-store-reader")
         self._writer = Writer(
             self.path, durability=self._durability, process_from=self._process_from, observe=self._observe
@@ -146,7 +146,7 @@ class SqliteStore:
         return await self._read(lambda cursor: _tail(cursor, sender_id, after, limit))
 
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
-        """See `ConversationStore.erase`. Also overwrites what the file and its write-ahead log held of it."""
+        """See `ConversationStore.erase`. Also overwrites its bytes in the file and the write-ahead log."""
         found = await self._write(lambda cursor: _erase(cursor, sender_id, new_epoch))
         await self._writing().scrub()
         return found
@@ -185,7 +185,7 @@ class SqliteStore:
         return await self._read(next_reminder)
 
     async def purge(self, *, older_than: float) -> int:
-        """See `ConversationStore.purge`. Runs in steps, between which others write."""
+        """See `ConversationStore.purge`. Deletes in steps; other writes run between two steps."""
         total = 0
         while gone := await self._write(lambda cursor: _purge(cursor, older_than)):
             total += gone
@@ -194,12 +194,12 @@ class SqliteStore:
         return total
 
     async def news(self, *, within_s: float) -> tuple[str, ...] | None:
-        """See `ConversationStore.news`. SQLite reports whether others have written, not what."""
+        """See `ConversationStore.news`. SQLite reports that another process has written, not to which conversation."""
         until = time.monotonic() + within_s
         while (commits := await self._writing().count_foreign_commits()) == self._foreign_commits:
             if time.monotonic() >= until:
                 return ()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
         self._foreign_commits = commits
         return None
 
@@ -253,10 +253,10 @@ class SqliteStore:
     async def _read(self, work: Callable[[sqlite3.Cursor], T]) -> T:
         if self._readers is None:
             raise StoreError("store_closed", "the store is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_here, work)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_in_thread, work)
 
-    def _read_here(self, work: Callable[[sqlite3.Cursor], T]) -> T:
-        """Run a read on this thread's connection, all of it in one transaction."""
+    def _read_in_thread(self, work: Callable[[sqlite3.Cursor], T]) -> T:
+        """Run a read on this thread's connection, in one transaction."""
         try:
             connection: sqlite3.Connection | None = getattr(self._reading, "connection", None)
             if connection is None:
@@ -352,8 +352,8 @@ def _tail(cursor: sqlite3.Cursor, sender_id: str, after: int, limit: int) -> lis
     return [current_json(data, written_as) for written_as, data in reversed(found.fetchall())]
 
 
-def _forget(cursor: sqlite3.Cursor, sender_id: str) -> None:
-    """Delete all that belongs to a conversation, and it."""
+def _delete(cursor: sqlite3.Cursor, sender_id: str) -> None:
+    """Delete a conversation and everything that belongs to it."""
     for table in ("events", "accepted", "snapshots", "reminders"):
         cursor.execute(
             f"DELETE FROM {table} WHERE conversation_id = (SELECT id FROM conversations WHERE sender_id = ?)",
@@ -364,7 +364,7 @@ def _forget(cursor: sqlite3.Cursor, sender_id: str) -> None:
 
 def _erase(cursor: sqlite3.Cursor, sender_id: str, new_epoch: str | None) -> bool:
     head = _head(cursor, sender_id)
-    _forget(cursor, sender_id)
+    _delete(cursor, sender_id)
     if new_epoch is not None:
         insert_head(cursor, empty_head(sender_id, new_epoch, owner=head.owner if head else None))
     return head is not None
@@ -374,16 +374,16 @@ def _replace(cursor: sqlite3.Cursor, work: AppendWork, expected_epoch: str) -> N
     head = _head(cursor, work.append.head.sender_id)
     if head is None or head.epoch != expected_epoch:
         raise VersionConflict(work.append.head.sender_id)
-    _forget(cursor, head.sender_id)
+    _delete(cursor, head.sender_id)
     append_to_new(cursor, work)
 
 
 def _purge(cursor: sqlite3.Cursor, older_than: float) -> int:
     found = cursor.execute(
-        "SELECT sender_id FROM conversations WHERE updated < ? LIMIT ?", (older_than, _PURGE_AT_ONCE)
+        "SELECT sender_id FROM conversations WHERE updated < ? LIMIT ?", (older_than, _PURGE_BATCH)
     ).fetchall()
     for (sender_id,) in found:
-        _forget(cursor, sender_id)
+        _delete(cursor, sender_id)
     return len(found)
 
 

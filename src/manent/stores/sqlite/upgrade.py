@@ -1,4 +1,4 @@
-"""Upgrade an older SQLite store to this version's schema. For `manent db upgrade`; a server never does it by itself."""
+"""Upgrades an older SQLite store to this version's schema. For `manent db upgrade`; a server never upgrades a store."""
 
 import sqlite3
 from contextlib import closing
@@ -12,22 +12,22 @@ from manent.stores.sqlite.file import apply_steps, connect, is_foreign, prepare_
 
 
 def upgrade_sqlite(path: Path, *, backup: bool = True) -> tuple[str | None, str]:
-    """Apply the schema steps that a SQLite store lacks; create the store when the file does not exist.
+    """Apply the schema steps that a SQLite store lacks. Create the store if the file does not exist.
 
-    All steps are one transaction: when one fails, the file stays as it was.
+    All steps are one transaction: if one fails, the file is not changed.
 
     Args:
         path: the database file.
-        backup: first copy an existing file to `<name>.<old revision>.bak` beside it.
+        backup: first copy an existing file to `<name>.<old revision>.bak` in the same folder.
 
     Returns:
-        The revision before (None: there was no store) and after.
+        The revision before (None: the file did not exist) and after.
 
     Raises:
-        StoreError: `store_foreign_file`, `store_schema_new`; what the backup raises; or what SQLite reports.
+        StoreError: `store_foreign_file`, `store_schema_new`, an error of `backup_sqlite`, or an error of SQLite.
     """
     if is_foreign(path):
-        raise StoreError("store_foreign_file", f"{path} is another program's database and was left alone")
+        raise StoreError("store_foreign_file", f"{path} is another program's database; it was not changed")
     newest = newest_revision("sqlite")
     try:
         if not path.exists() or path.stat().st_size == 0:
@@ -49,7 +49,7 @@ def upgrade_sqlite(path: Path, *, backup: bool = True) -> tuple[str | None, str]
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        # Read again under the lock: another process may have upgraded the file since.
+        # Read again under the lock: another process may have upgraded the file in the meantime.
         apply_steps(connection, missing_steps(revision_of(connection), "sqlite", where=str(path)))
         connection.execute("COMMIT")
     except BaseException:

@@ -1,9 +1,9 @@
 """The writer of a SQLite store: collects work, commits it in batches, and sets the results of the waiting futures.
 
 `sqlite/store.py` submits work and gets futures. Work that arrives during a commit goes into the next one; only one
-commit runs at a time. A thread makes the commits (`sqlite/commits.py`). Under load the writer starts a process that
-commits appends (`sqlite/process.py`); the thread commits the rest, and everything if the process fails. Checkpoints
-run beside the commits (`sqlite/checkpointer.py`).
+commit runs at a time. A thread commits (`sqlite/commits.py`). Under load the writer starts a process that commits
+appends (`sqlite/process.py`); the thread commits the rest, and everything if the process fails. Checkpoints run
+concurrently with the commits (`sqlite/checkpointer.py`).
 """
 
 import asyncio
@@ -28,33 +28,33 @@ BATCH_LIMIT: Final = 256
 """Maximum number of pieces of work in one commit; limits how long the first waits for the last."""
 
 EMPTY_LOG_WAIT_S: Final = 5.0
-"""How long the checkpointer waits for the writer to empty the log."""
+"""How long the checkpointer waits for the writer to truncate the write-ahead log."""
 
 TRUNCATE_TRIES: Final = 10
-"""How often emptying the log is tried after an erase while readers are in the way."""
+"""How often the writer tries to truncate the log after an erase while readers block it."""
 
-Foreign = tuple[int, int, int]
-"""What tells of others' commits: connections of the thread so far, SQLite's `data_version` on the newest of them, and
-how much that of the process has grown since it took over."""
+ForeignCommits = tuple[int, int, int]
+"""Changes when another server commits: number of connections that the thread has opened, SQLite's `data_version` on the
+newest of them, and the increase of the process's `data_version` since it took over."""
 
 log = logging.getLogger("manent.store")
 
 
-class _Between:
-    """Work of another kind: something to be done between two commits, outside of a transaction."""
+class _BetweenCommits:
+    """A function that the thread calls between two commits, outside a transaction."""
 
     def __init__(self, do: Callable[[], Any]) -> None:
         self.do = do
-        self.answer: Any = None
+        self.result: Any = None
         self.done = threading.Event()
 
-    def settle(self, answer: Any) -> None:
-        self.answer = answer
+    def settle(self, result: Any) -> None:
+        self.result = result
         self.done.set()
 
 
 class _Waiting(msgspec.Struct, frozen=True, eq=False):
-    work: Work | _Between
+    work: Work | _BetweenCommits
     future: asyncio.Future[Any] | None
 
 
@@ -62,7 +62,9 @@ class Writer:
     """Owns the thread, the process, and the queue of work. Used by one event loop.
 
     Args:
-        process_from: how many pieces of work at once it takes for a process to be started; None: it never is.
+        path: the database file.
+        durability: see `SqliteStore`.
+        process_from: number of pieces of work queued at once from which the process is started. None: never.
         observe: called after each commit with its number of pieces of work and its duration in seconds.
     """
 
@@ -80,8 +82,8 @@ class Writer:
         self._observe = observe
         self._loop = asyncio.get_running_loop()
         self._gathered: list[_Waiting] = []
-        self._due = False
-        self._at_work = False
+        self._is_scheduled = False
+        self._is_busy = False
         self._closing = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -89,18 +91,18 @@ class Writer:
         self._process: WritingProcess | None = None
         self._process_was_last = False
         self._started: WritingProcess | None = None
-        self._took_over = ((0, 0), 0)
+        self._counts_at_takeover = ((0, 0), 0)
         self._commits = Commits(path, durability=durability)
         self._checkpointer = Checkpointer(path, durability=durability, empty_log=self._ask_for_empty_log)
         self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="manent-store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work | _Between) -> asyncio.Future[Any]:
-        """Queue work; the future holds its answer once it is durable. Work of one conversation is submitted in turn.
+    def submit(self, work: Work | _BetweenCommits) -> asyncio.Future[Any]:
+        """Queue work and return a future, which holds the result once it is durable.
 
-        What the event loop does in one round is handed over together: with 32 conversations at once a commit then
-        takes some 30 appends instead of 3.
+        Work of one conversation is done in the order of the calls. All work submitted in one iteration of the event
+        loop goes into one batch: with 32 concurrent conversations a commit contains about 30 appends instead of 3.
 
         Raises:
             StoreError: `store_closed`.
@@ -124,61 +126,64 @@ class Writer:
         await asyncio.to_thread(self._checkpointer.close)
 
     async def scrub(self) -> bool:
-        """Bring everything into the database file and empty the write-ahead log, so that erased bytes are gone.
+        """Copy all pages into the database file and truncate the write-ahead log, so that erased bytes are overwritten.
 
         Returns:
-            Whether that succeeded; False when a reader, for example a backup, blocked it all the time.
+            False if a reader, for example a backup, blocked every attempt.
         """
         await asyncio.to_thread(self._checkpointer.copy)
         for _ in range(TRUNCATE_TRIES):
-            if await self.submit(_Between(self._commits.empty_log)):
+            if await self.submit(_BetweenCommits(self._commits.empty_log)):
                 return True
             await asyncio.sleep(TRUNCATE_WAIT_MS / 1000)
         return False
 
-    async def count_foreign_commits(self) -> Foreign:
-        """Return something that is another one after each commit of another server, and stays the same after appends.
+    async def count_foreign_commits(self) -> ForeignCommits:
+        """Return a value that changes with each commit of another server, but not with this server's appends.
 
-        SQLite counts for each connection what others have committed. The process makes all appends once it is there, so
-        its count is taken then; what the thread still does counts as foreign.
+        SQLite's `data_version` changes on a connection when another connection commits. Once the process runs, it
+        commits all appends, so its `data_version` is used; the thread's remaining commits then count as foreign.
         """
         if self._process is not None:
-            before, begun_at = self._took_over
+            before, begun_at = self._counts_at_takeover
             return *before, await self._process.data_version() - begun_at
-        count: tuple[int, int] = await self.submit(_Between(self._commits.count_foreign))
+        count: tuple[int, int] = await self.submit(_BetweenCommits(self._commits.count_foreign))
         return *count, 0
 
     def _ask_for_empty_log(self) -> bool:
-        """Have the log emptied and wait for it, as the checkpointer: two checkpoints would be in each other's way."""
-        work = _Between(self._commits.empty_log)
+        """Have the thread truncate the log, and wait for it. The checkpointer's thread calls this.
+
+        The checkpointer must not do it itself: two checkpoints at the same time would block each other.
+        """
+        work = _BetweenCommits(self._commits.empty_log)
         with contextlib.suppress(RuntimeError):  # the event loop is closed
             self._loop.call_soon_threadsafe(self._gather, _Waiting(work, None))
-            return work.done.wait(EMPTY_LOG_WAIT_S) and work.answer is True
+            return work.done.wait(EMPTY_LOG_WAIT_S) and work.result is True
         return False
 
     def _gather(self, waiting: _Waiting) -> None:
-        if self._closing and isinstance(waiting.work, _Between):
+        if self._closing and isinstance(waiting.work, _BetweenCommits):
             waiting.work.settle(False)
             return
         self._gathered.append(waiting)
         self._idle.clear()
-        if not self._due and not self._at_work:
-            self._due = True
-            self._loop.call_soon(self._hand_over)
+        if not self._is_scheduled and not self._is_busy:
+            self._is_scheduled = True
+            self._loop.call_soon(self._dispatch)
 
-    def _hand_over(self) -> None:
-        """Pass the collected work to the process or to the thread, unless one of them is working."""
-        self._due = False
-        if self._at_work:
+    def _dispatch(self) -> None:
+        """Pass the collected work to the process or to the thread, unless one of them is busy."""
+        self._is_scheduled = False
+        if self._is_busy:
             return
         if not self._gathered:
             self._idle.set()
             return
-        self._at_work = True
+        self._is_busy = True
         process, started = self._process, self._started
         if started is not None:
             self._started = None
-            self._do(self._let_take_over(started))
+            self._do(self._switch_to_process(started))
             return
         if process is None:
             if self._process_from is not None and len(self._gathered) >= self._process_from:
@@ -205,34 +210,35 @@ class Writer:
         try:
             self._started = await WritingProcess.start(self._path, durability=self._durability)
         except OSError as error:
-            log.warning("the writing process could not be started; the thread continues to write (%s)", error)
+            log.warning("could not start the writing process; the writer thread continues to commit (%s)", error)
 
-    async def _let_take_over(self, process: WritingProcess) -> None:
-        """Have a process that has started write from now on.
+    async def _switch_to_process(self, process: WritingProcess) -> None:
+        """Let the started process commit appends from now on.
 
-        The counts are taken in this order, while nobody of us writes: what others commit in between is in one of them.
+        Neither the thread nor the process writes meanwhile. The counts are read in this order so that a commit of
+        another server between the two reads is included in one of them.
         """
         try:
             begun_at = await process.data_version()
             counted = await asyncio.to_thread(self._commits.count_foreign)
             if isinstance(counted, Exception):
                 raise counted
-            self._took_over = (counted, begun_at)
+            self._counts_at_takeover = (counted, begun_at)
             self._process = process
         except StoreError as error:
-            log.warning("the writing process could not be started; the thread continues to write (%s)", error)
+            log.warning("could not start the writing process; the writer thread continues to commit (%s)", error)
             self._do(process.close())
-        self._finished([], [])
+        self._finish([], [])
 
     async def _write_by_process(self, process: WritingProcess, batch: list[_Waiting]) -> None:
         rows = [item.work.rows for item in batch if isinstance(item.work, AppendWork)]
         try:
             written, seconds = await process.write(rows)
         except StoreError as error:
-            log.exception("the writing process has ended; the thread writes from now on", extra={"pid": process.pid})
+            log.exception("the writing process ended; the writer thread takes over", extra={"pid": process.pid})
             self._process = None
             self._do(process.close())
-            self._finished(batch, [error] * len(batch))
+            self._finish(batch, [error] * len(batch))
             return
         except (TypeError, ValueError, OverflowError):
             written = False
@@ -240,26 +246,27 @@ class Writer:
             self._queue.put(batch)
             return
         self._note(len(batch), seconds)
-        self._finished(batch, [None] * len(batch))
+        self._finish(batch, [None] * len(batch))
 
-    def _finished(self, batch: Sequence[_Waiting], answers: Sequence[Any]) -> None:
-        """Tell who waited for this batch, and have the next one begun.
+    def _finish(self, batch: Sequence[_Waiting], results: Sequence[Any]) -> None:
+        """Set the results of a batch, and schedule the next one.
 
-        Not at once, but when the event loop has gone round twice more: whoever wrote a message meanwhile is in it, too.
+        The next batch starts two iterations of the event loop later, so that it includes work submitted by the callers
+        that this batch wakes.
         """
-        self._at_work = False
-        self._due = True
-        self._loop.call_soon(self._loop.call_soon, self._loop.call_soon, self._hand_over)
-        for item, answer in zip(batch, answers, strict=True):
-            if isinstance(item.work, _Between):
-                item.work.settle(answer)
+        self._is_busy = False
+        self._is_scheduled = True
+        self._loop.call_soon(self._loop.call_soon, self._loop.call_soon, self._dispatch)
+        for item, result in zip(batch, results, strict=True):
+            if isinstance(item.work, _BetweenCommits):
+                item.work.settle(result)
             future = item.future
             if future is None or future.done():  # no caller waits, or the caller was cancelled
                 continue
-            if isinstance(answer, Exception):
-                future.set_exception(answer)
+            if isinstance(result, Exception):
+                future.set_exception(result)
             else:
-                future.set_result(answer)
+                future.set_result(result)
 
     def _note(self, count: int, seconds: float) -> None:
         if self._observe is not None:
@@ -269,24 +276,24 @@ class Writer:
     def _run(self) -> None:
         """Serve batches; runs in the thread."""
         while (batch := self._queue.get()) is not None:
-            answers = self._serve(batch)
-            with contextlib.suppress(RuntimeError):  # the event loop is closed: no caller waits any longer
-                self._loop.call_soon_threadsafe(self._finished, batch, answers)
-        self._commits.empty_log()  # the file can then be copied on its own
+            results = self._serve(batch)
+            with contextlib.suppress(RuntimeError):  # the event loop is closed: no caller waits
+                self._loop.call_soon_threadsafe(self._finish, batch, results)
+        self._commits.empty_log()  # so that a copy of the database file alone is complete
         self._commits.discard()
 
     def _serve(self, batch: Sequence[_Waiting]) -> list[Any]:
-        works = [item.work for item in batch if not isinstance(item.work, _Between)]
+        works = [item.work for item in batch if not isinstance(item.work, _BetweenCommits)]
         done: Iterator[Any] = iter(())
         if works:
             begun = time.perf_counter()
             done = iter(self._commits.commit(works))
             self._note(len(works), time.perf_counter() - begun)
-        return [item.work.do() if isinstance(item.work, _Between) else next(done) for item in batch]
+        return [item.work.do() if isinstance(item.work, _BetweenCommits) else next(done) for item in batch]
 
 
 def _divide(gathered: Sequence[_Waiting]) -> tuple[list[_Waiting], list[_Waiting], list[_Waiting]]:
-    """Say what the process can write in one commit, what the thread does, and what comes after either."""
+    """Return the work that the process can write in one commit, the work of the thread, and work for a later batch."""
     appends: list[_Waiting] = []
     others: list[_Waiting] = []
     later: list[_Waiting] = []
