@@ -6,6 +6,7 @@ import pytest
 
 from manent.core.errors import ModelError
 from manent.core.events import ActionExecuted, DefinePrevUserUtteredFeaturization
+from manent.core.tracker import Tracker
 from manent.dialogue.model import load_dialogue, train_dialogue
 from unit.dialogue.talking import CONFIG, Talk, brief, said, train, write_project
 
@@ -182,12 +183,12 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     project = write_project(tmp_path, domain=DOMAIN, data=STORIES, config=config)
     files = train_dialogue(project.config, project.domain, project.stories)
 
-    only_index = {"dialogue/policies.json": files["dialogue/policies.json"]}
-    for damage in (
-        only_index,
+    damaged: list[dict[str, bytes]] = [
+        {name: content for name, content in files.items() if name != "dialogue/policies.json"},
         {**files, "dialogue/policies.json": b"{}"},
         {**files, "dialogue/policy_0.safetensors": b"x"},
-    ):
+    ]
+    for damage in damaged:
         with pytest.raises(ModelError):
             load_dialogue(damage, project.domain)
 
@@ -331,3 +332,14 @@ rules:
     talk.intent("greet")
 
     assert said(talk.intent("affirm")) == ["pardon"]
+
+
+def test_a_model_without_dialogue_predicts_nothing(tmp_path: Path) -> None:
+    """A model of `manent train nlu` loads; asked for an action it says what it lacks."""
+    project = write_project(tmp_path, domain=DOMAIN, data=STORIES)
+    model = load_dialogue({"nlu/pipeline.json": b"{}"}, project.domain)
+
+    assert not model.is_trained
+    with pytest.raises(ModelError) as caught:
+        model.ensemble.choose(Tracker(sender_id="ada", domain=project.domain))
+    assert caught.value.code == "model_without_dialogue"
