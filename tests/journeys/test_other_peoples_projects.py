@@ -80,7 +80,7 @@ def train(project: Path, *arguments: str) -> str:
 def nlu_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of NLU data alone, trained by `manent train`, which then trains the NLU alone."""
     folder = write(tmp_path_factory.mktemp("nlu"), {"config.yml": CONFIG, "data/nlu.yml": NLU})
-    assert "only the understanding is trained" in train(folder)
+    assert "only the NLU model is trained" in train(folder)
     assert [path.name[:4] for path in (folder / "models").iterdir()] == ["nlu-"]
     return folder
 
@@ -122,10 +122,9 @@ def test_an_nlu_model_is_scored(nlu_only: Path) -> None:
     """`manent test nlu` and `manent test` score it; `manent test core` says what it lacks."""
     assert manent("test", "nlu", cwd=nlu_only).returncode == 0
     whole = manent("test", cwd=nlu_only)
-    assert (whole.returncode, "only the understanding is scored" in whole.stdout) == (0, True), whole.stderr
-    write(nlu_only, {"tests/test_stories.yml": RULES.replace("rule", "stor").replace("stors", "stories")})
+    assert (whole.returncode, "only the NLU model is evaluated" in whole.stdout) == (0, True), whole.stderr
     story = 'version: "3.1"\nstories:\n- story: leave\n  steps: [{intent: departures}, {action: utter_departures}]\n'
-    (nlu_only / "tests/test_stories.yml").write_text(story)
+    write(nlu_only, {"tests/test_stories.yml": story})
     core = manent("test", "core", cwd=nlu_only)
     (nlu_only / "tests/test_stories.yml").unlink()
     assert (core.returncode, "the model has no dialogue" in core.stderr) == (1, True), core.stdout + core.stderr
@@ -147,7 +146,7 @@ def test_the_shell_and_the_tests_of_a_core_model(core_only: Path) -> None:
         done = manent(*command, cwd=core_only)
         assert (done.returncode, "manent train nlu" in done.stderr) == (1, True), done.stdout
     whole = manent("test", cwd=core_only)
-    assert (whole.returncode, "no NLU pipeline" in whole.stdout) == (0, True), whole.stderr
+    assert (whole.returncode, "has no NLU model" in whole.stdout) == (0, True), whole.stderr
 
 
 @pytest.mark.parametrize(
@@ -166,6 +165,32 @@ def test_training_of_nothing_fails(
 
     assert (done.returncode, missing in done.stderr) == (1, True), done.stdout + done.stderr
     assert not list(tmp_path.glob("models/*"))
+
+
+# one response of a retrieval intent -----------------------------------------------------------------------------------
+
+
+def test_a_story_may_say_one_response_of_a_retrieval_intent(tmp_path: Path) -> None:
+    """`utter_island/name` stands beside the NLU data; a story says it by its full name."""
+    nlu = (
+        NLU
+        + """
+- intent: island/name
+  examples: |
+    - what is the island called
+responses:
+  utter_island/name:
+  - text: "Hven."
+"""
+    )
+    domain = DOMAIN.replace("luggage]", "luggage, island]")
+    rules = RULES + "- rule: name\n  steps: [{intent: island}, {action: utter_island/name}]\n"
+    project = write(tmp_path, WHOLE | {"domain.yml": domain, "data/nlu.yml": nlu, "data/rules.yml": rules})
+    train(project)
+
+    talk = manent("shell", cwd=project, stdin="/island\n/stop\n")
+
+    assert "Hven." in talk.stdout, talk.stderr
 
 
 # files of others beside ours ------------------------------------------------------------------------------------------
