@@ -112,7 +112,7 @@ def test_glossary_is_in_order() -> None:
 def test_the_way_of_a_message_exists() -> None:
     """Every file and every function that the walk names is where it says."""
     rows = [row for row in (ROOT / "docs/one-message.md").read_text().splitlines() if re.match(r"\| \d+ ", row)]
-    assert len(rows) == 12
+    assert len(rows) == 13
     missing = []
     for row in rows:
         source = ""

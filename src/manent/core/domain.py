@@ -52,7 +52,6 @@ class SlotMapping:
 
     Attributes:
         any_label: whether an entity matches with any role and group (the autofill of 2.0). Otherwise both are equal.
-        original: the mapping as written, for action servers that read `domain["slots"]`.
     """
 
     type: MappingType

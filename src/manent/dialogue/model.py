@@ -65,7 +65,6 @@ class DialogueModel:
         self.responses = Responses(self.domain)
         self.filler = SlotFiller(self.domain)
         self.actions = Actions(self.domain, self.filler)
-        self.custom_actions = frozenset(self.domain.actions)
 
     @property
     def is_trained(self) -> bool:
