@@ -101,7 +101,7 @@ def test_a_server_that_answers_nonsense_finds_nothing(
 
     assert result["entities"] == []
     assert "tomorrow" not in caplog.text
-    assert ("finds no entities" in caplog.text) == (garbage != b'{"a": 1}')
+    assert ("its entities are missing" in caplog.text) == (garbage != b'{"a": 1}')
 
 
 def test_a_server_that_is_not_there_is_said_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
