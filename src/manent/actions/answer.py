@@ -54,7 +54,7 @@ def decode_answer(action: str, body: bytes) -> ActionResult:
 
 
 def _decode(body: bytes) -> _Answer:
-    """Read an answer; a server in Python may send numbers that JSON does not have."""
+    """Decode an answer. Accept NaN and Infinity, which are not JSON but which servers in Python may send."""
     try:
         return _decoder.decode(body)
     except msgspec.DecodeError as error:

@@ -73,7 +73,7 @@ class RemoteActions:
             answer = await self._post(call, with_domain=True)
         if answer.status == _NO_CONTENT:
             return ActionResult()
-        if answer.status < _REJECTED:  # servers that are not of Rasa's SDK answer 201, too
+        if answer.status < _REJECTED:  # action servers without Rasa's SDK may use 201
             return decode_answer(call.name, answer.body)
         if answer.status == _REJECTED:
             return ActionResult(rejected=True)

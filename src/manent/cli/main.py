@@ -82,7 +82,7 @@ FILE_ERRORS = frozenset(
         errno.EROFS,
     }
 )
-"""What is wrong with a path that the user named, or with its disk: a sentence, not a traceback."""
+"""Errors of a path that the user named, or of its disk. They are reported as a sentence without a traceback."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as in shells."""

@@ -162,8 +162,8 @@ def find_test_stories(paths: Sequence[Path]) -> Stories:
     if not stories.stories:
         raise ManentError(
             "test.no_stories",
-            f"no test stories found in {', '.join(map(str, paths))}: they stand under `stories:` in files named "
-            "test_….yml, for example tests/test_stories.yml; name other files with --stories",
+            f"no test stories found in {', '.join(map(str, paths))}: write them under `stories:` in files named "
+            "test_….yml, for example tests/test_stories.yml, or name other files with --stories",
         )
     return stories
 

@@ -94,7 +94,7 @@ class Guard:
 
 
 def _check_key(key: str, method: str) -> None:
-    """Refuse a key that could not verify any token.
+    """Check that a key can verify tokens.
 
     Raises:
         RequestError: `jwt_secret`.

@@ -1,6 +1,6 @@
-"""Serves a path with a slash at its end like the one without, as Rasa does.
+"""Serves paths with a trailing slash like those without, as Rasa does.
 
-A redirect would not do: many clients do not send a POST again.
+It does not redirect, because many clients do not follow the redirect of a POST.
 """
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -13,7 +13,7 @@ class TrailingSlashes:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Pass a request on, without its trailing slashes."""
         path = scope.get("path", "")
         if scope["type"] == "http" and path != "/" and path.endswith("/"):
             scope = {**scope, "path": path.rstrip("/") or "/"}

@@ -68,8 +68,8 @@ async def train_document(text: str, *, out: Path, force: bool) -> Path:
     if _is_rasa_1(text):
         raise RequestError(
             "bad_project",
-            "the body is a JSON object of texts, which Rasa 1 took; send one YAML document that has the keys of "
-            "config.yml, domain.yml and the training data at its top, as Rasa 3 takes it",
+            "unsupported body: a JSON object of texts, as in Rasa 1; send one YAML document, as in Rasa 3, with the "
+            "top-level keys of config.yml, domain.yml and the training data",
         )
     with await write_files(split_document(text)) as folder:
         result = await run_job(__name__, _Options(root=folder, out=str(out), force=force), _Result)
@@ -81,7 +81,7 @@ async def train_document(text: str, *, out: Path, force: bool) -> Path:
 
 
 def _is_about_the_document(error: ManentError) -> bool:
-    """Whether the client can correct it: mistakes in the document, or nothing in it to train."""
+    """Return whether the client can correct the error: the document has mistakes, or nothing to train."""
     return isinstance(error, ProjectError) or error.code.startswith("train.")
 
 

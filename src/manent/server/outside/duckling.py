@@ -43,18 +43,18 @@ class DucklingServers:
         return {service: self._ask(service, url, text) for service, url in self._urls.items() if url and text}
 
     def _ask(self, service: Service, url: str, text: str) -> list[Json]:
-        """Ask one server; log when it begins to fail and when it answers again, not each message in between."""
+        """Send a text to one server. Log its first failure and its recovery, not each failure in between."""
         try:
             found = read_answer(finite.loads(_post(service, url, text)), service)
         except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
             if url not in self._failing:
                 self._failing.add(url)
                 reason = error or type(error).__name__
-                log.warning("Duckling at %s does not answer; until it does, it finds no entities: %s", url, reason)
+                log.warning("requests to Duckling at %s fail, its entities are missing: %s", url, reason)
             return []
         if url in self._failing:
             self._failing.discard(url)
-            log.info("Duckling at %s answers again", url)
+            log.info("requests to Duckling at %s succeed again", url)
         return found
 
     async def ask_aside(self, text: str) -> Mapping[Service, Sequence[Json]]:

@@ -101,7 +101,7 @@ def test_a_server_that_answers_nonsense_finds_nothing(
 
     assert result["entities"] == []
     assert "tomorrow" not in caplog.text
-    assert ("finds no entities" in caplog.text) == (garbage != b'{"a": 1}')
+    assert ("its entities are missing" in caplog.text) == (garbage != b'{"a": 1}')
 
 
 def test_a_server_that_is_not_there_is_said_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -111,7 +111,7 @@ def test_a_server_that_is_not_there_is_said_in_the_log(caplog: pytest.LogCapture
     result = _assistant({"url": url}).parse("tomorrow")
 
     assert result["entities"] == []
-    assert f"Duckling at {url} does not answer" in caplog.text
+    assert f"requests to Duckling at {url} fail" in caplog.text
 
 
 def test_a_failing_server_is_logged_once_until_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
@@ -124,7 +124,7 @@ def test_a_failing_server_is_logged_once_until_it_is_back(caplog: pytest.LogCapt
             assistant.parse("tomorrow")
 
     said = [record.getMessage().partition(server.url)[2] for record in caplog.records]
-    away, back = " does not answer; until it does, it finds no entities: status 503", " answers again"
+    away, back = " fail, its entities are missing: status 503", " succeed again"
     assert said == [away, back, away]
 
 
