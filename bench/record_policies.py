@@ -1,6 +1,6 @@
 """Records the actions that real Rasa takes in the conversations of many assistants, trained in one process.
 
-    PYTHONPATH=tests .venv-rasa/bin/python bench/record_policies.py random --first 0 --count 250
+    PYTHONPATH=tests .venv-rasa/bin/python bench/record_policies.py random --first 0 --count 260
     PYTHONPATH=tests .venv-rasa/bin/python bench/record_policies.py written [NAME...]
 
 Runs under Rasa's Python. `random` are the assistants of `tests/peer/random_assistants.py`, which memoize stories;
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("which", choices=("random", "written"))
     parser.add_argument("names", nargs="*")
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--count", type=int, default=250)
+    parser.add_argument("--count", type=int, default=random_assistants.COUNT)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     logging.disable(logging.WARNING)

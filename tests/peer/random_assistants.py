@@ -11,7 +11,7 @@ from peer import talks
 
 Json = dict[str, Any]
 
-COUNT = 250
+COUNT = 260
 _TALKS = 4
 _TURNS = 8
 

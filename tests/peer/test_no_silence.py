@@ -96,3 +96,18 @@ def test_written_assistants(name: str, tmp_path: Path) -> None:
     ]
 
     assert silent == []
+
+
+TRAINED = [name for name, each in _recorded("random").items() if each.talks is not None][:60]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_random_assistants_with_a_learned_policy(name: str, tmp_path: Path) -> None:
+    """With TEDPolicy every message of every conversation leads to an action besides listening."""
+    project = random_assistants.project(name)
+    project["policies"].append({"name": "TEDPolicy", "max_history": 5})
+    talks.write_project(project, tmp_path)
+    assistant = player.build(tmp_path, _run)
+
+    for messages in random_assistants.planned(name):
+        assert all(turn.actions for turn in _play(assistant, messages))
