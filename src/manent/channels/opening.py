@@ -83,7 +83,7 @@ def open_channels(
 
     Args:
         credentials: channel → options.
-        conversations: where messages go. The channels that can send without a request are added to its outputs.
+        conversations: where messages go. The channels that can send without a request are added to `engine.outputs`.
         revocations: of tokens. The channel that closes the sockets of revoked tokens is added to its listeners.
         make_keys: creates the key source for `jwks_url`; required if `jwks_url` is configured.
         root: the folder that relative paths start from.
