@@ -1,8 +1,8 @@
 """Custom actions in this process, without an action server: `action_endpoint: {actions_module: actions}`.
 
 The runtime calls it after a commit. Each call runs in a pool thread with its own event loop, so that an action that
-sleeps or computes, also inside `async def`, does not delay other conversations. Actions get copies and cannot change
-the assistant or the conversation. If an action crashes the interpreter, the server crashes.
+sleeps or computes does not delay other conversations, even if it does so in an `async def`. Actions get copies and
+cannot change the assistant or the conversation. If an action crashes the interpreter, the server crashes.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class InProcessActions:
         """
         if call.name not in self._executor.actions:
             raise ActionError("action_unknown", f"unknown action {call.name}: the actions module does not define it")
-        # Encoded in the event loop's thread, where the tracker does not change; decoded in the action's thread.
+        # Encode in the event loop's thread, where the tracker does not change meanwhile. Decode in the action's thread.
         tracker = msgspec.json.encode(call.tracker)
         running = self._threads.submit(functools.partial(self._run_in_thread, call, tracker))
         try:

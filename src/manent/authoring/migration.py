@@ -236,7 +236,7 @@ def _moved(mapping: CommentedMap) -> CommentedMap:
 
 
 def _labelled(mapping: dict[str, Any], raw: RawDomain) -> Iterator[CommentedMap]:
-    """Yield what an entity means in format 2.0: one mapping for each of its roles and groups, and one without."""
+    """Yield the mappings of an entity in format 2.0: one for each of its roles and groups, and one without both."""
     options = raw.entities[mapping["entity"]].value
     declared = plain(options[mapping["entity"]]) if isinstance(options, dict) else None
     labels = {key: (declared or {}).get(key) or [] for key in ("roles", "groups")}
@@ -253,7 +253,7 @@ def _rewrite_forms(document: YamlFile, raw: RawDomain, forms: set[str]) -> None:
         del document.root["forms"]
         actions = document.root.setdefault("actions", CommentedSeq())
         actions.extend(name for name in names if name not in actions)
-        if REQUESTED_SLOT not in raw.slots:  # a domain without forms has none by itself
+        if REQUESTED_SLOT not in raw.slots:  # a domain without forms has no such section
             slots = document.root.setdefault("slots", CommentedMap())
             slots[REQUESTED_SLOT] = CommentedMap(type="any", mappings=CommentedSeq([CommentedMap(type="custom")]))
         document.is_changed = True
@@ -298,7 +298,7 @@ def _drop_triggers(document: YamlFile) -> None:
 
 
 def _new_config(text: str, policies: tuple[ComponentConfig, ...], pipeline: tuple[ComponentConfig, ...]) -> str:
-    """Replace names and policies of 1.x and 2.x in a configuration; `policies` and `pipeline` are what they mean."""
+    """Replace names and policies of 1.x and 2.x in a configuration by the entries of `policies` and `pipeline`."""
     document = YamlFile(text)
     is_changed = new_pipeline(document)
     listed = document.section("policies")

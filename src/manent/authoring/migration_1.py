@@ -1,6 +1,7 @@
-"""What only a project of format 1.x needs to become one of 3.1. `migration` calls it before it does the rest.
+"""Migrates the parts that only a project of format 1.x has. `migration` calls it first.
 
-Markdown becomes YAML; its comments are lost, and the old files are kept aside. Domain and configuration keep theirs.
+Markdown becomes YAML. The comments in Markdown are lost, but the old files are kept in another folder. The domain and
+the configuration keep their comments.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -65,7 +66,7 @@ def _rewrite_variations(responses: Any) -> None:
     for variations in responses.values() if isinstance(responses, CommentedMap) else ():
         for index, variation in enumerate(variations if isinstance(variations, CommentedSeq) else ()):
             if isinstance(variation, str):
-                variations.ca.items.pop(index, None)  # comments are put back later
+                variations.ca.items.pop(index, None)  # comments are restored later
                 variations[index] = CommentedMap(text=variation)
 
 
@@ -78,7 +79,7 @@ def _write_session(documents: Sequence[YamlFile], raw: RawDomain) -> None:
 
 
 def new_pipeline(document: YamlFile) -> bool:
-    """Give a configuration's components their names in 3.x; return whether something changed."""
+    """Rename a configuration's components to their names in 3.x. Return whether something changed."""
     old = document.section("pipeline")
     if not has_old_names(document.root):
         return False
@@ -148,5 +149,5 @@ def _stories(text: str, file: str, report: Report, names: dict[str, str], *, is_
 
 
 def _free(path: Path) -> Path:
-    """Return the path, or one beside it that no file has."""
+    """Return the path if no file has it, else another path in the same folder."""
     return path if not path.exists() else path.with_name(f"{path.stem}_from_markdown.yml")

@@ -104,7 +104,7 @@ def _step(event: Event, remark: str) -> list[str]:
             ]
             return [f"  - intent: {write_scalar(event.intent)}", *(["    entities:", *entities] if entities else [])]
         case ActionExecuted() if event.name in _OMITTED:
-            # As a separate step it would make the bot listen twice when the file is played.
+            # If it were a separate step, the bot would listen twice when the story is played.
             return [f"  # {event.name}"] if remark else []
         case ActionExecuted():
             return [

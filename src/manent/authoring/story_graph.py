@@ -50,7 +50,7 @@ class Graph:
 
     Attributes:
         nodes: key → node, the start first.
-        edges: (from, to) → texts of the user between them, each once. `""`: no text.
+        edges: (from, to) → texts of the user between them, without duplicates. `""`: no text.
     """
 
     nodes: dict[str, Node] = field(default_factory=lambda: {START: Node(label="start", kind="start")})

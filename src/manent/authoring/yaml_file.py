@@ -13,7 +13,7 @@ from manent.authoring.comments import restore_comments
 NEW_VERSION = "3.1"
 
 _DIRECTIVE = re.compile(r"\A\s*%YAML[^\n]*\n(?:\s*#[^\n]*\n|\s*\n)*---[^\n]*\n")
-"""`%YAML 1.1`, which some files of format 1.x begin with; Rasa's files follow YAML 1.2 nevertheless."""
+"""`%YAML 1.1`, the first line of some files of format 1.x. Rasa reads these files as YAML 1.2 nevertheless."""
 _VERSION_LINE = re.compile(r"^version:[ \t]*[\"']?2\.\d+[\"']?", re.MULTILINE)
 _LISTED_DEEPER = re.compile(r"^( *)[\w./-]+:[ \t]*(?:#.*)?\n(?:[ \t]*#.*\n|\s*\n)*\1 +- ", re.MULTILINE)
 
@@ -24,7 +24,7 @@ def with_new_version(text: str) -> str:
 
 
 class YamlFile:
-    """One YAML file that is written back as it was, but for what was changed."""
+    """A YAML file. Writing it back keeps everything that was not changed."""
 
     def __init__(self, text: str) -> None:
         text = _DIRECTIVE.sub("", text, count=1)
@@ -52,7 +52,7 @@ class YamlFile:
         return restore_comments(self._before, self.dump())
 
     def dump(self) -> str:
-        """Return the file as ruamel.yaml writes it."""
+        """Return the text that ruamel.yaml writes for the file."""
         stream = io.StringIO()
         self._yaml.dump(self.root, stream)
         return stream.getvalue()

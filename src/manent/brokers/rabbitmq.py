@@ -82,7 +82,10 @@ class RabbitMqBroker:
             raise self._error(error) from None  # its traceback may show the address with the password
 
     async def _find_exchange(self, connection: AbstractConnection) -> Channel:
-        """Use an existing exchange with its options (it may be durable). Otherwise declare it with the same as Rasa."""
+        """Use an existing exchange with its options (it may be durable).
+
+        Otherwise declare it with the same options as Rasa.
+        """
         channel = cast("Channel", await connection.channel(on_return_raises=True))
         try:
             await channel.exchange_declare(self.options.exchange, passive=True)
@@ -92,7 +95,7 @@ class RabbitMqBroker:
         return channel
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """See `Broker.publish`. Tasks start in the order of their creation, which keeps the messages in order."""
+        """See `Broker.publish`. Tasks start in the order of their creation, so the messages stay in order."""
         channel = self._channel
         if channel is None:
             raise BrokerError("broker_amqp", "not connected")

@@ -59,7 +59,7 @@ class RestChannel:
 
 
 class _Stream:
-    """The replies to one message, each sent as soon as it is committed; a `Subscriber` while it lasts."""
+    """Sends the replies to one message, each as soon as it is committed. It is a `Subscriber` until the turn ends."""
 
     def __init__(self, conversations: Conversations, conversation: Conversation, ticket: Ticket) -> None:
         self.conversations = conversations
@@ -77,7 +77,7 @@ class _Stream:
                 entries = ticket.entries[sent:]
                 sent += len(entries)
                 for reply in replies_in(self.conversation.sender_id, entries):
-                    yield json.dumps(reply, default=str).encode() + b"\n"  # with Rasa's spaces, byte for byte
+                    yield json.dumps(reply, default=str).encode() + b"\n"  # the same bytes as Rasa, including spaces
                 if ticket.finished.done() and sent == len(ticket.entries):
                     return
                 await self._changed.wait()

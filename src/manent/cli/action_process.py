@@ -53,7 +53,10 @@ def action_server(endpoints: Path | None) -> Iterator[None]:
 
 
 def start(port: int) -> subprocess.Popen[bytes]:
-    """Start the action server. It ends when its standard input does, so that it never outlives this process."""
+    """Start the action server.
+
+    It ends when its standard input is closed, so that it never runs longer than this process.
+    """
     command = [sys.executable, "-m", "manent", "run", "actions", "--port", str(port), "--stop-with-stdin"]
     return subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  # our own command
 

@@ -1,6 +1,6 @@
 """Publishes stored conversations to the project's event broker: `manent conversations export --to-broker`.
 
-It does not affect what the running server publishes: an event may reach the broker twice, with the same id.
+The running server publishes independently of it, so an event may reach the broker twice, with the same id.
 """
 
 from collections.abc import Iterable

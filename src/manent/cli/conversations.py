@@ -78,7 +78,10 @@ def export_conversations(
     ] = False,
     endpoints: Endpoints = None,
 ) -> None:
-    """Export the given conversations, or all: `lines` for programs, `json` or `transcript` for a visitor's request."""
+    """Export the given conversations, or all conversations.
+
+    Use the format `lines` for programs, and `json` or `transcript` for the request of a visitor.
+    """
     if to_broker and (out is not None or form != "lines"):
         raise typer.BadParameter("--to-broker cannot be combined with --out or --format")
 
@@ -116,7 +119,7 @@ def erase_conversation(
 
     async def work(store: ConversationStore) -> None:
         await _existing(store, sender_id)
-        # Pages that still show the conversation see by the new epoch that it is another one.
+        # The new epoch shows open pages that the conversation was erased.
         await store.erase(sender_id, new_epoch=secrets.token_hex(8))
         print(f"Erased {sender_id}.")
 

@@ -1,8 +1,8 @@
 """Makes sure that Ctrl-C stops a command during imports, too.
 
-Python raises KeyboardInterrupt in the line that runs. During an import that can be a callback whose errors are only
-printed, and the command continues; or a C extension, which turns it into an ImportError with advice about installing.
-`main.py` and `train.py` run such imports inside `interruptible`.
+Python raises KeyboardInterrupt in the line that runs. During an import, that line can be in a callback whose errors are
+only printed, so that the command continues. It can also be in a C extension, which converts the exception to an
+ImportError with advice about installing. `main.py` and `train.py` run such imports inside `interruptible`.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ class Interrupts:
 def interruptible() -> Iterator[Interrupts]:
     """Raise KeyboardInterrupt for any error after Ctrl-C.
 
-    Does nothing in other threads, and where SIGINT has another handler than Python's.
+    Does nothing in other threads, or if SIGINT has a handler that is not Python's.
     """
     interrupts = Interrupts()
     before = signal.getsignal(signal.SIGINT)

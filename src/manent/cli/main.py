@@ -90,8 +90,8 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status: 0, 1 for its failure, 2 for a mistake in the call, 130 for Ctrl-C."""
-    # The matrices are small: BLAS threads would wait for each other longer than they compute, and each holds memory.
-    # NumPy reads the variable when it is imported.
+    # The matrices are small: BLAS threads would wait for each other longer than they compute, and each thread needs
+    # memory. NumPy reads the variable when it is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if (folder := str(Path.cwd())) not in sys.path:
         sys.path.append(folder)  # the project's custom components are imported by module name

@@ -1,7 +1,7 @@
 """Handles options and commands of Rasa that Manent does not have.
 
-Scripts written for Rasa keep working: an option without effect is ignored with a note (logging options without one).
-Where ignoring it would change the result, the call fails and names the alternative.
+Scripts written for Rasa keep working: an option without effect is ignored with a note (logging options without a note).
+If ignoring an option would change the result, the call fails, and its message names the alternative.
 """
 
 from collections.abc import Collection, Sequence

@@ -58,8 +58,8 @@ def run_actions(
 
 
 def _stop_when_stdin_ends() -> None:
-    """End this process when its parent, which holds the other end of the pipe, has ended for any reason."""
-    # Not `sys.stdin`: a thread that reads it holds its lock, and the interpreter aborts at exit because of that.
+    """End this process when its parent has ended for any reason. The parent has the other end of the pipe."""
+    # Do not read `sys.stdin`: the thread that reads it holds its lock, and the interpreter would then abort at exit.
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -117,7 +117,7 @@ def score_nlu(
 
 
 def _names(configs: list[Path | None]) -> list[str]:
-    """Return the configurations' names in reports: the file names, with folders where these are equal."""
+    """Return the configurations' names for reports: the file names, with their folders if file names are equal."""
     paths = [path or Path("config.yml") for path in configs]
     stems = [path.stem for path in paths]
     if len(set(stems)) == len(stems):

@@ -152,7 +152,7 @@ def find_test_stories(paths: Sequence[Path]) -> Stories:
     """Read the test stories below some paths; in a folder without any, all its stories.
 
     Raises:
-        ProjectError: with all mistakes of all files.
+        ProjectError: contains the mistakes of all files.
         ManentError: no test stories were found, or a path does not exist.
     """
     missing = [str(path) for path in paths if not path.exists()]

@@ -38,7 +38,7 @@ MODELS = Path("models")
 
 
 def log_level(*, verbose: int = 0, debug: bool = False, quiet: bool = False) -> int:
-    """Return the level that the flags set; without a flag, that of the environment's `LOG_LEVEL`, else INFO."""
+    """Return the level that the flags set. Without a flag, return the level in `LOG_LEVEL`, by default INFO."""
     if quiet:
         return logging.WARNING
     if debug or verbose > 1:

@@ -49,7 +49,7 @@ def shell(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Chat with the assistant in the terminal. The conversation is stored where the server stores its own."""
+    """Chat with the assistant in the terminal. The conversation is stored in the server's store."""
     _log(verbose, debug=debug, quiet=quiet)
 
     from manent.server.app import build

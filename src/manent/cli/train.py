@@ -40,7 +40,7 @@ def train(
 ) -> None:
     """Train a model from the project's files.
 
-    Trains only the parts that have changed since the newest model. Older models stay where they are.
+    Trains only the parts that have changed since the newest model. Older models are kept.
     """
     run_training(
         TrainingOptions(

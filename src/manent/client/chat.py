@@ -1,7 +1,8 @@
 """The client: connects, joins, sends the outbox until it is acknowledged, and follows the conversation.
 
-One task does in order: connect, join with the cursor, send. It reconnects with growing pauses. python-socketio provides
-the transport; its own reconnection is off, because nothing may be sent before the session is joined again.
+One task does these steps in order: it connects, joins with the cursor, and sends. It reconnects with growing pauses.
+python-socketio provides the transport; its own reconnection is off, because nothing may be sent before the session is
+joined again.
 """
 
 import asyncio
@@ -221,7 +222,8 @@ class ChatClient:
 
     async def _open(self) -> None:
         self._lost.clear()
-        self._http = aiohttp.ClientSession()  # python-socketio does not close its own when the connection is refused
+        # python-socketio does not close its own session when the connection is refused.
+        self._http = aiohttp.ClientSession()
         socket = socketio.AsyncClient(reconnection=False, logger=False, http_session=self._http)
         socket.on("*", self._event, namespace=self._namespace)
         socket.on("disconnect", self._disconnected, namespace=self._namespace)
@@ -300,7 +302,7 @@ class ChatClient:
         self._moving = False
 
     async def _fill(self, page: list[Json]) -> None:
-        """Load the messages between those before the join and this page, from the page back."""
+        """Load the messages between this page and those received before the join, newest first."""
         known = {message["id"] for message in self.messages} - {message["id"] for message in page}
         while page and page[0]["prev"] > 0 and not any(_event(id_) == page[0]["prev"] for id_ in known):
             request = {**self._session(), "before": page[0]["seq"], "limit": self._limit}
@@ -347,7 +349,7 @@ class ChatClient:
             return
         match event:
             case "bot_uttered" | "user_uttered" if self._moving:
-                pass  # of the previous conversation
+                pass  # the event belongs to the previous conversation
             case "bot_uttered" | "user_uttered":
                 role = "bot" if event == "bot_uttered" else "user"
                 if role == "bot":

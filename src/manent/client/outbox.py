@@ -11,7 +11,7 @@ RETRIED = frozenset({"busy", "server_closing", "internal_error", "not_connected"
 """Codes of temporary refusals; those of the store (`store_…`) are temporary, too."""
 
 
-class Refused(Exception):  # an answer, not a bug
+class Refused(Exception):  # it has no suffix `Error`: it is an answer
     """The server refused a request.
 
     Attributes:
@@ -38,7 +38,10 @@ class Refused(Exception):  # an answer, not a bug
 
 @dataclass(slots=True, eq=False)
 class Outgoing:
-    """One message. `request` has the session and epoch it was written for, so that an erased text does not return."""
+    """One message.
+
+    `request` has the session and epoch of the time of writing, so that it is not sent to an erased conversation.
+    """
 
     request: Json
     accepted: "asyncio.Future[Json]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())

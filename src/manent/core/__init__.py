@@ -1,1 +1,4 @@
-"""The types that all other packages use: events, tracker, domain, messages, errors. No I/O; no library but msgspec."""
+"""The types that all other packages use: events, tracker, domain, messages, errors.
+
+They do no I/O and use no library except msgspec.
+"""

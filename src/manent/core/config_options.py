@@ -20,8 +20,8 @@ class Values:
 
     Attributes:
         expected: description for messages.
-        read: returns the parsed value, for example a number for `"0.4"`. Raises ValueError if the value is not allowed,
-            with a reason if there is more to say than `expected`.
+        read: returns the parsed value, for example a number for `"0.4"`. Raises ValueError if the value is not allowed.
+            The error has a message if `expected` does not explain enough.
         choices: the allowed words, if the value is one of a fixed list.
         warning: returns why a valid value is probably a mistake. "": it is not.
     """
@@ -101,7 +101,7 @@ def one_of(*words: str) -> Values:
 
 
 def either(first: Values, second: Values) -> Values:
-    """Accept the values of both."""
+    """Accept the values that either of the two accepts."""
 
     def read(value: Any) -> Any:
         try:

@@ -1,7 +1,7 @@
 """The log of a conversation: the records that a store keeps.
 
 Events of one `sender_id` are numbered 1, 2, 3… (`seq`); the number of the newest is the log's `version`. An append
-names the epoch and the version that it is based on. Everything else reads the log.
+names the epoch and the version that it is based on. All other operations only read the log.
 
 These are msgspec structs, as events are: a turn creates about a dozen of them, and a frozen dataclass costs ten times
 as much. `msgspec.structs.replace` creates changed copies.
@@ -71,8 +71,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
         visible: `seq` of the newest visible event, 0 for none.
         divider: the line to draw before the next visible event.
         session_seq: `seq` of the newest `session_started` event, 0 for none.
-        plain_seq: `seq` of the newest bot event known to be received: it was sent to a plain socket that has answered
-            a ping since.
+        plain_seq: `seq` of the newest bot event that a plain client has certainly received: its socket has answered a
+            ping that followed the event.
         open_turn: whether the last turn is unfinished and must be continued.
         lease: which process runs the open turn.
         owner: the subject that owns the conversation (`jwt` mode). None: nobody owns it.
@@ -124,7 +124,7 @@ class Reminder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CancelReminders(msgspec.Struct, frozen=True, kw_only=True):
-    """Cancels the conversation's reminders that match every given field, or all if no field is given."""
+    """Cancels the conversation's reminders that match every given field. Cancels all reminders if no field is given."""
 
     name: str | None = None
     intent: str | None = None
@@ -163,8 +163,8 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         head: the head *after* the append; its `version` equals the last entry's `seq`.
         expected_version: the version that it is based on. The epoch of `head` must be the log's, too.
-        expected_lease: the lease that it is based on. If two processes take over the turn of a dead server, one of
-            them fails, and so does an owner that returns after its lease was taken.
+        expected_lease: the lease that it is based on. If two processes take over the turn of a dead server, the append
+            of one of them fails. The append of an owner whose lease was taken over fails, too.
         entries: numbered `expected_version + 1` … `head.version`. May be empty (a lease or `plain_seq` changed).
         accepted: ids of the messages that it accepts.
         snapshot: stored with it.

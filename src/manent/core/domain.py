@@ -51,7 +51,8 @@ class SlotMapping:
     """A rule that sets a slot from a user turn (contract: "mappings").
 
     Attributes:
-        any_label: whether an entity matches with any role and group (the autofill of 2.0). Otherwise both are equal.
+        any_label: whether an entity matches with any role and group (the autofill of 2.0). False: role and group must
+            be equal.
     """
 
     type: MappingType
@@ -148,7 +149,7 @@ class Domain:
         responses: `utter_…` name → its variations. Retrieval responses are named `utter_faq/ask_x`.
         original: the merged domain as a JSON object in format 3.1, for action servers and `GET /domain`.
         legacy_forms: the `forms` section of a 2.0 domain, for action servers on SDK 2.x. None: another format.
-        is_legacy: whether the domain was written in format 2.0, some rules of which differ.
+        is_legacy: whether the domain was written in format 2.0, which has some different rules.
     """
 
     intents: dict[str, Intent] = field(default_factory=dict)

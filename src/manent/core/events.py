@@ -1,9 +1,9 @@
 """The events of a conversation's log, and their JSON form.
 
-An event is a frozen record with Rasa's name for it. Its JSON form is Rasa's wire form, key by key: trackers, action
-servers, event brokers and stored logs all use it. How an event changes a tracker is in `tracker.py`. Events are msgspec
-structs instead of dataclasses: encoding the events of a turn then takes a few microseconds, and each event is encoded
-once per commit.
+An event is a frozen record and has the name that Rasa uses. Its JSON form is Rasa's wire form, key by key: trackers,
+action servers, event brokers and stored logs all use it. How an event changes a tracker is in `tracker.py`. Events are
+msgspec structs instead of dataclasses: encoding the events of a turn then takes a few microseconds, and each event is
+encoded once per commit.
 """
 
 from collections.abc import Mapping
@@ -92,7 +92,7 @@ class ActiveLoop(_Event, frozen=True, kw_only=True, tag="active_loop"):
 
 
 class LoopInterrupted(_Event, frozen=True, kw_only=True, tag="loop_interrupted"):
-    """The next run of the loop skips validation, or does not skip it."""
+    """Determines whether the next run of the loop skips the validation."""
 
     is_loop_interrupted: bool = msgspec.field(name="is_interrupted", default=False)
 
@@ -162,7 +162,7 @@ class ReminderScheduled(_Event, frozen=True, kw_only=True, tag="reminder"):
 
 
 class ReminderCancelled(_Event, frozen=True, kw_only=True, tag="cancel_reminder"):
-    """Cancels the reminders that match every given field, or all if no field is given."""
+    """Cancels the reminders that match every given field. Cancels all reminders if no field is given."""
 
     name: str | None = None
     intent: str | None = None

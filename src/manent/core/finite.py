@@ -1,8 +1,8 @@
 """Numbers that JSON does not have: NaN and the infinities.
 
-Python's `json` reads and writes them; the stored log, like JSON itself, cannot hold them. So a value from outside that
-is one of them becomes its name as a text, `"NaN"`, `"Infinity"` or `"-Infinity"`, before a turn sees it: it means the
-same in the turn, in the log, and after a restart.
+Python's `json` reads and writes them, but JSON and the stored log cannot contain them. So this module replaces such a
+number from outside by a text: `"NaN"`, `"Infinity"` or `"-Infinity"`. This happens before a turn uses the value, so the
+value is the same in the turn, in the log, and after a restart.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def loads(source: str | bytes) -> Any:
-    """Read JSON as Python writes it: numbers that JSON does not have become texts.
+    """Read JSON that Python wrote. Replace numbers that JSON does not have by texts.
 
     Raises:
         ValueError: it is not JSON.

@@ -21,7 +21,7 @@ def annotated(text: str, entities: Iterable[Json]) -> str:
     last = 0
     for (start, end), found in spans.items():
         if start < last:
-            continue  # overlaps with the entity before
+            continue  # overlaps with the previous entity
         parts += [text[last:start], mark(text[start:end], *found)]
         last = end
     return "".join([*parts, text[last:]])
@@ -38,7 +38,7 @@ def _is_marked(entity: Json, text: str) -> bool:
 
 
 def mark(text: str, *entities: Json) -> str:
-    """Return words marked as an entity: as `[Berlin](city)`, or with an object for more keys, or with several ones."""
+    """Return words marked as an entity: as `[Berlin](city)`, or with one or more objects if there are more keys."""
     labels = [_label(text, entity) for entity in entities]
     if len(labels) == 1 and labels[0].keys() == {"entity"}:
         return f"[{text}]({labels[0]['entity']})"

@@ -1,10 +1,10 @@
 """The tracker: the state of a conversation, computed from its log.
 
 `State` is the fold over events (slots, loop, latest message, flags). `Tracker` is a state plus the recent *applied*
-events: the events of the session without those that rewinds, undos and repeated form turns removed. The policies read
-them, and a rewind replays them. The applied events are a window, so that memory and time do not grow with the length
-of a conversation; `base` is the state before the window. A rewind beyond the window raises `WindowExceeded`. The
-caller then loads a larger window.
+events. These are the events of the session, except those that rewinds, undos and repeated form turns have removed. The
+policies read them, and a rewind replays them. The applied events are a window, so that memory and time do not grow with
+the length of a conversation; `base` is the state before the window. A rewind beyond the window raises `WindowExceeded`.
+The caller then loads a larger window.
 
 No I/O, no clock. Reference: the DialogueStateTracker of Rasa 3.6.21, described in the contract (§5.3, §6).
 """
@@ -204,9 +204,9 @@ class Tracker:
         domain: defines the slots. A slot event for an unknown slot has no effect.
         version: number of events applied, equal to the `seq` of the newest.
         state: the fold over `applied` on top of `base`.
-        base: the state before the first of `applied`.
+        base: the state before the first event of `applied`.
         applied: recent applied events, oldest first.
-        truncated: whether applied events of this session exist before the first of `applied`.
+        truncated: whether this session has applied events before the first event of `applied`.
         generation: increases when `applied` changes other than by an append or a trim. Code that caches something
             derived from `applied` must then compute it again.
         trimmed: number of events that `trim` removed from the start of `applied` since the tracker was loaded.
@@ -215,7 +215,7 @@ class Tracker:
         latest_input_channel: input channel of the newest user event.
         session_started: whether a session was ever started.
         loops: names of loops that were ever active. Their repeated runs are collapsed in `applied`.
-        recent_intents: intents of the newest user events since a restart, reverted or not. "": no intent was
+        recent_intents: intents of the newest user events since a restart, including reverted ones. "": no intent was
             recognised. None: a revert.
         declined: the action that refused to run, until another action runs. Not stored: a turn ends with an action.
         outdated: whether `state` still contains a collapsed form turn. It is computed again when the bot listens.
@@ -255,7 +255,10 @@ class Tracker:
 
     @property
     def requested_slot(self) -> str | None:
-        """The slot that the active form asks for. None also if an action set it to a value that is not a string."""
+        """The slot that the active form asks for.
+
+        It is also None if an action set the requested slot to a value that is not a string.
+        """
         name = self.state.values.get(REQUESTED_SLOT)
         return name if isinstance(name, str) else None
 
@@ -395,7 +398,7 @@ class Tracker:
     def _replay(self) -> None:
         self.state = self.base.copy()
         if not self.truncated:
-            # The session has no events left to predict from: the bot listens.
+            # The session has no events left from which policies could predict: the bot listens.
             self.state.followup_action = _LISTEN
         for event in self.applied:
             self.state.apply(event)

@@ -31,7 +31,7 @@ class EntityMention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One training message. `intent` may be a full retrieval intent (`faq/ask_name`)."""
+    """A training message. `intent` may be a full retrieval intent (`faq/ask_name`)."""
 
     text: str
     intent: str

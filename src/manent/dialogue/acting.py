@@ -54,7 +54,7 @@ class Acting(msgspec.Struct, kw_only=True):
 
     Attributes:
         channel: name of the output channel.
-        pending: events that the tracker of an action contains although they are not in the log yet.
+        pending: events that are not in the log yet. The tracker that an action receives contains them.
         external_nlg: whether an NLG server generates response texts.
     """
 
@@ -67,7 +67,7 @@ class Acting(msgspec.Struct, kw_only=True):
     pending: tuple[Event, ...] = ()
 
     def values(self, trailing: Iterable[Event] = ()) -> Mapping[str, Any]:
-        """Return the values of all slots after these further events."""
+        """Return the values that all slots have after these events."""
         changes = {event.name: event.value for event in trailing if isinstance(event, SlotSet)}
         known = self.tracker.state.values
         return SlotValues(self.domain, {**known, **changes} if changes else known)
@@ -100,7 +100,7 @@ class Acting(msgspec.Struct, kw_only=True):
     def message(
         self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()
     ) -> Activity[Json | None]:
-        """Create the message of a response, here or with the NLG server. None: no variation matches."""
+        """Create the message of a response, in this process or with the NLG server. None: no variation matches."""
         given = arguments or {}
         if self.external_nlg:
             generated: Json = yield Generate(

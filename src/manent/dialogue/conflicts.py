@@ -51,7 +51,7 @@ def _steps(
 ) -> Iterable[tuple[tuple[DialogState, ...], str, Where]]:
     """Yield each action of a story with the states before it, the newest last.
 
-    The first action is left out: it begins the story, and no policy predicts it.
+    The first action is left out, because no policy predicts the action that begins a story.
     """
     tracker = Tracker(sender_id="training", domain=domain)
     for placed in story.placed:

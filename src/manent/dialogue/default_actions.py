@@ -29,7 +29,7 @@ class Actions:
     def run(self, acting: Acting, name: str) -> Done:
         """Run an action by name and return its events, without the `action` event.
 
-        If it returns an activity, that may raise:
+        If it returns a generator (`Activity`), the generator may raise:
             ActionRejected: the action refused to run.
             ActionError: a custom action failed.
         """

@@ -1,9 +1,9 @@
 """Plays test stories and compares what the assistant predicts with what the stories say.
 
-A story is played event by event. Before each of its actions the policies predict; end to end, the NLU parses each
-text. After a wrong prediction the story continues as it is written, so that one mistake does not make everything after
-it wrong. The action that begins a story is not predicted. Custom actions do not run: the story says what they set.
-`manent test` and the HTTP API call this; nothing here reads or writes files.
+A story is played event by event. Before each action of the story, the policies predict an action. In an end-to-end
+test, the NLU also parses each text. After a wrong prediction the story continues as it is written, so that one mistake
+does not cause further mistakes. The action that begins a story is not predicted. Custom actions do not run: the story
+contains the slots that they set. `manent test` and the HTTP API call this; nothing here reads or writes files.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,7 +42,7 @@ class Move:
     """One event of a story, with the expected and the predicted result.
 
     Attributes:
-        pairs: (expected, predicted) names: of the action, or of the intent and the entities.
+        pairs: (expected, predicted) names of the action, or of the intent and the entities.
         was_unlikely: whether the assistant predicted `action_unlikely_intent` before this action.
     """
 
@@ -208,7 +208,7 @@ class _Player:
 
 
 def _retrieved(parse_data: Json, intent: str) -> str:
-    """Return the intent with the response key that the response selector found for it, if it did."""
+    """Return the intent. Add the response key if the response selector found one."""
     selected = parse_data.get("response_selector") or {}
     found = (selected.get(intent) or selected.get("default") or {}).get("response") or {}
     key = str(found.get("intent_response_key") or "")
@@ -228,7 +228,7 @@ def _new_tracker(domain: Domain) -> Tracker:
 
 
 def _entity_pairs(text: str, expected: Iterable[Json], predicted: Iterable[Json]) -> Iterator[tuple[str, str]]:
-    """Pair annotated entities with found ones at the same position. `None` stands for a missing one."""
+    """Pair annotated entities with found ones at the same position. `None` means that one of the two is missing."""
     places: dict[tuple[int, int], list[str]] = {}
     for side, entities in enumerate((expected, predicted)):
         for entity in entities:
@@ -238,7 +238,7 @@ def _entity_pairs(text: str, expected: Iterable[Json], predicted: Iterable[Json]
 
 
 def report_stories(played: Sequence[Played]) -> Json:
-    """Score actions, intents and entities of all stories, and whole stories.
+    """Score the actions, intents and entities of all stories. Also score each story as a whole.
 
     Returns:
         See `manent.learn.scores.report_expected`, with `conversation_accuracy`.

@@ -18,7 +18,7 @@ from manent.dialogue.steps import Activity
 
 DEFAULT_FALLBACK = "action_default_fallback"
 DEFAULT_RESPONSE = "utter_default"
-"""What `DEFAULT_FALLBACK` says; nothing, when the domain does not have it."""
+"""The response that `DEFAULT_FALLBACK` sends. Without this response in the domain, it sends nothing."""
 TWO_STAGE = "action_two_stage_fallback"
 ASK_AFFIRMATION = "action_default_ask_affirmation"
 ASK_REPHRASE = "action_default_ask_rephrase"
@@ -64,7 +64,7 @@ def give_up(acting: Acting) -> Activity[list[Event]]:
 
 
 def two_stage(acting: Acting) -> Activity[list[Event]]:
-    """Ask for affirmation; if denied, for rephrasing; then for affirmation again; then give up."""
+    """Ask for affirmation. If the user denies, ask for rephrasing, then for affirmation again, then give up."""
     if acting.tracker.active_loop_name != TWO_STAGE:
         asked = yield from _ask(acting, ASK_AFFIRMATION)
         return [ActiveLoop(name=TWO_STAGE), *asked]
@@ -79,7 +79,7 @@ def two_stage(acting: Acting) -> Activity[list[Event]]:
 
 
 def _ask(acting: Acting, action: str) -> Activity[list[Event]]:
-    """Run one of the asking actions. It runs on the action server if the domain lists it."""
+    """Run an action that asks the user. It runs on the action server if the domain lists it."""
     if action in acting.domain.actions:
         return (yield from acting.call(action))
     return ask_affirmation(acting) if action == ASK_AFFIRMATION else (yield from ask_rephrase(acting))
@@ -97,7 +97,10 @@ def _repeat_message(tracker: Tracker) -> list[Event]:
 
 
 def revert_fallback_events(acting: Acting) -> list[Event]:
-    """Undo the questions of a fallback after the user has affirmed or rephrased. Keep the meant message."""
+    """Undo the questions of a fallback after the user has affirmed or rephrased.
+
+    Keep the message that the user meant.
+    """
     actions = [event.name for event in acting.tracker.applied if isinstance(event, ActionExecuted)]
     asked = [name for name in actions if name != LISTEN][-2:]
     if asked[-1:] == [ASK_REPHRASE]:

@@ -100,7 +100,7 @@ def _validate_answer(
 ) -> Activity[list[Event]]:
     """Validate the slots that the latest message filled. Reject the message if it filled none and `may_decline`.
 
-    It may not be rejected if it activated the form: the slot that was requested then is another form's.
+    Do not reject a message that activated the form: the slot that was requested then belongs to another form.
     """
     tracker = acting.tracker
     loop = tracker.state.active_loop
@@ -113,7 +113,7 @@ def _validate_answer(
         return (yield from _validate(acting, form, [], before))
     is_new = acting.domain.is_legacy
     if is_new:
-        # In format 2.0 the form itself fills its slots, after it was predicted.
+        # In format 2.0 the form itself fills its slots, after a policy has predicted it.
         events = yield from _extract(acting, filler, form, before, opens=not may_decline)
         candidates = [event for event in events if isinstance(event, SlotSet)]
     else:
@@ -164,7 +164,7 @@ def _validate(
 
 
 def _run_shown(acting: Acting, form: Form, *, opens: bool = False) -> list[Event]:
-    """Return the events that actions which validate or ask see of the form's unfinished run."""
+    """Return the events of the form's unfinished run that the actions for validation and questions receive."""
     is_own = opens or acting.tracker.active_loop_name == form.name
     asked = acting.tracker.requested_slot if is_own else None
     return [SlotSet(name=REQUESTED_SLOT, value=asked), ActionExecuted(name=form.name)]

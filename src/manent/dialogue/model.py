@@ -42,11 +42,11 @@ _SPARE_ACTIONS = 20
 
 @dataclass(kw_only=True)
 class DialogueModel:
-    """Everything that a turn needs of the assistant. Immutable in use; shared by all conversations.
+    """The dialogue data that a turn needs. All conversations share it. It does not change after training.
 
     Attributes:
         window: number of the newest applied actions that a tracker must keep (`Tracker.trim(window)`).
-        max_predictions: maximum number of actions in a turn. After it the bot listens.
+        max_predictions: maximum number of actions in a turn. After this number, the bot listens.
         external_nlg: whether an NLG server generates response texts (`Generate` steps).
     """
 
@@ -144,7 +144,7 @@ def train_dialogue(
 def compile_rules(
     config: AssistantConfig, domain: Domain, *, rules: Sequence[TrainingSequence], stories: Sequence[TrainingSequence]
 ) -> RuleTraining:
-    """Compile the rules with the options of the configured RulePolicy. Without one, the rules are only checked."""
+    """Compile the rules with the options of the configured RulePolicy. Without this policy, only check the rules."""
     component = next((each for each in config.policies if each.name == "RulePolicy"), None)
     options = (
         _options(RuleOptions, component)
@@ -155,7 +155,7 @@ def compile_rules(
 
 
 def _least_confidence(domain: Domain, options: RuleOptions) -> float:
-    """Return the confidence above a core fallback that would say nothing; 0 when there is none, or it answers."""
+    """Return a confidence above that of a core fallback without an answer. 0: no such fallback is configured."""
     if not options.enable_fallback_prediction:
         return 0.0
     if options.core_fallback_action_name != DEFAULT_FALLBACK or DEFAULT_RESPONSE in domain.responses:
@@ -255,7 +255,7 @@ class _PoliciesFile(msgspec.Struct):
 def load_dialogue(
     files: Mapping[str, bytes], domain: Domain, *, max_predictions: int = 10, external_nlg: bool = False
 ) -> DialogueModel:
-    """Make the model from its files; without policies when they have no dialogue (`manent train nlu`).
+    """Create the model from its files. It has no policies if the files have no dialogue (`manent train nlu`).
 
     Raises:
         ModelError: a file is missing, damaged, or from another version.

@@ -27,7 +27,7 @@ _VARIABLE_KEYS = ("text", "image", "custom", "buttons", "attachment", "quick_rep
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with placeholders: literal pieces and names, alternating, a literal first."""
+    """A text with placeholders. Literal pieces and names alternate; the first piece is a literal."""
 
     raw: str
     pieces: tuple[str, ...]
@@ -50,8 +50,9 @@ class Template:
 
 
 def compile_text(text: str) -> "str | Template":
-    """Split a template at its `{name}`s. `{{` and `}}` stand for braces; a single brace stands for itself.
+    """Split a template at its `{name}`s.
 
+    `{{` and `}}` mean literal braces. A single brace that does not belong to a name is literal, too.
     A text without names is returned as a string, with single braces in place of double ones.
     """
     if "{" not in text and "}" not in text:
@@ -255,7 +256,7 @@ def bot_event(message: Mapping[str, Any], *, utter_action: str | None = None) ->
     """Create the event of a message. Keys without a field in a bot event are stored in its metadata."""
     data = {key: message.get(key) or None for key in _DATA_KEYS}
     if data["attachment"] is None:
-        data["attachment"] = data["image"]  # some channels read it there
+        data["attachment"] = data["image"]  # some channels read the value from there
     metadata = {key: value for key, value in message.items() if key not in _PLACED_KEYS}
     if utter_action is not None:
         metadata["utter_action"] = utter_action

@@ -1,7 +1,7 @@
 """Slot extraction: fills slots from user messages (contract §2, "mappings").
 
-Mappings are compiled once per domain. `turn.py` runs the extraction after each user message, `forms.py` again when a
-form is activated, and in format 2.0 also for each answer to a form.
+Mappings are compiled once per domain. `turn.py` runs the extraction after each user message. `forms.py` runs it again
+when a form is activated. In format 2.0, `forms.py` also runs it for each answer to a form.
 """
 
 import logging

@@ -33,7 +33,7 @@ SlotFeatures = tuple[tuple[str, Vector], ...]
 
 
 class DialogState(msgspec.Struct, frozen=True, array_like=True, cache_hash=True):
-    """The state of a conversation before an action. None and () mean that something is absent.
+    """The state of a conversation before an action. None and () mean that the state does not have this part.
 
     A struct, because every step of a turn creates one and policies use it as a key. In model files it is a list.
 
@@ -153,7 +153,7 @@ class Featurizer:
 
 
 def _labels(domain: Domain) -> dict[str, tuple[str, ...]]:
-    """Entity → all its labels: itself, and one with each role and group."""
+    """Entity → all its labels: its name, and one label for each of its roles and groups."""
     return {
         name: (name, *(f"{name}#{part}" for part in (*entity.roles, *entity.groups)))
         for name, entity in domain.entities.items()
@@ -234,7 +234,10 @@ class History:
             self._entities = self.featurizer.entities(self._intent, message.entities)
 
     def follow(self, tracker: Tracker) -> None:
-        """Process the tracker's new events. Start over if its applied events changed other than at their ends."""
+        """Process the tracker's new events.
+
+        Start over if its applied events changed anywhere except at the two ends.
+        """
         start = self._consumed - tracker.trimmed
         if tracker.generation != self._generation or not 0 <= start <= len(tracker.applied):
             self._begin(tracker.base)
@@ -258,7 +261,7 @@ class History:
         self.whole = False
 
     def fold(self, events: Iterable[Event]) -> None:
-        """Start over with these events, like a conversation that starts with them."""
+        """Discard the states and process these events like the start of a conversation."""
         self._begin(State(followup_action=LISTEN))
         for event in events:
             take = _TAKE.get(type(event))
@@ -360,7 +363,7 @@ class History:
         if self._previous_shown != state.previous:
             state = replace(state, previous=self._previous_shown)
         if self._previous != LISTEN and self.visible:
-            # The message that a story saw is the one before the turns that it did not see.
+            # Stories do not contain the hidden turns, so use the message before these turns.
             last = self.visible[-1]
             if state.intent != last.intent or state.text != last.text or state.entities != last.entities:
                 state = replace(state, intent=last.intent, text=last.text, entities=last.entities)

@@ -90,7 +90,7 @@ def user_parse_data(step: UserStep) -> Json:
 
 
 def _bare_value(slot: Slot | None) -> Any:
-    """Return the value that stands for a slot named without a value."""
+    """Return the value to use for a slot that is named without a value."""
     match slot.type if slot is not None else "any":
         case "text":
             return "filled"
@@ -138,7 +138,7 @@ def _step_events(domain: Domain, step: Step) -> Iterator[Placed]:
 
 
 def _alternatives(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:
-    """Yield every path through the `or:` steps; of more than `MAX_PATHS`, that many, drawn evenly."""
+    """Yield every path through the `or:` steps. If there are more than `MAX_PATHS`, yield that many, evenly chosen."""
     choices: list[list[tuple[Step, ...]]] = []
     for step in steps:
         if isinstance(step, OrStep):
@@ -240,7 +240,7 @@ def story_sequences(domain: Domain, stories: Stories) -> list[Sequence]:
         for start in piece.starts:
             by_start.setdefault(start.name if start is not None else None, []).append((piece, start))
     finished: dict[tuple[str, ...], Sequence] = {}
-    # The shortest first, so that every story takes part before long detours use up the paths.
+    # Follow the shortest paths first, so that every story is used before long paths reach the limit.
     open_paths: deque[tuple[_Path, str | None]] = deque([(_Path(), None)])
     joined = 0
     while open_paths:
@@ -268,8 +268,8 @@ def story_sequences(domain: Domain, stories: Stories) -> list[Sequence]:
 def _finished(path: _Path, *, is_whole: bool) -> Sequence:
     """Return a path as a sequence.
 
-    Where a checkpoint leads nowhere (not `is_whole`), the story does not say which action follows: not even
-    `action_listen`.
+    If a checkpoint leads nowhere (`is_whole` is False), the story does not show which action follows. So no
+    `action_listen` is added.
     """
     placed = path.placed
     if is_whole and not _ends_in_listen(list(placed)):

@@ -130,7 +130,7 @@ class Turn:
     """
 
     def __init__(self, model: DialogueModel, tracker: Tracker, env: Env) -> None:
-        """Create a turn. The tracker contains the committed log (at least its last `model.window` applied actions)."""
+        """Create a turn. The tracker contains at least the last `model.window` applied actions of the committed log."""
         self._model = model
         self._tracker = tracker
         self._env = env
@@ -205,7 +205,7 @@ class Turn:
         )
 
     def resume(self, channel: str) -> Step:
-        """Continue a turn whose events so far are in the tracker. An unfinished action runs again.
+        """Continue an unfinished turn. The tracker has its events so far. An unfinished action runs again.
 
         Args:
             channel: name of the output channel, see `UserMessage.output_channel`.
@@ -252,7 +252,7 @@ class Turn:
         self._given = tuple(events)
         return self._go(State.OPENING)
 
-    # driving ------------------------------------------------------------------------------------------------------
+    # steps --------------------------------------------------------------------------------------------------------
 
     def feed(self, result: Any) -> Step:
         """Pass the result of the last step and return the next step.
@@ -415,7 +415,7 @@ class Turn:
                 log.warning("unknown follow-up action %r; the policies predict instead", followup)
             self._choice = ensemble.choose(self._tracker)
             if self._has_reverted and self._choice.action != LISTEN and self._ends_in_message():
-                # The turn of this message ended without an action because one failed. It is not answered later.
+                # The turn of this message ended because an action failed. A later turn does not answer the message.
                 self._choice = Choice(action=LISTEN, policy=None, confidence=1.0)
         return Outcome.CHOSEN
 
@@ -455,7 +455,7 @@ class Turn:
         self._held = 0
         kinds = {type(event) for event in events}
         if ActionExecutionRejected in kinds:
-            # Rejected by an event instead of a status: the messages of the action stay.
+            # The action rejected the run by an event instead of a status: keep the messages of the action.
             self._append_all(events)
             return Outcome.RAN_ALONE if self._acts_alone else Outcome.REJECTED
         for event in choice.events:
@@ -514,7 +514,7 @@ class Turn:
         self._acting.pending = (*self._events[len(self._events) - count :], *self._acting.pending)
 
     def _drop_held(self, form: str) -> None:
-        """Undo the slots that a form could not validate; keep the others."""
+        """Undo the slots that a form could not validate. Keep the other slots."""
         if not self._held:
             return
         held = self._events[-self._held :]

@@ -1,8 +1,8 @@
-"""A linear-chain conditional random field: tags for the tokens of a sentence, each depending on its neighbours.
+"""A linear-chain conditional random field: predicts a tag for each token; each tag depends on its neighbours.
 
-Training sums over all tag sequences with matrix products of whole batches, so its cost grows with labels² only in the
-fastest operation there is (109 tags, 70,000 tokens: 0.2 s per pass). The weights are learned with per-weight step sizes
-in about ten passes. Arrays in, arrays out: the caller defines the features. SciPy is needed only for training.
+Training sums over all tag sequences with matrix products of whole batches, so only these fast products have a cost that
+grows with tags² (109 tags, 70,000 tokens: 0.2 s per pass). The weights are learned with per-weight step sizes in about
+ten passes. Arrays in, arrays out: the caller defines the features. SciPy is needed only for training.
 
 Source: Lafferty et al., Conditional Random Fields (2001); Rabiner's scaled forward-backward; Duchi et al., Adagrad.
 """
@@ -150,11 +150,11 @@ def fit_chain(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Shared features of a batch. Each row occurs once, so that tokens with the same word cost one product.
+    """Shared features of a batch. Each row occurs once, so tokens with the same word need only one product.
 
     Attributes:
         rows: (r, d) the rows that occur.
-        chosen: (tokens, r) 1 where a token has a row.
+        chosen: (tokens, r) 1 if the token uses the row, else 0.
         transposed: `chosen`, transposed.
         columns: position of their weights.
     """
@@ -207,18 +207,19 @@ class Decoder:
             emissions: (tokens, t) scores. Changed in place: the scores of the start and the end are added.
 
         Returns:
-            One tag per token; [] for no tokens.
+            One tag per token, [] without tokens.
 
-        Source: Viterbi over the tags that are likely anywhere in the sentence (`_choose`): usually one tag or a
-        handful of 200, in a fifth of the time that all of them take.
+        Source: Viterbi over the tags that are likely anywhere in the sentence (`_choose`). These are usually one tag or
+        a few of 200. The search takes a fifth of the time of a search over all tags.
         """
         if not len(emissions):
             return []
         emissions[0] += self._chain.start
         emissions[-1] += self._chain.end
         if len(self._moves) > _FEW_TAGS:
-            # Where tag 0 is far ahead of every other tag, `_choose` finds no other. In most short messages this holds
-            # for every token, and the check takes 4 µs instead of 12. Otherwise only the tokens between are searched.
+            # If the score of tag 0 is far above those of all other tags, `_choose` finds no other tag. In most short
+            # messages this is true for every token, and the check takes 4 µs instead of 12. Otherwise only search from
+            # the first to the last token for which it is not true.
             margin = float(self._margin)
             leads = (emissions[:, 0] - np.maximum.reduce(emissions[:, 1:], axis=1)).tolist()
             close = [place for place, lead in enumerate(leads) if lead <= margin]
@@ -239,7 +240,8 @@ class Decoder:
     def _choose(self, emissions: FloatArray) -> list[int]:
         """Return the tags that may be part of the best path.
 
-        Their scores are close to those of the alternatives, alone or as a pair of which one continues the other.
+        A tag is returned if its score is close to the scores of the alternatives, alone or together with the tag that
+        it continues.
         """
         alone = emissions.take(self._alone, axis=1)
         best = np.maximum.reduce(alone, axis=1)
@@ -324,8 +326,9 @@ _FEW_TAGS = 6
 """Number of tags up to which plain Python finds a path faster than NumPy."""
 
 _MARGIN, _PAIR_MARGIN = 0.35, 0.7
-"""How far below the best tags that can stand alone other tags may score and still be searched, alone and in pairs.
-Unit: the spread of the transition scores. With these values, 1 of HWU64's 1,076 test messages gets another path."""
+"""A tag is searched if its score is at most this far below that of the best tag that can stand alone. The first number
+is for single tags, the second for pairs. Unit: the spread of the transition scores. With these values, 1 of HWU64's
+1,076 test messages gets a different path."""
 
 _SURE = np.float32(60)
 """Greater differences are capped, because their exponential could overflow."""

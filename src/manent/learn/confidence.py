@@ -1,8 +1,8 @@
-"""Confidences on the scale that thresholds in projects were chosen on: that of Rasa's classifiers.
+"""Converts scores to confidences on the scale of Rasa's classifiers, for which projects chose their thresholds.
 
 Rasa's DIETClassifier is overconfident: it gives its own examples 1.0 and most other messages more than 0.9, right or
 wrong. A threshold of 0.8 in a project is chosen for these confidences. A `Scale` maps the scores of the
-built-in classifier to them. The calibrated probability is another number; see `calibration.py`.
+built-in classifier to them. The calibrated probability is a different number; see `calibration.py`.
 """
 
 import math
@@ -35,7 +35,10 @@ class Scale:
         return float(max(self.sharpness / max(classes, 1), self.least_sharpness))
 
     def middle_of(self, classes: int) -> float:
-        """Return the lead at which the factor is one half. One class counts as two: nothing competes with it."""
+        """Return the lead at which the factor is one half.
+
+        A single class counts as two, because it has no competitor.
+        """
         return self.offset + self.growth * math.log(max(classes, 2))
 
 

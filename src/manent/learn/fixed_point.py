@@ -1,7 +1,7 @@
-"""Weights as 16-bit integers times one unit: as small as half precision in a model file, and read ten times faster.
+"""Weights as 16-bit integers times one unit. They are as small as half precision, and reading them is ten times faster.
 
-On few processors NumPy widens half-precision numbers faster than 4 ns each; integers take 0.3 ns. Models store their
-large matrices in this form. Code that adds up rows multiplies the sum by the unit once.
+On most processors, NumPy needs at least 4 ns to widen a half-precision number, but 0.3 ns for an integer. Models store
+their large matrices in this form. Code that adds up rows multiplies the sum by the unit once.
 """
 
 from dataclasses import dataclass

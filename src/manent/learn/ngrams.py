@@ -2,8 +2,8 @@
 
 A text is converted to an array of code points once. The hash of any substring follows from prefix sums of a polynomial
 hash, so all n-grams of all sizes cost a few array operations (30 µs for ten words; a dictionary of strings takes 60 µs
-and, with 100,000 n-grams, 15 MB and 60 ms to load). The NLU featurizers and the dialogue policies use this module; it
-depends on neither.
+and, with 100,000 n-grams, 15 MB and 60 ms to load). The NLU featurizers and the dialogue policies use this module. It
+does not depend on them.
 """
 
 import functools
@@ -106,7 +106,7 @@ def hash_ngrams(text: HashedText, analyzer: Analyzer, smallest: int, largest: in
         for size in range(smallest, min(largest, length) + 1):
             hashes = (prefix[size:] - prefix[: length - size + 1]) * _INVERSES[: length - size + 1]
             hashes += _LENGTHS[size]
-            # n-grams of size 1 and 2 have no inside, and within a single word none crosses a space.
+            # N-grams of size 1 and 2 have no inner characters. In a single word, no n-gram crosses a space.
             if analyzer == "char_wb" and size > 2 and len(text.spaces) > 2:  # noqa: PLR2004
                 hashes = hashes[text.inside[size - 1 : length] == text.inside[1 : length - size + 2]]
             found.append(hashes)

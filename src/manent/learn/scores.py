@@ -41,7 +41,7 @@ def average(scores: Sequence[Scores], weights: Sequence[int], support: int) -> S
 
 
 def score_labels(pairs: Pairs) -> dict[str, Scores]:
-    """Score each label that occurs on either side. An empty label stands for none."""
+    """Score each label that is right or predicted in some pair. An empty text means "no label"."""
     predictions = Counter(predicted for _, predicted in pairs)
     actual = Counter(right for right, _ in pairs)
     hits = Counter(right for right, predicted in pairs if right == predicted)
@@ -76,7 +76,7 @@ def report_labels(pairs: Pairs) -> Scores:
 
 
 def report_expected(pairs: Pairs) -> Scores:
-    """Score predictions. Only labels that are right for at least one example count.
+    """Score predictions. Count only labels that are right for at least one example.
 
     Returns:
         The same as `report_labels`, without `confused_with`.
@@ -101,7 +101,7 @@ def accuracy(pairs: Pairs) -> float:
 def count_confusions(pairs: Pairs) -> tuple[list[str], list[list[int]]]:
     """Return all labels and the confusion matrix: a row per right label, a column per predicted one.
 
-    An empty label stands for none and has no row or column.
+    An empty text means "no label". It has no row and no column.
     """
     labels = sorted({label for pair in pairs for label in pair if label})
     counts = Counter(pairs)

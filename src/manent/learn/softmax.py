@@ -109,8 +109,8 @@ def fit(features: Features, labels: IntArray, classes: int, *, penalty: float, i
 def fit_dual(gram: FloatArray, labels: IntArray, classes: int, *, penalty: float, iterations: int) -> FloatArray:
     """Train on inner products only. Return (n, classes): the weight of each example for each class.
 
-    L-BFGS runs in the space that the inner products span. Distances there are distances of scores, so about twenty
-    iterations suffice, where L-BFGS on the coefficients needs hundreds. Each iteration needs one matrix product.
+    L-BFGS measures distances by the inner products of the examples, so distances are those of scores. About twenty
+    iterations are then enough. L-BFGS on plain coefficients needs hundreds. Each iteration needs one matrix product.
 
     Source: Nocedal and Wright, Numerical Optimization, 7.4 (two-loop recursion), 3.1 (backtracking).
     """
@@ -123,7 +123,7 @@ def fit_dual(gram: FloatArray, labels: IntArray, classes: int, *, penalty: float
     image = gram @ gradient
     first = _inner(gradient, image)
     for _ in range(iterations):
-        # Each vector is kept with its image under `gram`, so inner products need no further matrix product.
+        # Each vector is stored with its product with `gram`, so inner products need no further matrix product.
         step, step_image = _direction(gradient, image, memory)
         slope = _inner(gradient, step_image)
         length = 1.0 if memory else min(1.0, 1.0 / float(np.abs(step_image).max() + 1e-12))
@@ -288,7 +288,7 @@ def cut_rows(matrix: "csr_matrix", rows: IntArray) -> Piece:
 
 
 class AdaptiveWeights:
-    """Weights whose step sizes decrease the more each weight has moved.
+    """Weights with a step size each. The more a weight has changed, the smaller its step size becomes.
 
     Source: Duchi et al., Adaptive Subgradient Methods (2011), diagonal version.
     """

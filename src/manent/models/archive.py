@@ -108,7 +108,7 @@ def read_model(path: Path) -> dict[str, bytes]:
         raise _refuse(path, "its files differ from its manifest")
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != manifest.files[name]:
-            raise _refuse(path, f"{name!r} has another hash than in the manifest")
+            raise _refuse(path, f"the hash of {name!r} differs from the manifest")
     return contents
 
 
@@ -124,7 +124,7 @@ def model_parts(path: Path) -> frozenset[str]:
 def find_model(path: Path) -> Path:
     """Return `path` if it is a file, or the newest model in it if it is a folder.
 
-    Archives of other programs, such as Rasa's models, are skipped; those that are newer are logged.
+    Archives of other programs, such as Rasa's models, are skipped. If such an archive is newer, it is logged.
 
     Raises:
         ModelError: `model_not_found`.
@@ -147,7 +147,10 @@ def find_model(path: Path) -> Path:
 
 
 def _is_foreign(path: Path) -> bool:
-    """Whether an archive can be read and does not begin with our manifest; a damaged model of ours is not foreign."""
+    """Return whether an archive is readable and does not begin with our manifest.
+
+    Our damaged models are not foreign.
+    """
     try:
         with gzip.open(path) as file:
             header = file.read(tarfile.BLOCKSIZE)
@@ -171,7 +174,7 @@ def _unpack(path: Path) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
         for member in tar:
-            # A sparse member can have any size in zeros that are not in the stream.
+            # A sparse member can have any size, because its zeros are not in the stream.
             file = tar.extractfile(member) if member.isreg() and not member.issparse() else None
             if file is None:
                 raise ValueError(f"{member.name!r} is not a regular file")
@@ -182,7 +185,7 @@ def _unpack(path: Path) -> dict[str, bytes]:
 def _inflate(path: Path) -> bytes:
     """Decompress the whole stream and verify the checksum at its end, which a tar reader does not read.
 
-    In one piece: `gzip.open` takes 200 ms instead of 145 for 16 MB.
+    It is decompressed in one piece: for 16 MB this takes 145 ms, and `gzip.open` takes 200 ms.
     """
     with path.open("rb") as file:
         packed = file.read(MAX_SIZE + 1)

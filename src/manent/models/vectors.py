@@ -80,7 +80,7 @@ def _open_tokenizer(path: Path) -> Any:
 
 
 def _trim_memory() -> None:
-    """Return the memory that parsing the tokenizer's JSON left free to the system, where glibc can: 9 of 25 MB."""
+    """Return unused memory to the system after the tokenizer's JSON was parsed: 9 of 25 MB. Needs glibc."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)

@@ -136,7 +136,7 @@ def _prepare_word(word: str) -> HashedWord:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """The inputs of a classifier: sparse featurizers, and the vectors of words."""
+    """Provides the inputs of a classifier: the features of sparse featurizers, and the vectors of words."""
 
     featurizers: tuple[TextFeaturizer, ...]
     vectors: WordVectors | None
@@ -177,7 +177,7 @@ class TextClassifier:
         self._count = len(meta.labels)
         # Integers, as in the model, because rows are rarely needed.
         self._sparse = FixedPoint(arrays["sparse"], float(arrays["unit"][0]))
-        # Scores are scaled in advance for confidences, because every message needs them.
+        # Every message needs confidences, so the scores are scaled in advance.
         sharpness = meta.temperature if meta.scale is None else meta.scale.sharpness_of(self._count)
         factor = np.float32(sharpness)
         self._calibration = np.float32(meta.temperature / sharpness)
@@ -220,7 +220,7 @@ class TextClassifier:
 
         Returns:
             The likeliest labels with their confidences, best first. Then the scores of all labels in their order,
-            relative to the best one (0), and last the score of the background if there is one.
+            relative to the best label (0). If the model has a background, its score comes last.
         """
         scores, count = self._score(message), self._count
         order = (-scores[:count]).argsort(kind="stable")[:length].tolist()
@@ -263,7 +263,7 @@ class TextClassifier:
     def chances(self, scores: FloatArray) -> FloatArray:
         """Return the calibrated probability of every label.
 
-        The difference of their sum to 1 is the probability of "none of them".
+        One minus their sum is the probability of "none of them".
         """
         calibrated = scores * self._calibration
         chances = softmax(calibrated)[: self._count]
@@ -396,7 +396,10 @@ def _emphasise(features: Features, sparse: FloatArray, dense: FloatArray) -> Fea
 
 
 def _emphasised(model: Softmax, sparse: FloatArray, dense: FloatArray) -> Softmax:
-    """Return a model for original features that equals this one for features multiplied by the factors."""
+    """Return a model for the original features.
+
+    It gives the same scores as this model for features multiplied by the factors.
+    """
     return Softmax(model.sparse * sparse[:, None], model.dense * dense[:, None], model.bias)
 
 
@@ -446,7 +449,7 @@ def background_messages(messages: Sequence[Message], classes: int, vectors: Word
     """Return meaningless examples: random words, random letters, words in other scripts.
 
     Args:
-        messages: the real examples. The background does not use their words and letters.
+        messages: the real examples. The meaningless examples do not use their words and letters.
         classes: number of real classes.
         vectors: its vocabulary provides the words.
         seed: the same seed gives the same examples.

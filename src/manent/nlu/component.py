@@ -53,12 +53,12 @@ class LocalFeaturizer(TextFeaturizer, Protocol):
     """A text featurizer whose features come from single words, so that each word is processed only once.
 
     The features of a text are the `weights` of the features of its words, divided by the root of the sum of their
-    squares. Unknown features count with the weight `unknown`.
+    squares. Unknown features have the weight `unknown`.
     """
 
     @property
     def is_local(self) -> bool:
-        """Whether this is true with the configured options."""
+        """Whether each feature comes from a single word with the configured options."""
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -77,8 +77,9 @@ class WordFeaturizer(Protocol):
     """A component that describes a token by the words around it. Entity extractors call it once per word."""
 
     def word_features(self, word: str) -> list[tuple[str, tuple[int, ...]]]:
-        """Return names of features of a word, each with the word's positions relative to the tokens that it describes.
+        """Return the names of a word's features, each with positions of the word.
 
+        A position is relative to a token that the feature describes.
         0: the word is the token. -1: the word precedes the token. Only -2 to 2 are used.
         """
 
@@ -93,7 +94,7 @@ class TokenFeaturizer(Protocol):
 
 @dataclass(slots=True)
 class Context:
-    """What a component may use of components loaded before it.
+    """What a component may use from the components that were loaded before it.
 
     Attributes:
         language: `language` in `config.yml`.
@@ -126,7 +127,7 @@ class Training:
         examples: the examples with an intent or entities.
         messages: the examples after the previous components processed them. They have tokens.
         chances: intent probabilities of each example, from a classifier trained without it. A classifier sets it for
-            the entity extractor after it. None before.
+            the entity extractor after it. None: no such classifier has been trained yet.
         tell: reports progress, one line.
         notes: messages for the user after the training, one line each.
     """
@@ -150,7 +151,7 @@ class Kind:
 
     Attributes:
         options: the options that have an effect, with their defaults.
-        values: allowed values of options. If an option is missing here, its default is a flag and so is its value.
+        values: allowed values of options. An option that is missing here is a flag.
         ignored: further options of Rasa's component, which are accepted and have no effect.
         conflict: see `Options`. Receives the defaults, too.
         train: creates the state.

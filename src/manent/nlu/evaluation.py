@@ -147,7 +147,7 @@ def score_spans(judged: Sequence[Judged]) -> Json:
 
 
 def list_entities(judged: Sequence[Judged], extractor: str, *, right: bool) -> list[Json]:
-    """Return the messages in which one extractor found exactly the annotated entities (`right`), or did not."""
+    """Return the messages in which an extractor found exactly the annotated entities (`right`), or the others."""
     listed = []
     for item in judged:
         predicted = [entity for entity in item.result["entities"] if entity.get("extractor") == extractor]
@@ -182,7 +182,7 @@ def report_all(judged: Sequence[Judged]) -> Json:
 
     Returns:
         `intent_evaluation`, `entity_evaluation` by extractor, `response_selection_evaluation`. The last two are null if
-        the data has none of their kind.
+        the data has no entities or no retrieval intents.
     """
     responses = report_responses(judged)
     entities = {

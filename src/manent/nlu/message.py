@@ -14,9 +14,10 @@ MAX_WORDS = 400
 """Words of a message that classifiers and extractors use, so that a text of a megabyte takes bounded time."""
 
 LONG_NUMBER = "000"
-"""Replaces a number of five or more digits for learners. The exact number does not matter for the meaning, and each one
-would be an unknown word, at several times the cost of a known one. Three digits, because a word's vector is the sum of
-its pieces, one per digit: the more digits, the less the words around the number count."""
+"""Replaces a number of five or more digits for learners. The exact number does not matter for the meaning, and each
+number would be an unknown word, which costs several times as much as a known word. The replacement has three digits,
+because a word's vector is the sum of its pieces, one per digit. With more digits, the words around the number would
+have less weight."""
 
 _long_number = re.compile(r"\d{5,}")
 
@@ -50,7 +51,7 @@ class Message:
         response_selector: results of the response selectors. None: there are none.
         found: entities by the service that found them (see `Pipeline.services`).
         hashed: the text prepared for n-grams, by normalisation, so that featurizers share it.
-        classifier: the intent classifier. None: none with probabilities ran.
+        classifier: the intent classifier. None: no classifier with probabilities ran.
         scores: its scores of the intents. Empty without a classifier.
     """
 

@@ -1,4 +1,4 @@
-"""Parses messages that name their intent: `/intent{"entity": "value"}`, as buttons and tests send them.
+"""Parses messages that name their intent: `/intent{"entity": "value"}`, which buttons and tests send.
 
 For such a message, the pipeline returns this result instead of its own (contract: "Order and message handling").
 """

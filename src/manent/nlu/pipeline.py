@@ -54,8 +54,9 @@ class Pipeline:
     """Components in the order of `config.yml`.
 
     Attributes:
-        services: servers to ask about a message before it is parsed (see `duckling.py`), each once.
-        is_trained: whether there are components; the pipeline of a core model has none and understands payloads only.
+        services: servers to ask about a message before it is parsed (see `duckling.py`). Each server is listed once.
+        is_trained: whether there are components. The pipeline of a core model has no components and understands only
+            payloads.
     """
 
     def __init__(self, components: Sequence[Component], domain: Domain) -> None:
@@ -103,8 +104,8 @@ class Pipeline:
         """Return what a parse result does not contain.
 
         Returns:
-            `calibrated`: the intents with the probability that each is right, best first. The difference of their sum
-            to 1 is the probability that none is. Empty for a payload, and if no classifier has probabilities.
+            `calibrated`: the intents with the probability that each is right, best first. One minus their sum is the
+            probability that none of them is right. Empty for a payload, or if no classifier has probabilities.
         """
         classified = self.classify(text)
         if classified.classifier is None or parse_payload(text, self._domain) is not None:

@@ -19,7 +19,7 @@ from manent.nlu.files import Files
 
 
 def _stand_in(what: str, *ignored: str) -> Kind:
-    """Return a kind whose work another part always does. Training notes this once."""
+    """Return a kind that does nothing, because another part always does its work. Training notes this once."""
 
     def train(_: Json, training: Training) -> Files:
         training.notes.append(what)

@@ -17,7 +17,7 @@ _MORE_ROWS = 511
 class WordRows:
     """Rows by word. When `limit` words are stored, all but the first ones are dropped.
 
-    The row of a word never changes, however often it is computed.
+    The row of a word is always the same, so it may be computed again.
 
     Attributes:
         array: (places, width) the rows; the first one is for missing words. `find` may replace the array.

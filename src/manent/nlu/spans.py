@@ -1,7 +1,8 @@
 """Converts annotations to tags, one per token, and sequences of tags to spans.
 
-A tag is `O`, or a position (`B` first, `I` inside, `L` last, `U` only token of its span; without BILOU always `I`), a
-dash, and a label. A label consists of entity, role and group, or of several such triples if entities share a span.
+A tag is `O`, or it consists of a position, a dash and a label. The position is `B` (first token of a span), `I`
+(inside), `L` (last) or `U` (the only token). Without BILOU it is always `I`. A label consists of entity, role and
+group, or of several such triples if entities share a span.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ class Span:
 
 
 def tag_tokens(tokens: Sequence[tuple[int, int]], mentions: Sequence[EntityMention], *, bilou: bool) -> list[str]:
-    """Convert annotations to tags. Of spans that partly overlap, only the first is used."""
+    """Convert annotations to tags. If spans partly overlap, use only the first one."""
     tags = [OUTSIDE] * len(tokens)
     spans: dict[tuple[int, int], list[str]] = {}
     for mention in mentions:

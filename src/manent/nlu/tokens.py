@@ -1,9 +1,9 @@
 """Splits a text into words, by the observed rules of Rasa's WhitespaceTokenizer (contract §4.3).
 
 A text is split at whitespace. At the edges of a chunk, punctuation is removed (not `#`, `@`, `&`; a single sign before
-a digit stays: `-5`, `.5`). Inside a chunk, characters that cannot be part of an address or a number separate: `don't`
-is two tokens; `10.5`, `a@b.org` and `https://x.org/?q=1` are one each. Emoji separate too, unless the text has nothing
-else.
+a digit stays: `-5`, `.5`). Inside a chunk, characters that cannot be part of an address or a number separate tokens:
+`don't` is two tokens; `10.5`, `a@b.org` and `https://x.org/?q=1` are one each. Emoji separate tokens, too, unless the
+text consists of emoji only.
 """
 
 import re
@@ -45,7 +45,10 @@ def whitespace_tokens(text: str) -> list[Token]:
 
 
 def character_tokens(text: str) -> list[Token]:
-    """Return tokens in a language without spaces: each letter of its scripts is one; other words stay whole."""
+    """Return tokens in a language without spaces: each letter of its scripts is one token.
+
+    Words in other scripts stay whole.
+    """
     tokens: list[Token] = []
     for start, end in whitespace_tokens(text):
         place = start

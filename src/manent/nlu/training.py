@@ -43,8 +43,8 @@ def train_pipeline(
     Raises:
         ProjectError: a component is unknown, or an option is not valid.
     """
-    # The matrices are small: a second thread gains nothing, and threads that wait for each other on a busy CPU cost a
-    # hundredfold (64 ms instead of 0.5 for a product of 600 x 600).
+    # The matrices are small, so a second thread saves no time. On a busy CPU, threads that wait for each other take a
+    # hundred times as long (64 ms instead of 0.5 ms for a product of 600 x 600).
     with threadpool_limits(1):
         return _train(config, data, domain, open_vectors=vectors, progress=progress, previous=previous)
 
@@ -131,7 +131,8 @@ def _options(component: ComponentConfig, kind: Kind) -> tuple[Json, list[str]]:
     """Add defaults to the options. Return the options, and the names of those without effect.
 
     Raises:
-        ProjectError: an option is not valid. The reader of `config.yml` reports it before, with its line.
+        ProjectError: an option is not valid. The reader of `config.yml` normally finds such options earlier and reports
+            their lines.
     """
     given = {name: value for name, value in component.options.items() if name != "name"}
     if kind.free:

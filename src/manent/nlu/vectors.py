@@ -31,8 +31,8 @@ _MAX_WORD = 64
 class WordVectors:
     """Vectors by word, independent of capital letters.
 
-    In the installed vectors `Weather` and `weather` have a cosine of 0.48, `RATE` and `rate` of 0.38; a visitor means
-    the same by both.
+    In the installed vectors `Weather` and `weather` have a cosine of 0.48, `RATE` and `rate` of 0.38; but a visitor
+    means the same by both spellings.
 
     Args:
         matrix: the vector of each piece of a word: (pieces, 256), float16. It may be memory-mapped.

@@ -101,7 +101,7 @@ def _mapping_spots(slot: Spot) -> Iterator[Spot]:
 
 
 def _texts(spot: Spot | None) -> Iterator[tuple[str, Spot]]:
-    """Yield a single name or the names of a list, with their spots."""
+    """Yield the single name, or each name of the list, with its position."""
     if spot is None:
         return
     if isinstance(spot.value, str):
@@ -252,7 +252,7 @@ def _check_policies(parsed: Parsed, rule_policy: ComponentConfig | None, report:
 
 
 def _check_unused(parsed: Parsed, used: set[str], report: Report) -> None:
-    """Warn about intents and responses that no story, rule or action code mentions."""
+    """Warn about intents and responses that neither the stories and rules nor the code of the actions mentions."""
     raw, domain = parsed.raw, parsed.domain
     if not (parsed.stories.stories or parsed.stories.rules):
         return  # the project trains NLU only
@@ -276,7 +276,7 @@ def _check_unused(parsed: Parsed, used: set[str], report: Report) -> None:
 
 
 def _action_code(root: Path) -> str:
-    """Return the source of the project's custom actions, if it is where Rasa projects keep it."""
+    """Return the source of the project's custom actions, if it is in the usual place of Rasa projects."""
     folder = root / "actions"
     files = [folder.with_suffix(".py"), *sorted(folder.rglob("*.py"))]
     return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file())
@@ -390,7 +390,7 @@ _WITHOUT_BLANKS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u3
 
 
 def _check_lookups(parsed: Parsed, report: Report) -> None:
-    """Warn of lookup entries that word boundaries keep from matching: `c++`, whose edge is not a letter; Chinese."""
+    """Warn about lookup entries that cannot match at word boundaries: `c++` (ends without a letter), Chinese."""
     users = [each for each in parsed.config.pipeline if each.name in ("RegexEntityExtractor", "RegexFeaturizer")]
     bounded = [each.name for each in users if each.options.get("use_word_boundaries", True) is not False]
     if not bounded:

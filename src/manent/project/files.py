@@ -26,8 +26,8 @@ _STORY_KEYS = ("stories:", "rules:")
 def find_files(paths: Iterable[Path], suffixes: Sequence[str] = YAML_SUFFIXES) -> list[Path]:
     """Return the files in some paths, in order of their names.
 
-    Searches directories recursively and follows links. Skips hidden files. A file that is given directly may
-    have any name. Each file is returned once.
+    Searches directories recursively and follows links. Skips hidden files. If a path is a file, it may have any name.
+    Each file is returned once.
     """
     found: dict[Path, None] = {}
     seen: set[Path] = set()

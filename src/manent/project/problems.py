@@ -82,7 +82,7 @@ class Report:
         Args:
             file: file name for messages.
             lines: first and last line of the changed part, whose problems are dropped.
-            names: whether names may be lost. The file then counts as broken.
+            names: whether names may be lost. If so, the file counts as broken.
         """
         if names:
             self.broken.add(file)
@@ -130,8 +130,8 @@ def quoted(value: Any) -> str:
 
 
 _NEAR, _ALIKE, _BEGINNING = 0.72, 0.6, 4
-"""How alike (0 to 1) a misspelt word and the right one are; less suffices for words that share so many first letters:
-`story` and `stories`."""
+"""Minimum similarity (0 to 1) of a misspelt word and the right one. The second value suffices for words that share this
+many first letters: `story` and `stories`."""
 _AFFIXES = re.compile(r"^(?:utter_ask_|utter_|action_|validate_|faq/|chitchat/)|(?:_form|Policy|Featurizer)$")
 """What many names share: it makes `action_fallback` look like `action_back`."""
 
@@ -139,7 +139,7 @@ _AFFIXES = re.compile(r"^(?:utter_ask_|utter_|action_|validate_|faq/|chitchat/)|
 def did_you_mean(word: Any, known: Iterable[str]) -> str:
     """Return `Did you mean "x"?` for the known word that is nearest, or `""` when none is near.
 
-    A word is near when a slip of the keyboard separates the two, not when they only share a prefix or a part.
+    A word is near if a typing mistake explains the difference. A shared prefix or part is not enough.
     """
     options = list(known)
     text = str(word)

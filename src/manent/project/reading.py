@@ -55,7 +55,7 @@ class Project:
 
     Attributes:
         root: its folder.
-        is_format_1: it is in format 1.x.
+        is_format_1: whether it is in format 1.x.
         markdown: its files of training data in Markdown, in the order of reading.
         warnings: what is suspicious, by file and line.
     """
@@ -140,7 +140,7 @@ _OF_THE_ENVIRONMENT = ("yaml.unset-variable", "endpoints.variable")
 
 
 def validate_settings(root: Path) -> tuple[Problem, ...]:
-    """Find what a server will refuse or leave out in `credentials.yml` and `endpoints.yml`, as warnings.
+    """Return warnings about the parts of `credentials.yml` and `endpoints.yml` that a server rejects or ignores.
 
     Variables that this environment lacks are not reported.
     """
@@ -264,8 +264,8 @@ class _DataFiles:
 
     Attributes:
         markdown: files that may be data of format 1.x; they are read last, when the format is known.
-        read_markdown: those of them that were.
-        versions: what the files declare.
+        read_markdown: the files of `markdown` that were read.
+        versions: the versions that the files declare.
     """
 
     nlu: NluFiles = field(default_factory=NluFiles)
@@ -276,12 +276,12 @@ class _DataFiles:
 
     @property
     def declares_3(self) -> bool:
-        """Whether a file says that it is of format 3.0 or higher."""
+        """Whether a file declares format 3.0 or higher."""
         return any(version >= (3, 0) for version in self.versions)
 
 
 def _read_data(paths: list[Path], report: Report) -> _DataFiles:
-    """Read all training data but Markdown."""
+    """Read all training data except Markdown."""
     files = _DataFiles()
     for path in paths:
         if not path.exists():
@@ -301,7 +301,7 @@ def _declares_3(raw: RawDomain) -> bool:
 
 
 def _is_format_1(raw: RawDomain, files: _DataFiles, config: Any) -> bool:
-    """Is a project in format 1.x? Something must be as only 1.x has it, and nothing as only later formats do."""
+    """Return whether a project is in format 1.x: it uses features of 1.x, and no features of later formats."""
     if files.versions or files.stories.rules or looks_newer(config):
         return False
     return raw.has_templates or bool(files.read_markdown) or has_old_names(config)
@@ -334,7 +334,7 @@ def _read_markdown(files: _DataFiles, report: Report) -> None:
 
 
 def _warn_unread_markdown(files: _DataFiles, report: Report) -> None:
-    """Warn of Markdown data in a project of format 3.x, where Rasa does not read it."""
+    """Warn about Markdown data in a project of format 3.x, because Rasa does not read it there."""
     for path in files.markdown:
         try:
             kind = markdown_kind(read_text(path, report))
@@ -466,7 +466,7 @@ def _retrieval_responses(raw: RawDomain) -> dict[str, list[Json]]:
 
 
 def _with_training_data(domain: Domain, nlu: NluFiles, stories: Stories) -> Domain:
-    """Add to the domain what only training data say: retrieval intents, and bot texts of end-to-end stories."""
+    """Add to the domain what only the training data contain: retrieval intents, and bot texts of end-to-end stories."""
     retrieval = nlu.retrieval_intents
     intents = dict(domain.intents)
     for name in retrieval:

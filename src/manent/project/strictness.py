@@ -1,8 +1,8 @@
 """Decide which warnings are errors for `manent data validate --strict`.
 
-Rasa trains and serves a project with these warnings, so Manent does, too. But they name text that has no effect, or
-another effect than it seems: an undefined name, an unknown key, an annotation that is read as text. An unused name is
-not an error.
+Rasa trains and serves a project with these warnings, so Manent does, too. But these warnings are about text that has no
+effect, or a different effect than expected: an undefined name, an unknown key, an annotation that is read as text. An
+unused name is not an error.
 """
 
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ _CODES = frozenset(
 
 
 def stricter(problems: Iterable[Problem]) -> list[Problem]:
-    """Return the problems, errors first, with the warnings that a strict reading does not let pass as errors."""
+    """Return the problems, errors first. The warnings that strict mode does not allow become errors."""
     judged = [replace(each, warning=each.warning and not _is_mistake(each.code)) for each in problems]
     return sorted(judged, key=lambda each: each.warning)
 

@@ -21,7 +21,7 @@ class Assistant:
         assistant_id: id of the assistant, the same for all its models.
         file: file name of the model.
         stamp: metadata that the model adds to every event.
-        services: calls the servers that the pipeline needs. None: it needs none.
+        services: calls the servers that the pipeline needs. None: the pipeline needs no servers.
     """
 
     domain: Domain
@@ -38,7 +38,7 @@ class Assistant:
         return parse_asking(self.pipeline, self.services, text)
 
     async def understand(self, text: str, batcher: ParseBatcher) -> Json:
-        """Return the NLU result for a text without blocking the event loop, in a batch with others."""
+        """Return the NLU result for a text without blocking the event loop. Texts are parsed in batches."""
         if self.services is None or not self.pipeline.needs_services(text):
             return await batcher.parse(self.pipeline, text)
         return self.pipeline.parse(text, found=await self.services.ask_aside(text.strip()))

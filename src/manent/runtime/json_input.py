@@ -55,7 +55,7 @@ def read_json_object(body: bytes) -> Json:
 
 
 def is_too_deep(text: bytes | str) -> bool:
-    """Return whether JSON is nested deeper than `MAX_DEPTH`. Costs two searches for nearly every text."""
+    """Return whether JSON is nested deeper than `MAX_DEPTH`. For nearly every text, this takes two searches."""
     data = text.encode(errors="replace") if isinstance(text, str) else text
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return False

@@ -320,7 +320,7 @@ class UnsupportedProtocol(RequestError):
 
 
 def notify_changed(conversation: Conversation, reason: str, joined: Joined, *, but: Subscriber | None = None) -> None:
-    """Notify the subscribers of a conversation where it continues, except the one that requested the change."""
+    """Notify subscribers that the conversation continues elsewhere. Skip the one that requested the change."""
     payload: Json = {"reason": reason, "session_id": joined.answer["session_id"], "epoch": joined.answer["epoch"]}
     if "session_token" in joined.answer:
         payload["session_token"] = joined.answer["session_token"]

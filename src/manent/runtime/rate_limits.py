@@ -23,7 +23,7 @@ IPV6_PREFIX = 64
 
 
 class Buckets:
-    """One bucket per key. A key may take `per_minute` tokens in any minute, also all at once. 0 means no limit.
+    """One bucket per key. A key may take `per_minute` tokens in any minute, even all at once. 0 means no limit.
 
     Each bucket is one number: the time at which it is full again (generic cell rate algorithm, ITU-T I.371). This needs
     half the memory of a count and a time.

@@ -52,7 +52,8 @@ def _text_parts(text: str | None, buttons: Any) -> list[Json]:
 def plain_payload(part: Json) -> Any:
     """Return a part as a plain Rasa client expects it: custom JSON without the `custom` key and `{"data": …}`.
 
-    Rasa passes the keys of custom JSON to the emit call. There only `data` works, and any other key loses the turn.
+    Rasa passes the keys of custom JSON to the emit call. Only the key `data` works there. With any other key, the turn
+    is lost.
     """
     if "custom" not in part:
         return part
@@ -104,7 +105,7 @@ def _user_message(event: UserUttered, title: str | None) -> Json:
 
 
 def title_of(text: str, events: Iterable[Event]) -> str | None:
-    """Return the title of the button whose payload is `text` in the newest bot message that has it.
+    """Return the title of the button whose payload is `text` in the newest bot message with such a button.
 
     Args:
         text: the text that the client sent.

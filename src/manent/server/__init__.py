@@ -1,1 +1,1 @@
-"""."""
+"""The server: HTTP API, hosted page, connections, jobs."""

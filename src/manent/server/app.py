@@ -70,7 +70,7 @@ FLUSH_S = 5.0
 """Seconds that sockets may then take to accept the queued replies."""
 
 WRITING_PROCESS_FROM = 4
-"""Concurrent appends from which a separate process that writes them pays off."""
+"""Number of concurrent appends from which a separate writing process saves time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -166,7 +166,7 @@ def build(options: ServeOptions) -> Application:
         async with contextlib.AsyncExitStack() as parts:
             if conversations.engine.generator is not None:
                 parts.push_async_callback(conversations.engine.generator.close)
-            # Before it is opened: closing it also closes the actions, which `build` has created.
+            # Registered before opening: closing the conversations also closes the actions that `build` has created.
             parts.push_async_callback(conversations.close, within_s=DRAIN_S)
             await conversations.open()
             parts.push_async_callback(models.close)
@@ -182,7 +182,7 @@ def build(options: ServeOptions) -> Application:
             if publisher is not None:
                 await publisher.open()
                 parts.push_async_callback(publisher.close)
-            # Turns finish while the publisher and the channels can still send their events.
+            # At shutdown, the turns finish first: the publisher and the channels are still open and send their events.
             parts.push_async_callback(conversations.drain, within_s=DRAIN_S)
             await reminders.open()
             parts.push_async_callback(reminders.close)
@@ -342,7 +342,7 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
 
 
 def _missing_parts(assistant: Assistant) -> tuple[str, ...]:
-    """Say what a server of an NLU-only or core-only model does with messages."""
+    """Return what a server does with messages if its model is NLU-only or core-only."""
     if not assistant.dialogue.is_trained:
         return (f"{assistant.file} has no dialogue: messages are understood and stored, and the bot does not answer",)
     if not assistant.pipeline.is_trained:
@@ -353,8 +353,8 @@ def _missing_parts(assistant: Assistant) -> tuple[str, ...]:
 def _tune_garbage_collector() -> None:
     """Exclude the loaded objects from garbage collection, and collect less often.
 
-    Code and model contain no garbage, and turns leave almost no cycles, yet collections took 4 % of a turn's CPU; their
-    share grows with the number of sockets.
+    Code and model contain no garbage, and turns leave almost no cycles, but collections took 4 % of a turn's CPU time.
+    This share grows with the number of sockets.
     """
     gc.enable()
     gc.freeze()

@@ -1,7 +1,7 @@
 """The server's logs: one line for each event, as `key=value` pairs or as JSON, with the id of its turn.
 
 Modules log through the standard library, with details in `extra`; this module formats them. Tokens are removed from
-every line. Calls that log what people say must use the level DEBUG.
+every line. Calls that log the texts of visitors must use the level DEBUG.
 """
 
 import datetime as dt

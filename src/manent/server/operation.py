@@ -1,4 +1,7 @@
-"""Describes a route for the API's document. Handlers' modules declare operations, `api/openapi.py` reads them."""
+"""Describes a route for the API's document.
+
+The modules of the handlers declare operations. `api/openapi.py` reads them.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

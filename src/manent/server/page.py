@@ -86,7 +86,7 @@ class _Bundle(Mount):
     def __init__(self, static: Path, *, studio: bool) -> None:
         super().__init__("/", _Assets(directory=static))
         paths = {f"/{path.relative_to(static).as_posix()}" for path in static.rglob("*") if path.is_file()}
-        pages = {"/index.html", f"{STUDIO}.html"}  # served by their routes, with their headers
+        pages = {"/index.html", f"{STUDIO}.html"}  # other routes serve these, with their own headers
         self.paths = {path for path in paths - pages if studio or not path.startswith(STUDIO)}
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

@@ -1,1 +1,1 @@
-"""."""
+"""Stores: they keep the logs of conversations."""

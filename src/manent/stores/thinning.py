@@ -15,8 +15,9 @@ def superfluous(versions: Iterable[int]) -> list[int]:
     The remaining snapshots have two properties:
 
     - Their number grows with the logarithm of the log's length.
-    - For a state `d` events before the newest snapshot, there is a snapshot (or the start of the log) at most `2 * d`
-      events before the newest one, but at least two spacings. So going back `d` events reads at most `2 * d` events.
+    - A reader of the state `d` events before the newest snapshot starts from an older snapshot or from the start of
+      the log. This starting point is at most `2 * d` events (at least two spacings) before the newest snapshot. So
+      going back `d` events reads at most `2 * d` events.
 
     Args:
         versions: versions of all snapshots of a conversation, in any order.

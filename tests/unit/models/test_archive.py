@@ -58,10 +58,10 @@ def test_a_model_of_another_program_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_changed_file_is_refused(tmp_path: Path) -> None:
-    """A file whose hash is another is named."""
+    """The error names the file whose hash differs from the manifest."""
     _pack(tmp_path / "m.tar.gz", {"manifest.json": _manifest({"a": b"old"}), "a": b"new"})
 
-    with pytest.raises(ModelError, match="'a' has another hash than in the manifest"):
+    with pytest.raises(ModelError, match="the hash of 'a' differs from the manifest"):
         read_model(tmp_path / "m.tar.gz")
 
 

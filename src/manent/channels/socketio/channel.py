@@ -14,7 +14,7 @@ from manent.runtime.identity.admission import Identity
 from manent.runtime.protocol1 import Sessions
 
 DRAIN_S = 0.02
-"""Pause between two looks at the send queues."""
+"""Pause between two checks of the send queues."""
 
 
 class SocketIoChannel:
@@ -54,7 +54,7 @@ class SocketIoChannel:
             connection.end_if_refused()
 
     async def flush(self, within_s: float) -> None:
-        """Wait until the queued packets of all sockets are sent, at most so many seconds."""
+        """Wait until the queued packets of all sockets are sent, at most this many seconds."""
         for _ in range(round(within_s / DRAIN_S)):
             if all(connection.send_queue.is_empty for connection in self.connections):
                 return

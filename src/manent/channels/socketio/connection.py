@@ -33,7 +33,7 @@ WARN_BEFORE_S = 60.0
 MAX_TIMER_S = 24 * 3600.0
 
 MIN_TIMER_S = 0.02
-"""A timer never fires at once: a socket that has just connected is first sent the answer to its connect."""
+"""Minimum time of the timer: a socket that has just connected must first receive the answer to its connect."""
 
 
 class Connection:
@@ -122,7 +122,7 @@ class Connection:
             error = RequestError("busy", "too many requests of this socket are queued", status=429, retry_after=1.0)
             self._refuse(error, request)
             return
-        # A fast client's next message may arrive before the callback of its last one, which is already accepted.
+        # A fast client's next message may arrive before the callback of its accepted previous message has run.
         if not self._queue and self._worker is None and (self._spoken is None or self._spoken.accepted.done()):
             if self._speak(request):
                 return
@@ -206,7 +206,7 @@ class Connection:
         self._held = []
 
     def continue_from(self, cursor: int) -> None:
-        """Send the held-back entries after this `seq`, up to which the client has everything, then all new ones."""
+        """Send the held-back entries after this `seq`, then all new ones. The client has the entries up to `seq`."""
         self.cursor = cursor
         held, self._held = self._held or [], None
         self.deliver(held)
@@ -239,7 +239,7 @@ class Connection:
                 self.dialect.notify(news)
 
     def deliver(self, entries: Sequence[LogEntry]) -> None:
-        """Send committed entries, in order, none twice."""
+        """Send committed entries in order. Send each entry once."""
         if self._held is not None:
             self._held += entries
             return
@@ -252,7 +252,7 @@ class Connection:
             self.dialect.show(new)
 
     def _move(self, news: Moved) -> None:
-        """Send where the conversation continues. The answer to a socket that is joining contains it already."""
+        """Send where the conversation continues. A socket that is joining receives this in its answer instead."""
         reason = news.payload["reason"]
         is_gone = reason == "erased" and self.sessions.identity.mode == "jwt"
         is_claimed = reason == "claimed" and self.admission is not None and self.admission.owner is None
@@ -270,7 +270,7 @@ class Connection:
         self._watch_expiry()
 
     def _watch_expiry(self) -> None:
-        """Set the timer for the next step that the token's age requires: a warning, then the end."""
+        """Set the timer for the next step before the token expires: first a warning, then closing the socket."""
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None

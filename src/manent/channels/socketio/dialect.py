@@ -1,7 +1,7 @@
 """The interface between a connection and the dialect of its client: Rasa's own protocol, or protocol 1.
 
-`plain.py` and `protocol1.py` implement `Dialect`. Each connection has one of both, and one is current: it starts with
-plain, and a `session_request` switches (`Connection.follow`).
+`plain.py` and `protocol1.py` implement `Dialect`. Each connection has both dialects. One of them is current: first the
+plain one. A `session_request` can change this (`Connection.follow`).
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Dialect(Protocol):
         """Return whether this dialect serves a request even if the other one is current."""
 
     def speak(self, request: Request) -> Ticket | None:
-        """Submit a message whose sender is known, without waiting; return None to have the request served in turn.
+        """Submit a message whose sender is known, without waiting. Return None if the request must be queued.
 
         Raises:
             RequestError: the message is malformed, or its conversation does not accept it.

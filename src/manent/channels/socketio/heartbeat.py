@@ -1,8 +1,8 @@
 """Pings every Engine.IO socket and ends those that do not answer.
 
-One timer serves all sockets. python-engineio has a sleeping task for each socket, reads each pong with three more, and
-checks one socket after another every few milliseconds: with ten thousand silent visitors, a sixth of a core. All
-intervals are equal, so the socket that has waited longest is always first in line. Decision:
+One timer serves all sockets. python-engineio has a sleeping task for each socket, starts three more tasks for each
+pong, and checks one socket after another every few milliseconds. With ten thousand silent visitors, this takes a sixth
+of a core. All intervals are equal, so the socket that has waited longest is always first in line. Decision:
 `docs/decisions/087-one-heartbeat.md`.
 """
 
@@ -25,8 +25,8 @@ PING = b"2"
 MIN_WAIT_S = 0.005
 """Least time between two rounds. Sockets that become due in between are pinged in one round.
 
-Ten thousand sockets that connected at 900 a second are pinged at that rate, five in a round. With 0.1 s a round had
-ninety, and a message that came then waited for as many pings and pongs: 17 ms instead of 4.
+Ten thousand sockets that connected at 900 a second are pinged at that rate, five in a round. With 0.1 s, a round pinged
+ninety sockets. A message that arrived then waited for ninety pings and pongs: 17 ms instead of 4 ms.
 """
 
 
@@ -106,7 +106,7 @@ def watch(socket: Any, heartbeat: Heartbeat) -> None:
             ponged()
         else:
             await receive(socket, packet)
-            if socket.closed:  # by its client; a poll that waits for the next packet would wait for 45 seconds
+            if socket.closed:  # by its client; without None, a waiting poll would wait for 45 seconds
                 socket.queue.put_nowait(None)
 
     socket.watch_pong = None
@@ -116,7 +116,7 @@ def watch(socket: Any, heartbeat: Heartbeat) -> None:
 
 
 def ping(socket: Any) -> None:
-    """Send a ping, behind everything that waits to be sent."""
+    """Send a ping after all packets that already wait to be sent."""
     if not socket.queue.empty() or not send_now(socket, PING):
         socket.queue.put_nowait(engineio.packet.Packet(engineio.packet.PING))
 

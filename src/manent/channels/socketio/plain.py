@@ -1,4 +1,4 @@
-"""Plain Rasa clients: exactly the requests and events of Rasa's Socket.IO channel, without losses on a reload.
+"""Plain Rasa clients: the same requests and events as Rasa's Socket.IO channel. A reload loses no messages.
 
 Plain clients acknowledge nothing. But every Engine.IO client answers pings in order, so the pong of a ping sent after a
 reply proves that the reply arrived (`plain_seq` in the log's head). The regular ping comes every 25 s only, and until
@@ -201,7 +201,7 @@ class Plain:
         return conversations.get(admission.sender_id).submit(submitted, confirm=confirm)
 
     def _admit_member(self, payload: Json) -> Admission | None:
-        """Admit a sender who names the session that was confirmed, without reading the store; None: see `_admit`."""
+        """Admit a sender who names the confirmed session, without reading the store. None: call `_admit` instead."""
         connection = self._connection
         identity, member = connection.sessions.identity, connection.admission
         if connection.options.session_persistence:

@@ -59,7 +59,7 @@ class SendQueue:
         self._send(self._event_prefix + encode((event, payload)))
 
     def acknowledge(self, ack: int | None, answer: Json | None = None) -> None:
-        """Send the acknowledgement of this number; without an answer, Rasa's empty one. Does nothing for None."""
+        """Send the acknowledgement of this number. Without an answer it is empty, as in Rasa. None: send nothing."""
         if ack is not None:
             self._send(self._ack_prefix + str(ack).encode() + (b"[]" if answer is None else encode((answer,))))
 

@@ -90,7 +90,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         self.on("connect", self._connected, namespace=options.namespace)
         self.on("disconnect", self._disconnected, namespace=options.namespace)
 
-    # letting in -----------------------------------------------------------------------------------------------------
+    # admission ------------------------------------------------------------------------------------------------------
 
     async def authenticate(self, auth: Any, environ: Json) -> Caller:
         """Return who connects. The token is in the `auth` payload or in the `Authorization` header.
@@ -158,7 +158,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         if "*" in self._cors or origin in self._cors:
             return True
         if origin is None:
-            return False  # no CORS headers are sent then; programs other than browsers connect all the same
+            return False  # no CORS headers are sent then; programs other than browsers can still connect
         host = environ.get("HTTP_X_FORWARDED_HOST") or environ.get("HTTP_HOST")
         if host and origin.partition("://")[2] == host:
             return True
@@ -180,7 +180,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         self._close(socket, self.eio.reason.PING_TIMEOUT)
 
     def _close(self, socket: Any, reason: str) -> None:
-        """Close a socket, whether or not its client closes it in turn."""
+        """Close a socket, even if its client does not close its side."""
 
         async def close() -> None:
             await socket.close(wait=False, reason=reason)

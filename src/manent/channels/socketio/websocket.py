@@ -41,8 +41,8 @@ class Wire(Protocol):
     """The HTTP server's end of a WebSocket, for messages that need not wait behind others.
 
     Attributes:
-        take: called with a whole text message when none waits to be received; returns False to have the message
-            received the usual way.
+        take: called with a whole text message when none waits to be received; returns False if the message must be
+            received in the usual way.
     """
 
     take: Callable[[str], bool] | None

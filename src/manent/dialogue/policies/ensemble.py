@@ -49,7 +49,7 @@ class Ensemble:
         self._index = domain.action_index
 
     def choose(self, tracker: Tracker) -> Choice:
-        """Choose the next action. One that has just declined to run cannot be chosen.
+        """Choose the next action. An action that has just declined to run cannot be chosen.
 
         Raises:
             ModelError: `model_without_dialogue`; there is no policy.
@@ -58,7 +58,7 @@ class Ensemble:
         if tracker.latest_action_name == LISTEN:
             events = (*events, _BY_TEXT if best.is_end_to_end else _BY_INTENT)
         return Choice(
-            action=LISTEN if best.action is None else best.action,  # no policy predicts: the first action of all
+            action=LISTEN if best.action is None else best.action,  # no policy predicts an action: listen
             policy=best.policy,
             confidence=best.confidence,
             hide_turn=best.hide_turn,
@@ -69,7 +69,7 @@ class Ensemble:
     def _ask(self, tracker: Tracker, history: History) -> tuple[Prediction, tuple[Event, ...]]:
         """Return the best prediction, and the events of all predictions."""
         best: Prediction | None = None
-        is_settled = False  # whether no policy that yields and comes later by priority can beat the best
+        is_settled = False  # whether the best prediction beats every remaining policy that yields
         events: tuple[Event, ...] = ()
         for policy in self._by_priority:
             if is_settled and policy.yields:
@@ -103,7 +103,10 @@ class Ensemble:
 
 
 def _standing(prediction: Prediction) -> int:
-    """Return the rank before confidence: predictions without user input beat those by text, which beat all others."""
+    """Return the rank that is compared before the confidence.
+
+    Predictions without user input have the highest rank, then those from the user's text, then all others.
+    """
     if prediction.is_no_user:
         return 2
     return 1 if prediction.is_end_to_end and prediction.action is not None else 0

@@ -59,14 +59,14 @@ def state_features(
     least_similarity: float,
     known: Container[str] | None = None,
 ) -> Weighted:
-    """Return the features of the newest states (the current one last) with their weights; their norm is 1.
+    """Return the features of the newest states (the current one last) with their weights. The norm of the weights is 1.
 
     Args:
         states: oldest first.
         texts: user texts of end-to-end stories.
         least_similarity: cosine in [0, 1] from which a message counts as one of the texts.
-        known: features of the training data. Others are left out before the norm is taken, so that entities and slots
-            that no story names take no weight from what the stories do name. None keeps all.
+        known: features of the training data. Other features are removed before the norm is computed. So an entity or
+            slot that no story contains does not reduce the weight of known features. None: keep all features.
     """
     features: Weighted = {}
     weight = 1.0
@@ -104,7 +104,7 @@ def context_features(
 
 
 def said_in(state: DialogState, texts: KnownTexts, least_similarity: float) -> str:
-    """Return what the latest message says: its intent, or the number of the known text that it is nearest to."""
+    """Return a feature for the latest message: its intent, or the number of the most similar known text."""
     return f"{state.intent}{_text_number(state, texts, least_similarity)}"
 
 

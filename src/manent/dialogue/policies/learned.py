@@ -1,17 +1,17 @@
-"""The learned policy, which replaces TEDPolicy: for conversations that no story matches exactly.
+"""The learned policy, which replaces TEDPolicy. It predicts for conversations that match no story exactly.
 
-Multinomial logistic regression over features of the recent states. Two things bound its choice:
+Multinomial logistic regression over features of the recent states. Two rules limit its choice:
 
-- *Claims.* The stories show which actions follow a message with this intent, and which follow an action. Those have a
-  claim; others count a tenth. Listening counts nothing without a claim, so the policy does not listen directly after a
-  message, or after a form, when a story continues there.
-- *The unknown.* A prediction after an intent that no story has counts a quarter, which puts it below the core
-  fallback. Where the fallback would say nothing, every prediction is put above it instead; with
-  `constrain_similarities` only those after known intents, as TED's are.
+- *Claims.* The stories show which actions follow a message with this intent, and which actions follow an action. These
+  actions have a claim. The probability of an action without a claim is multiplied by a tenth, and that of listening
+  without a claim by 0. So the policy does not listen directly after a message or a form if a story continues there.
+- *Unknown intents.* If no story has the intent, the confidence is multiplied by a quarter, which puts it below the core
+  fallback. If the fallback would send nothing, every prediction gets a confidence above the fallback instead. With
+  `constrain_similarities`, only predictions after known intents get it, as in TEDPolicy.
 
-A message that is near to a text of an end-to-end story is predicted from that text instead of its intent.
+If a message is similar to a text of an end-to-end story, the policy uses that text instead of the intent.
 
-Training is in `learned_training.py`; prediction only adds rows of a matrix.
+Training is in `learned_training.py`; a prediction only adds up rows of a matrix.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,7 +45,7 @@ class LearnedOptions:
     Attributes:
         max_history: number of newest states to look at; None: `DEFAULT_HISTORY`.
         e2e_confidence_threshold: cosine in [0, 1] from which a message counts as a story's text.
-        constrain_similarities: leave intents that no story has to the core fallback, even if it says nothing.
+        constrain_similarities: let the core fallback handle intents that no story has, even if it sends nothing.
     """
 
     max_history: Annotated[int | None, TURNS] = None
@@ -100,9 +100,9 @@ class LearnedPolicy:
         model: its labels are actions.
         texts: user texts of end-to-end stories.
         follows: what the last step was (`cue`) → actions that follow it in the stories.
-        least: confidence in [0, 1] of a prediction other than listening, at least. Above 0 where the core fallback
-            would say nothing: then the policy answers every message, also (without `constrain_similarities`) those with
-            unknown intents.
+        least: minimum confidence of a prediction other than listening, in [0, 1]. It is above 0 if the core fallback
+            would send nothing. Then the policy answers every message. With `constrain_similarities`, it does not answer
+            messages with unknown intents.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class LearnedPolicy:
         )
 
     def _chances(self, states: Sequence[DialogState], *, answers: bool) -> FloatArray:
-        """Return the probability of each action, given that the next one has a claim."""
+        """Return the probability of each action under the condition that the next action has a claim."""
         least = self.options.e2e_confidence_threshold
         chances = self.model.chances(state_features(states, self.texts, least_similarity=least, known=self.model))
         factors = self._claims.get(cue(states[-1], self.texts, least, answers=answers))
@@ -184,13 +184,13 @@ class LearnedPolicy:
 
 
 def cue(state: DialogState, texts: KnownTexts, least_similarity: float, *, answers: bool) -> str:
-    """Return what the next action follows.
+    """Return the cue: the message or action directly before the next action.
 
     Args:
         state: the current one.
         texts: user texts of end-to-end stories.
         least_similarity: cosine in [0, 1] from which a message counts as one of the texts.
-        answers: the action follows a message, not another action.
+        answers: whether the next action follows a message. False: it follows another action.
     """
     if answers:
         return f"{LISTEN}|{said_in(state, texts, least_similarity)}"

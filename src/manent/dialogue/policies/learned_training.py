@@ -85,7 +85,7 @@ def _texts(stories: Iterable[TrainingSequence]) -> Iterator[str]:
 def _examples(
     domain: Domain, featurizer: Featurizer, stories: Iterable[TrainingSequence], lengths: Sequence[int]
 ) -> Iterator[Example]:
-    """Yield every action of every story but its first, with the newest states before it, in each of the lengths."""
+    """Yield each action of each story, except the first, with the newest states before it, once for each length."""
     for story in stories:
         tracker = Tracker(sender_id="training", domain=domain)
         for event in story.events:
@@ -98,7 +98,7 @@ def _examples(
 
 
 def _some(examples: Iterable[Example]) -> list[Example]:
-    """Return all examples; of more than `_MAX_EXAMPLES`, that many, evenly spread."""
+    """Return the examples. If there are more than `_MAX_EXAMPLES`, return that many, evenly spread."""
     found = list(examples)
     return (
         found if len(found) <= _MAX_EXAMPLES else [found[len(found) * n // _MAX_EXAMPLES] for n in range(_MAX_EXAMPLES)]

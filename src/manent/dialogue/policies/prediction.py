@@ -19,7 +19,8 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
         policy: name of the policy in the log.
         priority: decides between equal confidences; the higher one wins.
         others: confidences of other actions, for `…/predict`.
-        is_no_user: whether the prediction is independent of the last user message. It beats those that are not.
+        is_no_user: whether the prediction is independent of the last user message. Such a prediction beats those that
+            depend on it.
         is_end_to_end: whether it uses the user's text instead of the intent.
         hide_turn: whether the action comes from a rule that no story contains.
         events: events to record even if another prediction wins (`loop_interrupted`).

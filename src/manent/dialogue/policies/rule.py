@@ -1,7 +1,7 @@
 """RulePolicy: rules, default intents, the happy path of forms, and the core fallback (contract §5.4).
 
 `rule_training.py` compiles rules into sequences of conditions on states. They are indexed by the previous action and
-the intent of the newest state, so that a prediction only checks a few rules, however many there are.
+the intent of the newest state. So a prediction checks only a few rules, even if there are many.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ INTENT_ACTIONS = {"restart": "action_restart", "back": "action_back", "session_s
 
 
 class RuleState(msgspec.Struct, frozen=True, array_like=True):
-    """The conditions of a rule on one state. None and () stand for no condition.
+    """The conditions of a rule on one state. None and () mean "no condition".
 
     Attributes:
         no_loop: whether no loop may be active.
@@ -91,8 +91,8 @@ class LoopEntry:
     """Training data inside a loop, outside its happy path, after one or two states.
 
     Attributes:
-        interrupted: whether the loop continues after another question was answered. It then must not validate that
-            answer. False: another action than the loop follows.
+        interrupted: whether the loop continues after it was interrupted by another question. The loop then must not
+            validate the message. False: an action other than the loop follows.
     """
 
     states: tuple[RuleState, ...]
@@ -120,7 +120,7 @@ class Decision(msgspec.Struct, frozen=True):
 
     @property
     def action(self) -> str | None:
-        """The next action by the rules."""
+        """The action that the rules predict."""
         return self.prediction.action if self.prediction is not None else None
 
     @property
@@ -154,14 +154,14 @@ _Ruled = tuple[RuleEntry, Decision]
 
 
 class RulePolicy:
-    """Predicts by rules. Immutable in use.
+    """Predicts from rules. It does not change after training.
 
     Args:
         hidden_loops: (loop, action) on the happy paths of loops that no story contains.
     """
 
     name = "RulePolicy"
-    yields = False  # a continuing loop beats more confident predictions, and its interruption is recorded
+    yields = False  # a continuing loop beats more confident predictions, and `loop_interrupted` is recorded
 
     def __init__(
         self,
@@ -222,7 +222,7 @@ class RulePolicy:
         return Decision(self._sure(entry.action, by_text=by_text, hide_turn=entry.hidden), entry)
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
-        """Predict by the first that applies: default intents, happy path of a form, rules, fallback action."""
+        """Predict from the first that applies of: default intents, happy path of a form, rules, fallback action."""
         decision = self.decide(tracker, history)
         prediction = decision.prediction
         if prediction is None:
@@ -282,7 +282,10 @@ class RulePolicy:
 
 
 def _index(ruled: Sequence[_Ruled]) -> dict[tuple[str | None, str | None], list[_Ruled]]:
-    """Group by (previous action, intent) of the newest state, longest first. With an intent: also those without one."""
+    """Group entries by (previous action, intent) of the newest state, longest first.
+
+    The group of an intent also contains the entries without an intent.
+    """
     index: dict[tuple[str | None, str | None], list[_Ruled]] = {}
     for each in ruled:
         last = each[0].states[-1]

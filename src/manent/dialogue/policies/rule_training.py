@@ -29,7 +29,10 @@ class _Step:
 
 
 class _RuleFold:
-    """Folds a sequence into rule states. A rule has only its own slots; a story also has the initial slots."""
+    """Folds a sequence into rule states.
+
+    States of a rule contain only its own slots. States of a story also contain the initial slots.
+    """
 
     def __init__(self, featurizer: Featurizer, *, is_rule: bool) -> None:
         self._featurizer = featurizer
@@ -185,7 +188,10 @@ def train_rules(
 
 
 def _entries(featurizer: Featurizer, rules: Iterable[TrainingSequence], *, drop_ambiguous: bool) -> list[RuleEntry]:
-    """Return the entries of the rules. Of contradicting rules, keep the first, or (`drop_ambiguous`) none."""
+    """Return the entries of the rules.
+
+    If rules contradict each other, keep the first one. With `drop_ambiguous`, keep none of them.
+    """
     ambiguous: set[tuple[tuple[RuleState, ...], bool]] = set()
     found: dict[tuple[tuple[RuleState, ...], bool], tuple[str, list[str]]] = {}
     for rule in rules:
@@ -351,7 +357,7 @@ class _Checker:
             if action == loop.name:
                 return NOTHING
             if is_rule and decision.action == LISTEN:
-                return decision  # a rule cannot continue right after a loop has asked
+                return decision  # after the question of a loop, the bot listens: the rule contradicts this
             # Training data inside a loop shows the actions after the loop has rejected the message.
             tracker.update(ActionExecutionRejected(name=loop.name))
             decision = self.policy.decide(tracker, history_of(tracker, self.featurizer))

@@ -1,8 +1,8 @@
 """UnexpecTEDIntentPolicy: detects a message that no story expects at this point.
 
 It predicts `action_unlikely_intent` (which only adds itself to the log) if another intent is far likelier after the
-previous states, by a greater factor than in any story. It wins only if neither a rule nor a memorized story predicts an
-action.
+previous states. The factor must be greater than in any story. It wins only if neither a rule nor a memorized story
+predicts an action.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class UnexpectedIntentPolicy:
 
     Args:
         model: model whose labels are intents.
-        lowest: intent → the lowest share of the likeliest intent's probability that it has in the stories.
+        lowest: intent → the lowest value in the stories of its probability divided by that of the likeliest intent.
     """
 
     name = "UnexpecTEDIntentPolicy"

@@ -1,7 +1,7 @@
 """Custom components: a class that `config.yml` names by its module path, with four methods.
 
-`docs/nlu.md` shows an example. The class comes from the project folder, which the command line adds to the import path,
-and never from the model. A model contains only the files that the component's `persist` returned.
+`docs/nlu.md` shows an example. The class comes from the project folder, which the command line adds to the import path.
+It never comes from the model. A model contains only the files that the component's `persist` returned.
 """
 
 import importlib

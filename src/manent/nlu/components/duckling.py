@@ -32,7 +32,7 @@ class Duckling:
 
 
 def read_answer(answer: object, service: Service) -> list[Json]:
-    """Convert a Duckling server's JSON into entities. Values of another shape are dropped."""
+    """Convert a Duckling server's JSON into entities. Ignore values that have another shape."""
     entities = []
     for match in answer if isinstance(answer, list) else []:
         if not isinstance(match, Mapping) or not isinstance(match.get("value"), Mapping):

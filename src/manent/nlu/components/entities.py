@@ -1,7 +1,7 @@
 """The entity extractor: a conditional random field over the tokens, for DIETClassifier and CRFEntityExtractor.
 
 A token is described by its word (spelling, affixes, shape, meaning) and the words around it. Scores that depend on one
-word only are computed once per word and cached, so that a parse adds up a few rows.
+word only are computed once per word and cached, so that a parse only adds up a few rows.
 """
 
 import functools
@@ -158,8 +158,8 @@ class EntityExtractor:
         size = len(self._tags)
         places = self._places
         found = [atom for name, _ in _describe_word(word, self._context) for atom in places.get(name, ())]
-        # One product adds up the rows of each offset: half the time of five sums, and as exact, because the sums are
-        # of whole numbers.
+        # One product adds up the rows of each offset: This takes half the time of five sums. It is as exact, because
+        # the summands are whole numbers.
         scores = _SLOTS.take([slot for slot, _ in found], axis=1) @ self._sparse.rows([row for _, row in found])
         scores *= np.float32(self._sparse.unit)
         described: FloatArray = scores.ravel()
@@ -227,7 +227,7 @@ _ALL_PLACES, _NEAR, _HERE = _OFFSETS, _OFFSETS[:3], _OFFSETS[:1]
 
 
 def _sort_atoms(atoms: Mapping[str, int]) -> dict[str, list[tuple[int, int]]]:
-    """Return for each feature of a word its atoms: index of the offset, and row."""
+    """Return the atoms of each feature of a word. An atom is the index of an offset, and a row."""
     slots = {str(offset): slot for slot, offset in enumerate(_OFFSETS)}
     found: dict[str, list[tuple[int, int]]] = {}
     for atom, row in atoms.items():
@@ -287,7 +287,7 @@ def _word_atoms(word: str, context: Context) -> list[tuple[str, ...]]:
 
 
 def _share_features(messages: Sequence[Message], vectors: WordVectors, chances: FloatArray) -> list[Shared]:
-    """Return the dense features of all tokens: vectors of the words there and around, intents of the message.
+    """Return the dense features of all tokens: vectors of the token's word and its neighbours, intents of the message.
 
     Args:
         messages: the examples.

@@ -40,7 +40,7 @@ class IntentClassifier:
 
 
 def train_intents(training: Training, settings: Settings) -> dict[str, bytes]:
-    """Train on the examples that have an intent. Of a retrieval intent (`faq/ask_x`), only `faq` is used.
+    """Train on the examples that have an intent. For a retrieval intent (`faq/ask_x`), use only `faq`.
 
     Sets the `chances` of the training for an entity extractor after it.
     """

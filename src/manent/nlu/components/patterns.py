@@ -38,7 +38,7 @@ class PatternExtractor:
 
 
 class PatternFeatures(Idle):
-    """Gives a token a feature for each pattern that has a match containing it."""
+    """Adds a feature to a token for each pattern with a match that contains the token."""
 
     def __init__(self, patterns: Named, *, case_sensitive: bool) -> None:
         self._patterns = compile_all(patterns, case_sensitive=case_sensitive)

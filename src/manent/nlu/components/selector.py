@@ -24,7 +24,7 @@ class _Meta(msgspec.Struct, kw_only=True):
 
 
 class Selector:
-    """Ranks the responses of one retrieval intent, or of all (`default`)."""
+    """Ranks the responses of one retrieval intent, or of all retrieval intents (`default`)."""
 
     def __init__(self, classifier: TextClassifier | None, meta: _Meta, options: Json) -> None:
         self._classifier = classifier

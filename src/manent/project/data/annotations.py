@@ -1,8 +1,8 @@
 """Parses the entity annotations of a training or test message: `[Berlin](city)`, `[Berlin]{"entity": "city"}`, ….
 
-Called by the readers of NLU data and of stories. Pure: takes text, returns text, mentions and doubts. As in Rasa,
-everything that is not an annotation is text, so a stray bracket is not an error. It is a doubt, which the readers
-report as a warning.
+Called by the readers of NLU data and of stories. It does no I/O: it takes a text and returns the text, mentions and
+doubts. As in Rasa, everything that is not an annotation is text, so a stray bracket is not an error. Such a bracket is
+a doubt, which the readers report as a warning.
 """
 
 import json
@@ -150,7 +150,7 @@ class _Reader:
         self._take(text)
 
     def _doubt_unclosed(self, opening: int) -> None:
-        """Report a bracket without its end. Only at the start of a word: at the end of one (`:[`) it is a smiley."""
+        """Report a bracket that is not closed. Ignore it at the end of a word, where it is a smiley (`:[`)."""
         follows = self._text[opening + 1 : opening + 2]
         if follows and not follows.isspace() and follows != "{":  # `[…][{` is reported at its first bracket
             found = f'"{self._text[opening:]}", whose bracket is not closed'

@@ -1,4 +1,4 @@
-"""Tells what a Markdown file of format 1.x holds, and returns its lines without comments. Called by `reading`.
+"""Determines what a Markdown file of format 1.x contains, and returns its lines without comments. Called by `reading`.
 
 Pure: text in, lines out. A file is training data because of its content; its name does not matter, except for pages
 such as a README.
@@ -22,12 +22,12 @@ _ACTION = re.compile(r"-\s*(?:form:\s*)?[\w./-]+\s*(?:$|\{)")
 
 
 def is_page(path: Path) -> bool:
-    """Is a Markdown file a page for people, by its name?"""
+    """Return whether a Markdown file is a page for people, by its name."""
     return path.stem.lower().startswith(_PAGES)
 
 
 def markdown_kind(text: str) -> MarkdownKind | None:
-    """Return what a Markdown file holds, or None when it holds no training data.
+    """Return what a Markdown file contains. None: it contains no training data.
 
     NLU data has headings such as `## intent:greet`. Responses are turns of retrieval intents (`* faq/ask_name`) with
     texts. Stories are turns and checkpoints with actions, below headings.
@@ -51,7 +51,7 @@ def markdown_kind(text: str) -> MarkdownKind | None:
 
 
 def has_test_stories(text: str) -> bool:
-    """Does a Markdown file hold stories in which users say something: `* greet: hello`?"""
+    """Return whether a Markdown file contains stories with texts of users: `* greet: hello`."""
     if markdown_kind(text) != "stories":
         return False
     return any(_TESTED_TURN.match(FORM_PREFIX.sub(r"\1 ", line.strip())) for line in markdown_lines(text))

@@ -17,7 +17,7 @@ _ITEM = re.compile(r"[-*+]\s*(.*)")
 
 
 def add_markdown_nlu(data: NluFiles, text: str, file: str, report: Report) -> None:
-    """Take in a file with `## intent:…`, `## synonym:…`, `## regex:…` and `## lookup:…`."""
+    """Add the data of a file with `## intent:…`, `## synonym:…`, `## regex:…` and `## lookup:…`."""
     items = Seq(1)
     examples: Seq | None = None
     kind = name = ""
@@ -55,7 +55,7 @@ def _is_section(kind: str, name: str, line: int, file: str, report: Report) -> b
 
 
 def _drop_empty(items: Seq, examples: Seq | None) -> None:
-    """Drop the newest item if it has no entries, because a file has them."""
+    """Drop the newest item if it has no entries, because a separate file contains them."""
     if items and items[-1]["examples"] is examples and not examples:
         items.pop()
         items.lines.pop()
@@ -67,7 +67,7 @@ def _warn_line(line: str, number: int, file: str, report: Report) -> None:
 
 
 def add_markdown_responses(data: NluFiles, text: str, file: str, report: Report) -> None:
-    """Take in a file with the responses of retrieval intents: `* faq/ask_name`, then lines with texts."""
+    """Add the data of a file with the responses of retrieval intents: `* faq/ask_name`, then lines with texts."""
     responses = Map(1)
     variations: Seq | None = None
     for number, line in enumerate(map(str.strip, markdown_lines(text)), start=1):

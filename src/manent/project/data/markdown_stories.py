@@ -41,7 +41,7 @@ class _NotRead(Exception):
 
 @dataclass(slots=True)
 class _Writer:
-    """The document as it grows."""
+    """The document so far."""
 
     stories: Seq = field(default_factory=lambda: Seq(1))
     titles: set[int] = field(default_factory=set)
@@ -102,8 +102,8 @@ def stories_document(text: str, file: str, report: Report, *, is_test: bool = Fa
     Args:
         text: of the file.
         file: as named in messages.
-        report: takes problems.
-        is_test: read also the lines that begin with `form:`; training leaves them out, as Rasa 1.x does.
+        report: receives problems.
+        is_test: also read the lines that begin with `form:`. Training ignores them, as Rasa 1.x does.
     """
     writer = _Writer()
     for number, raw in enumerate(markdown_lines(text), start=1):
@@ -155,7 +155,7 @@ def _take(writer: _Writer, line: str, number: int, file: str, report: Report) ->
 
 
 def _take_event(writer: _Writer, content: str, line: int) -> None:
-    """Take in an action, or an event with its values: `slot{"name": "value"}`."""
+    """Add an action, or an event with its values: `slot{"name": "value"}`."""
     name, values = _event(content)
     match name:
         case "slot":
@@ -206,7 +206,7 @@ def _values(content: str, start: int) -> tuple[dict[str, Any], int]:
 
 
 def _turn(content: str, line: int) -> Map:
-    """Read what a user says: `intent`, `intent{"entity": "value"}`, and in test stories `intent: text`."""
+    """Read the turn of a user: `intent`, `intent{"entity": "value"}`, and in test stories `intent: text`."""
     match = _NAME.match(content)
     name = match[1].strip() if match is not None else ""
     if not name:

@@ -20,7 +20,7 @@ _COLUMN_EXAMPLE = "lines that start with `- ` in the first column of the block"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupFile:
-    """A text file with the entries of a lookup table, one a line; `file` and `line` say who names it."""
+    """A text file with the entries of a lookup table, one a line; `file` and `line` are the place that names it."""
 
     name: str
     path: str
@@ -30,7 +30,7 @@ class LookupFile:
 
 @dataclass(slots=True)
 class NluFiles:
-    """NLU data as it grows, file by file. `lookup_files` have been named and are not read yet."""
+    """The NLU data of the files read so far. `lookup_files`: files that were named, but are not read yet."""
 
     examples: list[Example] = field(default_factory=list)
     synonyms: dict[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class NluFiles:
 
     @property
     def retrieval_intents(self) -> tuple[str, ...]:
-        """Intents that have examples of several kinds: `faq` of `faq/ask_name`."""
+        """The retrieval intents: `faq` of `faq/ask_name`."""
         return tuple(dict.fromkeys(name.partition("/")[0] for name in self.intents if "/" in name))
 
     def data(self, responses: dict[str, list[Json]]) -> NluData:
@@ -135,7 +135,7 @@ _FIRST_WITHOUT_BLANKS = "\u0e00"
 
 
 def cuts_word(text: str, place: int) -> bool:
-    """Whether a place in a text is inside a word: between two letters or digits of a script that has blanks."""
+    """Return whether a position is inside a word: between two letters or digits of a script with blanks."""
     around = text[max(place - 1, 0) : place + 1]
     return len(around) == 2 and place > 0 and all(c.isalnum() and c < _FIRST_WITHOUT_BLANKS for c in around)  # noqa: PLR2004
 

@@ -56,9 +56,9 @@ class StoryFiles:
 
 
 def read_test_stories(paths: Iterable[Path], *, root: Path | None = None) -> Stories:
-    """Read test stories: below the paths files named `test_*.yml` and Markdown with texts of users (format 1.x).
+    """Read test stories: files below the paths that are named `test_*.yml`, or are Markdown with texts of users.
 
-    A file that is given itself may have any name.
+    If a path is a file, it may have any name. The Markdown is that of format 1.x.
 
     Args:
         paths: files and directories.

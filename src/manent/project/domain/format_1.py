@@ -22,7 +22,7 @@ _NEVER = 0
 
 
 def may_be_format_1(raw: RawDomain) -> bool:
-    """Is there nothing in a merged domain that only later formats have?"""
+    """Return whether a merged domain contains nothing that only later formats have."""
     slots = (spot.value for spot in raw.slots.values())
     return raw.version is None and not any(isinstance(slot, dict) and "mappings" in slot for slot in slots)
 
@@ -33,7 +33,7 @@ def convert_domain_1(raw: RawDomain, retrieval: Iterable[str], report: Report) -
     Args:
         raw: in format 1.x.
         retrieval: retrieval intents, whose actions get the names of later formats.
-        report: takes problems.
+        report: receives problems.
     """
     raw.responses = {name: _with_mappings(spot) for name, spot in raw.responses.items()}
     raw.slots = {name: _with_short_type(spot) for name, spot in raw.slots.items()}
@@ -79,7 +79,7 @@ def _with_short_type(slot: Spot) -> Spot:
 
 
 def _with(spot: Spot, key: str, value: Any) -> Spot:
-    """Return a mapping with another value under a key, which is added if it is not there."""
+    """Return a copy of a mapping with another value for a key. Add the key if it is missing."""
     new = Map(spot.line)
     for name, entry in spot.entries():
         put(new, name, entry.value, entry.line)
@@ -99,7 +99,7 @@ def _with_new_trigger(intent: Spot, names: dict[str, str]) -> Spot:
 
 
 def _session(session: Spot) -> Spot:
-    """Return the session's settings; without an expiration, a session of 1.x lasts for ever."""
+    """Return the session's settings. In 1.x, a session without an expiration time never expires."""
     if not isinstance(session.value, dict) or session.value.get("session_expiration_time") is not None:
         return session
     return _with(session, "session_expiration_time", _NEVER)

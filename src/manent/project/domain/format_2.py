@@ -158,7 +158,7 @@ def _mappings(
     *,
     is_autofilling: bool,
 ) -> Seq:
-    """Return a slot's mappings: those of all forms, then those that fill it automatically."""
+    """Return a slot's mappings: first the mappings of all forms, then those that fill it automatically."""
     found = Seq(spot.line)
     for form, slots in form_slots.items():
         for mapping in slots.get(name, ()):

@@ -1,4 +1,6 @@
-"""Merges the files of a domain into one, each entry with its line. Called by `reading`; `definition` interprets it.
+"""Merges the files of a domain into one domain. Each entry keeps its line.
+
+`reading` calls this, and `definition` interprets the result.
 
 Merge rules (contract §1): dict sections merge by key, list sections by name. The first definition of a name is used; a
 second one causes a warning. Files are read in the order of their names.

@@ -1,7 +1,7 @@
-"""Gives the components of a configuration of format 1.x their names in 3.x. Called by `reading` and `migration`.
+"""Renames the components of a configuration of format 1.x to their names in 3.x. Called by `reading` and `migration`.
 
-Pipeline templates become lists. The names are those of no component in 3.x, so that a configuration of a later format
-stays as it is.
+Pipeline templates become lists. No component of 3.x has one of the old names, so a configuration of a later format is
+not changed.
 """
 
 from dataclasses import replace
@@ -73,15 +73,15 @@ _REPLACED: dict[str, Json] = {
 """Components that 3.x lacks, and what does their work. Their options are those of a network or have no counterpart."""
 
 _HISTORY = 5
-"""Turns that memoization looks at by default; in 3.x it looks at all."""
+"""Number of turns that memoization uses by default in 1.x. In 3.x it uses all turns."""
 
 _NEWER_KEYS = ("recipe", "assistant_id")
 _NEWER_PARTS = ("RulePolicy", "UnexpecTEDIntentPolicy", "FallbackClassifier", "RegexEntityExtractor")
-"""What no configuration of 1.x has."""
+"""Keys and names that no configuration of 1.x contains."""
 
 
 def looks_newer(document: Any) -> bool:
-    """Has a configuration something that only later formats have?"""
+    """Return whether a configuration contains something that only later formats have."""
     if not isinstance(document, dict):
         return False
     names = [name for key in ("pipeline", "policies") for name in _names(document.get(key))]
@@ -89,7 +89,7 @@ def looks_newer(document: Any) -> bool:
 
 
 def has_old_names(document: Any) -> bool:
-    """Has a configuration a pipeline template or a name that only 1.x has?"""
+    """Return whether a configuration contains a pipeline template or a name that only 1.x has."""
     if not isinstance(document, dict):
         return False
     pipeline = document.get("pipeline")
@@ -99,7 +99,7 @@ def has_old_names(document: Any) -> bool:
 
 
 def with_new_names(document: Any) -> Any:
-    """Return a parsed configuration with the pipeline as 3.x names it; the document itself stays as it is."""
+    """Return a parsed configuration whose pipeline has the names of 3.x. The document itself is not changed."""
     if not has_old_names(document):
         return document
     line = document.lines["pipeline"]
@@ -119,7 +119,7 @@ def with_new_names(document: Any) -> Any:
 
 
 def with_defaults_of_1(config: AssistantConfig) -> AssistantConfig:
-    """Return a configuration whose memoization looks at five turns unless it says otherwise, as in 1.x."""
+    """Return a configuration whose memoization uses five turns by default, as in 1.x."""
     return replace(config, policies=tuple(_with_history(policy) for policy in config.policies))
 
 
@@ -133,7 +133,7 @@ def _with_history(policy: ComponentConfig) -> ComponentConfig:
 
 
 def new_component(item: Any) -> Any:
-    """Return an entry of a pipeline under its name in 3.x; an entry that has one already is returned as it is."""
+    """Return an entry of a pipeline with its name in 3.x. An entry that already has such a name is unchanged."""
     name = _name(item)
     name = OLD_NAMES.get(name, name)
     if name in _REPLACED:
@@ -151,7 +151,7 @@ def _names(entries: Any) -> list[str]:
 
 
 def _name(item: Any) -> str:
-    """Return the name of an entry; one of Rasa's own modules is left out."""
+    """Return the name of an entry without the path of Rasa's own module."""
     name = item.get("name") if isinstance(item, dict) else item
     if not isinstance(name, str):
         return ""

@@ -80,7 +80,7 @@ def convert_policies(
     policies = _without_old(config.policies)
     has_rule_policy = any(policy.name == "RulePolicy" for policy in policies)
     if not has_rule_policy and (is_replaced or rules):
-        # Without a fallback policy, 2.x acts however unsure it is.
+        # Without a fallback policy, 2.x acts even if its confidence is very low.
         options = _core_fallback(fallback) or {"enable_fallback_prediction": False}
         policies.append(ComponentConfig(name="RulePolicy", options=options))
     elif fallback is not None:
@@ -108,7 +108,7 @@ def _without_old(policies: tuple[ComponentConfig, ...]) -> list[ComponentConfig]
 
 
 def _with_fallback(config: AssistantConfig, fallback: ComponentConfig) -> AssistantConfig:
-    """Set the policy's thresholds in a FallbackClassifier. One that the project lists keeps its own options."""
+    """Set the policy's thresholds in a FallbackClassifier. If the project lists one, keep the options that it has."""
     own = [component for component in config.pipeline if component.name != "FallbackClassifier" or component.where.file]
     if any(component.name == "FallbackClassifier" for component in own):
         return config
@@ -180,7 +180,7 @@ def _trigger_rules(
 
 
 def _is_told_otherwise(intent: str, action: str, stories: Stories) -> bool:
-    """Does a story continue after an intent with another action than its trigger, or with more than that?"""
+    """Return whether a story continues after an intent with an action other than its trigger, or with more actions."""
     for story in stories.stories:
         acts = [step for step in story.steps if isinstance(step, UserStep | OrStep | ActionStep)]
         for turn, answer, more in zip(acts, acts[1:], [*acts[2:], None], strict=False):

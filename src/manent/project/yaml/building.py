@@ -9,7 +9,7 @@ from manent.project.yaml.documents import Map, Seq
 
 
 def put(target: Map, key: str, value: Any, line: int) -> None:
-    """Set a key of a mapping; key and value stand on `line`."""
+    """Set a key of a mapping. Its key and value have the line `line`."""
     target[key] = value
     target.key_lines[key] = target.lines[key] = line
 
@@ -21,7 +21,10 @@ def append(target: Seq, value: Any, line: int) -> None:
 
 
 def lined(value: Any, line: int) -> Any:
-    """Return plain data as data of a document, all on one line. Data of a document is returned as it is."""
+    """Return plain data as data of a document, all on one line.
+
+    Data that already belongs to a document is unchanged.
+    """
     if isinstance(value, Map | Seq):
         return value
     if isinstance(value, dict):

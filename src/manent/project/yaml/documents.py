@@ -116,7 +116,7 @@ def read_text(path: Path, report: Report) -> str:
 
 
 def _without_separators(text: str, file: str, report: Report) -> str:
-    """Replace characters that end a line for YAML 1.1, and for no editor, by blanks; pasted texts bring them along."""
+    """Replace characters that end a line in YAML 1.1, but in no editor, by blanks. Pasted texts may contain them."""
     if not _SEPARATOR.search(text):
         return text
     lines = text.split("\n")

@@ -1,11 +1,11 @@
 """Publishes committed events to the event broker. The log is the outbox: each log has a publishing cursor.
 
-After a commit, a turn only adds its conversation's id to the waiting ones. A background task takes a batch of waiting
-conversations, acquires leases on their cursors, reads the events after the cursors, publishes them, and then moves the
-cursors. The events of a conversation are published in order and at least once: after a crash, the last batch is
-published again. If the epoch of a log differs from its cursor's, the log was erased or replaced. This is published
-once, and events of the old log that were not published never are. Every server on a store publishes. Each one also
-searches all conversations now and then, for events that a dead server or a command has left.
+After a commit, a turn only adds its conversation's id to the waiting conversations. A background task takes a batch of
+waiting conversations, acquires leases on their cursors, reads the events after the cursors, publishes them, and then
+moves the cursors. The events of a conversation are published in order and at least once: after a crash, the last batch
+is published again. If a log and its cursor have different epochs, the log was erased or replaced. The task publishes
+this fact once. It does not publish the remaining events of the old log. Every server on a store publishes. Each server
+also searches all conversations from time to time, to find unpublished events of a dead server or of a command.
 """
 
 import asyncio
@@ -98,7 +98,10 @@ class Publisher:
         self._tasks = [asyncio.create_task(self._publish_forever()), asyncio.create_task(self._search_forever())]
 
     async def close(self, *, within_s: float = 3.0) -> None:
-        """Publish waiting events within the time limit if the broker is available. The next start does the rest."""
+        """Publish waiting events within the time limit if the broker is available.
+
+        The next start publishes the rest.
+        """
         publishing, searching = self._tasks
         searching.cancel()
         self._wake.set()
@@ -116,7 +119,7 @@ class Publisher:
 
     @property
     def lag_s(self) -> float:
-        """Seconds since the oldest of them started to wait."""
+        """Seconds since the oldest of these conversations started to wait."""
         since = min([*self._waiting.values(), *self._in_hand.values()], default=None)
         return 0.0 if since is None else max(0.0, time.monotonic() - since)
 
@@ -184,7 +187,7 @@ class Publisher:
             found = await self.store.unpublished(mine, limit=limit)
             messages = [message for one in found for message in messages_of(one)]
             if time.time() + PUBLISH_S > lease.until:
-                return sender_ids  # delayed for so long that the leases are about to expire
+                return sender_ids  # the delay was so long that the leases are about to expire
             if messages:
                 async with asyncio.timeout(PUBLISH_S):
                     await self.broker.publish(messages)
@@ -247,7 +250,7 @@ def message_of(sender_id: str, event: bytes, *, epoch: str, seq: int | str) -> O
 
 
 def messages_of(unpublished: UnpublishedEvents) -> list[Outgoing]:
-    """Return the messages for one conversation: its next events, or that it was erased or replaced."""
+    """Return the messages for one conversation: its next events, or a message that it was erased or replaced."""
     sender_id, epoch = unpublished.cursor.sender_id, unpublished.cursor.epoch
     if unpublished.epoch != epoch:
         notice = msgspec.json.encode({"event": ERASED, "timestamp": time.time()})

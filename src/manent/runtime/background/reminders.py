@@ -1,8 +1,8 @@
 """Fires reminders when they are due. The store keeps them, so that they survive a restart.
 
 Every server on a store looks for due reminders. The append of the turn removes the reminder, so that only one server
-fires it. Connected sockets receive the messages at once; others find them in the log. If the reminder was scheduled on
-a channel that sends on its own, the messages are sent there.
+fires it. Connected sockets receive the messages at once. Other clients find the messages in the log. If the reminder
+was scheduled on a channel that sends on its own, that channel sends the messages.
 """
 
 import asyncio

@@ -1,1 +1,1 @@
-"""One conversation and the registry of all: mailbox, turns, log, delivery."""
+"""One conversation (its mailbox, turns, log and delivery), and the registry of all conversations."""

@@ -68,12 +68,15 @@ class Conversation:
 
     @property
     def subscribers(self) -> list[Subscriber]:
-        """Who receives the news. Get the conversation with `Conversations.get`, and call `release` after removal."""
+        """The subscribers.
+
+        Get the conversation with `Conversations.get`. Call `release` after you remove a subscriber.
+        """
         return self.feed.subscribers
 
     @property
     def owner(self) -> str | None:
-        """The subject that owns it, once it is known. Written with the next append."""
+        """The subject that owns the conversation, if it is known. The next append writes it."""
         return self.record.owner
 
     @owner.setter

@@ -94,7 +94,7 @@ class Engine:
         return self.model
 
     def new_id(self) -> str:
-        """Return a unique id, for example for a message. Not a secret: use `secrets` for anything that proves."""
+        """Return a unique id, for example for a message. The id is not a secret: use `secrets` for tokens."""
         return f"{self._rng.getrandbits(128):032x}"
 
     def env(self, assistant: Assistant) -> Env:
@@ -136,7 +136,7 @@ class Engine:
         )
 
     async def _session_events(self, head: Head) -> list[bytes]:
-        """Return the session's events as JSON. If they exceed the limit, start at the first user event within it."""
+        """Return the session's events as JSON. If there are too many, start at a user event."""
         newest = self.actions.newest_events if self.actions is not None else NEWEST_EVENTS
         limit = newest or max(1, head.version)
         events = await self.store.tail(head.sender_id, after=max(0, head.session_seq - 2), limit=limit)

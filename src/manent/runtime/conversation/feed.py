@@ -1,6 +1,6 @@
 """The subscribers of one conversation, and what they have received.
 
-`commit` appends events to the log and then publishes them; nothing is published that is not durable. `catch_up`
+`commit` appends events to the log and then publishes them, so it publishes only durable events. `catch_up`
 publishes what other servers have appended. The feed does not know wire formats or transports.
 """
 
@@ -57,7 +57,7 @@ class Failed(msgspec.Struct, frozen=True):
     Attributes:
         error: what to show to the visitor.
         message_id: id of the message, if the turn answers one.
-        seq: the bot message that was sent instead, if any.
+        seq: `seq` of the bot message that was sent instead of an answer. None: no message was sent.
     """
 
     error: ManentError

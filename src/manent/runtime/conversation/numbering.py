@@ -25,7 +25,7 @@ class Copied:
 
     Attributes:
         shown: the view of each event in that conversation.
-        message_id: accepted together with the events, so that they are not copied twice.
+        message_id: the append also accepts this message id, so that the events are not copied twice.
     """
 
     shown: Sequence[View | None]

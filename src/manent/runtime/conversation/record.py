@@ -1,8 +1,8 @@
 """The log of one conversation as this process has it in memory: its head and its tracker.
 
 `TurnRunner` loads the record before a turn; `Feed.commit` appends to it. Another server may have changed the log. Then
-an append raises `VersionConflict`; the caller forgets the record, loads it again and decides again. The record notifies
-nobody.
+an append raises `VersionConflict`; the caller forgets the record, loads it again and decides the turn again. The record
+does not notify subscribers.
 """
 
 import secrets
@@ -108,8 +108,8 @@ class Record:
 
         Args:
             start_earlier: let the next load start from an older snapshot, because a turn reverted events from before
-                the tracker's window. The first time from one snapshot earlier, then from the beginning of the log. If
-                the turn began with a custom action, that action runs again.
+                the tracker's window. The first such load starts one snapshot earlier, the next one at the beginning of
+                the log. If the turn began with a custom action, that action runs again.
         """
         self.head = self.tracker = self._empty_head = None
         if start_earlier:

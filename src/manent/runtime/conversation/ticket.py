@@ -64,7 +64,7 @@ class Ticket:
         self.error = error
         if not self.accepted.done():
             self.accepted.set_exception(error)
-            self.accepted.exception()  # marks it as retrieved: no warning if the sender has disconnected
+            self.accepted.exception()  # marks it as retrieved: asyncio logs no warning if nobody awaits it
         self.finish()
 
     def finish(self) -> None:

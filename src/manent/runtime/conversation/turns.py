@@ -178,7 +178,7 @@ class TurnRunner:
         await self._run(tracker, lambda turn: turn.resume(self._record.output_channel()), TurnCause())
 
     async def _until_decided(self, work: Callable[[Head, Tracker], Awaitable[None]]) -> None:
-        """Run `work` with the loaded record. Repeat it if the record is out of date or does not reach back enough."""
+        """Run `work` with the loaded record. Repeat it if the record is out of date or too short."""
         record = self._record
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
@@ -194,7 +194,7 @@ class TurnRunner:
         raise InternalError("internal_error", f"the turn could not be decided in {MAX_ATTEMPTS} attempts")
 
     async def _run(self, tracker: Tracker, begin: Callable[[Turn], Step], cause: TurnCause) -> None:
-        """Drive one turn to its end and perform the steps that it requests."""
+        """Run one turn to its end and perform the steps that it requests."""
         engine, feed, started = self._engine, self._feed, time.perf_counter()
         assistant = engine.assistant
         tracker.domain = assistant.domain
@@ -211,7 +211,7 @@ class TurnRunner:
                 step = turn.feed(await self._ask(step, cause))
             except ActionError as error:
                 extra = {"sender_id": self._record.sender_id, "code": error.code, "error": error.message}
-                # What the project's own code raised comes with its traceback.
+                # Log the traceback of an error that the project's own code raised.
                 log.warning("action failed", extra=extra, exc_info=error.__cause__ if _is_theirs(error) else None)
                 failure = error
                 step = turn.fail(error)
@@ -292,7 +292,7 @@ class TurnRunner:
         ticket.fail(error)
 
     async def _repeat_answer(self, ticket: Ticket, accepted: Accepted) -> None:
-        """Answer a message that was accepted before with its number and the bot messages that followed it."""
+        """Answer a message that was already accepted. The answer has its number and the bot messages after it."""
         if accepted.digest != ticket.digest:
             ticket.fail(message_id_conflict(ticket.message_id))
             return
@@ -319,5 +319,5 @@ def _check(head: Head, ticket: Ticket) -> None:
 
 
 def _is_theirs(error: ActionError) -> bool:
-    """Whether the project's own code raised it, in this process."""
+    """Return whether the project's own code raised the error in this process."""
     return error.code == "action_failed" and error.__cause__ is not None

@@ -3,8 +3,8 @@
 Modes (`protocol.md`, "Who may join a conversation"): `open` (as in Rasa: the session id is enough), `minted` (the
 server generates session ids, and a token for each) and `jwt` (the subject of a JSON web token owns its conversations).
 Channels call `authenticate` once per connection or request, and `admit` for the conversation. A socket that has joined
-is a member: for its requests the ids are compared and `check` is called, without the store. `confirm` then checks the
-log that was read, because the conversation may have another owner by now.
+is a member. Its requests do not read the store: `Sessions` compares the ids and calls `check`. `confirm` then checks
+the log that was read, because the conversation may have another owner by now.
 """
 
 import asyncio
@@ -82,9 +82,11 @@ class Identity:
     Attributes:
         mode: see the module.
         secret: key of the session tokens, at least 16 bytes.
-        guards_minted: whether another channel of this server mints ids. Then these need their token in open mode, too.
+        guards_minted: whether another channel of this server mints ids. If so, a minted id requires its token in open
+            mode, too.
         guards_owned: whether another channel of this server has owners. Other modes cannot use their conversations.
-        verifier: checks JSON web tokens. In open mode this is Rasa's `jwt_key`: a token is needed, but owns nothing.
+        verifier: checks JSON web tokens. In open mode this is Rasa's `jwt_key`: a token is required, but its subject
+            owns no conversations.
         anonymous: what happens to callers without a token in jwt mode.
         store: has the owners. Needed in jwt mode and with `guards_owned`.
         claim: called if a subject proves that an anonymous conversation is theirs. None: claims are rejected.
@@ -185,7 +187,8 @@ class Identity:
         Args:
             admission: the permission.
             head: head of the log. Version 0: the conversation is new.
-            beginner: who starts the conversation if it is new. Counted in open mode, where only this reveals it.
+            beginner: who starts the conversation if it is new. In open mode, this method counts the new conversation,
+                because only the log shows that it is new.
 
         Raises:
             RequestError: `forbidden`, or `too_many_requests`.

@@ -58,8 +58,8 @@ class Claims:
     async def _join(self, anonymous: Conversation, own: Conversation, subject: str) -> Conversation:
         """Claim a conversation for a subject that has another one. Return the one that continues.
 
-        An unused one is dropped: a visitor who signs in on another device, or after the page has connected, must find
-        their earlier messages.
+        If `keep` is configured and the anonymous conversation is unused, it is dropped: a visitor who signs in on
+        another device, or after the page has connected, must find their earlier messages.
         """
         if self.how == "keep" and await self._is_used(anonymous):
             await self._keep(anonymous, subject)

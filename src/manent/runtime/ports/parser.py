@@ -14,7 +14,7 @@ class Parser(Protocol):
     """Understands messages. Pure computation.
 
     Attributes:
-        is_trained: whether it understands more than payloads (`/greet`); a core model's does not.
+        is_trained: whether it understands more than payloads (`/greet`). The parser of a core model does not.
     """
 
     is_trained: bool

@@ -200,4 +200,4 @@ class ConversationStore(Outbox, Protocol):
         """Store a revocation. It replaces an earlier one of the same kind and value."""
 
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
-        """Return revocations made at `since` (seconds since the epoch) or later, oldest first, with lifted ones."""
+        """Return revocations (also lifted ones) made at `since` (seconds since the epoch) or later, oldest first."""

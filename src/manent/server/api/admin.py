@@ -26,7 +26,8 @@ class RevokeRequest(msgspec.Struct, kw_only=True):
     Attributes:
         subject: all tokens of this subject.
         token_id: the token with this id (`jti`).
-        issued_before: only tokens issued before this time, in seconds since the epoch; `"now"`: all so far.
+        issued_before: only tokens issued before this time, in seconds since the epoch; `"now"`: all tokens issued until
+            now.
         lift: end an earlier revocation instead.
     """
 
@@ -53,7 +54,10 @@ REVOKE = Operation(
 
 
 def routes(revocations: Revocations, guard: Guard) -> list[Route]:
-    """Return the route. Without a token it refuses every request, because anyone could lock everyone out."""
+    """Return the route.
+
+    Without a configured token it rejects every request. Otherwise anyone could lock out all users.
+    """
 
     async def revoke(request: Request) -> Response:
         if guard.is_open:

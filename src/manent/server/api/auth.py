@@ -71,7 +71,7 @@ class Guard:
 
     def _has_token(self, request: Request) -> bool:
         given = request.query_params.get("token")
-        if given is None:  # an addition to Rasa: proxies do not log headers
+        if given is None:  # Rasa does not accept this form; proxies log queries, but not headers
             scheme, _, given = request.headers.get("authorization", "").partition(" ")
             given = given.strip() if scheme.lower() == "bearer" else None
         if not self.token or given is None:

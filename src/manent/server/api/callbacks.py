@@ -24,7 +24,7 @@ class Callbacks:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def answer(self, request: Request, job: Job) -> Response:
-        """Run a job and answer with its result; with `callback_url` answer at once.
+        """Run a job and answer with its result. If the request has a `callback_url`, answer at once.
 
         Raises:
             RequestError: `bad_request`; the URL has another scheme than http or https.

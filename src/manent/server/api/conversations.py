@@ -115,7 +115,7 @@ class Export(msgspec.Struct, kw_only=True):
 
 
 class _AnyText(PathConvertor):
-    """Like `path`, and a conversation's id may have line breaks, too."""
+    """Matches the same text as `path`, and also line breaks, because a conversation's id may contain them."""
 
     regex = "(?s:.*)"
 
@@ -227,7 +227,7 @@ def routes(conversations: Conversations, guard: Guard) -> list[Route]:
         async def serve(request: Request) -> Response:
             sender_id = request.path_params["sender_id"]
             guard.check(request, sender_id)
-            _ = conversations.engine.assistant  # raises: without a model, all these requests are conflicts
+            _ = conversations.engine.assistant  # raises if no model is loaded: the request is a conflict then
             return await endpoint(request, checked_id(sender_id))
 
         return serve
@@ -242,7 +242,7 @@ def routes(conversations: Conversations, guard: Guard) -> list[Route]:
         TRIGGER_INTENT.route(guarded(api.trigger_intent)),
         PREDICT.route(guarded(api.predict)),
         ADD_MESSAGE.route(guarded(api.add_message)),
-        ERASE.route(guarded(api.erase)),  # the last: its path is the start of the others'
+        ERASE.route(guarded(api.erase)),  # must be last: its path also matches the paths of the others
     ]
 
 
@@ -376,7 +376,7 @@ class _ConversationsApi:
         found = await self._read(conversation.sender_id, verbosity)
         body: Json = {"messages": replies_in(conversation.sender_id, entries)}
         if operations.is_followed(conversation, channel):
-            body = {}  # as in Rasa: replies that sockets receive are not in the answer
+            body = {}  # as in Rasa, the answer does not contain replies that sockets receive
         return Response(
             await asyncio.to_thread(lambda: _encode({"tracker": _wire(found), **body})),
             media_type="application/json",

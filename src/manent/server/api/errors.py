@@ -23,7 +23,7 @@ _REASONS_OF_CODES = {
     "unknown_action": "ConversationError",
     "training_failed": "TrainingError",
 }
-"""Where Rasa's API names another reason than the status does."""
+"""Error codes for which Rasa's API uses a reason that differs from the reason of the status."""
 
 
 class Failure(msgspec.Struct, kw_only=True):

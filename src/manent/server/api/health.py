@@ -18,7 +18,7 @@ MINIMUM_COMPATIBLE_VERSION = "0.1.0"
 
 
 class Version(msgspec.Struct, kw_only=True):
-    """The version of this server, and the oldest whose models it can load."""
+    """The version of this server, and the oldest version whose models it can load."""
 
     version: str
     minimum_compatible_version: str
@@ -59,7 +59,7 @@ OPERATIONS = (VERSION, LIVE, READY)
 
 
 def routes(conversations: Conversations, publisher: Publisher | None = None) -> list[Route]:
-    """Return `/version`, `/health/live` and `/health/ready`; `publisher`: when there is an event broker."""
+    """Return `/version`, `/health/live` and `/health/ready`. `publisher`: None if there is no event broker."""
 
     async def version(_: Request) -> Response:
         return _json(Version(version=__version__, minimum_compatible_version=MINIMUM_COMPATIBLE_VERSION))

@@ -49,7 +49,7 @@ def routes(
                 await conversations.engine.store.unfinished(now=float("inf"), limit=MAX_UNFINISHED)
             )
         except ManentError:
-            unfinished = None  # the store fails: the other numbers matter even more
+            unfinished = None  # the store fails: still export the other numbers
         gauges: Gauges = {
             "conversations_at_hand": ("Conversations kept in memory.", conversations.count),
             "messages_waiting": ("Messages that wait for their turn.", conversations.waiting),

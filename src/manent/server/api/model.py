@@ -63,7 +63,10 @@ class ParseQuery(msgspec.Struct, kw_only=True):
 
 
 class TrainQuery(msgspec.Struct, kw_only=True):
-    """Where the model goes. `callback_url`: gets it when it is ready; the answer is then an empty 204."""
+    """Where the model goes.
+
+    `callback_url`: the model is sent there when it is ready, and the answer is an empty 204.
+    """
 
     save_to_default_model_directory: bool | UnsetType = UNSET
     force_training: bool | UnsetType = UNSET
@@ -182,7 +185,7 @@ class ModelApi:
         return serve
 
     async def status(self, _: Request) -> Response:
-        """Return which model is loaded and how many are being trained."""
+        """Return which model is loaded and how many trainings are running."""
         model = self.conversations.engine.assistant
         return _json(
             Status(model_file=model.file, model_id=model.model_id, num_active_training_jobs=self.training_jobs)
@@ -305,7 +308,10 @@ class ModelApi:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes YAML 1.2, which Rasa's files follow: of all strings like booleans, only `true` and `false` need quotes."""
+    """Writes YAML 1.2, which Rasa's files follow.
+
+    In YAML 1.2, only the strings `true` and `false` look like flags and need quotes.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's way
         letter: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]

@@ -98,7 +98,7 @@ class EventsRequest(SessionRequest, kw_only=True):
 
 
 class RefreshRequest(msgspec.Struct, kw_only=True):
-    """Another token of the same visitor."""
+    """A new token of the same visitor."""
 
     token: str
 
@@ -169,7 +169,7 @@ class SessionList(msgspec.Struct, kw_only=True):
 
 
 class Refreshed(msgspec.Struct, kw_only=True):
-    """The new token is accepted, until it expires."""
+    """The new token is accepted until it expires."""
 
     ok: Ok
     expires_at: float | None
@@ -238,7 +238,7 @@ class SessionRequests:
         self.sessions = sessions
 
     async def session_request(self, request: Json, caller: Caller) -> Json:
-        """Return a page of a conversation, which is created when it does not exist."""
+        """Return a page of a conversation. Create the conversation if it does not exist."""
         return (await self.sessions.join(request, _nobody, caller)).answer
 
     async def user_uttered(self, request: Json, caller: Caller) -> Json:
@@ -272,7 +272,7 @@ class SessionRequests:
         return (await self.sessions.refresh(request, caller))[1]
 
     async def events(self, request: Json, caller: Caller) -> Json:
-        """Return the messages after a cursor; without new ones, wait for some.
+        """Return the messages after a cursor. If there are none, wait for new ones.
 
         The answer is that of `session_request`, with `errors` if a message of this conversation failed meanwhile.
         """
@@ -329,7 +329,7 @@ class _Waiter:
             self.conversations.release(conversation)
 
     def notify(self, news: News) -> None:
-        """Wake the request up. Its response is read from the log, but for errors, which the log does not contain."""
+        """Wake up the request. It reads its response from the log, except errors, which the log does not contain."""
         match news:
             case Typing():
                 return

@@ -1,1 +1,1 @@
-"""What every request passes first: connections, their limits, security headers, CORS."""
+"""Handles every request first: connections and their limits, security headers, CORS."""

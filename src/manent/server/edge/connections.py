@@ -1,4 +1,4 @@
-"""HTTP and WebSocket connections with limits: uvicorn's protocols, bounded where uvicorn relies on a proxy.
+"""HTTP and WebSocket connections: uvicorn's protocols, with limits that uvicorn leaves to a proxy.
 
 `app.py` passes them to uvicorn. The head of a request is limited in size and time. A peer that does not read its data
 is disconnected, because the data stays in the server's memory. `security.py` limits the bodies of requests.
@@ -19,7 +19,7 @@ MAX_HEAD = 65_536
 """Bytes of a request's line and headers."""
 
 HEAD_TIMEOUT_S = 20.0
-"""Seconds in which they must arrive."""
+"""Seconds in which the line and the headers of a request must arrive."""
 
 READ_INTERVAL_S = 30.0
 MIN_READ = 16_384
@@ -78,7 +78,7 @@ class HttpConnection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection, and abort it if the peer does not read the end of the last answer."""
+        """Close an idle connection. Abort it if the peer does not read the end of the last answer."""
         super().timeout_keep_alive_handler()
         self.loop.call_later(READ_INTERVAL_S, self.transport.abort)
 
@@ -144,7 +144,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
             extensions[WIRE] = self
 
     def handle_text(self, event: Any) -> None:
-        """Remember whether the message continues; the attributes of `websockets` that say so are private."""
+        """Remember whether the message continues. The attributes of `websockets` for this are private."""
         self._in_parts = not event.fin
         super().handle_text(event)
 

@@ -1,4 +1,4 @@
-"""Checks every request first: size of the body, rate of new sockets; adds security headers to the answers.
+"""Checks each request first (size of the body, rate of new sockets), and adds security headers to answers.
 
 An ASGI application around the whole server, including Socket.IO. `runtime/rate_limits.py` limits single messages and
 visitors.
@@ -87,7 +87,7 @@ class Gate:
             return
         try:
             await self.app(scope, _bounded(receive, limit), sending)
-        except RequestError as error:  # of `_bounded`, when the application did not handle it
+        except RequestError as error:  # `_bounded` raised it and the application did not handle it
             await _refuse(scope, receive, sending, error)
 
 

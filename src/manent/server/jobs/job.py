@@ -1,7 +1,8 @@
 """Runs a job in a separate process: training and cross-validation on request.
 
-In the server's process, every conversation would wait for it, and its libraries would stay in memory. A job is a module
-that runs as a program: it reads its options as JSON from standard input and prints its result as the last line.
+If a job ran in the server's process, every conversation would wait for it, and its libraries would stay in memory. A
+job is a module that runs as a program: it reads its options as JSON from standard input and prints its result as the
+last line.
 """
 
 import asyncio

@@ -60,7 +60,7 @@ async def train_document(text: str, *, out: Path, force: bool) -> Path:
     Args:
         text: config, domain and training data.
         out: folder for the model, absolute.
-        force: also train what has not changed since the newest model.
+        force: also train the parts that have not changed since the newest model.
 
     Raises:
         RequestError: `bad_project` (400), the document has mistakes; `training_failed` (500).

@@ -1,8 +1,8 @@
 """Public keys from a JWKS URL (RFC 7517), cached: the `KeySource` of `jwks_url`.
 
-There is one fetch at a time, at most every `RETRY_AFTER_S`, for any number of unknown key ids. While the host is down,
-cached keys stay valid for `STALE_AFTER_S`. Shared keys (`oct`) in a key set are ignored: anyone who can read the URL
-could sign with them.
+Only one fetch runs at a time. Unknown key ids start a fetch at most every `RETRY_AFTER_S`, even if there are many.
+While the host is down, cached keys stay valid for `STALE_AFTER_S`. Shared keys (`oct`) in a key set are ignored: anyone
+who can read the URL could sign with them.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class JwksKeys:
         found = self._matching(kid, method)
         if found:
             if age > FRESH_FOR_S:
-                self._fetch()  # in the background
+                self._fetch()  # a task fetches them in the background
             return found
         fetching = self._fetch()
         if fetching is not None:

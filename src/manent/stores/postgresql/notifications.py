@@ -1,8 +1,8 @@
 """Notifies the other servers on a PostgreSQL database which conversations have changed, with LISTEN and NOTIFY.
 
 Notifications are sent after the commit, in separate transactions on a separate connection. A NOTIFY inside an append
-would serialize all commits of the database. So a notification can be lost, when its server crashes in between or the
-connection is down. Receivers must therefore also check the store from time to time.
+would serialize all commits of the database. So a notification can be lost if its server crashes between the two
+transactions or the connection is down. Receivers must therefore also check the store from time to time.
 """
 
 import asyncio

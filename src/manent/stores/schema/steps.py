@@ -1,8 +1,8 @@
 """The numbered SQL files that build the tables: one folder per database, one file per step.
 
-A store records the number of the last file that was applied to it. A new database gets all files, an older one the
-missing ones. The stores apply them in one transaction (`sqlite/upgrade.py`, `postgresql/schema.py`). Never change a
-released file: a new step is a new file, with the same number in both folders.
+A store records the number of the last file that was applied to it. A new database gets all files. An older database
+gets the files that it lacks. The stores apply them in one transaction (`sqlite/upgrade.py`, `postgresql/schema.py`).
+Never change a released file: a new step is a new file, with the same number in both folders.
 """
 
 from functools import cache

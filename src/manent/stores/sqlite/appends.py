@@ -1,4 +1,4 @@
-"""Writes one append, or many together, to the SQLite store. `sqlite/rows.py` explains why many together.
+"""Writes one append, or many together, to the SQLite store. `sqlite/rows.py` explains why it writes many together.
 
 The writer (`sqlite/writer.py`) calls these functions inside its transactions.
 """

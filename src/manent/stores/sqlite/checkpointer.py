@@ -36,8 +36,8 @@ class Checkpointer:
     Args:
         path: the database file.
         durability: see `SqliteStore`.
-        empty_log: has the writer truncate the log, and returns whether it succeeded. Under load, only the writer can do
-            it, between two commits.
+        empty_log: requests the writer to truncate the log, and returns whether the writer succeeded. Under load, only
+            the writer can do it, between two commits.
     """
 
     def __init__(self, path: Path, *, durability: str, empty_log: Callable[[], bool]) -> None:

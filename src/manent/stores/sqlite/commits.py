@@ -1,8 +1,8 @@
 """Commits batches of work on the SQLite store's writing connection. A piece that fails does not affect the others.
 
-A batch is one `BEGIN IMMEDIATE … COMMIT`. Appends to known conversations are written together with a few statements,
-however many they are (`sqlite/rows.py` explains why). If one of them does not fit (another version, a used message id),
-the transaction is rolled back and the batch is repeated piece by piece, each in a savepoint.
+A batch is one `BEGIN IMMEDIATE … COMMIT`. A few statements write all appends to known conversations, even if there are
+many (`sqlite/rows.py` explains why). If one of them does not fit (another version, a used message id), the transaction
+is rolled back and the batch is repeated piece by piece, each in a savepoint.
 
 `sqlite/writer.py` decides when to commit. One thread at a time may call these functions.
 """

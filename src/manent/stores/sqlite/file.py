@@ -35,7 +35,7 @@ def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.
     try:
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if durability == 'process' else 'FULL'}")
         connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("PRAGMA wal_autocheckpoint = 0")  # `checkpointer.py` does it concurrently with the commits
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # `checkpointer.py` runs the checkpoints instead
         connection.execute("PRAGMA cache_size = -8192")
         connection.execute("PRAGMA temp_store = MEMORY")  # temporary tables are small; files would cost system calls
         if read_only:

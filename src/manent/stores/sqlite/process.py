@@ -3,7 +3,7 @@
 The event loop and a committing thread share one interpreter lock. With 32 concurrent conversations the thread requested
 the lock three times a turn, and each request woke a processor needlessly: a quarter of a turn's CPU time. A separate
 process has its own interpreter. It writes only whole batches of appends. The thread of `sqlite/writer.py` does all
-other work, and the batches that the process cannot write. The code of the process is `process_main.py`.
+other work. It also writes the batches that the process cannot write. The code of the process is `process_main.py`.
 """
 
 import asyncio
@@ -134,8 +134,8 @@ class WritingProcess(asyncio.Protocol):
 
 
 def _spawn(command: Sequence[str], channel: socket.socket) -> "subprocess.Popen[bytes]":
-    """Start the process with the stop signals blocked. It inherits the mask, so a signal cannot end it at any time."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # of this thread only
+    """Start the process with the stop signals blocked. It inherits the signal mask, so no signal can end it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # changes the mask of this thread only
     try:
         return subprocess.Popen(  # noqa: S603 - our own module under our own Python
             command, stdin=channel.fileno(), stdout=subprocess.DEVNULL, start_new_session=True

@@ -1,15 +1,15 @@
 """Converts appends to rows, and writes the rows of many appends with few SQL statements.
 
-The number of statements decides the cost of a commit under load, not the number of rows: each step of a statement
-releases Python's interpreter lock and must acquire it again from the event loop. Only the SQLite store uses this
-module: its writer, its readers, and the writing process (`sqlite/process_main.py`), which imports little else.
+Under load, the cost of a commit depends on the number of statements, not on the number of rows: each step of a
+statement releases Python's interpreter lock and must acquire it again from the event loop. Only the SQLite store uses
+this module: its writer, its readers, and the writing process (`sqlite/process_main.py`), which imports little else.
 
 NULL is bound as a value that its column never has, and the statement converts it to NULL. sqlite3 takes 0.05 µs to bind
 a number, but 0.4 µs to bind None, bytes or a boolean, because it searches for an adapter first. This saves 10 µs a
 turn.
 
-`OR FAIL` saves SQLite a copy of each page that a statement changes (in a temporary file if there are many). The copies
-are not needed: when a statement fails, the writer rolls back its transaction or savepoint.
+With `OR FAIL`, SQLite does not copy each page that a statement changes (many copies would need a temporary file). The
+copies are not needed: when a statement fails, the writer rolls back its transaction or savepoint.
 """
 
 import sqlite3

@@ -58,8 +58,9 @@ class SqliteStore:
         path: the database file; created if it does not exist.
         durability: `disk`: a returned append survives a power failure. `process`: it survives a crash of this process,
             but not a power failure.
-        process_from: number of appends queued at once from which a separate process commits appends. It takes 15 MB of
-            memory, which pays off on a busy server. None: a thread always commits.
+        process_from: when this many appends are queued at once, the store starts a separate process, which then commits
+            the appends. The process takes 15 MB of memory, which pays off on a busy server. None: a thread always
+            commits.
         observe: called after each commit with its number of pieces of work and its duration in seconds; on any thread,
             one call at a time.
     """

@@ -2,8 +2,8 @@
 
 `sqlite/store.py` submits work and gets futures. Work that arrives during a commit goes into the next one; only one
 commit runs at a time. A thread commits (`sqlite/commits.py`). Under load the writer starts a process that commits
-appends (`sqlite/process.py`); the thread commits the rest, and everything if the process fails. Checkpoints run
-concurrently with the commits (`sqlite/checkpointer.py`).
+appends (`sqlite/process.py`); the thread commits all other work. If the process fails, the thread commits everything.
+Checkpoints run concurrently with the commits (`sqlite/checkpointer.py`).
 """
 
 import asyncio
@@ -64,7 +64,7 @@ class Writer:
     Args:
         path: the database file.
         durability: see `SqliteStore`.
-        process_from: number of pieces of work queued at once from which the process is started. None: never.
+        process_from: the writer starts the process when this many pieces of work are queued at once. None: never.
         observe: called after each commit with its number of pieces of work and its duration in seconds.
     """
 
