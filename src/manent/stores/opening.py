@@ -13,7 +13,7 @@ from manent.core.errors import StoreError
 from manent.core.events import Json
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
-from manent.stores.sqlite.file import is_foreign
+from manent.stores.sqlite.file import is_database, is_foreign
 from manent.stores.sqlite.store import SqliteStore
 
 DEFAULT_FILE = "conversations.db"
@@ -136,5 +136,7 @@ def _beside_foreign(path: Path) -> Path:
         return ours
     if not is_foreign(path):
         return path
+    if path.name == DEFAULT_FILE and not is_database(path):
+        return path  # it may be a damaged store of ours: opening it reports that
     log.warning("%s belongs to another program and is not changed; conversations are stored in %s", path, ours)
     return ours

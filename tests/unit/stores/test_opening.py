@@ -132,3 +132,10 @@ async def test_rasa_file_is_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     path.unlink()
     assert sqlite_path(section, root=tmp_path) == store.path
+
+
+def test_a_damaged_default_file_is_not_replaced(tmp_path: Path) -> None:
+    """A `conversations.db` that is not a database stays the store's file: it may be a damaged store of ours."""
+    (tmp_path / "conversations.db").write_text("This was never a database.")
+
+    assert sqlite_path({}, root=tmp_path) == tmp_path / "conversations.db"

@@ -86,6 +86,19 @@ def is_empty(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
 
 
+_HEADER = b"SQLite format 3\x00"
+"""First bytes of every SQLite database, see https://www.sqlite.org/fileformat.html"""
+
+
+def is_database(path: Path) -> bool:
+    """Return whether the file is an SQLite database, by its first bytes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_HEADER)) == _HEADER
+    except OSError:
+        return False
+
+
 def is_foreign(path: Path) -> bool:
     """Return whether the file exists and belongs to another program, for example a Rasa tracker store."""
     if not path.exists() or path.stat().st_size == 0:
