@@ -97,7 +97,7 @@ def _repeat_message(tracker: Tracker) -> list[Event]:
 
 
 def revert_fallback_events(acting: Acting) -> list[Event]:
-    """Undo the questions of a fallback after the user has affirmed or rephrased.
+    """Revert the fallback's questions after the user has affirmed or rephrased.
 
     Keep the message that the user meant.
     """

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 class Scale:
     """Converts the scores of a text to confidences.
 
-    A class's confidence is its share of the softmax over all classes, times a factor for the lead of the best class
+    A class's confidence is its softmax probability over all classes, times a factor for the lead of the best class
     over the background (see `background_messages` in `nlu/classifier.py`).
 
     Attributes:

@@ -102,7 +102,7 @@ class SendQueue:
         log.warning("closed a socket: its client does not read its packets")
         while not self.socket.queue.empty():
             self.socket.queue.get_nowait()
-        self.socket.queue.put_nowait(None)  # ends the task that writes, which then closes the connection
+        self.socket.queue.put_nowait(None)  # stops the writer task; that task closes the connection
         self.dropped = asyncio.get_running_loop().create_task(self.socket.close(wait=False, abort=True))
 
 

@@ -184,7 +184,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
 
         async def close() -> None:
             await socket.close(wait=False, reason=reason)
-            socket.queue.put_nowait(None)  # ends the task that writes, which then closes the connection
+            socket.queue.put_nowait(None)  # stops the writer task; that task closes the connection
 
         closing = asyncio.get_running_loop().create_task(close())
         self._closing.add(closing)

@@ -99,7 +99,7 @@ class MemoizationPolicy:
             states = part.shown(most=most)
             action = self._recall(states)
             if action == LISTEN and answers and states[-1].previous != LISTEN:
-                continue  # it ended an earlier turn, which a rule hides
+                continue  # this action ended an earlier turn, and a rule hides that turn
             if action is not None:
                 return action
         return None

@@ -1,6 +1,6 @@
 """Reads stories written in Markdown (format 1.x). Called by `reading`, `stories` and `migration`.
 
-The text becomes the document that the same stories would be in YAML, with the lines of the Markdown file. The reader of
+The text becomes the document that equivalent YAML would give. Line numbers are those of the Markdown file. The reader of
 YAML then checks it.
 """
 

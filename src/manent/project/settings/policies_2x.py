@@ -169,7 +169,7 @@ def _trigger_rules(
                 where.line,
                 f"intents.{intent}.triggers",
                 "intents.triggers",
-                found=f'triggers: "{action}", but a story continues otherwise after {intent}',
+                found=f'triggers: "{action}", but a story has another action after {intent}',
                 expected=f"stories in which {action} answers {intent} alone; the stories decide",
                 suggestion=f"Remove the trigger, or write {action} in the stories",
             )

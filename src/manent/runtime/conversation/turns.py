@@ -191,7 +191,10 @@ class TurnRunner:
                 record.forget(start_earlier=True)
             else:
                 return
-        raise InternalError("internal_error", f"the turn could not be decided in {MAX_ATTEMPTS} attempts")
+        raise InternalError(
+            "internal_error",
+            f"the turn was not written in {MAX_ATTEMPTS} attempts: other servers wrote to the conversation first",
+        )
 
     async def _run(self, tracker: Tracker, begin: Callable[[Turn], Step], cause: TurnCause) -> None:
         """Run one turn to its end and perform the steps that it requests."""

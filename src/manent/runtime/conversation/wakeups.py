@@ -71,7 +71,7 @@ class Wakeups:
         """Compare conversations with the store and let those that are behind catch up.
 
         Cached logs are compared, too, because erased data must not stay in memory. If it is unknown which conversations
-        changed, the cached ones are compared less often.
+        changed, cached conversations are compared with the store less often.
 
         Args:
             changed: ids of changed conversations. None: any conversation may have changed.
