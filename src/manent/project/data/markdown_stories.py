@@ -1,7 +1,7 @@
 """Reads stories written in Markdown (format 1.x). Called by `reading`, `stories` and `migration`.
 
-The text becomes the document that equivalent YAML would give. Line numbers are those of the Markdown file. The reader of
-YAML then checks it.
+The text becomes the document that equivalent YAML would give. Line numbers are those of the Markdown file. The reader
+of YAML then checks it.
 """
 
 import json
