@@ -11,6 +11,7 @@ from manent.core.events import Json
 from manent.stores.memory import MemoryStore
 from manent.stores.opening import open_store, postgresql_dsn, sqlite_path
 from manent.stores.postgresql.store import PostgresqlStore
+from manent.stores.sqlite.file import prepare_file
 from manent.stores.sqlite.store import SqliteStore
 
 
@@ -139,3 +140,14 @@ def test_a_damaged_default_file_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "conversations.db").write_text("This was never a database.")
 
     assert sqlite_path({}, root=tmp_path) == tmp_path / "conversations.db"
+
+
+def test_a_locked_store_is_not_another_programs(tmp_path: Path) -> None:
+    """A store of ours that another process holds locked stays the store: no second file is begun beside it."""
+    path = tmp_path / "conversations.db"
+    prepare_file(path, durability="disk")
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("CREATE TABLE t (x)")
+
+        assert sqlite_path({}, root=tmp_path) == path

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from manent.core.errors import StoreError
@@ -100,16 +101,19 @@ def is_database(path: Path) -> bool:
 
 
 def is_foreign(path: Path) -> bool:
-    """Return whether the file exists and belongs to another program, for example a Rasa tracker store."""
+    """Return whether the file exists and belongs to another program, for example a Rasa tracker store.
+
+    A file that cannot be read now, for example because another process has locked it, is not foreign: a store of ours
+    must never be passed over. Opening it reports the reason.
+    """
     if not path.exists() or path.stat().st_size == 0:
         return False
-    connection = sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)
     try:
-        return connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID and not is_empty(connection)
-    except sqlite3.DatabaseError:
-        return True
-    finally:
-        connection.close()
+        with closing(sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True, timeout=1.0)) as connection:
+            (found,) = connection.execute("PRAGMA application_id").fetchone()
+            return found != APPLICATION_ID and not is_empty(connection)
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_NOTADB
 
 
 def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
