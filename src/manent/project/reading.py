@@ -91,7 +91,7 @@ def read_project(
         ProjectError: contains the problems of all files.
     """
     report = Report(Path(root))
-    project = _read(domain, data, config, report)
+    _, project = _read(domain, data, config, report)
     report.raise_errors()
     return replace(project, warnings=report.warnings)
 
@@ -112,6 +112,23 @@ def read_nlu(root: Path, data: Sequence[Path] | None = None) -> NluData:
     return nlu.data({name: plain(spot.value) for name, spot in nlu.responses.items()})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """The result of checking a project.
+
+    Attributes:
+        problems: errors, then warnings, each by file and line.
+        project: what could be read.
+        is_complete: whether the project has no errors.
+        has_dialogue: whether the domain, the stories and the rules could be read, so that they can be compared.
+    """
+
+    problems: tuple[Problem, ...]
+    project: Project
+    is_complete: bool
+    has_dialogue: bool
+
+
 def validate_project(
     root: Path,
     *,
@@ -120,19 +137,22 @@ def validate_project(
     config: Path | None = None,
     credentials: Path | None = None,
     endpoints: Path | None = None,
-) -> tuple[Problem, ...]:
-    """Return all problems of a project: those of `read_project`, and those of the two files of the server.
+) -> Validation:
+    """Find all problems of a project: those of `read_project`, and those of the two files of the server.
 
-    Args: see `read_project`. `credentials` and `endpoints` default to `credentials.yml` and `endpoints.yml`, which need
-    not exist.
-
-    Returns:
-        Errors, then warnings, each by file and line.
+    Args: the same as for `read_project`. `credentials` and `endpoints` default to `credentials.yml` and
+    `endpoints.yml`, which need not exist.
     """
     report = Report(Path(root))
-    _read(domain, data, config, report)
+    parsed, project = _read(domain, data, config, report)
+    is_complete = not report.errors
     _check_settings(report, credentials, endpoints)
-    return (*report.errors, *report.warnings)
+    return Validation(
+        problems=(*report.errors, *report.warnings),
+        project=project,
+        is_complete=is_complete,
+        has_dialogue=not (parsed.raw.is_broken or parsed.are_stories_broken),
+    )
 
 
 _OF_THE_ENVIRONMENT = ("yaml.unset-variable", "endpoints.variable")
@@ -162,7 +182,7 @@ def _check_settings(report: Report, credentials: Path | None, endpoints: Path | 
 
 def _read(
     domain: Path | Sequence[Path] | None, data: Sequence[Path] | None, config: Path | None, report: Report
-) -> Project:
+) -> tuple[Parsed, Project]:
     """Read a project as far as possible. The report receives the problems."""
     document, config_file, has_config = _read_config(report.root, config, report)
     imports = find_imports(document, find_config(report.root, config), report)
@@ -210,7 +230,7 @@ def _read(
         is_config_broken=not has_config,
     )
     check_project(parsed, report)
-    return project
+    return parsed, project
 
 
 def domain_paths(root: Path, given: Path | Sequence[Path] | None) -> list[Path]:

@@ -70,4 +70,4 @@ def place(problem: Problem) -> str:
 @pytest.fixture
 def findings() -> Findings:
     """Return the places of all problems of a project."""
-    return lambda root: [place(problem) for problem in validate_project(root)]
+    return lambda root: [place(problem) for problem in validate_project(root).problems]

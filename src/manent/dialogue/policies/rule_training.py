@@ -163,14 +163,12 @@ def train_rules(
         # Without comparing rules with stories, it is unknown what only rules use.
         return RuleTraining(policy=policy)
     problems += _incomplete(featurizer, rules)
-    check = not problems
+    incomplete = {problem.path for problem in problems}
     in_rules: set[_Source] = {*entries, *((form, action) for form in domain.forms for action in (form, LISTEN))}
     in_stories: set[_Source] = set()
-    checker = _Checker(domain, featurizer, policy)
+    checker = _Checker(domain, featurizer, policy, incomplete)
     for sequence in [*rules, *stories]:
-        found = checker.check(sequence, in_rules if sequence.is_rule else in_stories)
-        if check:
-            problems += found
+        problems += checker.check(sequence, in_rules if sequence.is_rule else in_stories)
     hidden = in_rules - in_stories
     loops = _loops(featurizer, rules) - _loops(featurizer, stories)
     policy = RulePolicy(
@@ -306,7 +304,7 @@ def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> li
             Problem(
                 file=each.where.file,
                 line=each.where.line,
-                path=f"rules.{each.rule}",
+                path=_path(each.rule),
                 code="rule.incomplete",
                 found=f'nothing about "{name}" after "{each.action}"',
                 expected=f'"{name}", as in other rules with this action',
@@ -322,11 +320,17 @@ def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> li
 
 @dataclass(slots=True)
 class _Checker:
-    """Plays sequences through the rules."""
+    """Plays sequences through the rules.
+
+    Attributes:
+        incomplete: paths of the rules that are incomplete, as in `Problem.path`. What contradicts them is not reported,
+            because the contradiction may end when the rule is completed.
+    """
 
     domain: Domain
     featurizer: Featurizer
     policy: RulePolicy
+    incomplete: set[str]
 
     def check(self, sequence: TrainingSequence, used: set[_Source]) -> list[Problem]:
         """Return the actions that contradict a rule. Add the sources of the other actions to `used`."""
@@ -366,9 +370,18 @@ class _Checker:
         return decision
 
     def _contradicts(self, decision: Decision, sequence: TrainingSequence) -> bool:
+        rules = decision.source.names if isinstance(decision.source, RuleEntry) else ()
+        if sequence.is_rule:
+            rules = (*rules, sequence.name)
+        if any(_path(rule) in self.incomplete for rule in rules):
+            return False
         if decision.action is None or (decision.is_no_user and not sequence.is_rule):
             return False
         return sequence.is_rule or decision.action != self.policy.options.core_fallback_action_name
+
+
+def _path(rule: str) -> str:
+    return f"rules.{rule}"
 
 
 def _contradiction(sequence: TrainingSequence, where: Where, action: str, decision: Decision) -> Problem:
@@ -384,7 +397,7 @@ def _contradiction(sequence: TrainingSequence, where: Where, action: str, decisi
     return Problem(
         file=where.file,
         line=where.line,
-        path=f"{'rules' if sequence.is_rule else 'stories'}.{sequence.name}",
+        path=_path(sequence.name) if sequence.is_rule else f"stories.{sequence.name}",
         code=f"{kind}.contradicts-rule",
         found=f'"{action}"',
         expected=f'"{decision.action}", as {reason}',
