@@ -74,7 +74,7 @@ class Talk:
         while not isinstance(step, Finished):
             assert isinstance(step, CallAction)
             turn.take_events()
-            step = turn.feed(Nothing())
+            step = turn.proceed(Nothing())
         turn.take_events()
         self._tracker.trim(self._model.window)
         return (time.process_time_ns() - begun) / 1000

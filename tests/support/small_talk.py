@@ -17,11 +17,12 @@ import uvicorn
 from manent.core.conversation_log import LogEntry
 from manent.core.errors import ActionError
 from manent.core.messages import UserMessage
+from manent.dialogue.steps import ActionResult
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.wakeups import Wakeups
-from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionResult
+from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall
 from manent.runtime.ports.store import ConversationStore
 from manent.server.app import Application, build
 from manent.server.edge.connections import HttpConnection, WebSocketConnection

@@ -175,8 +175,8 @@ def test_own_examples_below_the_threshold(manent: Manent) -> None:
 
     assert status == 0
     assert "data/nlu.yml:6  nlu.greet  [nlu.example-below-threshold]" in shown
-    assert 'found 1 of 2 examples that would be classified as nlu_fallback: "hello" (0.' in shown
-    assert 'found 1 of 3 examples that would be classified as nlu_fallback: "hello" (0.' in shown
+    assert 'found 1 of 2 examples that the trained model would classify as nlu_fallback: "hello" (0.' in shown
+    assert 'found 1 of 3 examples that the trained model would classify as nlu_fallback: "hello" (0.' in shown
 
 
 def test_a_strict_reading(manent: Manent, shop: Path) -> None:
