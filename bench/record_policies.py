@@ -83,7 +83,7 @@ def record(
                 str(root / "domain.yml"), str(root / "config.yml"), [str(root / "data")], output=str(root / "models"),
                 core_additional_arguments=arguments,
             )  # fmt: skip
-        except Exception as error:  # noqa: BLE001 - whatever makes it refuse
+        except Exception as error:  # noqa: BLE001 - each kind of refusal is recorded
             print(f"refused: {type(error).__name__}: {str(error)[:300]}", flush=True)
             return None
         if made.model is None:

@@ -114,7 +114,7 @@ def wait_until_up(server: Running, patience_s: float) -> None:
         if not server.process.is_running() or server.process.status() == psutil.STATUS_ZOMBIE:
             raise RuntimeError(f"the server ended while it was started:\n{server.log.read_text()[-2000:]}")
         try:
-            with urllib.request.urlopen(server.url, timeout=5):  # noqa: S310 a URL of our own
+            with urllib.request.urlopen(server.url, timeout=5):  # noqa: S310 our own URL
                 return
         except urllib.error.HTTPError:
             return

@@ -75,7 +75,7 @@ def _figures(latencies: list[float]) -> dict[str, float]:
 
 def rows(results: dict[str, Any]) -> list[list[str]]:
     """Return a table: a header, and a row for each of the two cases."""
-    table = [["slow conversations at work", "p50 ms", "p95 ms", "worst ms"]]
+    table = [["slow conversations", "p50 ms", "p95 ms", "worst ms"]]
     for name, count in (("without", "none"), ("with", f"{results['slow']} ({results['seconds']:g} s each)")):
         table.append([count, *(f"{results[name][key]:.1f}" for key in ("p50_ms", "p95_ms", "worst_ms"))])
     return table

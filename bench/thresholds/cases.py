@@ -117,7 +117,7 @@ def _changes(greetings: list[str], draw: random.Random) -> dict[str, Any]:
 
 
 def misspell(text: str, draw: random.Random) -> str:
-    """Drop, double or swap a letter in a word of four or more letters. Return "" if there is no such word."""
+    """Drop, double or swap a letter in a word with at least four letters. Return "" if there is no such word."""
     words = list(re.finditer(r"[^\W\d_]{4,}", text))
     if not words:
         return ""

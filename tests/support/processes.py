@@ -70,7 +70,7 @@ def wait_for(holds: Callable[[], bool], what: str) -> None:
     """Poll until a condition is true. A test has no other way to notice that another process is ready."""
     deadline = time.monotonic() + UP_WITHIN_S
     while not holds():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        assert time.monotonic() < deadline, f"timed out waiting for {what}"
         time.sleep(0.02)
 
 

@@ -252,5 +252,5 @@ async def running(
 async def until(condition: Callable[[], bool], *, timeout_s: float = 30.0) -> None:
     """Poll until a condition is true."""
     async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110  # whatever it is, it has no event
+        while not condition():  # noqa: ASYNC110  # a condition has no event to wait for
             await asyncio.sleep(0.005)
