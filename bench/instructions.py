@@ -7,7 +7,7 @@ the number of turns that share a commit changes from run to run, and the counts 
 
 Each server runs twice under `valgrind --tool=cachegrind`, first for a few turns and then for `--turns` more. The
 difference is the cost of a turn, and the rest is the cost of starting. With --against, the same is measured for
-another checkout, which has a virtual environment `.venv` of its own, and the ratios are printed.
+another checkout, which needs its virtual environment in `.venv`, and the ratios are printed.
 
 Instructions are not time: they don't show waiting for memory, for the disk or for a lock.
 """
