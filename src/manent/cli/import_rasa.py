@@ -34,7 +34,7 @@ def import_rasa(source: Source = None, *, url: Url = None, endpoints: Endpoints 
 
     named = [one for one in (source, url) if one is not None]
     if len(named) != 1:
-        raise typer.BadParameter("name one database only: a file, or --url with an SQLAlchemy URL")
+        raise typer.BadParameter("name a file or, with --url, the SQLAlchemy URL of a database, but not both")
     database = named[0] if "://" in named[0] else f"sqlite:///{named[0]}"
 
     async def work(store: ConversationStore) -> ImportReport:

@@ -83,7 +83,7 @@ OPTIONS: dict[str, dict[str, Word]] = {
         "--nlu": Word(1, "the graph shows intents, not examples"),
     },
 }
-"""Options that do not configure logging, by the first word of the command."""
+"""Options that do not configure logging, by the first part of the command's name."""
 
 COMMANDS = {
     "export": "`manent conversations export` writes the events of conversations as JSON lines",
