@@ -327,7 +327,7 @@ class _Models:
 def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[str, ...]:
     notes = [" ".join(str(warning).split()) for warning in endpoints.warnings]  # each note is one line of the log
     notes += [
-        f"--cors {origin} has no effect, because no page has this origin; write a scheme and a host, for example "
+        f"--cors {origin}: no page has this origin, so it has no effect; write a scheme and a host, for example "
         "https://example.com"
         for origin in options.cors
         if origin != "*" and not _ORIGIN.fullmatch(origin)

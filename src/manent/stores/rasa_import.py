@@ -136,7 +136,7 @@ async def _import_one(engine: sa.Engine, store: ConversationStore, sender_id: st
         stored = await store.entries(sender_id, after=append.expected_version, limit=len(append.entries))
         if not await _complete(store, append, stored):
             report.problems.append(
-                f"{sender_id} was skipped, because the conversation has continued in this store, or another "
+                f"{sender_id}: skipped, because the conversation has continued in this store, or another "
                 "conversation has this id"
             )
             return
