@@ -1,7 +1,8 @@
-"""A client for an HTTP server that `endpoints.yml` names: reads its section, and POSTs requests to it.
+"""A client for an HTTP server that `endpoints.yml` names.
 
-Owns the connections. The client session of an endpoint is created at the first request and shared by all conversations.
-`remote.py` and `nlg.py` use it, and interpret the bodies; this module must not.
+It reads the section, owns the connections, and sends requests. An endpoint creates its client session at the first
+request. All conversations share the session. `remote.py` and `nlg.py` use this module. They interpret the bodies of
+responses; this module must not.
 """
 
 import asyncio
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
     import aiohttp
 
 DEFAULT_TIMEOUT_S = 300.0
-"""The same as Rasa's."""
+"""Default time limit, the same as in Rasa."""
 
 CONNECT_TIMEOUT_S = 10.0
-"""A host that does not accept the connection within this time is unreachable."""
+"""A host that does not accept a connection within this time counts as unreachable."""
 
 KEEP_ALIVE_S = 60.0
-"""How long idle connections are kept. Old SDK servers close them after 5 s. Usually the client notices before its next
-request; if the server closes the connection at the moment of a request, `Endpoint.post` sends the request again."""
+"""Time for which idle connections are kept.
+
+Old SDK servers close them after 5 s. Usually the client notices this before its next request. If the server closes the
+connection at the moment of a request, `Endpoint.post` sends the request again.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +40,10 @@ class EndpointConfig:
     """Address and credentials of a server.
 
     Attributes:
-        section: name of the section in `endpoints.yml`; also the prefix of error codes (`action`, `nlg`).
-        url: where requests are sent.
-        params: added to the query of the URL, including the token (`token_name=token`).
-        headers: sent with each request, including the one of basic auth.
+        section: name of the section in `endpoints.yml`. Without `_endpoint`, it is the prefix of error codes.
+        url: address to which requests are sent.
+        params: parameters for the query of the URL, including the token (`token_name=token`).
+        headers: headers of each request, including that of basic authentication.
         cafile: file with certificate authorities to trust instead of the system's.
         timeout_s: time limit for a complete answer, in (0, inf).
     """
@@ -91,7 +95,7 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
         auth = {}
     timeout_s = options.get("timeout", DEFAULT_TIMEOUT_S)
     if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or timeout_s <= 0:
-        refuse("timeout", "a number of seconds above 0")
+        refuse("timeout", "a number of seconds greater than 0")
         timeout_s = DEFAULT_TIMEOUT_S
     if problems:
         raise ProjectError(problems)
@@ -112,7 +116,7 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
 
 
 def endpoint_problem(path: str, found: object, expected: str, *, suggestion: str = "") -> Problem:
-    """Describe a mistake in `endpoints.yml`. The line number is not known here."""
+    """Describe a mistake in `endpoints.yml`. Its line number is not known here."""
     shown = "nothing" if found is None else repr(found)
     return Problem(
         file="endpoints.yml",
@@ -137,11 +141,12 @@ class Endpoint:
     async def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         """POST a JSON body and return the complete response, with any status.
 
-        A request is sent a second time only if it was sent on a reused connection that was closed before any byte of
-        the response: the server closed the idle connection at that moment.
+        A request is sent a second time only if it was sent on a reused connection, and the server closed this
+        connection before any byte of the response. In this case the server closed an idle connection at that moment and
+        did not process the request.
 
         Raises:
-            ActionError: `…_unreachable`; `…_timeout`; or `…_garbage`: the response is not HTTP or is incomplete.
+            ActionError: `…_unreachable`, `…_timeout`, or `…_garbage` (the response is not HTTP or is incomplete).
         """
         import aiohttp
 
@@ -207,11 +212,11 @@ def _make_session(config: EndpointConfig) -> "aiohttp.ClientSession":
     trace.on_connection_reuseconn.append(note_reuse)
     context = ssl.create_default_context(cafile=config.cafile) if config.cafile else True
     return aiohttp.ClientSession(
-        # No limit: a slow action of one conversation must not delay the actions of others.
+        # There is no limit, because a slow action of one conversation must not delay the actions of others.
         connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=KEEP_ALIVE_S),
         headers={"User-Agent": f"manent/{__version__}", "Content-Type": "application/json"} | dict(config.headers),
         timeout=aiohttp.ClientTimeout(total=config.timeout_s, sock_connect=CONNECT_TIMEOUT_S),
-        # Ignores cookies: conversations share the session, and must not share cookies.
+        # Conversations share the session and must not share cookies, so cookies are ignored.
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=[trace],
     )

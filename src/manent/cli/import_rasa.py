@@ -12,7 +12,8 @@ from manent.runtime.ports.store import ConversationStore
 
 Source = Annotated[str | None, typer.Argument(metavar="[DATABASE]", help="SQLite file of the Rasa tracker store.")]
 Url = Annotated[
-    str | None, typer.Option("--url", metavar="URL", help="SQLAlchemy URL of its database, instead of a file.")
+    str | None,
+    typer.Option("--url", metavar="URL", help="SQLAlchemy URL of the tracker store's database, instead of a file."),
 ]
 
 
@@ -26,12 +27,14 @@ def import_rasa(source: Source = None, *, url: Url = None, endpoints: Endpoints 
         from manent.stores.rasa_import import import_rasa as copy
     except ModuleNotFoundError as error:
         raise StoreError(
-            "import_source", f"this command needs the module {error.name}: pip install 'manent[import-rasa]'"
+            "import_source",
+            f"this command needs the module {error.name}, which is not installed; run `pip install "
+            "'manent[import-rasa]'`",
         ) from error
 
     named = [one for one in (source, url) if one is not None]
     if len(named) != 1:
-        raise typer.BadParameter("exactly one database is required: a file, or --url with an SQLAlchemy URL")
+        raise typer.BadParameter("name a file or, with --url, the SQLAlchemy URL of a database, but not both")
     database = named[0] if "://" in named[0] else f"sqlite:///{named[0]}"
 
     async def work(store: ConversationStore) -> ImportReport:

@@ -37,7 +37,7 @@ def run_actions(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Serve the project's custom actions with Rasa's action server protocol."""
+    """Serve the project's custom actions, with the protocol of Rasa's action server."""
     set_up_logging(log_level(verbose=verbose, debug=debug, quiet=quiet))
     if stop_with_stdin:
         threading.Thread(target=_stop_when_stdin_ends, daemon=True).start()
@@ -58,8 +58,9 @@ def run_actions(
 
 
 def _stop_when_stdin_ends() -> None:
-    """End this process when its parent has ended for any reason. The parent has the other end of the pipe."""
-    # Do not read `sys.stdin`: the thread that reads it holds its lock, and the interpreter would then abort at exit.
+    """End this process when its parent ends for any reason. Then the pipe to the parent is closed."""
+    # Do not read `sys.stdin`. A thread that reads it holds a lock, and the interpreter would abort at exit because of
+    # this lock.
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

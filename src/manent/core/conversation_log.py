@@ -164,7 +164,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     """One atomic addition to a log.
 
     Attributes:
-        head: the head *after* the append; its `version` equals the last entry's `seq`.
+        head: the head *after* the append. Its `version` is the `seq` of the last entry.
         expected_version: the version of the log that it is based on. The append fails if the log has another version,
             or another epoch than `head`.
         expected_lease: the lease of the log that it is based on. The append fails if the log has another lease. So only
@@ -224,7 +224,7 @@ class UnpublishedEvents(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         cursor: the cursor.
         epoch: current epoch of the log. None: the conversation no longer exists.
-        events: `seq` and JSON of the next events, in order. Empty if the epoch is not the cursor's.
+        events: `seq` and JSON of the next events, in order. Empty if the log and the cursor have different epochs.
     """
 
     cursor: Cursor

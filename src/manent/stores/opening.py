@@ -1,7 +1,7 @@
 """Creates the store that `tracker_store` in `endpoints.yml` configures.
 
-The composition root and the commands that read logs call this. It opens no store; it only reads a file's header to
-check whether it belongs to another program.
+`server/app.py` and the commands that read logs call this. It opens no store. It only reads the header of a file, to
+check whether the file belongs to another program.
 """
 
 import logging
@@ -17,12 +17,12 @@ from manent.stores.sqlite.file import is_database, is_foreign
 from manent.stores.sqlite.store import SqliteStore
 
 DEFAULT_FILE = "conversations.db"
-"""The file of a project without `tracker_store`, in the project's folder."""
+"""Name of the store's file in the folder of a project without `tracker_store`."""
 
 RASA_FILE = "rasa.db"
 """Rasa's default for `db` of a SQL tracker store."""
 
-SUPPORTED = "nothing (a SQLite file), `type: InMemory`, and `type: SQL` with `dialect: sqlite` or `postgresql`"
+SUPPORTED = "no section (a SQLite file), `type: InMemory`, and `type: SQL` with `dialect: sqlite` or `postgresql`"
 
 _POSTGRESQL = ("postgresql", "postgres")
 
@@ -41,9 +41,9 @@ def open_store(
 
     Args:
         tracker_store: section of `endpoints.yml`. None: the section is missing.
-        root: the project's folder; relative paths start from it.
+        root: the project's folder. Relative paths start from it.
         durability: `disk` or `process`.
-        process_from: see `SqliteStore`. Other stores ignore it.
+        process_from: number of queued appends at which `SqliteStore` starts a separate process. Other stores ignore it.
         observe: called after each commit of a SQL store with its number of pieces of work and its duration in seconds.
 
     Raises:
@@ -62,10 +62,13 @@ def open_store(
 
 
 def postgresql_dsn(settings: Json) -> str | None:
-    """Return the libpq URL of the PostgreSQL database that a `tracker_store` section names. None: another database.
+    """Return the libpq URL of the PostgreSQL database that a `tracker_store` section names.
 
-    The keys are Rasa's: `dialect: postgresql` with `url` (a host), `port`, `db`, `username`, `password` and `query`; or
-    a complete URL as `url`. The driver in it (`postgresql+psycopg2`) is ignored.
+    Return None for another store.
+
+    The keys are those of Rasa. The section contains `dialect: postgresql` with `url` (a host), `port`, `db`,
+    `username`, `password` and `query`, or a complete URL as `url`. A driver in the URL (`postgresql+psycopg2`) is
+    ignored.
     """
     if _kind(settings) != "sql":
         return None
@@ -88,17 +91,17 @@ def _postgresql(dsn: str, *, durability: str, observe: Callable[[int, float], No
     except ModuleNotFoundError as error:
         raise StoreError(
             "store_unsupported",
-            f"PostgreSQL requires the module {error.name}, which is not installed: pip install 'manent[postgresql]'",
+            f"PostgreSQL requires the module {error.name}, which is not installed; run `pip install "
+            "'manent[postgresql]'`",
         ) from error
     return PostgresqlStore(dsn, durability=durability, observe=observe)
 
 
 def sqlite_path(settings: Json, *, root: Path) -> Path | None:
-    """Return the SQLite file that a `tracker_store` section names. None: the memory store.
+    """Return the SQLite file that a `tracker_store` section names, or None for the memory store.
 
     A file of another program is not changed, for example a Rasa tracker store that an unmodified project still names.
-    The store is then a file in the same folder: `rasa.manent.db` for `rasa.db`,
-    `conversations.manent.db` for the default.
+    The store then uses another file in the same folder, for example `rasa.manent.db` instead of `rasa.db`.
 
     Raises:
         StoreError: `store_unsupported`.
@@ -137,6 +140,6 @@ def _beside_foreign(path: Path) -> Path:
     if not is_foreign(path):
         return path
     if path.name == DEFAULT_FILE and not is_database(path):
-        return path  # it may be a damaged store of ours: opening it reports that
+        return path  # it may be a damaged store of Manent, which opening it reports
     log.warning("%s belongs to another program and is not changed; conversations are stored in %s", path, ours)
     return ours

@@ -1,11 +1,12 @@
-"""Publishes committed events to the event broker. The log is the outbox: each log has a publishing cursor.
+"""Publishes committed events to the event broker.
 
-After a commit, a turn only adds its conversation's id to the waiting conversations. A background task takes a batch of
-waiting conversations, acquires leases on their cursors, reads the events after the cursors, publishes them, and then
-moves the cursors. The events of a conversation are published in order and at least once: after a crash, the last batch
-is published again. If a log and its cursor have different epochs, the log was erased or replaced. The task publishes
-this fact once. It does not publish the remaining events of the old log. Every server on a store publishes. Each server
-also searches all conversations from time to time, to find unpublished events of a dead server or of a command.
+Each log has a publishing cursor: the number of the last published event. After a commit, a turn only adds the id of its
+conversation to the waiting conversations. A background task takes a batch of waiting conversations, acquires leases on
+their cursors, reads the events after the cursors, publishes them, and then moves the cursors. The events of a
+conversation are published in order and at least once: after a crash, the last batch is published again. If a log and
+its cursor have different epochs, the log was erased or replaced. The task then publishes one message about this, and
+does not publish the remaining events of the old log. Every server that uses the store publishes. Each server also
+searches all conversations from time to time, to find unpublished events of a server that crashed or of a command.
 """
 
 import asyncio
@@ -26,41 +27,49 @@ from manent.runtime.ports.store import Outbox
 log = logging.getLogger("manent.broker")
 
 GATHER_S: Final = 0.2
-"""How long waiting conversations are gathered, so that they share the two commits and two reads of a round: some
-milliseconds of CPU."""
+"""Time for which waiting conversations are collected.
+
+They then share the two commits and two reads of a round, which take some milliseconds of CPU.
+"""
 
 CONVERSATIONS_AT_ONCE: Final = 256
 EVENTS_AT_ONCE: Final = 4_000
-"""Events of one round, shared by its conversations: about 4 MB. Reduced after a failure until publishing succeeds, so
-that a slow broker is not sent the same large batch forever."""
+"""Maximum number of events in one round, over all its conversations (about 4 MB).
+
+After a failure the number is reduced until publishing succeeds, so that a slow broker does not receive the same large
+batch forever.
+"""
 
 PUBLISH_S: Final = 10.0
 LEASE_S: Final = 30.0
-"""Longer than a round, so that leases need not be renewed."""
+"""Duration of a lease. It is longer than a round, so that leases need not be renewed."""
 
 SEARCH_INTERVAL_S: Final = 30.0
 SEARCH_BATCH: Final = 1_000
 PAUSE_FACTOR: Final = 9.0
-"""The pause after a search of one batch, as a multiple of its duration: searching takes at most a tenth of the time."""
+"""Pause after the search of a batch, as a multiple of the duration of the search.
+
+So searching takes at most a tenth of the time.
+"""
 
 BUSY_S: Final = 0.25
 """Pause if another server publishes the same conversations."""
 
 RETRY_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
-"""Pauses between attempts while the broker is unavailable. The last one repeats."""
+"""Pauses between attempts while the broker is unavailable. The last pause is repeated."""
 
 MAX_WAITING: Final = 100_000
-"""Waiting conversations kept in memory. The search finds the others."""
+"""Maximum number of waiting conversations in memory. The search finds the others."""
 
 ERASED: Final = "conversation_erased"
-"""The event that invalidates everything published of a conversation so far."""
+"""Type of the message which says that all events published of this conversation so far are invalid."""
 
 
 class Publisher:
     """Publishes the events of all conversations. Open it after the store and close it before the store.
 
     Args:
-        store: has the logs and their cursors.
+        store: contains the logs and their cursors.
         broker: receives the events.
         owner: name of this process in leases.
         is_dead: returns whether the process that holds a lease has ended.
@@ -89,7 +98,7 @@ class Publisher:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        """Start to publish.
+        """Start publishing.
 
         Raises:
             StoreError: the store is not available.
@@ -98,9 +107,9 @@ class Publisher:
         self._tasks = [asyncio.create_task(self._publish_forever()), asyncio.create_task(self._search_forever())]
 
     async def close(self, *, within_s: float = 3.0) -> None:
-        """Publish waiting events within the time limit if the broker is available.
+        """Publish waiting events within the time limit, if the broker is available.
 
-        The next start publishes the rest.
+        The rest is published after the next start.
         """
         publishing, searching = self._tasks
         searching.cancel()
@@ -114,7 +123,7 @@ class Publisher:
 
     @property
     def waiting(self) -> int:
-        """Number of conversations known to have unpublished events."""
+        """Number of conversations that are known to have unpublished events."""
         return len(self._waiting) + len(self._in_hand)
 
     @property
@@ -124,8 +133,8 @@ class Publisher:
         return 0.0 if since is None else max(0.0, time.monotonic() - since)
 
     def note(self, sender_id: str, entries: Sequence[LogEntry] = ()) -> None:
-        """Add a conversation whose log has changed. Registered in `Engine.log_readers`."""
-        del entries  # read from the store when they are published
+        """Add a conversation whose log has changed. This method is registered in `Engine.log_readers`."""
+        del entries  # events are read from the store when they are published
         self._note(sender_id, time.monotonic())
 
     def _note(self, sender_id: str, since: float) -> None:
@@ -187,7 +196,7 @@ class Publisher:
             found = await self.store.unpublished(mine, limit=limit)
             messages = [message for one in found for message in messages_of(one)]
             if time.time() + PUBLISH_S > lease.until:
-                return sender_ids  # the delay was so long that the leases are about to expire
+                return sender_ids  # the round was delayed so long that the leases are about to expire
             if messages:
                 async with asyncio.timeout(PUBLISH_S):
                     await self.broker.publish(messages)
@@ -204,16 +213,18 @@ class Publisher:
         self._failed = 0
         if self.trouble is not None:
             self.trouble = None
-            log.info("the event broker is back", extra={"waiting": self.waiting})
+            log.info("the event broker is available again", extra={"waiting": self.waiting})
 
     def _on_failure(self, error: Exception) -> None:
-        """Log the first failure of an outage only."""
+        """Log only the first failure of an outage."""
         self.failures += 1
         self._room = max(1, self._room // 4)
         code = error.code if isinstance(error, BrokerError) else "broker_timeout"
         if self.trouble is None:
             message = error.message if isinstance(error, BrokerError) else f"no answer within {PUBLISH_S:.0f} s"
-            log.warning("the event broker is away; events wait in the log", extra={"code": code, "error": message})
+            log.warning(
+                "the event broker is not available; events wait in the log", extra={"code": code, "error": message}
+            )
         self.trouble = code
 
     async def _search_forever(self) -> None:
@@ -259,7 +270,7 @@ def messages_of(unpublished: UnpublishedEvents) -> list[Outgoing]:
 
 
 def cursor_after(unpublished: UnpublishedEvents) -> Cursor | None:
-    """Return the cursor after publishing. None: the log no longer exists."""
+    """Return the cursor after publishing, or None if the log no longer exists."""
     cursor = unpublished.cursor
     if unpublished.epoch is None:
         return None
@@ -270,7 +281,7 @@ def cursor_after(unpublished: UnpublishedEvents) -> Cursor | None:
 
 
 def may_have_more(unpublished: UnpublishedEvents, limit: int) -> bool:
-    """Return whether there may be more to publish: a new log, or events beyond the limit."""
+    """Return whether there may be more to publish, in a new log or beyond the limit."""
     if unpublished.epoch != unpublished.cursor.epoch:
         return unpublished.epoch is not None
     return len(unpublished.events) == limit

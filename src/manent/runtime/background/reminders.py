@@ -1,8 +1,8 @@
 """Fires reminders when they are due. The store keeps them, so that they survive a restart.
 
-Every server on a store looks for due reminders. The append of the turn removes the reminder, so that only one server
-fires it. Connected sockets receive the messages at once. Other clients find the messages in the log. If the reminder
-was scheduled on a channel that sends on its own, that channel sends the messages.
+Every server that uses the store looks for due reminders. The append of the turn removes the reminder, so only one
+server can fire it. Connected sockets receive the messages immediately. Other clients find the messages in the log. If
+the reminder was scheduled on a channel that can send without a request (callback), this channel sends the messages.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from manent.runtime.ports.store import ReminderGone, VersionConflict
 log = logging.getLogger("manent.reminders")
 
 POLL_INTERVAL_S = 5.0
-"""How often the store is read for reminders that other servers scheduled."""
+"""Maximum time between two reads of the store, which find reminders that other servers scheduled."""
 
 RETRY_S = 1.0
 """Pause before a reminder that failed is fired again."""
 
 FIRING_POLL_S = 0.2
-"""Pause while a reminder is being fired. Until its turn is committed, it is still the next one in the store."""
+"""Pause while a reminder is being fired. Until its turn is committed, the store still returns it as the next one."""
 
 _PAGE = 500
-"""Entries read at once."""
+"""Number of entries that are read at a time."""
 
 
 class Reminders:
-    """Fires the reminders of all conversations. Open it after the registry, close it before."""
+    """Fires the reminders of all conversations. Open it after the registry and close it before the registry."""
 
     def __init__(self, conversations: Conversations) -> None:
         self.conversations = conversations
@@ -45,12 +45,12 @@ class Reminders:
         self._clock: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Start to fire due reminders."""
+        """Start firing due reminders."""
         self.engine.log_readers.append(self._notice)
         self._clock = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Stop. Reminders that become due later wait for the next start."""
+        """Stop. Reminders that become due later are fired after the next start."""
         self.engine.log_readers.remove(self._notice)
         tasks = [*self._firing.values(), *([self._clock] if self._clock is not None else [])]
         for task in tasks:
@@ -96,7 +96,7 @@ class Reminders:
         try:
             if await self._is_void(conversation, reminder):
                 await conversation.perform(lambda alone: _drop(alone, reminder))
-                log.debug("dropped a void reminder", extra=extra)
+                log.debug("dropped a reminder that later events cancel", extra=extra)
                 return
             entries = await operations.remind(conversation, reminder)
             output = self.engine.outputs.get(reminder.channel)

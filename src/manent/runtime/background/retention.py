@@ -1,6 +1,6 @@
 """Removes conversations that have not changed for a configured time (`conversations: {retention_days: N}`).
 
-The composition root opens and closes it. Several servers may run it on one store.
+`server/app.py` opens and closes it. Several servers may run it on one store.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ class Retention:
     """Removes old conversations.
 
     Args:
-        store: keeps the conversations.
-        days: how long they are kept after their last change. None: forever.
-        now: the clock, in seconds since the epoch.
+        store: contains the conversations.
+        days: number of days after its last change for which a conversation is kept. None: forever.
+        now: returns the time in seconds since the epoch.
     """
 
     def __init__(self, store: ConversationStore, days: float | None, *, now: Callable[[], float] = time.time) -> None:
@@ -34,12 +34,12 @@ class Retention:
         self._purging: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Start. The first removal runs immediately."""
+        """Start removing. The first removal runs immediately."""
         if self.days is not None:
             self._purging = asyncio.create_task(self._purge_forever(self.days))
 
     async def close(self) -> None:
-        """Stop."""
+        """Stop removing."""
         if self._purging is not None:
             self._purging.cancel()
             await asyncio.gather(self._purging, return_exceptions=True)

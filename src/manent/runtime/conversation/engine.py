@@ -1,7 +1,7 @@
 """The parts that turns of all conversations share: store, model, actions, clock, ids, limits, metrics, leases.
 
-The composition root builds one engine per process. `registry.py` opens and closes it. The engine does not know
-conversations: `Record`, `Feed` and `TurnRunner` each receive it.
+`server/app.py` builds one engine per process. `registry.py` opens and closes it. The engine does not know
+conversations. `Record`, `Feed` and `TurnRunner` receive it as an argument.
 """
 
 import os
@@ -32,11 +32,11 @@ LEASE_S = 30.0
 
 
 class Engine:
-    """Runs what turns need from outside the conversation. Call `open` before use and `close` at the end.
+    """Provides everything that turns need from outside the conversation. Call `open` before use and `close` at the end.
 
     Attributes:
-        store: keeps the logs.
-        model: the model that the next turn uses. None: no model is loaded. Assign another one to swap models.
+        store: contains the logs.
+        model: the model that the next turn uses. None: no model is loaded. Assign another model to replace it.
         actions: runs custom actions. None: no action endpoint is configured.
         generator: generates response texts. None: no NLG endpoint is configured.
         limits: the configured limits.
@@ -44,7 +44,8 @@ class Engine:
         owner: name of this process in leases: `host:pid:start time:nonce`.
         is_closing: whether new messages are rejected because the server is shutting down.
         log_readers: called with `sender_id` and entries after every append, and with no entries after an erase.
-        outputs: output channels by name. None: the sockets of this channel subscribe to the conversation.
+        outputs: name → output channel that can send without a request. None: the sockets of this channel subscribe to
+            the conversation instead.
         session_token: returns the token that proves ownership of a conversation.
     """
 
@@ -70,7 +71,7 @@ class Engine:
         self.outputs: dict[str, Output | None] = {}
         self.session_token: Callable[[str], str] = lambda _: ""
         self._batcher = ParseBatcher()
-        self._rng = random.Random(secrets.randbits(256))  # noqa: S311  # picks response variations, generates ids
+        self._rng = random.Random(secrets.randbits(256))  # noqa: S311  # it only picks response variations and generates ids
         self._env = Env(now=time.time, new_id=self.new_id, rng=self._rng, stamp=assistant.stamp)
 
     async def open(self) -> None:
@@ -95,11 +96,11 @@ class Engine:
         return self.model
 
     def new_id(self) -> str:
-        """Return a unique id, for example for a message. The id is not a secret: use `secrets` for tokens."""
+        """Return a unique id, for example for a message. The id can be guessed, so use `secrets` for tokens."""
         return f"{self._rng.getrandbits(128):032x}"
 
     def env(self, assistant: Assistant) -> Env:
-        """Return clock, ids and randomness for a turn of this assistant."""
+        """Return the clock, the id generator and the random generator for a turn of this assistant."""
         if self._env.stamp is not assistant.stamp:
             self._env = Env(now=time.time, new_id=self.new_id, rng=self._rng, stamp=assistant.stamp)
         return self._env
@@ -147,12 +148,15 @@ class Engine:
         return events
 
     def notify_log_readers(self, sender_id: str, entries: Sequence[LogEntry]) -> None:
-        """Tell the event broker, reminders and other readers which entries were appended."""
+        """Notify the event broker, reminders and other readers of the entries that were appended."""
         for reader in self.log_readers:
             reader(sender_id, entries)
 
     def may_take_over(self, lease: Lease) -> bool:
-        """Return whether this server may finish a turn under this lease: it expired, or its process is dead."""
+        """Return whether this server may finish a turn that has this lease.
+
+        It may if the lease has expired or its process has ended.
+        """
         return lease.until <= time.time() or self.is_dead(lease)
 
     def is_dead(self, lease: Lease) -> bool:
@@ -162,7 +166,7 @@ class Engine:
 
 
 def _start_time(pid: int) -> str:
-    """Return the start time of a process on this host in clock ticks since boot, "" if it has ended or is unknown.
+    """Return the start time of a process on this host in clock ticks since boot, or "" if it has ended or is unknown.
 
     A zombie counts as ended.
     """

@@ -1,8 +1,8 @@
 """All conversations of this process.
 
-Channels get a `Conversation` by its `sender_id`. The registry keeps conversations that have subscribers or jobs, and
-caches the trackers of the most recently used others. It finishes turns that a crash left open, and shuts down in order:
-it rejects new messages, then lets running turns finish within a time limit.
+Channels get a `Conversation` by its `sender_id`. The registry keeps conversations that have subscribers or jobs. Of the
+others, it caches the most recently used ones. It also finishes turns that a crash left open. At shutdown, it rejects
+new messages, then lets running turns finish within a time limit.
 """
 
 import asyncio
@@ -24,7 +24,10 @@ log = logging.getLogger("manent.conversations")
 RECOVERY_INTERVAL_S = 5.0
 
 _CHECKED_PER_RELEASE = 2
-"""Conversations that each release checks for removal. More than one, so that the registry shrinks."""
+"""Number of conversations that each `release` checks for removal.
+
+It is greater than one, so that the registry shrinks.
+"""
 
 
 class Conversations:
@@ -32,7 +35,7 @@ class Conversations:
 
     Attributes:
         engine: shared by all conversations.
-        rates: rate limits of clients; channels check them before they submit.
+        rates: rate limits of clients. Channels check them before they submit a message.
         workers: tasks that may finish within the time limit at shutdown.
     """
 
@@ -45,7 +48,7 @@ class Conversations:
         self._recovery: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Open the engine and start to finish turns that an earlier process left open."""
+        """Open the engine and start finishing turns that an earlier process left open."""
         await self.engine.open()
         self._recovery = asyncio.create_task(self._recover_forever())
 
@@ -58,19 +61,22 @@ class Conversations:
         await self.engine.close()
 
     async def drain(self, *, within_s: float) -> None:
-        """Reject new messages with `server_closing` and let turns finish. Cancelled turns resume at the next start."""
+        """Reject new messages with `server_closing` and let turns finish.
+
+        Turns that do not finish in time resume at the next start.
+        """
         self.engine.is_closing = True
         if self.workers:
             _, unfinished = await asyncio.wait(set(self.workers), timeout=within_s)
             for worker in unfinished:
-                log.warning("a turn did not finish in time; it resumes at the next start")
+                log.warning("a turn did not finish in time; it will resume after the next start")
                 worker.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
             for conversation in tuple(self._all.values()):
                 conversation.reject_waiting(server_closing())
 
     def get(self, sender_id: str) -> Conversation:
-        """Return the conversation of this id, whether or not the store has it."""
+        """Return the conversation with this id. The store may or may not contain it."""
         conversation = self._all.get(sender_id)
         if conversation is None:
             conversation = self._all[sender_id] = Conversation(
@@ -85,7 +91,7 @@ class Conversations:
         return await self.engine.store.create(head)
 
     def track(self, worker: asyncio.Task[None]) -> None:
-        """Let a task finish at shutdown like a turn."""
+        """Let a task finish at shutdown, as a turn may."""
         self.workers.add(worker)
         worker.add_done_callback(self.workers.discard)
 
@@ -93,7 +99,7 @@ class Conversations:
         """Remove conversations that are no longer needed. Call it after a subscriber was removed.
 
         Trackers beyond the limit are dropped, least recently used first. The cost does not depend on the number of
-        conversations: with ten thousand idle sockets, a search through all of them took milliseconds per message.
+        conversations. With ten thousand idle sockets, a search through all conversations took milliseconds per message.
         """
         cached = self._cached
         if conversation.record.tracker is None:
@@ -104,11 +110,12 @@ class Conversations:
         limit = self.engine.limits.cached_trackers
         while len(cached) > limit:
             _, oldest = cached.popitem(last=False)
-            if not oldest.mailbox.is_busy:  # a busy one is released again when its jobs are done
+            if not oldest.mailbox.is_busy:  # a conversation with jobs is released again when they are done
                 oldest.record.forget()
                 self._remove_if_unused(oldest)
         self._remove_if_unused(conversation)
-        # Conversations that were only looked up are never released: check the ones that have been here longest.
+        # Conversations that were only looked up are never released, so check those that have been in memory for the
+        # longest time.
         for _ in range(_CHECKED_PER_RELEASE if len(self._all) > limit else 0):
             sender_id, oldest = next(iter(self._all.items()))
             del self._all[sender_id]
@@ -124,11 +131,14 @@ class Conversations:
             self._all.pop(conversation.sender_id, None)
 
     def followed(self, among: Collection[str] | None = None) -> list[Conversation]:
-        """Return the conversations that have subscribers. `among`: only those with these ids."""
+        """Return the conversations that have subscribers. If `among` is given, return only those with these ids."""
         return [one for one in self._known(among) if one.subscribers]
 
     def cached(self, among: Collection[str] | None = None) -> list[Conversation]:
-        """Return the conversations that have a log in memory but no subscribers. `among`: as in `followed`."""
+        """Return the conversations that have a log in memory but no subscribers.
+
+        If `among` is given, return only those with these ids.
+        """
         return [one for one in self._known(among) if not one.subscribers and one.record.head is not None]
 
     def _known(self, among: Collection[str] | None) -> Iterable[Conversation]:
@@ -154,7 +164,10 @@ class Conversations:
             await asyncio.sleep(RECOVERY_INTERVAL_S)
 
     def _may_recover(self, head: Head) -> bool:
-        """Return whether an open turn's lease is free or expired, or is ours and no worker is running."""
+        """Return whether this server may finish an open turn.
+
+        Its lease must be free or expired, or belong to this server while no worker is running.
+        """
         if head.lease is not None and head.lease.owner == self.engine.owner:
             conversation = self._all.get(head.sender_id)
             return conversation is None or not conversation.mailbox.is_busy

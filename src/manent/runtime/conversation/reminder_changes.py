@@ -1,4 +1,4 @@
-"""Computes how the events of a turn change the reminders of its conversation. Nothing here does I/O."""
+"""Computes how the events of a turn change the reminders of its conversation. It does no I/O."""
 
 import datetime as dt
 import logging
@@ -20,13 +20,15 @@ def changes_of(
     fires: FireReminder | None = None,
     schedules: bool = True,
 ) -> tuple[ReminderChange, ...]:
-    """Return the changes of these entries in order, after the reminder that they fire.
+    """Return the changes of reminders by these entries, in order.
+
+    The removal of the reminder that they fire comes first.
 
     Args:
         sender_id: key of the conversation.
         entries: the entries to append.
         channel: returns the name of the output channel. Called only if a reminder is scheduled.
-        fires: the reminder that these entries answer.
+        fires: the reminder that caused these entries, if any.
         schedules: whether reminder events have an effect.
     """
     changes: list[ReminderChange] = [] if fires is None else [fires]
@@ -39,7 +41,8 @@ def changes_of(
                 due = _seconds(event.date_time)
                 if due is None:
                     log.warning(
-                        "ignored a reminder: its date_time is not an ISO 8601 time", extra={"sender_id": sender_id}
+                        "ignored a reminder, because its date_time is not an ISO 8601 time",
+                        extra={"sender_id": sender_id},
                     )
                     continue
                 changes.append(

@@ -1,9 +1,9 @@
-"""Publishes what other servers have written, and drops logs that other servers have erased.
+"""Publishes events that other servers have written, and drops logs that other servers have erased.
 
 The store reports that another process has written (PostgreSQL notifications, SQLite's change counter). The changes are
 then read from the logs. A notification may be lost, so all conversations with subscribers are compared with the store
-at least every `POLL_INTERVAL_S` seconds. The composition root builds it, and opens and closes it inside the registry's
-lifetime.
+at least every `POLL_INTERVAL_S` seconds. `server/app.py` builds it. It opens it after the registry and closes it before
+the registry.
 """
 
 import asyncio
@@ -19,14 +19,17 @@ from manent.runtime.conversation.registry import Conversations
 log = logging.getLogger("manent.wakeups")
 
 POLL_INTERVAL_S: Final = 3.0
-"""How often the store is read although it has not reported a change."""
+"""Maximum time between two reads of the store, even if the store has reported no change."""
 
 PAUSE_FACTOR: Final = 4.0
-"""The pause after a comparison, as a multiple of its duration: comparing takes at most a fifth of the time."""
+"""Pause after a comparison, as a multiple of the duration of the comparison.
+
+So comparing takes at most a fifth of the time.
+"""
 
 RETRY_S: Final = 1.0
 BATCH_SIZE: Final = 500
-"""Conversations whose positions are read at once."""
+"""Number of conversations whose positions are read at the same time."""
 
 
 class Wakeups:
@@ -44,7 +47,7 @@ class Wakeups:
         self._cached_checked_at = float("-inf")
 
     async def open(self) -> None:
-        """Start to watch. The store must be open."""
+        """Start watching. The store must be open."""
         self._watch = asyncio.create_task(self._run())
 
     async def close(self) -> None:
@@ -68,10 +71,10 @@ class Wakeups:
                 await asyncio.sleep(RETRY_S)
 
     async def _update(self, changed: Collection[str] | None) -> None:
-        """Compare conversations with the store and let those that are behind catch up.
+        """Compare conversations with the store, and publish new events.
 
         Cached logs are compared, too, because erased data must not stay in memory. If it is unknown which conversations
-        changed, cached conversations are compared with the store less often.
+        changed, cached conversations are compared less often.
 
         Args:
             changed: ids of changed conversations. None: any conversation may have changed.
@@ -92,7 +95,7 @@ class Wakeups:
                 self.conversations.release(conversation)
 
     async def _positions(self, wanted: list[Conversation]) -> list[tuple[Conversation, tuple[str, int] | None]]:
-        """Return epoch and version of each conversation in the store. None: the store does not have it."""
+        """Return the epoch and version of each conversation in the store, or None if the store does not contain it."""
         found: list[tuple[Conversation, tuple[str, int] | None]] = []
         for start in range(0, len(wanted), BATCH_SIZE):
             batch = wanted[start : start + BATCH_SIZE]

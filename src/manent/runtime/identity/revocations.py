@@ -1,7 +1,7 @@
-"""Keeps the list of revoked tokens up to date: own revocations immediately, those of other servers by polling.
+"""Keeps the list of revoked tokens up to date.
 
-The composition root opens and closes it. `/admin/revoke` writes revocations, and `tokens.py` checks tokens against
-`known`.
+It adds revocations of this server immediately and those of other servers by polling. `server/app.py` opens and closes
+it. `/admin/revoke` writes revocations, and `tokens.py` checks tokens against `known`.
 """
 
 import asyncio
@@ -22,15 +22,15 @@ log = logging.getLogger("manent.revocations")
 POLL_INTERVAL_S = 1.0
 
 MAX_CLOCK_SKEW_S = 60.0
-"""Clocks of servers may differ by this much without a revocation being missed."""
+"""The clocks of two servers may differ by this time. No revocation is missed then."""
 
 
 class Revocations:
     """The revocations that this process knows.
 
     Attributes:
-        known: tokens are checked against it.
-        listeners: called after revocations were added. They close open sockets.
+        known: the revocations against which tokens are checked.
+        listeners: called after revocations were added. They close sockets whose tokens are no longer valid.
     """
 
     def __init__(self, store: ConversationStore) -> None:
@@ -46,7 +46,7 @@ class Revocations:
         """Read all revocations, then poll for new ones. The store must be open.
 
         Raises:
-            StoreError: they could not be read. The server must not start without them.
+            StoreError: the revocations could not be read. The server must not start without them.
         """
         await self._poll()
         self._watch = asyncio.create_task(self._poll_forever())
@@ -58,17 +58,17 @@ class Revocations:
             await asyncio.gather(self._watch, return_exceptions=True)
 
     async def revoke(self, revocation: Revocation) -> None:
-        """Store a revocation. On return, this process no longer accepts the revoked tokens.
+        """Store a revocation. When this method returns, this process no longer accepts the revoked tokens.
 
         Raises:
-            StoreError: it was not stored and has no effect.
+            StoreError: the revocation was not stored and has no effect.
         """
         made = replace(revocation, made=time.time())
         await self.store.revoke(made)
         self._note([made])
 
     def poll_soon(self) -> None:
-        """Poll now: another server may have revoked tokens."""
+        """Poll now, because another server may have revoked tokens."""
         self._wake.set()
 
     async def _poll(self) -> None:
@@ -81,7 +81,7 @@ class Revocations:
             self.known.note(one)
             self._newest = max(
                 self._newest, min(one.made, time.time())
-            )  # a clock that is ahead must not hide later revocations
+            )  # a server whose clock is ahead must not hide later revocations
         if found:
             for listener in self.listeners:
                 listener()

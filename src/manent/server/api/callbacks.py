@@ -1,4 +1,4 @@
-"""Requests with a `callback_url`: they are answered at once, and their result is sent to that URL later."""
+"""Requests with a `callback_url`. They are answered immediately, and their result is sent to that URL later."""
 
 import asyncio
 import contextlib
@@ -18,16 +18,16 @@ Job = Coroutine[Any, Any, Response]
 
 
 class Callbacks:
-    """The running jobs whose results go to a callback URL."""
+    """The running jobs whose results will be sent to a callback URL."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def answer(self, request: Request, job: Job) -> Response:
-        """Run a job and answer with its result. If the request has a `callback_url`, answer at once.
+        """Run a job and answer with its result. If the request has a `callback_url`, answer immediately.
 
         Raises:
-            RequestError: `bad_request`; the URL has another scheme than http or https.
+            RequestError: `bad_request`: the scheme of the URL is neither http nor https.
         """
         url = request.query_params.get("callback_url")
         if url is None:

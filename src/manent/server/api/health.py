@@ -25,13 +25,17 @@ class Version(msgspec.Struct, kw_only=True):
 
 
 class Live(msgspec.Struct, kw_only=True):
-    """The process is running."""
+    """The answer while the process is running."""
 
     status: Literal["ok"] = "ok"
 
 
 class BrokerHealth(msgspec.Struct, kw_only=True):
-    """The event broker. `waiting`: conversations with unpublished events; `lag_s`: age of the oldest of them."""
+    """The state of the event broker.
+
+    `waiting` is the number of conversations with unpublished events. `lag_s` is the age of the oldest of them, in
+    seconds.
+    """
 
     status: str
     waiting: int
@@ -42,7 +46,8 @@ class Ready(msgspec.Struct, kw_only=True):
     """Whether the server can serve.
 
     Attributes:
-        status: `ok`. With status 503: `closing` (it shuts down) or `store` (the store fails; `code` is its error).
+        status: `ok`, or with HTTP status 503 either `closing` (the server is shutting down) or `store` (the store
+            fails, and `code` is its error).
         model: name of the loaded model file.
     """
 
@@ -59,7 +64,7 @@ OPERATIONS = (VERSION, LIVE, READY)
 
 
 def routes(conversations: Conversations, publisher: Publisher | None = None) -> list[Route]:
-    """Return `/version`, `/health/live` and `/health/ready`. `publisher`: None if there is no event broker."""
+    """Return `/version`, `/health/live` and `/health/ready`. `publisher` is None if there is no event broker."""
 
     async def version(_: Request) -> Response:
         return _json(Version(version=__version__, minimum_compatible_version=MINIMUM_COMPATIBLE_VERSION))

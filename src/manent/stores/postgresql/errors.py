@@ -1,4 +1,4 @@
-"""Maps errors of PostgreSQL, asyncpg and the network to the store's codes."""
+"""Maps errors of PostgreSQL, asyncpg and the network to the store's error codes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -2,7 +2,7 @@
 
 Notifications are sent after the commit, in separate transactions on a separate connection. A NOTIFY inside an append
 would serialize all commits of the database. So a notification can be lost if its server crashes between the two
-transactions or the connection is down. Receivers must therefore also check the store from time to time.
+transactions, or if the connection is down. Therefore receivers must also check the store from time to time.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import msgspec
 log = logging.getLogger("manent.store")
 
 GATHER_S: Final = 0.01
-"""How long notifications are collected before they are sent: at most 100 transactions a second at any load."""
+"""Time for which notifications are collected before they are sent. It limits them to 100 transactions per second."""
 
 RECONNECT_S: Final = 1.0
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -45,12 +45,18 @@ class ServerNotifications:
         self._task = asyncio.create_task(self._run())
 
     def notify(self, sender_id: str = "") -> None:
-        """Notify the other servers of a commit to a conversation. "": any conversation may have changed."""
+        """Notify the other servers of a commit to a conversation.
+
+        The id "" says that any conversation may have changed.
+        """
         self._outgoing.add(sender_id)
         self._has_outgoing.set()
 
     async def wait(self, *, within_s: float) -> frozenset[str] | None:
-        """See `ConversationStore.news`. Also returns None on a timeout: a notification may have been lost."""
+        """Wait until another process writes to the store, at most `within_s` seconds.
+
+        Return None after a timeout, too, because a notification may have been lost.
+        """
         try:
             async with asyncio.timeout(within_s):
                 await self._has_incoming.wait()

@@ -29,9 +29,9 @@ WITH head AS (
 )
 SELECT id FROM head
 """
-"""Writes an append if the head has epoch $2, version $14 and lease $26, $27. Otherwise nothing, and returns no row.
+"""Writes an append if the head has epoch $2, version $14 and lease $26, $27.
 
-$1 to $13 are `head_values`.
+If it does not, the statement writes nothing and returns no row. $1 to $13 are `head_values`.
 """
 
 INSERT_HEAD = (

@@ -1,8 +1,9 @@
-"""Commits batches of work on the SQLite store's writing connection. A piece that fails does not affect the others.
+"""Commits batches of work on the writing connection of the SQLite store.
 
-A batch is one `BEGIN IMMEDIATE … COMMIT`. A few statements write all appends to known conversations, even if there are
-many (`sqlite/rows.py` explains why). If one of them does not fit (another version, a used message id), the transaction
-is rolled back and the batch is repeated piece by piece, each in a savepoint.
+A piece of work that fails does not affect the others. A batch is one transaction (`BEGIN IMMEDIATE … COMMIT`). A few
+statements write all appends to known conversations, even if there are many (`sqlite/rows.py` explains why). An append
+may fail, because the log has another version or the message id was used. Then the transaction is rolled back, and the
+pieces of the batch are repeated one by one, each in a savepoint.
 
 `sqlite/writer.py` decides when to commit. One thread at a time may call these functions.
 """
@@ -22,10 +23,10 @@ from manent.stores.sqlite.reminders import check_reminders
 from manent.stores.sqlite.rows import BulkFailed
 
 TRUNCATE_WAIT_MS: Final = 200
-"""How long truncating the write-ahead log may wait for readers. It blocks writers meanwhile."""
+"""Time for which truncating the write-ahead log may wait for readers. It blocks writers during this time."""
 
 Work = AppendWork | Callable[[sqlite3.Cursor], Any]
-"""Work in a transaction: an append, or a function that runs inside the transaction and returns the result."""
+"""A piece of work in a transaction: an append, or a function that runs inside it and returns the result."""
 
 _VALUE_ERRORS: Final = (
     sqlite3.IntegrityError,
@@ -39,18 +40,21 @@ _VALUE_ERRORS: Final = (
 
 
 class Commits:
-    """Commits work. Owns the writing connection."""
+    """Commits work. It owns the writing connection."""
 
     def __init__(self, path: Path, *, durability: str) -> None:
         self._connection = WritingConnection(path, durability=durability)
 
     def commit(self, works: Sequence[Work]) -> list[Any]:
-        """Do the work and return the results in order. The result of a failed piece is its exception. Never raises."""
+        """Do the work and return the results in order.
+
+        The result of a failed piece is its exception. This never raises an error.
+        """
         try:
             return self._commit(works)
         except sqlite3.Error as error:
             result: Exception = store_error(error)
-        except Exception as error:  # noqa: BLE001 - set on every waiting future; the thread must continue
+        except Exception as error:  # noqa: BLE001 - the error is set on every waiting future, and the thread must continue
             result = error
         self.discard()
         return [result] * len(works)

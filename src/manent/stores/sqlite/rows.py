@@ -1,15 +1,16 @@
 """Converts appends to rows, and writes the rows of many appends with few SQL statements.
 
-Under load, the cost of a commit depends on the number of statements, not on the number of rows: each step of a
-statement releases Python's interpreter lock and must acquire it again from the event loop. Only the SQLite store uses
-this module: its writer, its readers, and the writing process (`sqlite/process_main.py`), which imports little else.
+Under load, the cost of a commit depends on the number of statements, not on the number of rows. The reason is that each
+step of a statement releases Python's interpreter lock and must acquire it again from the event loop. Only the writer
+and the readers of the SQLite store use this module, and the writing process (`sqlite/process_main.py`), which imports
+few other modules.
 
 NULL is bound as a value that its column never has, and the statement converts it to NULL. sqlite3 takes 0.05 µs to bind
 a number, but 0.4 µs to bind None, bytes or a boolean, because it searches for an adapter first. This saves 10 µs a
 turn.
 
-With `OR FAIL`, SQLite does not copy each page that a statement changes (many copies would need a temporary file). The
-copies are not needed: when a statement fails, the writer rolls back its transaction or savepoint.
+With `OR FAIL`, SQLite does not copy each page that a statement changes. Many copies would need a temporary file. The
+copies are not needed, because the writer rolls back its transaction or savepoint if a statement fails.
 """
 
 import sqlite3
@@ -26,10 +27,10 @@ from manent.stores.head_row import Row, lease_values
 from manent.stores.thinning import superfluous
 
 NO_TEXT = 0
-"""Represents NULL in a text column: no text equals a number."""
+"""Stands for NULL in a text column, because no text equals a number."""
 
 NO_NUMBER = ""
-"""Represents NULL in a number column."""
+"""Stands for NULL in a number column."""
 
 INSERT_CONVERSATION = """
     INSERT INTO conversations (
@@ -105,7 +106,7 @@ def write_rows(cursor: sqlite3.Cursor, appends: Sequence[tuple[int, AppendRows]]
     """Write appends to different conversations.
 
     Args:
-        cursor: of an open transaction.
+        cursor: a cursor of an open transaction.
         appends: pairs of a conversation's row id and its append.
 
     Raises:
@@ -132,7 +133,7 @@ def write_rows(cursor: sqlite3.Cursor, appends: Sequence[tuple[int, AppendRows]]
 
 
 def thin_snapshots(cursor: sqlite3.Cursor, number: int) -> None:
-    """Delete the snapshots of a conversation that `thinning.py` calls superfluous."""
+    """Delete the snapshots of a conversation that `thinning.py` selects."""
     found = cursor.execute(SNAPSHOT_VERSIONS, (number,)).fetchall()
     gone = superfluous(version for (version,) in found)
     if gone:

@@ -187,7 +187,7 @@ async def test_broker_that_is_away_is_said_once_and_told_later(caplog: pytest.Lo
         assert (publisher.trouble, publisher.waiting) == ("broker_away", 1)
         assert publisher.lag_s > 0
         await until(lambda: broker.attempts > 8)
-        said = [record for record in caplog.records if "is away" in record.message]
+        said = [record for record in caplog.records if "is not available" in record.message]
         broker.away = False
         await until(lambda: not publisher.waiting)
         assert (publisher.trouble, publisher.lag_s) == (None, 0.0)
