@@ -16,7 +16,7 @@ from manent.core.events import ReminderScheduled
 from manent.runtime import operations
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.conversation.reminder_changes import is_void
+from manent.runtime.conversation.reminder_changes import VoidCheck
 from manent.runtime.ports.store import ReminderGone, VersionConflict
 
 log = logging.getLogger("manent.reminders")
@@ -25,7 +25,14 @@ POLL_INTERVAL_S = 5.0
 """How often the store is read for reminders that other servers scheduled."""
 
 RETRY_S = 1.0
-"""Pause before a reminder that failed is fired again."""
+MAX_RETRY_S = 60.0
+"""Pause before a reminder that failed is fired again. It doubles with each failure, up to the maximum."""
+
+DUE_AT_ONCE = 100
+"""Due reminders that one read adds to those that are being fired."""
+
+MAX_FIRING = 2_000
+"""Reminders that are fired at once or wait for another attempt."""
 
 FIRING_POLL_S = 0.2
 """Pause while a reminder is being fired. Until its turn is committed, it is still the next one in the store."""
@@ -83,42 +90,58 @@ class Reminders:
     async def _fire_due(self) -> None:
         if self.engine.is_closing or self.engine.model is None:
             return
-        for reminder in await self.engine.store.due_reminders(now=time.time()):
+        # The store still has those that are being fired: ask for more, so that the others are not behind them for ever.
+        limit = min(DUE_AT_ONCE + len(self._firing), MAX_FIRING)
+        for reminder in await self.engine.store.due_reminders(now=time.time(), limit=limit):
             key = (reminder.sender_id, reminder.name, reminder.seq)
             if key not in self._firing:
-                task = self._firing[key] = asyncio.create_task(self._fire(reminder))
+                task = self._firing[key] = asyncio.create_task(self._fire_until_done(reminder))
                 task.add_done_callback(lambda _, key=key: self._firing.pop(key, None))  # type: ignore[misc]
 
-    async def _fire(self, reminder: Reminder) -> None:
-        """Fire one reminder. If it fails, it remains in the store and is fired again."""
-        conversation = self.conversations.get(reminder.sender_id)
+    async def _fire_until_done(self, reminder: Reminder) -> None:
+        """Fire one reminder. While it fails, it remains in the store and is fired again."""
         extra: dict[str, object] = {"sender_id": reminder.sender_id, "reminder": reminder.name}
-        try:
-            if await self._is_void(conversation, reminder):
-                await conversation.perform(lambda alone: _drop(alone, reminder))
-                log.debug("dropped a void reminder", extra=extra)
+        failures = 0
+        while True:
+            try:
+                await self._fire(reminder)
+            except (ReminderGone, VersionConflict):
+                log.debug("another server fired a reminder first", extra=extra)
                 return
-            entries = await operations.remind(conversation, reminder)
-            output = self.engine.outputs.get(reminder.channel)
-            if output is not None:
-                await output.send(reminder.sender_id, entries)
-        except (ReminderGone, VersionConflict):
-            log.debug("another server fired a reminder first", extra=extra)
-        except RequestError as error:
-            log.warning("postponed a reminder", extra={**extra, "code": error.code, "error": error.message})
-        except ManentError as error:
-            log.warning("could not fire a reminder", extra={**extra, "code": error.code, "error": error.message})
+            except RequestError as error:
+                log.warning("postponed a reminder", extra={**extra, "code": error.code, "error": error.message})
+            except ManentError as error:
+                failures += 1
+                log.warning("could not fire a reminder", extra={**extra, "code": error.code, "error": error.message})
+            except Exception:
+                failures += 1
+                log.exception("could not fire a reminder", extra=extra)
+            else:
+                return
+            await asyncio.sleep(min(RETRY_S * 2**failures, MAX_RETRY_S))
+
+    async def _fire(self, reminder: Reminder) -> None:
+        conversation = self.conversations.get(reminder.sender_id)
+        if await self._is_void(conversation, reminder):
+            await conversation.perform(lambda alone: _drop(alone, reminder))
+            log.debug("dropped a void reminder", extra={"sender_id": reminder.sender_id, "reminder": reminder.name})
+            return
+        entries = await operations.remind(conversation, reminder)
+        output = self.engine.outputs.get(reminder.channel)
+        if output is not None:
+            await output.send(reminder.sender_id, entries)
 
     async def _is_void(self, conversation: Conversation, reminder: Reminder) -> bool:
         """Return whether later events cancel the reminder or revert the event that scheduled it."""
-        after = reminder.seq
+        check, after = VoidCheck(reminder), reminder.seq
         while True:
             entries = await self.engine.store.entries(reminder.sender_id, after=after, limit=_PAGE)
-            if is_void(reminder, [entry.event for entry in entries]):
-                return True
+            check.read(entry.event for entry in entries)
             if len(entries) < _PAGE:
                 break
             after = entries[-1].seq
+        if check.is_void() or check.saw_session:
+            return check.is_void()  # a tracker has only events of the newest session: nothing to look up there
         return await conversation.perform(lambda alone: _is_reverted(alone, reminder))
 
 
