@@ -49,6 +49,8 @@ class Metrics:
         duplicates: messages that had already been accepted.
         refused: rejected messages, by error code.
         failed: turns that failed after their message was accepted.
+        background_failures: failed rounds of each background loop since the start.
+        background_failing: loops whose last round failed, and the code of its error.
         works: writes in the store's transactions. If there are more writes than transactions, turns share commits.
     """
 
@@ -64,6 +66,8 @@ class Metrics:
         self.refused: dict[str, int] = {}
         self.failed = 0
         self.works = 0
+        self.background_failures: dict[str, int] = {}
+        self.background_failing: dict[str, str] = {}
 
     def committed(self, works: int, seconds: float) -> None:
         """Add one transaction. Only the store's writer thread calls this."""

@@ -110,7 +110,7 @@ def build(options: ServeOptions) -> Application:
         root=options.root,
         durability=endpoints.durability,
         process_from=WRITING_PROCESS_FROM,
-        observe=counters.committed,
+        metrics=counters,
     )
     limits = read_limits(endpoints.limits)
     rates = rates_of(limits)
@@ -124,12 +124,12 @@ def build(options: ServeOptions) -> Application:
     )
     conversations = Conversations(engine, rates=rates)
     wakeups = Wakeups(conversations)
-    revocations = Revocations(store)
-    retention = Retention(store, endpoints.retention_days)
+    revocations = Revocations(store, metrics=counters)
+    retention = Retention(store, endpoints.retention_days, metrics=counters)
     broker = open_broker(endpoints.event_broker, root=options.root, postgresql_dsn=postgresql_dsn)
     publisher: Publisher | None = None
     if broker is not None:
-        publisher = Publisher(store, broker, owner=engine.owner, is_dead=engine.is_dead)
+        publisher = Publisher(store, broker, owner=engine.owner, is_dead=engine.is_dead, metrics=counters)
         engine.log_readers.append(publisher.note)
     channels = open_channels(
         credentials,

@@ -20,6 +20,8 @@ import msgspec
 
 from manent.core.conversation_log import Cursor, Lease, LogEntry, UnpublishedEvents
 from manent.core.errors import BrokerError, ManentError
+from manent.runtime.loops import Loop
+from manent.runtime.metrics import Metrics
 from manent.runtime.ports.broker import Broker, Outgoing
 from manent.runtime.ports.store import Outbox
 
@@ -64,6 +66,7 @@ class Publisher:
         broker: receives the events.
         owner: name of this process in leases.
         is_dead: returns whether the process that holds a lease has ended.
+        metrics: counts failed rounds.
 
     Attributes:
         published: number of messages that the broker has stored.
@@ -71,7 +74,15 @@ class Publisher:
         trouble: code of the error that currently prevents publishing. None: publishing works.
     """
 
-    def __init__(self, store: Outbox, broker: Broker, *, owner: str, is_dead: Callable[[Lease], bool]) -> None:
+    def __init__(
+        self,
+        store: Outbox,
+        broker: Broker,
+        *,
+        owner: str,
+        is_dead: Callable[[Lease], bool],
+        metrics: Metrics | None = None,
+    ) -> None:
         self.store = store
         self.broker = broker
         self.owner = owner
@@ -86,7 +97,9 @@ class Publisher:
         self._room = EVENTS_AT_ONCE
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        metrics = metrics or Metrics()
+        self._publishing = Loop("publishing", self._publish, metrics=metrics)
+        self._searching = Loop("publishing_search", self._search, metrics=metrics)
 
     async def open(self) -> None:
         """Start to publish.
@@ -95,21 +108,20 @@ class Publisher:
             StoreError: the store is not available.
         """
         await self.store.begin_publishing()
-        self._tasks = [asyncio.create_task(self._publish_forever()), asyncio.create_task(self._search_forever())]
+        self._publishing.open()
+        self._searching.open()
 
     async def close(self, *, within_s: float = 3.0) -> None:
         """Publish waiting events within the time limit if the broker is available.
 
         The next start publishes the rest.
         """
-        publishing, searching = self._tasks
-        searching.cancel()
+        await self._searching.close()
         self._wake.set()
         if self.trouble is None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), within_s)
-        publishing.cancel()
-        await asyncio.gather(publishing, searching, return_exceptions=True)
+        await self._publishing.close()
         await self.broker.close()
 
     @property
@@ -134,43 +146,45 @@ class Publisher:
         self._idle.clear()
         self._wake.set()
 
-    async def _publish_forever(self) -> None:
-        while True:
-            try:
-                await self._rounds()
-            except (BrokerError, TimeoutError) as error:
-                self._on_failure(error)
-            except ManentError as error:
-                log.warning("could not read unpublished events", extra={"code": error.code, "error": error.message})
-            except Exception:
-                self.failures += 1
-                log.exception("publishing failed")  # an internal error must not end publishing
-            await asyncio.sleep(RETRY_S[min(self._failed, len(RETRY_S) - 1)])
-            self._failed += 1
+    async def _publish(self) -> float:
+        """Publish one batch as soon as something waits. Return the pause until the next one in seconds."""
+        try:
+            await self._publish_batch()
+        except (BrokerError, TimeoutError) as error:
+            self._on_failure(error)
+        except ManentError:
+            raise
+        except Exception:
+            self.failures += 1
+            raise
+        else:
+            return 0.0
+        self._failed += 1
+        return RETRY_S[min(self._failed, len(RETRY_S)) - 1]
 
-    async def _rounds(self) -> None:
-        while True:
-            await self.broker.connect()
-            if not self._waiting:
-                self._on_success()
-                self._wake.clear()
-                self._idle.set()
-                await self._wake.wait()
-                await self.broker.connect()  # the connection may have been lost while nothing was published
-            if len(self._waiting) < CONVERSATIONS_AT_ONCE:
-                await asyncio.sleep(GATHER_S)
-            self._in_hand = dict(islice(self._waiting.items(), min(CONVERSATIONS_AT_ONCE, self._room)))
-            for sender_id in self._in_hand:
-                del self._waiting[sender_id]
-            try:
-                again = await self._round(list(self._in_hand))
-            except BaseException:
-                again = list(self._in_hand)
-                raise
-            finally:
-                taken, self._in_hand = self._in_hand, {}
-                for sender_id in again:
-                    self._note(sender_id, taken[sender_id])
+    async def _publish_batch(self) -> None:
+        await self.broker.connect()
+        if not self._waiting:
+            self._on_success()
+            self._publishing.succeeded()
+            self._wake.clear()
+            self._idle.set()
+            await self._wake.wait()
+            await self.broker.connect()  # the connection may have been lost while nothing was published
+        if len(self._waiting) < CONVERSATIONS_AT_ONCE:
+            await asyncio.sleep(GATHER_S)
+        self._in_hand = dict(islice(self._waiting.items(), min(CONVERSATIONS_AT_ONCE, self._room)))
+        for sender_id in self._in_hand:
+            del self._waiting[sender_id]
+        try:
+            again = await self._round(list(self._in_hand))
+        except BaseException:
+            again = list(self._in_hand)
+            raise
+        finally:
+            taken, self._in_hand = self._in_hand, {}
+            for sender_id in again:
+                self._note(sender_id, taken[sender_id])
 
     async def _round(self, sender_ids: list[str]) -> list[str]:
         """Publish the events of these conversations. Return the conversations that may have more."""
@@ -216,20 +230,8 @@ class Publisher:
             log.warning("the event broker is away; events wait in the log", extra={"code": code, "error": message})
         self.trouble = code
 
-    async def _search_forever(self) -> None:
-        while True:
-            try:
-                await self._search()
-            except ManentError as error:
-                log.warning(
-                    "could not search for unpublished events", extra={"code": error.code, "error": error.message}
-                )
-            except Exception:
-                log.exception("the search for unpublished events failed")
-            await asyncio.sleep(SEARCH_INTERVAL_S)
-
-    async def _search(self) -> None:
-        """Search all conversations for unpublished events."""
+    async def _search(self) -> float:
+        """Search all conversations for unpublished events. Return the pause until the next search in seconds."""
         after: str | None = ""
         while after is not None:
             began = time.monotonic()
@@ -241,6 +243,7 @@ class Publisher:
                     self.note(sender_id)
             after = page.upto
             await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - began))
+        return SEARCH_INTERVAL_S
 
 
 def message_of(sender_id: str, event: bytes, *, epoch: str, seq: int | str) -> Outgoing:

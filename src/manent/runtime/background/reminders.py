@@ -17,6 +17,7 @@ from manent.runtime import operations
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.reminder_changes import VoidCheck
+from manent.runtime.loops import Loop
 from manent.runtime.ports.store import ReminderGone, VersionConflict
 
 log = logging.getLogger("manent.reminders")
@@ -47,45 +48,35 @@ class Reminders:
     def __init__(self, conversations: Conversations) -> None:
         self.conversations = conversations
         self.engine = conversations.engine
-        self._wake = asyncio.Event()
         self._firing: dict[tuple[str, str, int], asyncio.Task[None]] = {}
-        self._clock: asyncio.Task[None] | None = None
+        self._loop = Loop("reminders", self._round, metrics=self.engine.metrics)
 
     async def open(self) -> None:
         """Start to fire due reminders."""
         self.engine.log_readers.append(self._notice)
-        self._clock = asyncio.create_task(self._run())
+        self._loop.open()
 
     async def close(self) -> None:
         """Stop. Reminders that become due later wait for the next start."""
         self.engine.log_readers.remove(self._notice)
-        tasks = [*self._firing.values(), *([self._clock] if self._clock is not None else [])]
+        await self._loop.close()
+        tasks = tuple(self._firing.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _notice(self, _: str, entries: Sequence[LogEntry]) -> None:
         if any(isinstance(entry.event, ReminderScheduled) for entry in entries):
-            self._wake.set()
+            self._loop.wake()
 
-    async def _run(self) -> None:
-        while True:
-            self._wake.clear()
-            wait_s = POLL_INTERVAL_S
-            try:
-                await self._fire_due()
-                due = await self.engine.store.next_reminder()
-                if due is not None:
-                    delay_s = due - time.time()
-                    wait_s = min(
-                        POLL_INTERVAL_S, delay_s if delay_s > 0 else FIRING_POLL_S if self._firing else RETRY_S
-                    )
-            except ManentError as error:
-                log.warning("could not read reminders", extra={"code": error.code, "error": error.message})
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait_s)
-            except TimeoutError:
-                continue
+    async def _round(self) -> float:
+        """Fire what is due, and return the pause until the next reminder in seconds."""
+        await self._fire_due()
+        due = await self.engine.store.next_reminder()
+        if due is None:
+            return POLL_INTERVAL_S
+        delay_s = due - time.time()
+        return min(POLL_INTERVAL_S, delay_s if delay_s > 0 else FIRING_POLL_S if self._firing else RETRY_S)
 
     async def _fire_due(self) -> None:
         if self.engine.is_closing or self.engine.model is None:

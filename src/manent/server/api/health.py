@@ -44,11 +44,13 @@ class Ready(msgspec.Struct, kw_only=True):
     Attributes:
         status: `ok`. With status 503: `closing` (it shuts down) or `store` (the store fails; `code` is its error).
         model: name of the loaded model file.
+        failing: background tasks whose last round failed, and the code of the error. They try again by themselves.
     """
 
     status: Literal["ok", "closing", "store"]
     model: str | UnsetType | None = UNSET
     event_broker: BrokerHealth | UnsetType = UNSET
+    failing: dict[str, str] | UnsetType = UNSET
     code: str | UnsetType = UNSET
 
 
@@ -77,7 +79,8 @@ def routes(conversations: Conversations, publisher: Publisher | None = None) -> 
             return _json(Ready(status="store", code=error.code), 503)
         model = conversations.engine.model
         file = model.file if model is not None else None
-        return _json(Ready(status="ok", model=file, event_broker=_broker_health(publisher)))
+        failing = dict(conversations.engine.metrics.background_failing) or UNSET
+        return _json(Ready(status="ok", model=file, event_broker=_broker_health(publisher), failing=failing))
 
     return [
         VERSION.route(version),

@@ -28,6 +28,7 @@ from manent.core.conversation_log import (
     UnpublishedEvents,
 )
 from manent.core.errors import InternalError, StoreError
+from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
 from manent.stores.head_row import empty_head, head_of_row, head_values, lease_values
@@ -57,6 +58,7 @@ class PostgresqlStore:
             lose the newest appends (`synchronous_commit = off`).
         schema: PostgreSQL's schema with the tables.
         observe: called after each append with 1 and its duration in seconds.
+        metrics: counts failures of the connection for notifications.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class PostgresqlStore:
         durability: str = "disk",
         schema: str = SCHEMA,
         observe: Callable[[int, float], None] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._dsn = dsn
         self._schema = schema
@@ -75,6 +78,7 @@ class PostgresqlStore:
             "application_name": "manent",
         }
         self._observe = observe
+        self._metrics = metrics
         self._pool: asyncpg.Pool | None = None
         self._notifications: ServerNotifications | None = None
         self._in_use = 0
@@ -97,7 +101,7 @@ class PostgresqlStore:
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=STATEMENT_TIMEOUT_S,
             )
-        self._notifications = ServerNotifications(self._dsn, self._schema)
+        self._notifications = ServerNotifications(self._dsn, self._schema, self._metrics)
 
     async def close(self) -> None:
         """See `ConversationStore.close`."""
