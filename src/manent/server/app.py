@@ -40,6 +40,7 @@ from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.wakeups import Wakeups
 from manent.runtime.identity.revocations import Revocations
+from manent.runtime.leases import LEASE_S
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.actions import ActionRunner
 from manent.runtime.protocol1 import Sessions
@@ -121,6 +122,7 @@ def build(options: ServeOptions) -> Application:
         generator=open_generator(endpoints.nlg),
         metrics=counters,
         limits=limits,
+        lease_s=endpoints.lease_s or LEASE_S,
     )
     conversations = Conversations(engine, rates=rates)
     wakeups = Wakeups(conversations)
@@ -129,7 +131,7 @@ def build(options: ServeOptions) -> Application:
     broker = open_broker(endpoints.event_broker, root=options.root, postgresql_dsn=postgresql_dsn)
     publisher: Publisher | None = None
     if broker is not None:
-        publisher = Publisher(store, broker, owner=engine.owner, is_dead=engine.is_dead, metrics=counters)
+        publisher = Publisher(store, broker, owner=engine.leases.owner, now=engine.leases.now, metrics=counters)
         engine.log_readers.append(publisher.note)
     channels = open_channels(
         credentials,

@@ -15,6 +15,7 @@ from manent.runtime.background.retention import Retention
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.wakeups import Wakeups
 from manent.runtime.identity.revocations import Revocations
+from manent.runtime.leases import Leases
 from manent.runtime.loops import Loop
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.broker import Outgoing
@@ -132,13 +133,14 @@ class Broker:
         """Nothing to do."""
 
 
-Part = Conversations | Reminders | Retention | Revocations | Publisher | Wakeups
+Part = Conversations | Leases | Reminders | Retention | Revocations | Publisher | Wakeups
 
 
 def _parts(conversations: Conversations, metrics: Metrics) -> dict[str, Callable[[], Part]]:
     store = conversations.engine.store
     return {
         "recovery": lambda: conversations,
+        "leases": lambda: Leases(store, metrics=metrics, duration_s=0.1),
         "reminders": lambda: Reminders(conversations),
         "retention": lambda: Retention(store, 0.00001, metrics=metrics),
         "revocations": lambda: Revocations(store, metrics=metrics),
@@ -147,7 +149,6 @@ def _parts(conversations: Conversations, metrics: Metrics) -> dict[str, Callable
             store,
             Broker(),
             owner="host",
-            is_dead=lambda _: False,
             metrics=metrics,
         ),
     }
@@ -156,7 +157,8 @@ def _parts(conversations: Conversations, metrics: Metrics) -> dict[str, Callable
 @pytest.mark.parametrize(
     ("loop", "statement"),
     [
-        ("recovery", "unfinished"),
+        ("recovery", "lease_owners"),
+        ("leases", "renew_leases"),
         ("reminders", "due_reminders"),
         ("retention", "purge"),
         ("revocations", "revocations"),
@@ -185,7 +187,7 @@ async def test_every_loop_survives_a_statement_that_raises(
 
     monkeypatch.setattr(store, statement, fail_sometimes)
     part = _parts(conversations, metrics)[loop]()
-    fails = loop != "revocations"  # a server must not start without them
+    fails = loop not in ("revocations", "leases")  # a server must not start without these
     await part.open()
     fails = True
     await until(lambda: metrics.background_failures[loop] >= 3)

@@ -24,6 +24,7 @@ from manent.runtime.loops import Loop
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.broker import Broker, Outgoing
 from manent.runtime.ports.store import Outbox
+from manent.runtime.server_name import is_dead
 
 log = logging.getLogger("manent.broker")
 
@@ -65,7 +66,7 @@ class Publisher:
         store: has the logs and their cursors.
         broker: receives the events.
         owner: name of this process in leases.
-        is_dead: returns whether the process that holds a lease has ended.
+        now: the clock for leases, in seconds since the epoch. All servers must use the same one.
         metrics: counts failed rounds.
 
     Attributes:
@@ -80,13 +81,13 @@ class Publisher:
         broker: Broker,
         *,
         owner: str,
-        is_dead: Callable[[Lease], bool],
+        now: Callable[[], float] = time.time,
         metrics: Metrics | None = None,
     ) -> None:
         self.store = store
         self.broker = broker
         self.owner = owner
-        self.is_dead = is_dead
+        self.now = now
         self.published = 0
         self.failures = 0
         self.trouble: str | None = None
@@ -188,8 +189,8 @@ class Publisher:
 
     async def _round(self, sender_ids: list[str]) -> list[str]:
         """Publish the events of these conversations. Return the conversations that may have more."""
-        lease = Lease(owner=self.owner, until=time.time() + LEASE_S)
-        claimed = await self.store.claim(sender_ids, lease, now=time.time(), over=self._dead)
+        lease = Lease(owner=self.owner, until=self.now() + LEASE_S)
+        claimed = await self.store.claim(sender_ids, lease, now=self.now(), over=self._dead)
         mine = [one for one in claimed if one.lease == lease]
         others = [one.sender_id for one in claimed if one.lease != lease]
         if not mine:
@@ -200,7 +201,7 @@ class Publisher:
             limit = self._room // len(mine)
             found = await self.store.unpublished(mine, limit=limit)
             messages = [message for one in found for message in messages_of(one)]
-            if time.time() + PUBLISH_S > lease.until:
+            if self.now() + PUBLISH_S > lease.until:
                 return sender_ids  # the delay was so long that the leases are about to expire
             if messages:
                 async with asyncio.timeout(PUBLISH_S):
@@ -237,9 +238,9 @@ class Publisher:
             began = time.monotonic()
             page = await self.store.behind(after=after, limit=SEARCH_BATCH)
             for sender_id, lease in page.found:
-                if lease is not None and lease.owner != self.owner and self.is_dead(lease):
+                if lease is not None and lease.owner != self.owner and is_dead(lease.owner):
                     self._dead.add(lease.owner)
-                if lease is None or lease.until <= time.time() or lease.owner in (self.owner, *self._dead):
+                if lease is None or lease.until <= self.now() or lease.owner in (self.owner, *self._dead):
                     self.note(sender_id)
             after = page.upto
             await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - began))

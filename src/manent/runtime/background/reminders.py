@@ -7,7 +7,6 @@ was scheduled on a channel that sends on its own, that channel sends the message
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 
 from manent.core.conversation_log import Append, FireReminder, LogEntry, Reminder
@@ -75,7 +74,7 @@ class Reminders:
         due = await self.engine.store.next_reminder()
         if due is None:
             return POLL_INTERVAL_S
-        delay_s = due - time.time()
+        delay_s = due - self.engine.leases.now()
         return min(POLL_INTERVAL_S, delay_s if delay_s > 0 else FIRING_POLL_S if self._firing else RETRY_S)
 
     async def _fire_due(self) -> None:
@@ -83,7 +82,7 @@ class Reminders:
             return
         # The store still has those that are being fired: ask for more, so that the others are not behind them for ever.
         limit = min(DUE_AT_ONCE + len(self._firing), MAX_FIRING)
-        for reminder in await self.engine.store.due_reminders(now=time.time(), limit=limit):
+        for reminder in await self.engine.store.due_reminders(now=self.engine.leases.now(), limit=limit):
             key = (reminder.sender_id, reminder.name, reminder.seq)
             if key not in self._firing:
                 task = self._firing[key] = asyncio.create_task(self._fire_until_done(reminder))

@@ -19,10 +19,11 @@ from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.ticket import BusyElsewhere, server_closing
 from manent.runtime.loops import Loop
 from manent.runtime.rate_limits import Rates
+from manent.runtime.server_name import is_dead
 
 log = logging.getLogger("manent.conversations")
 
-RECOVERY_INTERVAL_S = 5.0
+RECOVERY_INTERVAL_S = 1.0
 
 MAX_RECOVERIES = 100
 """Unfinished turns that are finished at once. Most of them wait for an action."""
@@ -67,11 +68,13 @@ class Conversations:
         if self.workers:
             _, unfinished = await asyncio.wait(set(self.workers), timeout=within_s)
             for worker in unfinished:
-                log.warning("a turn did not finish in time; it resumes at the next start")
+                log.warning("a turn did not finish in time; the next server finishes it")
                 worker.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
             for conversation in tuple(self._all.values()):
                 conversation.reject_waiting(server_closing())
+            if unfinished:
+                await self.engine.leases.release()
 
     def get(self, sender_id: str) -> Conversation:
         """Return the conversation of this id, whether or not the store has it."""
@@ -154,21 +157,27 @@ class Conversations:
         Returns:
             The pause until the next search in seconds.
         """
-        for head in await self.engine.store.unfinished(now=float("inf")):
+        leases, store = self.engine.leases, self.engine.store
+        owners = await store.lease_owners()
+        if not owners:
+            return RECOVERY_INTERVAL_S
+        free = [owner for owner in owners if owner is not None and (owner == leases.owner or is_dead(owner))]
+        # Its own turns that still run are among those that the store returns: ask for more than these.
+        limit = MAX_RECOVERIES + len(self.workers) + len(self._recovering)
+        for head in await store.unfinished(now=leases.expired_by(), over=free, limit=limit):
             if len(self._recovering) == MAX_RECOVERIES:
                 break
-            if head.sender_id not in self._recovering and self._may_recover(head):
+            if head.sender_id not in self._recovering and not self._is_running(head):
                 task = asyncio.create_task(self._finish(head.sender_id))
                 self._recovering[head.sender_id] = task
                 task.add_done_callback(lambda _, sender_id=head.sender_id: self._recovering.pop(sender_id, None))  # type: ignore[misc]
         return RECOVERY_INTERVAL_S
 
-    def _may_recover(self, head: Head) -> bool:
-        """Return whether an open turn's lease is free or expired, or is ours and no worker is running."""
-        if head.lease is not None and head.lease.owner == self.engine.owner:
-            conversation = self._all.get(head.sender_id)
-            return conversation is None or not conversation.mailbox.is_busy
-        return head.lease is None or self.engine.may_take_over(head.lease)
+    def _is_running(self, head: Head) -> bool:
+        """Return whether an open turn is ours and its worker is running."""
+        conversation = self._all.get(head.sender_id)
+        is_ours = head.lease is not None and head.lease.owner == self.engine.leases.owner
+        return is_ours and conversation is not None and conversation.mailbox.is_busy
 
     async def _finish(self, sender_id: str) -> None:
         extra = {"sender_id": sender_id}

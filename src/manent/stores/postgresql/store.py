@@ -31,7 +31,7 @@ from manent.core.errors import InternalError, StoreError
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
-from manent.stores.head_row import empty_head, head_of_row, head_values, lease_values
+from manent.stores.head_row import empty_head, head_of_row, head_values, owner_of
 from manent.stores.postgresql import published, sql
 from manent.stores.postgresql.errors import place_of, translated
 from manent.stores.postgresql.notifications import ServerNotifications
@@ -236,10 +236,27 @@ class PostgresqlStore:
                 found = await connection.fetch(sql.HEADS_AFTER, after or "", limit)
         return [head_of_row(tuple(row)) for row in found]
 
-    async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
+    async def unfinished(self, *, now: float, over: Collection[str] = (), limit: int = 100) -> Sequence[Head]:
         """See `ConversationStore.unfinished`."""
         async with self._connection() as connection:
-            return [head_of_row(tuple(row)) for row in await connection.fetch(sql.UNFINISHED, now, limit)]
+            found = await connection.fetch(sql.UNFINISHED, now, list(over), limit)
+        return [head_of_row(tuple(row)) for row in found]
+
+    async def lease_owners(self) -> Collection[str | None]:
+        """See `ConversationStore.lease_owners`."""
+        async with self._connection() as connection:
+            return [row[0] for row in await connection.fetch(sql.LEASE_OWNERS)]
+
+    async def renew_leases(self, owner: str, *, for_s: float) -> float:
+        """See `ConversationStore.renew_leases`. One statement, however many turns are open."""
+        async with self._connection() as connection:
+            now: float = await connection.fetchval(sql.RENEW_LEASES, owner, for_s)
+            return now
+
+    async def release_leases(self, owner: str) -> None:
+        """See `ConversationStore.release_leases`."""
+        async with self._connection() as connection:
+            await connection.execute(sql.RELEASE_LEASES, owner)
 
     async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
         """See `ConversationStore.due_reminders`."""
@@ -390,7 +407,7 @@ async def _append(connection: Connection, append: Append) -> int | None:
         [one.digest for one in append.accepted],
         snapshot and snapshot.version,
         snapshot and snapshot.data,
-        *lease_values(append.expected_lease),
+        owner_of(append.expected_lease),
     )
     return conversation_id
 

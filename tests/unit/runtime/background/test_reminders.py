@@ -211,6 +211,21 @@ async def test_reminders_that_cannot_fire_yet_hold_up_no_other(monkeypatch: pyte
             await reminded(store, one)
 
 
+async def test_reminder_is_due_by_the_clock_of_the_store() -> None:
+    """A reminder fires when the store's clock says so, whatever this server's clock says."""
+
+    class Ahead(MemoryStore):
+        async def renew_leases(self, owner: str, *, for_s: float) -> float:
+            return 60 + await super().renew_leases(owner, for_s=for_s + 60)
+
+    store = Ahead()
+    async with ticking(store, schedules(after_s=30)) as conversations:
+        await say(conversations, "work")
+        async with asyncio.timeout(10):
+            while await pings(store) == 0:  # noqa: ASYNC110  # the store has no event
+                await asyncio.sleep(0.02)
+
+
 REMINDER = Reminder(sender_id="ada", name="tea", seq=1, due=1.0, intent="ping")
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import secrets
 
 import pytest
 from msgspec.structs import replace
@@ -329,7 +328,6 @@ async def test_a_living_server_keeps_its_turn() -> None:
     store = MemoryStore()
     actions = Actions(hold=asyncio.Event())
     async with opened(store, actions) as one, opened(store, Actions()) as other:
-        other.engine.owner = f"elsewhere:1:1:{secrets.token_hex(2)}"
         ticket = one.get("ada").submit(message("work"))
         await until(lambda: bool(actions.calls))
         with pytest.raises(RequestError) as refused:
