@@ -39,18 +39,19 @@ class Metrics:
     """The metrics of one process.
 
     Attributes:
-        queued: time from the arrival of a message to the start of its turn.
-        understood: time of the NLU, including the wait for other texts of the batch.
-        outside: time of a custom action or a text generator.
-        appended: time from the call of `append` until the events are durable.
-        turns: time of whole turns, including all of the above except `queued`.
-        commits: number and time of the store's transactions.
-        accepted: number of messages that became durable.
-        duplicates: number of messages that had already been accepted.
-        refused: number of rejected messages, by error code.
-        failed: number of turns that failed after their message was accepted.
-        works: number of writes in the store's transactions. If there are more writes than transactions, turns share
-            commits.
+        queued: from the arrival of a message to the start of its turn.
+        understood: the NLU, including the wait for other texts of the batch.
+        outside: a custom action or a text generator.
+        appended: from the call of `append` until the events are durable.
+        turns: whole turns, including all of the above except `queued`.
+        commits: transactions of the store.
+        accepted: messages that became durable.
+        duplicates: messages that had already been accepted.
+        refused: rejected messages, by error code.
+        failed: turns that failed after their message was accepted.
+        background_failures: failed rounds of each background loop since the start.
+        background_failing: loops whose last round failed, and the code of its error.
+        works: writes in the store's transactions. If there are more writes than transactions, turns share commits.
     """
 
     def __init__(self) -> None:
@@ -65,6 +66,8 @@ class Metrics:
         self.refused: dict[str, int] = {}
         self.failed = 0
         self.works = 0
+        self.background_failures: dict[str, int] = {}
+        self.background_failing: dict[str, str] = {}
 
     def committed(self, works: int, seconds: float) -> None:
         """Count one transaction. Only the store's writer thread calls this."""

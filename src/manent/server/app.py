@@ -40,6 +40,7 @@ from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.wakeups import Wakeups
 from manent.runtime.identity.revocations import Revocations
+from manent.runtime.leases import LEASE_S
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.actions import ActionRunner
 from manent.runtime.protocol1 import Sessions
@@ -110,7 +111,7 @@ def build(options: ServeOptions) -> Application:
         root=options.root,
         durability=endpoints.durability,
         process_from=WRITING_PROCESS_FROM,
-        observe=counters.committed,
+        metrics=counters,
     )
     limits = read_limits(endpoints.limits)
     rates = rates_of(limits)
@@ -121,15 +122,16 @@ def build(options: ServeOptions) -> Application:
         generator=open_generator(endpoints.nlg),
         metrics=counters,
         limits=limits,
+        lease_s=endpoints.lease_s or LEASE_S,
     )
     conversations = Conversations(engine, rates=rates)
     wakeups = Wakeups(conversations)
-    revocations = Revocations(store)
-    retention = Retention(store, endpoints.retention_days)
+    revocations = Revocations(store, metrics=counters)
+    retention = Retention(store, endpoints.retention_days, metrics=counters)
     broker = open_broker(endpoints.event_broker, root=options.root, postgresql_dsn=postgresql_dsn)
     publisher: Publisher | None = None
     if broker is not None:
-        publisher = Publisher(store, broker, owner=engine.owner, is_dead=engine.is_dead)
+        publisher = Publisher(store, broker, owner=engine.leases.owner, now=engine.leases.now, metrics=counters)
         engine.log_readers.append(publisher.note)
     channels = open_channels(
         credentials,

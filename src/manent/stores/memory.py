@@ -5,6 +5,7 @@ the same conditions on writes as the other stores.
 """
 
 import asyncio
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -30,7 +31,7 @@ from manent.core.errors import StoreError
 from manent.core.events import encode_event
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
-from manent.stores.head_row import empty_head
+from manent.stores.head_row import empty_head, owner_of
 from manent.stores.thinning import superfluous
 
 
@@ -57,7 +58,10 @@ class _Conversation:
                     self.reminders = {name: one for name, one in self.reminders.items() if not change.matches(one)}
                 case FireReminder():
                     del self.reminders[change.name]
-        self.head = append.head
+        lease, old = append.head.lease, self.head.lease
+        if lease is not None and old is not None and lease.owner == old.owner:
+            lease = Lease(owner=lease.owner, until=max(lease.until, old.until))
+        self.head = replace(append.head, lease=lease)
 
     def has(self, change: FireReminder) -> bool:
         found = self.reminders.get(change.name)
@@ -109,10 +113,10 @@ class MemoryStore:
             if append.expected_version != 0:
                 raise VersionConflict(sender_id)
             found = _Conversation(replace(append.head, version=0))
-        elif (found.head.epoch, found.head.version, found.head.lease) != (
+        elif (found.head.epoch, found.head.version, owner_of(found.head.lease)) != (
             append.head.epoch,
             append.expected_version,
-            append.expected_lease,
+            owner_of(append.expected_lease),
         ):
             raise VersionConflict(sender_id)
         for accepted in append.accepted:
@@ -199,12 +203,33 @@ class MemoryStore:
         known = ((sender_id, self._find(sender_id)) for sender_id in sender_ids)
         return {sender_id: (found.head.epoch, found.head.version) for sender_id, found in known if found is not None}
 
-    async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
-        """Return heads with an open turn and no lease that is still valid at `now`."""
-        self._find("")
-        heads = [found.head for found in self._conversations.values() if found.head.open_turn]
-        free = [head for head in heads if head.lease is None or head.lease.until <= now]
+    async def unfinished(self, *, now: float, over: Collection[str] = (), limit: int = 100) -> Sequence[Head]:
+        """See `ConversationStore.unfinished`."""
+        heads = [one.head for one in self._open_turns()]
+        free = [head for head in heads if head.lease is None or head.lease.until <= now or head.lease.owner in over]
         return sorted(free, key=lambda head: (head.updated, head.sender_id))[:limit]
+
+    async def lease_owners(self) -> Collection[str | None]:
+        """See `ConversationStore.lease_owners`."""
+        return {owner_of(one.head.lease) for one in self._open_turns()}
+
+    async def renew_leases(self, owner: str, *, for_s: float) -> float:
+        """See `ConversationStore.renew_leases`."""
+        now = time.time()
+        for one in self._open_turns():
+            if owner_of(one.head.lease) == owner:
+                one.head = replace(one.head, lease=Lease(owner=owner, until=now + for_s))
+        return now
+
+    async def release_leases(self, owner: str) -> None:
+        """See `ConversationStore.release_leases`."""
+        for one in self._open_turns():
+            if owner_of(one.head.lease) == owner:
+                one.head = replace(one.head, lease=None)
+
+    def _open_turns(self) -> list[_Conversation]:
+        self._find("")
+        return [one for one in self._conversations.values() if one.head.open_turn]
 
     async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
         """Return reminders that are due at `now`, the most overdue first."""

@@ -5,12 +5,12 @@ check whether the file belongs to another program.
 """
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlunsplit
 
 from manent.core.errors import StoreError
 from manent.core.events import Json
+from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.file import is_database, is_foreign
@@ -35,7 +35,7 @@ def open_store(
     root: Path,
     durability: str = "disk",
     process_from: int | None = None,
-    observe: Callable[[int, float], None] | None = None,
+    metrics: Metrics | None = None,
 ) -> ConversationStore:
     """Create the store that a project configures, without opening it.
 
@@ -44,7 +44,7 @@ def open_store(
         root: the project's folder. Relative paths start from it.
         durability: `disk` or `process`.
         process_from: number of queued appends at which `SqliteStore` starts a separate process. Other stores ignore it.
-        observe: called after each commit of a SQL store with its number of pieces of work and its duration in seconds.
+        metrics: counts the commits and the failures of a SQL store.
 
     Raises:
         StoreError: `store_unsupported`; the message lists the supported stores.
@@ -54,10 +54,11 @@ def open_store(
         raise StoreError("store_unsupported", f"unknown durability {durability!r}; expected disk or process")
     dsn = postgresql_dsn(settings)
     if dsn is not None:
-        return _postgresql(dsn, durability=durability, observe=observe)
+        return _postgresql(dsn, durability=durability, metrics=metrics)
     path = sqlite_path(settings, root=root)
     if path is None:
         return MemoryStore()
+    observe = None if metrics is None else metrics.committed
     return SqliteStore(path, durability=durability, process_from=process_from, observe=observe)
 
 
@@ -85,7 +86,7 @@ def postgresql_dsn(settings: Json) -> str | None:
     return urlunsplit(("postgresql", place, database, urlencode(settings.get("query") or {}), ""))
 
 
-def _postgresql(dsn: str, *, durability: str, observe: Callable[[int, float], None] | None) -> ConversationStore:
+def _postgresql(dsn: str, *, durability: str, metrics: Metrics | None) -> ConversationStore:
     try:
         from manent.stores.postgresql.store import PostgresqlStore
     except ModuleNotFoundError as error:
@@ -94,7 +95,8 @@ def _postgresql(dsn: str, *, durability: str, observe: Callable[[int, float], No
             f"PostgreSQL requires the module {error.name}, which is not installed; run `pip install "
             "'manent[postgresql]'`",
         ) from error
-    return PostgresqlStore(dsn, durability=durability, observe=observe)
+    observe = None if metrics is None else metrics.committed
+    return PostgresqlStore(dsn, durability=durability, observe=observe, metrics=metrics)
 
 
 def sqlite_path(settings: Json, *, root: Path) -> Path | None:

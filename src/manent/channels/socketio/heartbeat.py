@@ -71,8 +71,14 @@ class Heartbeat:
         self._timer = loop.call_at(max(due, loop.time() + MIN_WAIT_S), self._tick)
 
     def _tick(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        try:
+            self._ping_and_end(asyncio.get_running_loop().time())
+        finally:  # an error of one socket must not end the pings of all
+            self._timer = None
+            if self._resting or self._pinged:
+                self._set_timer()
+
+    def _ping_and_end(self, now: float) -> None:
         resting, pinged = self._resting, self._pinged
         while resting and resting[0][0] <= now:
             _, socket = resting.popleft()
@@ -85,9 +91,6 @@ class Heartbeat:
             if socket.last_ping == since and not socket.closing and not socket.closed:
                 log.info("ended a socket that did not answer a ping")
                 self._end(socket)
-        self._timer = None
-        if resting or pinged:
-            self._set_timer()
 
 
 def watch(socket: Any, heartbeat: Heartbeat) -> None:

@@ -21,8 +21,11 @@ import msgspec
 
 from manent.core.conversation_log import Cursor, Lease, LogEntry, UnpublishedEvents
 from manent.core.errors import BrokerError, ManentError
+from manent.runtime.loops import Loop
+from manent.runtime.metrics import Metrics
 from manent.runtime.ports.broker import Broker, Outgoing
 from manent.runtime.ports.store import Outbox
+from manent.runtime.server_name import is_dead
 
 log = logging.getLogger("manent.broker")
 
@@ -72,7 +75,8 @@ class Publisher:
         store: contains the logs and their cursors.
         broker: receives the events.
         owner: name of this process in leases.
-        is_dead: returns whether the process that holds a lease has ended.
+        now: the clock for leases, in seconds since the epoch. All servers must use the same one.
+        metrics: counts failed rounds.
 
     Attributes:
         published: number of messages that the broker has stored.
@@ -80,11 +84,19 @@ class Publisher:
         trouble: code of the error that currently prevents publishing. None: publishing works.
     """
 
-    def __init__(self, store: Outbox, broker: Broker, *, owner: str, is_dead: Callable[[Lease], bool]) -> None:
+    def __init__(
+        self,
+        store: Outbox,
+        broker: Broker,
+        *,
+        owner: str,
+        now: Callable[[], float] = time.time,
+        metrics: Metrics | None = None,
+    ) -> None:
         self.store = store
         self.broker = broker
         self.owner = owner
-        self.is_dead = is_dead
+        self.now = now
         self.published = 0
         self.failures = 0
         self.trouble: str | None = None
@@ -95,7 +107,9 @@ class Publisher:
         self._room = EVENTS_AT_ONCE
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        metrics = metrics or Metrics()
+        self._publishing = Loop("publishing", self._publish, metrics=metrics)
+        self._searching = Loop("publishing_search", self._search, metrics=metrics)
 
     async def open(self) -> None:
         """Start publishing.
@@ -104,21 +118,20 @@ class Publisher:
             StoreError: the store is not available.
         """
         await self.store.begin_publishing()
-        self._tasks = [asyncio.create_task(self._publish_forever()), asyncio.create_task(self._search_forever())]
+        self._publishing.open()
+        self._searching.open()
 
     async def close(self, *, within_s: float = 3.0) -> None:
         """Publish waiting events within the time limit, if the broker is available.
 
         The rest is published after the next start.
         """
-        publishing, searching = self._tasks
-        searching.cancel()
+        await self._searching.close()
         self._wake.set()
         if self.trouble is None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), within_s)
-        publishing.cancel()
-        await asyncio.gather(publishing, searching, return_exceptions=True)
+        await self._publishing.close()
         await self.broker.close()
 
     @property
@@ -143,48 +156,50 @@ class Publisher:
         self._idle.clear()
         self._wake.set()
 
-    async def _publish_forever(self) -> None:
-        while True:
-            try:
-                await self._rounds()
-            except (BrokerError, TimeoutError) as error:
-                self._on_failure(error)
-            except ManentError as error:
-                log.warning("could not read unpublished events", extra={"code": error.code, "error": error.message})
-            except Exception:
-                self.failures += 1
-                log.exception("publishing failed")  # an internal error must not end publishing
-            await asyncio.sleep(RETRY_S[min(self._failed, len(RETRY_S) - 1)])
-            self._failed += 1
+    async def _publish(self) -> float:
+        """Publish one batch as soon as something waits. Return the pause until the next one in seconds."""
+        try:
+            await self._publish_batch()
+        except (BrokerError, TimeoutError) as error:
+            self._on_failure(error)
+        except ManentError:
+            raise
+        except Exception:
+            self.failures += 1
+            raise
+        else:
+            return 0.0
+        self._failed += 1
+        return RETRY_S[min(self._failed, len(RETRY_S)) - 1]
 
-    async def _rounds(self) -> None:
-        while True:
-            await self.broker.connect()
-            if not self._waiting:
-                self._on_success()
-                self._wake.clear()
-                self._idle.set()
-                await self._wake.wait()
-                await self.broker.connect()  # the connection may have been lost while nothing was published
-            if len(self._waiting) < CONVERSATIONS_AT_ONCE:
-                await asyncio.sleep(GATHER_S)
-            self._in_hand = dict(islice(self._waiting.items(), min(CONVERSATIONS_AT_ONCE, self._room)))
-            for sender_id in self._in_hand:
-                del self._waiting[sender_id]
-            try:
-                again = await self._round(list(self._in_hand))
-            except BaseException:
-                again = list(self._in_hand)
-                raise
-            finally:
-                taken, self._in_hand = self._in_hand, {}
-                for sender_id in again:
-                    self._note(sender_id, taken[sender_id])
+    async def _publish_batch(self) -> None:
+        await self.broker.connect()
+        if not self._waiting:
+            self._on_success()
+            self._publishing.succeeded()
+            self._wake.clear()
+            self._idle.set()
+            await self._wake.wait()
+            await self.broker.connect()  # the connection may have been lost while nothing was published
+        if len(self._waiting) < CONVERSATIONS_AT_ONCE:
+            await asyncio.sleep(GATHER_S)
+        self._in_hand = dict(islice(self._waiting.items(), min(CONVERSATIONS_AT_ONCE, self._room)))
+        for sender_id in self._in_hand:
+            del self._waiting[sender_id]
+        try:
+            again = await self._round(list(self._in_hand))
+        except BaseException:
+            again = list(self._in_hand)
+            raise
+        finally:
+            taken, self._in_hand = self._in_hand, {}
+            for sender_id in again:
+                self._note(sender_id, taken[sender_id])
 
     async def _round(self, sender_ids: list[str]) -> list[str]:
         """Publish the events of these conversations. Return the conversations that may have more."""
-        lease = Lease(owner=self.owner, until=time.time() + LEASE_S)
-        claimed = await self.store.claim(sender_ids, lease, now=time.time(), over=self._dead)
+        lease = Lease(owner=self.owner, until=self.now() + LEASE_S)
+        claimed = await self.store.claim(sender_ids, lease, now=self.now(), over=self._dead)
         mine = [one for one in claimed if one.lease == lease]
         others = [one.sender_id for one in claimed if one.lease != lease]
         if not mine:
@@ -195,8 +210,8 @@ class Publisher:
             limit = self._room // len(mine)
             found = await self.store.unpublished(mine, limit=limit)
             messages = [message for one in found for message in messages_of(one)]
-            if time.time() + PUBLISH_S > lease.until:
-                return sender_ids  # the round was delayed so long that the leases are about to expire
+            if self.now() + PUBLISH_S > lease.until:
+                return sender_ids  # the delay was so long that the leases are about to expire
             if messages:
                 async with asyncio.timeout(PUBLISH_S):
                     await self.broker.publish(messages)
@@ -227,31 +242,20 @@ class Publisher:
             )
         self.trouble = code
 
-    async def _search_forever(self) -> None:
-        while True:
-            try:
-                await self._search()
-            except ManentError as error:
-                log.warning(
-                    "could not search for unpublished events", extra={"code": error.code, "error": error.message}
-                )
-            except Exception:
-                log.exception("the search for unpublished events failed")
-            await asyncio.sleep(SEARCH_INTERVAL_S)
-
-    async def _search(self) -> None:
-        """Search all conversations for unpublished events."""
+    async def _search(self) -> float:
+        """Search all conversations for unpublished events. Return the pause until the next search in seconds."""
         after: str | None = ""
         while after is not None:
             began = time.monotonic()
             page = await self.store.behind(after=after, limit=SEARCH_BATCH)
             for sender_id, lease in page.found:
-                if lease is not None and lease.owner != self.owner and self.is_dead(lease):
+                if lease is not None and lease.owner != self.owner and is_dead(lease.owner):
                     self._dead.add(lease.owner)
-                if lease is None or lease.until <= time.time() or lease.owner in (self.owner, *self._dead):
+                if lease is None or lease.until <= self.now() or lease.owner in (self.owner, *self._dead):
                     self.note(sender_id)
             after = page.upto
             await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - began))
+        return SEARCH_INTERVAL_S
 
 
 def message_of(sender_id: str, event: bytes, *, epoch: str, seq: int | str) -> Outgoing:

@@ -4,21 +4,20 @@
 conversations. `Record`, `Feed` and `TurnRunner` receive it as an argument.
 """
 
-import os
 import random
 import secrets
-import socket
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from contextlib import AsyncExitStack
 
-from manent.core.conversation_log import Head, Lease, LogEntry
+from manent.core.conversation_log import Head, LogEntry
 from manent.core.errors import ActionError, RequestError
 from manent.core.events import Json
 from manent.core.tracker import Tracker
 from manent.dialogue.steps import ActionResult
 from manent.dialogue.turn import CallAction, Env, Generate
 from manent.runtime.assistant import Assistant
+from manent.runtime.leases import LEASE_S, Leases
 from manent.runtime.limits import Limits
 from manent.runtime.metrics import Metrics
 from manent.runtime.parse_batching import ParseBatcher
@@ -26,9 +25,6 @@ from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionRunner
 from manent.runtime.ports.channel import Output
 from manent.runtime.ports.store import ConversationStore
 from manent.runtime.tracker_json import tracker_to_wire
-
-LEASE_S = 30.0
-"""Duration of the lease on an open turn. The server that runs the turn renews it."""
 
 
 class Engine:
@@ -41,7 +37,7 @@ class Engine:
         generator: generates response texts. None: no NLG endpoint is configured.
         limits: the configured limits.
         metrics: counters and histograms of this process.
-        owner: name of this process in leases: `host:pid:start time:nonce`.
+        leases: the leases of this process on open turns, and the store's clock.
         is_closing: whether new messages are rejected because the server is shutting down.
         log_readers: called with `sender_id` and entries after every append, and with no entries after an erase.
         outputs: name → output channel that can send without a request. None: the sockets of this channel subscribe to
@@ -58,6 +54,7 @@ class Engine:
         generator: Generator | None = None,
         limits: Limits | None = None,
         metrics: Metrics | None = None,
+        lease_s: float = LEASE_S,
     ) -> None:
         self.store = store
         self.model: Assistant | None = assistant
@@ -65,7 +62,7 @@ class Engine:
         self.generator = generator
         self.limits = limits or Limits()
         self.metrics = metrics or Metrics()
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{_start_time(os.getpid())}:{secrets.token_hex(4)}"
+        self.leases = Leases(store, metrics=self.metrics, duration_s=lease_s)
         self.is_closing = False
         self.log_readers: list[Callable[[str, Sequence[LogEntry]], None]] = []
         self.outputs: dict[str, Output | None] = {}
@@ -75,14 +72,17 @@ class Engine:
         self._env = Env(now=time.time, new_id=self.new_id, rng=self._rng, stamp=assistant.stamp)
 
     async def open(self) -> None:
-        """Open the store."""
+        """Open the store and start to renew leases."""
         await self.store.open()
+        await self.leases.open()
 
     async def close(self) -> None:
-        """Close the actions, then the store."""
-        if self.actions is not None:
-            await self.actions.close()
-        await self.store.close()
+        """Close the actions, release the leases, and close the store."""
+        async with AsyncExitStack() as parts:
+            parts.push_async_callback(self.store.close)
+            parts.push_async_callback(self.leases.close)
+            if self.actions is not None:
+                parts.push_async_callback(self.actions.close)
 
     @property
     def assistant(self) -> Assistant:
@@ -151,28 +151,3 @@ class Engine:
         """Notify the event broker, reminders and other readers of the entries that were appended."""
         for reader in self.log_readers:
             reader(sender_id, entries)
-
-    def may_take_over(self, lease: Lease) -> bool:
-        """Return whether this server may finish a turn that has this lease.
-
-        It may if the lease has expired or its process has ended.
-        """
-        return lease.until <= time.time() or self.is_dead(lease)
-
-    def is_dead(self, lease: Lease) -> bool:
-        """Return whether the process that holds the lease ran on this host and has ended."""
-        host, pid, started, _ = lease.owner.rsplit(":", 3)
-        return host == socket.gethostname() and _start_time(int(pid)) != started
-
-
-def _start_time(pid: int) -> str:
-    """Return the start time of a process on this host in clock ticks since boot, or "" if it has ended or is unknown.
-
-    A zombie counts as ended.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    state, *rest = stat.rpartition(")")[2].split()
-    return "" if state in "ZX" else rest[18]

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from manent.core.conversation_log import Accepted, Append, Head, Lease, LogEntry, Snapshot
+from manent.core.conversation_log import Accepted, Append, Head, LogEntry, Snapshot
 from manent.core.events import Event
 from manent.core.tracker import Tracker, WindowExceeded
-from manent.runtime.conversation.engine import LEASE_S, Engine
+from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.numbering import Copied, Numbering
 from manent.runtime.conversation.reminder_changes import changes_of
 from manent.runtime.conversation.ticket import TurnCause
@@ -151,9 +151,9 @@ class Record:
         """Append events that the tracker already contains.
 
         Args:
-            events: the events in order. Empty: only acquire or renew the lease.
+            events: the events in order. Empty: only acquire the lease.
             cause: the cause of the turn.
-            open_turn: whether the turn continues after this append. If so, the lease is acquired or renewed.
+            open_turn: whether the turn continues after this append. If so, the lease is acquired.
             copied: set if the events come from another conversation.
 
         Returns:
@@ -175,7 +175,7 @@ class Record:
             head,
             plain_seq=max(head.plain_seq, min(self.plain_seq, head.version)),
             open_turn=open_turn,
-            lease=Lease(owner=self._engine.owner, until=now + LEASE_S) if open_turn else None,
+            lease=self._engine.leases.new() if open_turn else None,
             owner=head.owner or self.owner,
             updated=now,
         )

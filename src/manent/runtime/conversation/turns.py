@@ -18,7 +18,7 @@ from manent.core.events import Event, Json, UserUttered
 from manent.core.tracker import Tracker, WindowExceeded
 from manent.dialogue.turn import CallAction, Finished, Generate, Step, Turn, Understand
 from manent.runtime.assistant import Assistant
-from manent.runtime.conversation.engine import LEASE_S, Engine
+from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.feed import Failed, Feed, Typing
 from manent.runtime.conversation.numbering import Copied
 from manent.runtime.conversation.record import Record
@@ -149,6 +149,7 @@ class TurnRunner:
             if head.open_turn:
                 await self._finish(head, tracker)
 
+        self._record.forget()  # another server began the turn: what is in memory may be older
         try:
             await self._until_decided(work)
         except ManentError:
@@ -176,8 +177,8 @@ class TurnRunner:
 
     async def _finish(self, head: Head, tracker: Tracker) -> None:
         lease, engine = head.lease, self._engine
-        if lease is not None and lease.owner != engine.owner and not engine.may_take_over(lease):
-            raise BusyElsewhere(min(LEASE_S, 2.0))
+        if lease is not None and lease.owner != engine.leases.owner and not engine.leases.may_take_over(lease):
+            raise BusyElsewhere(min(engine.leases.duration_s, 2.0))
         log.info("finishing an open turn", extra={"sender_id": head.sender_id, "seq": head.version})
         await self._run(tracker, lambda turn: turn.resume(self._record.output_channel()), TurnCause())
 
@@ -219,7 +220,7 @@ class TurnRunner:
             await feed.commit(turn.take_events(), cause, open_turn=True)
             asked = time.perf_counter()
             try:
-                step = turn.proceed(await self._ask(step, cause))
+                step = turn.proceed(await self._ask(step))
             except ActionError as error:
                 extra = {"sender_id": self._record.sender_id, "code": error.code, "error": error.message}
                 # Log the traceback of an error that the project's own code raised.
@@ -242,8 +243,8 @@ class TurnRunner:
             self._engine.metrics.understood.observe(time.perf_counter() - started)
         return cause.parsed[1]
 
-    async def _ask(self, step: CallAction | Generate, cause: TurnCause) -> object:
-        """Call an action or the text generator. Meanwhile renew the lease and show the typing indicator.
+    async def _ask(self, step: CallAction | Generate) -> object:
+        """Call an action or the text generator. Meanwhile show the typing indicator.
 
         Raises:
             Erased: the conversation was erased. The call is cancelled.
@@ -252,7 +253,6 @@ class TurnRunner:
         asked = asyncio.ensure_future(self._engine.ask(head, tracker, step))
         interrupted = self._interrupted = asyncio.get_running_loop().create_future()
         wait_s: float = TYPING_AFTER_S
-        renew_at = time.monotonic() + LEASE_S / 3
         try:
             while True:
                 done, _ = await asyncio.wait({asked, interrupted}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
@@ -262,9 +262,6 @@ class TurnRunner:
                     return asked.result()
                 wait_s = TYPING_INTERVAL_S
                 self._feed.notify(Typing(on=True))
-                if time.monotonic() >= renew_at:
-                    renew_at = time.monotonic() + LEASE_S / 3
-                    await self._feed.commit([], cause, open_turn=True)
         finally:
             self._interrupted = None
             asked.cancel()

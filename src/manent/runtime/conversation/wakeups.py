@@ -6,17 +6,13 @@ at least every `POLL_INTERVAL_S` seconds. `server/app.py` builds it. It opens it
 the registry.
 """
 
-import asyncio
-import logging
 import time
 from collections.abc import Callable, Collection
 from typing import Final
 
-from manent.core.errors import ManentError
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.registry import Conversations
-
-log = logging.getLogger("manent.wakeups")
+from manent.runtime.loops import Loop
 
 POLL_INTERVAL_S: Final = 3.0
 """Maximum time between two reads of the store, even if the store has reported no change."""
@@ -27,7 +23,7 @@ PAUSE_FACTOR: Final = 4.0
 So comparing takes at most a fifth of the time.
 """
 
-RETRY_S: Final = 1.0
+MAX_RETRY_S: Final = 1.0
 BATCH_SIZE: Final = 500
 """Number of conversations whose positions are read at the same time."""
 
@@ -42,33 +38,27 @@ class Wakeups:
     def __init__(self, conversations: Conversations) -> None:
         self.conversations = conversations
         self.listeners: list[Callable[[], None]] = []
-        self._watch: asyncio.Task[None] | None = None
+        self._loop = Loop("wakeups", self._watch, metrics=conversations.engine.metrics, max_retry_s=MAX_RETRY_S)
         self._cached_stale = True
         self._cached_checked_at = float("-inf")
 
     async def open(self) -> None:
         """Start watching. The store must be open."""
-        self._watch = asyncio.create_task(self._run())
+        self._loop.open()
 
     async def close(self) -> None:
         """Stop watching."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        await self._loop.close()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                changed = await self.conversations.engine.store.news(within_s=POLL_INTERVAL_S)
-                started = time.monotonic()
-                if changed is None:
-                    for listener in self.listeners:
-                        listener()
-                await self._update(changed)
-                await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - started))
-            except ManentError as error:
-                log.warning("could not read changes", extra={"code": error.code, "error": error.message})
-                await asyncio.sleep(RETRY_S)
+    async def _watch(self) -> float:
+        """Wait for changes and publish them. Return the pause until the next wait in seconds."""
+        changed = await self.conversations.engine.store.news(within_s=POLL_INTERVAL_S)
+        started = time.monotonic()
+        if changed is None:
+            for listener in self.listeners:
+                listener()
+        await self._update(changed)
+        return PAUSE_FACTOR * (time.monotonic() - started)
 
     async def _update(self, changed: Collection[str] | None) -> None:
         """Compare conversations with the store, and publish new events.

@@ -181,8 +181,24 @@ class ConversationStore(Outbox, Protocol):
     async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
         """Return epoch and version of the conversations that exist. The call is fast even for a thousand ids."""
 
-    async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
-        """Return heads with an open turn and no lease that is still valid at `now`."""
+    async def unfinished(self, *, now: float, over: Collection[str] = (), limit: int = 100) -> Sequence[Head]:
+        """Return heads with an open turn and no valid lease, longest unchanged first.
+
+        A lease is valid if it ends after `now`, unless its owner is one of `over`.
+        """
+
+    async def lease_owners(self) -> Collection[str | None]:
+        """Return who holds the leases on open turns. None: a turn has no lease. Empty: no turn is open."""
+
+    async def renew_leases(self, owner: str, *, for_s: float) -> float:
+        """Let all leases of an owner on open turns end `for_s` seconds from now.
+
+        Returns:
+            The store's time in seconds since the epoch. Servers on one store measure leases with this clock.
+        """
+
+    async def release_leases(self, owner: str) -> None:
+        """Remove all leases of an owner on open turns."""
 
     async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
         """Return reminders that are due at `now`, the most overdue first."""

@@ -49,11 +49,13 @@ class Ready(msgspec.Struct, kw_only=True):
         status: `ok`, or with HTTP status 503 either `closing` (the server is shutting down) or `store` (the store
             fails, and `code` is its error).
         model: name of the loaded model file.
+        failing: background tasks whose last round failed, and the code of the error. They try again by themselves.
     """
 
     status: Literal["ok", "closing", "store"]
     model: str | UnsetType | None = UNSET
     event_broker: BrokerHealth | UnsetType = UNSET
+    failing: dict[str, str] | UnsetType = UNSET
     code: str | UnsetType = UNSET
 
 
@@ -82,7 +84,8 @@ def routes(conversations: Conversations, publisher: Publisher | None = None) -> 
             return _json(Ready(status="store", code=error.code), 503)
         model = conversations.engine.model
         file = model.file if model is not None else None
-        return _json(Ready(status="ok", model=file, event_broker=_broker_health(publisher)))
+        failing = dict(conversations.engine.metrics.background_failing) or UNSET
+        return _json(Ready(status="ok", model=file, event_broker=_broker_health(publisher), failing=failing))
 
     return [
         VERSION.route(version),

@@ -139,6 +139,17 @@ class _Collector:
         for code, value in tuple(metrics.refused.items()):
             refused.add_metric([code], value)
         yield refused
+        background = CounterMetricFamily(
+            "manent_background_failures", "Failed rounds of the background tasks.", labels=["loop"]
+        )
+        failing = GaugeMetricFamily(
+            "manent_background_failing", "1 if the last round of a background task failed.", labels=["loop"]
+        )
+        for loop, value in tuple(metrics.background_failures.items()):
+            background.add_metric([loop], value)
+            failing.add_metric([loop], float(loop in metrics.background_failing))
+        yield background
+        yield failing
         for name, (text, value) in self.gauges.items():
             yield GaugeMetricFamily(f"manent_{name}", text, value=value)
 

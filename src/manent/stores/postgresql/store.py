@@ -28,9 +28,10 @@ from manent.core.conversation_log import (
     UnpublishedEvents,
 )
 from manent.core.errors import InternalError, StoreError
+from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
-from manent.stores.head_row import empty_head, head_of_row, head_values, lease_values
+from manent.stores.head_row import empty_head, head_of_row, head_values, owner_of
 from manent.stores.postgresql import published, sql
 from manent.stores.postgresql.errors import place_of, translated
 from manent.stores.postgresql.notifications import ServerNotifications
@@ -53,10 +54,11 @@ class PostgresqlStore:
 
     Args:
         dsn: a libpq URL: `postgresql://user:password@host:port/database?options`.
-        durability: with `disk`, PostgreSQL has flushed an append when the call returns. With `process`, a crash of
-            PostgreSQL may lose the newest appends (`synchronous_commit = off`).
-        schema: name of the PostgreSQL schema that contains the tables.
-        observe: called after each append with the number of pieces of work (always 1) and the duration in seconds.
+        durability: `disk`: PostgreSQL has flushed an append before it returns. `process`: a crash of PostgreSQL may
+            lose the newest appends (`synchronous_commit = off`).
+        schema: PostgreSQL's schema with the tables.
+        observe: called after each append with 1 and its duration in seconds.
+        metrics: counts failures of the connection for notifications.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class PostgresqlStore:
         durability: str = "disk",
         schema: str = SCHEMA,
         observe: Callable[[int, float], None] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._dsn = dsn
         self._schema = schema
@@ -75,6 +78,7 @@ class PostgresqlStore:
             "application_name": "manent",
         }
         self._observe = observe
+        self._metrics = metrics
         self._pool: asyncpg.Pool | None = None
         self._notifications: ServerNotifications | None = None
         self._in_use = 0
@@ -97,7 +101,7 @@ class PostgresqlStore:
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=STATEMENT_TIMEOUT_S,
             )
-        self._notifications = ServerNotifications(self._dsn, self._schema)
+        self._notifications = ServerNotifications(self._dsn, self._schema, self._metrics)
 
     async def close(self) -> None:
         """Finish queued writes, then close all connections and files."""
@@ -235,10 +239,27 @@ class PostgresqlStore:
                 found = await connection.fetch(sql.HEADS_AFTER, after or "", limit)
         return [head_of_row(tuple(row)) for row in found]
 
-    async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
-        """Return heads with an open turn and no lease that is still valid at `now`."""
+    async def unfinished(self, *, now: float, over: Collection[str] = (), limit: int = 100) -> Sequence[Head]:
+        """See `ConversationStore.unfinished`."""
         async with self._connection() as connection:
-            return [head_of_row(tuple(row)) for row in await connection.fetch(sql.UNFINISHED, now, limit)]
+            found = await connection.fetch(sql.UNFINISHED, now, list(over), limit)
+        return [head_of_row(tuple(row)) for row in found]
+
+    async def lease_owners(self) -> Collection[str | None]:
+        """See `ConversationStore.lease_owners`."""
+        async with self._connection() as connection:
+            return [row[0] for row in await connection.fetch(sql.LEASE_OWNERS)]
+
+    async def renew_leases(self, owner: str, *, for_s: float) -> float:
+        """See `ConversationStore.renew_leases`. One statement, however many turns are open."""
+        async with self._connection() as connection:
+            now: float = await connection.fetchval(sql.RENEW_LEASES, owner, for_s)
+            return now
+
+    async def release_leases(self, owner: str) -> None:
+        """See `ConversationStore.release_leases`."""
+        async with self._connection() as connection:
+            await connection.execute(sql.RELEASE_LEASES, owner)
 
     async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
         """Return reminders that are due at `now`, the most overdue first."""
@@ -395,7 +416,7 @@ async def _append(connection: Connection, append: Append) -> int | None:
         [one.digest for one in append.accepted],
         snapshot and snapshot.version,
         snapshot and snapshot.data,
-        *lease_values(append.expected_lease),
+        owner_of(append.expected_lease),
     )
     return conversation_id
 

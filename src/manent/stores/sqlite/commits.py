@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from manent.core.errors import InternalError, ManentError, StoreError
 from manent.runtime.ports.store import DuplicateMessage, VersionConflict
-from manent.stores.head_row import lease_values
+from manent.stores.head_row import owner_of
 from manent.stores.sqlite.appends import AppendWork, append_to_new, append_together, find_accepted
 from manent.stores.sqlite.connection import WritingConnection
 from manent.stores.sqlite.errors import store_error
@@ -142,7 +142,7 @@ class Commits:
             raise InternalError("bad_append", "an append contains the same message id twice")
         self._connection.known.pop(sender_id, None)
         found = cursor.execute(
-            "SELECT id, epoch, version, lease_owner, lease_until FROM conversations WHERE sender_id = ?", (sender_id,)
+            "SELECT id, epoch, version, lease_owner FROM conversations WHERE sender_id = ?", (sender_id,)
         )
         row = found.fetchone()
         if row is None:
@@ -151,7 +151,7 @@ class Commits:
             number = append_to_new(cursor, work)
         else:
             number, *place = row
-            if place != [append.head.epoch, append.expected_version, *lease_values(append.expected_lease)]:
+            if place != [append.head.epoch, append.expected_version, owner_of(append.expected_lease)]:
                 raise VersionConflict(sender_id)
             for message_id in ids:
                 before = find_accepted(cursor, sender_id, message_id)

@@ -32,7 +32,7 @@ from manent.core.conversation_log import (
 from manent.core.errors import StoreError
 from manent.runtime.ports.store import Behind, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, row_to_entry
-from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row
+from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row, lease_values
 from manent.stores.sqlite import published
 from manent.stores.sqlite.appends import AppendWork, append_to_new, append_work, insert_head
 from manent.stores.sqlite.errors import store_error
@@ -174,10 +174,29 @@ class SqliteStore:
         """Return epoch and version of the conversations that exist. The call is fast even for a thousand ids."""
         return await self._read(lambda cursor: _places(cursor, sender_ids))
 
-    async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
-        """Return heads with an open turn and no lease that is still valid at `now`."""
-        where = "open_turn AND (lease_until IS NULL OR lease_until <= ?) ORDER BY updated, sender_id LIMIT ?"
-        return await self._read(lambda cursor: _heads(cursor, where, (now, limit)))
+    async def unfinished(self, *, now: float, over: Collection[str] = (), limit: int = 100) -> Sequence[Head]:
+        """See `ConversationStore.unfinished`."""
+        where = (
+            "open_turn AND (lease_until IS NULL OR lease_until <= ? OR lease_owner IN (SELECT value FROM json_each(?)))"
+            " ORDER BY updated, sender_id LIMIT ?"
+        )
+        names = msgspec.json.encode(list(over)).decode()
+        return await self._read(lambda cursor: _heads(cursor, where, (now, names, limit)))
+
+    async def lease_owners(self) -> Collection[str | None]:
+        """See `ConversationStore.lease_owners`."""
+        return await self._read(_lease_owners)
+
+    async def renew_leases(self, owner: str, *, for_s: float) -> float:
+        """See `ConversationStore.renew_leases`. Writes nothing if the owner has no leases."""
+        if owner in await self.lease_owners():
+            await self._write(lambda cursor: _set_leases(cursor, owner, Lease(owner=owner, until=time.time() + for_s)))
+        return time.time()
+
+    async def release_leases(self, owner: str) -> None:
+        """See `ConversationStore.release_leases`. Writes nothing if the owner has no leases."""
+        if owner in await self.lease_owners():
+            await self._write(lambda cursor: _set_leases(cursor, owner, None))
 
     async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
         """Return reminders that are due at `now`, the most overdue first."""
@@ -290,6 +309,17 @@ def _head(cursor: sqlite3.Cursor, sender_id: str) -> Head | None:
 def _heads(cursor: sqlite3.Cursor, where: str, arguments: tuple[Any, ...]) -> list[Head]:
     found = cursor.execute(f"SELECT {HEAD_COLUMNS} FROM conversations WHERE {where}", arguments)
     return [head_of_row(row) for row in found.fetchall()]
+
+
+def _lease_owners(cursor: sqlite3.Cursor) -> list[str | None]:
+    return [owner for (owner,) in cursor.execute("SELECT DISTINCT lease_owner FROM conversations WHERE open_turn")]
+
+
+def _set_leases(cursor: sqlite3.Cursor, owner: str, lease: Lease | None) -> None:
+    cursor.execute(
+        "UPDATE conversations SET lease_owner = ?, lease_until = ? WHERE open_turn AND lease_owner = ?",
+        (*lease_values(lease), owner),
+    )
 
 
 def _places(cursor: sqlite3.Cursor, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
