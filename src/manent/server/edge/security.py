@@ -65,7 +65,7 @@ class Gate:
             await self.app(scope, receive, send)
             return
         is_socket = (scope["path"] + "/").startswith(self.socket_path)
-        if is_socket and b"sid" not in dict(parse_qsl(scope.get("query_string", b""))):
+        if is_socket and "sid" not in dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))):
             try:
                 self.rates.connect(_address(scope))
             except RequestError as error:
