@@ -55,6 +55,7 @@ from manent.server.edge.security import Gate
 from manent.server.edge.slashes import TrailingSlashes
 from manent.server.loading import load_assistant
 from manent.server.options import ServeOptions
+from manent.server.outside.addresses import AllowedAddresses
 from manent.server.outside.jwks import JwksKeys
 from manent.stores.opening import open_store, postgresql_dsn
 
@@ -148,13 +149,21 @@ def build(options: ServeOptions) -> Application:
     ]
     guard = Guard(token=options.auth_token, jwt_secret=options.jwt_secret, jwt_method=options.jwt_method)
     models = _Models(options, endpoints, engine)
-    api = ModelApi(conversations, guard, models=options.root / options.model, load=models.load, swap=models.swap)
+    allowed = AllowedAddresses.read(endpoints.allow_private_addresses)
+    api = ModelApi(
+        conversations,
+        guard,
+        models=options.root / options.model,
+        load=models.load,
+        swap=models.swap,
+        allowed=allowed,
+    )
     reminders = Reminders(conversations)
     if options.enable_api:
         routes += [
             *conversation_routes.routes(conversations, guard),
             *api.routes(),
-            *evaluation.routes(conversations, guard, models.load),
+            *evaluation.routes(conversations, guard, models.load, allowed),
         ]
     routes += admin.routes(revocations, guard)
     routes += metrics.routes(conversations, socketio, guard, publisher)

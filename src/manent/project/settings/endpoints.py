@@ -1,9 +1,11 @@
 """Reads `endpoints.yml`: the action server, the tracker store, and the other endpoints of contract §10.
 
 Called by the server and the exporter. Checks the structure of each section and returns its options; the code that opens
-a store or an action runner interprets them. Manent adds the sections `durability`, `conversations` and `limits`.
+a store or an action runner interprets them. Manent adds the keys `durability`, `conversations`, `limits` and
+`allow_private_addresses`.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +22,7 @@ from manent.project.yaml.documents import Broken, plain, read_document
 Durability = Literal["disk", "process"]
 
 SECTIONS = ("action_endpoint", "nlg", "nlu", "models", "tracker_store", "lock_store", "event_broker")
-KEYS = (*SECTIONS, "durability", "conversations", "limits", "tracing")
+KEYS = (*SECTIONS, "durability", "conversations", "limits", "allow_private_addresses", "tracing")
 SERVER_KEYS = ("url", "params", "headers", "basic_auth", "token", "token_name", "cafile", "type")
 _SERVER_SECTIONS = ("action_endpoint", "nlg", "nlu", "models")
 _TYPES = {
@@ -57,6 +59,7 @@ class Endpoints:
         durability: what a commit survives: a power failure (`disk`) or the death of the process (`process`).
         retention_days: days after the last change until a conversation is removed. None: never.
         limits: limits for one client: `normal`, `public` (strict), or single limits as a mapping.
+        allow_private_addresses: private addresses that URLs in requests may lead to: all, none, or these networks.
         warnings: the warnings of the file, by line.
     """
 
@@ -70,6 +73,7 @@ class Endpoints:
     durability: Durability = "disk"
     retention_days: float | None = None
     limits: str | Json = "normal"
+    allow_private_addresses: bool | tuple[str, ...] = False
     warnings: tuple[Problem, ...] = ()
 
 
@@ -110,6 +114,7 @@ def read_sections(root: Spot) -> Endpoints:
         durability=_durability(root),
         retention_days=_retention(root),
         limits=_limits(root),
+        allow_private_addresses=_private_addresses(root),
     )
 
 
@@ -240,3 +245,21 @@ def _limits(root: Spot) -> str | Json:
         )
         return "normal"
     return str(spot.value)
+
+
+def _private_addresses(root: Spot) -> bool | tuple[str, ...]:
+    spot = root.get("allow_private_addresses")
+    if spot is None or spot.value is None:
+        return False
+    if isinstance(spot.value, bool):
+        return spot.value
+    networks = plain(spot.value)
+    try:
+        if not isinstance(networks, list):
+            raise TypeError("not a list")  # noqa: TRY301  # reported like a wrong network
+        for network in networks:
+            ipaddress.ip_network(str(network), strict=False)
+    except (ValueError, TypeError):
+        spot.error("endpoints.private-addresses", "true, false, or a list of networks, for example [10.1.0.0/16]")
+        return False
+    return tuple(map(str, networks))
