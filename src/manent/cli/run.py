@@ -41,6 +41,16 @@ Certificate = Annotated[
 ]
 Keyfile = Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="Private key of the certificate.")]
 Password = Annotated[str | None, typer.Option("--ssl-password", metavar="TEXT", help="Password of the private key.")]
+LameDuck = Annotated[
+    float,
+    typer.Option(
+        "--lame-duck",
+        metavar="SECONDS",
+        min=0.0,
+        max=3600.0,
+        help="After SIGTERM, serve for this time while /health/ready says 503.",
+    ),
+]
 ForwardedAllowIps = Annotated[
     str,
     typer.Option(
@@ -66,6 +76,7 @@ def run(
     connector: Connector = None,
     with_actions: WithActions = False,
     forwarded_allow_ips: ForwardedAllowIps = "127.0.0.1",
+    lame_duck: LameDuck = 2.0,
     log_file: LogFile = None,
     ssl_certificate: Certificate = None,
     ssl_keyfile: Keyfile = None,
@@ -94,6 +105,7 @@ def run(
         endpoints=endpoints,
         connector=connector,
         forwarded_allow_ips=forwarded_allow_ips,
+        lame_duck_s=lame_duck,
         log_file=log_file,
         log_level=logging.getLevelName(log_level(verbose=verbose, debug=debug, quiet=quiet)),
         ssl_certfile=ssl_certificate,

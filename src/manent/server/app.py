@@ -12,6 +12,8 @@ import os
 import re
 import resource
 import signal
+import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -52,6 +54,7 @@ from manent.server.edge import cors
 from manent.server.edge.connections import HttpConnection, WebSocketConnection
 from manent.server.edge.limits import rates_of, read_limits
 from manent.server.edge.security import Gate
+from manent.server.edge.shutdown import Shutdown
 from manent.server.edge.slashes import TrailingSlashes
 from manent.server.loading import load_assistant
 from manent.server.options import ServeOptions
@@ -67,6 +70,15 @@ _ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[^/?#@\s]+", re.IGNORECASE)
 DRAIN_S = 10.0
 """Seconds that turns may take to finish when the server stops."""
 
+MOVE_S = 3.0
+"""Seconds that plain clients' turns may take before, while new messages are still accepted."""
+
+READ_S = 0.5
+"""Seconds that requests which are being received may take to arrive when the server stops."""
+
+POLL_S = 0.02
+"""Pause between two checks of the connections."""
+
 FLUSH_S = 5.0
 """Seconds that sockets may then take to accept the queued replies."""
 
@@ -81,6 +93,8 @@ class Application:
     Attributes:
         opened: a context in which the parts are open, for the lifespan of an ASGI server.
         flush: sends the queued packets of all sockets; waits at most this many seconds.
+        move_plain_clients: has plain clients connect to another server; takes at most about this many seconds.
+        shutdown: whether the server is about to stop.
         notes: warnings about the configuration, to be logged at the start.
     """
 
@@ -90,6 +104,8 @@ class Application:
     wakeups: Wakeups
     sessions: Sessions
     flush: Callable[[float], Awaitable[None]]
+    move_plain_clients: Callable[[float], Awaitable[None]]
+    shutdown: Shutdown
     notes: tuple[str, ...]
 
 
@@ -142,10 +158,11 @@ def build(options: ServeOptions) -> Application:
         connector=options.connector,
     )
     socketio = channels.socketio
+    shutdown = Shutdown()
     routes: list[BaseRoute] = [
         *channels.routes(),
         *sessions.routes(socketio.sessions),
-        *health.routes(conversations, publisher),
+        *health.routes(conversations, shutdown, publisher),
     ]
     guard = Guard(token=options.auth_token, jwt_secret=options.jwt_secret, jwt_method=options.jwt_method)
     models = _Models(options, endpoints, engine)
@@ -209,12 +226,19 @@ def build(options: ServeOptions) -> Application:
         },
     )
     return Application(
-        asgi=Gate(socketio.app(starlette), rates, socket_path=socketio.options.socketio_path.rstrip("/") + "/"),
+        asgi=Gate(
+            socketio.app(starlette),
+            rates,
+            socket_path=socketio.options.socketio_path.rstrip("/") + "/",
+            shutdown=shutdown,
+        ),
         opened=opened,
         conversations=conversations,
         wakeups=wakeups,
         sessions=socketio.sessions,
         flush=socketio.flush,
+        move_plain_clients=socketio.move_plain_clients,
+        shutdown=shutdown,
         notes=(*channels.notes, *_notes(options, endpoints, guard), *_missing_parts(assistant)),
     )
 
@@ -255,16 +279,23 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
         ssl_keyfile_password=options.ssl_password,
     )
     scheme = "https" if options.ssl_certfile else "http"
-    _Server(config, application, lambda: ready(f"{scheme}://localhost:{options.port}/") if ready else None).run()
+    server = _Server(config, application, lambda: ready(f"{scheme}://localhost:{options.port}/") if ready else None)
+    server.lame_duck_s = options.lame_duck_s
+    server.run()
 
 
 class _Server(uvicorn.Server):
-    """uvicorn with a drain: turns finish and their replies are sent before connections close."""
+    """uvicorn with a drain: turns finish and their replies are sent before connections close.
+
+    Attributes:
+        lame_duck_s: see `ServeOptions`.
+    """
 
     def __init__(self, config: uvicorn.Config, application: Application, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self.application = application
         self.ready = ready
+        self.lame_duck_s = 0.0
         self._draining: asyncio.Task[None] | None = None
 
     async def serve(self, sockets: list[Any] | None = None) -> None:
@@ -290,9 +321,56 @@ class _Server(uvicorn.Server):
             super().handle_exit(sig, frame)
 
     async def _drain(self, sig: int, frame: FrameType | None) -> None:
-        await self.application.conversations.drain(within_s=DRAIN_S)
-        await self.application.flush(FLUSH_S)
-        super().handle_exit(sig, frame)
+        """Stop in an order in which no client notices it, if there is another server behind the same load balancer.
+
+        First the server only says that it will stop. Then it accepts no more connections, but still all messages, until
+        requests have arrived and plain clients have left. Then it refuses messages and finishes the turns.
+        """
+        application = self.application
+        try:
+            application.shutdown.is_announced = True
+            if sig == signal.SIGTERM and self.lame_duck_s:  # nobody restarts a server behind a load balancer by Ctrl-C
+                log.info("stopping soon: not ready, but serving for %g s", self.lame_duck_s)
+                await asyncio.sleep(self.lame_duck_s)
+            await self._stop_listening()
+            await asyncio.gather(self._receive_requests(), application.move_plain_clients(MOVE_S))
+            await application.conversations.drain(within_s=DRAIN_S)
+            await application.flush(FLUSH_S)
+        finally:
+            super().handle_exit(sig, frame)
+
+    async def _stop_listening(self) -> None:
+        """Refuse new connections. Accept those first that the system has accepted for us: they would be reset."""
+        loop, config = asyncio.get_running_loop(), self.config
+        waiting = [
+            socket.socket(fileno=os.dup(listening.fileno())) for server in self.servers for listening in server.sockets
+        ]
+        for server in self.servers:
+            server.close()
+        for listening in waiting:
+            accepted = []
+            with listening, contextlib.suppress(BlockingIOError):
+                listening.setblocking(False)
+                while True:
+                    accepted.append(listening.accept()[0])
+            for connection in accepted:
+                await loop.connect_accepted_socket(
+                    lambda: HttpConnection(
+                        config=config, server_state=self.server_state, app_state=self.lifespan.state
+                    ),
+                    connection,
+                    ssl=config.ssl,
+                )
+
+    async def _receive_requests(self) -> None:
+        """Close idle HTTP connections, and wait for requests that are on their way on the others."""
+        until = time.monotonic() + READ_S
+        connections = [one for one in self.server_state.connections if isinstance(one, HttpConnection)]
+        while connections and time.monotonic() < until:
+            for connection in connections:
+                connection.end()
+            connections = [one for one in connections if one.is_reading]
+            await asyncio.sleep(POLL_S)
 
 
 def _configured(options: ServeOptions, given: Any, default: str) -> Any:

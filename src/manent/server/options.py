@@ -15,6 +15,7 @@ class ServeOptions:
         cors: origins of pages that may connect, besides the server's own; `*`: all.
         connector: serve only this channel of `credentials.yml`.
         log_file: also log to this file.
+        lame_duck_s: seconds for which the server still serves everything after SIGTERM, while it is not ready.
         log_json: log one JSON object per line; also set by `MANENT_LOG_FORMAT=json` in the environment.
     """
 
@@ -30,6 +31,7 @@ class ServeOptions:
     credentials: Path | None = None
     endpoints: Path | None = None
     connector: str | None = None
+    lame_duck_s: float = 2.0
     log_file: Path | None = None
     log_level: str = "INFO"
     log_json: bool = field(default_factory=lambda: os.environ.get("MANENT_LOG_FORMAT", "").lower() == "json")

@@ -26,7 +26,8 @@ def test_sections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "action_endpoint:\n  url: http://localhost:5055/webhook\n  timeout: 5\n"
         "tracker_store:\n  type: SQL\n  dialect: postgresql\n  port: ${DB_PORT}\n"
         "lock_store:\n  type: in_memory\nevent_broker:\nnlg: {type: response}\n"
-        "durability: process\nconversations: {retention_days: 30}\nlimits: public\nallow_private_addresses: [10.1.0.0/16]\n",
+        "durability: process\nconversations: {retention_days: 30}\nlimits: public\n"
+        "allow_private_addresses: [10.1.0.0/16]\n",
     )
 
     assert endpoints == Endpoints(

@@ -50,6 +50,9 @@ class Wire(Protocol):
     def write(self, text: bytes) -> bool:
         """Send a text message (UTF-8) at once; return False if the WebSocket is closing or its peer is slow."""
 
+    def begin_close(self) -> None:
+        """Ask the peer to close the WebSocket. What it sent before it read this is still received."""
+
 
 class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no types
     """One WebSocket.
@@ -80,6 +83,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
             if self._wire is not None:
                 self._wire.take = self._take_text
                 self._socket.write_now = self._write_now
+                self._socket.begin_close = self._wire.begin_close
             await self._serve()
         return ""
 
@@ -182,3 +186,15 @@ def send_now(socket: Any, packet: bytes) -> bool:
     """Send an Engine.IO packet without its socket's queue; return False if it has to be queued."""
     write_now: Callable[[bytes], bool] | None = getattr(socket, "write_now", None)
     return write_now is not None and write_now(packet)
+
+
+def begin_close(socket: Any) -> None:
+    """Ask the client of an Engine.IO socket to close it. The client then connects again.
+
+    Packets that the client sent before it read this are still received: unlike `close` of the socket, this loses none.
+    """
+    by_wire: Callable[[], None] | None = getattr(socket, "begin_close", None)
+    if by_wire is not None:
+        by_wire()
+    else:  # polling: the answer to the waiting poll
+        socket.queue.put_nowait(engineio.packet.Packet(engineio.packet.CLOSE))
