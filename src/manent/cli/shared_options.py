@@ -28,6 +28,18 @@ Endpoints = Annotated[
     Path | None, typer.Option("--endpoints", metavar="FILE", help="Servers and stores; default: endpoints.yml.")
 ]
 
+KeyPassword = Annotated[
+    str | None,
+    typer.Option(
+        "--ssl-password",
+        metavar="TEXT",
+        help="Password of the private key; better in --ssl-password-file or $MANENT_SSL_PASSWORD.",
+    ),
+]
+KeyPasswordFile = Annotated[
+    Path | None, typer.Option("--ssl-password-file", metavar="FILE", help="File with this password.")
+]
+
 Verbose = Annotated[
     int, typer.Option("-v", "--verbose", count=True, help="Log more; -vv logs everything.", show_default=False)
 ]

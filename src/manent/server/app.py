@@ -6,6 +6,7 @@ in uvicorn.
 
 import asyncio
 import contextlib
+import contextvars
 import gc
 import logging
 import os
@@ -13,6 +14,8 @@ import re
 import resource
 import signal
 import socket
+import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -42,6 +45,7 @@ from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.wakeups import Wakeups
 from manent.runtime.identity.revocations import Revocations
+from manent.runtime.identity.tokens import SECURE_KEY
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.actions import ActionRunner
 from manent.runtime.protocol1 import Sessions
@@ -164,7 +168,12 @@ def build(options: ServeOptions) -> Application:
         *sessions.routes(socketio.sessions),
         *health.routes(conversations, shutdown, publisher),
     ]
-    guard = Guard(token=options.auth_token, jwt_secret=options.jwt_secret, jwt_method=options.jwt_method)
+    guard = Guard(
+        token=options.auth_token,
+        jwt_secret=options.jwt_secret,
+        jwt_method=options.jwt_method,
+        jwt_require_exp=options.jwt_require_exp,
+    )
     models = _Models(options, endpoints, engine)
     allowed = AllowedAddresses.read(endpoints.allow_private_addresses)
     api = ModelApi(
@@ -279,23 +288,24 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
         ssl_keyfile_password=options.ssl_password,
     )
     scheme = "https" if options.ssl_certfile else "http"
-    server = _Server(config, application, lambda: ready(f"{scheme}://localhost:{options.port}/") if ready else None)
-    server.lame_duck_s = options.lame_duck_s
-    server.run()
+    address = f"{scheme}://localhost:{options.port}/"
+    _Server(config, application, options, lambda: ready(address) if ready else None).run()
 
 
 class _Server(uvicorn.Server):
     """uvicorn with a drain: turns finish and their replies are sent before connections close.
 
-    Attributes:
-        lame_duck_s: see `ServeOptions`.
+    On SIGHUP it opens the log file again and reads the certificate again.
     """
 
-    def __init__(self, config: uvicorn.Config, application: Application, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, application: Application, options: ServeOptions, ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self.application = application
+        self.options = options
         self.ready = ready
-        self.lame_duck_s = 0.0
+        self._has_terminal = _has_terminal()
         self._draining: asyncio.Task[None] | None = None
 
     async def serve(self, sockets: list[Any] | None = None) -> None:
@@ -305,6 +315,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Start, then call `ready`."""
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
         await super().startup(sockets)
         _tune_garbage_collector()
         if self.started:
@@ -313,7 +325,10 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal; exit at once at the second."""
         if self._draining is None and sig in (signal.SIGINT, signal.SIGTERM):
-            self._draining = asyncio.get_running_loop().create_task(self._drain(sig, frame))
+            # Without a context of its own, the task's lines in the log would have the id of the turn that runs now.
+            self._draining = asyncio.get_running_loop().create_task(
+                self._drain(sig, frame), context=contextvars.Context()
+            )
         elif self._draining is not None:
             # Acknowledged messages are stored. A normal exit would wait for the threads of running actions.
             os._exit(128 + sig)
@@ -329,15 +344,35 @@ class _Server(uvicorn.Server):
         application = self.application
         try:
             application.shutdown.is_announced = True
-            if sig == signal.SIGTERM and self.lame_duck_s:  # nobody restarts a server behind a load balancer by Ctrl-C
-                log.info("stopping soon: not ready, but serving for %g s", self.lame_duck_s)
-                await asyncio.sleep(self.lame_duck_s)
+            lame_duck_s = self.options.lame_duck_s if sig == signal.SIGTERM else 0.0  # Ctrl-C: nobody waits for it
+            if lame_duck_s:
+                log.info("stopping soon: not ready, but serving for %g s", lame_duck_s)
+                await asyncio.sleep(lame_duck_s)
             await self._stop_listening()
             await asyncio.gather(self._receive_requests(), application.move_plain_clients(MOVE_S))
             await application.conversations.drain(within_s=DRAIN_S)
             await application.flush(FLUSH_S)
         finally:
             super().handle_exit(sig, frame)
+
+    def _hang_up(self) -> None:
+        """Handle SIGHUP: stop if the terminal has gone, as after Ctrl-C, otherwise read what may have changed."""
+        if self._has_terminal and not _has_terminal():
+            self.handle_exit(signal.SIGINT, None)
+            return
+        logs.reopen()
+        options, context = self.options, self.config.ssl
+        if options.ssl_certfile is not None and context is not None:
+            try:
+                for each in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):  # mistakes must not reach the second
+                    each.load_cert_chain(options.ssl_certfile, options.ssl_keyfile, options.ssl_password)
+            except OSError as error:  # includes ssl.SSLError
+                log.error(  # noqa: TRY400  # the reason says enough
+                    "the certificate cannot be read again; new connections get the one from before",
+                    extra={"file": str(options.ssl_certfile), "error": str(error)},
+                )
+                return
+        log.info("opened the log file and read the certificate again")
 
     async def _stop_listening(self) -> None:
         """Refuse new connections. Accept those first that the system has accepted for us: they would be reset."""
@@ -371,6 +406,15 @@ class _Server(uvicorn.Server):
                 connection.end()
             connections = [one for one in connections if one.is_reading]
             await asyncio.sleep(POLL_S)
+
+
+def _has_terminal() -> bool:
+    """Return whether the process has a terminal that exists."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _configured(options: ServeOptions, given: Any, default: str) -> Any:
@@ -410,7 +454,12 @@ class _Models:
 
 
 def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[str, ...]:
-    notes = [" ".join(str(warning).split()) for warning in endpoints.warnings]  # one line of the log each
+    notes = [*options.warnings, *(" ".join(str(warning).split()) for warning in endpoints.warnings)]
+    if guard.has_short_secret:
+        notes.append(
+            f"--jwt-secret is shorter than {SECURE_KEY} bytes: it can be guessed and tokens forged. Create one with"
+            " `openssl rand -hex 32`"
+        )
     notes += [
         f"--cors {origin}: no page has this origin; write a scheme and a host, for example https://example.com"
         for origin in options.cors

@@ -15,6 +15,8 @@ class ServeOptions:
         cors: origins of pages that may connect, besides the server's own; `*`: all.
         connector: serve only this channel of `credentials.yml`.
         log_file: also log to this file.
+        jwt_require_exp: reject tokens of the management API without `exp`.
+        warnings: about the command line, to be logged at the start.
         lame_duck_s: seconds for which the server still serves everything after SIGTERM, while it is not ready.
         log_json: log one JSON object per line; also set by `MANENT_LOG_FORMAT=json` in the environment.
     """
@@ -28,6 +30,7 @@ class ServeOptions:
     auth_token: str | None = None
     jwt_secret: str | None = None
     jwt_method: str = "HS256"
+    jwt_require_exp: bool = False
     credentials: Path | None = None
     endpoints: Path | None = None
     connector: str | None = None
@@ -39,3 +42,4 @@ class ServeOptions:
     ssl_certfile: Path | None = None
     ssl_keyfile: Path | None = None
     ssl_password: str | None = None
+    warnings: tuple[str, ...] = ()

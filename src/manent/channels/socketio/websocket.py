@@ -30,6 +30,16 @@ PROBED = "3probe"
 UPGRADE = "5"
 """Packets by which a client changes from polling to a WebSocket (Engine.IO protocol 4, "Upgrade")."""
 
+NOT_A_PACKET = b"x"
+"""A text that Engine.IO clients cannot decode. They then close the WebSocket themselves, and connect again.
+
+The protocol has no packet for this on a WebSocket. After a close frame of the server, a client would lose what it sends
+until the connection is closed, a round trip later.
+"""
+
+CLOSE_AFTER_S = 0.25
+"""Seconds that a client may take to do so, before it gets a close frame."""
+
 WIRE = "manent.wire"
 """Name of the ASGI extension under which the HTTP server offers a WebSocket's `Wire`."""
 
@@ -194,7 +204,9 @@ def begin_close(socket: Any) -> None:
     Packets that the client sent before it read this are still received: unlike `close` of the socket, this loses none.
     """
     by_wire: Callable[[], None] | None = getattr(socket, "begin_close", None)
-    if by_wire is not None:
-        by_wire()
-    else:  # polling: the answer to the waiting poll
+    if by_wire is None:  # polling: the answer to the waiting poll
         socket.queue.put_nowait(engineio.packet.Packet(engineio.packet.CLOSE))
+    elif send_now(socket, NOT_A_PACKET):
+        asyncio.get_running_loop().call_later(CLOSE_AFTER_S, by_wire)
+    else:
+        by_wire()

@@ -33,7 +33,7 @@ CHANNELS = (
 """Rasa's channels. Other keys are module paths of custom channels."""
 
 IDENTITIES = ("open", "minted", "jwt")
-_FLAGS = ("session_persistence", "use_threads", "enhanced")
+_FLAGS = ("session_persistence", "jwt_require_exp", "use_threads", "enhanced")
 _TEXTS = (
     "user_message_evt",
     "bot_message_evt",

@@ -45,6 +45,14 @@ _CLASSES = ("tracker_store", "lock_store", "event_broker")
 """Sections whose `type` may be the path of a class in Rasa projects. A later check reports unsupported ones."""
 _IGNORED = {
     "models": "a model from the folder `models/`, --model or PUT /model; model servers are not supported",
+    "lock_store": (
+        "no lock store: in Rasa, it keeps two servers from running the same conversation at once. Here the tracker"
+        " store does this, also for several servers"
+    ),
+    "tracing": (
+        "no tracing: in Rasa, it sends the duration of each step to Jaeger or an OTLP collector. This version does not"
+        " support it. `/metrics` has the duration of each part of a turn"
+    ),
     "nlu": "messages parsed by the loaded model; NLU servers are not supported",
 }
 _VARIABLE = re.compile(r"\$\{([^}]*)\}?")

@@ -206,9 +206,16 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
 
     def begin_close(self) -> None:
         """See `Wire.begin_close`. uvicorn would not pass on what arrives after it has sent the close frame itself."""
-        if self.conn.state is OPEN:
+        if self.conn.state is OPEN and not self.disconnected:
             self.conn.send_close(SERVICE_RESTART)
             self.transport.write(b"".join(self.conn.data_to_send()))
+
+    def shutdown(self) -> None:
+        """Close the connection at the end of the server. uvicorn would fail if `begin_close` was called."""
+        if self.handshake_complete and self.conn.state is not OPEN:
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def _is_quiet(self) -> bool:
         """Return whether no earlier data is pending and the connection is open."""
