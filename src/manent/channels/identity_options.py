@@ -47,6 +47,7 @@ class IdentityOptions(msgspec.Struct, frozen=True, kw_only=True):
     jwt_audience: str | None = None
     jwt_subject_claim: str = "sub"
     jwt_leeway: float = 0.0
+    jwt_require_exp: bool = False
     jwt_anonymous: Literal["refuse", "minted"] = "refuse"
     claim: Literal["keep", "merge"] = "keep"
 
@@ -174,6 +175,7 @@ def _verifier(
         audience=options.jwt_audience,
         subject_claim=options.jwt_subject_claim if options.session_identity == "jwt" else None,
         leeway_s=options.jwt_leeway,
+        require_exp=options.jwt_require_exp,
     )
     return TokenVerifier(rules, _keys(options, methods, make_keys, root), revocations.known)
 

@@ -32,6 +32,18 @@ Endpoints = Annotated[
     ),
 ]
 
+KeyPassword = Annotated[
+    str | None,
+    typer.Option(
+        "--ssl-password",
+        metavar="TEXT",
+        help="Password of the private key; better in --ssl-password-file or $MANENT_SSL_PASSWORD.",
+    ),
+]
+KeyPasswordFile = Annotated[
+    Path | None, typer.Option("--ssl-password-file", metavar="FILE", help="File with this password.")
+]
+
 Verbose = Annotated[
     int, typer.Option("-v", "--verbose", count=True, help="Log more details. -vv logs everything.", show_default=False)
 ]

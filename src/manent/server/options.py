@@ -17,6 +17,9 @@ class ServeOptions:
         log_file: file to which the server also logs.
         log_json: whether to log one JSON object per line. `MANENT_LOG_FORMAT=json` in the environment has the same
             effect.
+        jwt_require_exp: whether to reject tokens of the management API that have no `exp`.
+        warnings: warnings about the command line, to log at the start.
+        lame_duck_s: number of seconds for which the server serves everything after SIGTERM, while it is not ready.
     """
 
     root: Path = field(default_factory=Path)
@@ -28,9 +31,11 @@ class ServeOptions:
     auth_token: str | None = None
     jwt_secret: str | None = None
     jwt_method: str = "HS256"
+    jwt_require_exp: bool = False
     credentials: Path | None = None
     endpoints: Path | None = None
     connector: str | None = None
+    lame_duck_s: float = 2.0
     log_file: Path | None = None
     log_level: str = "INFO"
     log_json: bool = field(default_factory=lambda: os.environ.get("MANENT_LOG_FORMAT", "").lower() == "json")
@@ -38,3 +43,4 @@ class ServeOptions:
     ssl_certfile: Path | None = None
     ssl_keyfile: Path | None = None
     ssl_password: str | None = None
+    warnings: tuple[str, ...] = ()

@@ -225,6 +225,12 @@ class Connection:
                 conversation.subscribers.remove(self)
             self.sessions.conversations.release(conversation)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request of the client is being served, its conversation runs no turn, and everything is sent."""
+        is_served = not self._queue and self._worker is None and self._spoken is None and self.send_queue.is_empty
+        return is_served and (self.conversation is None or not self.conversation.mailbox.is_busy)
+
     def close(self) -> None:
         """Release all resources after the socket was closed."""
         self.leave()

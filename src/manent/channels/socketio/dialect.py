@@ -71,6 +71,9 @@ class Dialect(Protocol):
     def ended(self, reason: str) -> None:
         """Send the reason why the server is about to close the connection: `expired` or `revoked`."""
 
+    def is_settled(self) -> bool:
+        """Return whether the client confirmed what was sent, or never does so. If not, ask it to confirm now."""
+
     def left(self) -> None:
         """Discard the state of the conversation: the connection no longer follows it."""
 

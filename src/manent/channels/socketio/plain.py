@@ -286,6 +286,13 @@ class Plain:
 
     # confirmation of replies ----------------------------------------------------------------------------------------
 
+    def is_settled(self) -> bool:
+        """See `Dialect`. Without a confirmation, the next server would send the replies again."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._ping()
+        return not self._is_confirming
+
     def _confirm_soon(self) -> None:
         """Ping the client shortly after a reply. The pong confirms the reply."""
         if self._has_session and not self._is_confirming:

@@ -42,6 +42,10 @@ class Protocol1:
             return names_protocol(request.payload)
         return request.event in WITHOUT_SESSION and request.event != self._connection.options.user_message_evt
 
+    def is_settled(self) -> bool:
+        """See `Dialect`: clients name what they have when they connect again."""
+        return True
+
     def left(self) -> None:
         """Do nothing, because this dialect has no state."""
 

@@ -15,7 +15,7 @@ from typing import Any
 import engineio.packet
 import msgspec
 
-from manent.channels.socketio.websocket import send_now
+from manent.channels.socketio.websocket import begin_close, send_now
 from manent.core.events import Json
 
 log = logging.getLogger("manent.socketio")
@@ -46,12 +46,14 @@ class SendQueue:
 
     Attributes:
         dropped: the task that closes the socket because its client does not read. None: the client reads.
+        is_ended: nothing more is sent, because the client was asked to connect to another server.
     """
 
-    __slots__ = ("_ack_prefix", "_event_prefix", "_max_packets", "_unsent", "dropped", "socket")
+    __slots__ = ("_ack_prefix", "_event_prefix", "_max_packets", "_unsent", "dropped", "is_ended", "socket")
 
     def __init__(self, socket: Any, *, namespace: str, max_packets: int) -> None:
         self.socket = socket
+        self.is_ended = False
         self.dropped: asyncio.Task[None] | None = None
         self._event_prefix = b"42" if namespace == "/" else f"42{namespace},".encode()
         self._ack_prefix = b"43" if namespace == "/" else f"43{namespace},".encode()
@@ -69,6 +71,12 @@ class SendQueue:
         """
         if ack is not None:
             self._send(self._ack_prefix + str(ack).encode() + (b"[]" if answer is None else encode((answer,))))
+
+    def end(self) -> None:
+        """Ask the client to close the socket and connect to another server. Its packets are read until it does."""
+        if not self.is_ended:
+            self.is_ended = True
+            begin_close(self.socket)
 
     @property
     def is_empty(self) -> bool:
@@ -89,7 +97,7 @@ class SendQueue:
 
     def _send(self, packet: bytes) -> None:
         """Send an Engine.IO packet."""
-        if self.dropped is not None or self.is_closed:
+        if self.dropped is not None or self.is_ended or self.is_closed:
             return
         queue = self.socket.queue
         if queue.empty():

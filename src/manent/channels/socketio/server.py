@@ -77,8 +77,8 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
             cors_allowed_origins=self._accepts_origin,
             max_http_buffer_size=MAX_PACKET,
             json=_Json,
-            logger=False,
-            engineio_logger=False,
+            logger=_LibraryLog(logging.getLogger("socketio.server")),
+            engineio_logger=_LibraryLog(logging.getLogger("engineio.server")),
             monitor_clients=False,
         )
         self.connections: dict[str, Connection] = {}
@@ -243,6 +243,21 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         connection = self.connections.get(eio_sid)
         if connection is not None and (namespace or "/") == self._options.namespace and data:
             connection.receive(Request(data[0], data[1] if len(data) > 1 else None, id, self._packet_size))
+
+
+class _LibraryLog(logging.LoggerAdapter[logging.Logger]):
+    """The log of python-socketio and python-engineio. With a bool instead, they would add a handler of their own.
+
+    They call `error` only for mistakes of clients, for example a session id from before the server's last restart.
+    """
+
+    def error(self, msg: object, *args: object, **options: Any) -> None:
+        """Log at level INFO."""
+        self.info(msg, *args, **options)
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **options: Any) -> None:
+        """Log at level ERROR, with the traceback."""
+        self.log(logging.ERROR, msg, *args, exc_info=exc_info, **options)
 
 
 def _address(environ: Json) -> str:

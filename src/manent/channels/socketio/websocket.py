@@ -30,6 +30,16 @@ PROBED = "3probe"
 UPGRADE = "5"
 """Packets by which a client changes from polling to a WebSocket (Engine.IO protocol 4, "Upgrade")."""
 
+NOT_A_PACKET = b"x"
+"""A text that Engine.IO clients cannot decode. They then close the WebSocket themselves, and connect again.
+
+The protocol has no packet for this on a WebSocket. After a close frame of the server, a client would lose what it sends
+until the connection is closed, a round trip later.
+"""
+
+CLOSE_AFTER_S = 0.25
+"""Seconds that a client may take to do so, before it gets a close frame."""
+
 WIRE = "manent.wire"
 """Name of the ASGI extension under which the HTTP server offers a WebSocket's `Wire`."""
 
@@ -49,6 +59,9 @@ class Wire(Protocol):
 
     def write(self, text: bytes) -> bool:
         """Send a text message (UTF-8) immediately. Return False if the WebSocket is closing or its peer is slow."""
+
+    def begin_close(self) -> None:
+        """Ask the peer to close the WebSocket. What it sent before it read this is still received."""
 
 
 class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no types
@@ -80,6 +93,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
             if self._wire is not None:
                 self._wire.take = self._take_text
                 self._socket.write_now = self._write_now
+                self._socket.begin_close = self._wire.begin_close
             await self._serve()
         return ""
 
@@ -182,3 +196,17 @@ def send_now(socket: Any, packet: bytes) -> bool:
     """Send an Engine.IO packet without the queue of its socket. Return False if it must be queued."""
     write_now: Callable[[bytes], bool] | None = getattr(socket, "write_now", None)
     return write_now is not None and write_now(packet)
+
+
+def begin_close(socket: Any) -> None:
+    """Ask the client of an Engine.IO socket to close it. The client then connects again.
+
+    Packets that the client sent before it read this are still received: unlike `close` of the socket, this loses none.
+    """
+    by_wire: Callable[[], None] | None = getattr(socket, "begin_close", None)
+    if by_wire is None:  # polling: the answer to the waiting poll
+        socket.queue.put_nowait(engineio.packet.Packet(engineio.packet.CLOSE))
+    elif send_now(socket, NOT_A_PACKET):
+        asyncio.get_running_loop().call_later(CLOSE_AFTER_S, by_wire)
+    else:
+        by_wire()

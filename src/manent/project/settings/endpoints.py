@@ -1,9 +1,11 @@
 """Reads `endpoints.yml`: the action server, the tracker store, and the other endpoints of contract §10.
 
 Called by the server and the exporter. It checks the structure of each section and returns the options. The code that
-opens a store or an action runner interprets them. Manent adds the sections `durability`, `conversations` and `limits`.
+opens a store or an action runner interprets them. Manent adds the keys `durability`, `conversations`, `limits`
+and `allow_private_addresses`.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +22,7 @@ from manent.project.yaml.documents import Broken, plain, read_document
 Durability = Literal["disk", "process"]
 
 SECTIONS = ("action_endpoint", "nlg", "nlu", "models", "tracker_store", "lock_store", "event_broker")
-KEYS = (*SECTIONS, "durability", "conversations", "limits", "tracing")
+KEYS = (*SECTIONS, "durability", "conversations", "limits", "allow_private_addresses", "tracing")
 SERVER_KEYS = ("url", "params", "headers", "basic_auth", "token", "token_name", "cafile", "type")
 _SERVER_SECTIONS = ("action_endpoint", "nlg", "nlu", "models")
 _TYPES = {
@@ -43,6 +45,14 @@ _CLASSES = ("tracker_store", "lock_store", "event_broker")
 """Sections whose `type` may be the path of a class in Rasa projects. A later check reports unsupported classes."""
 _IGNORED = {
     "models": "a model from the folder `models/`, from --model or from PUT /model (model servers are not supported)",
+    "lock_store": (
+        "no lock store: in Rasa, it keeps two servers from running the same conversation at once. Here the tracker"
+        " store does this, also for several servers"
+    ),
+    "tracing": (
+        "no tracing: in Rasa, it sends the duration of each step to Jaeger or an OTLP collector. This version does not"
+        " support it. `/metrics` has the duration of each part of a turn"
+    ),
     "nlu": "no NLU server, because the loaded model parses all messages (NLU servers are not supported)",
 }
 _MAX_LEASE_S = 3600
@@ -63,6 +73,7 @@ class Endpoints:
         lease_s: seconds after which another server may take over an unfinished turn of a server that does not renew its
             lease. None: the default.
         limits: limits for one client: `normal`, `public` (stricter), or a mapping of single limits.
+        allow_private_addresses: private addresses that URLs in requests may lead to: all, none, or these networks.
         warnings: the warnings of the file, by line.
     """
 
@@ -77,6 +88,7 @@ class Endpoints:
     retention_days: float | None = None
     lease_s: float | None = None
     limits: str | Json = "normal"
+    allow_private_addresses: bool | tuple[str, ...] = False
     warnings: tuple[Problem, ...] = ()
 
 
@@ -119,6 +131,7 @@ def read_sections(root: Spot) -> Endpoints:
         retention_days=retention_days,
         lease_s=lease_s,
         limits=_limits(root),
+        allow_private_addresses=_private_addresses(root),
     )
 
 
@@ -256,3 +269,21 @@ def _limits(root: Spot) -> str | Json:
         )
         return "normal"
     return str(spot.value)
+
+
+def _private_addresses(root: Spot) -> bool | tuple[str, ...]:
+    spot = root.get("allow_private_addresses")
+    if spot is None or spot.value is None:
+        return False
+    if isinstance(spot.value, bool):
+        return spot.value
+    networks = plain(spot.value)
+    try:
+        if not isinstance(networks, list):
+            raise TypeError("not a list")  # noqa: TRY301  # reported like a wrong network
+        for network in networks:
+            ipaddress.ip_network(str(network), strict=False)
+    except (ValueError, TypeError):
+        spot.error("endpoints.private-addresses", "true, false, or a list of networks, for example [10.1.0.0/16]")
+        return False
+    return tuple(map(str, networks))

@@ -3,7 +3,7 @@
 It checks the signature, for which only configured methods are allowed, then subject, audience and times.
 
 Keys come from a `KeySource`: constant keys from the configuration, or a JWKS address (`server/outside/jwks.py`).
-`Identity` calls the verifier. Nothing is logged here, and no error contains any part of a token.
+`Identity` calls the verifier. No error and no line of the log contains any part of a token.
 """
 
 import time
@@ -18,6 +18,7 @@ from jwt.algorithms import get_default_algorithms
 
 from manent.core.conversation_log import Revocation
 from manent.core.errors import RequestError
+from manent.runtime.identity.lasting_tokens import LastingTokens
 
 SHARED = frozenset({"HS256", "HS384", "HS512"})
 PUBLIC = frozenset({"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA"})
@@ -53,6 +54,7 @@ class TokenRules:
         issuer: required value of `iss`. None: `iss` is not checked.
         audience: required value in `aud`. None: `aud` is not checked.
         subject_claim: name of the claim with the subject. None: no subject is required (Rasa's mode).
+        require_exp: reject tokens without `exp`.
         leeway_s: tolerated difference between the clocks of the issuer and of this server.
     """
 
@@ -60,6 +62,7 @@ class TokenRules:
     issuer: str | None = None
     audience: str | None = None
     subject_claim: str | None = "sub"
+    require_exp: bool = False
     leeway_s: float = 0.0
 
 
@@ -172,13 +175,14 @@ class TokenVerifier:
     keys: KeySource
     revoked: Revoked = field(default_factory=Revoked)
     now: Callable[[], float] = time.time
+    lasting: LastingTokens = field(default_factory=lambda: LastingTokens("`jwt_require_exp: true` under socketio:"))
 
     async def verify(self, token: str) -> VerifiedToken:
         """Verify a token and return its claims.
 
         Raises:
-            RequestError: `jwt_invalid`, `jwt_expired`, `jwt_not_yet_valid`, `jwt_no_subject`, `jwt_revoked` (401), or
-                `jwt_keys_unavailable` (503).
+            RequestError: `jwt_invalid`, `jwt_expired`, `jwt_not_yet_valid`, `jwt_no_subject`, `jwt_no_expiry`,
+                `jwt_revoked` (401), or `jwt_keys_unavailable` (503).
         """
         method, kid = self._header(token)
         failure: RequestError | None = None
@@ -198,6 +202,8 @@ class TokenVerifier:
             else:
                 verified = self._verified(claims)
                 self.check(verified)
+                if verified.expires_at is None:
+                    self.lasting.note()
                 return verified
         raise failure or _refused("jwt_invalid", "the token is signed with an unknown key")
 
@@ -257,6 +263,8 @@ class TokenVerifier:
         token_id, expires_at = claims.get("jti"), _time(claims.get("exp"))
         if expires_at is None and claims.get("exp") is not None:  # a number as a string would never expire
             raise _refused("jwt_invalid", "the token is not valid")
+        if expires_at is None and self.rules.require_exp:
+            raise _refused("jwt_no_expiry", "the token has no expiry (claim `exp`), which this server requires")
         return VerifiedToken(
             subject=subject,
             token_id=token_id if isinstance(token_id, str) else None,

@@ -6,13 +6,16 @@ a warning at the start. The token is never logged (`logs.py` redacts it).
 """
 
 import hmac
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
 from starlette.requests import Request
 
 from manent.core.errors import RequestError
+from manent.runtime.identity.lasting_tokens import LastingTokens
+from manent.runtime.identity.tokens import SECURE_KEY
 
 JWT_METHODS = frozenset(
     {"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512"}
@@ -28,11 +31,14 @@ class Guard:
     Attributes:
         token: value of `--auth-token`.
         jwt_secret: key with which JWTs are verified (a public key for asymmetric methods).
+        jwt_require_exp: reject JWTs without `exp`.
     """
 
     token: str | None = None
     jwt_secret: str | None = None
     jwt_method: str = "HS256"
+    jwt_require_exp: bool = False
+    _lasting: LastingTokens = field(default_factory=lambda: LastingTokens("--jwt-require-exp"), repr=False)
 
     def __post_init__(self) -> None:
         if self.jwt_method not in JWT_METHODS:
@@ -41,6 +47,12 @@ class Guard:
             )
         if self.jwt_secret:
             _check_key(self.jwt_secret, self.jwt_method)
+
+    @property
+    def has_short_secret(self) -> bool:
+        """Whether the key of the JWTs is so short that it can be guessed."""
+        is_shared = self.jwt_method.startswith("HS")
+        return bool(self.jwt_secret) and is_shared and len((self.jwt_secret or "").encode()) < SECURE_KEY
 
     @property
     def is_open(self) -> bool:
@@ -83,12 +95,20 @@ class Guard:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if not self.jwt_secret or scheme.lower() != "bearer":
             return None
+        required = ["exp"] if self.jwt_require_exp else []
         try:
-            claims = jwt.decode(
-                token.strip(), self.jwt_secret, algorithms=[self.jwt_method], options={"verify_aud": False}
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", jwt.warnings.InsecureKeyLengthWarning)  # logged at the start
+                claims = jwt.decode(
+                    token.strip(),
+                    self.jwt_secret,
+                    algorithms=[self.jwt_method],
+                    options={"verify_aud": False, "require": required},
+                )
         except (jwt.PyJWTError, ValueError, TypeError):
             return None
+        if claims.get("exp") is None:
+            self._lasting.note()
         user = claims.get("user")
         return user if isinstance(user, dict) else {}
 

@@ -24,6 +24,7 @@ from manent.server.api.callbacks import Callbacks
 from manent.server.api.model import Load, write_yaml
 from manent.server.jobs.cross_validation import cross_validate
 from manent.server.operation import Operation
+from manent.server.outside.addresses import AllowedAddresses
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 MIN_FOLDS, MAX_FOLDS = 2, 20
@@ -70,9 +71,9 @@ TEST_INTENTS = Operation(
 OPERATIONS = (TEST_STORIES, TEST_INTENTS)
 
 
-def routes(conversations: Conversations, guard: Guard, load: Load) -> list[Route]:
+def routes(conversations: Conversations, guard: Guard, load: Load, allowed: AllowedAddresses) -> list[Route]:
     """Return `/model/test/stories` and `/model/test/intents`."""
-    callbacks = Callbacks()
+    callbacks = Callbacks(allowed)
 
     async def stories(request: Request) -> Response:
         guard.check(request)

@@ -12,6 +12,7 @@ from manent import __version__
 from manent.core.errors import ManentError
 from manent.runtime.background.publishing import Publisher
 from manent.runtime.conversation.registry import Conversations
+from manent.server.edge.shutdown import Shutdown
 from manent.server.operation import Operation
 
 MINIMUM_COMPATIBLE_VERSION = "0.1.0"
@@ -65,8 +66,8 @@ READY = Operation(method="GET", path="/health/ready", summary="Can it serve?", a
 OPERATIONS = (VERSION, LIVE, READY)
 
 
-def routes(conversations: Conversations, publisher: Publisher | None = None) -> list[Route]:
-    """Return `/version`, `/health/live` and `/health/ready`. `publisher` is None if there is no event broker."""
+def routes(conversations: Conversations, shutdown: Shutdown, publisher: Publisher | None = None) -> list[Route]:
+    """Return `/version`, `/health/live` and `/health/ready`. `publisher`: None if there is no event broker."""
 
     async def version(_: Request) -> Response:
         return _json(Version(version=__version__, minimum_compatible_version=MINIMUM_COMPATIBLE_VERSION))
@@ -75,8 +76,8 @@ def routes(conversations: Conversations, publisher: Publisher | None = None) -> 
         return _json(Live())
 
     async def ready(_: Request) -> Response:
-        """Answer 503 during the shutdown and when the store fails, but not when the broker is down."""
-        if conversations.engine.is_closing:
+        """Answer 503 before and during the shutdown and when the store fails, but not when the broker is down."""
+        if shutdown.is_announced or conversations.engine.is_closing:
             return _json(Ready(status="closing"), 503)
         try:
             await conversations.engine.store.get_meta("health")

@@ -9,7 +9,7 @@ import re
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import yaml
@@ -33,12 +33,22 @@ from manent.server.api.predictions import Prediction, predict
 from manent.server.api.trackers import Event, TrackerQuery, events_of, verbosity_of
 from manent.server.jobs.training import train_document
 from manent.server.operation import Operation
+from manent.server.outside.addresses import AllowedAddresses
+
+if TYPE_CHECKING:
+    import aiohttp
 
 log = logging.getLogger("manent.model")
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 DOWNLOAD_TIMEOUT_S = 300.0
+
+MAX_DOWNLOAD = 256 * 1024**2
+"""Bytes of a model from a model server."""
+
+_PIECE = 1 << 20
+"""Bytes of a download that are written at once."""
 
 Load = Callable[[Path], Assistant]
 """Loads a model file. Raises ModelError if this is not possible."""
@@ -158,18 +168,29 @@ class ModelApi:
         conversations: the conversations that use the model.
         guard: checks who may use the API.
         models: the server's model file, or folder of models.
-        load: loads a model file.
-        swap: replaces the assistant.
+        load: see `Load`.
+        swap: see `Swap`.
+        allowed: the addresses that URLs in requests may lead to.
     """
 
-    def __init__(self, conversations: Conversations, guard: Guard, *, models: Path, load: Load, swap: Swap) -> None:
+    def __init__(
+        self,
+        conversations: Conversations,
+        guard: Guard,
+        *,
+        models: Path,
+        load: Load,
+        swap: Swap,
+        allowed: AllowedAddresses,
+    ) -> None:
         self.conversations = conversations
         self.guard = guard
         self.models = (models if models.is_dir() or not models.suffix else models.parent).absolute()
         self.load = load
         self.swap = swap
         self.training_jobs = 0
-        self.callbacks = Callbacks()
+        self.allowed = allowed
+        self.callbacks = Callbacks(allowed)
 
     def routes(self) -> list[Route]:
         """Return `/model…`, `/domain` and `/status`."""
@@ -275,25 +296,22 @@ class ModelApi:
     async def _load_from_server(self, server: ModelServer) -> None:
         import aiohttp
 
+        await self.allowed.check_url(server.url, "model_server.url")
         params = {key: str(value) for key, value in (server.params or {}).items()}
         if server.token:
             params[str(server.token_name or "token")] = str(server.token)
         headers = {key: str(value) for key, value in (server.headers or {}).items()}
-        timeout = aiohttp.ClientTimeout(total=DOWNLOAD_TIMEOUT_S)
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.get(server.url, params=params, headers=headers) as answer,
-            ):
-                if answer.status != 200:  # noqa: PLR2004
-                    raise RequestError("model_server", f"the model server answered with status {answer.status}")
-                content = await answer.read()
-                name = Path(answer.headers.get("filename") or "model.tar.gz").name
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise RequestError("model_server", f"the model server could not be reached: {error}") from error
         with tempfile.TemporaryDirectory(prefix="manent-model-") as folder:
-            path = Path(folder, name)
-            await asyncio.to_thread(path.write_bytes, content)
+            try:
+                async with (
+                    self.allowed.open_session(timeout_s=DOWNLOAD_TIMEOUT_S) as session,
+                    session.get(server.url, params=params, headers=headers, allow_redirects=False) as answer,
+                ):
+                    path = await _download(answer, Path(folder))
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                raise RequestError(
+                    "model_server", f"the model server could not be reached: {error or type(error).__name__}"
+                ) from error
             await self._load(path)
 
     async def unload(self, _: Request) -> Response:
@@ -312,6 +330,35 @@ class ModelApi:
     async def close(self) -> None:
         """Cancel trainings with a callback URL."""
         await self.callbacks.close()
+
+
+async def _download(answer: "aiohttp.ClientResponse", folder: Path) -> Path:
+    """Write the model in a model server's answer to a file, piece by piece.
+
+    Raises:
+        RequestError: `model_server`; the status is not 200, or the model is too large.
+    """
+    if 300 <= answer.status < 400:  # noqa: PLR2004  # the statuses of redirects
+        raise RequestError(
+            "model_server",
+            f"the model server answered with a redirect (status {answer.status}), which is not followed: name the URL"
+            " of the model itself",
+        )
+    if answer.status != 200:  # noqa: PLR2004
+        raise RequestError("model_server", f"the model server answered with status {answer.status}")
+    path = folder / (Path(answer.headers.get("filename") or "model.tar.gz").name or "model.tar.gz")
+    size = answer.content_length or 0
+    if size <= MAX_DOWNLOAD:
+        size = 0
+        with path.open("wb") as file:
+            async for piece in answer.content.iter_chunked(_PIECE):
+                size += len(piece)
+                if size > MAX_DOWNLOAD:
+                    break
+                await asyncio.to_thread(file.write, piece)
+    if size > MAX_DOWNLOAD:
+        raise RequestError("model_server", f"the model on the model server is too large (limit {MAX_DOWNLOAD:,} bytes)")
+    return path
 
 
 class _Dumper(yaml.SafeDumper):

@@ -30,6 +30,9 @@ MAX_UNREAD = 4_000_000
 """Maximum number of bytes that may wait for a WebSocket whose pings are answered."""
 
 SWITCHING: Final = 101
+SERVICE_RESTART: Final = 1012
+"""Code of a close frame: the client should connect again."""
+
 TEXT_FRAME: Final = 0x81
 """First byte of a complete text message (RFC 6455, 5.2)."""
 
@@ -76,12 +79,25 @@ class HttpConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Stop waiting, because the head is complete."""
         self._stop_awaiting()
+        self._head_size = 0
         super().on_headers_complete()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection. Abort it if the peer does not read the end of the last answer."""
         super().timeout_keep_alive_handler()
         self.loop.call_later(READ_INTERVAL_S, self.transport.abort)
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a request may be on its way: the connection is new, or a part of a request has arrived."""
+        if self.cycle is None or self.cycle.response_complete:
+            return self._head_size > 0 or self.cycle is None
+        return bool(self.cycle.more_body)
+
+    def end(self) -> None:
+        """Close the connection now if it is idle, otherwise after the answer."""
+        if not self.is_reading:
+            self.shutdown()
 
     def pause_writing(self) -> None:
         """Start watching the peer, because the buffer is full."""
@@ -189,6 +205,19 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
             head = b"%c%c%b" % (TEXT_FRAME, EXTENDED_64, size.to_bytes(8))
         self.transport.write(head + text)
         return True
+
+    def begin_close(self) -> None:
+        """See `Wire.begin_close`. uvicorn would not pass on what arrives after it has sent the close frame itself."""
+        if self.conn.state is OPEN and not self.disconnected:
+            self.conn.send_close(SERVICE_RESTART)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+
+    def shutdown(self) -> None:
+        """Close the connection at the end of the server. uvicorn would fail if `begin_close` was called."""
+        if self.handshake_complete and self.conn.state is not OPEN:
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def _is_quiet(self) -> bool:
         """Return whether no earlier data is pending and the connection is open."""

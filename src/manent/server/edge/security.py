@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from manent.core.errors import RequestError
 from manent.runtime.rate_limits import Rates, address_of
 from manent.runtime.refusal_log import note
+from manent.server.edge.route_cookie import with_route_cookie
+from manent.server.edge.shutdown import Shutdown
 
 MAX_BODY = 2_000_000
 """Maximum size of a request's body in bytes. It equals the limit of a Socket.IO packet."""
@@ -55,12 +57,14 @@ class Gate:
         app: the server.
         rates: the limits for new sockets.
         socket_path: path of Socket.IO, with a slash at the end.
+        shutdown: whether the server is about to stop.
     """
 
-    def __init__(self, app: ASGIApp, rates: Rates, *, socket_path: str) -> None:
+    def __init__(self, app: ASGIApp, rates: Rates, *, socket_path: str, shutdown: Shutdown) -> None:
         self.app = app
         self.rates = rates
         self.socket_path = socket_path
+        self.shutdown = shutdown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or WebSocket."""
@@ -68,7 +72,8 @@ class Gate:
             await self.app(scope, receive, send)
             return
         is_socket = (scope["path"] + "/").startswith(self.socket_path)
-        if is_socket and b"sid" not in dict(parse_qsl(scope.get("query_string", b""))):
+        is_first = is_socket and "sid" not in dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
+        if is_first:
             try:
                 self.rates.connect(_address(scope))
             except RequestError as error:
@@ -78,7 +83,9 @@ class Gate:
             await self.app(scope, _packets(receive, _address(scope)), send)
             return
         limit = MAX_BODY if is_socket or scope["path"].startswith(_SMALL) else MAX_MANAGEMENT_BODY
-        sending = _with_headers(send)
+        sending = _with_headers(send, self.shutdown)
+        if is_first:
+            sending = with_route_cookie(scope, sending, path=self.socket_path)
         announced = _announced(scope)
         if (
             announced is None and is_socket and scope["method"] == "POST"
@@ -165,13 +172,15 @@ def _bounded(receive: Receive, limit: int) -> Receive:
     return receiving
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, shutdown: Shutdown) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers: list[Any] = list(message.get("headers", ()))
             given = {name.lower(): value for name, value in headers}
             is_data = given.get(b"content-type", b"").startswith(b"application/json")
             added = {**HEADERS, **(DATA_HEADERS if is_data else {})}
+            if shutdown.is_announced:
+                added[b"connection"] = b"close"
             headers += [(name, value) for name, value in added.items() if name not in given]
             message = {**message, "headers": headers}
         await send(message)
