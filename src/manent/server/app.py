@@ -330,7 +330,7 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Shut down in order at the first signal. Exit immediately at the second signal."""
         if self._draining is None and sig in (signal.SIGINT, signal.SIGTERM):
-            # Without a context of its own, the task's lines in the log would have the id of the turn that runs now.
+            # Without a separate context, the task's lines in the log would have the id of the turn that runs now.
             self._draining = asyncio.get_running_loop().create_task(
                 self._drain(sig, frame), context=contextvars.Context()
             )

@@ -246,7 +246,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
 
 
 class _LibraryLog(logging.LoggerAdapter[logging.Logger]):
-    """The log of python-socketio and python-engineio. With a bool instead, they would add a handler of their own.
+    """The log of python-socketio and python-engineio. With a bool instead, they would each add a handler.
 
     They call `error` only for mistakes of clients, for example a session id from before the server's last restart.
     """
