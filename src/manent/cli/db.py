@@ -10,7 +10,8 @@ import typer
 from manent.cli.project_store import read_project_endpoints
 from manent.cli.shared_options import Endpoints
 from manent.core.errors import StoreError
-from manent.stores.opening import postgresql_dsn, sqlite_path
+from manent.runtime.database_url import postgresql_dsn
+from manent.stores.opening import sqlite_path
 
 Target = Annotated[
     Path | None,
