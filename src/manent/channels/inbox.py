@@ -13,6 +13,7 @@ from typing import Any
 from starlette.requests import Request
 
 from manent.core.conversation_log import LogEntry
+from manent.core.events import Json
 from manent.runtime.conversation.feed import Committed, News
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.ticket import Ticket
@@ -72,6 +73,7 @@ class Inbox:
         session_token: Any = None,
         input_channel: str | None = None,
         output_channel: str | None = None,
+        parse_data: Json | None = None,
     ) -> Ticket:
         """Submit a message and return its ticket.
 
@@ -87,6 +89,7 @@ class Inbox:
             session_token: the session token that the client sent.
             input_channel: name of the input channel in the log, by default the channel's.
             output_channel: name of the channel that responses are chosen for, by default the input channel's.
+            parse_data: NLU result to use instead of running the NLU.
 
         Raises:
             RequestError: the sender may not use the conversation; the id, the text or the metadata is invalid or too
@@ -105,6 +108,7 @@ class Inbox:
             input_channel=input_channel or self.channel,
             output_channel=output_channel or self.channel,
             metadata=metadata,
+            parse_data=parse_data,
         )
         confirm = partial(self.identity.confirm, admission, beginner=caller)
         return self._conversations.get(admission.sender_id).submit(message, confirm=confirm)

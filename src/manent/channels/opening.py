@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from msgspec.structs import replace as replace_options
 from starlette.routing import BaseRoute
 
 from manent.channels.identity_options import (
@@ -20,6 +21,7 @@ from manent.channels.port import Channel
 from manent.channels.socketio.channel import SocketIoChannel
 from manent.channels.socketio.options import SocketIoOptions
 from manent.channels.webhook import health_routes
+from manent.core.errors import Problem, ProjectError
 from manent.core.events import Json
 from manent.extensions.finding import Site, create, find
 from manent.extensions.options import options_of
@@ -30,6 +32,9 @@ from manent.runtime.identity.revocations import Revocations
 from manent.runtime.ports.store import ConversationStore
 
 FILE = "credentials.yml"
+
+OWN_PATH = "/webchat/socket.io"
+"""Path of the web chat's sockets if a channel of the project serves the default path."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,29 +108,73 @@ def open_channels(
     options: SocketIoOptions = options_of(SocketIoChannel, SocketIoChannel.name, section, file=FILE)
     revocations = revocations or Revocations(conversations.engine.store)
     identity = make_identity(options, conversations, revocations, make_keys, root=root)
-    socketio = SocketIoChannel(options, conversations, identity, cors=cors)
-    conversations.engine.outputs[SocketIoChannel.name] = None
-    revocations.listeners.append(socketio.close_revoked)
-
-    channels = Channels(socketio=socketio, others={}, routes=[*health_routes(SocketIoChannel.name)], notes=())
+    others: dict[str, tuple[Channel, Inbox]] = {}
+    routes: list[BaseRoute] = [*health_routes(SocketIoChannel.name)]
     unknown = []
-    for name, section in (credentials or {"rest": {}}).items():
+    for name, own_section in (credentials or {"rest": {}}).items():
         if name == SocketIoChannel.name or name in CHANNELS_WITHOUT_SERVER:
             continue
         found = find(CHANNELS, name)
         if found is None:
             unknown.append(name)
             continue
-        options_here = options_of(found, name, section, file=FILE)
-        channel: Channel = create(found, options_here, Site(root))
-        mode: Mode = getattr(options_here, "session_identity", "open")
+        own_options = options_of(found, name, own_section, file=FILE)
+        channel: Channel = create(found, own_options, Site(root))
+        _check_name(name, channel.name, {*others, *(credentials.keys() & {SocketIoChannel.name})})
+        mode: Mode = getattr(own_options, "session_identity", "open")
         inbox = Inbox(channel.name, conversations, identity_beside(channel.name, mode, identity))
-        channels.others[channel.name] = (channel, inbox)
-        channels.routes += [*channel.routes(inbox), *health_routes(channel.name)]
+        others[channel.name] = (channel, inbox)
+        routes += [*channel.routes(inbox), *health_routes(channel.name)]
         if channel.output is not None:
             conversations.engine.outputs[channel.name] = channel.output
-    channels.notes = (*_notes(unknown), *(notes_on(options) if SocketIoChannel.name in credentials else ()))
-    return channels
+    socketio = SocketIoChannel(_beside_other_sockets(options, credentials, others), conversations, identity, cors=cors)
+    conversations.engine.outputs.setdefault(SocketIoChannel.name, None)
+    revocations.listeners.append(socketio.close_revoked)
+    notes = (*_notes(unknown), *(notes_on(options) if SocketIoChannel.name in credentials else ()))
+    return Channels(socketio=socketio, others=others, routes=routes, notes=notes)
+
+
+def _check_name(section: str, name: str, taken: set[str]) -> None:
+    if name in taken:
+        raise ProjectError(
+            [
+                Problem(
+                    file=FILE,
+                    line=0,
+                    path=section,
+                    code="credentials.channel-twice",
+                    found=f'a second channel with the name "{name}"',
+                    expected="a different name for each channel",
+                    suggestion="Remove one of the sections, or return another name in the class",
+                )
+            ]
+        )
+
+
+def _beside_other_sockets(
+    options: SocketIoOptions, credentials: Mapping[str, Json], others: Mapping[str, tuple[Channel, Inbox]]
+) -> SocketIoOptions:
+    """Return the options of Socket.IO with a path that no other channel serves.
+
+    Raises:
+        ProjectError: the project has configured the same path for two channels.
+    """
+    for name, (channel, _) in others.items():
+        path = getattr(channel, "socket_path", None)
+        if path is None or path != options.socketio_path.rstrip("/"):
+            continue
+        if SocketIoChannel.name in credentials:
+            problem = Problem(
+                file=FILE,
+                line=0,
+                path="socketio.socketio_path",
+                code="credentials.socketio-path",
+                found=f"the path {path}, which the channel {name} serves, too",
+                expected="a different path for each channel",
+            )
+            raise ProjectError([problem])
+        return replace_options(options, socketio_path=OWN_PATH)
+    return options
 
 
 def _notes(unknown: Sequence[str]) -> list[str]:

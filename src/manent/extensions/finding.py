@@ -16,6 +16,7 @@ from typing import Any
 
 from manent.core.errors import ManentError
 from manent.extensions.points import ExtensionPoint
+from manent.rasa_names.importing import RASA_NAMES, MissingRasaName, provide_rasa_names
 
 EXTRAS = {"aiormq": "rabbitmq", "asyncpg": "postgresql", "rasa_sdk": "actions", "sanic": "actions"}
 """Module → the extra of Manent that installs it."""
@@ -114,8 +115,11 @@ def _import_built_in(name: str, target: str) -> Any:
 def _import_class(point: ExtensionPoint, path: str) -> Any:
     module_name, _, class_name = path.rpartition(".")
     what = f"the path of a {point.what} class (package.module.Class)"
+    provide_rasa_names()
     try:
         module = importlib.import_module(module_name)
+    except MissingRasaName as error:
+        raise _not_provided(path, f"the module {error.name}") from error
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if module_name != missing and not module_name.startswith(f"{missing}."):
@@ -129,15 +133,12 @@ def _import_class(point: ExtensionPoint, path: str) -> Any:
             known=_modules_in(parent),
             advice=f"Module paths start in the project's folder, {Path.cwd()}, or in an installed package",
         ) from error
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == "rasa" or (error.name or "").startswith(RASA_NAMES):
+            raise _not_provided(path, str(error)) from error
+        raise _fails(path, module_name, error, what) from error
     except Exception as error:  # importing runs the project's code, which can raise anything
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        raise BadExtension(
-            path,
-            f"a module that raises {type(error).__name__} when it is imported: {error}"
-            f" (line {place.lineno} of {place.filename})",
-            what,
-            advice="Correct the module; `python -c 'import " + module_name + "'` shows the whole error",
-        ) from error
+        raise _fails(path, module_name, error, what) from error
     found = getattr(module, class_name, None)
     if found is None:
         raise BadExtension(
@@ -148,6 +149,26 @@ def _import_class(point: ExtensionPoint, path: str) -> Any:
             known=tuple(name for name in vars(module) if not name.startswith("_")),
         )
     return found
+
+
+def _fails(path: str, module: str, error: Exception, what: str) -> BadExtension:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return BadExtension(
+        path,
+        f"a module that raises {type(error).__name__} when it is imported: {error}"
+        f" (line {place.lineno} of {place.filename})",
+        what,
+        advice=f"Correct the module; `python -c 'import {module}'` shows the whole error",
+    )
+
+
+def _not_provided(path: str, what: str) -> BadExtension:
+    return BadExtension(
+        path,
+        f"an import of Rasa that Manent does not provide: {what}",
+        "a class that imports only the names in docs/extending.md",
+        advice="docs/extending.md#classes-written-for-rasa lists these names",
+    )
 
 
 def _modules_in(package: str) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ CHANNELS = ExtensionPoint(
         "rest": "manent.channels.rest:RestChannel",
         "callback": "manent.channels.callback:CallbackChannel",
     },
+    adapters={"blueprint": "manent.channels.rasa_channel:adapt"},
 )
 CHANNELS_WITHOUT_SERVER = ("cmdline",)
 """Sections of `credentials.yml` that need no channel in the server."""
