@@ -14,7 +14,7 @@ from manent.runtime.ports.store import VersionConflict
 from manent.stores.postgresql.schema import upgrade_postgresql
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.schema.steps import newest_revision
-from support.logs import empty, talk, turn
+from manent.testing.logs import empty, talk, turn
 from support.old_stores import ALEMBIC, ALEMBIC_REVISIONS
 from support.postgres import Cluster, programs, running
 

@@ -73,7 +73,6 @@ class IdentityOptions(ModeOptions, frozen=True, kw_only=True):
     jwt_subject_claim: str = "sub"
     jwt_leeway: float = 0.0
     jwt_require_exp: bool = False
-    jwt_require_exp: bool = False
     jwt_anonymous: Literal["refuse", "minted"] = "refuse"
     claim: Literal["keep", "merge"] = "keep"
 
@@ -204,7 +203,6 @@ def _verifier(
         subject_claim=options.jwt_subject_claim if options.session_identity == "jwt" else None,
         require_exp=options.jwt_require_exp,
         leeway_s=options.jwt_leeway,
-        require_exp=options.jwt_require_exp,
     )
     return TokenVerifier(rules, _keys(options, make_keys, root), revocations.known)
 

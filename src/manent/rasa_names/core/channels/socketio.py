@@ -67,8 +67,9 @@ class SocketIOOutput(OutputChannel):
             await self._send_message(recipient_id, {"attachment": template})
 
     async def send_custom_json(self, recipient_id: str, json_message: Json, **_: Any) -> None:
-        """Send a message in the client's own format."""
-        await self._send_message(recipient_id, json_message)
+        """Send a message in the client's own format: arguments of `emit` if it has `data`, else the data itself."""
+        arguments = json_message if "data" in json_message else {"data": json_message}
+        await self.sio.emit(self.bot_message_evt, **{"room": recipient_id, **arguments})
 
     async def send_attachment(self, recipient_id: str, attachment: Any, **_: Any) -> None:
         """Send an attachment."""
