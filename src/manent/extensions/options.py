@@ -239,7 +239,7 @@ def _alternatives(type_: Any) -> Sequence[Any]:
 
 
 _WORDS: dict[Any, str] = {
-    str: "a text",
+    str: "a string",
     int: "a whole number",
     float: "a number",
     bool: "true or false",
@@ -256,6 +256,6 @@ def _describe(type_: Any) -> str:
         return f"one of: {', '.join(str(choice) for choice in get_args(type_))}"
     if origin in (list, tuple, set, frozenset):
         items = [part for part in get_args(type_) if part is not Ellipsis]
-        plural = {str: "texts", int: "whole numbers", float: "numbers"}.get(items[0]) if items else None
+        plural = {str: "strings", int: "whole numbers", float: "numbers"}.get(items[0]) if items else None
         return f"a list of {plural}" if plural else "a list"
     return _WORDS.get(origin or type_, "a mapping")

@@ -20,7 +20,7 @@ def test_wrong_type_is_named() -> None:
     options, wrong = convert(SocketIoOptions, {"namespace": 5, "session_persistence": "true"})
 
     assert options is None
-    assert [(each.option, each.expected, each.kind) for each in wrong] == [("namespace", "a text", "type")]
+    assert [(each.option, each.expected, each.kind) for each in wrong] == [("namespace", "a string", "type")]
 
 
 async def test_names_and_namespace_are_the_projects(tmp_path: Path) -> None:

@@ -49,15 +49,20 @@ def test_values_of_the_environment_are_texts() -> None:
 @pytest.mark.parametrize(
     ("section", "option", "kind", "expected"),
     [
-        ({}, "url", "missing", "a text"),
+        ({}, "url", "missing", "a string"),
         ({"url": "http://x"}, "url", "value", "a URL that starts with https://"),
         ({"url": "https://x", "retries": "many"}, "retries", "type", "a whole number"),
         ({"url": "https://x", "retries": 1.5}, "retries", "type", "a whole number"),
         ({"url": "https://x", "loud": "yes"}, "loud", "type", "true or false"),
         ({"url": "https://x", "mode": "fats"}, "mode", "value", "one of: fast, slow"),
-        ({"url": "https://x", "queues": {"a": 1}}, "queues", "type", "a list of texts"),
-        ({"url": "https://x", "queues": [1]}, "queues", "type", "a list of texts (Expected `str`, got `int` at $[0])"),
-        ({"url": "https://x", "page-token": 5}, "page-token", "type", "a text"),
+        ({"url": "https://x", "queues": {"a": 1}}, "queues", "type", "a list of strings"),
+        (
+            {"url": "https://x", "queues": [1]},
+            "queues",
+            "type",
+            "a list of strings (Expected `str`, got `int` at $[0])",
+        ),
+        ({"url": "https://x", "page-token": 5}, "page-token", "type", "a string"),
         ({"url": "https://x", "page-token": "weak"}, "page-token", "value", "a long token"),
     ],
 )

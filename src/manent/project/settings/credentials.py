@@ -79,9 +79,9 @@ def read_channels(root: Spot) -> dict[str, Json]:
 def _warn_unknown(name: str, spot: Spot) -> None:
     if name in RASA_CHANNELS:
         served = (*CHANNELS.built_in, *CHANNELS_WITHOUT_SERVER)
-        expected = f"{one_of(served)}; this channel is left out"
+        expected = f"{one_of(served)} (this channel is left out)"
         spot.warn("credentials.not-served", expected, found=f'the channel "{name}"')
         return
     known = (*known_names(CHANNELS), *RASA_CHANNELS)
-    expected = "the name of a channel, or the path of a channel class; this section is left out"
+    expected = "the name of a channel, or the path of a channel class (this section is left out)"
     spot.warn("credentials.channel", expected, did_you_mean(name, known), found=f'"{name}"')

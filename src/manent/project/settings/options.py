@@ -66,7 +66,7 @@ def _report(wrong: WrongValue, spot: Spot, code: str) -> None:
         suggestion = did_you_mean(spot.value, wrong.choices)
     elif not suggestion and wrong.is_flag:
         suggestion = flag_hint(spot.value)
-    elif wrong.expected == "a text" and wrong.found is None and isinstance(spot.value, bool | int | float):
+    elif wrong.expected == "a string" and wrong.found is None and isinstance(spot.value, bool | int | float):
         suggestion = f'Put it in quotes: "{spot.value}"'
     written = f"{code}.{wrong.option.replace('_', '-')}" if wrong.kind == "value" else "yaml.type"
     spot.error(written, wrong.expected, suggestion, found=wrong.found)
