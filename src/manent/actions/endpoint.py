@@ -1,7 +1,8 @@
-"""A client for an HTTP server that `endpoints.yml` names: reads its section, and POSTs requests to it.
+"""A client for an HTTP server that `endpoints.yml` names.
 
-Owns the connections. The client session of an endpoint is created at the first request and shared by all conversations.
-`remote.py` and `nlg.py` use it, and interpret the bodies; this module must not.
+It reads the section, owns the connections, and sends requests. An endpoint creates its client session at the first
+request. All conversations share the session. `remote.py` and `nlg.py` use this module. They interpret the bodies of
+responses; this module must not.
 """
 
 import asyncio
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from manent.actions.connections import Connections
 
 DEFAULT_TIMEOUT_S = 300.0
-"""The same as Rasa's."""
+"""Default time limit, the same as in Rasa."""
 
 CONNECT_TIMEOUT_S = 10.0
-"""A host that does not accept the connection within this time is unreachable."""
+"""A host that does not accept a connection within this time counts as unreachable."""
 
 RETRY_FOR_S = 3.0
 """Seconds for which a request that was not sent is retried: an action server that restarts is unnoticed."""
@@ -46,10 +47,10 @@ class EndpointConfig:
     """Address and credentials of a server.
 
     Attributes:
-        section: name of the section in `endpoints.yml`; also the prefix of error codes (`action`, `nlg`).
-        url: where requests are sent.
-        params: added to the query of the URL, including the token (`token_name=token`).
-        headers: sent with each request, including the one of basic auth.
+        section: name of the section in `endpoints.yml`. Without `_endpoint`, it is the prefix of error codes.
+        url: address to which requests are sent.
+        params: parameters for the query of the URL, including the token (`token_name=token`).
+        headers: headers of each request, including that of basic authentication.
         cafile: file with certificate authorities to trust instead of the system's.
         timeout_s: time limit for a complete answer, in (0, inf).
     """
@@ -101,7 +102,7 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
         auth = {}
     timeout_s = options.get("timeout", DEFAULT_TIMEOUT_S)
     if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or timeout_s <= 0:
-        refuse("timeout", "a number of seconds above 0")
+        refuse("timeout", "a number of seconds greater than 0")
         timeout_s = DEFAULT_TIMEOUT_S
     if problems:
         raise ProjectError(problems)
@@ -122,7 +123,7 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
 
 
 def endpoint_problem(path: str, found: object, expected: str, *, suggestion: str = "") -> Problem:
-    """Describe a mistake in `endpoints.yml`. The line number is not known here."""
+    """Describe a mistake in `endpoints.yml`. Its line number is not known here."""
     shown = "nothing" if found is None else repr(found)
     return Problem(
         file="endpoints.yml",
@@ -165,7 +166,7 @@ class Endpoint:
         server closed the connection at that moment (see `CLOSED_WITHIN_S`). Everything else is sent once.
 
         Raises:
-            ActionError: `…_unreachable`; `…_timeout`; or `…_garbage`: the response is not HTTP or is incomplete.
+            ActionError: `…_unreachable`, `…_timeout`, or `…_garbage` (the response is not HTTP or is incomplete).
         """
         import aiohttp
 

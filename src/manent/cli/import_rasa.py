@@ -38,7 +38,9 @@ def import_rasa(
         from manent.stores.rasa_import import import_rasa as copy
     except ModuleNotFoundError as error:
         raise StoreError(
-            "import_source", f"this command needs the module {error.name}: pip install 'manent[import-rasa]'"
+            "import_source",
+            f"this command needs the module {error.name}, which is not installed; run `pip install "
+            "'manent[import-rasa]'`",
         ) from error
 
     url, warnings = read_secret("--url", url, url_file)
@@ -47,7 +49,7 @@ def import_rasa(
             print(f"Warning: {warning}.", file=sys.stderr)
     named = [one for one in (source, url) if one is not None]
     if len(named) != 1:
-        raise typer.BadParameter("exactly one database is required: a file, or --url with an SQLAlchemy URL")
+        raise typer.BadParameter("name a file or, with --url, the SQLAlchemy URL of a database, but not both")
     database = named[0] if "://" in named[0] else f"sqlite:///{named[0]}"
 
     async def work(store: ConversationStore) -> ImportReport:

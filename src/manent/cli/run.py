@@ -30,7 +30,7 @@ Interface = Annotated[str, typer.Option("-i", "--interface", metavar="ADDRESS", 
 Port = Annotated[int, typer.Option("-p", "--port", metavar="N", min=1, max=65535, help="Port to listen on.")]
 Cors = Annotated[
     list[str] | None,
-    typer.Option("--cors", metavar="ORIGIN...", help="Other origins whose pages may connect; *: all."),
+    typer.Option("--cors", metavar="ORIGIN...", help="Origins of other sites whose pages may connect. * allows all."),
 ]
 EnableApi = Annotated[bool, typer.Option("--enable-api", help="Serve the management API.")]
 Token = Annotated[
@@ -56,11 +56,11 @@ JwtSecretFile = Annotated[Path | None, typer.Option("--jwt-secret-file", metavar
 JwtRequireExp = Annotated[bool, typer.Option("--jwt-require-exp", help="Reject such tokens without `exp`.")]
 JwtMethod = Annotated[str, typer.Option("--jwt-method", metavar="NAME", help="Signature algorithm of these tokens.")]
 Connector = Annotated[
-    str | None, typer.Option("--connector", metavar="CHANNEL", help="Serve this channel only.", show_default=False)
+    str | None, typer.Option("--connector", metavar="CHANNEL", help="Serve only this channel.", show_default=False)
 ]
 LogFile = Annotated[Path | None, typer.Option("--log-file", metavar="FILE", help="Also log to this file.")]
 WithActions = Annotated[
-    bool, typer.Option("--with-actions", help="Also start the action server, and stop it with the server.")
+    bool, typer.Option("--with-actions", help="Also start the action server, and stop it together with the server.")
 ]
 Certificate = Annotated[
     Path | None, typer.Option("--ssl-certificate", metavar="FILE", help="Certificate; serves HTTPS.")
@@ -79,7 +79,9 @@ LameDuck = Annotated[
 ForwardedAllowIps = Annotated[
     str,
     typer.Option(
-        "--forwarded-allow-ips", metavar="ADDRESSES", help="Proxies whose X-Forwarded-For is trusted; *: all."
+        "--forwarded-allow-ips",
+        metavar="ADDRESSES",
+        help="Addresses of proxies whose header X-Forwarded-For is trusted. * trusts all.",
     ),
 ]
 PositionalModel = Annotated[Path | None, typer.Argument(metavar="MODEL", help="Same as --model.")]
@@ -89,7 +91,7 @@ def run(
     *,
     model_path: PositionalModel = None,
     model: Model = MODELS,
-    interface: Interface = "0.0.0.0",  # noqa: S104  # reachable from other machines, as Rasa's
+    interface: Interface = "0.0.0.0",  # noqa: S104  # reachable from other machines, as in Rasa
     port: Port = 5005,
     cors: Cors = None,
     enable_api: EnableApi = False,
@@ -115,7 +117,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Serve the assistant: its web chat, its channels and, with --enable-api, its management API."""
-    gc.disable()  # until the server is up: loading produces no garbage
+    gc.disable()  # off until the server is up, because loading produces no garbage
     _leave_clients_out()
     from manent.server.app import serve
     from manent.server.options import ServeOptions
@@ -153,16 +155,16 @@ def run(
 
 
 def _leave_clients_out() -> None:
-    """Import python-socketio without the libraries of its client, which takes 0.15 s off the start."""
+    """Import python-socketio without the libraries of its client. This makes the start 0.15 s faster."""
     clients = [name for name in ("aiohttp", "requests", "websocket") if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(clients))  # type: ignore[arg-type]  # None makes an import of the module fail
+    sys.modules.update(dict.fromkeys(clients))  # type: ignore[arg-type]  # with None, an import of the module fails
     importlib.import_module("socketio")
     for name in clients:
         del sys.modules[name]
 
 
 def _end(*_: object) -> None:
-    """Exit with status 0: uvicorn raises the signal again after a clean shutdown."""
+    """Exit with status 0. It handles the signal that uvicorn raises again after a clean shutdown."""
     sys.exit(0)
 
 

@@ -46,7 +46,7 @@ def run_actions(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Serve the project's custom actions with Rasa's action server protocol."""
+    """Serve the project's custom actions, with the protocol of Rasa's action server."""
     set_up_logging(log_level(verbose=verbose, debug=debug, quiet=quiet))
     password, warnings = read_secret("--ssl-password", ssl_password, ssl_password_file)
     for warning in warnings:
@@ -70,8 +70,9 @@ def run_actions(
 
 
 def _stop_when_stdin_ends() -> None:
-    """End this process when its parent has ended for any reason. The parent has the other end of the pipe."""
-    # Do not read `sys.stdin`: the thread that reads it holds its lock, and the interpreter would then abort at exit.
+    """End this process when its parent ends for any reason. Then the pipe to the parent is closed."""
+    # Do not read `sys.stdin`. A thread that reads it holds a lock, and the interpreter would abort at exit because of
+    # this lock.
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

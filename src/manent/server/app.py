@@ -1,4 +1,4 @@
-"""The composition root: reads the project's configuration, builds every part, and serves until a signal stops it.
+"""Combines all parts of the server. Reads the configuration, builds the parts, and serves until a signal stops it.
 
 Only this module knows all parts. `build` creates the application without serving it (tests use this); `serve` runs it
 in uvicorn.
@@ -47,6 +47,7 @@ from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.wakeups import Wakeups
 from manent.runtime.identity.revocations import Revocations
 from manent.runtime.identity.tokens import SECURE_KEY
+from manent.runtime.leases import LEASE_S
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.actions import ActionRunner
 from manent.runtime.protocol1 import Sessions
@@ -70,10 +71,10 @@ from manent.stores.opening import open_store, postgresql_dsn
 log = logging.getLogger("manent.server")
 
 _ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[^/?#@\s]+", re.IGNORECASE)
-"""As browsers send it: scheme, host and perhaps a port, without a path."""
+"""Matches an origin as browsers send it: scheme, host and optionally a port, without a path."""
 
 DRAIN_S = 10.0
-"""Seconds that turns may take to finish when the server stops."""
+"""Number of seconds that turns may take to finish when the server stops."""
 
 MOVE_S = 3.0
 """Seconds that plain clients' turns may take before, while new messages are still accepted."""
@@ -85,20 +86,21 @@ POLL_S = 0.02
 """Pause between two checks of the connections."""
 
 FLUSH_S = 5.0
-"""Seconds that sockets may then take to accept the queued replies."""
+"""Number of seconds that sockets may then take to accept the queued replies."""
 
 WRITING_PROCESS_FROM = 4
-"""Number of concurrent appends from which a separate writing process saves time."""
+"""Number of concurrent appends at which a separate writing process starts to save time."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Application:
-    """A server's parts, built and not yet opened.
+    """The parts of a server, which are built but not opened yet.
 
     Attributes:
         opened: a context in which the parts are open, for the lifespan of an ASGI server.
-        flush: sends the queued packets of all sockets; waits at most this many seconds.
-        move_plain_clients: has plain clients connect to another server; takes at most about this many seconds.
+        flush: waits until the queued packets of all sockets are sent, but at most the given number of seconds.
+        move_plain_clients: asks plain clients to connect to another server, for at most about the given number of
+            seconds.
         shutdown: whether the server is about to stop.
         notes: warnings about the configuration, to be logged at the start.
     """
@@ -132,7 +134,7 @@ def build(options: ServeOptions) -> Application:
         root=options.root,
         durability=endpoints.durability,
         process_from=WRITING_PROCESS_FROM,
-        observe=counters.committed,
+        metrics=counters,
     )
     limits = read_limits(endpoints.limits)
     rates = rates_of(limits)
@@ -143,15 +145,16 @@ def build(options: ServeOptions) -> Application:
         generator=open_generator(endpoints.nlg),
         metrics=counters,
         limits=limits,
+        lease_s=endpoints.lease_s or LEASE_S,
     )
     conversations = Conversations(engine, rates=rates)
     wakeups = Wakeups(conversations)
-    revocations = Revocations(store)
-    retention = Retention(store, endpoints.retention_days)
+    revocations = Revocations(store, metrics=counters)
+    retention = Retention(store, endpoints.retention_days, metrics=counters)
     broker = open_broker(endpoints.event_broker, root=options.root, postgresql_dsn=postgresql_dsn)
     publisher: Publisher | None = None
     if broker is not None:
-        publisher = Publisher(store, broker, owner=engine.owner, is_dead=engine.is_dead)
+        publisher = Publisher(store, broker, owner=engine.leases.owner, now=engine.leases.now, metrics=counters)
         engine.log_readers.append(publisher.note)
     channels = open_channels(
         credentials,
@@ -202,7 +205,8 @@ def build(options: ServeOptions) -> Application:
         async with contextlib.AsyncExitStack() as parts:
             if conversations.engine.generator is not None:
                 parts.push_async_callback(conversations.engine.generator.close)
-            # Registered before opening: closing the conversations also closes the actions that `build` has created.
+            # This is registered before the conversations are opened, because closing them also closes the actions that
+            # `build` has created.
             parts.push_async_callback(conversations.close, within_s=DRAIN_S)
             await conversations.open()
             parts.push_async_callback(models.close)
@@ -218,7 +222,8 @@ def build(options: ServeOptions) -> Application:
             if publisher is not None:
                 await publisher.open()
                 parts.push_async_callback(publisher.close)
-            # At shutdown, the turns finish first: the publisher and the channels are still open and send their events.
+            # At shutdown, the turns finish first. The publisher and the channels are still open then, to send the
+            # events of these turns.
             parts.push_async_callback(conversations.drain, within_s=DRAIN_S)
             await reminders.open()
             parts.push_async_callback(reminders.close)
@@ -259,10 +264,10 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
 
     Args:
         options: from the command line.
-        ready: called with the page's address once the server accepts connections.
+        ready: called with the page's address when the server accepts connections.
 
     Raises:
-        ManentError: what `build` raises, or a part that cannot be opened.
+        ManentError: an error of `build`, or a part cannot be opened.
     """
     _raise_file_limit()
     logs.set_up(options.log_level, file=options.log_file, as_json=options.log_json)
@@ -276,7 +281,7 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
         loop="uvloop",
         http=HttpConnection,
         ws=WebSocketConnection,
-        ws_ping_interval=None,  # Engine.IO has its own
+        ws_ping_interval=None,  # not used: Engine.IO has a heartbeat
         ws_max_size=4 * MAX_PACKET,  # in bytes; the channel limits the characters
         log_config=None,
         access_log=False,
@@ -284,7 +289,7 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
         timeout_graceful_shutdown=int(DRAIN_S),
         forwarded_allow_ips=options.forwarded_allow_ips,
         server_header=False,
-        ws_per_message_deflate=False,  # messages are short: compression costs more CPU and memory than it saves
+        ws_per_message_deflate=False,  # messages are short, so compression costs more CPU and memory than it saves
         ssl_certfile=options.ssl_certfile,
         ssl_keyfile=options.ssl_keyfile,
         ssl_keyfile_password=options.ssl_password,
@@ -295,7 +300,7 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
 
 
 class _Server(uvicorn.Server):
-    """uvicorn with a drain: turns finish and their replies are sent before connections close.
+    """uvicorn with an orderly shutdown: turns finish and their replies are sent before connections close.
 
     On SIGHUP it opens the log file again and reads the certificate again.
     """
@@ -325,9 +330,9 @@ class _Server(uvicorn.Server):
             self.ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain at the first signal; exit at once at the second."""
+        """Shut down in order at the first signal. Exit immediately at the second signal."""
         if self._draining is None and sig in (signal.SIGINT, signal.SIGTERM):
-            # Without a context of its own, the task's lines in the log would have the id of the turn that runs now.
+            # Without a separate context, the task's lines in the log would have the id of the turn that runs now.
             self._draining = asyncio.get_running_loop().create_task(
                 self._drain(sig, frame), context=contextvars.Context()
             )
@@ -427,7 +432,7 @@ def _configured(options: ServeOptions, given: Any, default: str) -> Any:
 
 
 class _Models:
-    """Loads models while the server runs, and replaces the current one."""
+    """Loads models while the server runs, and replaces the current model."""
 
     def __init__(self, options: ServeOptions, endpoints: Endpoints, engine: Engine) -> None:
         self.options = options
@@ -441,7 +446,7 @@ class _Models:
     async def swap(self, assistant: Assistant) -> None:
         """Use another model from the next turn on. Actions depend on the domain, so they are replaced, too.
 
-        Turns that are running finish with the old actions, which are closed at the next swap.
+        Turns that are running finish with the old actions, which are closed when the model is replaced the next time.
         """
         actions = open_actions(self.endpoints.action_endpoint, assistant.domain, root=self.options.root)
         await self.close()
@@ -463,13 +468,14 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
             " `openssl rand -hex 32`"
         )
     notes += [
-        f"--cors {origin}: no page has this origin; write a scheme and a host, for example https://example.com"
+        f"--cors {origin}: no page has this origin, so it has no effect; write a scheme and a host, for example "
+        "https://example.com"
         for origin in options.cors
         if origin != "*" and not _ORIGIN.fullmatch(origin)
     ]
     if endpoints.durability == "process":
         notes.append(
-            "durability: process: a power failure can lose the messages of the last moments; a server crash cannot"
+            "with durability: process, a power failure can lose the newest messages; a crash of the server cannot"
         )
     if options.enable_api and guard.is_open:
         notes.append(
@@ -480,19 +486,19 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
 
 
 def _missing_parts(assistant: Assistant) -> tuple[str, ...]:
-    """Return what a server does with messages if its model is NLU-only or core-only."""
+    """Return a note about what the bot cannot do if its model contains only one of NLU and dialogue."""
     if not assistant.dialogue.is_trained:
-        return (f"{assistant.file} has no dialogue: messages are understood and stored, and the bot does not answer",)
+        return (f"{assistant.file} contains no dialogue model, so the bot stores messages but does not answer them",)
     if not assistant.pipeline.is_trained:
-        return (f"{assistant.file} has no NLU pipeline: the bot understands payloads (/greet) only",)
+        return (f"{assistant.file} contains no NLU pipeline, so the bot understands only payloads such as /greet",)
     return ()
 
 
 def _tune_garbage_collector() -> None:
     """Exclude the loaded objects from garbage collection, and collect less often.
 
-    Code and model contain no garbage, and turns leave almost no cycles, but collections took 4 % of a turn's CPU time.
-    This share grows with the number of sockets.
+    Code and model contain no garbage, and turns leave almost no reference cycles. Still, collections took 4 % of a
+    turn's CPU time, and this share grows with the number of sockets.
     """
     gc.enable()
     gc.freeze()
@@ -500,7 +506,7 @@ def _tune_garbage_collector() -> None:
 
 
 def _raise_file_limit() -> None:
-    """Raise the limit of open files to the system's maximum: each browser is a socket."""
+    """Raise the limit of open files to the system's maximum, because each browser needs a socket."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         with contextlib.suppress(ValueError, OSError):

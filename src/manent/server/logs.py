@@ -30,12 +30,15 @@ _SECRETS = (
     re.compile(r"(bearer\s+)([\w.~+/=-]+)", re.IGNORECASE),
     re.compile(r"()(eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)"),
 )
-"""`token=…` in queries, `"token": "…"` in JSON, passwords in URLs, `Bearer …`, and anything that looks like a JWT."""
+"""Matches `token=…` in queries, `"token": "…"` in JSON, passwords in URLs, `Bearer …`, and text like a JWT."""
 
 _PLAIN = re.compile(r"[^\s\"=]+")
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Characters that end a line, control a terminal or reverse the text; visitors choose ids and origins."""
+"""Characters that end a line, control a terminal or reverse the text.
+
+They must be escaped, because visitors choose ids and origins.
+"""
 
 
 _INDENT = "  "
@@ -43,14 +46,14 @@ _INDENT = "  "
 
 
 def set_up(level: str, *, file: Path | None = None, as_json: bool = False) -> None:
-    """Log to standard error and optionally to a file. Replaces an earlier set-up.
+    """Log to standard error and optionally to a file. This replaces an earlier set-up.
 
     Python's warnings are logged, too.
 
     Args:
-        level: of Manent's loggers; other libraries log warnings and errors, or everything when it is DEBUG.
-        file: the lines are appended to it.
-        as_json: one JSON object per line instead of `key=value`.
+        level: level of Manent's loggers. Other libraries log warnings and errors, or everything if the level is DEBUG.
+        file: file to which the lines are appended.
+        as_json: whether to log one JSON object per line instead of `key=value`.
     """
     formatter = JsonLines() if as_json else KeyValue()
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
@@ -105,7 +108,10 @@ def visible(line: str) -> str:
 
 
 class KeyValue(logging.Formatter):
-    """`2026-01-31T12:00:00.123Z WARNING manent.conversation action failed turn=m1 code=action_timeout`."""
+    """Formats a record as text.
+
+    Example: `2026-01-31T12:00:00.123Z WARNING manent.conversation action failed turn=m1 code=action_timeout`.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, followed by the traceback, indented, if the record has one."""
@@ -117,7 +123,7 @@ class KeyValue(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """One object per line: `time, level, logger, event`, then the details, then `traceback`."""
+    """Formats a record as one JSON object: `time, level, logger, event`, then the details, then `traceback`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""

@@ -1,4 +1,4 @@
-"""The Socket.IO channel of one server process, as the composition root sees it."""
+"""The Socket.IO channel of one server process: the interface that `server/app.py` uses."""
 
 import asyncio
 import math
@@ -36,7 +36,7 @@ class SocketIoChannel:
 
     @property
     def identity(self) -> Identity:
-        """Who may use which conversation; the same for the sessions over HTTP."""
+        """The sessions of protocol 1. Sessions over HTTP use the same object."""
         return self.sessions.identity
 
     @identity.setter
@@ -45,15 +45,15 @@ class SocketIoChannel:
 
     @property
     def connections(self) -> tuple[Connection, ...]:
-        """The connections of the sockets that were let in."""
+        """The connections of the sockets that were accepted."""
         return tuple(self.server.connections.values())
 
     def app(self, other: Any) -> Any:
-        """Return an ASGI application that serves the socket path and passes everything else to `other`."""
+        """Return an ASGI application that serves the path of Socket.IO and passes all other requests to `other`."""
         return socketio.ASGIApp(self.server, other, socketio_path=self.options.socketio_path)
 
     def close_revoked(self) -> None:
-        """Close the sockets whose tokens are no longer valid. Called when a revocation became known."""
+        """Close the sockets whose tokens are no longer valid. This is called after new revocations."""
         for connection in self.connections:
             connection.end_if_refused()
 
@@ -82,7 +82,7 @@ class SocketIoChannel:
         return [connection for connection in self.connections if connection.dialect.protocol == 0]
 
     async def flush(self, within_s: float) -> None:
-        """Wait until the queued packets of all sockets are sent, at most this many seconds."""
+        """Wait until the queued packets of all sockets are sent, but at most this many seconds."""
         for _ in range(round(within_s / DRAIN_S)):
             if all(connection.send_queue.is_empty for connection in self.connections):
                 return

@@ -55,6 +55,8 @@ _IGNORED = {
     ),
     "nlu": "no NLU server, because the loaded model parses all messages (NLU servers are not supported)",
 }
+_MAX_LEASE_S = 3600
+_LEASE = f"a number of seconds from 1 to {_MAX_LEASE_S}"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}?")
 _HTTP = re.compile(r"https?://[^\s/]", re.IGNORECASE)
 
@@ -68,6 +70,8 @@ class Endpoints:
     Attributes:
         durability: whether a commit survives a power failure (`disk`) or only the end of the process (`process`).
         retention_days: number of days after which an unchanged conversation is removed. None: it is never removed.
+        lease_s: seconds after which another server may take over an unfinished turn of a server that does not renew its
+            lease. None: the default.
         limits: limits for one client: `normal`, `public` (stricter), or a mapping of single limits.
         allow_private_addresses: private addresses that URLs in requests may lead to: all, none, or these networks.
         warnings: the warnings of the file, by line.
@@ -82,6 +86,7 @@ class Endpoints:
     event_broker: Json | None = None
     durability: Durability = "disk"
     retention_days: float | None = None
+    lease_s: float | None = None
     limits: str | Json = "normal"
     allow_private_addresses: bool | tuple[str, ...] = False
     warnings: tuple[Problem, ...] = ()
@@ -119,10 +124,12 @@ def read_sections(root: Spot) -> Endpoints:
     sections: dict[str, Any] = {
         name: _section(name, found) for name in SECTIONS if (found := root.get(name)) is not None
     }
+    retention_days, lease_s = _conversations(root)
     return Endpoints(
         **sections,
         durability=_durability(root),
-        retention_days=_retention(root),
+        retention_days=retention_days,
+        lease_s=lease_s,
         limits=_limits(root),
         allow_private_addresses=_private_addresses(root),
     )
@@ -224,19 +231,26 @@ def _durability(root: Spot) -> Durability:
     return cast("Durability", spot.value)
 
 
-def _retention(root: Spot) -> float | None:
+def _conversations(root: Spot) -> tuple[float | None, float | None]:
+    """Return the days that conversations are kept, and the seconds that a lease lasts."""
     section = root.get("conversations")
     if section is None or section.value is None:
-        return None
-    section.only(("retention_days",), "endpoints.unknown-key", "an option that conversations can have")
-    spot = section.get("retention_days")
+        return None, None
+    section.only(("retention_days", "lease_seconds"), "endpoints.unknown-key", "an option that conversations can have")
+    days = _number(section, "retention_days", lambda days: 0 < days < float("inf"), "a number of days greater than 0")
+    lease_s = _number(section, "lease_seconds", lambda seconds: 1 <= seconds <= _MAX_LEASE_S, _LEASE)
+    return days, lease_s
+
+
+def _number(section: Spot, key: str, fits: Callable[[float], bool], expected: str) -> float | None:
+    spot = section.get(key)
     if spot is None or spot.value is None:
         return None
-    days = spot.number()
-    if days is not None and not 0 < days < float("inf"):
-        spot.error("endpoints.retention", "a number of days greater than 0")
+    number = spot.number()
+    if number is not None and not fits(number):
+        spot.error("endpoints.retention" if key == "retention_days" else "endpoints.lease", expected)
         return None
-    return days
+    return number
 
 
 def _limits(root: Spot) -> str | Json:

@@ -1,8 +1,8 @@
 """Access to the management API: `--auth-token` in the query, or a JWT signed with `--jwt-secret` (contract §8).
 
 A JWT contains `user: {username, role}`: an `admin` may use everything, a `user` only the conversation with their name.
-If both are configured, either suffices. If neither is, the API is open, and the server logs a warning at the start.
-The token is never logged (`logs.py` redacts it).
+If both are configured, a request needs only one of them. If neither is configured, the API is open, and the server logs
+a warning at the start. The token is never logged (`logs.py` redacts it).
 """
 
 import hmac
@@ -30,7 +30,7 @@ class Guard:
 
     Attributes:
         token: value of `--auth-token`.
-        jwt_secret: key that JWTs are checked with (a public key for asymmetric methods).
+        jwt_secret: key with which JWTs are verified (a public key for asymmetric methods).
         jwt_require_exp: reject JWTs without `exp`.
     """
 
@@ -43,7 +43,7 @@ class Guard:
     def __post_init__(self) -> None:
         if self.jwt_method not in JWT_METHODS:
             raise RequestError(
-                "jwt_method", f"unknown --jwt-method {self.jwt_method!r}: use one of {', '.join(sorted(JWT_METHODS))}"
+                "jwt_method", f"unknown --jwt-method {self.jwt_method!r}; use one of {', '.join(sorted(JWT_METHODS))}"
             )
         if self.jwt_secret:
             _check_key(self.jwt_secret, self.jwt_method)
@@ -63,8 +63,8 @@ class Guard:
         """Check that the request may use the API.
 
         Args:
-            request: with a token in its query or its `Authorization` header.
-            sender_id: the conversation that it concerns; None: no particular one.
+            request: the request, with a token in its query or its `Authorization` header.
+            sender_id: the conversation that the request is about. None: it is not about a single conversation.
 
         Raises:
             RequestError: `not_authenticated` (401) or `not_authorized` (403).
@@ -83,7 +83,7 @@ class Guard:
 
     def _has_token(self, request: Request) -> bool:
         given = request.query_params.get("token")
-        if given is None:  # Rasa does not accept this form; proxies log queries, but not headers
+        if given is None:  # Rasa does not accept this form. It is useful because proxies log queries, but not headers.
             scheme, _, given = request.headers.get("authorization", "").partition(" ")
             given = given.strip() if scheme.lower() == "bearer" else None
         if not self.token or given is None:
@@ -117,7 +117,7 @@ def _check_key(key: str, method: str) -> None:
     """Check that a key can verify tokens.
 
     Raises:
-        RequestError: `jwt_secret`.
+        RequestError: `jwt_secret`: no token can be verified with the key.
     """
     try:
         jwt.get_algorithm_by_name(method).prepare_key(key)

@@ -1,4 +1,4 @@
-"""Requests with a `callback_url`: they are answered at once, and their result is sent to that URL later."""
+"""Requests with a `callback_url`. They are answered immediately, and their result is sent to that URL later."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ class Callbacks:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def answer(self, request: Request, job: Job) -> Response:
-        """Run a job and answer with its result. If the request has a `callback_url`, answer at once.
+        """Run a job and answer with its result. If the request has a `callback_url`, answer immediately.
 
         Raises:
             RequestError: see `AllowedAddresses.check_url`.

@@ -26,13 +26,17 @@ class Version(msgspec.Struct, kw_only=True):
 
 
 class Live(msgspec.Struct, kw_only=True):
-    """The process is running."""
+    """The answer while the process is running."""
 
     status: Literal["ok"] = "ok"
 
 
 class BrokerHealth(msgspec.Struct, kw_only=True):
-    """The event broker. `waiting`: conversations with unpublished events; `lag_s`: age of the oldest of them."""
+    """The state of the event broker.
+
+    `waiting` is the number of conversations with unpublished events. `lag_s` is the age of the oldest of them, in
+    seconds.
+    """
 
     status: str
     waiting: int
@@ -43,13 +47,16 @@ class Ready(msgspec.Struct, kw_only=True):
     """Whether the server can serve.
 
     Attributes:
-        status: `ok`. With status 503: `closing` (it shuts down) or `store` (the store fails; `code` is its error).
+        status: `ok`, or with HTTP status 503 either `closing` (the server is shutting down) or `store` (the store
+            fails, and `code` is its error).
         model: name of the loaded model file.
+        failing: background tasks whose last round failed, and the code of the error. They try again by themselves.
     """
 
     status: Literal["ok", "closing", "store"]
     model: str | UnsetType | None = UNSET
     event_broker: BrokerHealth | UnsetType = UNSET
+    failing: dict[str, str] | UnsetType = UNSET
     code: str | UnsetType = UNSET
 
 
@@ -78,7 +85,8 @@ def routes(conversations: Conversations, shutdown: Shutdown, publisher: Publishe
             return _json(Ready(status="store", code=error.code), 503)
         model = conversations.engine.model
         file = model.file if model is not None else None
-        return _json(Ready(status="ok", model=file, event_broker=_broker_health(publisher)))
+        failing = dict(conversations.engine.metrics.background_failing) or UNSET
+        return _json(Ready(status="ok", model=file, event_broker=_broker_health(publisher), failing=failing))
 
     return [
         VERSION.route(version),

@@ -1,7 +1,7 @@
 """Checks each request first (size of the body, rate of new sockets), and adds security headers to answers.
 
-An ASGI application around the whole server, including Socket.IO. `runtime/rate_limits.py` limits single messages and
-visitors.
+It is an ASGI application around the whole server, including Socket.IO. `runtime/rate_limits.py` limits single messages
+and visitors.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ from manent.server.edge.route_cookie import with_route_cookie
 from manent.server.edge.shutdown import Shutdown
 
 MAX_BODY = 2_000_000
-"""Bytes of a request's body, as of one Socket.IO packet."""
+"""Maximum size of a request's body in bytes. It equals the limit of a Socket.IO packet."""
 
 MAX_MANAGEMENT_BODY = 64_000_000
-"""Bytes of a body for the management API: training data, whole logs."""
+"""Maximum size in bytes of a body for the management API, which may be training data or a whole log."""
 
 _SMALL = ("/sessions/", "/webhooks/", "/admin/")
 
 PIECE_TIMEOUT_S = 30.0
-"""Seconds in which the next piece of a body must arrive."""
+"""Number of seconds within which the next piece of a body must arrive."""
 
 MAX_DISCARDED = 32_000_000
 DISCARD_S = 10.0
@@ -36,7 +36,7 @@ _PACKETS = frozenset("0123456")
 _NOOP = "6"
 
 _TOO_BIG = 1009
-"""uvicorn closes a WebSocket with this code when a message is too large."""
+"""uvicorn closes a WebSocket with this code if a message is too large."""
 
 HEADERS = {b"x-content-type-options": b"nosniff", b"referrer-policy": b"no-referrer"}
 
@@ -44,7 +44,10 @@ DATA_HEADERS = {
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
     b"cache-control": b"no-store",
 }
-"""For JSON: it is never shown as a page or cached, unless the route sets these headers itself."""
+"""Headers for JSON answers.
+
+They prevent that an answer is shown as a page or cached, unless the route sets these headers itself.
+"""
 
 
 class Gate:
@@ -52,7 +55,7 @@ class Gate:
 
     Args:
         app: the server.
-        rates: limit new sockets.
+        rates: the limits for new sockets.
         socket_path: path of Socket.IO, with a slash at the end.
         shutdown: whether the server is about to stop.
     """
@@ -84,8 +87,12 @@ class Gate:
         if is_first:
             sending = with_route_cookie(scope, sending, path=self.socket_path)
         announced = _announced(scope)
-        if announced is None and is_socket and scope["method"] == "POST":  # python-engineio would read it as empty
-            unknown = RequestError("length_required", "Content-Length required: the request has none", status=411)
+        if (
+            announced is None and is_socket and scope["method"] == "POST"
+        ):  # python-engineio would read such a body as empty
+            unknown = RequestError(
+                "length_required", "the request has no header Content-Length, which is required", status=411
+            )
             await _refuse(scope, receive, sending, unknown)
             return
         if announced is not None and announced > limit:
@@ -116,7 +123,7 @@ def _announced(scope: Scope) -> int | None:
 
 
 async def _discard(receive: Receive) -> None:
-    """Read and drop a body, up to a limit: clients read the answer only after they have sent the body."""
+    """Read and drop a body, up to a limit, because clients read the answer only after they have sent the body."""
     left = MAX_DISCARDED
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DISCARD_S):
@@ -128,7 +135,7 @@ async def _discard(receive: Receive) -> None:
 
 
 def _packets(receive: Receive, address: str) -> Receive:
-    """Replace invalid Engine.IO packets by empty ones: python-engineio would fail with a traceback."""
+    """Replace invalid Engine.IO packets by empty ones, because python-engineio would fail with a traceback."""
 
     async def receiving() -> Message:
         message = await receive()
@@ -148,13 +155,13 @@ def _bounded(receive: Receive, limit: int) -> Receive:
     async def receiving() -> Message:
         nonlocal left, complete
         if complete:
-            return await receive()  # waits for the end of the connection: no time limit
+            return await receive()  # this waits for the end of the connection, so there is no time limit
         try:
             async with asyncio.timeout(PIECE_TIMEOUT_S):
                 message = await receive()
         except TimeoutError:
             raise RequestError(
-                "too_slow", f"request body too slow: no data for {PIECE_TIMEOUT_S:g} s", status=408
+                "too_slow", f"the request's body is too slow: no data arrived for {PIECE_TIMEOUT_S:g} s", status=408
             ) from None
         left -= len(message.get("body", b""))
         if left < 0:

@@ -1,6 +1,6 @@
 """HTTP clients for URLs that a request supplies (`callback_url`, `model_server`): they reach public addresses only.
 
-Anyone who may use the management API could otherwise make the server call the machines of its own network, or the
+Anyone who may use the management API could otherwise make the server call machines in its network, or the
 metadata service of a cloud. The address is checked when the connection is made. So a name that resolves to another
 address at the second look-up does not get around the check. URLs of `endpoints.yml` and `credentials.yml` are not
 checked: the owner of the server wrote them.
@@ -26,7 +26,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """Addresses whose last 32 bits are the IPv4 address that a gateway connects to (RFC 6052)."""
 
 _LOCAL = (ipaddress.IPv6Network("fec0::/10"), ipaddress.IPv6Network("64:ff9b:1::/48"))
-"""Private networks that Python counts as public: site-local addresses, and gateways of one's own (RFC 8215)."""
+"""Private networks that Python counts as public: site-local addresses, and local-use gateways (RFC 8215)."""
 
 OPTION = "allow_private_addresses"
 

@@ -10,9 +10,10 @@ APPEND = """
 WITH head AS (
     UPDATE conversations SET
         version = $3, visible = $4, divider = $5, session_seq = $6, plain_seq = $7, open_turn = $8,
-        lease_owner = $9, lease_until = $10, owner = $11, started = $12, updated = $13
+        lease_owner = $9, owner = $11, started = $12, updated = $13,
+        lease_until = CASE WHEN lease_owner = $9 THEN greatest(lease_until, $10) ELSE $10 END
     WHERE sender_id = $1 AND epoch = $2 AND version = $14
-        AND lease_owner IS NOT DISTINCT FROM $26 AND lease_until IS NOT DISTINCT FROM $27
+        AND lease_owner IS NOT DISTINCT FROM $26
     RETURNING id
 ), new_events AS (
     INSERT INTO events (conversation_id, seq, format, prev, divider, title, data)
@@ -29,9 +30,10 @@ WITH head AS (
 )
 SELECT id FROM head
 """
-"""Writes an append if the head has epoch $2, version $14 and lease $26, $27. Otherwise nothing, and returns no row.
+"""Writes an append if the head has epoch $2, version $14 and a lease of $26.
 
-$1 to $13 are `head_values`.
+If it does not, the statement writes nothing and returns no row. If the owner has renewed its lease in the meantime, the
+statement keeps the later end. $1 to $13 are `head_values`.
 """
 
 INSERT_HEAD = (
@@ -55,8 +57,18 @@ HEAD_FOR_UPDATE = f"{HEAD} FOR UPDATE"
 HEADS_AFTER = f"{_HEADS} WHERE sender_id > $1 ORDER BY sender_id LIMIT $2"
 HEADS_OF_OWNER = f'{_HEADS} WHERE owner = $1 ORDER BY updated DESC, sender_id COLLATE "C" LIMIT $2'
 UNFINISHED = (
-    f"{_HEADS} WHERE open_turn AND (lease_until IS NULL OR lease_until <= $1) ORDER BY updated, sender_id LIMIT $2"
+    f"{_HEADS} WHERE open_turn AND (lease_until IS NULL OR lease_until <= $1 OR lease_owner = ANY($2::text[]))"
+    " ORDER BY updated, sender_id LIMIT $3"
 )
+LEASE_OWNERS = "SELECT DISTINCT lease_owner FROM conversations WHERE open_turn"
+RENEW_LEASES = """
+WITH renewed AS (
+    UPDATE conversations SET lease_until = extract(epoch FROM clock_timestamp())::float8 + $2::float8
+    WHERE open_turn AND lease_owner = $1
+)
+SELECT extract(epoch FROM clock_timestamp())::float8
+"""
+RELEASE_LEASES = "UPDATE conversations SET lease_owner = NULL, lease_until = NULL WHERE open_turn AND lease_owner = $1"
 OLD_SENDERS = "SELECT sender_id FROM conversations WHERE updated < $1 LIMIT $2 FOR UPDATE SKIP LOCKED"
 
 ENTRIES = f"{_ENTRY} AND seq > $2 ORDER BY seq LIMIT $3"
