@@ -13,6 +13,8 @@ function words(nodes: readonly Inline[]): string {
           return "⏎";
         case "link":
           return `[${words(node.inlines)}](${node.href})`;
+        case "image":
+          return `![${node.alt}](${node.src})`;
         default:
           return `<${node.kind}>${words(node.inlines)}</${node.kind}>`;
       }
