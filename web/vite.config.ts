@@ -100,6 +100,16 @@ export default defineConfig({
       load: (id) => UNUSED[id.slice(1)] ?? null,
     },
     {
+      name: "chat-file",
+      apply: "build",
+      generateBundle(_options, bundle) {
+        const chunks = Object.values(bundle).filter((file) => file.type === "chunk");
+        const chat = chunks.find(({ name }) => name === "chat")!;
+        for (const chunk of chunks)
+          chunk.code = chunk.code.replace("CHAT_FILE", chat.fileName.replace("webchat/", "./"));
+      },
+    },
+    {
       name: "hosted-page",
       writeBundle(options) {
         const out = options.dir!;

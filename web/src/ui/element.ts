@@ -30,8 +30,14 @@ const SCRIPT_URL = import.meta.url;
 /** Whether the last press was by finger: focusing a text field would then open the keyboard over the chat. */
 let touched = "matchMedia" in globalThis && matchMedia("(pointer: coarse)").matches;
 
-/** Load the chat's code. Exported so that an older release of this file can load a newer chat. */
-export const importChat = (): Promise<typeof import("./chat")> => import("./chat");
+/**
+ * Load the chat's code. Exported so that an older release of this file can load a newer chat.
+ *
+ * With `again`, a query, the browser asks the server again: it remembers an address that has failed. The build replaces
+ * `CHAT_FILE`. Bundlers of other sites know the file by its first form only.
+ */
+export const importChat = (again = ""): Promise<typeof import("./chat")> =>
+  again === "" ? import("./chat") : import(/* @vite-ignore */ new URL("CHAT_FILE" + again, SCRIPT_URL).href);
 
 // Without a browser (server-side rendering) the module can be imported, and defines nothing.
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
@@ -52,8 +58,8 @@ export class ManentChat extends Base {
   private shownCount = "";
   /** Aborted when the element is removed: what is still loading must not start then. */
   private life = new AbortController();
-  /** Whether the element itself changes `open`: no event, and the focus stays where it is. */
-  private restoring = false;
+  /** Whether attributes are changed by the page or the visitor, and not by the parser or the element itself. */
+  private settled = false;
   private root: ShadowRoot;
 
   constructor() {
@@ -93,10 +99,10 @@ export class ManentChat extends Base {
     this.panel.setAttribute("aria-label", basics.heading);
     const stored = remembered(basics, "open");
     if (floats && stored !== null && this.chat === null) {
-      this.restoring = true;
+      this.settled = false;
       this.toggleAttribute("open", stored === "1");
-      this.restoring = false;
     }
+    this.settled = true;
     this.showState();
     if (this.chat !== null) return; // moved within the page
     this.drawUnread(Number(remembered(basics, "unread")) || 0);
@@ -116,7 +122,7 @@ export class ManentChat extends Base {
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
-    if (!this.isConnected || before === after || this.restoring) return;
+    if (!this.settled || !this.isConnected || before === after) return;
     if (name === "open") {
       if (before !== null && after !== null) return;
       this.showState();
@@ -362,11 +368,10 @@ async function loadCode(signal: AbortSignal): Promise<typeof import("./chat")> {
       if (attempt === 1 || !new URL(SCRIPT_URL).pathname.endsWith("/manent-chat.js"))
         return await importChat();
       // After an upgrade, the code that this file names is gone: ask the newest release of this file.
-      const newest = new URL(SCRIPT_URL);
-      newest.searchParams.set("again", String(Date.now()));
-      return await (
-        (await import(/* @vite-ignore */ newest.href)) as typeof import("./element")
-      ).importChat();
+      const again = `?again=${Date.now()}`;
+      const newest = new URL(again, SCRIPT_URL).href;
+      const loader = (await import(/* @vite-ignore */ newest)) as typeof import("./element");
+      return await loader.importChat(again);
     } catch (error) {
       if (attempt === ATTEMPTS) throw error;
       await new Promise((resolve) => setTimeout(resolve, 700 * attempt));
