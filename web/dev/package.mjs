@@ -33,4 +33,7 @@ if (process.argv[2] === "client") {
     filter: (path) => !/((page|studio)\.(js|css|html)|icon\.svg|\.br|\.gz)$/.test(path),
   });
   nameFiles(join(web, "dist/types"));
+  copyFileSync(join(web, "dev/jsx.d.ts"), join(web, "dist/types/jsx.d.ts"));
+  const element = join(web, "dist/types/ui/element.d.ts");
+  writeFileSync(element, `import "../jsx.js";\n${readFileSync(element, "utf8")}`);
 }

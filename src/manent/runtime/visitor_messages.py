@@ -1,9 +1,9 @@
 """Converts events to the messages that a visitor sees.
 
-Pure functions. `Numbering` asks which events are visible; channels and session requests convert them. A bot event with
-several attachments becomes several messages: its *parts*. Plain Rasa clients also get one part for each paragraph of a
-text, as from Rasa, although this tears code and lists apart. The keys of a message are those of Rasa's Socket.IO
-channel.
+The functions do no I/O. `Numbering` uses them to find visible events. Channels and session requests use them to convert
+the events. A bot event with several attachments becomes several messages: its *parts*. Plain Rasa clients also get one
+part for each paragraph of a text, as from Rasa, although this tears code and lists apart. The keys of a message are
+those of Rasa's Socket.IO channel.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ QUICK_REPLY_TYPE = "text"
 
 
 def bot_parts(event: BotUttered, *, plain: bool = False) -> list[Json]:
-    """Return the payloads of a bot event in order, [] if there is nothing to show.
+    """Return the payloads of a bot event in order, or [] if there is nothing to show.
 
     Custom JSON is `{"custom": <any JSON>}`. `plain_payload` converts it for plain Rasa clients.
 

@@ -10,6 +10,7 @@
  * @fires manent-unread
  */
 
+import type { ConnectionStatus, Notice } from "../client/events";
 import type { JsonObject, Message } from "../client/wire";
 import type { Chat } from "./chat";
 import { ATTRIBUTES, readBasics, type Basics } from "./basics";
@@ -409,8 +410,22 @@ if ("customElements" in globalThis && customElements.get("manent-chat") === unde
   placeFromScript();
 }
 
+/** The events of the element. They bubble and are composed, so any ancestor can listen to them. */
+export interface ManentChatEvents {
+  "manent-ready": CustomEvent<{ language: string }>;
+  "manent-open": CustomEvent<null>;
+  "manent-close": CustomEvent<null>;
+  "manent-session": CustomEvent<{ session_id: string; resumed: boolean; plain: boolean }>;
+  "manent-message": CustomEvent<Message>;
+  "manent-sent": CustomEvent<{ message: string; title?: string; message_id: string }>;
+  "manent-status": CustomEvent<{ status: ConnectionStatus }>;
+  "manent-unread": CustomEvent<{ count: number }>;
+  "manent-notice": CustomEvent<Notice>;
+}
+
 declare global {
   interface HTMLElementTagNameMap {
     "manent-chat": ManentChat;
   }
+  interface GlobalEventHandlersEventMap extends ManentChatEvents {}
 }
