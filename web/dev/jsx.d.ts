@@ -9,7 +9,7 @@ type Listeners = {
   [Name in keyof ManentChatEvents as `on${Name}`]?: (event: ManentChatEvents[Name]) => void;
 };
 
-interface Attributes extends Listeners {
+interface ManentChatAttributes extends Listeners {
   "server-url"?: string;
   "socket-path"?: string;
   namespace?: string;
@@ -50,7 +50,7 @@ interface Attributes extends Listeners {
 declare global {
   namespace JSX {
     interface IntrinsicElements {
-      "manent-chat": Attributes;
+      "manent-chat": ManentChatAttributes;
     }
   }
 }
@@ -59,7 +59,7 @@ declare global {
 declare module "react" {
   namespace JSX {
     interface IntrinsicElements {
-      "manent-chat": Attributes;
+      "manent-chat": ManentChatAttributes;
     }
   }
 }
@@ -68,7 +68,7 @@ declare module "react" {
 declare module "preact" {
   namespace JSX {
     interface IntrinsicElements {
-      "manent-chat": Attributes;
+      "manent-chat": ManentChatAttributes;
     }
   }
 }
@@ -76,6 +76,6 @@ declare module "preact" {
 // @ts-ignore: the project may not have Vue
 declare module "vue" {
   interface GlobalComponents {
-    "manent-chat": new () => { $props: Attributes };
+    "manent-chat": new () => { $props: ManentChatAttributes };
   }
 }

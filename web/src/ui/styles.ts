@@ -188,6 +188,7 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
 @media (forced-colors: active) {
   .bubble, .buttons > *, .field, .send { border: 1px solid; }
   .panel { outline: 1px solid; }
+  .field:focus-within { outline: 2px solid Highlight; outline-offset: 2px; }
   .waiting i, .typing i { background: CanvasText; }
 }
 @container chat (max-width: 26rem) {

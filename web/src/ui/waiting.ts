@@ -23,7 +23,7 @@ export const waitingStyles = `
 .wait :focus-visible { outline: 2px solid var(--accent); }
 .wait span, .wait .again { grid-area: 2 / 1 / auto / span 2; place-self: center; }
 .wait span { width: 2rem; height: 2rem; border: 3px solid var(--line); border-top-color: var(--accent); border-radius: 50%; animation: turn 1s linear infinite; }
-.wait .again { font-size: 2rem; }
+.wait .again { width: 3.5rem; height: 3.5rem; border: 1.5px solid; border-radius: 50%; font-size: 1.5rem; }
 .wait .again:not([hidden]) + span { display: none; }
 @keyframes turn { to { transform: rotate(1turn); } }
 `;

@@ -181,8 +181,8 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         if origin not in self._refused_origins and len(self._refused_origins) < MAX_REFUSED_ORIGINS:
             self._refused_origins.add(origin)
             log.warning(
-                "refused a page of another origin; to allow it, start the server with --cors %s (if it is this server's own"
-                " page, its proxy must pass on the header Host, which is %s here)",
+                "refused a page of another origin; to allow it, start the server with --cors %s (if it is this server's"
+                " own page, its proxy must pass on the header Host, which is %s here)",
                 origin,
                 host,
             )
