@@ -7,12 +7,13 @@ check whether it belongs to another program.
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote, urlencode, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from manent.core.errors import StoreError
 from manent.core.events import Json
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
+from manent.stores.postgresql.options import DEFAULTS, PostgresqlOptions
 from manent.stores.sqlite.file import is_database, is_foreign
 from manent.stores.sqlite.store import SqliteStore
 
@@ -54,7 +55,7 @@ def open_store(
         raise StoreError("store_unsupported", f"unknown durability {durability!r}; expected disk or process")
     dsn = postgresql_dsn(settings)
     if dsn is not None:
-        return _postgresql(dsn, durability=durability, observe=observe)
+        return _postgresql(dsn, postgresql_options(settings), durability=durability, observe=observe)
     path = sqlite_path(settings, root=root)
     if path is None:
         return MemoryStore()
@@ -82,7 +83,32 @@ def postgresql_dsn(settings: Json) -> str | None:
     return urlunsplit(("postgresql", place, database, urlencode(settings.get("query") or {}), ""))
 
 
-def _postgresql(dsn: str, *, durability: str, observe: Callable[[int, float], None] | None) -> ConversationStore:
+def postgresql_options(settings: Json) -> PostgresqlOptions:
+    """Return the options of a `tracker_store` section, whose values `project/settings/tracker_store.py` has checked.
+
+    `max_overflow` is added to `pool_size`. libpq's `connect_timeout` (seconds) and `tcp_user_timeout` (milliseconds) in
+    `query` or in the URL count, too.
+    """
+    url = urlsplit(postgresql_dsn(settings) or "")
+    query = dict(parse_qsl(url.query))
+    if "tcp_user_timeout" in query:
+        query["network_timeout"] = str(float(query["tcp_user_timeout"]) / 1000)
+    given = {**query, **settings}
+    times = {
+        name: float(given[name])
+        for name in ("connect_timeout", "statement_timeout", "network_timeout")
+        if given.get(name)
+    }
+    return PostgresqlOptions(
+        pool_size=int(given.get("pool_size", DEFAULTS.pool_size)) + int(given.get("max_overflow", 0)),
+        pgbouncer=settings.get("pgbouncer"),
+        **times,
+    )
+
+
+def _postgresql(
+    dsn: str, options: PostgresqlOptions, *, durability: str, observe: Callable[[int, float], None] | None
+) -> ConversationStore:
     try:
         from manent.stores.postgresql.store import PostgresqlStore
     except ModuleNotFoundError as error:
@@ -90,7 +116,7 @@ def _postgresql(dsn: str, *, durability: str, observe: Callable[[int, float], No
             "store_unsupported",
             f"PostgreSQL requires the module {error.name}, which is not installed: pip install 'manent[postgresql]'",
         ) from error
-    return PostgresqlStore(dsn, durability=durability, observe=observe)
+    return PostgresqlStore(dsn, durability=durability, options=options, observe=observe)
 
 
 def sqlite_path(settings: Json, *, root: Path) -> Path | None:

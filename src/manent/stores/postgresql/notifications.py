@@ -13,13 +13,15 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from manent.stores.postgresql.connection import connect
+from manent.stores.postgresql.options import PostgresqlOptions
+
 log = logging.getLogger("manent.store")
 
 GATHER_S: Final = 0.01
 """How long notifications are collected before they are sent: at most 100 transactions a second at any load."""
 
 RECONNECT_S: Final = 1.0
-CONNECT_TIMEOUT_S: Final = 10.0
 
 _MAX_PAYLOAD: Final = 7_000
 """Maximum bytes of conversation ids in one notification. PostgreSQL's limit is 8000 bytes."""
@@ -31,10 +33,12 @@ class ServerNotifications:
     Args:
         dsn: the database.
         channel: PostgreSQL's channel for the notifications.
+        options: timeouts.
     """
 
-    def __init__(self, dsn: str, channel: str) -> None:
+    def __init__(self, dsn: str, channel: str, options: PostgresqlOptions) -> None:
         self._dsn = dsn
+        self._options = options
         self._channel = channel
         self._outgoing: set[str] = set()
         self._incoming: set[str] = set()
@@ -81,12 +85,8 @@ class ServerNotifications:
 
     async def _exchange(self) -> None:
         """Listen and notify on one connection until it fails."""
-        connection = await asyncpg.connect(
-            self._dsn,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=CONNECT_TIMEOUT_S,
-            server_settings={"application_name": "manent news", "synchronous_commit": "off"},
-        )
+        settings = {"application_name": "manent news", "synchronous_commit": "off"}
+        connection = await connect(self._dsn, self._options, settings=settings)
         try:
             self._own_pid = connection.get_server_pid()
             await connection.add_listener(self._channel, self._receive)

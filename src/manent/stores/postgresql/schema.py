@@ -3,39 +3,42 @@
 Servers that start at the same time on a new database take turns with an advisory lock.
 """
 
-import asyncio
 from typing import Any, Final
 
-import asyncpg
-
+from manent.stores.postgresql.connection import CLOSE_TIMEOUT_S, UPGRADE_TIMEOUT_S, connect, has_pooler
+from manent.stores.postgresql.options import DEFAULTS, PostgresqlOptions
 from manent.stores.schema.steps import check_revision, missing_steps, newest_revision
 
 SCHEMA: Final = "manent"
 """The PostgreSQL schema that holds Manent's tables. The database may hold other tables, too."""
 
 _LOCK: Final = 0x4D414E454E54  # `MANENT`, an id that other programs are unlikely to lock
-_TIMEOUT_S: Final = 10.0
-_UPGRADE_TIMEOUT_S: Final = 600.0
 
 
-async def prepare_database(dsn: str, schema: str) -> None:
+async def prepare_database(dsn: str, schema: str, options: PostgresqlOptions = DEFAULTS) -> bool:
     """Create the tables in a new database, or check that they have this version's schema.
+
+    Returns:
+        Whether a pooler is between this process and PostgreSQL.
 
     Raises:
         StoreError: `store_schema_old`, `store_schema_new`.
         asyncpg.PostgresError, OSError: the database is not available.
     """
-    connection = await asyncpg.connect(dsn, timeout=_TIMEOUT_S)
+    connection = await connect(dsn, options, prepare=False)
     try:
-        revision = await _revision(connection, schema)
+        behind_pooler = await has_pooler(connection) if options.pgbouncer is None else options.pgbouncer
+        async with connection.transaction():
+            revision = await _revision(connection, schema)
     finally:
-        await connection.close()
+        await connection.close(timeout=CLOSE_TIMEOUT_S)
     if revision is None:
-        revision = await upgrade_postgresql(dsn, schema=schema)
+        revision = await upgrade_postgresql(dsn, schema=schema, options=options)
     check_revision(revision, "postgresql", where=f"the PostgreSQL schema {schema!r}")
+    return behind_pooler
 
 
-async def upgrade_postgresql(dsn: str, *, schema: str = SCHEMA) -> str:
+async def upgrade_postgresql(dsn: str, *, schema: str = SCHEMA, options: PostgresqlOptions = DEFAULTS) -> str:
     """Apply the missing schema steps and return the revision. Create the tables in a new database.
 
     All steps are one transaction: if one fails, the tables are not changed.
@@ -44,9 +47,9 @@ async def upgrade_postgresql(dsn: str, *, schema: str = SCHEMA) -> str:
         StoreError: `store_schema_new`.
         asyncpg.PostgresError, OSError, TimeoutError: the database is not available.
     """
-    connection = await asyncpg.connect(dsn, timeout=_TIMEOUT_S)
+    connection = await connect(dsn, options, command_timeout=UPGRADE_TIMEOUT_S, prepare=False)
     try:
-        async with asyncio.timeout(_UPGRADE_TIMEOUT_S), connection.transaction():
+        async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
             await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
             await connection.execute("SELECT set_config('search_path', $1, true)", schema)
@@ -56,7 +59,7 @@ async def upgrade_postgresql(dsn: str, *, schema: str = SCHEMA) -> str:
                 await connection.execute("DELETE FROM alembic_version")
                 await connection.execute("INSERT INTO alembic_version VALUES ($1)", step.revision)
     finally:
-        await connection.close()
+        await connection.close(timeout=CLOSE_TIMEOUT_S)
     return newest_revision("postgresql")
 
 

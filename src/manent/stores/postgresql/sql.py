@@ -6,14 +6,24 @@ _ID = "(SELECT id FROM conversations WHERE sender_id = $1)"
 _ENTRY = f"SELECT seq, format, prev, divider, title, data FROM events WHERE conversation_id = {_ID}"
 _HEADS = f"SELECT {HEAD_COLUMNS} FROM conversations"
 
-APPEND = """
-WITH head AS (
+_WRITE_HEAD = """
     UPDATE conversations SET
         version = $3, visible = $4, divider = $5, session_seq = $6, plain_seq = $7, open_turn = $8,
         lease_owner = $9, lease_until = $10, owner = $11, started = $12, updated = $13
     WHERE sender_id = $1 AND epoch = $2 AND version = $14
         AND lease_owner IS NOT DISTINCT FROM $26 AND lease_until IS NOT DISTINCT FROM $27
     RETURNING id
+"""
+_WRITE_FIRST_HEAD = f"""
+    INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({", ".join(f"${n}" for n in range(1, 14))})
+    ON CONFLICT (sender_id) DO UPDATE SET
+        version = $3, visible = $4, divider = $5, session_seq = $6, plain_seq = $7, open_turn = $8,
+        lease_owner = $9, lease_until = $10, owner = $11, started = $12, updated = $13
+    WHERE conversations.epoch = $2 AND conversations.version = $14
+        AND conversations.lease_owner IS NOT DISTINCT FROM $26 AND conversations.lease_until IS NOT DISTINCT FROM $27
+    RETURNING id
+"""
+_WRITE_REST = """
 ), new_events AS (
     INSERT INTO events (conversation_id, seq, format, prev, divider, title, data)
     SELECT head.id, new.* FROM head, unnest(
@@ -26,13 +36,19 @@ WITH head AS (
     INSERT INTO snapshots (conversation_id, version, data)
     SELECT head.id, $24::bigint, $25::bytea FROM head WHERE $24::bigint IS NOT NULL
     ON CONFLICT (conversation_id, version) DO UPDATE SET data = excluded.data
+), gone_snapshots AS (
+    DELETE FROM snapshots USING head WHERE conversation_id = head.id AND snapshots.version = ANY($28::bigint[])
 )
 SELECT id FROM head
 """
+APPEND = f"WITH head AS ({_WRITE_HEAD}{_WRITE_REST}"
 """Writes an append if the head has epoch $2, version $14 and lease $26, $27. Otherwise nothing, and returns no row.
 
-$1 to $13 are `head_values`.
+$1 to $13 are `head_values`. $28 are the versions of the snapshots to delete.
 """
+
+APPEND_FIRST = f"WITH head AS ({_WRITE_FIRST_HEAD}{_WRITE_REST}"
+"""The same for an append that expects version 0: inserts the conversation if it does not exist."""
 
 INSERT_HEAD = (
     f"INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, 14))}) "
@@ -60,15 +76,40 @@ UNFINISHED = (
 OLD_SENDERS = "SELECT sender_id FROM conversations WHERE updated < $1 LIMIT $2 FOR UPDATE SKIP LOCKED"
 
 ENTRIES = f"{_ENTRY} AND seq > $2 ORDER BY seq LIMIT $3"
-VISIBLE_AFTER = f"{_ENTRY} AND seq > $2 AND prev IS NOT NULL ORDER BY seq LIMIT $3"
-VISIBLE_BEFORE = f"{_ENTRY} AND seq < $2 AND prev IS NOT NULL ORDER BY seq DESC LIMIT $3"
 TAIL = f"SELECT format, data FROM events WHERE conversation_id = {_ID} AND seq > $2 ORDER BY seq DESC LIMIT $3"
-NEWEST_SNAPSHOT = (
-    f"SELECT version, data FROM snapshots WHERE conversation_id = {_ID} AND version < $2 ORDER BY version DESC LIMIT 1"
-)
-SNAPSHOT_VERSIONS = "SELECT version FROM snapshots WHERE conversation_id = $1"
-DROP_SNAPSHOTS = "DELETE FROM snapshots WHERE conversation_id = $1 AND version = ANY($2::bigint[])"
+SNAPSHOT_VERSIONS = f"SELECT version FROM snapshots WHERE conversation_id = {_ID}"
 ACCEPTED = f"SELECT message_id, seq, digest FROM accepted WHERE conversation_id = {_ID} AND message_id = $2"
+
+
+def _head_and_entries(which: str, snapshot: str = "") -> str:
+    """Return a statement that reads a head and entries in the same instant: one row, with one array per column."""
+    columns = ("seq", "format", "prev", "divider", "title", "data")
+    arrays = ", ".join(f"array_agg({name}) AS {name}_of_entries" for name in columns)
+    return f"""
+        SELECT {HEAD_COLUMNS}, {"snapshot_version, snapshot_data" if snapshot else "NULL, NULL"}, entries.*
+        FROM conversations {snapshot} CROSS JOIN LATERAL (
+            SELECT {arrays} FROM (
+                SELECT {", ".join(columns)} FROM events WHERE conversation_id = conversations.id AND {which}
+            ) AS entry
+        ) AS entries
+        WHERE sender_id = $1
+    """
+
+
+LOAD = _head_and_entries(
+    "seq > coalesce(snapshot_version, 0) ORDER BY seq",
+    """LEFT JOIN LATERAL (
+        SELECT version AS snapshot_version, data AS snapshot_data FROM snapshots
+        WHERE conversation_id = conversations.id AND version < coalesce($2, conversations.version + 1)
+        ORDER BY version DESC LIMIT 1
+    ) AS snapshot ON true""",
+)
+"""Reads the head, the newest snapshot below version $2, and the entries after it."""
+
+VISIBLE_AFTER = _head_and_entries("seq > $2 AND prev IS NOT NULL ORDER BY seq LIMIT $3")
+VISIBLE_BEFORE = _head_and_entries(
+    "seq < coalesce($2, conversations.version + 1) AND prev IS NOT NULL ORDER BY seq DESC LIMIT $3"
+)
 
 META = "SELECT value FROM meta WHERE name = $1"
 PUT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
