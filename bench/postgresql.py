@@ -29,6 +29,7 @@ from servers import MANENT, ROOT, running, wait_until_up
 sys.path.insert(0, str(ROOT / "tests"))
 
 from support.network import Network, network_to
+from support.pgbouncer import bouncer
 from support.postgres import Cluster, programs
 from support.postgres import running as running_cluster
 
@@ -106,9 +107,8 @@ def main() -> None:
                 if network is not None:
                     dsn = dsn.partition("?")[0].replace("@/", f"@127.0.0.1:{network.port}/")
                 if chosen.bouncer:
-                    from support.pgbouncer import bouncer
-
-                    dsn = stack.enter_context(bouncer(cluster, dsn))
+                    port = stack.enter_context(bouncer(cluster, connections=10))
+                    dsn = dsn.partition("?")[0].replace("@/", f"@127.0.0.1:{port}/")
                 (project / "endpoints.yml").write_text(f"tracker_store:\n  type: SQL\n  url: {dsn}\n")
                 contender = replace(MANENT, environment={"PYTHONPATH": str(source)})
                 with running(contender, project, log=folder / "server.log") as server:

@@ -175,3 +175,33 @@ async def test_unreachable_databases(cluster: Cluster) -> None:
     with pytest.raises(StoreError, match=r"nothing on 127\.0\.0\.1:1 ") as refused:
         await PostgresqlStore("postgresql://ada:secret@127.0.0.1:1/nothing?password=secret").open()
     assert "secret" not in str(refused.value)
+
+
+async def test_read_only_sessions_are_dropped(cluster: Cluster) -> None:
+    """Sessions that began while the database was read-only fail once; then new ones write."""
+    dsn = await asyncio.to_thread(cluster.new_database)
+    name = dsn.rpartition("@/")[2].partition("?")[0]
+    store = PostgresqlStore(dsn)
+    await store.open()
+    heads = await asyncio.gather(*(talk(store, empty(f"visitor {n}"), 1) for n in range(5)))
+    await store.check_writable()
+
+    admin = await asyncpg.connect(cluster.dsn)
+    await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+    await asyncio.sleep(0.1)
+    results = await asyncio.gather(*(store.append(turn(head)) for head in heads), return_exceptions=True)
+    assert {isinstance(result, StoreError) and result.code for result in results} == {"store_readonly"}
+    with pytest.raises(StoreError) as refused:
+        await store.check_writable()
+    assert refused.value.code == "store_readonly"
+    assert await store.head("visitor 1") == heads[1]
+
+    await asyncio.gather(*(store.head(head.sender_id) for head in heads))  # keeps read-only sessions in the pool
+    await admin.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    await admin.close()
+    with pytest.raises(StoreError):
+        await store.append(turn(heads[0]))
+    await asyncio.gather(*(store.append(turn(head)) for head in heads))
+    await store.check_writable()
+    await store.close()

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -36,7 +37,7 @@ class Network:
 
     async def open(self, port: int = 0) -> None:
         """Accept connections."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -61,11 +62,11 @@ class Network:
             task.cancel()
         self._flows.set()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        self._writers[task] = writer
+        self._writers[asyncio.create_task(self._serve(reader, writer))] = writer
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self._flows.wait()
             above_reader, above = await self._connect()
@@ -79,7 +80,7 @@ class Network:
         except* (OSError, EOFError):
             pass
         finally:
-            del self._writers[task]
+            self._writers.pop(cast("asyncio.Task[None]", asyncio.current_task()))
             if writer not in self._muted:
                 writer.close()
 

@@ -242,6 +242,10 @@ class MemoryStore:
         self._find("")
         return self._meta.setdefault(key, value)
 
+    async def check_writable(self) -> None:
+        """See `ConversationStore.check_writable`."""
+        self._find("")
+
     async def revoke(self, revocation: Revocation) -> None:
         """See `ConversationStore.revoke`."""
         self._find("")

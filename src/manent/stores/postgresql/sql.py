@@ -114,6 +114,10 @@ VISIBLE_BEFORE = _head_and_entries(
 META = "SELECT value FROM meta WHERE name = $1"
 PUT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
 
+WRITE_HEALTH = (
+    "INSERT INTO meta (name, value) VALUES ('health', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+
 PUT_REMINDER = """
 INSERT INTO reminders (conversation_id, name, seq, due, data) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (conversation_id, name) DO UPDATE SET seq = excluded.seq, due = excluded.due, data = excluded.data

@@ -7,6 +7,7 @@ separate schema, so that a Rasa tracker store can be in the same database.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
@@ -30,6 +31,7 @@ from manent.core.conversation_log import (
 from manent.core.errors import InternalError, StoreError
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
+from manent.stores.failed_writes import FailedWrites
 from manent.stores.head_row import empty_head, head_of_row, head_values, lease_values
 from manent.stores.postgresql import published, sql
 from manent.stores.postgresql.connection import UPGRADE_TIMEOUT_S, Connection, connect, session_settings
@@ -79,6 +81,7 @@ class PostgresqlStore:
         self._observe = observe
         self._pool: Pool | None = None
         self._notifications: ServerNotifications | None = None
+        self._failed_writes = FailedWrites(time.monotonic)
         self._in_use = 0
         self._idle = asyncio.Event()
         self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -151,6 +154,17 @@ class PostgresqlStore:
         check_append(append)
         loop = asyncio.get_running_loop()
         started = loop.time()
+        try:
+            await self._write_append(append)
+        except StoreError as error:
+            self._failed_writes.note(error)
+            raise
+        self._failed_writes.note_success()
+        self._notify(append.head.sender_id)
+        if self._observe is not None:
+            self._observe(1, loop.time() - started)
+
+    async def _write_append(self, append: Append) -> None:
         with self._lend_pool() as pool:
             async with self._append_lock(append.head.sender_id):
                 try:
@@ -159,9 +173,6 @@ class PostgresqlStore:
                 except asyncpg.UniqueViolationError as error:
                     async with pool.statement() as connection:
                         raise await _unique_violation(connection, append) from error
-        self._notify(append.head.sender_id)
-        if self._observe is not None:
-            self._observe(1, loop.time() - started)
 
     async def load(self, sender_id: str, *, before: int | None = None) -> Loaded | None:
         """See `ConversationStore.load`."""
@@ -292,6 +303,12 @@ class PostgresqlStore:
             await connection.execute(sql.PUT_META, key, value)
             kept: bytes = await connection.fetchval(sql.META, key)
             return kept
+
+    async def check_writable(self) -> None:
+        """See `ConversationStore.check_writable`."""
+        self._failed_writes.check()
+        async with self._connection() as connection:
+            await connection.execute(sql.WRITE_HEALTH, str(time.time()).encode())
 
     async def revoke(self, revocation: Revocation) -> None:
         """See `ConversationStore.revoke`."""
