@@ -5,9 +5,13 @@ Servers that start at the same time on a new database take turns with an advisor
 
 from typing import Any, Final
 
+from manent.core.errors import StoreError
 from manent.stores.postgresql.connection import CLOSE_TIMEOUT_S, UPGRADE_TIMEOUT_S, connect, has_pooler
 from manent.stores.postgresql.options import DEFAULTS, PostgresqlOptions
 from manent.stores.schema.steps import check_revision, missing_steps, newest_revision
+
+UNFINISHED_COPY: Final = "unfinished_copy"
+"""Name of the row of `meta` that `manent db copy` keeps until the copy is complete. Its value names the source."""
 
 SCHEMA: Final = "manent"
 """The PostgreSQL schema that holds Manent's tables. The database may hold other tables, too."""
@@ -22,7 +26,7 @@ async def prepare_database(dsn: str, schema: str, options: PostgresqlOptions = D
         Whether a pooler is between this process and PostgreSQL.
 
     Raises:
-        StoreError: `store_schema_old`, `store_schema_new`.
+        StoreError: `store_schema_old`, `store_schema_new`, `store_copy_unfinished`.
         asyncpg.PostgresError, OSError: the database is not available.
     """
     connection = await connect(dsn, options, prepare=False)
@@ -30,8 +34,14 @@ async def prepare_database(dsn: str, schema: str, options: PostgresqlOptions = D
         behind_pooler = await has_pooler(connection) if options.pgbouncer is None else options.pgbouncer
         async with connection.transaction():
             revision = await _revision(connection, schema)
+            unfinished = revision is not None and await _unfinished_copy(connection, schema)
     finally:
         await connection.close(timeout=CLOSE_TIMEOUT_S)
+    if unfinished:
+        raise StoreError(
+            "store_copy_unfinished",
+            f"the PostgreSQL schema {schema!r} holds an unfinished copy of {unfinished}: run `manent db copy` again",
+        )
     if revision is None:
         revision = await upgrade_postgresql(dsn, schema=schema, options=options)
     check_revision(revision, "postgresql", where=f"the PostgreSQL schema {schema!r}")
@@ -70,3 +80,11 @@ async def _revision(connection: Any, schema: str) -> str | None:
         return None
     revision: str | None = await connection.fetchval(f"SELECT version_num FROM {table}")
     return revision
+
+
+async def _unfinished_copy(connection: Any, schema: str) -> str | None:
+    """Return the source of an unfinished copy. None: the tables are complete."""
+    mark: bytes | None = await connection.fetchval(
+        f'SELECT value FROM "{schema}".meta WHERE name = $1', UNFINISHED_COPY
+    )
+    return None if mark is None else mark.decode()
