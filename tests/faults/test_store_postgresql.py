@@ -1,14 +1,18 @@
 """PostgreSQL under fire: its server crashes and comes back, several of ours share it, Rasa's tables are in it."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
+from manent.core.conversation_log import Append
 from manent.core.errors import StoreError
 from manent.core.events import UserUttered
 from manent.runtime.ports.store import VersionConflict
+from manent.stores.postgresql import append_batches
+from manent.stores.postgresql.append_batches import append_many
 from manent.stores.postgresql.schema import upgrade_postgresql
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.schema.steps import newest_revision
@@ -204,4 +208,44 @@ async def test_read_only_sessions_are_dropped(cluster: Cluster) -> None:
         await store.append(turn(heads[0]))
     await asyncio.gather(*(store.append(turn(head)) for head in heads))
     await store.check_writable()
+    await store.close()
+
+
+async def test_appends_share_statements(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Appends that arrive together are one statement; one that cannot be written fails alone, and delays no other."""
+    sizes: list[int] = []
+
+    async def count(connection: object, appends: Sequence[Append]) -> set[int]:
+        sizes.append(len(appends))
+        return await append_many(connection, appends)
+
+    monkeypatch.setattr(append_batches, "append_many", count)
+    store = PostgresqlStore(cluster.dsn, schema="together_now")
+    await store.open()
+    heads = list(await asyncio.gather(*(talk(store, empty(f"visitor {n}"), 1) for n in range(20))))
+    sizes.clear()
+    await asyncio.gather(*(store.append(turn(head, message_id="m1")) for head in heads))
+    assert sum(sizes) == 20
+    assert len(sizes) <= 3
+
+    heads = [turn(head).head for head in heads]
+    appends = [turn(head, message_id="m2") for head in heads]
+    appends[3] = turn(replace(heads[3], version=4))
+    appends[5] = turn(heads[5], message_id="m1")
+    appends[7] = turn(heads[7], "half of a pair \ud800")
+    async with store._transaction() as connection:
+        await connection.execute("SELECT 1 FROM conversations WHERE sender_id = 'visitor 9' FOR UPDATE")
+        writing = [asyncio.create_task(store.append(append)) for append in appends]
+        done, waiting = await asyncio.wait(writing, timeout=1.5)
+        assert [number for number, one in enumerate(writing) if one in waiting] == [9]
+        assert len(done) == 19
+    results = await asyncio.gather(*writing, return_exceptions=True)
+    assert {number: type(result).__name__ for number, result in enumerate(results) if result is not None} == {
+        3: "VersionConflict",
+        5: "DuplicateMessage",
+        7: "StoreError",
+    }
+    for number, head in enumerate(heads):
+        expected = 8 if number in (3, 5, 7) else 12
+        assert [entry.seq for entry in await store.entries(head.sender_id)] == list(range(1, expected + 1))
     await store.close()

@@ -50,6 +50,47 @@ $1 to $13 are `head_values`. $28 are the versions of the snapshots to delete.
 APPEND_FIRST = f"WITH head AS ({_WRITE_FIRST_HEAD}{_WRITE_REST}"
 """The same for an append that expects version 0: inserts the conversation if it does not exist."""
 
+APPEND_MANY = """
+WITH expected AS (
+    SELECT conversations.id, new.* FROM unnest(
+        $1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::boolean[],
+        $9::text[], $10::float8[], $11::text[], $12::float8[], $13::float8[],
+        $14::bigint[], $15::text[], $16::float8[], $17::integer[]
+    ) AS new (
+        sender_id, epoch, version, visible, divider, session_seq, plain_seq, open_turn,
+        lease_owner, lease_until, owner, started, updated,
+        expected_version, expected_owner, expected_until, number
+    ) JOIN conversations ON conversations.sender_id = new.sender_id
+    WHERE conversations.epoch = new.epoch AND conversations.version = new.expected_version
+        AND conversations.lease_owner IS NOT DISTINCT FROM new.expected_owner
+        AND conversations.lease_until IS NOT DISTINCT FROM new.expected_until
+    FOR UPDATE OF conversations SKIP LOCKED
+), head AS (
+    UPDATE conversations SET
+        version = new.version, visible = new.visible, divider = new.divider, session_seq = new.session_seq,
+        plain_seq = new.plain_seq, open_turn = new.open_turn, lease_owner = new.lease_owner,
+        lease_until = new.lease_until, owner = new.owner, started = new.started, updated = new.updated
+    FROM expected AS new WHERE conversations.id = new.id
+    RETURNING conversations.id, new.number
+), new_events AS (
+    INSERT INTO events (conversation_id, seq, format, prev, divider, title, data)
+    SELECT head.id, seq, format, prev, divider, title, data FROM head JOIN unnest(
+        $18::bigint[], $19::smallint[], $20::bigint[], $21::text[], $22::text[], $23::text[], $24::integer[]
+    ) AS new (seq, format, prev, divider, title, data, number) USING (number)
+), new_accepted AS (
+    INSERT INTO accepted (conversation_id, message_id, seq, digest)
+    SELECT head.id, message_id, seq, digest FROM head JOIN unnest(
+        $25::text[], $26::bigint[], $27::bytea[], $28::integer[]
+    ) AS new (message_id, seq, digest, number) USING (number)
+)
+SELECT number FROM head
+"""
+"""Writes appends to different conversations and returns their numbers.
+
+Appends whose conversation has another epoch, version or lease, or is locked by another transaction, are left out. So
+the statement waits for nobody, and two servers cannot deadlock.
+"""
+
 INSERT_HEAD = (
     f"INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, 14))}) "
     "ON CONFLICT (sender_id) DO NOTHING RETURNING id"

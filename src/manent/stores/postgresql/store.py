@@ -34,6 +34,7 @@ from manent.stores.codec import check_append, current_json, entry_to_row, row_to
 from manent.stores.failed_writes import FailedWrites
 from manent.stores.head_row import empty_head, head_of_row, head_values, lease_values
 from manent.stores.postgresql import published, sql
+from manent.stores.postgresql.append_batches import AppendBatches
 from manent.stores.postgresql.connection import UPGRADE_TIMEOUT_S, Connection, connect, session_settings
 from manent.stores.postgresql.errors import place_of, translated
 from manent.stores.postgresql.notifications import ServerNotifications
@@ -80,6 +81,7 @@ class PostgresqlStore:
         self._options = options
         self._observe = observe
         self._pool: Pool | None = None
+        self._batches: AppendBatches | None = None
         self._notifications: ServerNotifications | None = None
         self._failed_writes = FailedWrites(time.monotonic)
         self._in_use = 0
@@ -95,6 +97,7 @@ class PostgresqlStore:
         with translated(where=place_of(self._dsn)):
             behind_pooler = await prepare_database(self._dsn, self._schema, self._options)
         self._pool = self._pool_behind_pooler() if behind_pooler else self._direct_pool()
+        self._batches = AppendBatches(self._pool)
         if not behind_pooler:
             self._notifications = ServerNotifications(self._dsn, self._schema, self._options)
 
@@ -123,6 +126,8 @@ class PostgresqlStore:
         while self._in_use:
             self._idle.clear()
             await self._idle.wait()
+        if self._batches is not None:
+            await self._batches.close()
         notifications, self._notifications = self._notifications, None
         if notifications is not None:
             await notifications.close()
@@ -165,8 +170,11 @@ class PostgresqlStore:
             self._observe(1, loop.time() - started)
 
     async def _write_append(self, append: Append) -> None:
+        can_share = append.expected_version and not append.reminders and append.snapshot is None
         with self._lend_pool() as pool:
             async with self._append_lock(append.head.sender_id):
+                if can_share and self._batches is not None and await self._batches.write(append):
+                    return
                 try:
                     async with pool.transaction() if append.reminders else pool.statement() as connection:
                         await _append(connection, append)
