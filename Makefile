@@ -100,7 +100,7 @@ audit: install ## check the locked packages for known vulnerabilities, at PyPI a
 	@.ci/audit
 
 .PHONY: bench
-bench: .venv/measures $(BUNDLE) ## measure speed and memory, compared with the bare transport and, after `make bench-peer`, with Rasa
+bench: .venv/measures $(BUNDLE) ## measure speed and memory, compared with an echo server and, after `make bench-peer`, with Rasa
 	@$(BIN)/python bench/suite.py $(ARGS)
 
 .PHONY: bench-peer
@@ -127,7 +127,7 @@ clean: ## remove all files that make and the tools have created
 
 # Only one apt can run at a time: first it installs Python's venv module, for which the other targets wait, then the
 # programs for the tests, in parallel with the other targets. --force-unsafe-io saves a minute: apt does not wait for
-# the disk after each file. A crash meanwhile would cost only a new installation.
+# the disk after each file. After a crash during this time, the packages must be installed again.
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Options::=--force-unsafe-io install --no-install-recommends
 
 .venv/module:

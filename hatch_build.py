@@ -1,8 +1,7 @@
-"""Build hook of the package: no wheel, sdist or editable install without its web chat.
+"""Build hook of the package: every wheel, sdist and editable install contains the web chat.
 
-Hatchling calls it before it collects the files. It builds the page of `web/` when the bundle in
-`src/manent/web/static` is missing or older than its sources, and does nothing else. `MANENT_SKIP_WEB=1` turns it off,
-for work on the Python side.
+Hatchling calls it before it collects the files. It builds the page of `web/` if the bundle in `src/manent/web/static`
+is missing or older than its sources. `MANENT_SKIP_WEB=1` turns it off, for work on the Python code.
 """
 
 import os
@@ -15,19 +14,19 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NOT_SOURCES = {"node_modules", "bench", "dev", "dist", "tests", "test-results"}
-"""Folders of `web/` that the page is not made of."""
+"""Folders of `web/` that do not affect the page."""
 
 
 class WebChatHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Makes the web chat part of what is built."""
+    """Adds the web chat to the package."""
 
     PLUGIN_NAME = "web-chat"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
-        """Build the page if it has to be.
+        """Build the page if it is missing or older than its sources.
 
         Raises:
-            SystemExit: Node.js is missing or the page does not build.
+            SystemExit: Node.js is missing, or the build of the page failed.
         """
         if os.environ.get("MANENT_SKIP_WEB") == "1":
             return
@@ -37,7 +36,7 @@ class WebChatHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def is_stale(bundle: Path, web: Path) -> bool:
-    """Whether the bundle is missing, or older than any source of the page."""
+    """Return whether the bundle is missing, or older than any source of the page."""
     if not bundle.is_file():
         return True
     built = bundle.stat().st_mtime
@@ -45,7 +44,7 @@ def is_stale(bundle: Path, web: Path) -> bool:
 
 
 def sources(folder: Path) -> list[Path]:
-    """Return the files that the page is made of: code, package files, configuration."""
+    """Return the sources of the page: code, package files, configuration."""
     found = []
     for path in folder.iterdir():
         if path.is_file():
@@ -56,7 +55,7 @@ def sources(folder: Path) -> list[Path]:
 
 
 def build(web: Path) -> None:
-    """Install what the page needs, exactly as locked, and build it."""
+    """Install the locked packages of the page, and build it."""
     npm = shutil.which("npm")
     if npm is None:
         sys.exit(

@@ -1,8 +1,9 @@
-"""What an event broker costs a turn: server CPU and latency with and without one, in turns, and how far it lags behind.
+"""Measure the cost of an event broker: server CPU and latency with and without a broker, and the broker's delay.
 
     python bench/broker.py [--seconds 5] [--rounds 3] [--conversations 1 32] [--rabbitmq amqp://guest:guest@localhost/]
 
-The log is read again and handed over beside the answering; what that costs shows as CPU a turn.
+The server runs the publisher while it answers. The publisher reads the log again and sends the events to the broker.
+Its cost is the additional CPU per turn.
 """
 
 import argparse
@@ -49,7 +50,7 @@ def measure(sections: dict[str, str], seconds: float, rounds: int, conversations
 
 
 def behind_s(server: Running) -> float:
-    """Wait until everything is published; return how long that took."""
+    """Wait until all events are published; return the seconds that this took."""
     began = time.perf_counter()
     while True:
         with urllib.request.urlopen(f"{server.url}/health/ready", timeout=30) as answer:  # noqa: S310  # our own
@@ -59,7 +60,7 @@ def behind_s(server: Running) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run all measurements and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)

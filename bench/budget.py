@@ -1,12 +1,13 @@
-"""Where the CPU of a turn goes: the same turns in process, with ever more of the product around them.
+"""Measure the CPU time of each part of a turn, in one process.
 
     python bench/budget.py [PROJECT]
 
-Each line adds a part: understanding alone, the decision alone, both inside a conversation whose store keeps nothing,
-then with SQLite, with its writer's thread apart; and what a Socket.IO packet costs to read and to write. 32
-conversations at once, each message a text never sent before. The least of many short runs is printed, because other
-programs only ever add; what the transport itself costs is what `turn.py` measures beyond this. PROJECT has a trained
-model; without it one is made with `manent init`.
+Each line of the output adds a part: first the NLU alone, then the decision alone, then both inside a conversation whose
+store keeps nothing, then with SQLite, and with the writer's thread shown separately. The last lines show the cost of
+reading and of writing a Socket.IO packet. There are 32 conversations at once, and each message is a new text. The
+program prints the lowest time of many short runs, because other programs can only increase the times. `turn.py`
+measures the whole server, so the difference is the cost of the transport. PROJECT must have a trained model. Without
+PROJECT, the program creates a project with `manent init`.
 """
 
 import argparse
@@ -46,14 +47,14 @@ _numbers = itertools.count(100_000, 7)
 
 
 class Forgetful(MemoryStore):
-    """A store that keeps nothing, at no cost."""
+    """A store that keeps nothing and takes no time."""
 
     async def append(self, append: Append) -> None:
-        """Say that it is done."""
+        """Return at once, as if the operation were done."""
 
 
 class Wire:
-    """What `SendQueue` asks of an Engine.IO socket."""
+    """The part of an Engine.IO socket that `SendQueue` uses."""
 
     closed = False
 
@@ -62,20 +63,20 @@ class Wire:
 
 
 def text() -> str:
-    """Return a message that was never sent before."""
+    """Return a new text: a message that was not sent before."""
     number = next(_numbers)
     return f"{PHRASES[number % len(PHRASES)]} {number}"
 
 
 def message(sender_id: str, parse_data: dict[str, object] | None = None) -> UserMessage:
-    """Return one message as the Socket.IO channel hands it in."""
+    """Return a message as the Socket.IO channel submits it."""
     return UserMessage(
         sender_id=sender_id, text=text(), input_channel="socketio", output_channel="socketio", parse_data=parse_data
     )
 
 
 def least(work: Callable[[], object]) -> float:
-    """Return the CPU µs of one call: of the quietest of many short runs."""
+    """Return the CPU time of one call in µs: the lowest of many short runs."""
     spent = []
     for _ in range(RUNS):
         before = time.process_time()
@@ -86,7 +87,7 @@ def least(work: Callable[[], object]) -> float:
 
 
 def decision(assistant: Assistant) -> float:
-    """CPU µs of the dialogue's share of a turn."""
+    """Return the CPU time in µs of the dialogue's part of a turn."""
     env = Env(now=time.time, new_id=lambda: "id", rng=random.Random(1), stamp=assistant.stamp)
     tracker = Tracker(sender_id="bench", domain=assistant.domain)
     parses = itertools.cycle([assistant.pipeline.parse(phrase) for phrase in PHRASES])
@@ -101,7 +102,7 @@ def decision(assistant: Assistant) -> float:
 
 
 async def conversations_over(store: ConversationStore, assistant: Assistant) -> tuple[float, float]:
-    """CPU µs of a whole turn, and how much of it on the event loop's thread."""
+    """Return the CPU time in µs of a whole turn, and the part of it on the event loop's thread."""
     conversations = Conversations(Engine(store=store, assistant=assistant))
     await conversations.open()
 
@@ -124,7 +125,7 @@ async def conversations_over(store: ConversationStore, assistant: Assistant) -> 
 
 
 async def sending() -> float:
-    """CPU µs of encoding an answer and putting it into a socket's queue."""
+    """Return the CPU time in µs for encoding an answer and adding it to a socket's queue."""
     wire = Wire()
     send_queue = SendQueue(wire, namespace="/", max_packets=10_000)
 
@@ -136,7 +137,7 @@ async def sending() -> float:
 
 
 async def measure(assistant: Assistant, folder: Path) -> dict[str, float]:
-    """Return CPU µs by part."""
+    """Return the CPU time in µs of each part."""
     parse = least(lambda: assistant.pipeline.parse(text()))
     decided = decision(assistant)
     bare, _ = await conversations_over(Forgetful(), assistant)
@@ -153,7 +154,7 @@ async def measure(assistant: Assistant, folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run all measurements and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("project", type=Path, nargs="?")
     options = parser.parse_args()

@@ -1,9 +1,10 @@
-"""From the start of a process to its first answer, and the memory it has then.
+"""Measure the time from the start of a process to its first answer, and its memory after that answer.
 
     python bench/cold_start.py [--runs 5]
 
-Each run is a new process; the message goes over Socket.IO, as a visitor's would. Python's bytecode is there, as after
-any earlier start. Contenders alternate, and medians are printed. The echo shows what Python and the transport take.
+Each run is a new process. The message is sent over Socket.IO, as by a visitor. Python's bytecode exists already, as
+after any earlier start. The servers run alternately, and the program prints medians. The echo server shows the time and
+memory of Python and the transport alone.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from servers import ECHO, RASA, Contender, bots, running, wait_until_up
 
 
 def start(contender: Contender, project: Path, log: Path) -> dict[str, float]:
-    """Start once; return the seconds to the first answer and the MiB after it."""
+    """Start the server once; return the seconds to the first answer and the MiB after it."""
     with running(contender, project, log=log) as server:
         wait_until_up(server, contender.patience_s)
         asyncio.run(_first_answer(server.url))
@@ -36,7 +37,7 @@ async def _first_answer(url: str) -> None:
 
 
 def measure(runs: int = 5) -> dict[str, Any]:
-    """Start each contender so many times (Rasa once) with the project of `manent init`; return medians by name."""
+    """Start each server `runs` times (Rasa once) with the project of `manent init`; return medians by name."""
     several: dict[str, list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         contenders = [ECHO, *bots()]
@@ -55,7 +56,7 @@ def measure(runs: int = 5) -> dict[str, Any]:
 
 
 def rows(results: dict[str, Any]) -> list[list[str]]:
-    """Return a table: a head, then a row for each contender."""
+    """Return a table: a header, then a row for each server."""
     table = [["", "first answer, s", "memory, MiB", "÷ echo"]]
     for name, one in results.items():
         ratio = one["seconds"] / results[ECHO.name]["seconds"]

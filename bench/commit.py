@@ -1,10 +1,11 @@
-"""What one append costs: CPU per append, commits and appends per second, beside a bare SQLite transaction.
+"""Measure an append: CPU per append, commits and appends per second, compared with a bare SQLite transaction.
 
     python bench/commit.py [--seconds 2] [--folder .] [--durability disk|process] [--postgresql DSN]
 
-An append has six events of some 2.7 kB, an accepted message and, every tenth time, a snapshot. The bare transaction
-inserts five rows with the same settings; both run on the same file system, one after the other, in one process.
-CPU is that of the whole process, so the client's share (building the append) is measured apart and taken off.
+An append has six events of about 2.7 kB, an accepted message and, in every tenth append, a snapshot. The bare
+transaction inserts five rows with the same settings. Both run on the same file system, one after the other, in one
+process. The CPU time is that of the whole process. The client's part (building the append) is measured separately and
+subtracted.
 """
 
 import argparse
@@ -39,7 +40,7 @@ META = {"model_id": "0123456789abcdef0123456789abcdef", "assistant_id": "bench"}
 
 
 def turn(head: Head, number: int) -> Append:
-    """One turn of six events; every message is another text."""
+    """Return a turn of six events. Each turn has another text."""
     first, now = head.version + 1, time.time()
     text = f"message number {number}"
     user = UserUttered(
@@ -62,7 +63,7 @@ def turn(head: Head, number: int) -> Append:
 
 
 def client_cost() -> float:
-    """CPU seconds that building one append takes."""
+    """Return the CPU seconds for building one append."""
     head, started = Head(sender_id="x", epoch="e"), time.process_time()
     for number in range(2000):
         head = turn(head, number).head
@@ -70,7 +71,7 @@ def client_cost() -> float:
 
 
 async def load(store: ConversationStore, senders: int, seconds: float) -> tuple[int, float, float, list[float]]:
-    """Append from so many conversations at once; return appends, seconds, CPU seconds, latencies."""
+    """Append from many conversations at once; return appends, seconds, CPU seconds, latencies."""
     latencies: list[float] = []
 
     async def one(name: str) -> int:
@@ -93,7 +94,7 @@ async def load(store: ConversationStore, senders: int, seconds: float) -> tuple[
 
 
 def bare(folder: Path, seconds: float, synchronous: str) -> list[float]:
-    """Latencies of a transaction of five inserted rows."""
+    """Return the latencies of transactions that insert five rows."""
     connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
@@ -111,18 +112,18 @@ def bare(folder: Path, seconds: float, synchronous: str) -> list[float]:
 
 
 def note(commits: list[int], size: int, _: float) -> None:
-    """Keep how much was in a commit."""
+    """Record the number of appends in a commit."""
     commits.append(size)
 
 
 def spread(latencies: list[float]) -> str:
-    """p50 and p99 in ms."""
+    """Return p50 and p99 in ms."""
     cuts = statistics.quantiles(latencies, n=100)
     return f"p50 {cuts[49] * 1e3:6.2f} ms  p99 {cuts[98] * 1e3:6.2f} ms"
 
 
 async def main() -> None:
-    """Measure and print."""
+    """Run all measurements and print them."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seconds", type=float, default=2.0)
     options.add_argument("--folder", type=Path, default=Path.cwd())

@@ -1,13 +1,15 @@
-"""CPU time of a turn's decision: no channel, no disk, no NLU.
+"""Measure the CPU time of the dialogue's part of a turn, without channels, disk and NLU.
 
     python bench/dialogue.py PROJECT [--script intent,intent,…] [--turns 2000]
 
-Plays the intents of the script (default: those of the project's rules, else of its stories) over and over, first in a
-conversation in which no form is active when a message comes (*rule turns*, the ones that open a form included; *story
-turns* in a project without rules), then in one in which the project's first form always is (*form turns*: the form asks
-again, or steps aside and a rule or the fallback answers). Prints for each the least, the median and the 99th percentile
-in microseconds of CPU time: message in, committed events out, tracker trimmed. Other programs only ever add, so on a
-shared machine the least is what to look at.
+The program sends the intents of the script repeatedly. The default script is the intents of the project's rules or, if
+there are no rules, of its stories. In the first part, no form is active when a message arrives (*rule turns*, including
+those that activate a form; *story turns* in a project without rules). In the second part, the project's first form is
+always active (*form turns*: the form asks again, or rejects the message, which a rule or the fallback then answers).
+
+For each part, it prints the minimum, the median and the 99th percentile of the CPU time in microseconds, from the
+message to the committed events and the trimmed tracker. Other programs can only increase these times. So on a shared
+machine, compare the minimum.
 """
 
 import argparse
@@ -33,7 +35,7 @@ Times = dict[str, list[float]]
 
 
 class Nothing:
-    """What every custom action answers here."""
+    """The answer of every custom action in this program."""
 
     events = ()
     responses = ()
@@ -41,14 +43,14 @@ class Nothing:
 
 
 def script_of(project: Project) -> list[str]:
-    """Return the intents of the project's rules; of its stories, when it has no rules."""
+    """Return the intents of the project's rules or, if there are no rules, of its stories."""
     stories = project.stories.rules or project.stories.stories
     steps = [step for story in stories for step in story.steps if isinstance(step, UserStep)]
     return list(dict.fromkeys(step.intent for step in steps if step.intent))
 
 
 class Talk:
-    """One conversation with a model, in which only what is asked for is timed."""
+    """A conversation with a model, in which only the requested turns are timed."""
 
     def __init__(self, model: DialogueModel) -> None:
         self._model = model
@@ -59,11 +61,11 @@ class Talk:
 
     @property
     def form(self) -> str | None:
-        """The form that is active."""
+        """The active form."""
         return self._tracker.active_loop_name
 
     def say(self, intent: str) -> float:
-        """Take a message of this intent; return the microseconds of CPU that it took."""
+        """Process a message with this intent; return its CPU time in microseconds."""
         self._number += 1
         text = f"{intent} {self._number}"
         parse_data = {"text": text, "intent": {"name": intent, "confidence": 1.0}, "entities": []}
@@ -74,14 +76,14 @@ class Talk:
         while not isinstance(step, Finished):
             assert isinstance(step, CallAction)
             turn.take_events()
-            step = turn.feed(Nothing())
+            step = turn.proceed(Nothing())
         turn.take_events()
         self._tracker.trim(self._model.window)
         return (time.process_time_ns() - begun) / 1000
 
 
 def plain_turns(model: DialogueModel, script: Sequence[str], turns: int) -> Times:
-    """Time turns that begin without a form; a conversation in which one is open starts anew, not timed."""
+    """Time turns that begin without an active form. If a form is active, a new conversation starts, untimed."""
     talk = Talk(model)
     spent: Times = {intent: [] for intent in script}
     for number in range(turns):
@@ -93,7 +95,7 @@ def plain_turns(model: DialogueModel, script: Sequence[str], turns: int) -> Time
 
 
 def form_turns(model: DialogueModel, script: Sequence[str], turns: int, opener: str) -> Times:
-    """Time turns that begin in a form; one that is closed is opened again by the intent that opens it, not timed."""
+    """Time turns that begin with an active form. If no form is active, an intent activates one; this is not timed."""
     talk = Talk(model)
     spent: Times = {intent: [] for intent in script}
     for number in range(turns):
@@ -105,7 +107,7 @@ def form_turns(model: DialogueModel, script: Sequence[str], turns: int, opener: 
 
 
 def find_opener(model: DialogueModel, script: Sequence[str]) -> str | None:
-    """Return the first intent of the script that opens a form."""
+    """Return the first intent of the script that activates a form."""
     for intent in script:
         talk = Talk(model)
         talk.say(intent)
@@ -115,14 +117,14 @@ def find_opener(model: DialogueModel, script: Sequence[str]) -> str | None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run all measurements and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("project", type=Path)
     parser.add_argument("--script")
     parser.add_argument("--turns", type=int, default=2000)
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    threadpool_limits(1)  # as `manent run` does; an idle thread that spins counts as CPU
+    threadpool_limits(1)  # as in `manent run`; idle BLAS threads wait in a busy loop, which counts as CPU time
     project = read_project(options.project)
     begun = time.process_time()
     files = train_dialogue(project.config, project.domain, project.stories)
@@ -137,7 +139,7 @@ def main() -> None:
 
 
 def show(kind: str, spent: Times) -> None:
-    """Print a line for each intent, and one for all."""
+    """Print a line for each intent, and one for all intents."""
     every = [time for times in spent.values() for time in times]
     for name, times in [*spent.items(), ("all", every)]:
         least, middle, slow = min(times), statistics.median(times), sorted(times)[int(len(times) * 0.99)]

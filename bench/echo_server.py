@@ -1,4 +1,4 @@
-"""The transport's limit: python-socketio on uvicorn, answering each message with one message and doing nothing else.
+"""A minimal server for comparison: python-socketio on uvicorn, which answers each message with one message.
 
 python bench/echo_server.py PORT
 """
@@ -23,7 +23,7 @@ async def session_request(sid: str, data: dict[str, Any] | None = None) -> None:
 
 @server.event
 async def user_uttered(sid: str, data: dict[str, Any]) -> None:
-    """Say it back to everybody in the session."""
+    """Send the text back to all sockets of the session."""
     del sid
     await server.emit("bot_uttered", {"text": data["message"]}, to=f"session {data['session_id']}")
 

@@ -1,10 +1,11 @@
-"""What a message costs in an old conversation beside a young one: message by message in turn, in one run.
+"""Compare the cost of a message in an old conversation with that in a new one.
 
     python bench/growth.py [--turns 10000] [--messages 500] [--action]
 
-First one conversation is given `--turns` turns. Then the old and a new one take turns, `--messages` each; medians of
-their latencies and the ratio are printed, the server's CPU for blocks of messages of each, and the SQL statements of a
-turn of each. With --action each of these turns runs a custom action (in process).
+First, one conversation gets `--turns` turns. Then the program sends `--messages` messages to the old and as many to a
+new conversation, alternately. It prints the medians of the latencies and their ratio, the server's CPU for blocks of
+messages to each conversation, and the SQL statements of a turn of each. With --action, each of these turns runs a
+custom action (in process).
 """
 
 import argparse
@@ -23,11 +24,12 @@ from project import copy_of_counter
 from servers import MANENT, Running, running, wait_until_up
 
 BLOCK = 50
-"""Messages in a row to one conversation while CPU is measured; the system counts it in steps of 10 ms."""
+"""Number of consecutive messages to one conversation for a measurement of CPU. The system counts CPU in steps of 10 ms.
+"""
 
 
 def measure(turns: int = 10_000, messages: int = 500, *, action: bool = False) -> dict[str, Any]:
-    """Let an old and a young conversation take turns; return latency, CPU and statements of each, and the ratios."""
+    """Send messages to an old and a new conversation, alternately; return latency, CPU, statements, and the ratios."""
     say = "count" if action else "hello"
     with tempfile.TemporaryDirectory() as folder:
         project = copy_of_counter(Path(folder))
@@ -48,7 +50,8 @@ async def _alternate(server: Running, say: str, turns: int, messages: int) -> di
         talkers = {"old": await Talker(http, server.url, "old").open()}
         for number in range(turns):
             await talkers["old"].ask(text(number))
-        talkers["young"] = await Talker(http, server.url, "young").open()  # now: an idle socket would miss its pings
+        # Opened only now, because an idle socket would not answer pings.
+        talkers["young"] = await Talker(http, server.url, "young").open()
         latencies: dict[str, list[float]] = {name: [] for name in talkers}
         for number in range(messages):
             for name, talker in talkers.items():
@@ -69,7 +72,7 @@ async def _alternate(server: Running, say: str, turns: int, messages: int) -> di
 
 
 async def _count_statements(project: Path, say: str) -> dict[str, float]:
-    """Run turns of both conversations in this process, with every SQL statement counted; return the medians."""
+    """Run turns of both conversations in this process and count all SQL statements; return the medians."""
     from manent.core.messages import UserMessage
     from manent.server.app import build
     from manent.server.options import ServeOptions
@@ -114,7 +117,7 @@ def _counting() -> Iterator[Callable[[], int]]:
 
 
 def rows(results: dict[str, Any]) -> list[list[str]]:
-    """Return a table: a head, a row for each conversation, and one for the ratios."""
+    """Return a table: a header, a row for each conversation, and one for the ratios."""
     turn = "custom action" if results["action"] else "answer"
     table = [["conversation", "a turn's work", "p50 ms", "CPU µs a turn", "SQL statements"]]
     for name, age in (("old", f"after {results['turns']} turns"), ("young", "new")):

@@ -1,10 +1,10 @@
-"""Many visitors who say nothing: memory for each connection, and what they cost the one who talks.
+"""Measure the cost of idle connections: memory for each connection, and the latency of one visitor who writes.
 
     python bench/idle.py [--levels 1000,10000] [--hold 5]
 
-An idle visitor is a websocket with a session of its own that answers pings. At each level the memory for each
-connection is what the server has grown by since its first answers; then one visitor talks, with pauses, while the
-others stay.
+An idle visitor is a WebSocket with its own session that only answers pings. A level is a number of idle connections.
+The memory for each connection is the growth of the server's memory since its first answers, divided by the number of
+connections. At each level, one visitor then sends messages, with pauses, while the other connections stay open.
 """
 
 import argparse
@@ -27,12 +27,12 @@ from project import trained
 from servers import ECHO, RASA, Running, bots, running, wait_until_up
 
 AT_ONCE = 50
-"""Connections opened at the same time."""
+"""Number of connections that are opened at the same time."""
 THINK_S = 0.05
 
 
 class Idler:
-    """A visitor who only keeps the connection."""
+    """A visitor who only keeps the connection open."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
@@ -53,12 +53,12 @@ class Idler:
 
     @property
     def alive(self) -> bool:
-        """Whether the connection stands."""
+        """Whether the connection is open."""
         return not self.task.done()
 
 
 async def measure_server(server: Running, levels: Sequence[int], hold_s: float) -> dict[str, Any]:
-    """Open connections level by level; return for each: KiB a connection, connects a second, and the talker's wait."""
+    """Open connections up to each level; return KiB per connection, connects per second, and the visitor's latency."""
     results: dict[str, Any] = {}
     idlers: list[Idler] = []
     slots = asyncio.Semaphore(AT_ONCE)
@@ -103,7 +103,7 @@ async def measure_server(server: Running, levels: Sequence[int], hold_s: float) 
 
 
 def measure(levels: Sequence[int] = (1000, 10_000), hold_s: float = 5.0) -> dict[str, Any]:
-    """Measure each contender (Rasa up to 2,000, it connects slowly); return results by name and level."""
+    """Measure each server (Rasa only up to 2,000, because it connects slowly); return results by name and level."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     results: dict[str, Any] = {}
@@ -118,7 +118,7 @@ def measure(levels: Sequence[int] = (1000, 10_000), hold_s: float = 5.0) -> dict
 
 
 def rows(results: dict[str, Any]) -> list[list[str]]:
-    """Return a table: a head, then a row for each contender and level."""
+    """Return a table: a header, then a row for each server and level."""
     table = [["connections", "", "KiB each", "÷ echo", "connects/s", "talker p50 ms", "talker p95 ms"]]
     for name, by_level in results.items():
         for level, one in by_level.items():

@@ -1,10 +1,10 @@
-"""One message at a time: how long a visitor waits, over REST and over Socket.IO.
+"""Measure how long a visitor waits for an answer over REST and Socket.IO, one message at a time.
 
     python bench/latency.py [--messages 300]
 
-Manent answers when the turn is on disk, so a bare SQLite transaction of five rows on the same file system is timed
-after each of its turns, and what is above that is printed, too. Rasa keeps conversations in memory here, its default.
-Each message is a text never sent before.
+Manent answers when the turn is on disk. So after each of its turns, the program also times a bare SQLite transaction of
+five rows on the same file system, and it prints the difference. Rasa keeps conversations in memory, which is its
+default. Each message is a new text.
 """
 
 import argparse
@@ -26,7 +26,7 @@ Ask = Callable[[str], Awaitable[float]]
 
 
 class BareCommit:
-    """A transaction of five rows of 500 bytes, synced to disk, and nothing else."""
+    """A transaction of five rows of 500 bytes that is synced to disk."""
 
     def __init__(self, folder: Path) -> None:
         self.connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
@@ -35,7 +35,7 @@ class BareCommit:
         self.connection.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, data BLOB)")
 
     def time(self) -> float:
-        """Commit; return the seconds it took."""
+        """Commit; return the seconds that this took."""
         started = time.perf_counter()
         self.connection.execute("BEGIN IMMEDIATE")
         for _ in range(5):
@@ -45,7 +45,7 @@ class BareCommit:
 
 
 async def talk(ask: Ask, messages: int, bare: BareCommit) -> dict[str, float]:
-    """Ask so many times, with a bare commit after each answer; return p50 and p99 of both in ms."""
+    """Send messages, with a bare commit after each answer; return p50 and p99 of both in ms."""
     await ask("hello")
     answers, commits = [], []
     for number in range(messages):
@@ -57,7 +57,7 @@ async def talk(ask: Ask, messages: int, bare: BareCommit) -> dict[str, float]:
 
 
 def measure(messages: int = 300) -> dict[str, Any]:
-    """Talk to each contender over each channel; return results by channel and name."""
+    """Send messages to each server over each channel; return results by channel and name."""
     results: dict[str, Any] = {"rest": {}, "socketio": {}}
     with tempfile.TemporaryDirectory() as folder:
         bare = BareCommit(Path(folder))
@@ -85,7 +85,7 @@ def _cuts(seconds: list[float]) -> tuple[float, float]:
 
 
 def rows(results: dict[str, Any]) -> list[list[str]]:
-    """Return a table: a head, then a row for each channel and contender."""
+    """Return a table: a header, then a row for each channel and server."""
     table = [["channel", "", "p50 ms", "p99 ms", "bare commit p50 / p99", "above it"]]
     for channel, by_name in results.items():
         for name, one in by_name.items():

@@ -1,7 +1,7 @@
-"""A light load: conversations over raw Engine.IO frames or REST, so that the client costs little beside the server.
+"""A client that takes little CPU compared with the server: conversations over raw Engine.IO frames or REST.
 
-Plain Rasa protocol only (`session_request`, `user_uttered`, `bot_uttered`; the REST webhook): any server that speaks it
-can be measured.
+It uses only Rasa's plain protocol (`session_request`, `user_uttered`, `bot_uttered`, and the REST webhook). So it can
+measure any server that supports this protocol.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ import aiohttp
 from servers import Running
 
 PHRASES = ("hello", "bye", "are you a bot?", "hi there", "good morning")
-"""What is said to the assistant of `manent init`, a number after each."""
+"""Messages to the assistant of `manent init`. A number is appended to each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a run measured: turns per second, latencies in ms, server CPU in µs a turn, and cores used."""
+    """The results of a run: turns per second, latencies in ms, server CPU in µs per turn, and cores used."""
 
     turns: int
     per_second: float
@@ -38,7 +38,7 @@ class Result:
 
 
 class Talker:
-    """One socket with a conversation of its own."""
+    """A socket with its own conversation."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str, session_id: str | None = None) -> None:
         self.http = http
@@ -46,7 +46,7 @@ class Talker:
         self.url = url.replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
 
     async def open(self) -> Self:
-        """Connect and take a session."""
+        """Connect and request a session."""
         self.socket = await self.http.ws_connect(self.url, max_msg_size=0)
         await self._frame("0")
         await self.socket.send_str("40")
@@ -66,7 +66,7 @@ class Talker:
         return time.perf_counter() - started
 
     async def close(self) -> None:
-        """Leave."""
+        """Disconnect."""
         await self.socket.close()
 
     async def _frame(self, prefix: str, within_s: float = 30.0) -> str:
@@ -90,7 +90,7 @@ class RestTalker:
         self.sender = uuid.uuid4().hex
 
     async def open(self) -> Self:
-        """There is nothing to open."""
+        """Do nothing: REST needs no connection."""
         return self
 
     async def ask(self, text: str) -> float:
@@ -102,22 +102,22 @@ class RestTalker:
         return time.perf_counter() - started
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is no connection."""
 
 
 class Conversation(Protocol):
-    """What `Talker` and `RestTalker` have in common."""
+    """The common interface of `Talker` and `RestTalker`."""
 
     async def open(self) -> Self:
         """Connect."""
         ...
 
     async def ask(self, text: str, /) -> float:
-        """Send a message; return the seconds until it is answered."""
+        """Send a message; return the seconds until the answer."""
         ...
 
     async def close(self) -> None:
-        """Leave."""
+        """Disconnect."""
         ...
 
 
@@ -133,15 +133,15 @@ async def run(
     over: Channel = Talker,
     visit: int = 0,
 ) -> Result:
-    """Talk in so many conversations at once for so many seconds; each message is a text never sent before.
+    """Send messages in several conversations at once. Each message is a new text.
 
     Args:
-        server: that is talked to.
-        conversations: at any time.
-        seconds: until nobody sends any more.
-        phrases: what is said, in turn, a number after each.
+        server: receives the messages.
+        conversations: the number of conversations at the same time.
+        seconds: the time after which no more messages are sent.
+        phrases: the messages, in turn. A number is appended to each.
         over: the channel.
-        visit: messages after which a visitor leaves and another one comes; 0: all stay.
+        visit: the number of messages after which a visitor leaves and a new one comes. 0: all visitors stay.
     """
     latencies: list[float] = []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:

@@ -1,13 +1,14 @@
-"""Measure understanding: accuracy, training time, parse time, size, memory; and whether confidences mean something.
+"""Measure the NLU: accuracy, training time, parse time, size, memory, and the quality of the confidences.
 
     python bench/nlu.py [--data ../shared/data/nlu] [--sets …] [--few 10] [--seeds 5] [--only full|few|scope]
 
-A set is a folder with `train.md` and `test.md` in Rasa's Markdown (`## intent:x`, `- text with [span](entity)`). Each
-training runs in a process of its own, on one core, with Rasa's default NLU pipeline; "@10" keeps ten examples of each
-intent after a seeded shuffle. Parse times and "from file to first answer" are of processes of their own, as a server is
-one: each reads the model, loads it and parses the test part in its order, each text new to it. Parse times are CPU time
-of the thread; the first answer's is without the start of Python itself. Of five processes the best of each is printed,
-because others use the machine. References were measured with Rasa 3.6.21 on the same splits; see `docs/nlu.md`.
+A data set is a folder with `train.md` and `test.md` in Rasa's Markdown (`## intent:x`, `- text with [span](entity)`).
+Each training runs in a separate process, on one core, with Rasa's default NLU pipeline. "@10" means that only ten
+examples of each intent are kept, after a seeded shuffle. Separate processes measure the parse times and the time from
+the file to the first answer. Each of them reads the model, loads it and parses the messages of the test part in order,
+each once. Parse times are CPU time of the thread. The time to the first answer does not include the start of Python.
+The program prints the best of five processes, because other programs use the machine, too. The reference figures were
+measured with Rasa 3.6.21 on the same splits; see `docs/lab/nlu-accuracy.md`.
 """
 
 import argparse
@@ -68,7 +69,7 @@ def few(rows: list[Row], count: int, seed: int) -> list[Row]:
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
-    """Train, save, and score one set; runs in a process of its own."""
+    """Train, save and score one data set. Runs in a separate process."""
     from manent.core.domain import Domain
     from manent.core.training_data import AssistantConfig, EntityMention, Example, NluData
     from manent.models.archive import write_model
@@ -133,7 +134,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def serve(path: Path, texts: Path) -> dict[str, float]:
-    """Parse in a fresh process; see `nlu_serve.py`."""
+    """Parse messages in a new process; see `nlu_serve.py`."""
     command = [sys.executable, str(Path(__file__).with_name("nlu_serve.py")), str(path), str(texts)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     answer: dict[str, float] = json.loads(done.stdout)
@@ -141,18 +142,18 @@ def serve(path: Path, texts: Path) -> dict[str, float]:
 
 
 def median(values: list[float]) -> float:
-    """Return the middle value; 0 for none."""
+    """Return the median; 0 for an empty list."""
     return sorted(values)[len(values) // 2] if values else 0.0
 
 
 def auroc(known: list[float], unknown: list[float]) -> float:
-    """Return the chance that a known text has a higher confidence than an unknown one."""
+    """Return the probability that a known text has a higher confidence than an unknown one."""
     wins = sum((first > second) + (first == second) / 2 for first in known for second in unknown)
     return wins / (len(known) * len(unknown))
 
 
 def calibration_error(confidences: list[float], hits: list[bool], bins: int = 10) -> float:
-    """Return the expected calibration error: the mean distance of confidence and accuracy, in ten bins."""
+    """Return the expected calibration error: the mean difference between confidence and accuracy, in ten bins."""
     total = 0.0
     for number in range(bins):
         rows = [row for row, value in enumerate(confidences) if min(int(value * bins), bins - 1) == number]
@@ -163,7 +164,7 @@ def calibration_error(confidences: list[float], hits: list[bool], bins: int = 10
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
-    """Measure in a fresh process with one thread."""
+    """Measure in a new process with one thread."""
     threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     command = [sys.executable, __file__, "--job", json.dumps(job)]
     done = subprocess.run(command, env={**os.environ, **threads}, capture_output=True, text=True, check=False)
@@ -174,7 +175,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def show(name: str, results: list[dict[str, Any]]) -> None:
-    """Print the means of several runs as one line, and the references."""
+    """Print the means of several runs in one line, and the reference figures."""
 
     def mean(key: str) -> float:
         return float(sum(result[key] for result in results) / len(results))
@@ -196,7 +197,7 @@ def show(name: str, results: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Parse the command line and run the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=str(Path(__file__).parents[2] / "shared/data/nlu"))
     parser.add_argument("--sets", nargs="*", default=["hwu64-fold1", "snips"])

@@ -1,12 +1,16 @@
-"""Compare intents beside the linear probe on many more messages than a test part has.
+"""Compare Manent's intent classifier with scikit-learn's linear models, on many more messages than a test part has.
 
     python bench/nlu_probe.py [--data ../shared/data/nlu] [--sets …] [--few 10] [--folds 5] [--draws 20]
 
-Needs scikit-learn beside Manent (`pip install scikit-learn`). Both see the same examples of a set's training part. In
-full: cross-validation over all of them. "@10": draws of ten examples an intent, asked 1,500 others each. The probe is a
-LinearSVC, with ten also logistic regression, over tf-idf of words (1-2) and of characters in words (2-5), and the same
-word vectors (weight 2). Printed are both accuracies, on how many messages only one of the two is right, and, for
-cross-validation, the probability of such a difference by chance (two-sided sign test; draws are not independent).
+Needs scikit-learn (`pip install scikit-learn`). All models see the same examples of a set's training part. With all
+examples, the program runs a cross-validation. For "@10", it draws ten examples of each intent, trains on them and
+classifies 1,500 other examples. scikit-learn's models (the *probe*) are a LinearSVC and, for "@10", also a logistic
+regression. Their features are tf-idf values of words (1-2) and of characters in words (2-5), and the same word vectors
+(weight 2).
+
+The program prints the accuracy of each model and the number of messages that only one of two models classifies
+correctly. For the cross-validation, it also prints the probability that such a difference occurs by chance (two-sided
+sign test). It prints no such probability for draws, because they are not independent.
 """
 
 import argparse
@@ -38,7 +42,7 @@ Hits = NDArray[np.bool_]
 
 
 def ours(train: Sequence[Row], test: Sequence[Row]) -> Hits:
-    """Say which messages Manent's default pipeline understands, without looking for entities."""
+    """Return which messages Manent's default pipeline, without the entity extractor, classifies correctly."""
     pipeline = [
         ComponentConfig(name=part.name, options={**part.options, "entity_recognition": False})
         if part.name == "DIETClassifier"
@@ -56,7 +60,7 @@ def ours(train: Sequence[Row], test: Sequence[Row]) -> Hits:
 
 
 def probe(train: Sequence[Row], test: Sequence[Row], models: Sequence[type]) -> list[Hits]:
-    """Say which messages each of the probe's models understands."""
+    """Return which messages each of the probe's models classifies correctly."""
     vectors = open_vectors()
     words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")  # noqa: S106 - no password
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5))
@@ -73,7 +77,7 @@ def probe(train: Sequence[Row], test: Sequence[Row], models: Sequence[type]) -> 
 
 
 def by_chance(ours_only: int, probe_only: int) -> float:
-    """Return how probable it is that two equals differ so much: two-sided sign test, exact."""
+    """Return the probability of such a difference between two equal models: exact two-sided sign test."""
     count, most = ours_only + probe_only, max(ours_only, probe_only)
     tail = sum(math.comb(count, k) for k in range(most, count + 1)) / 2**count
     return min(1.0, 2 * tail)

@@ -1,8 +1,9 @@
-"""Seconds until a fresh process understands its first message, and microseconds of CPU that later ones take.
+"""Measure the seconds until a new process has parsed its first message, and the CPU time of later messages in µs.
 
     python bench/nlu_serve.py MODEL TEXTS.md
 
-`nlu.py` starts it. Time runs from the first line on, so that all imports count; each text is new to the process.
+`nlu.py` starts this program. The time begins at the first line, so it includes all imports. Each text is new to the
+process.
 """
 
 import time
@@ -19,7 +20,7 @@ from manent.nlu.pipeline import load_pipeline  # noqa: E402
 
 
 def main(model: Path, texts: Path) -> None:
-    """Measure and print JSON."""
+    """Measure, and print the results as JSON."""
     pipeline = load_pipeline(read_model(model), Domain(), vectors=open_vectors)
     pipeline.parse("wake me up tomorrow please")
     start, start_cpu = time.perf_counter() - _WALL, time.process_time() - _CPU

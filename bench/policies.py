@@ -1,14 +1,15 @@
-"""How often the learned policy foretells the next action of a story that it has not seen.
+"""Measure how often the learned policy predicts the next action of a story that is not in its training data.
 
     python bench/policies.py PROJECT... [--splits FOLDER] [--each]
 
-Leave one story out: train on the others, play the held-out one (each time going on with what the story says), and count
-the actions foretold, `action_listen` included. Beside it a nearest neighbour (the action of the most similar known
-example), which any learned policy should beat. RulePolicy and memoization take no part: only what is new counts.
+The program leaves out one story, trains on the others, and predicts each action of the left-out story. After each
+prediction, it continues with the action in the story. It counts the correct predictions, including `action_listen`. For
+comparison, it also predicts the action of the most similar known example (nearest neighbour). Any learned policy should
+be better than this. RulePolicy and memoization are not used, because only new situations are of interest.
 
-With --splits each split is written as a Rasa project (`train/`, `test_stories.yml` with the same actions to foretell),
-so that real Rasa's TED can be trained and tested on the same: `policies_peer.py`. --each prints every split, as that
-does.
+With --splits, each split is written as a Rasa project (`train/`, `test_stories.yml` with the same actions), so that
+real Rasa's TED can be trained and tested on the same splits (`policies_peer.py`). With --each, the program prints every
+split, as `policies_peer.py` does.
 """
 
 import argparse
@@ -47,18 +48,18 @@ policies:
   - {name: TEDPolicy, max_history: 5, epochs: 100, constrain_similarities: true}
   - name: policies_peer.SilentRules
 """
-"""Of the peer: TED alone. A domain with forms needs a RulePolicy, and gets one that says nothing."""
+"""Configuration of Rasa: only TED. A domain with forms requires a RulePolicy, so there is one that predicts nothing."""
 
 
 @dataclass
 class Score:
-    """Actions foretold, of how many."""
+    """The number of correct predictions and of all predictions."""
 
     right: int = 0
     total: int = 0
 
     def add(self, foretold: str | None, action: str) -> None:
-        """Count one action."""
+        """Count one prediction."""
         self.total += 1
         self.right += foretold == action
 
@@ -67,7 +68,7 @@ class Score:
 
 
 class Nearest:
-    """Foretells the action of the most similar known example."""
+    """Predicts the action of the most similar known example."""
 
     def __init__(self, domain: Domain, featurizer: Featurizer, known: list[Sequence]) -> None:
         self.texts = KnownTexts(())
@@ -79,7 +80,7 @@ class Nearest:
         return state_features(states, self.texts, least_similarity=0.5)  # type: ignore[arg-type]
 
     def foretell(self, features: Weighted) -> str | None:
-        """Return the nearest example's action."""
+        """Return the action of the nearest example."""
         best = max(
             self.known,
             key=lambda each: sum(value * each[0].get(name, 0.0) for name, value in features.items()),
@@ -91,7 +92,7 @@ class Nearest:
 def play(
     domain: Domain, featurizer: Featurizer, story: Sequence, policy: LearnedPolicy, nearest: Nearest
 ) -> tuple[Score, Score]:
-    """Play a story through both; the first listening, which every story begins with, does not count."""
+    """Predict a story with both. The `action_listen` with which every story begins is not counted."""
     tracker = Tracker(sender_id="bench", domain=domain)
     ours, theirs = Score(), Score()
     for event in story.events:
@@ -106,14 +107,14 @@ def play(
 
 @dataclass(frozen=True)
 class Split:
-    """What is known when one story is left out, and what is to be foretold then."""
+    """A split: the known stories, and the story to predict."""
 
     known: list[Sequence]
     held: list[Sequence]
 
 
 def splits_of(project: Project) -> Iterator[Split]:
-    """Leave out each story in turn. A story that others lead to by a checkpoint is played with what leads to it."""
+    """Leave out each story in turn. A story that begins at a checkpoint is played after those that lead to it."""
     stories = project.stories.stories
     whole = story_sequences(project.domain, project.stories)
     for number in range(len(stories)):
@@ -123,7 +124,7 @@ def splits_of(project: Project) -> Iterator[Split]:
 
 
 def measure(domain: Domain, name: str, splits: Iterable[Split], *, each: bool) -> None:
-    """Learn from each split, foretell, and print."""
+    """Train on each split, predict, and print."""
     featurizer = Featurizer(domain)
     all_ours, all_theirs, seconds, count = Score(), Score(), 0.0, 0
     for split in splits:
@@ -146,12 +147,12 @@ def _sum(one: Score, other: Score) -> Score:
 
 
 def _name(root: Path) -> str:
-    """Return the assistant's name: of the folder, or of the one above when it is just `project`."""
+    """Return the assistant's name: that of the folder, or of the folder above if the folder is named `project`."""
     return root.parent.name if root.name == "project" else root.name
 
 
 def write_splits(root: Path, folder: Path, splits: Iterable[Split]) -> None:
-    """Write the splits of a project for real Rasa, numbered."""
+    """Write the splits of a project for real Rasa, with numbers."""
     data = [
         path for path in sorted((root / "data").rglob("*.yml")) if "stories" in (yaml.safe_load(path.read_text()) or {})
     ]
@@ -179,7 +180,7 @@ def write_splits(root: Path, folder: Path, splits: Iterable[Split]) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run all measurements and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("projects", type=Path, nargs="+")
     parser.add_argument("--splits", type=Path)

@@ -1,10 +1,10 @@
-"""How often real Rasa's TED foretells the next action: on the splits that `policies.py --splits FOLDER` wrote.
+"""Measure how often real Rasa's TED predicts the next action, on the splits that `policies.py --splits FOLDER` wrote.
 
     PYTHONPATH=bench .venv-rasa/bin/python bench/policies_peer.py FOLDER [NAME...]
 
-Trains and tests every split in one process, since each start of TensorFlow costs as much as a training, and prints the
-actions foretold of each, in the way of `policies.py --each`. Runs under Rasa's Python. NAME: only the splits whose
-names begin so.
+Runs under Rasa's Python. It trains and tests all splits in one process, because the start of TensorFlow takes as long
+as a training. It prints the correct predictions of each split, in the format of `policies.py --each`. NAME: use only
+splits whose names begin with this text.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from rasa.utils.tensorflow.environment import setup_tf_environment
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.POLICY_WITHOUT_END_TO_END_SUPPORT, is_trainable=True)
 class SilentRules(RulePolicy):
-    """The RulePolicy that a domain with forms needs; it predicts nothing."""
+    """The RulePolicy that a domain with forms requires. It predicts nothing."""
 
     def train(self, training_trackers: list[TrackerWithCachedStates], domain: Domain, **_: Any) -> Resource:  # noqa: ARG002
         """Learn nothing."""
@@ -44,7 +44,7 @@ class SilentRules(RulePolicy):
         cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource,
         execution_context: ExecutionContext, **_: Any,
     ) -> "SilentRules":  # fmt: skip
-        """Return one that knows nothing."""
+        """Return a policy without rules."""
         return cls(config, model_storage, resource, execution_context)
 
     def predict_action_probabilities(
@@ -59,10 +59,10 @@ class SilentRules(RulePolicy):
 
 
 def foretold(split: Path) -> tuple[int, int]:
-    """Train and test one split; how many actions were foretold, of how many."""
+    """Train and test one split; return the number of correct predictions and of all predictions."""
     train = split / "train"
     with tempfile.TemporaryDirectory() as folder:
-        # Not forced: Rasa 3.6.21 refuses end-to-end stories when it is told to train all anew.
+        # Without `force`: with it, Rasa 3.6.21 rejects end-to-end stories.
         made = rasa.train(str(train / "domain.yml"), str(train / "config.yml"), [str(train / "data")], output=folder)
         agent = Agent.load(made.model)
         told = asyncio.run(test_stories(str(split / "test_stories.yml"), agent, disable_plotting=True))
@@ -71,7 +71,7 @@ def foretold(split: Path) -> tuple[int, int]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run all measurements and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", default=[""])

@@ -1,4 +1,4 @@
-"""The assistants that the benchmarks talk to, copied or made, and trained, in folders of their own."""
+"""Create and train the assistants that the benchmarks use, each in a separate folder."""
 
 import atexit
 import functools
@@ -17,13 +17,13 @@ UNWANTED = shutil.ignore_patterns("models", "*.db*", "__pycache__", ".*")
 
 
 def template(folder: Path) -> Path:
-    """Make the untrained project of `manent init` in a new folder below `folder`; return it."""
+    """Create the untrained project of `manent init` in a new folder below `folder`; return it."""
     project = folder / "init"
     made = [sys.executable, "-m", "manent", "init", "--no-prompt", "--init-dir", str(project)]
     subprocess.run(made, check=True, capture_output=True)
     shutil.rmtree(project / "models", ignore_errors=True)
-    # What all contenders can do: clients name their conversations; with a current python-socketio, Rasa's answers get
-    # lost where sessions persist.
+    # All servers support this: clients choose the session ids. With a current python-socketio, Rasa's answers are lost
+    # if sessions are persistent.
     credentials = project / "credentials.yml"
     text = credentials.read_text().replace("session_identity: minted", "session_identity: open")
     credentials.write_text(text.replace("session_persistence: true", "session_persistence: false"))
@@ -38,7 +38,7 @@ def newsletter(folder: Path) -> Path:
 
 
 def train(contender: Contender, project: Path) -> dict[str, float]:
-    """Train once in a process of its own; return wall and CPU seconds, peak MiB and model MB."""
+    """Train once in a separate process; return wall and CPU seconds, peak MiB and model MB."""
     started = time.perf_counter()
     with (project / "train.log").open("wb") as log:
         environment = {**os.environ, **contender.environment}
@@ -65,9 +65,9 @@ def copy_of_counter(folder: Path) -> Path:
 
 
 def trained(contender: Contender, folder: Path) -> Path:
-    """Copy what `manent init` makes, trained for one of the contenders, to this new folder; return it.
+    """Copy the project of `manent init`, trained for one of the servers, to this new folder; return it.
 
-    Each contender trains once in a process's life: Rasa takes minutes.
+    Each server trains only once per process, because Rasa takes minutes.
     """
     return shutil.copytree(_trained(contender), folder)
 

@@ -1,10 +1,11 @@
-"""Records the actions that real Rasa takes in the conversations of many assistants, trained in one process.
+"""Record the actions that real Rasa runs in the conversations of many assistants, which are trained in one process.
 
     PYTHONPATH=tests .venv-rasa/bin/python bench/record_policies.py random --first 0 --count 260
     PYTHONPATH=tests .venv-rasa/bin/python bench/record_policies.py written [NAME...]
 
-Runs under Rasa's Python. `random` are the assistants of `tests/peer/random_assistants.py`, which memoize stories;
-`written` are those of `tests/peer/written/`, with TEDPolicy. `tests/peer/test_no_silence.py` replays the recordings.
+Runs under Rasa's Python. `random` are the assistants of `tests/peer/random_assistants.py`, which use memoization.
+`written` are those of `tests/peer/written/`, which use TEDPolicy. `tests/peer/test_no_silence.py` replays the
+recordings.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from peer import random_assistants, recorded_turns, talks, written_assistants
 
 
 class _Actions(BaseHTTPRequestHandler):
-    """An action server whose actions set slots as their names say."""
+    """An action server whose actions set slots according to their names."""
 
     def do_POST(self) -> None:
         """Answer one action."""
@@ -46,7 +47,7 @@ class _Actions(BaseHTTPRequestHandler):
 
 
 async def play(agent: Agent, messages: list[str], sender: str) -> list[recorded_turns.Turn]:
-    """Play one conversation; return what each message led to."""
+    """Run one conversation; return the actions after each message."""
     for message in messages:
         await agent.handle_text(message, sender_id=sender)
     tracker = await agent.tracker_store.retrieve(sender)
@@ -72,7 +73,7 @@ async def play(agent: Agent, messages: list[str], sender: str) -> list[recorded_
 def record(
     project: talks.Json, planned: list[list[str]], actions_url: str, arguments: dict[str, Any]
 ) -> list[list[recorded_turns.Turn]] | None:
-    """Train an assistant and play its conversations; None when Rasa refuses to train it."""
+    """Train an assistant and run its conversations. Return None if Rasa refuses to train it."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         talks.write_project(project, root)
@@ -82,7 +83,7 @@ def record(
                 str(root / "domain.yml"), str(root / "config.yml"), [str(root / "data")], output=str(root / "models"),
                 core_additional_arguments=arguments,
             )  # fmt: skip
-        except Exception as error:  # noqa: BLE001 - whatever makes it refuse
+        except Exception as error:  # noqa: BLE001 - each kind of refusal is recorded
             print(f"refused: {type(error).__name__}: {str(error)[:300]}", flush=True)
             return None
         if made.model is None:
@@ -96,7 +97,7 @@ def record(
 
 
 def main() -> None:
-    """Record."""
+    """Record all conversations."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("which", choices=("random", "written"))
     parser.add_argument("names", nargs="*")
@@ -115,7 +116,7 @@ def main() -> None:
         if options.which == "random"
         else written_assistants.names()
     )
-    # Only policies that learn look at stories that are strung together, and training on those takes many times longer.
+    # Only learned policies use stories that are joined by augmentation, and training on these takes many times longer.
     arguments = {"augmentation_factor": 0}
     out = options.out or recorded_turns.path(options.which)
     kept = recorded_turns.load(out) if out.exists() else {}

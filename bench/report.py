@@ -1,8 +1,9 @@
-"""Writes the measured part of `docs/performance.md`: tables and pictures, from `bench/results/*.json`.
+"""Write the measured parts of `docs/performance.md`: tables and pictures from `bench/results/*.json`.
 
-`suite.py` calls it; `python bench/suite.py --write-only` writes the page again without measuring.
+`suite.py` calls it. `python bench/suite.py --write-only` writes the page again without measuring.
 
-The page's text is written by people; what stands between `<!-- measured: PART -->` and `<!-- end -->` is replaced.
+People write the text of the page. The program replaces only the parts between `<!-- measured: PART -->` and `<!-- end
+-->`.
 """
 
 import json
@@ -23,7 +24,7 @@ Rows = Callable[[Any], list[list[str]]]
 
 
 def write_report(results: Path, rows: Mapping[str, Rows]) -> Path:
-    """Put each part's table and picture into the page; return its path. A part without results keeps what it has."""
+    """Insert each part's table and picture into the page; return its path. A part without results is not changed."""
     text = PAGE.read_text(encoding="utf-8")
     for part, make_rows in rows.items():
         if not (results / f"{part}.json").exists():
@@ -64,7 +65,7 @@ def _picture(part: str, measured: Any) -> str:
 
 
 def _bars(axes: Any, values: Mapping[str, float], label: str, form: str = "{:.1f}") -> None:
-    """Draw one bar a contender, on a logarithmic scale, since the lengths differ by orders."""
+    """Draw one bar for each server, on a logarithmic scale, because the lengths differ by orders of magnitude."""
     names = list(values)
     bars = axes.barh(names, [values[name] for name in names], color=[COLOURS[name] for name in names])
     axes.bar_label(bars, [form.format(values[name]) for name in names], padding=4)

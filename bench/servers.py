@@ -1,7 +1,7 @@
-"""The three servers that are measured side by side: Manent, real Rasa, and a bare echo on the same transport.
+"""Start the servers that are compared: Manent, real Rasa, and a minimal echo server on the same transport.
 
-Real Rasa lives in a virtual environment of its own (`make bench-peer`), outside of ours: it needs Python 3.10. Nothing
-here imports either product; they are commands, and what they say over public protocols is what counts.
+Real Rasa needs Python 3.10, so it has a separate virtual environment (`make bench-peer`). This module does not import
+either product. It starts their commands and uses their public protocols.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 PEER = Path(os.environ.get("MANENT_BENCH_RASA", ROOT / ".venv-rasa" / "bin" / "rasa"))
-"""Rasa's command; MANENT_BENCH_RASA names another."""
+"""Rasa's command. MANENT_BENCH_RASA overrides it."""
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -30,14 +30,14 @@ class Contender:
 
     name: str
     serve: tuple[str, ...]
-    """Its command; `{port}` stands for the port."""
+    """Its command. `{port}` is replaced by the port."""
     train: tuple[str, ...] = ()
     patience_s: float = 60.0
-    """How long it may take to start."""
+    """Seconds that its start may take."""
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def command(self, port: int) -> list[str]:
-        """Return what starts it on this port."""
+        """Return the command that starts it on this port."""
         return [part.replace("{port}", str(port)) for part in self.serve]
 
 
@@ -61,7 +61,7 @@ RASA = Contender(
 
 
 def bots() -> list[Contender]:
-    """Those that hold conversations: Manent, and Rasa where `make bench-peer` has installed it."""
+    """The servers that hold conversations: Manent, and Rasa if `make bench-peer` has installed it."""
     return [MANENT, RASA] if PEER.exists() else [MANENT]
 
 
@@ -73,14 +73,14 @@ class Running:
     process: psutil.Process
     log: Path
     started: float
-    """`time.perf_counter()` when its process was begun."""
+    """`time.perf_counter()` at the start of its process."""
 
     def memory_mb(self) -> float:
         """Resident memory of it and its children, in MiB."""
         return sum(one.memory_info().rss for one in self._family()) / 2**20
 
     def cpu_s(self) -> float:
-        """CPU seconds, of user and system, of it and its children, since they began."""
+        """User and system CPU seconds of it and its children since their start."""
         return sum(sum(one.cpu_times()[:2]) for one in self._family())
 
     def _family(self) -> Sequence[psutil.Process]:
@@ -89,10 +89,10 @@ class Running:
 
 @contextlib.contextmanager
 def running(contender: Contender, project: Path, *, log: Path) -> Iterator[Running]:
-    """Start a server in a project's folder; the block begins at once, it may not answer yet; afterwards it is ended."""
+    """Start a server in a project's folder and stop it after the block. The block begins before the server answers."""
     port = free_port()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", **contender.environment}
-    # As users have it: Python keeps its bytecode.
+    # Let Python store its bytecode, as on users' machines.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with log.open("ab") as out:
         started = time.perf_counter()
@@ -108,13 +108,13 @@ def running(contender: Contender, project: Path, *, log: Path) -> Iterator[Runni
 
 
 def wait_until_up(server: Running, patience_s: float) -> None:
-    """Wait until any HTTP request is answered, with whatever status; raise TimeoutError after `patience_s`."""
+    """Wait until the server answers an HTTP request with any status; raise TimeoutError after `patience_s`."""
     until = time.perf_counter() + patience_s
     while time.perf_counter() < until:
         if not server.process.is_running() or server.process.status() == psutil.STATUS_ZOMBIE:
             raise RuntimeError(f"the server ended while it was started:\n{server.log.read_text()[-2000:]}")
         try:
-            with urllib.request.urlopen(server.url, timeout=5):  # noqa: S310 a URL of our own
+            with urllib.request.urlopen(server.url, timeout=5):  # noqa: S310 our own URL
                 return
         except urllib.error.HTTPError:
             return
@@ -124,7 +124,7 @@ def wait_until_up(server: Running, patience_s: float) -> None:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

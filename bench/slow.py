@@ -1,9 +1,9 @@
-"""What visitors notice of other visitors' slow custom actions: latency without any, and while some are at work.
+"""Measure how slow custom actions of some visitors affect the latency of other visitors.
 
     python bench/slow.py [--seconds 5] [--slow 8] [--others 20] [--messages 400]
 
-`--slow` conversations run an action of `--seconds` one after the other, without a pause, while each of `--others` says
-something twice a second. Actions run in the server's process, which is the harder case.
+`--slow` conversations run actions of `--seconds` one after the other, without a pause. Meanwhile, each of `--others`
+conversations sends a message twice a second. The actions run in the server's process, which is the harder case.
 """
 
 import argparse
@@ -24,7 +24,7 @@ PAUSE_S = 0.5
 
 
 def measure(seconds: float = 5.0, slow: int = 8, others: int = 20, messages: int = 400) -> dict[str, Any]:
-    """Return latencies in ms of the others, `without` and `with` the slow ones, and how many slow turns there were."""
+    """Return latencies of the other conversations in ms, with and without slow actions, and the count of slow turns."""
     with tempfile.TemporaryDirectory() as folder:
         project = copy_of_counter(Path(folder))
         contender = replace(MANENT, environment={"COUNT_SECONDS": str(seconds)})
@@ -74,8 +74,8 @@ def _figures(latencies: list[float]) -> dict[str, float]:
 
 
 def rows(results: dict[str, Any]) -> list[list[str]]:
-    """Return a table: a head, and a row for each of the two."""
-    table = [["slow conversations at work", "p50 ms", "p95 ms", "worst ms"]]
+    """Return a table: a header, and a row for each of the two cases."""
+    table = [["slow conversations", "p50 ms", "p95 ms", "worst ms"]]
     for name, count in (("without", "none"), ("with", f"{results['slow']} ({results['seconds']:g} s each)")):
         table.append([count, *(f"{results[name][key]:.1f}" for key in ("p50_ms", "p95_ms", "worst_ms"))])
     return table

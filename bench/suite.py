@@ -1,11 +1,11 @@
-"""Everything that is measured, in one run: Manent, real Rasa where it is installed, and a bare echo.
+"""Run all measurements: Manent, real Rasa if it is installed, and a minimal echo server.
 
     python bench/suite.py [--only PART …] [--quick | --write-only]
 
-Each part is a program of its own beside this one. Results go to `bench/results/PART.json`, as tables to the terminal,
-and with tables and pictures into `docs/performance.md` (`report.py`). --quick takes minutes instead of an hour, to see
-that all runs; its figures are not worth keeping, so they stay off the disk. --write-only measures nothing and writes
-the page again from the results on disk.
+Each part is a separate program in this folder. The results are written to `bench/results/PART.json`, printed as tables,
+and written with tables and pictures into `docs/performance.md` (`report.py`). --quick takes minutes instead of an hour
+and checks that everything runs; its figures are not exact enough to keep, so they are not written. --write-only does
+not measure, and writes the page again from the existing results.
 """
 
 import argparse
@@ -36,7 +36,7 @@ RESULTS = Path(__file__).with_name("results")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing that is measured."""
+    """One measurement."""
 
     title: str
     measure: Callable[[], Any]
@@ -64,7 +64,7 @@ PARTS = {
 
 
 def machine() -> dict[str, str]:
-    """Return what the figures depend on."""
+    """Return the versions and the machine properties that affect the figures."""
     packages = ("manent", "python-socketio", "python-engineio", "uvicorn", "uvloop", "numpy", "msgspec")
     return {
         "cores": str(os.cpu_count()),
@@ -75,7 +75,7 @@ def machine() -> dict[str, str]:
 
 
 def show(console: Console, title: str, rows: list[list[str]]) -> None:
-    """Print a table whose first row is its head."""
+    """Print a table whose first row is its header."""
     table = Table(title=title, title_justify="left")
     for number, head in enumerate(rows[0]):
         table.add_column(head, justify="right" if number > 1 else "left")
@@ -85,7 +85,7 @@ def show(console: Console, title: str, rows: list[list[str]]) -> None:
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
     mode = parser.add_mutually_exclusive_group()

@@ -1,9 +1,9 @@
-"""How long training takes, and what it needs: wall time, peak memory, the size of the model.
+"""Measure training: wall time, peak memory and the size of the model.
 
     python bench/training.py [--runs 3]
 
-Two assistants: what `manent init` makes, and `examples/newsletter` (a form, custom actions). Each run is a process
-of its own and trains from nothing. Rasa, if installed, trains the same files once.
+There are two assistants: the one that `manent init` creates, and `examples/newsletter` (a form, custom actions). Each
+run is a separate process and trains without an earlier model. If Rasa is installed, it trains the same files once.
 """
 
 import argparse
@@ -20,7 +20,7 @@ ASSISTANTS: dict[str, Callable[[Path], Path]] = {"init": template, "newsletter":
 
 
 def measure(runs: int = 3) -> dict[str, Any]:
-    """Train each assistant with each contender; return medians by assistant and contender."""
+    """Train each assistant with each program; return medians by assistant and program."""
     results: dict[str, Any] = {}
     for assistant, make in ASSISTANTS.items():
         results[assistant] = {}
@@ -34,7 +34,7 @@ def measure(runs: int = 3) -> dict[str, Any]:
 
 
 def rows(results: dict[str, Any]) -> list[list[str]]:
-    """Return a table: a head, then a row for each assistant and contender."""
+    """Return a table: a header, then a row for each assistant and program."""
     table = [["assistant", "", "seconds", "CPU s", "peak MiB", "model MB", "Rasa ÷ Manent"]]
     for assistant, by_name in results.items():
         for name, one in by_name.items():

@@ -1,14 +1,14 @@
-"""Turns per second with many conversations at once, beside a bare echo on the same transport, in one run.
+"""Measure turns per second with many conversations at once, compared with a minimal echo server on the same transport.
 
     python bench/turn.py [--project DIR] [--conversations 1,8,32] [--seconds 5] [--rounds 3] [--channel socketio|rest]
-                         [--visit 0] [--at-least RATIO]
+                 [--visit 0] [--at-least RATIO]
 
-Without --project a new assistant is made with `manent init`. Rounds alternate between the servers, and medians are
-printed, because machines are shared and noisy: only the ratio counts. Each message is a text never sent before, and
-each of Manent's turns is one durable commit. With --visit a visitor leaves after so many messages, and another one
-comes on a socket of his own; without, all stay, so that neither server has anything to do with connections. Per core:
-turns for each second of the server's CPU. With --at-least it ends with status 1 when Manent's turns per core, by the
-echo's, are fewer at any number of conversations.
+Without --project, the program creates an assistant with `manent init`. The servers run alternately, and the program
+prints medians. Machines are often shared, so only the ratio is meaningful. Each message is a new text, and each of
+Manent's turns is one durable commit. With --visit, a visitor leaves after this number of messages, and a new one comes
+on a new socket. Without it, all visitors stay, so the figures do not include the cost of connecting. "Per core" means
+turns per second of the server's CPU time. With --at-least, the exit status is 1 if Manent's turns per core, divided by
+the echo's, are fewer than RATIO for any number of conversations.
 """
 
 import argparse
@@ -39,9 +39,9 @@ def measure(
     visit: int = 0,
     project: Path | None = None,
 ) -> dict[str, Any]:
-    """Talk to all of them in turn; return the medians of their `Result`s by number of conversations and name.
+    """Measure all servers in turn; return the medians of their `Result`s by number of conversations and name.
 
-    `ratio` beside the names is Manent's turns per core by the echo's, the median over the rounds.
+    The key `ratio` beside the names has Manent's turns per core divided by the echo's (median over the rounds).
     """
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
@@ -71,7 +71,7 @@ def _middle(several: Sequence[Result]) -> dict[str, float]:
 
 
 def rows(results: dict[str, Any]) -> list[list[str]]:
-    """Return a table: a head, then a row for each number of conversations and server."""
+    """Return a table: a header, then a row for each number of conversations and server."""
     table = [["conversations", "", "turns/s", "p50 ms", "p99 ms", "CPU µs a turn", "per core", "of the echo's"]]
     for count, by_name in results.items():
         for name, one in by_name.items():

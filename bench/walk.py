@@ -1,10 +1,11 @@
-"""How much of our code one warm message walks through: calls, files, and stays in a file, on the event loop's thread.
+"""Count the calls and files of our code that one message passes through on the event loop's thread.
 
     python bench/walk.py [--list]
 
-It serves the assistant of `manent init` in this process, talks to it over a plain Socket.IO socket from a second
-thread, and records one "hello" with `sys.setprofile` after a few others. A stay is an unbroken run of calls in one
-file: a reader who follows the message turns to a file as often as there are stays. --list prints them in order.
+The program serves the assistant of `manent init` in this process and talks to it over a plain Socket.IO socket from a
+second thread. After a few other messages, it records one "hello" with `sys.setprofile`. It prints the number of calls,
+of files, and of *stays*. A stay is a sequence of consecutive calls in one file. So the number of stays shows how often
+a reader who follows the message must change to another file. --list prints the stays in order.
 """
 
 import argparse
@@ -33,20 +34,20 @@ WARM_UP = 5
 
 
 class Recorder:
-    """The calls of our functions on this thread, as `file:function`, while it is on."""
+    """Records the calls of our functions on this thread, as `file:function`."""
 
     def __init__(self) -> None:
         self.on = False
         self.calls: list[tuple[str, str]] = []
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
-        """Record a call; `sys.setprofile` calls this."""
+        """Record a call. Called by `sys.setprofile`."""
         if self.on and event == "call" and frame.f_code.co_filename.startswith(OURS):
             self.calls.append((frame.f_code.co_filename.removeprefix(OURS), frame.f_code.co_qualname))
 
 
 async def talk(url: str, recorder: Recorder) -> None:
-    """Say "hello" a few times; record the last one from sending to its reply, and what follows at once."""
+    """Send "hello" a few times; record the last one, from sending it until shortly after its reply."""
     async with aiohttp.ClientSession() as http:
         while True:
             try:
@@ -65,7 +66,7 @@ async def talk(url: str, recorder: Recorder) -> None:
 
 
 def main() -> None:
-    """Serve, talk, print."""
+    """Serve the assistant, send messages and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true")
     chosen = parser.parse_args()

@@ -1,10 +1,10 @@
-"""Draws `docs/turn.svg` from the turn engine's state table.
+"""Draw `docs/turn.svg` from the turn engine's state table.
 
     python docs/make_turn_diagram.py [--check]
 
-With `--check` nothing is written; the exit status is 1 when the picture is not the table's.
+With `--check`, it does not write the file. The exit status is 1 if the existing picture differs from the table.
 """
-# ruff: noqa: INP001 - a program beside the documents, no package
+# ruff: noqa: INP001 - a program in the folder of the documents, which is not a package
 
 import sys
 from html import escape
@@ -18,7 +18,7 @@ PICTURE = Path(__file__).with_name("turn.svg")
 WIDTH, HEIGHT, GAP = 330, 62, 34
 LEFT, TOP = 190, 12
 LABEL = 150
-"""Room beside a box for what its arrows are called."""
+"""Space beside a box for the labels of its arrows."""
 LANE = 16
 """Distance between arrows that run beside the boxes."""
 STEP = 15
@@ -86,7 +86,7 @@ def _down(top: int, label: str) -> str:
 
 
 def _around(leave: int, arrive: int, lane: int, side: str, label: str) -> str:
-    """An arrow beside the boxes, in a lane of its own, with its name where it leaves."""
+    """Draw an arrow beside the boxes, in its own lane, with its label at the start."""
     if side == "right":
         edge, turn, anchor = LEFT + WIDTH, LEFT + WIDTH + LABEL + lane * LANE, "start"
         at = edge + 8

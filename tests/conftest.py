@@ -1,4 +1,4 @@
-"""What holds for all tests."""
+"""Settings for all tests."""
 
 import signal
 
@@ -6,17 +6,17 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")  # how long an example takes says more about what else the machine does
+settings.load_profile("unhurried")  # no deadline: the time of an example depends on other load
 settings.register_profile("quick", settings.get_profile("unhurried"), max_examples=10)  # `make test-unit`
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job; what tests start would inherit it
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a background job; child processes would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONG = frozenset({"browser", "journeys", "security", "faults", "actions"})
-"""Folders whose files take long: workers begin with them, so that none is left with a long one at the end."""
+"""Folders whose test files take long. Workers begin with them, so that no worker runs a long file alone at the end."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Hand long files to workers first; a single process, which somebody watches, begins with what is quick."""
+    """Give long files to workers first. Without workers, begin with quick tests: a person is probably watching."""
     first = hasattr(config, "workerinput")
     items.sort(key=lambda item: first is LONG.isdisjoint(item.path.parts))

@@ -1,7 +1,8 @@
 """Read the import graphs of `src/manent`, `bench` and `web/src` as text; report cycles and the longest path.
 
-`make check` runs it. It needs neither Node nor an installed Manent, and counts every import: inside functions, under
-`TYPE_CHECKING`, and TypeScript's `import type`. It exits with 1 when a graph has a cycle.
+`make check` runs this program. It needs neither Node.js nor an installed Manent. It counts every import, including
+imports inside functions, imports under `TYPE_CHECKING`, and TypeScript's `import type`. The exit status is 1 if a graph
+has a cycle.
 """
 
 import ast
@@ -13,17 +14,17 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 Graph = Mapping[str, frozenset[str]]
-"""Module → the modules of the same tree that it imports."""
+"""Module → the modules of the same folder that it imports."""
 
 _TYPESCRIPT_IMPORT = re.compile(r"""(?:\bfrom|\bimport\s*\(?)\s*["'](\.{1,2}/[^"']+)["']""")
 
 
 def python_graph(folder: Path, package: str | None) -> dict[str, frozenset[str]]:
-    """Return the graph of a folder of Python files.
+    """Return the import graph of a folder of Python files.
 
     Args:
-        folder: where the files are.
-        package: the name that they are imported under; None for a folder of programs that import each other by name.
+        folder: contains the files.
+        package: the name under which they are imported; None for a folder of programs that import each other by name.
     """
     modules = {_module_name(path, folder, package): path for path in sorted(folder.rglob("*.py"))}
     return {
@@ -33,7 +34,7 @@ def python_graph(folder: Path, package: str | None) -> dict[str, frozenset[str]]
 
 
 def typescript_graph(folder: Path) -> dict[str, frozenset[str]]:
-    """Return the graph of a folder of TypeScript files, by their paths below it."""
+    """Return the import graph of a folder of TypeScript files. Modules are named by their paths below the folder."""
     files = {path.resolve(): path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.ts"))}
     graph = {}
     for path, name in files.items():
@@ -101,7 +102,7 @@ def _python_imports(path: Path, name: str, modules: Mapping[str, Path]) -> Itera
             yield from (alias.name for alias in node.names if alias.name in modules)
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
-            if node.level:  # relative: `from . import x` in a module means its package
+            if node.level:  # relative: in a module, `from . import x` refers to its package
                 package = name.split(".")[: -node.level + (path.stem == "__init__") or None]
                 base = ".".join([*package, base]).rstrip(".")
             for alias in node.names:
@@ -112,7 +113,7 @@ def _python_imports(path: Path, name: str, modules: Mapping[str, Path]) -> Itera
 
 
 def main() -> int:
-    """Print one line a graph, and each cycle; return the exit status."""
+    """Print one line for each graph, and each cycle; return the exit status."""
     graphs = {
         "src/manent": python_graph(ROOT / "src/manent", "manent"),
         "bench": python_graph(ROOT / "bench", None),

@@ -1,7 +1,7 @@
-"""Small assistants, and messages to ask them, for measuring thresholds; the same on every run.
+"""Create small assistants and messages for measuring thresholds. They are the same in every run.
 
-Used by `thresholds.py` (Manent) and `peer.py` (real Rasa, Python 3.10). The public sets are read from a folder beside
-the repository and are not part of it; the other languages are in `languages/`, written for this purpose.
+`measure.py` and `fit.py` (Manent) and `peer.py` (real Rasa, Python 3.10) use this module. The public data sets are read
+from a folder outside the repository. The other languages are in `languages/` and were written for this purpose.
 """
 
 import random
@@ -15,7 +15,7 @@ from typing import Any
 HERE = Path(__file__).parent
 _SPAN = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _MOST = {"own": 20, "typo": 10, "unseen": 70, "topic": 40}
-"""Messages of a kind; five of others. Real Rasa takes a tenth of a second for each."""
+"""Maximum number of messages of each kind; 5 for a kind that is not listed. Real Rasa takes 0.1 s for each message."""
 _DRAWN = 100
 
 Row = tuple[str, str]
@@ -28,9 +28,9 @@ class Case:
 
     Attributes:
         name: `source-intents x examples-seed`.
-        part: "fit" when the scale was fitted on it, else "check".
+        part: "fit" if the scale was fitted on it, otherwise "check".
         train: texts and their intents.
-        ask: kind, text, right intent ("" when there is none).
+        ask: kind, text, right intent ("" if no intent is right).
     """
 
     name: str
@@ -56,7 +56,7 @@ SIZES = {
 
 
 def list_cases(data: Path, names: str = "") -> Iterator[Case]:
-    """Make the assistants whose names begin with one of some comma-separated words; all for none."""
+    """Create the assistants whose names begin with one of some comma-separated texts; "": all assistants."""
     wanted = tuple(names.split(","))
     for part, sizes in SIZES.items():
         for size in sizes:
@@ -66,7 +66,7 @@ def list_cases(data: Path, names: str = "") -> Iterator[Case]:
 
 
 def make_case(data: Path, part: str, size: tuple[str, int, int, int]) -> Case:
-    """Draw an assistant and its messages. `size`: source, intents, examples of each, seed."""
+    """Create an assistant and its messages. `size`: source, intents, examples of each, seed."""
     source, intents, examples, seed = size
     draw = random.Random(f"{source}-{intents}-{examples}-{seed}")
     rows, topics, greetings = _read_source(data, source)
@@ -84,7 +84,8 @@ def make_case(data: Path, part: str, size: tuple[str, int, int, int]) -> Case:
         unseen += [(text, name) for text in texts[examples : examples + max(15, _DRAWN // intents)]]
     if source.startswith("hwu") and len(chosen) < len(names):
         topics = sorted({text for text, intent in rows if intent in names and intent not in chosen})
-    elif source in ("hwu", "snips"):  # all their intents are taught: messages to the bicycle shop instead
+    elif source in ("hwu", "snips"):
+        # The assistant has all intents of its source, so the other topics are messages to the bicycle shop.
         topics = [text for text, _ in _read_language("en")[0]]
     draw.shuffle(unseen)
     draw.shuffle(topics)
@@ -116,7 +117,7 @@ def _changes(greetings: list[str], draw: random.Random) -> dict[str, Any]:
 
 
 def misspell(text: str, draw: random.Random) -> str:
-    """Drop, double or swap a letter in one word of four or more letters; "" when there is none."""
+    """Drop, double or swap a letter in a word with at least four letters. Return "" if there is no such word."""
     words = list(re.finditer(r"[^\W\d_]{4,}", text))
     if not words:
         return ""

@@ -2,14 +2,14 @@
 
     python bench/thresholds/fit.py [--part fit|check] [--data ../shared/data/nlu]
 
-For the assistants of one part of `cases.py`, tries scales on a grid and prints the best ones. The loss of a scale
-counts, at each threshold and with the usual ambiguity_threshold, by how much
+For the assistants of one part of `cases.py`, the program tries scales on a grid and prints the best ones. The loss of a
+scale has these terms, for each threshold and with the default ambiguity_threshold:
 
-- fewer new messages are accepted and right than with Rasa,
-- more new messages are accepted and wrong, more messages about other topics, and more nonsense is accepted;
+- how many fewer new messages are accepted with the right intent than with Rasa;
+- how many more new messages with a wrong intent, messages about other topics, and meaningless messages are accepted.
 
-squared, the mean of all assistants; the constants say how much each counts. Own examples below 0.99 and variants of
-them below 0.9 rule a scale out.
+The terms are squared and averaged over all assistants. Constants define their weights. A scale is excluded if an own
+example has a confidence below 0.99, or a variant of one below 0.9.
 """
 
 import argparse
@@ -32,16 +32,16 @@ GRID: dict[str, tuple[float, ...]] = {
     "growth": (0, 0.25, 0.5, 0.75),
 }
 _RIGHT = 2.0
-"""How much refusing what is right counts beside accepting what is wrong."""
+"""Weight of rejecting a message with the right intent, relative to accepting one with a wrong intent."""
 _COST = 0.003
 _COST_OF_NONSENSE = 0.03
-"""How much accepting what is wrong counts where Rasa does so as often: little, but among equals the strictest wins."""
+"""Weight of accepting wrong intents as often as Rasa does. It is small, so that it decides only among equal scales."""
 
 _VARIANTS = ("case", "accents", "punctuation", "greeting", "typo")
 
 
 def read_scores(case: Case) -> Any:
-    """Train Manent and return the scores of all messages, as trained: (messages, intents + 1)."""
+    """Train Manent and return the scores of all messages: (messages, intents + 1)."""
     from manent.core.domain import Domain
     from manent.models.vectors import open_vectors
     from manent.nlu.pipeline import load_pipeline
@@ -54,7 +54,7 @@ def read_scores(case: Case) -> Any:
 
 
 def answer(case: Case, scores: Any, scale: Scale) -> Answers:
-    """Return what Manent would say with a scale; the same as `TextClassifier.rank`, for many texts."""
+    """Return Manent's answers with a scale, for many texts. The result is the same as that of `TextClassifier.rank`."""
     names = sorted({intent for _, intent in case.train})
     known = scores[:, :-1]
     best = known.max(axis=1)
@@ -66,7 +66,7 @@ def answer(case: Case, scores: Any, scale: Scale) -> Answers:
 
 
 def rates(case: Case, said: Answers) -> Any:
-    """Return what counts, by threshold: new and right, new and wrong, topics, nonsense."""
+    """Return the counted shares by threshold: new and right, new and wrong, other topics, nonsense."""
     kinds = kinds_of(case)
     thresholds = np.array(THRESHOLDS)[:, None]
     accepted = (said.first >= thresholds) & (said.first - said.second >= AMBIGUITY)
@@ -83,7 +83,7 @@ def rates(case: Case, said: Answers) -> Any:
 
 
 def loss(case: Case, said: Answers, wanted: Any) -> float:
-    """Return how much worse than Rasa it is; infinite when own examples or their variants are refused."""
+    """Return the loss. It is infinite if own examples or their variants are rejected."""
     kinds = kinds_of(case)
     own, variants = said.first[(kinds == "own") & said.right], said.first[np.isin(kinds, _VARIANTS) & said.right]
     refused = (own < 0.99).mean() + (variants < 0.9).mean()
@@ -96,7 +96,7 @@ def loss(case: Case, said: Answers, wanted: Any) -> float:
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Parse the command line and fit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", default="fit", choices=["fit", "check"])
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[3] / "shared/data/nlu")

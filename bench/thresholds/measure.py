@@ -1,10 +1,10 @@
-"""Which messages pass a threshold, and which are refused: Manent beside recorded answers of real Rasa.
+"""Measure which messages pass a threshold: Manent compared with recorded answers of real Rasa.
 
     python bench/thresholds/measure.py [NAMES] [--each] [--data ../shared/data/nlu]
 
-Trains each assistant of `cases.py` with Manent, asks it all messages, and prints Markdown: of the messages of a kind
-how many percent are accepted and right / accepted and wrong / refused. Rasa's answers come from
-`../results/thresholds_rasa.json`, which `peer.py` wrote; Rasa itself is not needed.
+The program trains each assistant of `cases.py` with Manent, parses all messages, and prints Markdown. For each kind of
+message, it prints three percentages: accepted with the right intent / accepted with a wrong intent / rejected. Rasa's
+answers are in `../results/thresholds_rasa.json`, which `peer.py` wrote. Rasa itself is not needed.
 """
 
 import argparse
@@ -44,12 +44,12 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class Answers:
-    """What an NLU says to the messages of a case.
+    """The answers of an NLU to the messages of a case.
 
     Attributes:
-        right: whether the first intent is right.
-        first: its confidence.
-        second: the confidence of the one after it.
+        right: whether the best intent is right.
+        first: the confidence of the best intent.
+        second: the confidence of the second intent.
     """
 
     right: Any
@@ -80,7 +80,7 @@ def train_manent(case: Case) -> dict[str, bytes]:
 
 
 def ask_manent(case: Case) -> Answers:
-    """Train, and ask all messages."""
+    """Train, and parse all messages."""
     from manent.core.domain import Domain
     from manent.models.vectors import open_vectors
     from manent.nlu.pipeline import load_pipeline
@@ -94,13 +94,13 @@ def ask_manent(case: Case) -> Answers:
 
 
 def read_rasa() -> dict[str, Any]:
-    """Read what Rasa said, by the name of the case."""
+    """Read Rasa's answers, by the name of the case."""
     read: dict[str, Any] = json.loads(RASA.read_text(encoding="utf-8"))
     return read
 
 
 def rasa_answers(case: Case, rows: list[Any]) -> Answers:
-    """Make answers of a record."""
+    """Convert a record to answers."""
     names = sorted({intent for _, intent in case.train})
     right = [
         place >= 0 and names[place] == intent for (place, _, _), (_, _, intent) in zip(rows, case.ask, strict=True)
@@ -109,7 +109,7 @@ def rasa_answers(case: Case, rows: list[Any]) -> Answers:
 
 
 def print_table(title: str, found: list[tuple[Case, Answers, Answers]]) -> None:
-    """Print a table for some cases together."""
+    """Print one table for some cases together."""
     print(f"\n### {title}\n\n| messages | | {' | '.join(map(str, THRESHOLDS))} |\n|---|---|{'---|' * len(THRESHOLDS)}")
     for label, kinds in KINDS.items():
         chosen = [np.isin(kinds_of(case), kinds) for case, _, _ in found]
@@ -127,7 +127,7 @@ def _cells(found: list[tuple[Answers, Any]], count: int) -> Iterator[str]:
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Parse the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="?", default="", help="beginnings of names, separated by commas")
     parser.add_argument("--each", action="store_true", help="a table for each assistant")

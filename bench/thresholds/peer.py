@@ -1,11 +1,12 @@
-"""What real Rasa says to the messages of `cases.py`: writes `../results/thresholds_rasa.json`, an assistant at a time.
+"""Record real Rasa's answers to the messages of `cases.py` in `../results/thresholds_rasa.json`.
 
     .venv-rasa/bin/python bench/thresholds/peer.py [NAMES] [--out FILE]
 
-Set TF_NUM_INTRAOP_THREADS and TF_NUM_INTEROP_THREADS to 1. NAMES: beginnings of names, separated by commas. Assistants
-that the file has are left out. Runs under Rasa's Python; trains in one process, because each start of TensorFlow costs
-as much as a training. A result is, for each message in the order of `cases.py`: the place of the first intent in the
-sorted list of intents, its confidence, the second's.
+Runs under Rasa's Python. Set TF_NUM_INTRAOP_THREADS and TF_NUM_INTEROP_THREADS to 1. NAMES: beginnings of names,
+separated by commas. Assistants that are already in the file are skipped. All assistants are trained in one process,
+because the start of TensorFlow takes as long as a training. After each assistant, the file is written. A result
+contains, for each message in the order of `cases.py`: the position of the best intent in the sorted list of intents,
+its confidence, and the confidence of the second intent.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def write_examples(case: Case) -> str:
 
 
 async def ask(path: str, case: Case) -> list[list[Any]]:
-    """Ask all messages."""
+    """Parse all messages."""
     agent = Agent.load(path)
     names = sorted({intent for _, intent in case.train})
     answers: list[list[Any]] = []
@@ -66,7 +67,7 @@ async def ask(path: str, case: Case) -> list[list[Any]]:
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Parse the command line and record."""
     here = Path(__file__).parent
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="?", default="")

@@ -1,7 +1,7 @@
-"""A tiny site with a login, whose visitors talk to the bot as who they are. Run it as README.md says.
+"""A small site with a login. Its users talk to the bot under their own names. README.md describes how to run it.
 
-The only part that concerns the bot is `token`: it signs who is logged in, for five minutes, with the key that is also
-in the bot's credentials.yml.
+Only `token` concerns the bot. It issues a token for the logged-in user, valid for five minutes, and signs it with the
+key that is also in the bot's credentials.yml.
 """
 
 import hmac
@@ -23,7 +23,7 @@ KEY = os.environ["CHAT_KEY"]
 PORT = int(os.environ.get("PORT", "8000"))
 TOKEN_LIFETIME_S = 300
 
-PASSWORDS = {"ada": "lovelace", "bob": "builder"}  # a real site has its own, and hashes them
+PASSWORDS = {"ada": "lovelace", "bob": "builder"}  # a real site stores hashes of passwords
 logged_in = {}  # cookie → name
 
 PAGES = Path(__file__).parent
@@ -65,7 +65,7 @@ async def logout(request: Request):
 
 
 async def token(request: Request):
-    """Hand the page a token for the bot: who is logged in here, and for how long that may be believed."""
+    """Return a token for the bot that names the logged-in user and an expiry time."""
     name = who(request)
     if name is None:
         return Response("log in first", 401)

@@ -1,7 +1,7 @@
 """A real Chromium and a real server for every test of the web chat.
 
-Chromium is Debian's (`CHROMIUM` names another); nothing is downloaded. A test waits for states of the page, never for
-a time.
+Chromium is the one of Debian (`CHROMIUM` names another one); nothing is downloaded. A test waits for states of the
+page, never for a fixed time.
 """
 
 import os
@@ -34,7 +34,7 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium. It ends with the module: Playwright's synchronous interface keeps the thread's event loop to itself."""
+    """Chromium. It ends with the module: Playwright's synchronous interface occupies the thread's event loop."""
     if not Path(CHROMIUM).exists():
         pytest.fail(f"{CHROMIUM} is missing: apt-get install chromium, or name one in CHROMIUM")
     with sync_playwright() as playwright:
@@ -45,13 +45,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def trained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tests' own little project, trained once; to be copied."""
+    """The project of these tests, trained once. Tests use copies of it."""
     return trained(Path(__file__).parent / "project", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def running_server(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
-    """One server for all tests: each visitor has a conversation of their own."""
+    """One server for all tests. Each visitor has their own conversation."""
     project = tmp_path_factory.mktemp("browser") / "project"
     shutil.copytree(trained_project, project)
     running = ChatServer(project=project, arguments=("--cors", "*"))
@@ -62,7 +62,7 @@ def running_server(trained_project: Path, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def server(running_server: ChatServer) -> ChatServer:
-    """The running server. A test may kill it; the next one finds it running again, on the same port."""
+    """The running server. A test may kill it. For the next test, it is started again on the same port."""
     if not running_server.is_running:
         running_server.start()
     return running_server
@@ -70,7 +70,7 @@ def server(running_server: ChatServer) -> ChatServer:
 
 @pytest.fixture
 def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
-    """Opens contexts (each is a visitor with a storage of their own) that end with the test."""
+    """Opens browser contexts, which are closed after the test. Each is a visitor with separate storage."""
     contexts: list[BrowserContext] = []
 
     def new(**options: Any) -> BrowserContext:
@@ -87,32 +87,32 @@ def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
 @pytest.fixture
 def context(open_context: Callable[..., BrowserContext]) -> BrowserContext:
-    """One visitor."""
+    """A visitor."""
     return open_context()
 
 
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
-    """One tab."""
+    """A tab."""
     return context.new_page()
 
 
 @pytest.fixture
 def chat(page: Page, server: ChatServer) -> Chat:
-    """The hosted page in that tab, ready to be written in."""
+    """The hosted page in that tab, ready for input."""
     return Chat(page).open(server.url)
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    """A site on another origin."""
+    """A site with another origin."""
     with Site() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def running_jwt_server(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
-    """A server that believes the tokens of `Tokens`."""
+    """A server that accepts the tokens of `Tokens`."""
     project = tmp_path_factory.mktemp("members") / "project"
     shutil.copytree(trained_project, project)
     credentials = f"socketio:\n  session_persistence: true\n  session_identity: jwt\n  jwt_key: {KEY}\n"
@@ -125,11 +125,11 @@ def running_jwt_server(trained_project: Path, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def jwt_server(running_jwt_server: ChatServer) -> ChatServer:
-    """The server for signed-in visitors."""
+    """The server for logged-in visitors."""
     return running_jwt_server
 
 
 @pytest.fixture
 def tokens(site: Site) -> Tokens:
-    """A site that signs its visitors in."""
+    """A site with a login."""
     return Tokens(site)

@@ -1,4 +1,4 @@
-"""The stores under contract: each with a way to close and open it again over the same data."""
+"""The stores under test. Each can be closed and opened again with the same data."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -27,7 +27,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 async def empty_database(dsn: str) -> None:
-    """Leave the tables without rows."""
+    """Delete all rows of the tables."""
     store = PostgresqlStore(dsn)
     await store.open()
     async with store._connection() as connection:

@@ -1,4 +1,4 @@
-"""Stores for real servers, as `endpoints.yml` names them, and a disk that is soon full."""
+"""Stores for real servers, in the format of `endpoints.yml`, and a small disk."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ from support.postgres import programs, running
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
-    """The `tracker_store` section of a PostgreSQL of this module's own."""
+    """The `tracker_store` section for a PostgreSQL that only this module uses."""
     found = programs()
     if found is None:
         pytest.skip("needs PostgreSQL (apt install postgresql)")

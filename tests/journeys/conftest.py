@@ -1,4 +1,4 @@
-"""A project that the real command line made and trained, and servers that end with the test."""
+"""A project that the real command line created and trained, and servers that stop after the test."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from support.processes import MANENT, Server, listens, manent, wait_for
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project as `manent init` makes and trains it."""
+    """A project that `manent init` created and trained."""
 
     def make(folder: Path) -> None:
         done = manent("init", "--no-prompt", "--init-dir", str(folder), cwd=folder.parent)
@@ -26,20 +26,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(trained: Path, tmp_path: Path) -> Path:
-    """A copy of it for one test."""
+    """A copy of the project for one test."""
     return copied(trained, tmp_path / "project")
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:
-    """Starts servers, and ends what a test leaves running."""
+    """Starts servers, and stops those that still run after the test."""
     with serving() as start:
         yield start
 
 
 @pytest.fixture(scope="module")
 def talking(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of it, for tests that only talk: each as somebody else."""
+    """A server of the project, for tests that only send messages. Each test uses another sender."""
     with serving() as start:
         yield start(copied(trained, tmp_path_factory.mktemp("talking") / "project"))
 
@@ -52,7 +52,7 @@ def copied(project: Path, folder: Path) -> Path:
 
 @contextlib.contextmanager
 def serving() -> Iterator[Callable[..., Server]]:
-    """Start servers, and end what is left running."""
+    """Start servers, and stop those that still run at the end."""
     servers: list[Server] = []
 
     def start(project: Path, *arguments: str, port: int | None = None) -> Server:

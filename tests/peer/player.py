@@ -118,7 +118,7 @@ class Player:
         """Perform steps until the turn is over."""
         while not isinstance(step, Finished):
             if isinstance(step, Understand):
-                step = turn.feed(self.parses.get(step.text) or {"text": step.text, "intent": {"name": None}})
+                step = turn.proceed(self.parses.get(step.text) or {"text": step.text, "intent": {"name": None}})
                 continue
             self.commit(turn.take_events())
             assert isinstance(step, CallAction | Generate)
@@ -128,7 +128,7 @@ class Player:
             except ActionError as error:
                 step = turn.fail(error)
             else:
-                step = turn.feed(answer)
+                step = turn.proceed(answer)
         self.commit(turn.take_events())
 
     def request(self, step: CallAction) -> Json:

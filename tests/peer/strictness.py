@@ -1,4 +1,4 @@
-"""Print the table of `docs/lab/strictness.md`: small odd projects, what Rasa 3.6.21 did with each, what Manent does.
+"""Print the table of `docs/lab/strictness.md`: what Rasa 3.6.21 and Manent do with unusual projects.
 
     python tests/peer/strictness.py
 
@@ -35,7 +35,7 @@ def outcome(files: dict[str, str]) -> str:
 
 def main() -> None:
     """Print one row a project."""
-    sys.stdout.write("| what is odd | Rasa 3.6.21 | Manent |\n|---|---|---|\n")
+    sys.stdout.write("| project | Rasa 3.6.21 | Manent |\n|---|---|---|\n")
     for name, case in CASES.items():
         sys.stdout.write(f"| {name} | {case['rasa']} | {outcome(case['files'])} |\n")
 

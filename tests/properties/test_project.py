@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manent.core.errors import ProjectError
+from manent.dialogue.conflicts import find_conflicts
 from manent.project.data.annotations import AnnotationError, parse_annotated
 from manent.project.problems import Report
 from manent.project.reading import Project, read_project, validate_project
@@ -81,14 +82,18 @@ def outcome(read: Callable[[], object]) -> object:
 @settings(deadline=None)
 @given(domain=texts, data=texts, config=texts)
 def test_a_project_or_a_project_error(domain: str, data: str, config: str) -> None:
-    """Random files are a project, or a ProjectError whose problems all say what was found."""
+    """Random files are a project, or a ProjectError whose problems say what was found. Stories can be compared."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write(root, "domain.yml", domain)
         write(root, "data/data.yml", data)
         write(root, "config.yml", config)
         found = outcome(lambda: read_project(root))
-        everything = validate_project(root)
+        validation = validate_project(root)
+        everything = validation.problems
+        if validation.has_dialogue:
+            project = validation.project
+            find_conflicts(project.config, project.domain, project.stories)
 
     errors = [problem for problem in everything if not problem.warning]
     if isinstance(found, ProjectError):

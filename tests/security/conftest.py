@@ -1,4 +1,4 @@
-"""Servers in their own processes: one for all attacks on jwt mode, others for what needs a configuration of its own."""
+"""Servers in separate processes: one for all attacks on jwt mode, and others for tests with another configuration."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from security.sites import AUTH, Site, start, stop
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server in jwt mode, with its management API behind a token. Tests use visitors of their own."""
+    """A server in jwt mode, with a management API that requires a token. Each test uses its own visitors."""
     site = start(tmp_path_factory.mktemp("site"), "--enable-api", "--auth-token", AUTH)
     yield site
     stop(site)
@@ -19,7 +19,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Site]]:
-    """Starts servers in the test's folder, and ends them."""
+    """Starts servers in the test's folder, and stops them."""
     sites: list[Site] = []
 
     def serve(*arguments: str, folder: str = "site", **more: Any) -> Site:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from manent.core.events import Json
-from manent.runtime.ports.actions import ActionResult
+from manent.dialogue.steps import ActionResult
 from security.sites import AUTH, JWT, KEY, Site, token
 from support.small_talk import Actions, running, until
 

@@ -130,19 +130,19 @@ async def test_what_nobody_follows_leaves_the_other_servers_memory(two: Two) -> 
     """A tracker that is kept for the next message there goes with the conversation."""
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {AUTH}"}) as http:
 
-        async def at_hand() -> int:
+        async def loaded() -> int:
             metrics = (await http.get(f"{two.second.url}/metrics")).text
-            found = re.search(r"^manent_conversations_at_hand ([\d.]+)", metrics, re.MULTILINE)
+            found = re.search(r"^manent_conversations_loaded ([\d.]+)", metrics, re.MULTILINE)
             assert found is not None, metrics
             return int(float(found[1]))
 
         said = {"sender": "ada-1", "message": "I am Ada"}
         assert (await two.second.post("/webhooks/rest/webhook", said, token("ada"))).status_code == 200
-        before = await at_hand()
+        before = await loaded()
         began = time.monotonic()
         await http.delete(f"{two.first.url}/conversations/ada-1")
         async with asyncio.timeout(2 * SOON_S):
-            while await at_hand() == before:  # noqa: ASYNC110  # another process does it
+            while await loaded() == before:  # noqa: ASYNC110  # another process does it
                 await asyncio.sleep(0.1)
         two.took("forgotten", began)
 

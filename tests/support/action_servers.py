@@ -1,4 +1,4 @@
-"""Action servers for tests: one that answers what a test wants, and the real one in a process of its own."""
+"""Action servers for tests: one whose answers the test chooses, and rasa-sdk's real one in a separate process."""
 
 import asyncio
 import contextlib
@@ -43,7 +43,7 @@ def action_call(name: str = "action_echo", text: str = "hi", **slots: object) ->
 
 
 class ScriptedServer:
-    """Speaks HTTP on a loopback port; answers with `answer`, and remembers what it was asked.
+    """An HTTP server on a loopback port. It answers with `answer` and records the requests.
 
     Attributes:
         requests: path with query, headers, and body of each request.
@@ -58,11 +58,11 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The URL of the server."""
         return f"http://127.0.0.1:{self.port}/webhook"
 
     def body(self, index: int = -1) -> dict[str, Any]:
-        """Return a request's JSON."""
+        """Return the JSON of a request."""
         body: dict[str, Any] = json.loads(self.requests[index][2])
         return body
 
@@ -87,7 +87,7 @@ class ScriptedServer:
 
 
 def says(answer: object, status: int = 200) -> Answer:
-    """Answer with this JSON."""
+    """Return an answer with this JSON."""
 
     async def reply(_request: web.Request, _body: bytes) -> web.StreamResponse:
         return web.json_response(answer, status=status)
@@ -96,7 +96,7 @@ def says(answer: object, status: int = 200) -> Answer:
 
 
 def says_bytes(answer: bytes, status: int = 200) -> Answer:
-    """Answer with these bytes."""
+    """Return an answer with these bytes."""
 
     async def reply(_request: web.Request, _body: bytes) -> web.StreamResponse:
         return web.Response(body=answer, status=status)
@@ -105,7 +105,7 @@ def says_bytes(answer: bytes, status: int = 200) -> Answer:
 
 
 def sleeps(seconds: float) -> Answer:
-    """Answer too late."""
+    """Answer after the client's timeout."""
 
     async def reply(_request: web.Request, _body: bytes) -> web.StreamResponse:
         await asyncio.sleep(seconds)
@@ -118,9 +118,9 @@ def sleeps(seconds: float) -> Answer:
 def action_server(
     root: Path, module: str = "actions", *, port: int | None = None, certificate: Path | None = None
 ) -> Iterator[str]:
-    """Run `manent.actions.server.serve` in a process; yields the URL of its webhook.
+    """Run `manent.actions.server.serve` in a process; yield the URL of its webhook.
 
-    With a certificate (and `key.pem` beside it) it speaks HTTPS.
+    With a certificate (and `key.pem` in the same folder), it uses HTTPS.
     """
     port = port or free_port()
     options = {"host": "127.0.0.1", "port": port}
@@ -146,7 +146,7 @@ def wait_for(
     """Wait until a server answers.
 
     Raises:
-        AssertionError: its process ended, or the time is over.
+        AssertionError: its process ended, or it did not answer in time.
     """
     deadline = time.monotonic() + seconds
     trust = ssl.create_default_context(cafile=certificate) if certificate else None

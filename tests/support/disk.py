@@ -1,7 +1,8 @@
-"""A disk that loses its power: what may be on it after a recorded sequence of writes and syncs is cut off anywhere.
+"""Simulates a disk that loses power in the middle of a sequence of writes and syncs.
 
-`faults/writes.c` records; `Disk` replays. Promised is only what POSIX promises: a file's bytes up to its last sync, a
-name since the last sync of its folder. Whatever came after may be there in part, sector by sector, in any combination.
+`faults/writes.c` records the calls, and `Disk` replays them and returns the files that may exist after the power
+failure. Only POSIX guarantees are used: the disk keeps the bytes of a file up to its last sync, and a name since the
+last sync of its folder. Later writes may be kept in part, sector by sector, in any combination.
 """
 
 import struct
@@ -24,7 +25,7 @@ class Write:
 
 
 def read_log(path: Path) -> Iterator[Write]:
-    """Read what `faults/writes.c` recorded; a record that was cut off by a kill ends the log."""
+    """Read the calls that `faults/writes.c` recorded. A record that a kill cut off ends the log."""
     with path.open("rb") as log:
         while len(head := log.read(17)) == 17:
             kind, offset, path_length, length = struct.unpack("=cqII", head)
@@ -36,7 +37,7 @@ def read_log(path: Path) -> Iterator[Write]:
 
 @dataclass
 class Disk:
-    """Files as the disk is sure to have them, and what it has not been told to keep yet."""
+    """The files that the disk certainly has, and the writes that are not synced yet."""
 
     sure: dict[Path, bytes] = field(default_factory=dict)
     names: set[Path] = field(default_factory=set)
@@ -44,12 +45,12 @@ class Disk:
     unlinked: set[Path] = field(default_factory=set)
 
     def take(self, write: Write) -> None:
-        """Go one recorded call further."""
+        """Replay one more recorded call."""
         path = write.path
         if write.kind == "u":
             self.unlinked.add(path)
         elif write.kind in "wt":
-            if path in self.unlinked:  # the name is used again: the old file's bytes are out of reach
+            if path in self.unlinked:  # a new file has this name; the bytes of the old one cannot be read any more
                 self.unlinked.discard(path)
                 self.sure.pop(path, None)
                 self.pending.pop(path, None)
@@ -69,7 +70,7 @@ class Disk:
         self.unlinked.clear()
 
     def after_power_loss(self, random: Random | None) -> dict[Path, bytes]:
-        """Return files as they may be found: without anything unsynced, or (`random`) with some sectors of it."""
+        """Return possible files after the power failure: no unsynced writes or, with `random`, some sectors of them."""
         found = {}
         for path in self.names:
             pending = self.pending.get(path, [])
@@ -83,7 +84,7 @@ class Disk:
 
 
 def sectors(write: Write) -> Iterator[Write]:
-    """Cut a write at the disk's sector boundaries."""
+    """Split a write at the disk's sector boundaries."""
     if write.kind != "w":
         yield write
         return

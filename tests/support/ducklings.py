@@ -1,8 +1,8 @@
-"""A stand-in for a Duckling server, on a real socket.
+"""A fake Duckling server on a real socket.
 
-It speaks the protocol of Duckling's own example server as Rasa uses it: `POST /parse` with a form (`text`, `locale`,
-`dims`, `tz`, `reftime`), answered by a JSON list of `{body, start, end, dim, value}`. What it finds is no Haskell: the
-word "tomorrow", and numbers.
+It implements the part of the protocol of Duckling's example server that Rasa uses: `POST /parse` with a form (`text`,
+`locale`, `dims`, `tz`, `reftime`), answered by a JSON list of `{body, start, end, dim, value}`. It finds only the word
+"tomorrow" and numbers.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 
 @dataclass
 class Duckling:
-    """A running server: its address, the forms it was sent, and how it misbehaves (`garbage`, a status, a delay)."""
+    """A running server: its address, the received forms, and its misbehaviour (`garbage`, a status, a delay)."""
 
     url: str = ""
     forms: list[dict[str, str]] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Duckling:
 
 @contextlib.contextmanager
 def duckling() -> Iterator[Duckling]:
-    """Run a server for the length of a test."""
+    """Run a server for the duration of a test."""
     told = Duckling()
 
     class Handler(BaseHTTPRequestHandler):
@@ -40,7 +40,7 @@ def duckling() -> Iterator[Duckling]:
             told.forms.append({"path": self.path, **form})
             time.sleep(told.delay_s)
             content = json.dumps(_find(form)).encode() if told.garbage is None else told.garbage
-            with contextlib.suppress(OSError):  # whoever asked may not have waited
+            with contextlib.suppress(OSError):  # the client may have disconnected
                 self.send_response(told.status)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()

@@ -1,4 +1,4 @@
-"""Builders of logs for tests: turns, heads, accepted messages."""
+"""Create logs for tests: turns, heads, accepted messages."""
 
 import hashlib
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
 from manent.runtime.ports.store import ConversationStore, DuplicateMessage, ReminderGone
 
 MakeStore = Callable[[], ConversationStore]
-"""Returns a store over one test's data; a second call returns another instance over the same data."""
+"""Returns a store with the data of one test. A second call returns another instance with the same data."""
 
 
 def turn(
@@ -21,7 +21,7 @@ def turn(
     snapshot: bytes | None = None,
     divider: Divider | None = None,
 ) -> Append:
-    """One turn on top of `head`: what the user said, a slot, what the bot said, listen."""
+    """Return one turn after `head`: the user's message, a slot, the bot's message, listen."""
     first = head.version + 1
     now = head.updated + 1.0
     entries = (
@@ -41,14 +41,14 @@ def turn(
 
 
 def accept(message_id: str, seq: int, text: str) -> Accepted:
-    """An accepted message."""
+    """Return an accepted message."""
     return Accepted(message_id=message_id, seq=seq, digest=hashlib.sha256(text.encode()).digest())
 
 
 async def accepted_message(store: ConversationStore, sender_id: str, message_id: str) -> Accepted | None:
-    """Return what the store has of an accepted message id, from the error of an append that uses the id again.
+    """Return what the store knows about an accepted message id, from the error of an append that uses the id again.
 
-    The append also fires a reminder that does not exist, so that it fails and writes nothing if the id is unused.
+    The append also fires a reminder that does not exist. So it fails and writes nothing if the id is unused.
     """
     head = await store.head(sender_id)
     if head is None:
@@ -70,7 +70,7 @@ async def accepted_message(store: ConversationStore, sender_id: str, message_id:
 
 
 def empty(sender_id: str = "ada", epoch: str = "e1") -> Head:
-    """A head of a conversation without events."""
+    """Return the head of a conversation without events."""
     return Head(sender_id=sender_id, epoch=epoch, started=100.0, updated=100.0)
 
 

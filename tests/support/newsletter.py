@@ -1,4 +1,4 @@
-"""The newsletter assistant for tests: in both formats, trained once a run, with its action server and its server."""
+"""The newsletter assistant for tests: in both formats, trained once per test run, with its two servers."""
 
 import contextlib
 import shutil
@@ -32,6 +32,6 @@ def copied(
 
 @contextlib.contextmanager
 def actions_of(project: Path, *, port: int | None = None) -> Iterator[str]:
-    """Serve the project's actions; yields the webhook's URL."""
+    """Serve the project's actions; yield the URL of the webhook."""
     with action_server(project, "actions", port=port) as url:
         yield url

@@ -1,4 +1,4 @@
-"""NLU data written as in a project, and pipelines trained on it, for tests."""
+"""NLU data in the notation of project files, and pipelines trained on it, for tests."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -52,13 +52,13 @@ def example(source: str, intent: str) -> Example:
 
 
 def data(intents: Mapping[str, Sequence[str]] = GREETINGS, **more: Any) -> NluData:
-    """Make NLU data of sources by intent."""
+    """Return NLU data from examples by intent."""
     examples = tuple(example(source, intent) for intent, sources in intents.items() for source in sources)
     return NluData(examples=examples, **more)
 
 
 def domain(nlu: NluData) -> Domain:
-    """Make a domain that knows what the data mentions."""
+    """Return a domain that contains all names of the data."""
     intents = {item.intent.split("/")[0]: "/" in item.intent for item in nlu.examples}
     entities = {mention.entity for item in nlu.examples for mention in item.entities}
     return Domain(
@@ -68,7 +68,7 @@ def domain(nlu: NluData) -> Domain:
 
 
 def config(*components: Mapping[str, Any], language: str = "en") -> AssistantConfig:
-    """Make a configuration of components written as in `config.yml`."""
+    """Return a configuration of components, in the notation of `config.yml`."""
     return AssistantConfig(
         language=language,
         pipeline=tuple(

@@ -1,4 +1,4 @@
-"""Stores of earlier versions, as Alembic made them, and what SQLite reports about a store's tables."""
+"""Stores of earlier versions, as Alembic created them, and functions that describe the content of a store's tables."""
 
 import sqlite3
 from contextlib import closing
@@ -11,7 +11,7 @@ ALEMBIC_REVISIONS = ("0001", "0002", "0003", "0004")
 
 
 def store_of_alembic(path: Path, revision: str) -> Path:
-    """Create a SQLite store of an earlier version, with a conversation in it; return its path."""
+    """Create a SQLite store of an earlier version that contains a conversation; return its path."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript((ALEMBIC / "sqlite" / f"{revision}.sql").read_text())
         connection.execute("PRAGMA journal_mode = WAL")
@@ -20,7 +20,7 @@ def store_of_alembic(path: Path, revision: str) -> Path:
 
 
 def shape(path: Path) -> dict[str, object]:
-    """Return what SQLite reports about the tables, columns and indexes of a file."""
+    """Return SQLite's description of the tables, columns and indexes of a file."""
     with closing(sqlite3.connect(path)) as connection:
 
         def rows(statement: str) -> list[tuple[object, ...]]:
@@ -37,7 +37,7 @@ def shape(path: Path) -> dict[str, object]:
 
 
 def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Return the rows of all tables but the version's."""
+    """Return the rows of all tables except the table with the version."""
     with closing(sqlite3.connect(path)) as connection:
         names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
         return {

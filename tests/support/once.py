@@ -1,4 +1,4 @@
-"""What is made once in a test run, by whichever of its processes comes first."""
+"""Creates things once per test run, in the first worker process that needs them."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ from support.processes import manent
 
 
 def made_once(folders: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """Return a path that `make` has filled, the same one for all workers of a test run; nobody may change it."""
+    """Return a path that `make` has filled, the same for all workers of a test run. Do not change its content."""
     shared = folders.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
@@ -27,7 +27,7 @@ def made_once(folders: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 
 def trained(source: Path, folders: pytest.TempPathFactory) -> Path:
-    """Return a trained copy of an assistant, made once in a test run."""
+    """Return a trained copy of an assistant. It is trained once per test run."""
 
     def make(folder: Path) -> None:
         shutil.copytree(source, folder, ignore=shutil.ignore_patterns("models", "*.db*", "__pycache__"))

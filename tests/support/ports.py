@@ -1,8 +1,8 @@
-"""Ports for servers that can't choose their own.
+"""Free ports for servers that cannot choose a port themselves.
 
-A port that the system hands out for 0 may be handed out again before the server has taken it: to another server, or to
-any connection that goes out. So these are counted up below the range that the system chooses from (Linux: 32,768 on),
-in each test process from a place of its own.
+If a test asks the operating system for a free port (port 0), the system may give the same port to another server or to
+an outgoing connection before the test's server uses it. So this module counts up ports below the range from which the
+operating system chooses (on Linux, it begins at 32,768). Each test process starts at another number.
 """
 
 import random
@@ -14,7 +14,7 @@ _latest = random.randint(FIRST, LAST)  # noqa: S311  # no secret
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on and that this process has not returned lately."""
+    """Return a port of 127.0.0.1 that no process listens on and that this process has not returned recently."""
     global _latest  # noqa: PLW0603  # one count a process
     while True:
         _latest = _latest + 1 if _latest < LAST else FIRST

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: a throw-away cluster that listens on a socket in a temporary folder."""
+"""A real PostgreSQL for tests: a temporary cluster that listens on a socket in a temporary folder."""
 
 import asyncio
 import os
@@ -12,11 +12,11 @@ from pathlib import Path
 import asyncpg
 
 ACCOUNT = "postgres"
-"""PostgreSQL refuses to run as root; root's tests run it as this account, which the Debian package makes."""
+"""The account for tests that run as root, because PostgreSQL refuses to run as root. Debian's package creates it."""
 
 
 def programs() -> Path | None:
-    """Return the folder of PostgreSQL's server programs, None when it is not installed."""
+    """Return the folder of PostgreSQL's server programs; None if they are not installed."""
     found = shutil.which("initdb")
     if found is not None:
         return Path(found).parent
@@ -24,12 +24,12 @@ def programs() -> Path | None:
 
 
 class Cluster:
-    """One database server.
+    """A database server.
 
     Args:
-        folder: an empty folder, which others may enter.
-        bin_folder: where PostgreSQL's programs are.
-        durable: sync commits, as a production server does.
+        folder: an empty folder that other accounts may enter.
+        bin_folder: contains PostgreSQL's programs.
+        durable: whether commits are synced, as on a production server.
         settings: more settings, `name=value`.
 
     Attributes:
@@ -56,12 +56,12 @@ class Cluster:
         subprocess.run(command, check=True, capture_output=True, cwd="/", timeout=60)
 
     def start(self) -> None:
-        """Start, and return when connections are accepted."""
+        """Start; return when the server accepts connections."""
         log = str(self._data.parent / "log")
         self._run("pg_ctl", "-w", "-l", log, "-o", self._options, "start")
 
     def new_database(self) -> str:
-        """Make another, empty database; return its address."""
+        """Create another, empty database; return its address."""
         self._databases += 1
         name = f"test_{self._databases}"
 
@@ -74,13 +74,16 @@ class Cluster:
         return f"postgresql://{ACCOUNT}@/{name}?host={self.folder}"
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop: `fast` ends connections, `immediate` is as good as a crash."""
+        """Stop. `fast` closes connections; `immediate` has the same effect as a crash."""
         self._run("pg_ctl", "-w", "-m", mode, "stop")
 
 
 @contextmanager
 def running(bin_folder: Path, *, durable: bool = False, settings: Sequence[str] = ()) -> Iterator[Cluster]:
-    """Run a new cluster in a folder of its own (pytest keeps its folders from other accounts), removed at the end."""
+    """Run a new cluster in a separate folder, which is removed at the end.
+
+    It is not below pytest's folder, because other accounts cannot enter that folder.
+    """
     folder = Path(tempfile.mkdtemp(prefix="manent-postgresql-"))
     folder.chmod(0o755)
     try:

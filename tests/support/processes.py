@@ -1,4 +1,4 @@
-"""The real command line as a subprocess: commands run to their end, and servers on free ports."""
+"""The real command line in subprocesses: commands that run to their end, and servers on free ports."""
 
 import json
 import signal
@@ -47,7 +47,7 @@ class Server:
         return status, json.loads(text)
 
     def say(self, text: str, sender: str = "ada", **more: Any) -> list[dict[str, Any]]:
-        """Send a message over REST and return what the bot says."""
+        """Send a message over REST and return the bot's messages."""
         status, replies = self.post("/webhooks/rest/webhook", {"sender": sender, "message": text, **more})
         assert status == 200, replies
         return list(replies)
@@ -67,14 +67,14 @@ def _fetch(request: urllib.request.Request) -> tuple[int, str]:
 
 
 def wait_for(holds: Callable[[], bool], what: str) -> None:
-    """Wait until something holds; there is no other way to know when another process is ready."""
+    """Poll until a condition is true. A test has no other way to notice that another process is ready."""
     deadline = time.monotonic() + UP_WITHIN_S
     while not holds():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        assert time.monotonic() < deadline, f"timed out waiting for {what}"
         time.sleep(0.02)
 
 
 def listens(port: int) -> bool:
-    """Whether somebody accepts connections."""
+    """Return whether a process accepts connections."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,4 +1,4 @@
-"""A real RabbitMQ for tests: a throw-away node with everything it writes in a temporary folder."""
+"""A real RabbitMQ for tests: a temporary node that writes only to a temporary folder."""
 
 import contextlib
 import os
@@ -19,16 +19,16 @@ from support.processes import wait_for
 
 
 def program() -> Path | None:
-    """Return RabbitMQ's server program, None when it is not installed (Debian: rabbitmq-server)."""
+    """Return RabbitMQ's server program; None if it is not installed (Debian: rabbitmq-server)."""
     inside = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server"), reverse=True)
     if inside:
-        return inside[0]  # the one on the path changes the account
+        return inside[0]  # the program on the PATH changes the account
     found = shutil.which("rabbitmq-server")
     return Path(found) if found is not None else None
 
 
 def greets(port: int) -> bool:
-    """Whether RabbitMQ answers a client's greeting."""
+    """Return whether RabbitMQ answers the greeting of a client."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
             probe.sendall(b"AMQP\x00\x00\x09\x01")
@@ -38,7 +38,7 @@ def greets(port: int) -> bool:
 
 
 class Node:
-    """One RabbitMQ; its account is `guest`, password `guest`."""
+    """A RabbitMQ node. Its account is `guest` with the password `guest`."""
 
     def __init__(self, folder: Path, server: Path) -> None:
         self.port = free_port()
@@ -62,14 +62,14 @@ class Node:
 
     @property
     def url(self) -> str:
-        """Where it is, with the account."""
+        """The URL of the node, with the account."""
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
 
     def start(self) -> None:
-        """Start, and return when it speaks; it accepts connections before that."""
+        """Start; return when the node answers the protocol. It accepts connections before that."""
         self._process = subprocess.Popen(
             [self._server],
-            cwd=self._folder,  # Mnesia dumps its core where it runs
+            cwd=self._folder,  # Mnesia writes its core dumps to the working directory
             env=self._environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -78,7 +78,7 @@ class Node:
         wait_for(lambda: greets(self.port), "RabbitMQ")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it, in order or at once."""
+        """Stop the node, with or without an orderly shutdown."""
         process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -100,7 +100,7 @@ async def read(url: str, queue: str) -> list[DeliveredMessage]:
 
 @contextlib.contextmanager
 def running(server: Path) -> Iterator[Node]:
-    """Run a new node in a folder of its own, removed at the end."""
+    """Run a new node in a separate folder, which is removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="manent-rabbitmq-"))
     node = Node(folder, server)
     try:

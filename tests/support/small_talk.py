@@ -1,4 +1,4 @@
-"""A small assistant for tests: trained once a run, with actions that tests control, and a server of it."""
+"""A small assistant for tests: trained once per test run, with actions that tests control, and a server for it."""
 
 import asyncio
 import atexit
@@ -17,11 +17,12 @@ import uvicorn
 from manent.core.conversation_log import LogEntry
 from manent.core.errors import ActionError
 from manent.core.messages import UserMessage
+from manent.dialogue.steps import ActionResult
 from manent.runtime.assistant import Assistant
 from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.wakeups import Wakeups
-from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionResult
+from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall
 from manent.runtime.ports.store import ConversationStore
 from manent.server.app import Application, build
 from manent.server.edge.connections import HttpConnection, WebSocketConnection
@@ -91,7 +92,7 @@ rules:
 
 
 def write_project(root: Path, **more: str) -> Path:
-    """Write the project's files; `more` are further ones, for example `credentials="rest:"`."""
+    """Write the project's files. `more` are additional files, for example `credentials="rest:"`."""
     for name, content in {**FILES, **{f"{key}.yml": text for key, text in more.items()}}.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +118,7 @@ def assistant() -> Assistant:
 
 @dataclass
 class Actions:
-    """The custom actions: `work` is called for each; `calls` are those that began."""
+    """The custom actions. Each call runs `work`; `calls` are the calls that have begun."""
 
     work: Callable[[ActionCall], ActionResult] = lambda _: ActionResult(responses=({"text": "Done."},))
     hold: asyncio.Event | None = None
@@ -125,18 +126,18 @@ class Actions:
     newest_events: int | None = NEWEST_EVENTS
 
     async def run(self, call: ActionCall) -> ActionResult:
-        """Run an action; with `hold`, not before it is set."""
+        """Run an action. With `hold`, wait until it is set."""
         self.calls.append(call)
         if self.hold is not None:
             await self.hold.wait()
         return self.work(call)
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is nothing to release."""
 
 
 def failing(_: ActionCall) -> ActionResult:
-    """An action that cannot be run."""
+    """Return an error: the action cannot run."""
     raise ActionError("action_unreachable", "nobody is there")
 
 
@@ -147,7 +148,7 @@ def home(store: ConversationStore, actions: Actions | None = None) -> Conversati
 
 @contextlib.asynccontextmanager
 async def opened(store: ConversationStore, actions: Actions | None = None) -> AsyncIterator[Conversations]:
-    """The conversations of one process, open; afterwards the store can still be looked into."""
+    """Open the conversations of one process. After the block, tests can still read the store."""
     conversations = home(store, actions)
     wakeups = Wakeups(conversations)
     await conversations.open()
@@ -161,19 +162,19 @@ async def opened(store: ConversationStore, actions: Actions | None = None) -> As
 
 
 def message(text: str, sender_id: str = "ada", *, message_id: str | None = None) -> UserMessage:
-    """A message from the visitor."""
+    """Return a message of the visitor."""
     return UserMessage(sender_id=sender_id, text=text, message_id=message_id)
 
 
 async def say(conversations: Conversations, text: str, sender_id: str = "ada") -> list[LogEntry]:
-    """Say something and return what became visible."""
+    """Send a message and return the events that became visible."""
     ticket = conversations.get(sender_id).submit(message(text, sender_id))
     await ticket.accepted
     return await ticket.finished
 
 
 def shown(entries: list[LogEntry]) -> list[str | None]:
-    """The texts of visible entries."""
+    """Return the texts of visible entries."""
     return [getattr(entry.event, "text", None) for entry in entries]
 
 
@@ -182,7 +183,7 @@ def shown(entries: list[LogEntry]) -> list[str | None]:
 
 @dataclass
 class Running:
-    """A server that runs in the test's own loop."""
+    """A server that runs in the event loop of the test."""
 
     url: str
     application: Application
@@ -202,7 +203,7 @@ class Running:
 class _Quiet(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the tests."""
+        """Do not install signal handlers."""
         yield
 
 
@@ -219,7 +220,7 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Serve the assistant from a folder, on a free port or a given one.
 
-    Without the short way WebSockets are uvicorn's own, which offer no wire.
+    Without the fast path, WebSockets are those of uvicorn, which do not offer `Wire`.
     """
     (root / "credentials.yml").write_text(credentials)
     (root / "endpoints.yml").write_text(endpoints)
@@ -250,7 +251,7 @@ async def running(
 
 
 async def until(condition: Callable[[], bool], *, timeout_s: float = 30.0) -> None:
-    """Wait until something is so."""
+    """Poll until a condition is true."""
     async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110  # whatever it is, it has no event
+        while not condition():  # noqa: ASYNC110  # a condition has no event to wait for
             await asyncio.sleep(0.005)

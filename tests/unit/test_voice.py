@@ -1,4 +1,4 @@
-"""Phrases that readers stumble over stay out of docstrings, comments and messages.
+"""Phrases that readers stumble over stay out of docstrings, comments, messages and documents.
 
 Each pattern has a plainer replacement. Add a pattern when a reader stumbles, and a folder when its texts are rewritten.
 """
@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 FOLDERS = (
+    "bench",
     "src/manent/authoring",
     "src/manent/core",
     "src/manent/dialogue",
@@ -22,7 +23,10 @@ FOLDERS = (
     "src/manent/nlu",
     "src/manent/project",
     "src/manent/runtime",
+    "tools",
 )
+
+DOCUMENTS = ("*.md", "docs/**/*.md", "examples/*/README.md", "web/*.md", "web/client/*.md")
 
 PATTERNS = {
     r"\b(who|what|which|how|when|where)(so)?ever\b(?<!however)": "name it: anyone who, any, each",
@@ -64,12 +68,15 @@ PATTERNS = {
 
 @functools.cache
 def texts() -> list[tuple[str, str]]:
-    """Return (place, text) of the comments and strings in `FOLDERS`, each on one line."""
+    """Return (place, text) of comments and strings in `FOLDERS` and of paragraphs in `DOCUMENTS`, each on one line."""
     found = []
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
             place = path.relative_to(ROOT)
             found += [(f"{place}:{line}", text) for line, text in prose(path.read_text(encoding="utf-8"))]
+    for path in sorted(path for pattern in DOCUMENTS for path in ROOT.glob(pattern)):
+        place = path.relative_to(ROOT)
+        found += [(f"{place}:{line}", text) for line, text in paragraphs(path.read_text(encoding="utf-8"))]
     return found
 
 
@@ -92,6 +99,24 @@ def prose(source: str) -> list[tuple[int, str]]:
             before = comments.pop(line - 1, "")  # a block of comments is one text, under its last line
             comments[line] = f"{before} {token.string.lstrip('# ')}"
     return [(line, " ".join(text.split())) for line, text in [*found, *comments.items()]]
+
+
+def paragraphs(document: str) -> list[tuple[int, str]]:
+    """Return line and text of each paragraph, list item, heading and table row, without code and link targets."""
+    document = re.sub(r"^```.*?^```", lambda code: "\n" * code[0].count("\n"), document, flags=re.MULTILINE | re.DOTALL)
+    document = re.sub(
+        r"(?<=\])\([^)\s]*\)", "", re.sub(r"`[^`]*`", lambda code: "`" + "\n" * code[0].count("\n"), document)
+    )
+    found: list[tuple[int, str]] = []
+    is_open = False
+    for line, text in enumerate(document.splitlines(), start=1):
+        if is_open and text.strip() and not re.match(r"\s*(\||#|[-*] |\d+\. )", text):
+            start, earlier = found[-1]
+            found[-1] = start, f"{earlier} {text.strip()}"
+        elif text.strip():
+            found.append((line, text.strip()))
+        is_open = bool(text.strip()) and not text.startswith("#")
+    return found
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -151,3 +176,15 @@ def test_prose() -> None:
     source = '"""First\n    second."""\n# one\n# two\nx = f"{a} is {b}"\n'
 
     assert [text for _, text in prose(source)] == ["First second.", "{} is {}", "is", "one two"]
+
+
+def test_paragraphs() -> None:
+    """Paragraphs, list items and table rows are found, each as one line, without code and link targets."""
+    document = "# Title\nOne `a\nb` two\nthree.\n\n```sh\ncode\n```\n- [item](target.md)\n  more\n| row |\n"
+
+    assert paragraphs(document) == [
+        (1, "# Title"),
+        (2, "One ` two three."),
+        (9, "- [item] more"),
+        (11, "| row |"),
+    ]

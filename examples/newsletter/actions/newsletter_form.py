@@ -1,4 +1,4 @@
-"""What the newsletter form accepts, and which questions it asks."""
+"""Validation of the newsletter form: accepted answers, and the questions that the form asks."""
 
 import re
 from typing import Any
@@ -12,9 +12,9 @@ YOUNGEST, OLDEST = 4, 120
 
 
 class ValidateNewsletterForm(FormValidationAction):
-    """Checks each answer; a slot that is set to None is asked for again.
+    """Checks each answer. If it sets a slot to None, the form asks for the slot again.
 
-    Rasa has slots validated that an action emptied just before the form began, so that a value may be None.
+    A value may be None: Rasa also validates slots that an action has set to None just before the form began.
     """
 
     def name(self) -> str:
@@ -23,7 +23,7 @@ class ValidateNewsletterForm(FormValidationAction):
     async def required_slots(
         self, domain_slots: list[str], dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> list[str]:
-        """Leave the age out when we may not ask for it."""
+        """Leave out the age if the user does not want to be asked for it."""
         if tracker.get_slot("may_ask_age") is False:
             return [slot for slot in domain_slots if slot != "age"]
         return domain_slots
@@ -39,7 +39,7 @@ class ValidateNewsletterForm(FormValidationAction):
     def validate_frequency(
         self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> dict[str, Any]:
-        # Synonyms in data/nlu.yml have made "once a week" of "weekly" already.
+        # Because of the synonyms in data/nlu.yml, "weekly" is already "once a week" here.
         if value is None or value in FREQUENCIES:
             return {"frequency": value}
         dispatcher.utter_message(response="utter_wrong_frequency")

@@ -1,4 +1,4 @@
-"""What happens after the form: subscribing, and beginning anew."""
+"""Actions after the form: subscribe, and start again."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from rasa_sdk.types import DomainDict
 
 
 class Subscribe(Action):
-    """Everything is known. A real assistant would tell its mailing list here."""
+    """Subscribes the user. A real assistant would call the service of its mailing list here."""
 
     def name(self) -> str:
         return "action_subscribe"
@@ -24,7 +24,7 @@ class Subscribe(Action):
 
 
 class ResetSubscription(Action):
-    """Forgets every answer, so that the form asks for all of them."""
+    """Deletes all answers, so that the form asks all questions again."""
 
     def name(self) -> str:
         return "action_reset_subscription"

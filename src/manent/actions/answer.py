@@ -12,7 +12,7 @@ import msgspec
 from manent.core import finite
 from manent.core.errors import ActionError, RequestError
 from manent.core.events import EVENT_KINDS, Json, event_from_wire
-from manent.runtime.ports.actions import ActionResult
+from manent.dialogue.steps import ActionResult
 
 log = logging.getLogger("manent.actions")
 

@@ -19,7 +19,8 @@ from manent.actions.threads import ActionThreads
 from manent.core.domain import Domain
 from manent.core.errors import ActionError
 from manent.core.finite import finite
-from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionResult
+from manent.dialogue.steps import ActionResult
+from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall
 
 if TYPE_CHECKING:
     from rasa_sdk.executor import ActionExecutor

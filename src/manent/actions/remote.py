@@ -14,7 +14,8 @@ from manent.actions.endpoint import Answer, Endpoint
 from manent.core.domain import Domain
 from manent.core.errors import ActionError
 from manent.core.events import Json
-from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionResult
+from manent.dialogue.steps import ActionResult
+from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall
 
 PROTOCOL_VERSION = "3.6.21"
 """The Rasa release with this action protocol. SDKs compare it with their own version and may print a warning."""

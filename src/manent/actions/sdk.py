@@ -110,7 +110,7 @@ def _broken(actions_module: str, root: Path, error: BaseException) -> Problem:
 
 def _suggestion(error: BaseException, missing: str) -> str:
     if missing:
-        return f"Perhaps: pip install {missing}"
+        return f"The module {missing} is not installed; install it, for example with `pip install {missing}`"
     if isinstance(error, ImportError) and error.name == "rasa_sdk.forms" and "FormAction" in str(error):
         return (
             "rasa-sdk 3 has no FormAction: list the form's slots in the domain, and validate them in a "

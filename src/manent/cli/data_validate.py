@@ -44,17 +44,18 @@ def data_validate(
     Finds unknown and unused names, examples of two intents, examples that the project's own threshold rejects, rules
     and stories that contradict each other, and mistakes in the configuration of channels and servers.
     """
-    from manent.project.reading import read_project, validate_project
+    from manent.project.reading import validate_project
 
-    problems = list(
-        validate_project(Path(), domain=domain, data=data, config=config, credentials=credentials, endpoints=endpoints)
+    found = validate_project(
+        Path(), domain=domain, data=data, config=config, credentials=credentials, endpoints=endpoints
     )
-    if not all(problem.warning for problem in problems):
-        _report(problems, None, fail_on_warnings=fail_on_warnings, strict=strict)
-        return
-    project = read_project(Path(), domain=domain, data=data, config=config)
-    problems += [*_conflicts(project, max_history), *_refused_examples(project)]
-    _report(problems, project, fail_on_warnings=fail_on_warnings, strict=strict)
+    problems = list(found.problems)
+    # Contradictions are found in what could be read, so that one run names them together with the other mistakes.
+    if found.has_dialogue:
+        problems += _conflicts(found.project, max_history)
+    if found.is_complete:
+        problems += _refused_examples(found.project)
+    _report(problems, found.project if found.is_complete else None, fail_on_warnings=fail_on_warnings, strict=strict)
 
 
 def data_validate_stories(

@@ -1,8 +1,8 @@
 """Declares and checks the options of components and policies in `config.yml`.
 
 Each component and policy declares its options next to their defaults. `project/settings/config.py` checks the options
-of a file and reports the line of each wrong one. Training checks configurations that come from elsewhere. A number or
-a flag may be given as text: in quotes, or from the environment (`${VARIABLE}`).
+of a file and reports the line of each wrong one. Training checks configurations that do not come from a file. A number
+or a flag may be given as a string: in quotes, or from the environment (`${VARIABLE}`).
 """
 
 import math
@@ -23,7 +23,7 @@ class Values:
         read: returns the parsed value, for example a number for `"0.4"`. Raises ValueError if the value is not allowed.
             The error has a message if `expected` does not explain enough.
         choices: the allowed words, if the value is one of a fixed list.
-        warning: returns why a valid value is probably a mistake. "": it is not.
+        warning: returns why a valid value is probably a mistake. Returns "" if it is not.
     """
 
     expected: str
@@ -39,9 +39,9 @@ class Options:
     Attributes:
         values: options that have an effect.
         ignored: options of Rasa that are accepted and have no effect.
-        is_complete: whether every other option is an error. If not, options with unknown names are accepted.
-        conflict: called if each option is valid. Returns the name of an option that contradicts the others, and what
-            was expected instead. None: there is no contradiction.
+        is_complete: whether an option with an unknown name is an error. If not, such an option is accepted.
+        conflict: checks the options together, once each of them is valid. Returns the name of an option that
+            contradicts the others, and what was expected instead; or None.
     """
 
     values: Mapping[str, Values]
@@ -58,8 +58,8 @@ class Options:
         """Check and parse options. Options that have no effect are returned unchanged.
 
         Returns:
-            The options, without wrong ones and without null (which means the default); for each wrong option, what was
-            expected.
+            The valid options, without those that are null (null stands for the default). For each invalid option, a
+            description of the expected value.
         """
         options: Json = {}
         wrong: dict[str, str] = {}
@@ -101,7 +101,7 @@ def one_of(*words: str) -> Values:
 
 
 def either(first: Values, second: Values) -> Values:
-    """Accept the values that either of the two accepts."""
+    """Accept each value that at least one of the two accepts."""
 
     def read(value: Any) -> Any:
         try:
@@ -149,7 +149,7 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 
 
 def _number(value: Any) -> float:
-    """Return a number, or the number that a text contains (quoted, or from the environment); whole numbers as int."""
+    """Return the number. Read a string (quoted, or from the environment) as a number. A whole number becomes an int."""
     if isinstance(value, str):
         text = value.strip()
         value = float(text) if _FLOAT.fullmatch(text) else None
@@ -206,7 +206,7 @@ def _threshold_warning(value: float) -> str:
 
 
 THRESHOLD = Values(expected=SHARE.expected, read=_number, warning=_threshold_warning)
-"""A confidence threshold. Rasa accepts any number; one outside 0 to 1 causes a warning."""
+"""A confidence threshold. Rasa accepts any number, so a number outside 0 to 1 only causes a warning."""
 SEED = whole(0)
 TURNS = Values(expected="a number of turns, or null for all of them", read=whole(0).read)
 
@@ -223,4 +223,4 @@ NEURAL = frozenset(
     use_dense_input_dropout drop_small_last_batch run_eagerly use_gpu
     """.split()  # noqa: SIM905  # a list with one quoted name per line would be hard to read
 )
-"""Options of Rasa's neural networks, which Manent does not have."""
+"""Options of Rasa's neural networks. They have no effect, because Manent has no neural networks."""

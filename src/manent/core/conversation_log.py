@@ -1,10 +1,10 @@
 """The log of a conversation: the records that a store keeps.
 
-Events of one `sender_id` are numbered 1, 2, 3… (`seq`); the number of the newest is the log's `version`. An append
-names the epoch and the version that it is based on. All other operations only read the log.
+The events of one `sender_id` are numbered 1, 2, 3… (`seq`). The number of the newest event is the log's `version`. An
+append names the epoch and the version that it is based on, so that two writers cannot overwrite each other's events.
 
-These are msgspec structs, as events are: a turn creates about a dozen of them, and a frozen dataclass costs ten times
-as much. `msgspec.structs.replace` creates changed copies.
+The records are msgspec structs, like the events. A turn creates about a dozen of them, and creating a frozen dataclass
+takes ten times as long. `msgspec.structs.replace` creates changed copies.
 """
 
 from typing import Any, Literal
@@ -17,11 +17,12 @@ Divider = Literal["restart", "session"]
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """How an event is shown to the visitor. Events without a view are internal.
+    """How an event is shown to the visitor. An event without a view is not shown.
 
     Attributes:
-        prev: `seq` of the visible event before it, 0 for the first.
-        divider: the line to draw before it: the conversation was restarted, or a new session started after expiry.
+        prev: `seq` of the previous visible event; 0 for the first one.
+        divider: the reason for a dividing line above the event: the conversation was restarted, or the session expired
+            and a new one started.
         title: text of the button that the visitor clicked (user events).
     """
 
@@ -43,7 +44,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         seq: number of its user event.
-        digest: SHA-256 of its text, to detect the same id with another text.
+        digest: SHA-256 of its text. It detects a second message with the same id and another text.
     """
 
     message_id: str
@@ -52,7 +53,9 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """Which process runs an unfinished turn, and until when (seconds since the epoch) unless renewed.
+    """The right of one process to run an unfinished turn.
+
+    It expires at `until` (seconds since the epoch) unless the process renews it.
 
     Attributes:
         owner: name of the server process, `host:pid:start time:nonce`.
@@ -69,15 +72,15 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
         epoch: random id of the log. It changes when the log is erased or replaced.
         version: `seq` of the newest event, 0 for none.
         visible: `seq` of the newest visible event, 0 for none.
-        divider: the line to draw before the next visible event.
+        divider: the dividing line to draw above the next visible event.
         session_seq: `seq` of the newest `session_started` event, 0 for none.
-        plain_seq: `seq` of the newest bot event that a plain client has certainly received: its socket has answered a
-            ping that followed the event.
+        plain_seq: `seq` of the newest bot event that a plain client (a Socket.IO client without the session protocol)
+            has certainly received, because its socket answered a ping that the server sent after the event.
         open_turn: whether the last turn is unfinished and must be continued.
         lease: which process runs the open turn.
-        owner: the subject that owns the conversation (`jwt` mode). None: nobody owns it.
-        started: seconds since the epoch.
-        updated: seconds since the epoch.
+        owner: the token subject that owns the conversation (`jwt` mode). None: nobody owns it.
+        started: time of the first event, in seconds since the epoch.
+        updated: time of the newest append, in seconds since the epoch.
     """
 
     sender_id: str
@@ -108,8 +111,8 @@ class Reminder(msgspec.Struct, frozen=True, kw_only=True):
         name: unique in its conversation. A new reminder of the same name replaces it.
         seq: number of the event that scheduled it.
         due: seconds since the epoch.
-        entities: the entities of the event, unchanged.
-        channel: name of the output channel it was scheduled on.
+        entities: the entities of the `ReminderScheduled` event, unchanged.
+        channel: name of the output channel on which it was scheduled.
         kill_on_user_msg: whether any later message of the user cancels it.
     """
 
@@ -131,7 +134,7 @@ class CancelReminders(msgspec.Struct, frozen=True, kw_only=True):
     entities: Any = None
 
     def matches(self, reminder: Reminder) -> bool:
-        """Return whether a reminder is cancelled."""
+        """Return whether this cancellation matches the reminder."""
         return (
             self.name in (None, reminder.name)
             and self.intent in (None, reminder.intent)
@@ -140,7 +143,7 @@ class CancelReminders(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FireReminder(msgspec.Struct, frozen=True, kw_only=True):
-    """Consumes a reminder. The append that contains it fails if the reminder no longer exists."""
+    """Removes a reminder that is due. The append that contains this change fails if the reminder no longer exists."""
 
     name: str
     seq: int
@@ -162,13 +165,16 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         head: the head *after* the append; its `version` equals the last entry's `seq`.
-        expected_version: the version that it is based on. The epoch of `head` must be the log's, too.
-        expected_lease: the lease that it is based on. If two processes take over the turn of a dead server, the append
-            of one of them fails. The append of an owner whose lease was taken over fails, too.
-        entries: numbered `expected_version + 1` … `head.version`. May be empty (a lease or `plain_seq` changed).
-        accepted: ids of the messages that it accepts.
-        snapshot: stored with it.
-        reminders: scheduled, cancelled and consumed with it, in this order.
+        expected_version: the version of the log that it is based on. The append fails if the log has another version,
+            or another epoch than `head`.
+        expected_lease: the lease of the log that it is based on. The append fails if the log has another lease. So only
+            one process can take over the turn of a dead server, and a process whose lease was taken over can no longer
+            append.
+        entries: the new events, numbered from `expected_version + 1` to `head.version`. Empty if only the lease or
+            `plain_seq` changes.
+        accepted: the messages whose ids it stores.
+        snapshot: the tracker to store with it, if any.
+        reminders: changes of reminders, applied in this order.
     """
 
     head: Head
@@ -181,13 +187,13 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Revocation(msgspec.Struct, frozen=True, kw_only=True):
-    """A revocation of tokens before their expiry, or the end of one.
+    """A revocation of tokens before their expiry, or the lifting of a revocation.
 
     Attributes:
-        kind: what `value` is: a subject (revokes all its tokens) or the id (`jti`) of one token.
+        kind: the kind of `value`. A subject revokes all tokens of the subject; an id (`jti`) revokes one token.
         before: revokes only tokens issued before this time (seconds since the epoch). None: all.
-        lifted: whether the revocation was undone.
-        made: time of the revocation, in seconds since the epoch.
+        lifted: whether the revocation was lifted.
+        made: time at which it was made or lifted, in seconds since the epoch.
     """
 
     kind: Literal["subject", "token"]
@@ -198,10 +204,10 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a conversation's events were published. Stored next to its log.
+    """The position up to which a conversation's events were published. It is stored next to the log.
 
     Attributes:
-        epoch: epoch of the log that was published. If the log has another one, it was erased or replaced.
+        epoch: epoch of the published log. If the log now has another epoch, it was erased or replaced.
         seq: `seq` of the newest published event, 0 for none.
         lease: which process publishes the events.
     """

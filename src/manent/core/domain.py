@@ -1,7 +1,7 @@
 """The domain: an assistant's intents, entities, slots, responses, forms and actions.
 
-Plain data in the shape of format 3.1. `project/` creates it from YAML of any accepted format. Format 2.0 is converted
-while it is read: later code sees it only as `Domain.is_legacy` and `Domain.legacy_forms`.
+Plain data in the shape of format 3.1. `project/` creates it from YAML of any accepted format. A domain of format 2.0 is
+converted while it is read. The only traces that remain are `Domain.is_legacy` and `Domain.legacy_forms`.
 """
 
 import functools
@@ -14,7 +14,7 @@ SlotType = Literal["text", "bool", "float", "list", "categorical", "any"]
 MappingType = Literal["from_entity", "from_text", "from_intent", "from_trigger_intent", "custom"]
 
 DEFAULT_INTENTS = ("restart", "back", "out_of_scope", "session_start", "nlu_fallback")
-"""Intents of every domain."""
+"""Intents that every domain contains."""
 
 DEFAULT_ACTIONS = (
     "action_listen",
@@ -32,7 +32,7 @@ DEFAULT_ACTIONS = (
     "action_validate_slot_mappings",
     "action_extract_slots",
 )
-"""Actions of every assistant, in the order of Rasa's action index."""
+"""Actions that every assistant has, in the order of Rasa's action index."""
 
 REQUESTED_SLOT = "requested_slot"
 SESSION_METADATA_SLOT = "session_started_metadata"
@@ -40,7 +40,10 @@ SESSION_METADATA_SLOT = "session_started_metadata"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """When a mapping applies. `active_loop` None: no loop is active. `requested_slot` None: any slot is requested."""
+    """A condition under which a mapping applies.
+
+    If `active_loop` is None, no loop may be active. If `requested_slot` is None, any slot may be requested.
+    """
 
     active_loop: str | None
     requested_slot: str | None = None
@@ -51,8 +54,8 @@ class SlotMapping:
     """A rule that sets a slot from a user turn (contract: "mappings").
 
     Attributes:
-        any_label: whether an entity matches with any role and group (the autofill of 2.0). False: role and group must
-            be equal.
+        any_label: whether an entity matches with any role and any group (the autofill of format 2.0). If False,
+            role and group must be equal to those of the mapping.
     """
 
     type: MappingType
@@ -69,7 +72,7 @@ class SlotMapping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """One slot. `values` (categorical) are lower-cased strings, without the implicit `__other__`."""
+    """One slot. `values` (of a categorical slot) are lower-cased strings, without the implicit `__other__`."""
 
     name: str
     type: SlotType = "text"
@@ -84,7 +87,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """One intent. `used_entities` None: all entities that influence the conversation (see `Domain.used_entities`)."""
+    """One intent. If `used_entities` is None, it uses all entities that influence the conversation."""
 
     name: str
     used_entities: tuple[str, ...] | None = None
@@ -104,7 +107,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variation:
-    """One variation of a response. `extras` are unknown keys; they become metadata of the event."""
+    """One variation of a response. `extras` are its unknown keys, which become metadata of the bot event."""
 
     text: str | None = None
     id: str | None = None
@@ -123,7 +126,7 @@ class Variation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """One form. `ignored_intents` block mappings that name no intent."""
+    """One form. For messages with `ignored_intents`, mappings that name no intent do not apply."""
 
     name: str
     required_slots: tuple[str, ...] = ()
@@ -148,8 +151,9 @@ class Domain:
         e2e_actions: bot texts that end-to-end stories can predict.
         responses: `utter_…` name → its variations. Retrieval responses are named `utter_faq/ask_x`.
         original: the merged domain as a JSON object in format 3.1, for action servers and `GET /domain`.
-        legacy_forms: the `forms` section of a 2.0 domain, for action servers on SDK 2.x. None: another format.
-        is_legacy: whether the domain was written in format 2.0, which has some different rules.
+        legacy_forms: the `forms` section of a domain of format 2.0, for action servers that use SDK 2.x. None: the
+            domain has another format.
+        is_legacy: whether the domain was written in format 2.0. Some rules of that format differ.
     """
 
     intents: dict[str, Intent] = field(default_factory=dict)
@@ -173,7 +177,7 @@ class Domain:
 
     @functools.cached_property
     def list_slots(self) -> frozenset[str]:
-        """Slots that hold lists."""
+        """Names of the slots whose type is `list`."""
         return frozenset(name for name, slot in self.slots.items() if slot.type == "list")
 
     def kept(self, slot: str, value: Any) -> Any:

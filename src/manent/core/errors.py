@@ -1,4 +1,4 @@
-"""The errors of Manent. Their class says which part failed.
+"""The errors of Manent. The class of an error says which part failed.
 
 An error comes from the project's files, the request, the custom action, the store, the event broker, or from Manent
 itself. Every error has a stable `code` for clients and log searches; the message may change. The code that catches an
@@ -29,7 +29,7 @@ class ManentError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A mistake in a project's files: where it is, what was found and what was expected.
+    """A mistake in a project's files: its place, the wrong value, and the expected value.
 
     Attributes:
         file: path as the user would type it (relative to the project). `""`: no file is involved.

@@ -1,9 +1,9 @@
 """The events of a conversation's log, and their JSON form.
 
-An event is a frozen record and has the name that Rasa uses. Its JSON form is Rasa's wire form, key by key: trackers,
-action servers, event brokers and stored logs all use it. How an event changes a tracker is in `tracker.py`. Events are
-msgspec structs instead of dataclasses: encoding the events of a turn then takes a few microseconds, and each event is
-encoded once per commit.
+Events are frozen records with the names that Rasa uses. Their JSON form has the same keys as Rasa's. Trackers, action
+servers, event brokers and stored logs all use this form. `tracker.py` implements how an event changes a tracker. Events
+are msgspec structs instead of dataclasses, because every commit encodes its events: msgspec encodes the events of a
+turn in a few microseconds.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
     """Base class of all events.
 
     Attributes:
-        timestamp: seconds since the epoch, UTC. None: the event is not in a log yet.
+        timestamp: seconds since the epoch, UTC. None: the event is not stored yet.
         metadata: free-form. Events that the server appends contain `model_id` and `assistant_id`.
     """
 
@@ -92,7 +92,7 @@ class ActiveLoop(_Event, frozen=True, kw_only=True, tag="active_loop"):
 
 
 class LoopInterrupted(_Event, frozen=True, kw_only=True, tag="loop_interrupted"):
-    """Determines whether the next run of the loop skips the validation."""
+    """A loop was interrupted, or continues. If interrupted, the next run of the loop does not validate the message."""
 
     is_loop_interrupted: bool = msgspec.field(name="is_interrupted", default=False)
 
@@ -106,19 +106,19 @@ class ActionExecutionRejected(_Event, frozen=True, kw_only=True, tag="action_exe
 
 
 class DefinePrevUserUtteredFeaturization(_Event, frozen=True, kw_only=True, tag="user_featurization"):
-    """Whether the policies used the text of the last user message instead of its intent."""
+    """Records whether the policies used the text of the last user message instead of its intent."""
 
     use_text_for_featurization: bool
 
 
 class EntitiesAdded(_Event, frozen=True, kw_only=True, tag="entities"):
-    """Additional entities for the last user message."""
+    """Adds entities to the last user message."""
 
     entities: list[Json]
 
 
 class FollowupAction(_Event, frozen=True, kw_only=True, tag="followup"):
-    """The next action, which overrides the policies."""
+    """Sets the next action. It then runs without asking the policies."""
 
     name: str
 
@@ -144,11 +144,11 @@ class AllSlotsReset(_Event, frozen=True, kw_only=True, tag="reset_slots"):
 
 
 class ConversationPaused(_Event, frozen=True, kw_only=True, tag="pause"):
-    """The bot no longer answers."""
+    """The bot is paused: it no longer answers."""
 
 
 class ConversationResumed(_Event, frozen=True, kw_only=True, tag="resume"):
-    """The bot answers again."""
+    """The bot is no longer paused: it answers again."""
 
 
 class ReminderScheduled(_Event, frozen=True, kw_only=True, tag="reminder"):
@@ -207,7 +207,7 @@ Event = (
 )
 
 EVENT_KINDS = frozenset(kind.__struct_config__.tag for kind in Event.__args__) | {"form", "form_validation"}
-"""Every value of the key `event`, legacy names included."""
+"""All values that the key `event` can have, including legacy names."""
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)

@@ -1,7 +1,7 @@
-"""Numbers that JSON does not have: NaN and the infinities.
+"""Replaces NaN and the infinities, which JSON does not have, by strings.
 
-Python's `json` reads and writes them, but JSON and the stored log cannot contain them. So this module replaces such a
-number from outside by a text: `"NaN"`, `"Infinity"` or `"-Infinity"`. This happens before a turn uses the value, so the
+Python's `json` module reads and writes these numbers, but the stored log cannot contain them. So this module replaces
+them in data from outside by `"NaN"`, `"Infinity"` or `"-Infinity"`. It does so before a turn uses a value. Therefore a
 value is the same in the turn, in the log, and after a restart.
 """
 
@@ -11,17 +11,17 @@ from typing import Any
 
 
 def loads(source: str | bytes) -> Any:
-    """Read JSON that Python wrote. Replace numbers that JSON does not have by texts.
+    """Read JSON that Python wrote. Replace NaN and the infinities by strings.
 
     Raises:
-        ValueError: it is not JSON.
-        RecursionError: it is nested too deeply.
+        ValueError: the text is not JSON.
+        RecursionError: the JSON is nested too deeply.
     """
     return json.loads(source, parse_constant=str, parse_float=_number)
 
 
 def finite(value: Any) -> Any:
-    """Return plain data (mappings, lists, scalars) with a text in place of each number that JSON does not have."""
+    """Return plain data (mappings, lists, scalars) with a string in place of each NaN and infinity."""
     if isinstance(value, float):
         return value if math.isfinite(value) else _name(value)
     if isinstance(value, dict):
@@ -32,7 +32,7 @@ def finite(value: Any) -> Any:
 
 
 def _number(digits: str) -> float | str:
-    """Read a number; `1e999` is larger than any float."""
+    """Read a number. Python reads `1e999` as infinity, so it becomes a string, too."""
     number = float(digits)
     return number if math.isfinite(number) else _name(number)
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from manent.core.events import Json
 
 PAYLOAD_EXTRACTOR = "RegexMessageHandler"
-"""Extractor of entities that come from a payload (`/intent{…}`)."""
+"""Value of `extractor` in entities that come from a payload (`/intent{…}`)."""
 
 
 def annotated(text: str, entities: Iterable[Json]) -> str:
-    """Return a message with its entities marked. Payloads are returned unchanged."""
+    """Return a message with its entities marked. Entities of payloads are not marked."""
     spans: dict[tuple[int, int], list[Json]] = {}
     for entity in sorted((each for each in entities if _is_marked(each, text)), key=lambda each: int(each["start"])):
         spans.setdefault((entity["start"], entity["end"]), []).append(entity)
@@ -38,7 +38,7 @@ def _is_marked(entity: Json, text: str) -> bool:
 
 
 def mark(text: str, *entities: Json) -> str:
-    """Return words marked as an entity: as `[Berlin](city)`, or with one or more objects if there are more keys."""
+    """Return words marked as an entity, as `[Berlin](city)`. An entity with more keys is written as a JSON object."""
     labels = [_label(text, entity) for entity in entities]
     if len(labels) == 1 and labels[0].keys() == {"entity"}:
         return f"[{text}]({labels[0]['entity']})"

@@ -5,7 +5,7 @@ import msgspec
 from manent.core.events import Json
 
 SERVED_CHANNELS = ("socketio", "rest", "callback", "cmdline")
-"""Channels that Manent serves; others in `credentials.yml` are left out."""
+"""Channels that Manent serves. It ignores other channels in `credentials.yml`."""
 
 
 class UserMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,14 +14,14 @@ class UserMessage(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         sender_id: key of the conversation, 1–255 characters.
         text: the message, stripped by the channel.
-        message_id: unique among the accepted messages of the conversation, 1–128 characters. None: the client sent
-            none; the runtime then generates one, and cannot detect that the message is sent again.
+        message_id: unique among the accepted messages of the conversation, 1–128 characters. None: the client sent no
+            id. The runtime then generates one, so it cannot detect a repeated message.
         input_channel: name of the channel that received it (`rest`, `socketio`, …). None: no channel.
         output_channel: name of the channel that response variations are selected for (`collector` for REST).
         title: text of the clicked button, if `text` is its payload.
         metadata: metadata that the client sent.
         parse_data: parse result to use instead of running the NLU.
-        external: whether it is an external trigger instead of the visitor's words (`EXTERNAL: <intent>`).
+        external: whether an external trigger (`EXTERNAL: <intent>`) created it instead of the visitor.
     """
 
     sender_id: str

@@ -1,10 +1,10 @@
 """The tracker: the state of a conversation, computed from its log.
 
-`State` is the fold over events (slots, loop, latest message, flags). `Tracker` is a state plus the recent *applied*
-events. These are the events of the session, except those that rewinds, undos and repeated form turns have removed. The
-policies read them, and a rewind replays them. The applied events are a window, so that memory and time do not grow with
-the length of a conversation; `base` is the state before the window. A rewind beyond the window raises `WindowExceeded`.
-The caller then loads a larger window.
+`State` is the result of applying the events one by one: slots, loop, latest message, flags. `Tracker` is a state plus
+the recent *applied* events. The applied events are the events of the session, except those that rewinds, undos and
+repeated form turns have removed. The policies read them, and a rewind replays them. Only a window of the applied events
+is kept, so that memory and time do not grow with the length of a conversation. `base` is the state before the window. A
+rewind beyond the window raises `WindowExceeded`. The caller then loads a tracker with a larger window.
 
 No I/O, no clock. Reference: the DialogueStateTracker of Rasa 3.6.21, described in the contract (§5.3, §6).
 """
@@ -41,7 +41,7 @@ from manent.core.events import (
 
 _LISTEN = "action_listen"
 _RECENT = 3
-"""User turns whose intents are kept, even if reverted: the number that a two-stage fallback needs."""
+"""Number of user turns whose intents are kept, even if the turns are reverted. A two-stage fallback needs this many."""
 
 
 class WindowExceeded(InternalError):
@@ -61,10 +61,10 @@ class LoopState(msgspec.Struct, kw_only=True):
 
 
 class State(msgspec.Struct, kw_only=True):
-    """The fold over applied events.
+    """The state of a conversation after its applied events.
 
     Attributes:
-        values: only slots that were set. The others have the domain's initial value.
+        values: the slots that were set. All other slots have the domain's initial value.
         uses_text: whether the policies used the text of the latest message instead of its intent.
     """
 
@@ -170,7 +170,10 @@ _APPLY: dict[type, Callable[[State, Any], None]] = {
     ConversationPaused: State._pause,  # noqa: SLF001
     ConversationResumed: State._resume,  # noqa: SLF001
 }
-"""How each kind of event changes the state. Other kinds do not change it. A `match` would test the kinds in turn."""
+"""Event class → the method that applies it to the state.
+
+A `match` would be slower: it tests one class after another.
+"""
 
 
 class _Dump(msgspec.Struct, kw_only=True):
@@ -202,24 +205,25 @@ class Tracker:
     Attributes:
         sender_id: key of the conversation.
         domain: defines the slots. A slot event for an unknown slot has no effect.
-        version: number of events applied, equal to the `seq` of the newest.
-        state: the fold over `applied` on top of `base`.
+        version: `seq` of the newest event that the tracker has processed.
+        state: the result of applying `applied` to `base`.
         base: the state before the first event of `applied`.
         applied: recent applied events, oldest first.
         truncated: whether this session has applied events before the first event of `applied`.
-        generation: increases when `applied` changes other than by an append or a trim. Code that caches something
-            derived from `applied` must then compute it again.
+        generation: increases when `applied` changes in another way than by an append or a trim. Code that caches
+            something derived from `applied` must then compute it again.
         trimmed: number of events that `trim` removed from the start of `applied` since the tracker was loaded.
         latest_event_time: timestamp of the newest event.
         last_user_time: timestamp of the newest user event, on which session expiry depends.
         latest_input_channel: input channel of the newest user event.
         session_started: whether a session was ever started.
         loops: names of loops that were ever active. Their repeated runs are collapsed in `applied`.
-        recent_intents: intents of the newest user events since a restart, including reverted ones. "": no intent was
-            recognised. None: a revert.
+        recent_intents: intents of the newest user events since a restart, including reverted ones. "" stands for a
+            message without a recognised intent, None for a revert.
         declined: the action that refused to run, until another action runs. Not stored: a turn ends with an action.
-        outdated: whether `state` still contains a collapsed form turn. It is computed again when the bot listens.
-        counted: number of actions in `applied`. None: unknown, count them.
+        outdated: whether `state` still contains a form turn that was removed from `applied`. The state is computed
+            again when the bot listens.
+        counted: number of actions in `applied`. None: they must be counted again.
         derived: cache for code that derives something from `applied`. Not stored.
     """
 
@@ -257,7 +261,7 @@ class Tracker:
     def requested_slot(self) -> str | None:
         """The slot that the active form asks for.
 
-        It is also None if an action set the requested slot to a value that is not a string.
+        None if there is none, or if an action set `requested_slot` to a value that is not a string.
         """
         name = self.state.values.get(REQUESTED_SLOT)
         return name if isinstance(name, str) else None
@@ -308,10 +312,10 @@ class Tracker:
         self.generation += 1
 
     def trim(self, keep: int) -> None:
-        """Fold applied events before the newest `keep` actions into `base`.
+        """Move the events before the newest `keep` actions from `applied` into `base`.
 
-        Waits until there are twice as many actions, so that not every turn pays for it (with one and a half times as
-        many, it cost 5 µs per turn on average).
+        Nothing happens until `applied` contains more than twice as many actions, so that not every turn pays the cost.
+        (With one and a half times as many, trimming took 5 µs per turn on average.)
         """
         if self.counted is not None and self.counted <= 2 * keep:
             return
@@ -398,7 +402,7 @@ class Tracker:
     def _replay(self) -> None:
         self.state = self.base.copy()
         if not self.truncated:
-            # The session has no events left from which policies could predict: the bot listens.
+            # All events of the session were reverted. Policies could predict nothing, so the bot listens.
             self.state.followup_action = _LISTEN
         for event in self.applied:
             self.state.apply(event)
@@ -415,10 +419,11 @@ class Tracker:
             raise WindowExceeded
 
     def _is_repeated_run(self, loop: str) -> bool:
-        """Return whether the loop ran before in the same activation, with only `action_listen` since.
+        """Return whether the loop ran before in the same activation, and only `action_listen` ran since.
 
         Raises:
-            WindowExceeded: `action_listen` is the only action in the applied events.
+            WindowExceeded: the previous run may be before the window, because the window contains no action other than
+                `action_listen`.
         """
         for event in reversed(self.applied):
             match event:
@@ -435,7 +440,10 @@ class Tracker:
         return False
 
     def _collapse(self, loop: str) -> None:
-        """Remove the newest user turn from `applied`, back to the loop's previous run. Other events stay."""
+        """Remove the newest user turn from `applied`, back to the loop's previous run.
+
+        Keep its slots and other events.
+        """
         kept: list[Event] = []
         while self.applied:
             event = self.applied.pop()
@@ -506,4 +514,4 @@ _TAKE: dict[type, Callable[[Tracker, Any], None]] = {
     UserUtteranceReverted: Tracker._revert_message,  # noqa: SLF001
     ActionReverted: Tracker._revert_action,  # noqa: SLF001
 }
-"""Events that change more than the state and `applied`."""
+"""Event class → the method that applies it to the tracker, for events that change more than `state` and `applied`."""

@@ -11,7 +11,7 @@ from manent.core.events import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """A position in a project's files, for messages: `file` as the user would type it, 1-based `line`."""
+    """A place in a project's files: the path as the user would type it, and the 1-based line. Messages show it."""
 
     file: str = ""
     line: int = 0
@@ -19,7 +19,10 @@ class Where:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityMention:
-    """An annotated span: `text[start:end]` in characters. `value` differs from the text if a synonym is given."""
+    """An annotated entity, whose text is `text[start:end]`.
+
+    `value` differs from that text if the annotation gives a synonym.
+    """
 
     start: int
     end: int
@@ -60,7 +63,7 @@ class NluData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityStep:
-    """An entity listed in a user turn of a story. `value` None: any value."""
+    """An entity listed in a user turn of a story. If `value` is None, any value matches."""
 
     entity: str
     value: Any = None
@@ -81,7 +84,7 @@ class UserStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionStep:
-    """An action of the bot: by name, or a text in end-to-end stories."""
+    """An action of the bot: its name, or a text in end-to-end stories."""
 
     name: str | None = None
     text: str | None = None
@@ -90,7 +93,7 @@ class ActionStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotStep:
-    """A slot was set. `has_value` False: only the name is given; any value matches."""
+    """A slot was set. If `has_value` is False, the story gives only the slot's name, and any value matches."""
 
     name: str
     value: Any = None
@@ -100,7 +103,7 @@ class SlotStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopStep:
-    """A loop became active. `name` None: no loop is active."""
+    """A loop became active. If `name` is None, the active loop ended."""
 
     name: str | None
     where: Where = Where()
@@ -108,7 +111,7 @@ class LoopStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointStep:
-    """A checkpoint, which joins stories. At the start of a story, `slots` are conditions on slot values."""
+    """A checkpoint, which connects stories. At the start of a story, `slots` are conditions on slot values."""
 
     name: str
     slots: tuple[SlotStep, ...] = ()
@@ -117,7 +120,7 @@ class CheckpointStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrStep:
-    """Alternatives. Each is a user turn or a tuple of slot steps."""
+    """Alternative steps (`or:`). Each alternative is a user turn or a tuple of slot steps."""
 
     alternatives: tuple["UserStep | tuple[SlotStep, ...]", ...]
     where: Where = Where()
@@ -128,7 +131,7 @@ Step = UserStep | ActionStep | SlotStep | LoopStep | CheckpointStep | OrStep
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """One story as written."""
+    """One story, as it is written in the file."""
 
     name: str
     steps: tuple[Step, ...]
@@ -138,7 +141,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule as written. `conditions` are the steps under `condition:`."""
+    """One rule, as it is written in the file. `conditions` are the steps under `condition:`."""
 
     name: str
     steps: tuple[Step, ...]

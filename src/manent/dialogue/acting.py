@@ -1,6 +1,7 @@
-"""What actions use: the tracker, responses, and calls of custom actions.
+"""`Acting` gives actions access to the tracker, the responses and custom actions.
 
-Built-in actions and forms are functions or generators over an `Acting`. They return their events and change nothing.
+Built-in actions and forms are functions or generators over an `Acting`. They return events and do not change the
+tracker.
 """
 
 import logging
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 _OWN_KEYS = frozenset(
     ("response", "template", "text", "image", "custom", "attachment", "elements", "quick_replies", "buttons")
 )
-"""Keys of an action server's response that are part of the message. Other keys are values for its templates."""
+"""Keys of an action server's response that become part of the message. The other keys are values for its templates."""
 
 
 class ActionRejected(Exception):
@@ -29,7 +30,7 @@ class ActionRejected(Exception):
 
 
 class SlotValues(Mapping[str, Any]):
-    """A view of the values of all slots. Copies nothing."""
+    """A view of the values of all slots. It copies nothing."""
 
     __slots__ = ("_domain", "_initial", "_values")
 
@@ -50,7 +51,7 @@ class SlotValues(Mapping[str, Any]):
 
 
 class Acting(msgspec.Struct, kw_only=True):
-    """What the actions of one turn use.
+    """The access of one turn's actions to the conversation.
 
     Attributes:
         channel: name of the output channel.
@@ -75,7 +76,7 @@ class Acting(msgspec.Struct, kw_only=True):
     def say(
         self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()
     ) -> Activity[list[Event]]:
-        """Return the bot event of a response. Empty if no variation of it matches."""
+        """Return the bot event of a response, or an empty list if no variation of the response matches."""
         if not self.external_nlg:
             return self.say_here(response, arguments, trailing=trailing)
         message = yield from self.message(response, arguments, trailing=trailing)
@@ -100,7 +101,10 @@ class Acting(msgspec.Struct, kw_only=True):
     def message(
         self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()
     ) -> Activity[Json | None]:
-        """Create the message of a response, in this process or with the NLG server. None: no variation matches."""
+        """Create the message of a response, in this process or with the NLG server.
+
+        Return None if no variation matches.
+        """
         given = arguments or {}
         if self.external_nlg:
             generated: Json = yield Generate(
@@ -115,7 +119,7 @@ class Acting(msgspec.Struct, kw_only=True):
         return message
 
     def call(self, action: str, *, trailing: Sequence[Event] = ()) -> Activity[list[Event]]:
-        """Run a custom action. Return its messages, then its events.
+        """Run a custom action. Return its messages, followed by its events.
 
         Raises:
             ActionRejected: the action refused to run.
@@ -139,7 +143,10 @@ class Acting(msgspec.Struct, kw_only=True):
         return events
 
     def _bot_event(self, response: Json, trailing: Sequence[Event]) -> Activity[BotUttered | None]:
-        """Create the bot event of one response of an action server (contract §9). None: no variation matches."""
+        """Create the bot event for one entry of `responses` in an action server's response (contract §9).
+
+        Return None if no variation of the named response matches.
+        """
         given = {key: value for key, value in response.items() if value and key != "response"}
         name = response.get("response") or response.get("template")  # SDK 1.x sends `template` only
         if not name:
@@ -165,4 +172,4 @@ def _read_event(action: str, wire: Json) -> Event | None:
 
 
 _KNOWN = frozenset((*(kind.__struct_config__.tag for kind in get_args(Event)), "form", "form_validation"))
-"""Names of the events that `event_from_wire` reads: all kinds, and the legacy names."""
+"""Names of the events that `event_from_wire` reads, including the legacy names."""

@@ -18,15 +18,16 @@ def find_conflicts(
     """Find contradictions.
 
     Args:
-        config: its `RulePolicy` options apply.
+        config: its `RulePolicy` options decide how rules are checked.
         domain: the assistant's domain.
         stories: the stories and rules.
-        max_history: number of newest states that two stories must share to contradict each other; None for all states
-            since the beginning.
+        max_history: the number of newest states that a policy sees. Two stories contradict each other if these states
+            are equal and their next actions differ. None: a policy sees all states.
 
     Returns:
-        Errors between rules, and between rules and stories, which stop training. Then warnings about stories that
-        continue differently after the same beginning: a policy can follow only one of them.
+        First the contradictions between rules, and between rules and stories. These are errors, which stop training.
+        Then warnings about stories that continue differently after the same beginning, because a policy can follow only
+        one of them.
     """
     sequences = story_sequences(domain, stories)
     problems = compile_rules(config, domain, rules=rule_sequences(domain, stories.rules), stories=sequences).problems
@@ -51,7 +52,7 @@ def _steps(
 ) -> Iterable[tuple[tuple[DialogState, ...], str, Where]]:
     """Yield each action of a story with the states before it, the newest last.
 
-    The first action is left out, because no policy predicts the action that begins a story.
+    Skip the first action, because no policy predicts the action that begins a story.
     """
     tracker = Tracker(sender_id="training", domain=domain)
     for placed in story.placed:
@@ -74,6 +75,6 @@ def _conflict(story: str, action: str, where: Where, before: tuple[str, str, Whe
         found=f'"{action}"',
         expected=f'"{other}", as after the same steps in the story "{other_story}" '
         f"({other_where.file}:{other_where.line})",
-        suggestion="Use the same action in both, or make the steps before it differ: by an intent, an entity or a slot",
+        suggestion="Use the same action in both stories, or give them different intents, entities or slots before it",
         warning=True,
     )

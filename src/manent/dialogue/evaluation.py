@@ -1,9 +1,9 @@
-"""Plays test stories and compares what the assistant predicts with what the stories say.
+"""Plays test stories and compares the assistant's predictions with the stories.
 
 A story is played event by event. Before each action of the story, the policies predict an action. In an end-to-end
 test, the NLU also parses each text. After a wrong prediction the story continues as it is written, so that one mistake
-does not cause further mistakes. The action that begins a story is not predicted. Custom actions do not run: the story
-contains the slots that they set. `manent test` and the HTTP API call this; nothing here reads or writes files.
+does not cause further mistakes. The action that begins a story is not predicted. Custom actions do not run, because the
+story contains the slots that they set. `manent test` and the HTTP API call this; nothing here reads or writes files.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,7 +32,7 @@ from manent.learn import scores
 Parse = Callable[[str], Json]
 
 NOTHING = "None"
-"""Stands for "no intent" and "no entity" in compared lists."""
+"""Name that stands for "no intent" and "no entity" in lists of expected and predicted names."""
 
 _REMEMBERING = ("MemoizationPolicy", "RulePolicy")
 
@@ -103,7 +103,7 @@ def play_stories(
     Args:
         model: the model to evaluate.
         stories: the stories to play. Rules are ignored.
-        parse: parses the texts of the stories. None: use the intents of the stories.
+        parse: parses the texts of the stories. None: no text is parsed, and the intents of the stories are used.
         known: training data, for `Played.is_known`.
         limit: maximum number of stories.
     """
@@ -113,7 +113,7 @@ def play_stories(
 
 
 def _turns(sequence: TrainingSequence) -> tuple[str, ...]:
-    """Return what identifies a conversation: intents and actions, in order."""
+    """Return the intents and actions of a conversation in order. Two stories with the same result count as equal."""
     names = []
     for event in sequence.events:
         match event:
@@ -131,7 +131,7 @@ class _Player:
     """Plays one story after another.
 
     Attributes:
-        retrieved: intent of the latest message, with its response key if it has one.
+        retrieved: intent of the latest message, including the response key if the intent is a retrieval intent.
     """
 
     model: DialogueModel
@@ -186,7 +186,7 @@ class _Player:
         )
 
     def _declines(self, choice: Choice, expected: str) -> bool:
-        """Return whether the active form would reject the message: the story continues with another action."""
+        """Return whether the active form must reject the message, because the story continues with another action."""
         return choice.action == self.tracker.active_loop_name and choice.action != expected
 
     def _check_message(self, event: UserUttered, where: Where) -> Move:
@@ -200,7 +200,7 @@ class _Player:
         intent = str((found.get("intent") or {}).get("name") or NOTHING)
         self.retrieved = _retrieved(found, intent)
         entities = tuple(found.get("entities") or ())
-        # A payload has no annotations: the intent and entities that it contains are expected.
+        # A payload has no annotations. It names the expected intent and entities itself.
         expected = entities if event.text.startswith("/") else event.entities
         intents = (full_name, self.retrieved) if full_name else (event.intent, intent)
         pairs = (intents, *_entity_pairs(event.text, expected, entities))
@@ -216,7 +216,10 @@ def _retrieved(parse_data: Json, intent: str) -> str:
 
 
 def _without_key(event: ActionExecuted) -> tuple[str, bool]:
-    """Return the action that runs, and whether the story names the response, as in `utter_faq/price`."""
+    """Return the action that runs.
+
+    Also return whether the story names a response of a retrieval intent, as `utter_faq/price` does.
+    """
     if event.name is None:
         return event.action_text or "", False
     base, slash, _ = event.name.partition("/")
@@ -228,7 +231,7 @@ def _new_tracker(domain: Domain) -> Tracker:
 
 
 def _entity_pairs(text: str, expected: Iterable[Json], predicted: Iterable[Json]) -> Iterator[tuple[str, str]]:
-    """Pair annotated entities with found ones at the same position. `None` means that one of the two is missing."""
+    """Pair each annotated entity with the found entity at the same position. None stands for a missing partner."""
     places: dict[tuple[int, int], list[str]] = {}
     for side, entities in enumerate((expected, predicted)):
         for entity in entities:
@@ -238,10 +241,10 @@ def _entity_pairs(text: str, expected: Iterable[Json], predicted: Iterable[Json]
 
 
 def report_stories(played: Sequence[Played]) -> Json:
-    """Score the actions, intents and entities of all stories. Also score each story as a whole.
+    """Score the actions, intents and entities of all stories, and each story as a whole.
 
     Returns:
-        See `manent.learn.scores.report_expected`, with `conversation_accuracy`.
+        The result of `manent.learn.scores.report_expected`, with the additional key `conversation_accuracy`.
     """
     right = sum(each.is_right for each in played)
     return {
@@ -263,6 +266,6 @@ def action_pairs(played: Iterable[Played]) -> list[tuple[str, str]]:
 def remembered(played: Iterable[Played]) -> float:
     """Return the share of actions, in [0, 1], that a story or rule of the training data predicted."""
     actions = [move for each in played for move in each.actions]
-    # RulePolicy also predicts the fallback, but never with confidence 1.
+    # RulePolicy also predicts the fallback action, but with a confidence below 1.
     known = [move for move in actions if (move.policy or "").endswith(_REMEMBERING) and move.confidence == 1.0]
     return len(known) / len(actions) if actions else 0.0

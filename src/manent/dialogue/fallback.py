@@ -1,4 +1,4 @@
-"""Fallback actions that ask the user: affirmation, rephrasing, and the two-stage fallback (contract §5.6)."""
+"""Fallback actions: they ask the user to affirm or to rephrase, in one or two stages (contract §5.6)."""
 
 import msgspec
 
@@ -27,7 +27,7 @@ DENIED = "out_of_scope"
 
 
 def ask_affirmation(acting: Acting) -> list[Event]:
-    """Ask whether the user meant the likeliest intent (other than the fallback intent)."""
+    """Ask whether the user meant the likeliest intent, apart from the fallback intent."""
     message = acting.tracker.state.latest_message
     parse_data = message.parse_data if message is not None else {}
     intent = _likeliest(parse_data)
@@ -64,7 +64,7 @@ def give_up(acting: Acting) -> Activity[list[Event]]:
 
 
 def two_stage(acting: Acting) -> Activity[list[Event]]:
-    """Ask for affirmation. If the user denies, ask for rephrasing, then for affirmation again, then give up."""
+    """Ask the user to affirm the intent. If the user denies it, ask to rephrase, then to affirm again, then give up."""
     if acting.tracker.active_loop_name != TWO_STAGE:
         asked = yield from _ask(acting, ASK_AFFIRMATION)
         return [ActiveLoop(name=TWO_STAGE), *asked]
@@ -79,14 +79,14 @@ def two_stage(acting: Acting) -> Activity[list[Event]]:
 
 
 def _ask(acting: Acting, action: str) -> Activity[list[Event]]:
-    """Run an action that asks the user. It runs on the action server if the domain lists it."""
+    """Run an action that asks the user. If the domain lists the action, it runs on the action server."""
     if action in acting.domain.actions:
         return (yield from acting.call(action))
     return ask_affirmation(acting) if action == ASK_AFFIRMATION else (yield from ask_rephrase(acting))
 
 
 def _repeat_message(tracker: Tracker) -> list[Event]:
-    """Return a listen and the latest message again, with confidence 1."""
+    """Return events that repeat the latest message with confidence 1, after a listen."""
     message = tracker.state.latest_message
     if message is None:
         return [ActionExecuted(name=LISTEN)]

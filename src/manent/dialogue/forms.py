@@ -1,7 +1,7 @@
 """Forms: activation, validation, requests for slots, submission (contract §5.5).
 
-A form's action changes nothing while it runs. It returns its events, and the turn applies them together. So it can run
-again from its start after an action that it called failed, or after the server died.
+A form's action changes nothing while it runs. It returns its events, and the turn applies them together. So the form
+can run again from its start if an action that it called failed, or if the server stopped.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def _is_done(events: Sequence[Event]) -> bool:
 
 
 def _is_left(events: Sequence[Event]) -> bool:
-    """Return whether a validator has ended the form."""
+    """Return whether an action that validates has ended the form."""
     return any(isinstance(event, ActiveLoop) and event.name is None for event in events)
 
 
@@ -67,7 +67,7 @@ def _activate(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[E
     """Fill slots from the message that activated the form, and validate them."""
     opened: list[Event] = [ActiveLoop(name=form.name)]
     found = yield from _extract(acting, filler, form, opened)
-    # The messages of extraction actions were already sent when the message arrived, before the form was activated.
+    # The extraction actions already ran when the message arrived, so their messages are not sent a second time.
     extracted = [event for event in found if isinstance(event, SlotSet)]
     values = acting.values(extracted)
     filled = [SlotSet(name=name, value=values[name]) for name in form.required_slots if values.get(name) is not None]
@@ -98,9 +98,10 @@ def _extract(
 def _validate_answer(
     acting: Acting, filler: SlotFiller, form: Form, before: Sequence[Event], *, may_decline: bool
 ) -> Activity[list[Event]]:
-    """Validate the slots that the latest message filled. Reject the message if it filled none and `may_decline`.
+    """Validate the slots that the latest message filled.
 
-    Do not reject a message that activated the form: the slot that was requested then belongs to another form.
+    Reject the message if it filled no slot and `may_decline` is set. A message that activated the form is never
+    rejected, because the slot that was requested at that time belongs to another form.
     """
     tracker = acting.tracker
     loop = tracker.state.active_loop
@@ -109,11 +110,11 @@ def _validate_answer(
         if isinstance(event, LoopInterrupted):
             is_interrupted = event.is_loop_interrupted
     if tracker.latest_action_name != LISTEN or is_interrupted:
-        # There is nothing to validate, but a validator may set the next requested slot.
+        # There is nothing to validate, but the validating action may set the next requested slot.
         return (yield from _validate(acting, form, [], before))
     is_new = acting.domain.is_legacy
     if is_new:
-        # In format 2.0 the form itself fills its slots, after a policy has predicted it.
+        # In format 2.0 the form itself fills its slots, after a policy has predicted the form.
         events = yield from _extract(acting, filler, form, before, opens=not may_decline)
         candidates = [event for event in events if isinstance(event, SlotSet)]
     else:
@@ -126,7 +127,7 @@ def _validate_answer(
 
 
 def _candidates(acting: Acting, form: Form) -> list[SlotSet]:
-    """Return the form's slots that were set since the latest user message, with the last value of each."""
+    """Return the slots of the form that were set since the latest user message, and the last value of each."""
     wanted = candidate_slots(form, acting.tracker.requested_slot)
     found: dict[str, SlotSet] = {}
     for event in reversed(acting.tracker.applied):
@@ -146,10 +147,10 @@ def _validate(
     is_new: bool = False,
     opens: bool = False,
 ) -> Activity[list[Event]]:
-    """Call `validate_<form>` if the domain has it.
+    """Call `validate_<form>` if the domain has this action.
 
-    New candidates (not in a log yet) are returned even if the validator does not return them. While a form is being
-    activated, the validator sees the requested slot of any form.
+    Slots that are not stored yet are returned even if the action does not return them. While the form is being
+    activated, the action sees the requested slot even if it belongs to another form.
     """
     name = f"validate_{form.name}"
     events: list[Event] = []
@@ -180,7 +181,7 @@ def _ask_next(acting: Acting, form: Form, before: Sequence[Event]) -> Activity[l
     values = acting.values(before)
     for name in () if _is_left(before) else form.required_slots:
         if values.get(name) is None:
-            # The action that asks still sees the previous requested slot.
+            # The action that asks still sees the previously requested slot.
             asked = yield from _ask(acting, form, name, before)
             return [SlotSet(name=REQUESTED_SLOT, value=name), *asked]
     return [SlotSet(name=REQUESTED_SLOT, value=None)]

@@ -1,7 +1,8 @@
-"""The trained dialogue model: domain, policies, compiled responses. Created by training, loaded from a model file.
+"""The trained dialogue model: domain, policies, compiled responses.
 
 Training calls `train_dialogue` for the files of a model. The runtime calls `load_dialogue` to load a model from them.
-No I/O here: files are names and bytes. Nothing is pickled, and loading a model does not run code from it.
+This module does no I/O: it receives and returns files as names and bytes. Loading a model does not run code from it,
+because no file is a pickle.
 """
 
 import dataclasses
@@ -16,7 +17,7 @@ from manent.core.domain import Domain
 from manent.core.errors import ModelError, ProjectError
 from manent.core.events import Json
 from manent.core.training_data import AssistantConfig, ComponentConfig, Stories
-from manent.dialogue.default_actions import Actions
+from manent.dialogue.actions import Actions
 from manent.dialogue.fallback import DEFAULT_FALLBACK, DEFAULT_RESPONSE
 from manent.dialogue.policies.ensemble import Ensemble
 from manent.dialogue.policies.features import KnownTexts
@@ -37,16 +38,19 @@ _FOLDER = "dialogue/"
 _FILE = f"{_FOLDER}policies.json"
 _FORMAT = 1
 _SPARE_ACTIONS = 20
-"""Applied actions that a tracker keeps beyond what the policies read, so that most rewinds stay within the window."""
+"""Number of applied actions that a tracker keeps in addition to those that the policies read.
+
+With them, most rewinds stay within the window.
+"""
 
 
 @dataclass(kw_only=True)
 class DialogueModel:
-    """The dialogue data that a turn needs. All conversations share it. It does not change after training.
+    """The dialogue data that a turn needs. All conversations share this object. It does not change after training.
 
     Attributes:
         window: number of the newest applied actions that a tracker must keep (`Tracker.trim(window)`).
-        max_predictions: maximum number of actions in a turn. After this number, the bot listens.
+        max_predictions: maximum number of actions in a turn. After this many actions, the bot listens.
         external_nlg: whether an NLG server generates response texts (`Generate` steps).
     """
 
@@ -68,7 +72,10 @@ class DialogueModel:
 
     @property
     def is_trained(self) -> bool:
-        """Whether there are policies. A model of `manent train nlu` has none: its turns are logged, not answered."""
+        """Whether there are policies.
+
+        A model of `manent train nlu` has none: it stores messages but does not answer them.
+        """
         return bool(self.ensemble.policies)
 
 
@@ -155,7 +162,7 @@ def compile_rules(
 
 
 def _least_confidence(domain: Domain, options: RuleOptions) -> float:
-    """Return a confidence above that of a core fallback without an answer. 0: no such fallback is configured."""
+    """Return a confidence just above that of the core fallback, if that fallback sends nothing. Return 0 otherwise."""
     if not options.enable_fallback_prediction:
         return 0.0
     if options.core_fallback_action_name != DEFAULT_FALLBACK or DEFAULT_RESPONSE in domain.responses:

@@ -1,4 +1,4 @@
-"""Responses: selects a variation of an `utter_…` and fills in its templates.
+"""Responses. Selects a variation of a response and fills in its templates.
 
 Responses are compiled once when a model is loaded, so that no template is parsed during a turn. Actions use them
 through `Acting`. Channels decide how to send a bot event.
@@ -17,11 +17,11 @@ log = logging.getLogger(__name__)
 
 ACTION_FAILED = "utter_action_failed"
 ACTION_FAILED_TEXT = "Sorry, something went wrong on my side. Please try again in a moment."
-"""The message after a custom action failed, if the domain has no `utter_action_failed`."""
+"""The message that the bot sends after a custom action failed, if the domain has no `utter_action_failed`."""
 
 _DATA_KEYS = ("elements", "quick_replies", "buttons", "attachment", "image", "custom")
 _PLACED_KEYS = frozenset((*_DATA_KEYS, "text"))
-"""Keys with a field in a bot event."""
+"""Keys of a message that are fields of a bot event."""
 _VARIABLE_KEYS = ("text", "image", "custom", "buttons", "attachment", "quick_replies")
 
 
@@ -33,9 +33,9 @@ class Template:
     pieces: tuple[str, ...]
 
     def fill(self, get: Callable[[str], Any]) -> str:
-        """Return the text with every name replaced; the raw text when one is unknown (`get` raises KeyError).
+        """Return the text with every name replaced by its value.
 
-        An unknown name is logged: the visitor reads the template.
+        If `get` raises KeyError for a name, log the name and return the text with its placeholders.
         """
         parts = list(self.pieces)
         try:
@@ -43,7 +43,9 @@ class Template:
                 parts[index] = str(get(parts[index]))
         except KeyError as error:
             log.warning(
-                "response text %r is sent as it is: {%s} is neither a slot nor an argument", self.raw, error.args[0]
+                "response text %r is sent with its placeholders, because {%s} is neither a slot nor an argument",
+                self.raw,
+                error.args[0],
             )
             return self.raw
         return "".join(parts)
@@ -52,8 +54,8 @@ class Template:
 def compile_text(text: str) -> "str | Template":
     """Split a template at its `{name}`s.
 
-    `{{` and `}}` mean literal braces. A single brace that does not belong to a name is literal, too.
-    A text without names is returned as a string, with single braces in place of double ones.
+    `{{` and `}}` stand for literal braces. A single brace that does not belong to a name is literal, too. If the text
+    contains no names, return it as a string, in which each double brace is replaced by a single one.
     """
     if "{" not in text and "}" not in text:
         return text
@@ -79,7 +81,7 @@ def compile_text(text: str) -> "str | Template":
 
 
 def _name_end(text: str, start: int) -> int:
-    """Return the index of the brace that closes the name opened at `start`. -1: it is not a name."""
+    """Return the index of the brace that closes the name opened at `start`, or -1 if it is not a name."""
     end = text.find("}", start)
     if end <= start + 1 or "{" in text[start + 1 : end] or "\n" in text[start + 1 : end]:
         return -1
@@ -131,7 +133,7 @@ class _Compiled:
         event: the complete event, if the variation has no templates.
         constant: its keys without templates.
         variable: its keys with templates.
-        channel: the output channel that it is for. None: all channels.
+        channel: the output channel for which it is selected. None: all channels.
         conditions: (slot, value) pairs that must all hold.
     """
 
@@ -186,13 +188,16 @@ class Responses:
         return name in self._variations
 
     def constant(self, name: str) -> BotUttered | None:
-        """Return the event of a response that has one variation without templates or conditions, else None."""
+        """Return the event of a response whose only variation has neither templates nor conditions.
+
+        Return None for other responses.
+        """
         return self._constant.get(name)
 
     def event(
         self, name: str, *, slots: Mapping[str, Any], arguments: Mapping[str, Any], channel: str, rng: random.Random
     ) -> BotUttered | None:
-        """Select a variation, fill it in and return its event. Arguments: see `message`."""
+        """Select a variation, fill it in and return its event. The arguments are those of `message`."""
         chosen = self._choose(name, slots, channel, rng)
         if chosen is None:
             return None
@@ -208,7 +213,7 @@ class Responses:
         Args:
             name: the response, `utter_…`.
             slots: the values of all slots.
-            arguments: further values, which override slots.
+            arguments: more values. They override slots with the same name.
             channel: name of the output channel.
             rng: selects one of several matching variations.
 
@@ -223,7 +228,8 @@ class Responses:
         if len(variations) == 1 and not variations[0].conditions and variations[0].channel is None:
             return variations[0]
         suitable = [each for each in variations if _holds(each.conditions, slots)]
-        # Contract §2: conditional before unconditional ones, the channel's before those for all channels.
+        # Variations with conditions precede those without, and variations for this channel precede those for all
+        # channels (contract §2).
         for wanted in (channel, None):
             for conditional in (True, False):
                 found = [each for each in suitable if each.channel == wanted and bool(each.conditions) == conditional]
@@ -253,10 +259,10 @@ def _equal(actual: Any, wanted: Any) -> bool:
 
 
 def bot_event(message: Mapping[str, Any], *, utter_action: str | None = None) -> BotUttered:
-    """Create the event of a message. Keys without a field in a bot event are stored in its metadata."""
+    """Create the event of a message. Store keys that are not fields of a bot event in its metadata."""
     data = {key: message.get(key) or None for key in _DATA_KEYS}
     if data["attachment"] is None:
-        data["attachment"] = data["image"]  # some channels read the value from there
+        data["attachment"] = data["image"]  # some channels read the value from `data`
     metadata = {key: value for key, value in message.items() if key not in _PLACED_KEYS}
     if utter_action is not None:
         metadata["utter_action"] = utter_action

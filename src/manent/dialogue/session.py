@@ -1,4 +1,4 @@
-"""Sessions: when a new one starts, and what it carries over (contract §5.1, §5.6)."""
+"""Sessions: decides when a new one starts, and which slots it carries over (contract §5.1, §5.6)."""
 
 from manent.core.domain import REQUESTED_SLOT, Domain, SessionConfig
 from manent.core.events import ActionExecuted, Event, SessionStarted, SlotSet
@@ -9,7 +9,7 @@ _SECONDS_PER_MINUTE = 60.0
 
 
 def needs_new_session(tracker: Tracker, config: SessionConfig, now: float) -> bool:
-    """Return whether a session must start before the next message: there is none, or it has expired at `now` (s)."""
+    """Return whether there is no session, or the last one has expired at `now` (seconds). Then a new one must start."""
     if not tracker.applied and not tracker.truncated:
         return True
     if not config.expiration_time_min or tracker.last_user_time is None:
@@ -20,7 +20,7 @@ def needs_new_session(tracker: Tracker, config: SessionConfig, now: float) -> bo
 def session_start_events(tracker: Tracker, domain: Domain) -> list[Event]:
     """Return the events of `action_session_start`: a new session, and the slots that it carries over.
 
-    The requested slot of a form is not carried over, because the form is not.
+    The requested slot of a form is not carried over, because the form itself is not.
     """
     carried: list[SlotSet] = []
     if domain.session.carry_over_slots:

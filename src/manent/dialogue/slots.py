@@ -1,7 +1,7 @@
 """Slot extraction: fills slots from user messages (contract §2, "mappings").
 
 Mappings are compiled once per domain. `turn.py` runs the extraction after each user message. `forms.py` runs it again
-when a form is activated. In format 2.0, `forms.py` also runs it for each answer to a form.
+when a form is activated. In format 2.0, `forms.py` also runs it for each answer to a form's question.
 """
 
 import logging
@@ -32,8 +32,8 @@ class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
         rejected: whether that loop has just rejected a message.
         requested: the requested slot.
         opens: whether this message activates the loop.
-        by_form: whether the form itself fills slots. In format 2.0 mappings of forms apply only then, and other
-            mappings only when the message arrives.
+        by_form: whether the form itself fills the slots. In format 2.0, mappings of forms apply only if this is True,
+            and other mappings only if it is False.
     """
 
     message: UserUttered
@@ -45,7 +45,7 @@ class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def latest_received(tracker: Tracker) -> ReceivedMessage | None:
-    """Return the latest message and the state of the active form. None: there is no message."""
+    """Return the latest message and the state of the active form, or None if there is no message."""
     message, loop = tracker.state.latest_message, tracker.state.active_loop
     if message is None:
         return None
@@ -58,7 +58,7 @@ def latest_received(tracker: Tracker) -> ReceivedMessage | None:
 
 
 class _Reach:
-    """The slots that messages can fill, as positions in a list: by any message, by an intent, by an entity."""
+    """The slots that any message, an intent or an entity can fill, as positions in a list."""
 
     def __init__(self) -> None:
         self._always: set[int] = set()
@@ -79,7 +79,7 @@ class _Reach:
         """Add the positions that a message can fill."""
         reached.update(self._always, self._intents.get(intent, ()))
         for entity in entities:
-            if isinstance(entity, dict):  # events of external senders can contain anything here
+            if isinstance(entity, dict):  # events from other systems can contain anything here
                 reached.update(self._entities.get(str(entity.get("entity")), ()))
 
 
@@ -99,7 +99,7 @@ class SlotFiller:
         self._ignored = {form.name: frozenset(form.ignored_intents) for form in domain.forms.values()}
         self._unique = {form: self._unique_mappings(required) for form, required in self._required.items()}
         self._validates = VALIDATE in domain.actions
-        # A mapping with conditions applies where one of the named loops is active (None: no loop).
+        # A mapping with conditions applies while one of the named loops is active. None stands for "no loop".
         self._anywhere = _Reach()
         self._in_loop: dict[str | None, _Reach] = {}
         for place, (_, _, mappings) in enumerate(self._slots):
@@ -110,7 +110,10 @@ class SlotFiller:
                     self._anywhere.add(place, mapping)
 
     def _is_usable(self, mapping: SlotMapping) -> bool:
-        """Return whether the domain has the mapping's entity and, if it names intents, one of them."""
+        """Return whether the domain contains the mapping's entity.
+
+        If the mapping names intents, it must contain one of them, too.
+        """
         if mapping.type == "from_entity" and mapping.entity not in self._domain.entities:
             return False
         if mapping.intents and not any(intent in self._domain.intents for intent in mapping.intents):
@@ -129,12 +132,12 @@ class SlotFiller:
         return frozenset(id(each) for each in mappings if sum(each == other for other in mappings) == 1)
 
     def fill(self, acting: Acting, received: ReceivedMessage, *, trailing: Sequence[Event] = ()) -> Done:
-        """Return the slot events (and bot events of custom extraction actions) of a message.
+        """Return the slot events of a message, and the bot events of custom extraction actions.
 
         Args:
-            acting: what actions use. Its tracker already contains the message.
+            acting: access to the conversation. Its tracker already contains the message.
             received: the message and the state of the active form.
-            trailing: previous events that the tracker does not contain yet.
+            trailing: earlier events that the tracker does not contain yet.
 
         Raises:
             ActionError: a custom extraction or validation action failed.
@@ -185,7 +188,7 @@ class SlotFiller:
         return [*others, *answered, *(event for event in candidates if event.name not in settled)]
 
     def _keeps_several(self, slot: str, received: ReceivedMessage) -> bool:
-        """Return whether all values for a slot are kept: in format 2.0, for the requested slot."""
+        """Return whether the slot keeps all values. Only the requested slot of format 2.0 does."""
         return self._domain.is_legacy and received.loop is not None and slot == received.requested
 
     def _applies(self, mapping: SlotMapping, slot: str, received: ReceivedMessage) -> bool:
@@ -212,7 +215,10 @@ class SlotFiller:
         return True
 
     def _legacy_fit(self, mapping: SlotMapping, slot: str, received: ReceivedMessage) -> bool:
-        """Return whether format 2.0 fills the slot: it has the entity's name, or a role or group matches."""
+        """Return whether format 2.0 fills the slot.
+
+        It does if the slot has the name of the entity, or if a role or group matches.
+        """
         if not self._domain.is_legacy:
             return False
         if mapping.entity == slot:
@@ -237,15 +243,20 @@ def _conditions_hold(mapping: SlotMapping, slot: str, received: ReceivedMessage)
     )
 
 
+def entity_values(mapping: SlotMapping, entities: Iterable[Json]) -> list[Any]:
+    """Return the values of the entities that match a from_entity mapping, in order."""
+    return [
+        entity.get("value")
+        for entity in entities
+        if entity.get("entity") == mapping.entity
+        and (mapping.any_label or (entity.get("role"), entity.get("group")) == (mapping.role, mapping.group))
+    ]
+
+
 def _values(mapping: SlotMapping, message: UserUttered) -> list[Any]:
     match mapping.type:
         case "from_entity":
-            return [
-                entity.get("value")
-                for entity in message.entities
-                if entity.get("entity") == mapping.entity
-                and (mapping.any_label or (entity.get("role"), entity.get("group")) == (mapping.role, mapping.group))
-            ]
+            return entity_values(mapping, message.entities)
         case "from_text":
             return [message.text]
         case _:

@@ -1,7 +1,8 @@
-"""Dialogue states: what the policies see of a conversation, one state before each action.
+"""Dialogue states: the part of a conversation that the policies see.
 
-`History` computes the states from the applied events of a tracker, event by event. It is cached with the tracker, so
-that a turn only processes its own events. Training uses the same code for stories. Contract §5.3.
+There is one state before each action. `History` computes the states from the applied events of a tracker, event by
+event. It is cached with the tracker, so that a turn processes only its own events. Training uses the same code for
+stories (contract §5.3).
 """
 
 from collections.abc import Callable, Iterable
@@ -33,9 +34,10 @@ SlotFeatures = tuple[tuple[str, Vector], ...]
 
 
 class DialogState(msgspec.Struct, frozen=True, array_like=True, cache_hash=True):
-    """The state of a conversation before an action. None and () mean that the state does not have this part.
+    """The state of a conversation before an action.
 
-    A struct, because every step of a turn creates one and policies use it as a key. In model files it is a list.
+    None and () mean that the state does not contain this part. The class is a msgspec struct, because every step of a
+    turn creates a state and policies use it as a key. In model files a state is a list.
 
     Attributes:
         previous: name (or end-to-end text) of the previous action.
@@ -86,7 +88,10 @@ def _categorical_vector(slot: Slot, value: Any) -> Vector:
 
 
 def slot_vector(slot: Slot, value: Any) -> Vector:
-    """Return the features of a slot's value. Empty if it does not influence the conversation or counts as not set."""
+    """Return the features of a slot's value.
+
+    They are empty if the slot does not influence the conversation or counts as not set.
+    """
     if value is None or not slot.influence_conversation:
         return ()
     match slot.type:
@@ -105,7 +110,9 @@ def slot_vector(slot: Slot, value: Any) -> Vector:
 
 
 class Featurizer:
-    """Turns a domain's intents, entities and slots into features. Immutable in use; part of the model.
+    """Turns a domain's intents, entities and slots into features.
+
+    It is part of the model and does not change after training.
 
     Args:
         rule_only_slots: slots that only rules use. Policies that learn from stories do not see them.
@@ -139,7 +146,7 @@ class Featurizer:
         return frozenset((self._usable if used is None else spread(used)) - spread(ignored))
 
     def entities(self, intent: str | None, entities: Iterable[Json]) -> tuple[str, ...]:
-        """Return the labels of a message's entities that its intent uses, sorted."""
+        """Return the sorted labels of those entities of a message that its intent uses."""
         labels: set[str] = set()
         for entity in entities:
             name = str(entity.get("entity"))
@@ -170,7 +177,7 @@ class History:
         full: the state before each applied action, oldest first. Rules use it.
         visible: `full` without `action_unlikely_intent` and without turns, slots and loops of rules that no story
             contains. Policies that learn from stories use it.
-        whole: whether `full` starts with the session.
+        whole: whether `full` starts at the beginning of the session.
     """
 
     __slots__ = (
@@ -236,7 +243,7 @@ class History:
     def follow(self, tracker: Tracker) -> None:
         """Process the tracker's new events.
 
-        Start over if its applied events changed anywhere except at the two ends.
+        If its applied events changed elsewhere than at their two ends, process all of them again.
         """
         start = self._consumed - tracker.trimmed
         if tracker.generation != self._generation or not 0 <= start <= len(tracker.applied):
@@ -255,7 +262,7 @@ class History:
         self._consumed = tracker.trimmed + len(tracker.applied)
 
     def _trim(self, keep: int) -> None:
-        """Remove the states before the newest `keep` actions, because the tracker has removed their events."""
+        """Remove the states before the newest `keep` actions, whose events the tracker has removed."""
         del self.full[: len(self.full) - keep]
         del self.visible[: max(0, len(self.visible) - keep)]
         self.whole = False
@@ -292,7 +299,10 @@ class History:
         self._now = None
 
     def _is_continued(self) -> bool:
-        """Return whether the next action belongs to the previous turn: it follows up, or the loop has just run."""
+        """Return whether the next action belongs to the previous turn.
+
+        It does if it is a follow-up action, or if the loop has just run.
+        """
         return self._follows_up or (self._loop is not None and self._loop == self._previous)
 
     def _take_followup(self, event: FollowupAction) -> None:
@@ -351,7 +361,7 @@ class History:
         )
 
     def _shown(self, *, use_text: bool | None = None) -> DialogState:
-        """Return the current state without what only rules use."""
+        """Return the current state without slots and loops that only rules use."""
         state = self.current(use_text=use_text)
         featurizer = self.featurizer
         if state.loop is not None and state.loop in featurizer.rule_only_loops:
@@ -363,7 +373,7 @@ class History:
         if self._previous_shown != state.previous:
             state = replace(state, previous=self._previous_shown)
         if self._previous != LISTEN and self.visible:
-            # Stories do not contain the hidden turns, so use the message before these turns.
+            # Stories do not contain the hidden turns, so use the message before the hidden turns.
             last = self.visible[-1]
             if state.intent != last.intent or state.text != last.text or state.entities != last.entities:
                 state = replace(state, intent=last.intent, text=last.text, entities=last.entities)
@@ -390,7 +400,7 @@ _TAKE: dict[type, Callable[[History, Any], None]] = {
     EntitiesAdded: History._take_entities,  # noqa: SLF001
     AllSlotsReset: History._take_reset,  # noqa: SLF001
 }
-"""How each kind of event changes a history. Other kinds do not change it."""
+"""Event class → the method that applies it to a history."""
 
 
 def history_of(tracker: Tracker, featurizer: Featurizer) -> History:

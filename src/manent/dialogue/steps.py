@@ -1,13 +1,13 @@
-"""The steps of a turn: what the turn engine requests from its driver.
+"""The steps of a turn: the requests of the turn engine to its driver.
 
-`turn.py` returns a `Step` to its driver (the runtime, a test) and receives the result. Forms, slot extraction and the
-built-in actions are generators over the same steps. Only data here. These are msgspec structs, as events are, because
-every turn creates some.
+The driver is the code that runs a turn: the runtime or a test. `turn.py` returns a `Step` to the driver and receives
+the result. Forms, slot extraction and the built-in actions are generators over the same steps. This module contains
+only data. The steps are msgspec structs, like events, because every turn creates some.
 """
 
 import random
-from collections.abc import Callable, Generator, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,9 +19,9 @@ class Env(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         now: returns the time, in seconds since the epoch, UTC.
-        new_id: returns a new unique id (for a message without id, a reminder without name).
+        new_id: returns a new unique id, for a message without an id or a reminder without a name.
         rng: selects among the variations of a response.
-        stamp: merged into the metadata of each new event (`model_id`, `assistant_id`). Never changes.
+        stamp: data to add to the metadata of each new event (`model_id`, `assistant_id`). It never changes.
     """
 
     now: Callable[[], float]
@@ -31,17 +31,17 @@ class Env(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Understand(msgspec.Struct, frozen=True, kw_only=True):
-    """Run the NLU on this text. Feed the parse result (`{text, intent, entities, …}`)."""
+    """Run the NLU on this text. The result is the parse result (`{text, intent, entities, …}`)."""
 
     text: str
 
 
 class CallAction(msgspec.Struct, frozen=True, kw_only=True):
-    """Run a custom action after committing the events of `Turn.take_events`. Feed an `ActionAnswer`, or `fail`.
+    """Run a custom action after committing the events of `Turn.take_events`. The result is an `ActionResult`.
 
     Attributes:
-        trailing: events that the action's tracker contains after those of the log although they are not in the log
-            (yet): slots under validation, the form's previous events.
+        trailing: events that are not in the log yet, but that the action must see after the events of the log: slots
+            that the action validates, and previous events of the form.
     """
 
     name: str
@@ -49,12 +49,14 @@ class CallAction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Generate(msgspec.Struct, frozen=True, kw_only=True):
-    """Generate the text of a response externally, after committing. Feed the message as JSON, or `fail`.
+    """Generate the text of a response externally, after committing as for `CallAction`.
+
+    The result is the message as JSON.
 
     Attributes:
-        arguments: values besides the slots that the text may use.
+        arguments: values that the text may use in addition to the slots.
         channel: name of the output channel.
-        trailing: see `CallAction`.
+        trailing: events that are not in the log yet, as for `CallAction`.
     """
 
     response: str
@@ -70,27 +72,26 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
 Step = Understand | CallAction | Generate | Finished
 
 
-class ActionAnswer(Protocol):
-    """The response of a custom action as JSON (contract §9), for example the runtime's `ActionResult`."""
+class ActionResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of a custom action, as JSON (contract §9).
 
-    @property
-    def events(self) -> Sequence[Json]:
-        """Events in wire form."""
+    Attributes:
+        events: events to add to the log, in wire form.
+        responses: messages to send to the visitor. They precede the events in the log.
+        rejected: whether the action refused to run (status 400).
+    """
 
-    @property
-    def responses(self) -> Sequence[Json]:
-        """Messages to send, before the events."""
-
-    @property
-    def rejected(self) -> bool:
-        """Whether the action refused to run (status 400)."""
+    events: tuple[Json, ...] = ()
+    responses: tuple[Json, ...] = ()
+    rejected: bool = False
 
 
 T = TypeVar("T")
 Activity = Generator[Step, Any, T]
-"""A part of a turn that yields steps, receives their results, and returns a T.
+"""A part of a turn:
 
-`manent.core.errors.ActionError` is thrown in if a step failed.
+a generator that yields steps, receives their results, and returns a T. If a step failed, the driver throws
+`manent.core.errors.ActionError` into it.
 """
 Done = list[Event] | Activity[list[Event]]
-"""The events of an action, or the activity that returns them if the action needs steps."""
+"""The events of an action, or an activity that returns them, if the action needs results of steps."""

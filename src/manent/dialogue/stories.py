@@ -1,8 +1,8 @@
-"""Stories and rules as training sees them: sequences of events, as a conversation has them.
+"""Turns stories and rules into the sequences of events that conversations would have.
 
-Checkpoints are joined, alternatives are multiplied out, `action_listen` is put before each user turn and at the end,
-and slots are filled from the entities of a user turn (contract §3, "Training view"). The policies fold these sequences
-into states. Nothing here reads or writes files.
+It connects stories at their checkpoints. For alternatives (`or:`) it creates one sequence for each combination. It adds
+`action_listen` before each user turn and at the end, and fills slots from the entities of a user turn (contract §3,
+"Training view"). The policies turn these sequences into states. Nothing here reads or writes files.
 """
 
 import itertools
@@ -29,16 +29,19 @@ from manent.core.training_data import (
     UserStep,
     Where,
 )
+from manent.dialogue.slots import entity_values
 
 log = logging.getLogger(__name__)
 
 LISTEN = "action_listen"
 ANYTHING = "..."
-"""Name of the placeholder in a rule: any events may precede."""
+"""Name of the placeholder in a rule. It stands for any previous events."""
 
 MAX_PATHS = 10_000
-"""Paths that are learned through the alternatives of one story, and through all checkpoints. Stories without either
-do not count."""
+"""Maximum number of paths that are learned through the alternatives of one story, and through all checkpoints.
+
+Stories that have neither alternatives nor checkpoints are always learned.
+"""
 
 _MAX_USES = 2
 """How often a path through the checkpoints may contain the same piece of a story."""
@@ -46,7 +49,7 @@ _MAX_USES = 2
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An event of a training sequence, and the line of its step."""
+    """An event of a training sequence, and the place of its step in the files."""
 
     event: Event
     where: Where
@@ -71,7 +74,7 @@ class Sequence:
 
 
 def user_parse_data(step: UserStep) -> Json:
-    """Return the NLU result for a user turn of a story. Empty for an end-to-end text."""
+    """Return the NLU result for a user turn of a story. It is empty for an end-to-end text."""
     if step.intent is None:
         return {}
     entities: list[Json] = []
@@ -106,12 +109,7 @@ def _filled_from_entities(domain: Domain, entities: list[Json]) -> Iterator[Slot
         for mapping in slot.mappings:
             if mapping.type != "from_entity" or any(each.active_loop for each in mapping.conditions):
                 continue
-            values = [
-                entity["value"]
-                for entity in entities
-                if entity["entity"] == mapping.entity
-                and (mapping.any_label or (entity.get("role"), entity.get("group")) == (mapping.role, mapping.group))
-            ]
+            values = entity_values(mapping, entities)
             if values:
                 yield SlotSet(name=slot.name, value=values if slot.type == "list" else values[-1])
                 break
@@ -148,8 +146,8 @@ def _alternatives(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:
     combinations: Iterable[tuple[tuple[Step, ...], ...]] = itertools.product(*choices)
     count = math.prod(map(len, choices))
     if count > MAX_PATHS:
-        log.warning("a story's `or:` steps make %d paths; %d of them are learned", count, MAX_PATHS)
-        draws = random.Random(0)  # noqa: S311 - the same project is trained alike
+        log.warning("the `or:` steps of a story produce %d paths; only %d of them are learned", count, MAX_PATHS)
+        draws = random.Random(0)  # noqa: S311 - not for security; the fixed seed makes training reproducible
         combinations = (tuple(map(draws.choice, choices)) for _ in range(MAX_PATHS))
     for combination in combinations:
         yield tuple(itertools.chain.from_iterable(combination))
@@ -159,7 +157,10 @@ def _alternatives(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:
 
 
 def rule_sequences(domain: Domain, rules: Iterable[Rule]) -> list[Sequence]:
-    """Return the rules as events: conditions first, then `...` unless the rule is for the conversation's start."""
+    """Return the rules as events.
+
+    The conditions come first. Then follows `...`, unless the rule is only for the start of a conversation.
+    """
     sequences = []
     for rule in rules:
         for steps in _alternatives(rule.steps):
@@ -228,7 +229,10 @@ class _Path:
         return _Path(names, self.placed + new, values, uses)
 
     def suits(self, start: CheckpointStep) -> bool:
-        """Return whether the path can continue at this checkpoint, whose slots must have equal values."""
+        """Return whether the path can continue at this checkpoint.
+
+        Its slots must have the values that the checkpoint names.
+        """
         return all(self.values.get(each.name) == each.value for each in start.slots if each.has_value)
 
 
@@ -252,7 +256,7 @@ def story_sequences(domain: Domain, stories: Stories) -> list[Sequence]:
                 joined += checkpoint is not None
                 if joined > MAX_PATHS:
                     log.warning(
-                        "the checkpoints of the stories make more than %d paths; the rest is not learned", MAX_PATHS
+                        "the checkpoints of the stories produce more than %d paths; the rest is not learned", MAX_PATHS
                     )
                     return list(finished.values())
                 longer = path.extend(domain, piece, steps)
@@ -268,8 +272,8 @@ def story_sequences(domain: Domain, stories: Stories) -> list[Sequence]:
 def _finished(path: _Path, *, is_whole: bool) -> Sequence:
     """Return a path as a sequence.
 
-    If a checkpoint leads nowhere (`is_whole` is False), the story does not show which action follows. So no
-    `action_listen` is added.
+    If it ends at a checkpoint that no story continues (`is_whole` is False), the story does not show which action
+    follows. Then add no `action_listen`.
     """
     placed = path.placed
     if is_whole and not _ends_in_listen(list(placed)):
@@ -279,6 +283,6 @@ def _finished(path: _Path, *, is_whole: bool) -> Sequence:
 
 
 def _identity(placed: Iterable[Placed]) -> Iterator[str]:
-    """Yield the parts that identify a sequence, independent of its story's name."""
+    """Yield the parts that identify a sequence, without the name of its story."""
     for each in placed:
         yield repr(each.event)

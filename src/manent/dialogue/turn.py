@@ -1,8 +1,8 @@
 """The turn engine: computes the events that answer a message, a trigger, or an unfinished log.
 
-A turn does no I/O. It changes a `Tracker` and requests one `Step` at a time from its driver. The driver commits the
-events of `take_events` before it performs a `CallAction` or `Generate`, and again at `Finished`. `TABLE` defines the
-state machine: the next state for each outcome. `docs/turn.svg` is generated from it.
+A turn does no I/O. It changes a `Tracker` and requests one `Step` at a time from its driver, the code that runs the
+turn. The driver commits the events of `take_events` before it performs a `CallAction` or `Generate`, and again at
+`Finished`. `TABLE` defines the state machine: the next state for each outcome. `docs/turn.svg` is generated from it.
 
 How to run a turn:
 
@@ -11,10 +11,10 @@ How to run a turn:
     while not isinstance(step, Finished):
         match step:
             case Understand():
-                step = turn.feed(nlu.parse(step.text))
+                step = turn.proceed(nlu.parse(step.text))
             case CallAction() | Generate():
                 commit(turn.take_events())
-                step = turn.feed(await ask_outside(step))  # or turn.fail(error)
+                step = turn.proceed(await ask_outside(step))  # or turn.fail(error)
     commit(turn.take_events())
 """
 
@@ -39,7 +39,7 @@ from manent.core.events import (
 from manent.core.messages import UserMessage
 from manent.core.tracker import Tracker
 from manent.dialogue.acting import Acting, ActionRejected
-from manent.dialogue.default_actions import SESSION_START
+from manent.dialogue.actions import SESSION_START
 from manent.dialogue.forms import candidate_slots
 from manent.dialogue.model import DialogueModel
 from manent.dialogue.policies.ensemble import Choice
@@ -48,9 +48,9 @@ from manent.dialogue.responses import ACTION_FAILED, ACTION_FAILED_TEXT, bot_eve
 from manent.dialogue.session import needs_new_session, session_start_events
 from manent.dialogue.slots import latest_received
 from manent.dialogue.states import LISTEN
-from manent.dialogue.steps import ActionAnswer, Activity, CallAction, Env, Finished, Generate, Step, Understand
+from manent.dialogue.steps import ActionResult, Activity, CallAction, Env, Finished, Generate, Step, Understand
 
-__all__ = ["TABLE", "ActionAnswer", "CallAction", "Env", "Finished", "Generate", "Outcome", "State", "Step", "Turn",
+__all__ = ["TABLE", "ActionResult", "CallAction", "Env", "Finished", "Generate", "Outcome", "State", "Step", "Turn",
            "Understand"]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -68,11 +68,11 @@ class State(Enum):
     ADDING = "adds given events"
     FINISHED = "has ended"
 
-    __hash__ = object.__hash__  # ten times faster than Enum's, which hashes the name; a turn does several lookups
+    __hash__ = object.__hash__  # ten times faster than the hash of Enum, which hashes the name
 
 
 class Outcome(Enum):
-    """The result of a state."""
+    """The outcome of a state."""
 
     OPENED = "a session is open"
     OPENED_TO_ACT = "a session is open to run an action"
@@ -116,21 +116,26 @@ TABLE: dict[tuple[State, Outcome], State] = {
 """The next state for each state and outcome."""
 
 _FINISHED = Finished()
-_OVER = State.FINISHED  # Python 3.11 takes ten times as long to look up an enum member as a name
+_OVER = State.FINISHED  # in Python 3.11, an attribute of an enum takes ten times as long to look up as a global name
 
 _Work = Outcome | Activity[Outcome]
-"""The outcome of a state, or the activity that returns it if the state needs steps."""
+"""The outcome of a state, or an activity that returns it, if the state needs results of steps."""
 
 
 class Turn:
-    """One turn of one conversation. Create a new one for each call of an entry point.
+    """One turn of one conversation.
 
-    Every entry point, `feed` and `fail` may raise `manent.core.tracker.WindowExceeded`. The turn is then void: load the
-    tracker from an older snapshot and start the turn again.
+    Create a new object for each call of an entry point (`start` and the methods after it).
+
+    Every entry point, `proceed` and `fail` may raise `manent.core.tracker.WindowExceeded`. Then discard the turn, load
+    the tracker from an older snapshot, and start the turn again.
     """
 
     def __init__(self, model: DialogueModel, tracker: Tracker, env: Env) -> None:
-        """Create a turn. The tracker contains at least the last `model.window` applied actions of the committed log."""
+        """Create a turn.
+
+        The tracker must contain at least the last `model.window` applied actions of the committed log.
+        """
         self._model = model
         self._tracker = tracker
         self._env = env
@@ -205,10 +210,10 @@ class Turn:
         )
 
     def resume(self, channel: str) -> Step:
-        """Continue an unfinished turn. The tracker has its events so far. An unfinished action runs again.
+        """Continue an unfinished turn, whose events so far are in the tracker. An unfinished action runs again.
 
         Args:
-            channel: name of the output channel, see `UserMessage.output_channel`.
+            channel: name of the output channel; `UserMessage.output_channel` describes it.
         """
         self._acting.channel = channel
         for event in reversed(self._tracker.applied):
@@ -219,14 +224,16 @@ class Turn:
         newest = self._tracker.applied[-1] if self._tracker.applied else None
         if isinstance(newest, UserUttered):
             return self._go(State.FILLING)
-        # The slots of a message are committed together: any later event shows that they are filled.
+        # The slots of a message are committed together, so any later event shows that they are filled.
         return self._go(State.PREDICTING)
 
     def abandon(self, channel: str) -> Step:
-        """End an unfinished turn that cannot continue: report it and listen. Committed events stay.
+        """End an unfinished turn that cannot continue.
+
+        Send a message about the failure and listen. Committed events stay.
 
         Args:
-            channel: name of the output channel, see `UserMessage.output_channel`.
+            channel: name of the output channel; `UserMessage.output_channel` describes it.
         """
         self._acting.channel = channel
         return self._go(State.APOLOGISING)
@@ -235,7 +242,7 @@ class Turn:
         """Run one action without predicting.
 
         Raises:
-            RequestError: `unknown_action`.
+            RequestError: `unknown_action`: the domain does not contain the action.
         """
         if action not in self._model.domain.action_index:
             raise RequestError("unknown_action", f"the domain does not contain the action {action!r}", status=404)
@@ -254,11 +261,11 @@ class Turn:
 
     # steps --------------------------------------------------------------------------------------------------------
 
-    def feed(self, result: Any) -> Step:
+    def proceed(self, result: Any) -> Step:
         """Pass the result of the last step and return the next step.
 
         Args:
-            result: the parse result for `Understand`, an `ActionAnswer` for `CallAction`, the message for `Generate`.
+            result: the parse result for `Understand`, an `ActionResult` for `CallAction`, the message for `Generate`.
         """
         return self._run(result, None)
 
@@ -267,7 +274,7 @@ class Turn:
         return self._run(None, error)
 
     def take_events(self) -> list[Event]:
-        """Return the events since the last call that can be committed now, in order."""
+        """Return the events that can be committed now and that no previous call returned, in order."""
         ready = len(self._events) - self._held
         taken, self._events = self._events[:ready], self._events[ready:]
         return taken
@@ -330,7 +337,7 @@ class Turn:
             did = self._model.actions.run(self._acting, SESSION_START)
             events = did if isinstance(did, list) else (yield from did)
         except (ActionError, ActionRejected) as error:
-            # The turn needs a session: start a plain one, add the message, then report the failure.
+            # The turn needs a session. Start one without a custom action, add the message, then report the failure.
             log.warning("%s failed: %s", SESSION_START, error)
             events = session_start_events(self._tracker, self._model.domain)
             self._has_failed = True
@@ -344,7 +351,10 @@ class Turn:
         return Outcome.OPENED_TO_ACT if self._acts_alone else Outcome.OPENED_TO_ADD
 
     def _is_open(self) -> bool:
-        """Return whether the previous turn did not end with a listen: after `execute`, or after a pause."""
+        """Return whether the previous turn did not end with a listen.
+
+        This happens after `execute` and after a pause.
+        """
         for event in reversed(self._tracker.applied):
             if isinstance(event, ActionExecuted):
                 return event.name != LISTEN
@@ -412,7 +422,10 @@ class Turn:
             self._choice = Choice(action=followup, policy="followup_action", confidence=1.0)
         else:
             if followup is not None:
-                log.warning("unknown follow-up action %r; the policies predict instead", followup)
+                log.warning(
+                    "the domain does not contain the follow-up action %r; the policies predict an action instead",
+                    followup,
+                )
             self._choice = ensemble.choose(self._tracker)
             if self._has_reverted and self._choice.action != LISTEN and self._ends_in_message():
                 # The turn of this message ended because an action failed. A later turn does not answer the message.
@@ -420,7 +433,7 @@ class Turn:
         return Outcome.CHOSEN
 
     def _ends_in_message(self) -> bool:
-        """Return whether no action has run or was rejected since the latest message."""
+        """Return whether, since the latest message, no action has run and none was rejected."""
         for event in reversed(self._tracker.applied):
             if isinstance(event, ActionExecuted | ActionExecutionRejected | UserUttered):
                 return isinstance(event, UserUttered)
@@ -455,7 +468,7 @@ class Turn:
         self._held = 0
         kinds = {type(event) for event in events}
         if ActionExecutionRejected in kinds:
-            # The action rejected the run by an event instead of a status: keep the messages of the action.
+            # The action refused to run by an event instead of a status. Keep the messages of the action.
             self._append_all(events)
             return Outcome.RAN_ALONE if self._acts_alone else Outcome.REJECTED
         for event in choice.events:
@@ -504,7 +517,7 @@ class Turn:
     # slots under validation ---------------------------------------------------------------------------------------
 
     def _hold(self) -> None:
-        """Delay the commit of the slots that were just filled: a form must validate them first."""
+        """Delay the commit of the slots that were just filled, because a form must validate them first."""
         count = 0
         for event in reversed(self._events[len(self._events) - self._just_filled :]):
             if not isinstance(event, SlotSet):

@@ -13,11 +13,11 @@ IntArray = NDArray[np.int64]
 
 
 def fit_temperature(scores: FloatArray, labels: IntArray, *, lowest: float = 0.05, highest: float = 20.0) -> float:
-    """Return the factor that makes held-out examples most likely when logits are multiplied by it.
+    """Return the factor for the logits with which the right classes of held-out examples are most likely.
 
     Args:
-        scores: (n, classes) logits of examples, from models trained without them.
-        labels: (n,) their classes.
+        scores: (n, classes) logits of examples, from models trained without these examples.
+        labels: (n,) classes of the examples.
         lowest: lower bound of the factor.
         highest: upper bound of the factor.
 
@@ -47,7 +47,7 @@ def fit_temperature(scores: FloatArray, labels: IntArray, *, lowest: float = 0.0
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
-    """Typical scores of the examples of each class, after subtracting their mean.
+    """Typical scores of the examples of each class. From the scores of each text, their mean is subtracted first.
 
     Attributes:
         means: (classes, scores) mean scores per class, divided by `spread`.
@@ -58,11 +58,11 @@ class Profiles:
     spread: FloatArray
 
     def measure(self, scores: FloatArray) -> tuple[float, float]:
-        """Measure the scores of a text.
+        """Return two measures of the scores of a text.
 
         Returns:
-            The distance of the best class from the mean of all classes, and the distance of the scores from the typical
-            scores of that class (1 on average for its examples).
+            The distance of the best score from the mean score, and the distance of the scores from the typical scores
+            of the best class. The second distance is 1 on average for examples of that class.
         """
         centred = scores - np.add.reduce(scores) / len(scores)
         best = int(centred[: len(self.means)].argmax())
@@ -73,7 +73,7 @@ class Profiles:
 
 @dataclass(frozen=True, slots=True)
 class Sureness:
-    """Probability that a classifier is right: a logistic curve over two measures of its scores.
+    """Estimates the probability that a classifier is right, by a logistic curve over two measures of its scores.
 
     Attributes:
         curve: slope of the first measure, slope of the second, offset.
@@ -84,7 +84,7 @@ class Sureness:
     profiles: Profiles
 
     def of(self, scores: FloatArray) -> float:
-        """Return the probability for the scores of a text, (scores,): in (0, 1)."""
+        """Return the probability, in (0, 1), for the scores of a text: (scores,)."""
         first, second, offset = self.curve
         prominence, strangeness = self.profiles.measure(scores)
         logit = first * prominence + second * strangeness + offset
@@ -98,7 +98,8 @@ def fit_sureness(scores: FloatArray, labels: IntArray, classes: int) -> Sureness
     """Fit the probability that a classifier is right.
 
     Args:
-        scores: (n, scores) of held-out examples. Columns after the classes (the background) are never predicted.
+        scores: (n, scores) scores of held-out examples. Columns after those of the classes belong to the background,
+            which is never predicted.
         labels: (n,) the right class.
         classes: number of classes.
     """
@@ -113,7 +114,8 @@ def _fit_profiles(scores: FloatArray, labels: IntArray, classes: int) -> Profile
     """Fit the profiles.
 
     Source: Lee et al., A Simple Unified Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks
-    (2018): Gaussians that share a covariance, here a diagonal one, of scores instead of hidden features.
+    (2018): Gaussians that share a covariance. Here they describe scores instead of hidden features, and the covariance
+    is diagonal.
     """
     centred = scores - scores.mean(axis=1, keepdims=True)
     means = np.zeros((classes, scores.shape[1]))
@@ -128,11 +130,11 @@ _TINY = 1e-6
 
 
 def fit_curve(measures: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Fit the probability of being right to measures of right and wrong predictions.
+    """Fit the probability that a prediction is right to measures of right and wrong predictions.
 
     Args:
-        measures: (n, k).
-        right: (n,).
+        measures: (n, k) measures of n predictions.
+        right: (n,) whether each prediction is right.
 
     Returns:
         (k + 1,) slopes and offset of a logistic curve.

@@ -1,8 +1,9 @@
-"""A linear-chain conditional random field: predicts a tag for each token; each tag depends on its neighbours.
+"""A linear-chain conditional random field. It predicts a tag for each token, and each tag depends on its neighbours.
 
-Training sums over all tag sequences with matrix products of whole batches, so only these fast products have a cost that
-grows with tags² (109 tags, 70,000 tokens: 0.2 s per pass). The weights are learned with per-weight step sizes in about
-ten passes. Arrays in, arrays out: the caller defines the features. SciPy is needed only for training.
+Training sums over all tag sequences with matrix products of whole batches. Only these fast products have a cost that
+grows with tags² (with 109 tags and 70,000 tokens, a pass takes 0.2 s). Training needs about ten passes, in which each
+weight has its own step size. The functions take and return arrays, so the caller defines the features. Only training
+needs SciPy.
 
 Source: Lafferty et al., Conditional Random Fields (2001); Rabiner's scaled forward-backward; Duchi et al., Adagrad.
 """
@@ -25,11 +26,14 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 _FORBIDDEN = np.float32(-1e4)
-"""Score of a forbidden transition: so low that no sum of other scores outweighs it, but finite."""
+"""Score of a forbidden transition. It is so low that no sum of other scores outweighs it, but it is finite."""
 
 
 _LEAST, _TINY = np.float32(1e-10), np.float32(1e-16)
-"""Smaller probabilities are raised to these: products of smaller ones are subnormal, which is 50 times slower."""
+"""Smaller probabilities are raised to these values.
+
+Products of smaller ones are subnormal numbers, which are 50 times slower.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,9 @@ class Chain:
     Attributes:
         sparse: (s, t) weights of sparse token features.
         dense: (d, t) weights of dense token features.
-        transitions: (t, t); [i, j] scores tag i followed by j.
-        start: (t,) scores of the first tag of a sentence.
-        end: (t,) scores of its last tag.
+        transitions: (t, t) scores of pairs of tags; [i, j] is the score of tag i followed by tag j.
+        start: (t,) scores of each tag as the first tag of a sentence.
+        end: (t,) scores of each tag as the last tag.
     """
 
     sparse: FloatArray
@@ -56,8 +60,8 @@ class Shared:
     """Dense features that several tokens share, such as the vector of their word.
 
     Attributes:
-        rows: (r, d).
-        places: (tokens,) the row of each token; -1 for zeros.
+        rows: (r, d) the features.
+        places: (tokens,) index of the row of each token; -1 for a token whose features are zeros.
     """
 
     rows: FloatArray
@@ -69,9 +73,9 @@ class Sentences:
     """Training data: the tokens of all sentences, concatenated.
 
     Attributes:
-        sparse: (tokens, s).
-        dense: dense features, d in total.
-        tags: (tokens,) indices.
+        sparse: (tokens, s) sparse features.
+        dense: the dense features, d in total.
+        tags: (tokens,) index of the tag of each token.
         lengths: (sentences,) numbers of tokens, each ≥ 1.
     """
 
@@ -100,14 +104,14 @@ def fit_chain(
     Args:
         data: sentences whose tags obey the constraints.
         tags: number of tags.
-        allowed: (t, t); whether tag j may follow tag i.
-        allowed_start: (t,); whether a tag may come first.
-        allowed_end: (t,); whether a tag may come last.
-        epochs: passes over the sentences.
-        penalty: L2, per sentence in which a feature occurs.
+        allowed: (t, t) whether tag j may follow tag i.
+        allowed_start: (t,) whether a tag may be the first of a sentence.
+        allowed_end: (t,) whether a tag may be the last of a sentence.
+        epochs: number of passes over the sentences.
+        penalty: L2 penalty of a feature, for each sentence in which it occurs.
         seed: random seed for the order of sentences.
-        batch: sentences per step.
-        rate: first step size. It falls to a twentieth.
+        batch: number of sentences per step.
+        rate: first step size. The step size decreases to a twentieth of it.
         on_epoch: called after each pass with its number.
     """
     random = np.random.default_rng(seed)
@@ -150,13 +154,13 @@ def fit_chain(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Shared features of a batch. Each row occurs once, so tokens with the same word need only one product.
+    """The shared features of a batch. Each row occurs once, so tokens with the same word need only one product.
 
     Attributes:
-        rows: (r, d) the rows that occur.
+        rows: (r, d) the rows that occur in the batch.
         chosen: (tokens, r) 1 if the token uses the row, else 0.
         transposed: `chosen`, transposed.
-        columns: position of their weights.
+        columns: position of the weights of these features.
     """
 
     rows: FloatArray
@@ -181,14 +185,17 @@ def _cut_shared(dense: Sequence[Shared], tokens: IntArray) -> list[_Part]:
 
 
 class Decoder:
-    """Finds the best tag sequences with a trained chain. Tag 0 may follow itself, and may come first and last."""
+    """Finds the best tag sequences with a trained chain.
+
+    Tag 0 may follow itself, and may be the first and the last tag.
+    """
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
         self._moves: list[list[float]] = chain.transitions.tolist()
         self._arrivals = np.ascontiguousarray(chain.transitions.T)
         allowed = chain.transitions > _FORBIDDEN / 2
-        # Some tags can follow and precede any tag. The others only continue what one or two tags started.
+        # Some tags can follow and precede any tag. The others can follow only one or two tags, which start a span.
         self._alone = (allowed[0] & allowed[:, 0]).nonzero()[0]
         continuing = allowed.sum(axis=0) <= _FEW_SOURCES
         self._from, self._to = (allowed & continuing).nonzero()
@@ -209,17 +216,18 @@ class Decoder:
         Returns:
             One tag per token, [] without tokens.
 
-        Source: Viterbi over the tags that are likely anywhere in the sentence (`_choose`). These are usually one tag or
-        a few of 200. The search takes a fifth of the time of a search over all tags.
+        Source: the Viterbi algorithm, over the tags that are likely somewhere in the sentence (`_choose`). These are
+        usually one or a few tags of 200. The search takes a fifth of the time of a search over all tags.
         """
         if not len(emissions):
             return []
         emissions[0] += self._chain.start
         emissions[-1] += self._chain.end
         if len(self._moves) > _FEW_TAGS:
-            # If the score of tag 0 is far above those of all other tags, `_choose` finds no other tag. In most short
-            # messages this is true for every token, and the check takes 4 µs instead of 12. Otherwise only search from
-            # the first to the last token for which it is not true.
+            # At a token where the score of tag 0 is far above the scores of all other tags, `_choose` finds no other
+            # tag. In most short messages this holds for every token, and this check takes 4 µs instead of the 12 µs of
+            # a search. In other messages, only the tokens from the first to the last one for which it does not hold are
+            # searched.
             margin = float(self._margin)
             leads = (emissions[:, 0] - np.maximum.reduce(emissions[:, 1:], axis=1)).tolist()
             close = [place for place, lead in enumerate(leads) if lead <= margin]
@@ -233,15 +241,15 @@ class Decoder:
             moves = self._moves
             path = _decode_few([[moves[before][tag] for before in tags] for tag in tags], scores.tolist())
         else:
-            # Four times as fast as `np.ix_`.
+            # This is four times as fast as `np.ix_`.
             path = _decode_many(self._chain.transitions.take(tags, axis=0).take(tags, axis=1), scores)
         return [*map(tags.__getitem__, path)]
 
     def _choose(self, emissions: FloatArray) -> list[int]:
         """Return the tags that may be part of the best path.
 
-        A tag is returned if its score is close to the scores of the alternatives, alone or together with the tag that
-        it continues.
+        A tag is returned if its score is close to the scores of the alternatives. For a tag that continues a span, the
+        scores of the pair with its predecessor are compared, too.
         """
         alone = emissions.take(self._alone, axis=1)
         best = np.maximum.reduce(alone, axis=1)
@@ -252,10 +260,11 @@ class Decoder:
         return sorted({0, *single.tolist(), *self._from[likely].tolist(), *self._to[likely].tolist()})
 
     def confidences(self, emissions: FloatArray, path: list[int]) -> list[float]:
-        """Return the confidence of each tag of a path, given the tags next to it: in (0, 1). Tag 0 always gets 1.
+        """Return the confidence of each tag of a path, given the tags next to it: in (0, 1).
 
-        Cheaper than marginals over all sequences (one operation for all tokens, no recursion) and close to them,
-        because neighbours are rarely uncertain together.
+        Tag 0 always gets 1. The confidences are cheaper than marginals over all sequences, because one operation
+        computes them for all tokens without recursion. They are close to the marginals, because neighbours are rarely
+        uncertain at the same time.
 
         Args:
             emissions: the array that `decode` changed.
@@ -278,7 +287,7 @@ class Decoder:
 
 
 def _decode_few(arrivals: list[list[float]], scores: list[list[float]]) -> list[int]:
-    """Return the best path over a few tags, in plain Python: for so few numbers it is faster than NumPy.
+    """Return the best path over a few tags. It uses plain Python, which is faster than NumPy for so few numbers.
 
     Args:
         arrivals: for each tag, the scores of the transitions to it.
@@ -326,16 +335,21 @@ _FEW_TAGS = 6
 """Number of tags up to which plain Python finds a path faster than NumPy."""
 
 _MARGIN, _PAIR_MARGIN = 0.35, 0.7
-"""A tag is searched if its score is at most this far below that of the best tag that can stand alone. The first number
-is for single tags, the second for pairs. Unit: the spread of the transition scores. With these values, 1 of HWU64's
-1,076 test messages gets a different path."""
+"""A tag is searched if its score is at most this far below that of the best tag that can follow any tag.
+
+The first number is for single tags, the second for pairs of tags. The unit is the spread of the transition scores. With
+these values, 1 of the 1,076 test messages of the data set HWU64 gets a different path than with a search over all tags.
+"""
 
 _SURE = np.float32(60)
-"""Greater differences are capped, because their exponential could overflow."""
+"""Maximum difference. Greater differences are reduced to it, because their exponential could overflow."""
 
 
 def _batches(lengths: IntArray, size: int, random: np.random.Generator) -> list[IntArray]:
-    """Group sentences of similar length (no padding), longest first within a batch, batches in random order."""
+    """Group sentences of similar length into batches, without padding.
+
+    Within a batch, the longest sentence comes first. The order of the batches is random.
+    """
     order = random.permutation(len(lengths))
     order = order[np.argsort(-lengths[order], kind="stable")]
     batches = [order[start : start + size] for start in range(0, len(order), size)]
@@ -345,10 +359,11 @@ def _batches(lengths: IntArray, size: int, random: np.random.Generator) -> list[
 def _expectations(
     emissions: FloatArray, lengths: IntArray, transitions: FloatArray, start: FloatArray, end: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Sum over all tag sequences of a batch (lengths descending).
+    """Sum over all tag sequences of a batch, whose sentences are sorted by descending length.
 
     Returns:
-        (tokens, t) probability of each tag, (t, t) expected number of each transition, (t,) of first and of last tags.
+        (tokens, t) probability of each tag. (t, t) expected number of each transition. (t,) expected number of each tag
+        as the first tag, and (t,) as the last tag.
     """
     tags = emissions.shape[1]
     firsts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
@@ -369,7 +384,7 @@ def _expectations(
         value = scores[here] if place == 0 else (forward[here - 1] @ moves) * scores[here]
         value /= value.sum(axis=1, keepdims=True)
         forward[here] = np.maximum(value, _TINY)
-    # inward[i] is the message that arrives at token i from behind, times the scores of token i.
+    # inward[i] is the backward message that arrives at token i, times the scores of token i.
     backward = np.ones((len(lengths), tags), np.float32)
     chances = np.empty_like(scores)
     for place in reversed(range(longest)):
@@ -394,7 +409,7 @@ def _expectations(
 def _subtract_truth(
     gold: IntArray, lengths: IntArray, *, error: FloatArray, pairs: FloatArray, first: FloatArray, last: FloatArray
 ) -> None:
-    """Turn expectations into gradients by subtracting the counts of the training tags."""
+    """Convert expectations into gradients by subtracting the counts in the training data."""
     error[np.arange(len(gold)), gold] -= 1
     firsts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     later = np.ones(len(gold), np.bool_)

@@ -1,8 +1,8 @@
-"""Converts scores to confidences on the scale of Rasa's classifiers, for which projects chose their thresholds.
+"""Converts scores to confidences on the scale of Rasa's classifiers. Projects chose their thresholds for that scale.
 
-Rasa's DIETClassifier is overconfident: it gives its own examples 1.0 and most other messages more than 0.9, right or
-wrong. A threshold of 0.8 in a project is chosen for these confidences. A `Scale` maps the scores of the
-built-in classifier to them. The calibrated probability is a different number; see `calibration.py`.
+Rasa's DIETClassifier is overconfident: it gives its own examples 1.0 and most other messages more than 0.9, even if the
+prediction is wrong. A project that has a threshold of 0.8 has chosen it for such confidences. A `Scale` maps the scores
+of the built-in classifier to them. The calibrated probability (`calibration.py`) is a different number.
 """
 
 import math
@@ -13,15 +13,16 @@ from dataclasses import dataclass
 class Scale:
     """Converts the scores of a text to confidences.
 
-    A class's confidence is its softmax probability over all classes, times a factor for the lead of the best class
-    over the background (see `background_messages` in `nlu/classifier.py`).
+    The confidence of a class is its softmax probability over all classes, times a factor. The factor depends on the
+    lead of the best class over the background, a class of meaningless texts (`background_messages` in
+    `nlu/classifier.py`).
 
     Attributes:
         sharpness: factor of the scores before the softmax, times the number of classes; > 0.
         least_sharpness: minimum of that factor.
         slope: slope of the logistic curve over the lead of the best class, > 0.
-        offset: lead at which the factor would be one half with a single class.
-        growth: increase of that lead with e times as many classes.
+        offset: lead at which the factor is one half, for one class.
+        growth: increase of that lead if the number of classes is multiplied by e.
     """
 
     sharpness: float
@@ -31,7 +32,7 @@ class Scale:
     growth: float
 
     def sharpness_of(self, classes: int) -> float:
-        """Return the factor of the scores."""
+        """Return the factor by which the scores are multiplied before the softmax."""
         return float(max(self.sharpness / max(classes, 1), self.least_sharpness))
 
     def middle_of(self, classes: int) -> float:
@@ -45,16 +46,19 @@ class Scale:
 DIET = Scale(sharpness=40.0, least_sharpness=2.0, slope=8.0, offset=-1.75, growth=0.35)
 """Scale of DIETClassifier and ResponseSelector, fitted to the confidences of Rasa 3.6.21 by `bench/thresholds/fit.py`.
 
-The offset is between the fitted -1.25 and -2.25 (`docs/lab/thresholds.md` compares them). With it, new messages in
-languages that the word vectors hardly cover pass a threshold too, and nonsense does not.
+The offset is between the fitted -1.25 and -2.25 (`docs/lab/thresholds.md` compares them).
 
-Measured with up to 25 classes. With a sharpness of less than 2, classifiers of many classes would give their own
-examples less than 0.99.
+With this offset, new messages pass a threshold even in languages that the word vectors hardly cover, and nonsense does
+not. It was measured with up to 25 classes. With a sharpness of less than 2, classifiers of many classes would give
+their own examples less than 0.99.
 """
 
 
 LOGISTIC = Scale(sharpness=2.0, least_sharpness=2.0, slope=4.0, offset=-1.25, growth=0.5)
-"""Scale of LogisticRegressionClassifier, fitted likewise: Rasa gives its examples 0.91 to 1.0, new ones far less."""
+"""Scale of LogisticRegressionClassifier, fitted in the same way.
+
+Rasa gives its own examples 0.91 to 1.0, and new messages much less.
+"""
 
 
 def logistic(value: float) -> float:

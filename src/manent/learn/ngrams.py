@@ -1,9 +1,9 @@
-"""N-grams of words and characters as 64-bit hashes, and sorted tables of them: text features without strings.
+"""N-grams of words and characters as 64-bit hashes, and sorted tables of these hashes.
 
-A text is converted to an array of code points once. The hash of any substring follows from prefix sums of a polynomial
-hash, so all n-grams of all sizes cost a few array operations (30 µs for ten words; a dictionary of strings takes 60 µs
-and, with 100,000 n-grams, 15 MB and 60 ms to load). The NLU featurizers and the dialogue policies use this module. It
-does not depend on them.
+A text is converted to an array of code points once. The hash of any substring can be computed from the prefix sums of a
+polynomial hash. So all n-grams of all sizes need only a few array operations, which take 30 µs for ten words. A
+dictionary of strings would take 60 µs. With 100,000 n-grams it would also take 15 MB of memory and 60 ms to load. The
+NLU featurizers and the dialogue policies use this module. It does not depend on them.
 """
 
 import functools
@@ -24,9 +24,9 @@ IntArray = NDArray[np.int64]
 Analyzer = Literal["word", "char", "char_wb"]
 
 MAX_TEXT = 4096
-"""Code points that are used. The rest of a longer text costs time but adds nothing to its meaning."""
+"""Number of code points that are used. The rest of a longer text would cost time without improving the features."""
 
-_BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64; the golden ratio's bits
+_BASE = 0x9E3779B97F4A7C15  # the bits of the golden ratio; the number is odd, so it has an inverse modulo 2**64
 _SCRAMBLE = np.uint64(0xD6E8FEB86659FD93)
 _LENGTH = 0xA0761D6478BD642F
 _SPACE = 32
@@ -48,7 +48,7 @@ _LENGTHS = np.array([size * _LENGTH % 2**64 for size in range(MAX_TEXT + 1)], np
 
 @dataclass(slots=True)
 class HashedText:
-    """A text, ready for n-grams.
+    """A text from which n-grams can be hashed.
 
     Attributes:
         prefix: (length + 1,) prefix sums of the polynomial hash.
@@ -67,7 +67,10 @@ class HashedText:
 
 
 def hash_text(text: str) -> HashedText:
-    """Prepare a text. Only its first `MAX_TEXT` code points are used. Word n-grams need the form ` word word `."""
+    """Prepare a text.
+
+    Use only its first `MAX_TEXT` code points. For word n-grams the text must have the form ` word word `.
+    """
     codes = np.frombuffer(text[:MAX_TEXT].encode("utf-32-le", "surrogatepass"), np.uint32)
     size = len(codes)
     prefix = np.zeros(size + 1, np.uint64)
@@ -82,18 +85,18 @@ def hash_text(text: str) -> HashedText:
 
 
 def join_words(words: Iterable[str]) -> str:
-    """Return the text from which `hash_ngrams` gets the word and `char_wb` n-grams of these words."""
+    """Return these words as one text, in the form that word and `char_wb` n-grams need."""
     return f" {' '.join(words)} "
 
 
 def hash_ngrams(text: HashedText, analyzer: Analyzer, smallest: int, largest: int) -> Hashes:
-    """Hash all n-grams of a text. The order is undefined; repeated n-grams are repeated in the result.
+    """Hash all n-grams of a text. Repeated n-grams are repeated in the result. The order of the result is undefined.
 
     Args:
         text: from `hash_text(join_words(…))`.
         analyzer: `word`; `char` (across spaces); `char_wb` (within words, each with a space on both sides).
-        smallest: n of the shortest n-grams, ≥ 1.
-        largest: n of the longest n-grams, ≥ `smallest`.
+        smallest: size of the shortest n-grams, ≥ 1.
+        largest: size of the longest n-grams, ≥ `smallest`.
     """
     found = []
     prefix, length = text.prefix, text.length
@@ -114,14 +117,14 @@ def hash_ngrams(text: HashedText, analyzer: Analyzer, smallest: int, largest: in
 
 
 class HashedWord(NamedTuple):
-    """A word, prepared to hash its word n-grams one by one.
+    """A word, prepared for hashing its word n-grams.
 
     Attributes:
         polynomial: hash of the word.
         single: n-gram hash of the word alone.
-        head: the part that it adds to the hash of a pair as first word.
-        power: factor of the second word's polynomial in that hash.
-        tail: the second word's length in the hash.
+        head: the summand that the word adds to the hash of a pair if it is the first word.
+        power: factor for the polynomial of the second word in that hash.
+        tail: the summand for the length of the word if it is the second word.
     """
 
     polynomial: int
@@ -147,12 +150,15 @@ def hash_word(word: str) -> HashedWord:
 
 
 def hash_single(word: HashedWord) -> int:
-    """Return the hash of a word, equal to that of `hash_ngrams`."""
+    """Return the hash of a word. `hash_ngrams` computes the same hash."""
     return word.single
 
 
 def hash_pairs(words: Sequence[HashedWord]) -> list[int]:
-    """Return the hashes of adjacent pairs, equal to those of `hash_ngrams`. Ten times faster for a few words."""
+    """Return the hashes of adjacent pairs of words.
+
+    They are equal to those of `hash_ngrams`, but computed ten times faster for a few words.
+    """
     return [
         (first.head + first.power * second.polynomial + second.tail) & _MASK
         for first, second in itertools.pairwise(words)
@@ -160,7 +166,7 @@ def hash_pairs(words: Sequence[HashedWord]) -> list[int]:
 
 
 def hash_inside(word: str, smallest: int, largest: int) -> list[int]:
-    """Hash the `char_wb` n-grams of one word as `hash_ngrams` does. Several times faster for one word."""
+    """Hash the `char_wb` n-grams of one word as `hash_ngrams` does, but several times faster."""
     signs = f" {word} "[:MAX_TEXT]
     columns = [*zip(*map(_hash_sign, signs, itertools.repeat(min(largest, len(signs)))), strict=True)]
     hashes = [*columns[0]]
@@ -174,7 +180,7 @@ def hash_inside(word: str, smallest: int, largest: int) -> list[int]:
 
 @functools.lru_cache(maxsize=1024)
 def _hash_sign(sign: str, largest: int) -> tuple[int, ...]:
-    """Return what a character adds to an n-gram's hash as its first, second… last character, up to size `largest`."""
+    """Return the part of an n-gram's hash that a character contributes at each position, up to size `largest`."""
     scrambled = _scramble(sign)
     return tuple((scrambled * power + _LENGTH) & _MASK for power in _POWER_LIST[:largest])
 
@@ -211,8 +217,8 @@ class NgramTable:
     def lookup(self, hashes: Hashes) -> tuple[IntArray, FloatArray]:
         """Return the features of a text.
 
-        A repeated n-gram is returned repeatedly. Unknown n-grams have no feature but count in the norm: the features of
-        a text with unknown words have a small norm, so that a classifier is unsure about it.
+        A repeated n-gram is returned repeatedly. Unknown n-grams have no feature, but they count in the norm. So the
+        features of a text with unknown words have a small norm, and a classifier is unsure about the text.
 
         Returns:
             Indices into the table and their values. The norm of the values is ≤ 1.
@@ -248,8 +254,8 @@ def build_table(
 
     Args:
         texts: the n-gram hashes of each text.
-        min_df: drop n-grams that occur in fewer texts (an int: number of texts; a float in [0, 1]: share of texts).
-        max_df: drop n-grams that occur in more texts (likewise).
+        min_df: minimum number of texts (int) or share of texts (float in [0, 1]) in which an n-gram must occur.
+        max_df: maximum number or share of texts in which an n-gram may occur.
         max_features: keep only this many n-grams, the most frequent ones.
 
     Source: tf-idf with smoothing as in Manning et al., Introduction to Information Retrieval, 6.2; binary counts.

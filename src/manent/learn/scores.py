@@ -1,4 +1,4 @@
-"""Scores of predicted labels: precision, recall and F1, in the format of the reports in `results/`.
+"""Scores predicted labels: precision, recall and F1, in the format of the reports in `results/`.
 
 Pure functions on pairs of labels, for the evaluations of NLU and dialogue. The dictionaries have the format of
 scikit-learn's `classification_report(output_dict=True)`.
@@ -13,7 +13,7 @@ Pairs = Sequence[tuple[str, str]]
 """(right, predicted) labels."""
 
 _CONFUSED = 5
-"""Labels listed under `confused_with`, the most frequent first."""
+"""Maximum number of labels listed under `confused_with`."""
 
 
 def score(hits: int, predicted: int, actual: int) -> Scores:
@@ -31,7 +31,7 @@ def score(hits: int, predicted: int, actual: int) -> Scores:
 
 
 def average(scores: Sequence[Scores], weights: Sequence[int], support: int) -> Scores:
-    """Return the weighted mean of some scores, with the given `support`."""
+    """Return the mean of some scores with these weights, and `support` as given."""
     total = sum(weights)
     found = {
         key: sum(each[key] * weight for each, weight in zip(scores, weights, strict=True)) / total if total else 0.0
@@ -41,7 +41,7 @@ def average(scores: Sequence[Scores], weights: Sequence[int], support: int) -> S
 
 
 def score_labels(pairs: Pairs) -> dict[str, Scores]:
-    """Score each label that is right or predicted in some pair. An empty text means "no label"."""
+    """Score each label that is right or predicted in at least one pair. An empty string stands for "no label"."""
     predictions = Counter(predicted for _, predicted in pairs)
     actual = Counter(right for right, _ in pairs)
     hits = Counter(right for right, predicted in pairs if right == predicted)
@@ -53,8 +53,8 @@ def report_labels(pairs: Pairs) -> Scores:
     """Score predictions of one label per example.
 
     Returns:
-        Per label `precision, recall, f1-score, support, confused_with`, and `accuracy`, `micro avg`,
-        `macro avg`, `weighted avg`.
+        A dictionary with `precision, recall, f1-score, support, confused_with` for each label, and with the keys
+        `accuracy`, `micro avg`, `macro avg`, `weighted avg`.
     """
     confused: dict[str, Counter[str]] = defaultdict(Counter)
     for right, predicted in pairs:
@@ -94,14 +94,14 @@ def report_expected(pairs: Pairs) -> Scores:
 
 
 def accuracy(pairs: Pairs) -> float:
-    """Return the share of pairs with equal labels. 0: no pairs."""
+    """Return the share of pairs with equal labels, or 0 if there are no pairs."""
     return sum(right == predicted for right, predicted in pairs) / len(pairs) if pairs else 0.0
 
 
 def count_confusions(pairs: Pairs) -> tuple[list[str], list[list[int]]]:
-    """Return all labels and the confusion matrix: a row per right label, a column per predicted one.
+    """Return all labels and the confusion matrix, with a row per right label and a column per predicted label.
 
-    An empty text means "no label". It has no row and no column.
+    An empty string stands for "no label" and has no row and no column.
     """
     labels = sorted({label for pair in pairs for label in pair if label})
     counts = Counter(pairs)

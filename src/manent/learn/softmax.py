@@ -1,8 +1,9 @@
 """Multinomial logistic regression on sparse and dense features, trained in the dual or in the primal.
 
-With few examples (up to `DUAL_LIMIT`) the weights are a combination of the examples, so training works on the matrix of
-their inner products and does not depend on the number of features: 640 examples of 64 classes take 0.2 s. With more
-examples it runs over them in small batches. Arrays in, arrays out. SciPy is imported only here, for training.
+With few examples (up to `DUAL_LIMIT`), training uses the dual form: it needs only the matrix of the examples' inner
+products. Its time then does not depend on the number of features: 640 examples of 64 classes take 0.2 s. With more
+examples, training runs over small batches of them. The functions take and return arrays. Only training needs SciPy, so
+the training functions import it.
 """
 
 from collections.abc import Sequence
@@ -66,7 +67,7 @@ def softmax(scores: FloatArray) -> FloatArray:
 def build_features(
     rows: Sequence[tuple[IntArray, FloatArray]], width: int, dense: FloatArray | None = None
 ) -> Features:
-    """Stack the features of examples.
+    """Combine the features of examples into matrices.
 
     Args:
         rows: indices and values of the sparse features of each example.
@@ -89,8 +90,9 @@ def fit(features: Features, labels: IntArray, classes: int, *, penalty: float, i
         features: features of n examples, with rows of norm about 1.
         labels: (n,) class indices.
         classes: number of classes.
-        penalty: strength of the L2 penalty, > 0: the loss is the summed cross entropy plus `penalty / 2 * |W|²`.
-        iterations: L-BFGS iterations in the dual. In the primal, a tenth as many passes over the examples (2 to 10).
+        penalty: strength of the L2 penalty, > 0. The loss is the summed cross entropy plus `penalty / 2 * |W|²`.
+        iterations: number of L-BFGS iterations in the dual. In the primal, a tenth of it is the number of passes over
+            the examples (2 to 10).
         seed: random seed for the order of examples.
 
     Source: Fan et al., LIBLINEAR (dual); Duchi et al., Adaptive Subgradient Methods (Adagrad, primal).
@@ -109,8 +111,8 @@ def fit(features: Features, labels: IntArray, classes: int, *, penalty: float, i
 def fit_dual(gram: FloatArray, labels: IntArray, classes: int, *, penalty: float, iterations: int) -> FloatArray:
     """Train on inner products only. Return (n, classes): the weight of each example for each class.
 
-    L-BFGS measures distances by the inner products of the examples, so distances are those of scores. About twenty
-    iterations are then enough. L-BFGS on plain coefficients needs hundreds. Each iteration needs one matrix product.
+    L-BFGS measures distances between scores instead of distances between coefficients. About twenty iterations are then
+    enough; with distances between coefficients, hundreds are needed. Each iteration needs one matrix product.
 
     Source: Nocedal and Wright, Numerical Optimization, 7.4 (two-loop recursion), 3.1 (backtracking).
     """
@@ -174,7 +176,7 @@ def _direction(
     image: FloatArray,
     memory: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray, float]],
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the negative inverse curvature times the gradient, and its image."""
+    """Return the search direction (the negative inverse curvature times the gradient), and its product with `gram`."""
     step, step_image = -gradient, -image
     shares = []
     for moved, _, change, change_image, curvature in reversed(memory):
@@ -197,11 +199,11 @@ def _direction(
 def out_of_fold(
     features: Features, labels: IntArray, classes: int, *, penalty: float, iterations: int, seed: int
 ) -> FloatArray:
-    """Score every example with a model trained without it. Return (n, classes) logits.
+    """Score every example with a model that was trained without it. Return (n, classes) logits.
 
-    Each class is divided into folds separately, so that a class with two examples is always trained on one of them.
-    There are ten folds for a few hundred examples, five for more, and two with shorter training if training takes
-    seconds.
+    Each class is divided into folds separately, so that a class with two examples is always trained on one of them. A
+    few hundred examples are divided into ten folds, and more examples into five. If training takes seconds, there are
+    two folds with a shorter training.
     """
     gram = features.gram() if len(features) <= DUAL_LIMIT else None
     folds = 2 if gram is None else 10 if len(features) <= _FEW else 5
@@ -237,7 +239,10 @@ def _folds(labels: IntArray, folds: int, seed: int) -> IntArray:
 def _fit_primal(
     features: Features, labels: IntArray, classes: int, *, penalty: float, epochs: int, seed: int, batch: int = 32
 ) -> Softmax:
-    """Train in batches with per-weight step sizes (Adagrad). Updates only the rows of features that a batch has."""
+    """Train in batches, with a step size for each weight (Adagrad).
+
+    Each step updates only the weights of features that occur in the batch.
+    """
     count, (width, depth) = len(labels), (features.sparse.shape[1], features.dense.shape[1])
     sparse, dense = AdaptiveWeights((width, classes)), AdaptiveWeights((depth + 1, classes))
     with_bias = np.concatenate([features.dense, np.ones((count, 1), np.float32)], axis=1)
@@ -264,13 +269,13 @@ def _fit_primal(
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some rows of a sparse matrix, with only the columns that have values there.
+    """Some rows of a sparse matrix, without the columns that are empty in these rows.
 
     Attributes:
-        rows: (rows, columns).
+        rows: (rows, columns) the values.
         transposed: `rows`, transposed.
-        columns: their indices in the whole matrix.
-        times: number of values in each.
+        columns: indices of the columns in the whole matrix.
+        times: number of values in each column.
     """
 
     rows: "csr_matrix"
@@ -288,7 +293,7 @@ def cut_rows(matrix: "csr_matrix", rows: IntArray) -> Piece:
 
 
 class AdaptiveWeights:
-    """Weights with a step size each. The more a weight has changed, the smaller its step size becomes.
+    """Weights, each with its own step size. The more a weight has changed, the smaller its step size becomes.
 
     Source: Duchi et al., Adaptive Subgradient Methods (2011), diagonal version.
     """
@@ -303,7 +308,7 @@ class AdaptiveWeights:
         Args:
             gradient: gradient of all weights, or of some rows. It is overwritten.
             step: size of the first step.
-            rows: indices of the rows, each once.
+            rows: indices of the rows; no index may be repeated.
         """
         if rows is None:
             self._past += np.square(gradient)
@@ -311,7 +316,7 @@ class AdaptiveWeights:
             gradient *= np.float32(step)
             self.value -= gradient
             return
-        # Block by block, so that the rows stay in the processor's cache for all operations.
+        # Update block by block, so that the rows stay in the processor's cache for all operations.
         for start in range(0, len(rows), _CACHED_ROWS):
             chosen, part = rows[start : start + _CACHED_ROWS], gradient[start : start + _CACHED_ROWS]
             past = self._past.take(chosen, axis=0)

@@ -1,1 +1,1 @@
-"""Model files and word vectors on disk. Training writes model files; every user verifies them on reading."""
+"""Model files and word vectors on disk. Training writes model files. Reading a model file verifies its hashes."""

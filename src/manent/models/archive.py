@@ -27,12 +27,12 @@ FORMAT = 1
 """Version of the layout that this code writes and reads."""
 
 MAX_SIZE = 2 * 1024**3
-"""Largest size of an unpacked model in bytes; a larger one is rejected before it fills the memory."""
+"""Maximum size of an unpacked model in bytes. A larger model is rejected before it fills the memory."""
 
-_COMPRESSION = 6  # 9 takes three times as long on float arrays and saves 1 %
+_COMPRESSION = 6  # level 9 takes three times as long on float arrays and makes them only 1 % smaller
 
 _GZIP = 31
-"""zlib's `wbits` for a gzip stream with the largest window."""
+"""Value of `wbits` in zlib for a gzip stream with the largest window."""
 
 _FIRST = """
     amber ample azure brave bright brisk calm candid cedar clear coastal copper coral crisp daring early eager
@@ -59,7 +59,7 @@ def write_model(path: Path, files: Mapping[str, bytes]) -> None:
     """Write a model file atomically: a reader sees either the old file at `path` or the new one.
 
     Args:
-        path: of the new file; a missing folder is created.
+        path: path of the new file. A missing folder is created.
         files: name inside the model (`nlu/pipeline.json`) → content.
 
     Raises:
@@ -99,7 +99,7 @@ def read_model(path: Path) -> dict[str, bytes]:
         contents = _unpack(path)
     except FileNotFoundError as error:
         raise ModelError(
-            "model_not_found", f"no model at {path}: train one with `manent train`, or name one with `-m`"
+            "model_not_found", f"there is no model at {path}; train one with `manent train`, or name one with `-m`"
         ) from error
     except (OSError, EOFError, tarfile.TarError, zlib.error, UnicodeError, ValueError) as error:
         raise _refuse(path, f"it cannot be unpacked ({error})") from error
@@ -113,10 +113,12 @@ def read_model(path: Path) -> dict[str, bytes]:
 
 
 def model_parts(path: Path) -> frozenset[str]:
-    """Return what a model file has of `nlu` and `dialogue`: a model of `manent train nlu` has no dialogue.
+    """Return which of the parts `nlu` and `dialogue` a model file contains.
+
+    A model of `manent train nlu` has no dialogue.
 
     Raises:
-        ModelError: it cannot be read.
+        ModelError: the file cannot be read.
     """
     return frozenset({name.partition("/")[0] for name in read_model(path)} & {"nlu", "dialogue"})
 
@@ -124,10 +126,11 @@ def model_parts(path: Path) -> frozenset[str]:
 def find_model(path: Path) -> Path:
     """Return `path` if it is a file, or the newest model in it if it is a folder.
 
-    Archives of other programs, such as Rasa's models, are skipped. If such an archive is newer, it is logged.
+    Archives of other programs, such as Rasa's models, are skipped. A skipped archive is logged if it is newer than the
+    model.
 
     Raises:
-        ModelError: `model_not_found`.
+        ModelError: `model_not_found`: there is no model.
     """
     if path.is_file():
         return path
@@ -142,14 +145,14 @@ def find_model(path: Path) -> Path:
     found_instead = f" ({', '.join(foreign[:3])}: models of another program, such as Rasa)" if foreign else ""
     raise ModelError(
         "model_not_found",
-        f"no model at {path}{found_instead}: train one with `manent train`, or name one with `-m`",
+        f"there is no model at {path}{found_instead}; train one with `manent train`, or name one with `-m`",
     )
 
 
 def _is_foreign(path: Path) -> bool:
-    """Return whether an archive is readable and does not begin with our manifest.
+    """Return whether an archive is readable and does not begin with a manifest of Manent.
 
-    Our damaged models are not foreign.
+    A damaged model of Manent is not foreign.
     """
     try:
         with gzip.open(path) as file:
@@ -183,9 +186,9 @@ def _unpack(path: Path) -> dict[str, bytes]:
 
 
 def _inflate(path: Path) -> bytes:
-    """Decompress the whole stream and verify the checksum at its end, which a tar reader does not read.
+    """Decompress the whole stream and verify the checksum at its end. A tar reader would not read it.
 
-    It is decompressed in one piece: for 16 MB this takes 145 ms, and `gzip.open` takes 200 ms.
+    The stream is decompressed in one piece, because this is faster: 16 MB take 145 ms, and 200 ms with `gzip.open`.
     """
     with path.open("rb") as file:
         packed = file.read(MAX_SIZE + 1)
@@ -206,11 +209,11 @@ def _read_manifest(path: Path, content: bytes | None) -> _Manifest:
     try:
         manifest = msgspec.json.decode(content, type=_Manifest)
     except msgspec.DecodeError as error:
-        raise _refuse(path, f"its manifest cannot be read ({error})") from error
+        raise _refuse(path, f"its manifest is not valid ({error})") from error
     if manifest.format != FORMAT:
-        raise _refuse(path, f"it has format {manifest.format}, and this version reads format {FORMAT}")
+        raise _refuse(path, f"it has format {manifest.format}, but this version of Manent reads format {FORMAT}")
     return manifest
 
 
 def _refuse(path: Path, reason: str) -> ModelError:
-    return ModelError("model_unusable", f"model {path} cannot be used: {reason}. Train again with `manent train`.")
+    return ModelError("model_unusable", f"the model {path} cannot be used: {reason}; train again with `manent train`")

@@ -1,4 +1,4 @@
-"""`metadata.json` of a model. Training writes it, loading reads it first."""
+"""`metadata.json` of a model. Training writes this file, and loading reads it first."""
 
 import msgspec
 
@@ -12,9 +12,9 @@ class Metadata(msgspec.Struct, kw_only=True):
     Attributes:
         format: `MODEL_FORMAT` of the Manent that wrote it.
         model_id: a random id that the training generates.
-        assistant_id: the same in all models of an assistant.
+        assistant_id: id of the assistant, equal in all its models.
         trained_at: seconds since the epoch.
-        fingerprints: part (`nlu`, `core`, `domain`) → hash of what it was trained on.
+        fingerprints: part (`nlu`, `core`, `domain`) → hash of the part's training input.
     """
 
     format: int

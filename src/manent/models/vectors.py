@@ -1,7 +1,7 @@
-"""Opens the installed word vectors: two files of wordllama's wheel, one of them memory-mapped.
+"""Opens the installed word vectors: two files of the package wordllama, one of which is memory-mapped.
 
-wordllama itself is never imported: that takes 105 MB and 0.6 s, reading its files 48 MB and 0.1 s. The composition
-root, training and the command line pass `open_vectors` to the pipeline.
+The package itself is never imported. Importing it takes 105 MB and 0.6 s, while reading its files takes 48 MB and 0.1
+s. The composition root, training and the command line pass `open_vectors` to the pipeline.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 
 _SAMPLES = 64
 _SAMPLE_SIZE = 4096
-"""Bytes of each sample of the vectors' file that is hashed."""
+"""Size in bytes of each sample that is hashed."""
 
 
 @functools.cache
@@ -33,23 +33,23 @@ def open_vectors() -> WordVectors:
     """Return the installed vectors; every call returns the same object.
 
     Raises:
-        ModelError: `vectors_missing`; they are not installed.
+        ModelError: `vectors_missing`: the word vectors are not installed.
     """
     found = importlib.util.find_spec(_PACKAGE)
     folder = Path(found.origin).parent if found is not None and found.origin else None
     if folder is None or not (folder / _WEIGHTS).is_file() or not (folder / _TOKENIZER).is_file():
         raise ModelError(
             "vectors_missing",
-            "the word vectors are not installed: run `pip install --force-reinstall wordllama==0.2.2.post0`",
+            "the word vectors are not installed; run `pip install --force-reinstall wordllama==0.2.2.post0`",
         )
     weights = folder / _WEIGHTS
     return WordVectors(_map_matrix(weights), functools.partial(_open_tokenizer, folder / _TOKENIZER), _hash(weights))
 
 
 def _hash(path: Path) -> str:
-    """Return the SHA-256 of the file's size and of samples from all over it.
+    """Return the SHA-256 of the file's size and of samples from the whole file.
 
-    Other vectors differ everywhere, so samples suffice; hashing all 16 MB would add 20 ms to every start.
+    Two sets of vectors differ everywhere, so samples are enough. Hashing all 16 MB would add 20 ms to every start.
     """
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -62,13 +62,16 @@ def _hash(path: Path) -> str:
 
 
 def _map_matrix(path: Path) -> NDArray[np.float16]:
-    """Map the only matrix of a safetensors file: 8 bytes of header length, the header as JSON, the data."""
+    """Map the only matrix of a safetensors file.
+
+    The file contains the length of the header (8 bytes), the header as JSON, and the data.
+    """
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(size))
     entry = next(value for name, value in header.items() if name != "__metadata__")
     mapped = np.memmap(path, np.float16, "r", 8 + size + entry["data_offsets"][0], tuple(entry["shape"]))
-    return mapped.view(np.ndarray)  # the same memory; indexing a memmap takes 5 µs more
+    return mapped.view(np.ndarray)  # an ndarray over the same memory, because indexing a memmap takes 5 µs more
 
 
 def _open_tokenizer(path: Path) -> Any:
@@ -80,7 +83,10 @@ def _open_tokenizer(path: Path) -> Any:
 
 
 def _trim_memory() -> None:
-    """Return unused memory to the system after the tokenizer's JSON was parsed: 9 of 25 MB. Needs glibc."""
+    """Return unused memory to the system after the tokenizer's JSON was parsed (9 of 25 MB).
+
+    This only works with glibc.
+    """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)

@@ -1,1 +1,1 @@
-"""NLU: from a text to its intent and entities. Pure computation, no I/O."""
+"""Natural language understanding: finds the intent and the entities of a text. It does no I/O."""

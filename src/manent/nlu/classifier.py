@@ -34,18 +34,27 @@ _VECTOR_WEIGHT = np.float32(2**0.5)
 """Weight of the word vectors relative to one featurizer. Chosen on two public sets with ten examples per intent."""
 
 _FIRST_WEIGHT = np.float32(0.5)
-"""Weight of the vector of the first word relative to one featurizer; see decision 029."""
+"""Weight of the vector of the first word relative to one featurizer. Decision 029 gives the reasons."""
 
 _FEW_EXAMPLES = 2000
-"""Number of examples up to which no sureness is fitted. The distance of the best score then says less than the
-background does, and with so few wrong answers a tenth more of a small assistant's own messages would fall back."""
+"""Number of examples up to which no sureness (the probability that the classifier is right) is fitted.
+
+With so few examples there are too few wrong answers to fit it: a tenth more of a small assistant's messages would fall
+back. The background alone works better.
+"""
 
 _MANY_WORDS = np.float32(2.0)
 _MANY_VECTORS = np.float32(2**-0.5)
-"""Factors for whole words and for a text's vector with more examples than `_FEW_EXAMPLES`; see decision 020."""
+"""Factors for the features of whole words and for a text's vector, if there are more examples than `_FEW_EXAMPLES`.
+
+Decision 020 gives the reasons.
+"""
 
 _DOUBT = 0.75
-"""Exponent of the product of probability and sureness, because both are low for the same messages."""
+"""Exponent of the product of probability and sureness.
+
+It is less than 1, because both are low for the same messages.
+"""
 
 _CACHED_WORDS = 8192
 _FREQUENT = 2500
@@ -58,12 +67,13 @@ class Settings:
     """Training settings.
 
     Attributes:
-        featurizers: aliases of the featurizers to use. Empty: all of the pipeline.
-        pairs: whether to add pairs of words, because a classifier with a transformer sees more than its featurizers.
+        featurizers: aliases of the featurizers to use. Empty: all featurizers of the pipeline.
+        pairs: whether to add pairs of words as features. They replace a transformer, which would also see more than
+            single words.
         vectors: whether to use the word vectors.
         background: whether to train on meaningless texts, too, so that nonsense gets a low confidence for all classes.
-        scale: the scale of confidences. None: calibrated probabilities.
-        penalty: penalty of large weights.
+        scale: the scale of confidences. None: confidences are calibrated probabilities.
+        penalty: L2 penalty of the weights.
         iterations: number of training iterations.
         seed: random seed.
     """
@@ -83,8 +93,8 @@ class _Meta(msgspec.Struct, kw_only=True):
 
     Attributes:
         temperature: factor of the weights.
-        sureness: the curve of a `Sureness`. None: there are few examples.
-        scale: the scale of confidences. None: calibrated probabilities.
+        sureness: the curve of a `Sureness`. None: there were too few examples to fit it.
+        scale: the scale of confidences. None: confidences are calibrated probabilities.
         featurizers: aliases, in the order of their rows.
         frequent: words whose rows are in the model.
     """
@@ -99,7 +109,7 @@ class _Meta(msgspec.Struct, kw_only=True):
 
 
 class _Pairs(TextFeaturizer):
-    """Features for pairs of words, and for words if no featurizer of the pipeline has them."""
+    """Features for pairs of words. Also features for words, if no featurizer of the pipeline provides them."""
 
     def __init__(self, table: NgramTable, smallest: int) -> None:
         self._table = table
@@ -113,7 +123,7 @@ class _Pairs(TextFeaturizer):
         return len(self._table.hashes)
 
     def prepare(self, words: Sequence[str]) -> None:
-        """Hash words now (3 µs each), so that messages do not wait for it."""
+        """Hash words now (3 µs each), so that no message has to wait for it."""
         for word in words:
             self._word(word.lower())
 
@@ -156,7 +166,7 @@ class _Parts:
         return np.concatenate(indices), np.concatenate(values)
 
     def dense(self, message: Message) -> FloatArray:
-        """Return the text's vector and that of its first word. Empty if vectors are not used."""
+        """Return the vectors of the text and of its first word. Empty if vectors are not used."""
         if self.vectors is None:
             return _EMPTY
         first = scale(self.vectors.word(message.words[0])) if message.words else np.zeros(SIZE, np.float32)
@@ -168,16 +178,16 @@ _LEAST = 1e-12
 
 
 class TextClassifier:
-    """A trained classifier. `labels`: its classes."""
+    """A trained classifier. `labels` are its classes."""
 
     def __init__(
         self, meta: _Meta, parts: _Parts, arrays: Mapping[str, NDArray[Any]], rows: NDArray[Any] | None = None
     ) -> None:
         self.labels = meta.labels
         self._count = len(meta.labels)
-        # Integers, as in the model, because rows are rarely needed.
+        # The weights stay integers, as in the model, because rows are rarely computed.
         self._sparse = FixedPoint(arrays["sparse"], float(arrays["unit"][0]))
-        # Every message needs confidences, so the scores are scaled in advance.
+        # Every message needs confidences, so the weights are scaled in advance.
         sharpness = meta.temperature if meta.scale is None else meta.scale.sharpness_of(self._count)
         factor = np.float32(sharpness)
         self._calibration = np.float32(meta.temperature / sharpness)
@@ -194,7 +204,7 @@ class TextClassifier:
         self._dense = dense[:SIZE] * (factor * _VECTOR_WEIGHT)
         self._first = dense[SIZE:] * (factor * _FIRST_WEIGHT)
         self._bias = arrays["bias"].astype(np.float32) * factor
-        # Each featurizer with the index of its first feature. Local ones come first.
+        # Each featurizer and the index of its first feature. Local featurizers come first.
         self._local: list[tuple[LocalFeaturizer, int]] = []
         self._others: list[tuple[TextFeaturizer, int]] = []
         base = 0
@@ -204,8 +214,9 @@ class TextClassifier:
             else:
                 self._others.append((featurizer, base))
             base += featurizer.width
-        # The row of a word contains: its scores by each local featurizer and by its vector, the squared norms that
-        # normalise them for the whole text, its scores as first word, and the vector, for the norm of the text.
+        # The row of a word contains five parts: its scores by each local featurizer, its scores by its vector, the
+        # squared norms that normalise these scores for the whole text, its scores as the first word, and its vector
+        # (for the norm of the text).
         self._blocks = len(self._local) + (self._vectors is not None)
         self._scored = self._blocks * len(self._bias)
         self._normed = self._scored + len(self._local)
@@ -219,8 +230,8 @@ class TextClassifier:
         """Classify a message.
 
         Returns:
-            The likeliest labels with their confidences, best first. Then the scores of all labels in their order,
-            relative to the best label (0). If the model has a background, its score comes last.
+            First the likeliest labels with their confidences, best first. Then the scores of all labels in the order of
+            `labels`. The best label has the score 0. If the model has a background, its score is the last.
         """
         scores, count = self._score(message), self._count
         order = (-scores[:count]).argsort(kind="stable")[:length].tolist()
@@ -256,7 +267,7 @@ class TextClassifier:
         return scores
 
     def odds(self, scores: FloatArray) -> FloatArray:
-        """Return the odds of every label relative to the best one, by the calibrated probabilities."""
+        """Return the probability of every label divided by that of the best label."""
         odds: FloatArray = np.exp(scores[: self._count] * self._calibration)
         return odds
 
@@ -269,7 +280,7 @@ class TextClassifier:
         chances = softmax(calibrated)[: self._count]
         if self._sureness is not None:
             best = max(float(np.maximum.reduce(chances)), _LEAST)
-            # The ratios of the probabilities stay the same.
+            # This does not change the ratios of the probabilities.
             chances *= np.float32((best * self._sureness.of(calibrated)) ** _DOUBT / best)
         return chances
 
@@ -309,12 +320,13 @@ def train_classifier(
 
     Args:
         messages: tokenised examples.
-        names: their labels.
-        context: has the featurizers and vectors.
+        names: labels of the examples.
+        context: provides the featurizers and vectors.
         settings: training settings.
 
     Returns:
-        The files of the classifier, and (examples, labels) probabilities from models trained without the example.
+        The files of the classifier, and (examples, labels) probabilities. The probabilities of an example come from a
+        model trained without it.
     """
     labels = sorted(set(names))
     aliases = [alias for alias in context.text_featurizers if not settings.featurizers or alias in settings.featurizers]
@@ -331,7 +343,7 @@ def train_classifier(
         target = np.concatenate([target, np.full(len(examples) - len(messages), classes)])
         classes += 1
     dense = None
-    if settings.vectors:  # an explicit shape, because there may be no examples
+    if settings.vectors:  # the shape is explicit, because there may be no examples
         dense = np.array([parts.dense(message) for message in examples], np.float32).reshape(-1, 2 * SIZE)
     features = build_features([parts.sparse(message) for message in examples], parts.width, dense)
     factors = _emphasis(parts) if len(messages) > _FEW_EXAMPLES else None
@@ -380,7 +392,7 @@ def train_classifier(
 
 
 def _emphasis(parts: _Parts) -> tuple[FloatArray, FloatArray]:
-    """Return the factors of each sparse and each dense feature with many examples."""
+    """Return a factor for each sparse and each dense feature. It is used if there are many examples."""
     sparse = [
         np.full(part.width, _MANY_WORDS if isinstance(part, CountVectors) and part.is_words else 1, np.float32)
         for part in parts.featurizers
@@ -396,9 +408,9 @@ def _emphasise(features: Features, sparse: FloatArray, dense: FloatArray) -> Fea
 
 
 def _emphasised(model: Softmax, sparse: FloatArray, dense: FloatArray) -> Softmax:
-    """Return a model for the original features.
+    """Return a model for features without the factors.
 
-    It gives the same scores as this model for features multiplied by the factors.
+    For these it returns the scores that `model` returns for features multiplied by the factors.
     """
     return Softmax(model.sparse * sparse[:, None], model.dense * dense[:, None], model.bias)
 
@@ -438,9 +450,11 @@ def _is_local(featurizer: TextFeaturizer) -> TypeGuard[LocalFeaturizer]:
 
 
 _BACKGROUND_SHARE = 1
-"""Number of background examples, as a multiple of the average examples per class. Fewer accept nonsense; more reject
-new but valid messages: with four, 39 % of a small assistant's held-out messages fell back; with one 17 %, with none
-11 %."""
+"""Number of background examples, as a multiple of the average number of examples per class.
+
+With fewer, the classifier accepts nonsense. With more, it rejects new but valid messages. For a small assistant, 39 %
+of the held-out messages fell back with a multiple of four, 17 % with one, and 11 % with none.
+"""
 
 _FEWEST, _MOST = 8, 400
 
@@ -449,9 +463,9 @@ def background_messages(messages: Sequence[Message], classes: int, vectors: Word
     """Return meaningless examples: random words, random letters, words in other scripts.
 
     Args:
-        messages: the real examples. The meaningless examples do not use their words and letters.
+        messages: the real examples. The meaningless examples use neither their words nor their letters.
         classes: number of real classes.
-        vectors: its vocabulary provides the words.
+        vectors: the source of the random words.
         seed: the same seed gives the same examples.
     """
     count = max(_FEWEST, min(_MOST, _BACKGROUND_SHARE * len(messages) // max(classes, 1)))

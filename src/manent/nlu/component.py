@@ -1,7 +1,7 @@
 """The interface of pipeline components: how they are trained, loaded and run, and what they may use.
 
-Every module of a component defines `Kind`s; `registry.py` lists them by Rasa's names. A kind's state in a model is a
-few files, so that a component with unchanged inputs is copied from the previous model.
+The module of a component defines one or more `Kind`s, which `registry.py` lists by Rasa's names. Each component stores
+its state in its own files of the model. So training can copy a component with unchanged inputs from the previous model.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ class Component(Protocol):
 
 
 class Idle:
-    """A component that does not change messages: other components call it, or a built-in part does its work."""
+    """A component that does not change messages, because other components call it or a built-in part does its work."""
 
     def process(self, message: Message) -> None:
         """Do nothing. The pipeline does not call it."""
@@ -45,20 +45,20 @@ class TextFeaturizer(Protocol):
         """The number of features."""
 
     def text_features(self, message: Message) -> SparseFeatures:
-        """Return indices and values."""
+        """Return the indices and the values of a message's features."""
 
 
 @runtime_checkable
 class LocalFeaturizer(TextFeaturizer, Protocol):
     """A text featurizer whose features come from single words, so that each word is processed only once.
 
-    The features of a text are the `weights` of the features of its words, divided by the root of the sum of their
-    squares. Unknown features have the weight `unknown`.
+    Each feature of a word has a weight (`weights`); an unknown feature has the weight `unknown`. The features of a text
+    are those of its words, normalised to the norm 1.
     """
 
     @property
     def is_local(self) -> bool:
-        """Whether each feature comes from a single word with the configured options."""
+        """Whether, with the configured options, each feature comes from a single word."""
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -69,7 +69,7 @@ class LocalFeaturizer(TextFeaturizer, Protocol):
         """The weight of a feature that is not in the training data."""
 
     def word_lookup(self, word: str) -> tuple[list[int], int]:
-        """Return the indices of one word's known features, and the number of unknown ones."""
+        """Return the indices of a word's known features, and the number of its unknown features."""
 
 
 @runtime_checkable
@@ -77,16 +77,17 @@ class WordFeaturizer(Protocol):
     """A component that describes a token by the words around it. Entity extractors call it once per word."""
 
     def word_features(self, word: str) -> list[tuple[str, tuple[int, ...]]]:
-        """Return the names of a word's features, each with positions of the word.
+        """Return the names of a word's features, each with one or more positions.
 
-        A position is relative to a token that the feature describes.
-        0: the word is the token. -1: the word precedes the token. Only -2 to 2 are used.
+        A word can describe its own token and the tokens near it. The position is that of the word relative to the
+        described token: 0 is the token itself, -1 means that the word precedes the token. Only the positions -2 to 2
+        are used.
         """
 
 
 @runtime_checkable
 class TokenFeaturizer(Protocol):
-    """A component that describes the tokens of a message by names of features. Entity extractors call it."""
+    """A component that describes each token of a message by names of features. Entity extractors call it."""
 
     def token_features(self, message: Message) -> list[list[str]]:
         """Return the features of each token."""
@@ -94,16 +95,16 @@ class TokenFeaturizer(Protocol):
 
 @dataclass(slots=True)
 class Context:
-    """What a component may use from the components that were loaded before it.
+    """The results of earlier components that a component may use.
 
     Attributes:
         language: `language` in `config.yml`.
         domain: the domain. Empty for an NLU model without one.
-        text_featurizers: by alias, in the order of the pipeline.
-        word_featurizers: likewise.
-        token_featurizers: likewise.
+        text_featurizers: text featurizers by alias, in the order of the pipeline.
+        word_featurizers: word featurizers, in the same form.
+        token_featurizers: token featurizers, in the same form.
         vectors: opens the word vectors.
-        spacy_model: name of the model of the pipeline's SpacyNLP.
+        spacy_model: `model` of the pipeline's SpacyNLP.
         intent_split: separator of the intents of a multi-intent, if the tokenizer is configured to split them.
     """
 
@@ -124,12 +125,12 @@ class Training:
     Attributes:
         context: the same as at run time.
         data: the project's NLU data.
-        examples: the examples with an intent or entities.
+        examples: the examples that have an intent or entities.
         messages: the examples after the previous components processed them. They have tokens.
-        chances: intent probabilities of each example, from a classifier trained without it. A classifier sets it for
-            the entity extractor after it. None: no such classifier has been trained yet.
-        tell: reports progress, one line.
-        notes: messages for the user after the training, one line each.
+        chances: intent probabilities of each example, from a classifier trained without this example. A classifier sets
+            them for the entity extractor that follows it. None: no such classifier has been trained yet.
+        tell: reports one line about the progress.
+        notes: lines to show to the user after the training.
     """
 
     context: Context
@@ -152,13 +153,13 @@ class Kind:
     Attributes:
         options: the options that have an effect, with their defaults.
         values: allowed values of options. An option that is missing here is a flag.
-        ignored: further options of Rasa's component, which are accepted and have no effect.
-        conflict: see `Options`. Receives the defaults, too.
+        ignored: other options of Rasa's component. They are accepted and have no effect.
+        conflict: checks the options together, like `Options.conflict`. It receives defaults, too.
         train: creates the state.
         load: creates the component from its options and state.
         reads: the parts of the training data that it depends on, for fingerprints: `examples` (texts, intents,
             entities), `synonyms`, `patterns` (regexes and lookups), `responses`.
-        version: increase it if the same input would now give another state.
+        version: number to increase when a change of the code makes the same input give another state.
         free: whether it accepts any option (a custom component).
     """
 

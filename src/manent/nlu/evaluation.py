@@ -1,4 +1,4 @@
-"""Evaluates a pipeline: reports on intents, entities and responses, and splits of data for evaluation.
+"""Evaluates a pipeline: reports on intents, entities and responses, and splits data for evaluation.
 
 Pure functions on parse results. `manent test nlu` reads the data, runs the pipeline, and writes the returned reports to
 `results/`, in the format that Rasa uses. `plots.py` draws the pictures.
@@ -23,19 +23,19 @@ NO_ENTITY = "O"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """An example and its parse result."""
+    """An example and the result of parsing its text."""
 
     example: Example
     result: Json
 
     @property
     def intent(self) -> str:
-        """The right intent. For a retrieval intent, the part before the slash."""
+        """The right intent. For a retrieval intent, only the part before the slash."""
         return self.example.intent.split("/", 1)[0]
 
     @property
     def predicted(self) -> str:
-        """The predicted intent. Empty: none."""
+        """The predicted intent, or "" if there is none."""
         return str(self.result["intent"].get("name") or "")
 
     @property
@@ -50,12 +50,12 @@ def judge(examples: Sequence[Example], parse: Parse) -> list[Judged]:
 
 
 def report_intents(judged: Sequence[Judged]) -> Json:
-    """Score the intents; see `learn.scores.report_labels`."""
+    """Score the intents with `learn.scores.report_labels`."""
     return scores.report_labels([(item.intent, item.predicted) for item in judged if item.intent])
 
 
 def pair_responses(judged: Sequence[Judged]) -> list[tuple[str, str]]:
-    """Return the (right, selected) responses of retrieval intents."""
+    """Return the pairs (right, selected) of responses of retrieval intents."""
     return [(item.example.intent, _selected(item.result, item.intent)) for item in judged if "/" in item.example.intent]
 
 
@@ -100,7 +100,7 @@ def find_extractors(judged: Sequence[Judged]) -> list[str]:
 
 
 def pair_entities(judged: Sequence[Judged], extractor: str) -> list[tuple[str, str]]:
-    """Return the (right, predicted) labels of one extractor for every token. `O`: no entity."""
+    """Return the pairs (right, predicted) of labels of one extractor for every token. `O` stands for "no entity"."""
     pairs: list[tuple[str, str]] = []
     for item in judged:
         entities = [entity for entity in item.result["entities"] if entity.get("extractor") == extractor]
@@ -112,11 +112,11 @@ def pair_entities(judged: Sequence[Judged], extractor: str) -> list[tuple[str, s
 
 
 def report_entities(judged: Sequence[Judged], extractor: str) -> Json:
-    """Score one extractor's entities token by token, as Rasa's `<Extractor>_report.json` does.
+    """Score one extractor's entities token by token, for `<Extractor>_report.json`.
 
     Returns:
-        See `learn.scores.report_labels`. `micro avg` is over the entities; `confused_with` counts tokens; `accuracy`
-        includes tokens without an entity.
+        The result of `learn.scores.report_labels`. `micro avg` is the average over the entities. `confused_with` counts
+        tokens. `accuracy` includes tokens without an entity.
     """
     pairs = pair_entities(judged, extractor)
     report = scores.report_labels([pair for pair in pairs if pair != (NO_ENTITY, NO_ENTITY)])
@@ -147,7 +147,7 @@ def score_spans(judged: Sequence[Judged]) -> Json:
 
 
 def list_entities(judged: Sequence[Judged], extractor: str, *, right: bool) -> list[Json]:
-    """Return the messages in which an extractor found exactly the annotated entities (`right`), or the others."""
+    """Return the messages in which an extractor found exactly the annotated entities (`right`), or the rest."""
     listed = []
     for item in judged:
         predicted = [entity for entity in item.result["entities"] if entity.get("extractor") == extractor]
@@ -166,12 +166,12 @@ def list_entities(judged: Sequence[Judged], extractor: str, *, right: bool) -> l
 
 
 def count_confusions(judged: Sequence[Judged]) -> tuple[list[str], list[list[int]]]:
-    """Return the labels of the confusion matrix and its counts, a row per right intent."""
+    """Return the labels and the counts of the confusion matrix, which has a row per right intent."""
     return scores.count_confusions([(item.intent, item.predicted) for item in judged])
 
 
 def split_confidences(judged: Sequence[Judged]) -> tuple[list[float], list[float]]:
-    """Return the confidences of right and of wrong intents for the histogram."""
+    """Return the confidences of right intents and of wrong intents, for the histogram."""
     right = [item.confidence for item in judged if item.intent and item.intent == item.predicted]
     wrong = [item.confidence for item in judged if item.intent and item.predicted not in (item.intent, FALLBACK_INTENT)]
     return right, wrong
@@ -181,8 +181,9 @@ def report_all(judged: Sequence[Judged]) -> Json:
     """Return all reports in one object, in the format of Rasa's HTTP API.
 
     Returns:
-        `intent_evaluation`, `entity_evaluation` by extractor, `response_selection_evaluation`. The last two are null if
-        the data has no entities or no retrieval intents.
+        An object with `intent_evaluation`, `entity_evaluation` (by extractor) and `response_selection_evaluation`.
+        `entity_evaluation` is null if the data has no entities, and `response_selection_evaluation` if it has no
+        retrieval intents.
     """
     responses = report_responses(judged)
     entities = {
@@ -224,12 +225,12 @@ def _summary(report: Json) -> Json:
 
 
 def split_data(data: NluData, *, fraction: float = 0.8, seed: int | None = None) -> tuple[NluData, NluData]:
-    """Split the examples of every intent by the same fraction. Both parts get synonyms, patterns and responses.
+    """Split the examples of every intent by the same fraction. Both parts contain all synonyms, patterns and responses.
 
     Args:
         data: NLU data of the project.
-        fraction: share of the first part, in (0, 1). Each part gets at least one example of an intent with two or more;
-            a single example goes to the first part.
+        fraction: share of the examples in the first part, in (0, 1). If an intent has two or more examples, each part
+            gets at least one of them. If it has one example, the first part gets it.
         seed: the same seed gives the same split.
     """
     draw = random.Random(seed)  # noqa: S311  # not used for secrets

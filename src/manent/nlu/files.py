@@ -22,10 +22,10 @@ def dump_json(value: object) -> bytes:
 
 
 def load_json(content: bytes, kind: type[T]) -> T:
-    """Read JSON of a known shape.
+    """Read JSON as the given type.
 
     Raises:
-        ModelError: it has another shape.
+        ModelError: the JSON does not have the shape of the type.
     """
     try:
         return msgspec.json.decode(content, type=kind)

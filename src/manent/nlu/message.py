@@ -11,13 +11,18 @@ from manent.core.events import Json
 from manent.learn.ngrams import HashedText
 
 MAX_WORDS = 400
-"""Words of a message that classifiers and extractors use, so that a text of a megabyte takes bounded time."""
+"""Maximum number of words of a message that classifiers and extractors use.
+
+It limits the time that a very long text takes.
+"""
 
 LONG_NUMBER = "000"
-"""Replaces a number of five or more digits for learners. The exact number does not matter for the meaning, and each
-number would be an unknown word, which costs several times as much as a known word. The replacement has three digits,
-because a word's vector is the sum of its pieces, one per digit. With more digits, the words around the number would
-have less weight."""
+"""Replacement for numbers of five or more digits in the input of classifiers and extractors.
+
+The exact number does not matter for the meaning. Each number would be an unknown word, which takes several times as
+long as a known word. The replacement has only three digits, because a word's vector is the sum of the vectors of its
+pieces, and each digit is a piece. With more digits, the words around the number would have less weight.
+"""
 
 _long_number = re.compile(r"\d{5,}")
 
@@ -26,12 +31,12 @@ NO_SCORES = np.zeros(0, np.float32)
 
 
 class Classifier(Protocol):
-    """The interface of the classifier that a message stores; see `TextClassifier`."""
+    """The interface of the classifier that a message stores. `TextClassifier` implements it."""
 
     labels: list[str]
 
     def odds(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the odds of every label relative to the best one."""
+        """Return the probability of every label divided by that of the best label."""
 
     def chances(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the calibrated probability of every label."""
@@ -42,17 +47,17 @@ class Message:
 
     Attributes:
         text: the text, stripped.
-        tokens: `(start, end)` of each token in `text`. None: no tokenizer ran yet.
-        words: texts of the tokens. A number of five or more digits is `LONG_NUMBER`.
+        tokens: `(start, end)` of each token in `text`. None: no tokenizer has run.
+        words: texts of the tokens. A number of five or more digits is replaced by `LONG_NUMBER`.
         lowered: `words` in lower case.
-        intent: `{name, confidence}`. None: no classifier ran yet.
-        intent_ranking: the classifier's ranking, best first. None: no classifier creates one.
+        intent: `{name, confidence}`. None: no classifier has run.
+        intent_ranking: the classifier's ranking, best first. None: no classifier has created a ranking.
         entities: entities in Rasa's form, in the order in which the extractors found them.
-        response_selector: results of the response selectors. None: there are none.
-        found: entities by the service that found them (see `Pipeline.services`).
-        hashed: the text prepared for n-grams, by normalisation, so that featurizers share it.
-        classifier: the intent classifier. None: no classifier with probabilities ran.
-        scores: its scores of the intents. Empty without a classifier.
+        response_selector: results of the response selectors. None: no selector has run.
+        found: service (one of `Pipeline.services`) → entities that it found.
+        hashed: normalisation → the text prepared for n-grams. Featurizers share it.
+        classifier: the intent classifier. None: no classifier with probabilities has run.
+        scores: scores of the intents by `classifier`. Empty without a classifier.
     """
 
     __slots__ = (

@@ -30,13 +30,13 @@ def find_refused_examples(
     """Return a warning for each intent with examples that a trained model classifies as `nlu_fallback`.
 
     Args:
-        files: files of the model; see `train_pipeline`.
-        data: its training data.
-        domain: for payloads.
+        files: files of the model, as `train_pipeline` returns them.
+        data: training data of the model.
+        domain: domain of the assistant.
         vectors: opens the word vectors.
 
     Raises:
-        ModelError: see `load_pipeline`.
+        ModelError: the files are not a valid pipeline, or the word vectors differ from those of the training.
     """
     index = read_index(files)
     options = [entry.options for entry in index.components if entry.name == FALLBACK_NAME] if index else []
@@ -68,8 +68,9 @@ def _warn(intent: str, refused: list[tuple[Example, float]], count: int, thresho
         line=first.line,
         path=f"nlu.{intent}",
         code="nlu.example-below-threshold",
-        found=f"{len(refused)} of {count} examples that would be classified as {FALLBACK_INTENT}: {', '.join(named)}",
-        expected=f"a confidence of {threshold:g} or more, {ambiguity:g} ahead of the next intent "
+        found=f"{len(refused)} of {count} examples that the trained model would classify as {FALLBACK_INTENT}: "
+        f"{', '.join(named)}",
+        expected=f"a confidence of at least {threshold:g}, which is {ambiguity:g} higher than that of the next intent "
         "(threshold and ambiguity_threshold of FallbackClassifier)",
         suggestion="Move examples that fit another intent better, give the intent more examples, or lower the "
         "threshold in config.yml",
@@ -82,10 +83,10 @@ def find_refused_without_model(
 ) -> list[Problem]:
     """Train only the components that affect intents, and return the result of `find_refused_examples`.
 
-    Returns nothing for a project with custom components: their training may be slow or have side effects.
+    Return an empty list for a project with custom components, because their training may be slow or have side effects.
 
     Raises:
-        ProjectError: see `train_pipeline`.
+        ProjectError: a component is unknown, or an option is not valid.
     """
     names = {component.name for component in config.pipeline}
     if not data.examples or FALLBACK_NAME not in names or not names <= KINDS.keys():

@@ -1,4 +1,4 @@
-"""Parses messages that name their intent: `/intent{"entity": "value"}`, which buttons and tests send.
+"""Parses payloads: messages that name their intent, such as `/intent{"entity": "value"}`. Buttons and tests send them.
 
 For such a message, the pipeline returns this result instead of its own (contract: "Order and message handling").
 """
@@ -24,12 +24,12 @@ def parse_payload(text: str, domain: Domain) -> Json | None:
 
     Args:
         text: the message. Surrounding spaces are ignored.
-        domain: defines the accepted intents (all if it has none: a model without a domain). Entities that it does not
-            declare are dropped.
+        domain: defines the accepted intents. If it contains no intents (a model without a domain), all are accepted.
+            Entities that it does not declare are dropped.
 
     Returns:
-        A parse result with `text, intent, entities, intent_ranking`, or None when the message is free text. A payload
-        with a response key (`/faq/price`) is the retrieval intent, with `response_selector` naming the response.
+        A parse result with `text, intent, entities, intent_ranking`, or None if the message is not a payload. A payload
+        with a response key (`/faq/price`) has the retrieval intent, and `response_selector` names the response.
     """
     stripped = text.strip()
     if not stripped.startswith("/"):
@@ -62,7 +62,7 @@ def parse_payload(text: str, domain: Domain) -> Json | None:
 
 
 def _retrieval_of(name: str, domain: Domain) -> str | None:
-    """Return the retrieval intent of a name such as `faq/price`, which also selects the response."""
+    """Return the retrieval intent and the selected response for a name such as `faq/price`."""
     base, slash, _ = name.partition("/")
     intent = domain.intents.get(base)
     return base if slash and name not in domain.intents and intent is not None and intent.is_retrieval else None

@@ -1,4 +1,7 @@
-"""The pipeline of a loaded model: text in, Rasa's parse result out. Pure computation; called once per message."""
+"""The pipeline of a loaded model: converts a text to a parse result in Rasa's form.
+
+It does no I/O and is called once per message.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -43,7 +46,10 @@ class Entry(msgspec.Struct, kw_only=True):
 
 
 class Index(msgspec.Struct, kw_only=True):
-    """Contents of a trained pipeline. `vectors`: SHA-256 of the word vectors. None: it uses none."""
+    """The index of a trained pipeline.
+
+    `vectors` is the SHA-256 of the word vectors, or None if the pipeline does not use them.
+    """
 
     language: str | None
     components: list[Entry]
@@ -51,10 +57,10 @@ class Index(msgspec.Struct, kw_only=True):
 
 
 class Pipeline:
-    """Components in the order of `config.yml`.
+    """The components in the order of `config.yml`.
 
     Attributes:
-        services: servers to ask about a message before it is parsed (see `duckling.py`). Each server is listed once.
+        services: the servers (Duckling) to ask about a message before it is parsed. Each server is listed once.
         is_trained: whether there are components. The pipeline of a core model has no components and understands only
             payloads.
     """
@@ -68,7 +74,7 @@ class Pipeline:
         )
 
     def needs_services(self, text: str) -> bool:
-        """Return whether services must be called for a text: there are some, and it is not a payload."""
+        """Return whether services must be called for a text. A payload never needs them."""
         return bool(self.services) and parse_payload(text, self._domain) is None
 
     def parse(self, text: str, *, found: Mapping[Service, Sequence[Json]] = NOTHING_FOUND) -> Json:
@@ -91,7 +97,7 @@ class Pipeline:
         return message.result()
 
     def classify(self, text: str) -> Message:
-        """Classify only the intent of a text. Skips slow entity extractors."""
+        """Classify only the intent of a text. Skip entity extractors, because they are slow."""
         message = Message(text.strip())
         for component in self._components:
             if isinstance(component, Diet):
@@ -101,11 +107,12 @@ class Pipeline:
         return message
 
     def diagnose(self, text: str) -> Json:
-        """Return what a parse result does not contain.
+        """Return details of a parse that the parse result does not contain.
 
         Returns:
-            `calibrated`: the intents with the probability that each is right, best first. One minus their sum is the
-            probability that none of them is right. Empty for a payload, or if no classifier has probabilities.
+            `calibrated`: the intents with the probability that each is right, best first. One minus the sum of the
+                probabilities is the probability that none of them is right. Empty for a payload, or if no classifier
+                computes probabilities.
         """
         classified = self.classify(text)
         if classified.classifier is None or parse_payload(text, self._domain) is not None:
@@ -123,7 +130,7 @@ def load_pipeline(files: Mapping[str, bytes], domain: Domain, *, vectors: Callab
 
     Args:
         files: files of the model. Those in `nlu/` are used.
-        domain: for payloads.
+        domain: defines the intents of payloads.
         vectors: opens the word vectors, if the model uses them (`models/vectors.py`).
 
     Raises:
@@ -141,7 +148,7 @@ def load_pipeline(files: Mapping[str, bytes], domain: Domain, *, vectors: Callab
 
 
 def read_index(files: Mapping[str, bytes]) -> Index | None:
-    """Return the index of the model's pipeline. None: the model has no pipeline (a core model)."""
+    """Return the index of the model's pipeline, or None if the model has no pipeline (a core model)."""
     return load_json(files[INDEX], Index) if INDEX in files else None
 
 
@@ -157,7 +164,7 @@ def load_component(entry: Entry, files: Mapping[str, bytes], context: Context) -
     prefix = f"{FOLDER}{entry.folder}/"
     own = {name.removeprefix(prefix): content for name, content in files.items() if name.startswith(prefix)}
     try:
-        # A model of an earlier version lacks newer options.
+        # A model of an earlier version of Manent lacks newer options.
         component = kind.load({**kind.options, **entry.options}, own, context)
     except KeyError as error:
         raise ModelError("model_unusable", f"the model lacks {error} of {entry.name}; train again") from error

@@ -1,7 +1,7 @@
 """Draws the pictures in `results/`: the confusion matrix and the confidence histogram, as PNG.
 
-Called by `manent test nlu` with the counts of `evaluation.py`. Returns bytes, writes no files. Uses Pillow, a tenth of
-matplotlib's size, which is imported only here.
+`manent test nlu` calls these functions with the counts of `evaluation.py`. They return bytes and write no files. They
+use Pillow, which is a tenth of the size of matplotlib and is imported only here.
 """
 
 import io
@@ -18,7 +18,9 @@ _LONGEST_NAME = 32
 
 
 def draw_confusions(labels: Sequence[str], counts: Sequence[Sequence[int]], *, title: str) -> bytes:
-    """Draw a confusion matrix: a row per right label, a column per predicted one, darker for more.
+    """Draw a confusion matrix with a row per right label and a column per predicted label.
+
+    Cells with higher counts are darker.
 
     Args:
         labels: names of rows and columns.
@@ -26,7 +28,7 @@ def draw_confusions(labels: Sequence[str], counts: Sequence[Sequence[int]], *, t
         title: title above the picture.
     """
     names = [label if len(label) <= _LONGEST_NAME else label[: _LONGEST_NAME - 1] + "…" for label in labels]
-    cell = 34 if len(labels) <= 40 else 22  # noqa: PLR2004  # both fit on a screen
+    cell = 34 if len(labels) <= 40 else 22  # noqa: PLR2004  # up to this number, both fit on a screen
     font = _font(cell // 3)
     wide = int(max((font.getlength(name) for name in names), default=0)) + 10
     top = _MARGIN * 2 + wide

@@ -1,4 +1,4 @@
-"""The built-in components: Rasa's names and their kinds."""
+"""The built-in components: maps Rasa's names to kinds of components."""
 
 from manent.core.events import Json
 from manent.core.training_data import Where
@@ -19,7 +19,7 @@ from manent.nlu.files import Files
 
 
 def _stand_in(what: str, *ignored: str) -> Kind:
-    """Return a kind that does nothing, because another part always does its work. Training notes this once."""
+    """Return a kind that does nothing, because another part always does its work. Training reports this once."""
 
     def train(_: Json, training: Training) -> Files:
         training.notes.append(what)

@@ -1,7 +1,7 @@
-"""Caches what single words contribute to scores, in one array.
+"""Caches the contributions of single words to scores as rows of one array.
 
-A classifier or extractor that sums over words gets the rows of a message's words in one operation, instead of adding
-small arrays word by word.
+A classifier or extractor can then fetch the rows of all words of a message in one operation, instead of adding small
+arrays word by word.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,9 +15,10 @@ _MORE_ROWS = 511
 
 
 class WordRows:
-    """Rows by word. When `limit` words are stored, all but the first ones are dropped.
+    """Rows by word.
 
-    The row of a word is always the same, so it may be computed again.
+    When `limit` words are stored, all words except `first` are dropped. This is safe, because the row of a word can be
+    computed again and is always the same.
 
     Attributes:
         array: (places, width) the rows; the first one is for missing words. `find` may replace the array.
@@ -32,14 +33,14 @@ class WordRows:
         rows: FloatArray | None = None,
         limit: int = 8192,
     ) -> None:
-        """Store the rows of the first words.
+        """Create a cache that contains the rows of the first words.
 
         Args:
             blank: the first row: (width,).
             describe: returns the row of a word: (width,).
             first: words that are never dropped, fewer than `limit`.
             rows: their rows: (words, width). None: compute them.
-            limit: maximum number of words, at least that of a message.
+            limit: maximum number of words. It must not be less than the number of words in a message.
         """
         self._describe = describe
         self._limit = limit
@@ -64,7 +65,7 @@ class WordRows:
         places = self._places
         found = [*map(places.get, words)]
         if None not in found:
-            return found  # type: ignore[return-value]  # mypy cannot see that the test excludes None
+            return found  # type: ignore[return-value]  # mypy does not see that the test excludes None
         if len(places) + len(words) > self._limit:
             places = self._places = dict(self._first)
         for word in words:

@@ -1,4 +1,4 @@
-"""Describes the servers that a pipeline calls for a message: Duckling."""
+"""Describes the servers that are called for a message. Duckling is the only kind of server."""
 
 import json
 from dataclasses import dataclass

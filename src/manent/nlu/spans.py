@@ -20,12 +20,18 @@ _BETWEEN_PARTS = "\t"
 _BETWEEN_LABELS = "\n"
 
 Split = bool | Mapping[str, bool]
-"""The option `split_entities_by_comma`: for all entities, or by entity (others: yes)."""
+"""Value of the option `split_entities_by_comma`: a flag for all entities, or a flag for each entity.
+
+Entities without a flag are split.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span of the tokens `first` to `last - 1` with its labels `(entity, role, group)`. Empty role or group: none."""
+    """A span of the tokens `first` to `last - 1` with its labels `(entity, role, group)`.
+
+    "" stands for no role or no group.
+    """
 
     first: int
     last: int
@@ -74,7 +80,7 @@ def read_spans(path: Sequence[str], text: str, tokens: Sequence[tuple[int, int]]
         if spans and spans[-1][0] == label and spans[-1][2] == place:
             between = text[tokens[place - 1][1] : tokens[place][0]]
             comma = "," in between
-            # Without BILOU, adjacent tokens with equal labels are one span; with BILOU the position decides.
+            # Without BILOU, adjacent tokens with equal labels form one span. With BILOU, the position decides.
             joins = not _splits(label, split) if comma else position in "IL"
             if joins:
                 spans[-1] = (label, spans[-1][1], place + 1)
@@ -95,7 +101,11 @@ def _parts(label: str) -> tuple[str, str, str]:
 
 
 def find_constraints(names: Sequence[str], *, bilou: bool) -> tuple[BoolArray, BoolArray, BoolArray]:
-    """Return which tag may follow which (tags, tags), which tags may come first, and which last (tags,)."""
+    """Return three arrays of flags.
+
+    The first (tags, tags) says whether tag j may follow tag i. The second and third (tags,) say whether a tag may be
+    the first or the last.
+    """
     count = len(names)
     if not bilou:
         return np.ones((count, count), np.bool_), np.ones(count, np.bool_), np.ones(count, np.bool_)

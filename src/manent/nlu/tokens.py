@@ -1,9 +1,9 @@
 """Splits a text into words, by the observed rules of Rasa's WhitespaceTokenizer (contract §4.3).
 
-A text is split at whitespace. At the edges of a chunk, punctuation is removed (not `#`, `@`, `&`; a single sign before
-a digit stays: `-5`, `.5`). Inside a chunk, characters that cannot be part of an address or a number separate tokens:
-`don't` is two tokens; `10.5`, `a@b.org` and `https://x.org/?q=1` are one each. Emoji separate tokens, too, unless the
-text consists of emoji only.
+A text is split at whitespace. At the start and the end of each chunk, punctuation is removed, except `#`, `@` and `&`.
+A single sign before a digit stays, as in `-5` and `.5`. Inside a chunk, characters that cannot be part of an address or
+a number separate tokens. So `don't` is two tokens, but `10.5`, `a@b.org` and `https://x.org/?q=1` are one token each.
+Emoji separate tokens, too, unless the text consists only of emoji.
 """
 
 import re
@@ -11,7 +11,7 @@ import re
 Token = tuple[int, int]
 
 _KEPT_INSIDE = r"._~:/?#\[\]()@!$&*+,;=\-"
-"""Characters that may be part of a URL (RFC 3986, unreserved and reserved) or a number."""
+"""Characters that may be part of a number or of a URL (the unreserved and reserved characters of RFC 3986)."""
 
 _EMOJI = (
     "\u200d\u20e3\ufe0f\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff"
@@ -30,7 +30,7 @@ def whitespace_tokens(text: str) -> list[Token]:
     """Return the tokens of a text.
 
     Returns:
-        `(start, end)` of each, in order. If a text has no words, the whole text is one token.
+        `(start, end)` of each token, in order. If a text has no words, the whole text is one token.
     """
     if not _special.search(text):
         return [chunk.span() for chunk in _chunk.finditer(text)] or [(0, len(text))]
@@ -45,9 +45,9 @@ def whitespace_tokens(text: str) -> list[Token]:
 
 
 def character_tokens(text: str) -> list[Token]:
-    """Return tokens in a language without spaces: each letter of its scripts is one token.
+    """Return the tokens of a text in a language without spaces.
 
-    Words in other scripts stay whole.
+    Each letter of the language's scripts is one token. Words in other scripts are not divided.
     """
     tokens: list[Token] = []
     for start, end in whitespace_tokens(text):
@@ -80,7 +80,7 @@ def _split(text: str, start: int, end: int, tokens: list[Token]) -> None:
     place = start
     for separator in _separator.finditer(text, start, end):
         first, last = separator.span()
-        # A single sign next to a digit is part of a number: 10'000.
+        # A single sign next to a digit is part of a number, as in 10'000.
         if first > start and text[first - 1].isdecimal() and not _emoji.match(text, first, first + 1):
             first += 1
         if last < end and text[last].isdecimal() and not _emoji.match(text, last - 1, last):

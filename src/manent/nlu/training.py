@@ -1,4 +1,7 @@
-"""Trains the NLU pipeline, component by component. Each one gets the examples as the previous ones processed them."""
+"""Trains the NLU pipeline, one component after another.
+
+Each component gets the examples after the previous components processed them.
+"""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +37,7 @@ def train_pipeline(
         data: examples, synonyms, patterns, responses.
         domain: the domain.
         vectors: opens the word vectors, if a component uses them (`models/vectors.py`).
-        progress: receives a line for each step, and at the end the notes for the user.
+        progress: called with a line for each step, and at the end with the notes for the user.
         previous: files of the previous model. Components with unchanged inputs are copied from it.
 
     Returns:
@@ -128,7 +131,7 @@ def _find_kinds(config: AssistantConfig) -> list[Kind]:
 
 
 def _options(component: ComponentConfig, kind: Kind) -> tuple[Json, list[str]]:
-    """Add defaults to the options. Return the options, and the names of those without effect.
+    """Add defaults to the options. Return the options, and the names of the options that have no effect.
 
     Raises:
         ProjectError: an option is not valid. The reader of `config.yml` normally finds such options earlier and reports

@@ -1,6 +1,6 @@
-"""Static word vectors: the meaning of words before any training.
+"""Static word vectors: they describe the meaning of words before any training.
 
-Training and parsing share one object. `models/vectors.py` opens the installed files; this module reads none.
+Training and parsing share one object. `models/vectors.py` opens the installed files; this module reads no files.
 """
 
 import functools
@@ -15,30 +15,30 @@ from manent.core.errors import ModelError
 FloatArray = NDArray[np.float32]
 
 SIZE = 256
-"""Dimensions of a vector."""
+"""Number of dimensions of a vector."""
 
 _CACHED_WORDS = 20_000
 """Number of words whose vectors are cached (1 kB each)."""
 
 _WORD_START = "\u2581"  # the tokenizer's character for a space before a word
 _MIN_WORD = 3
-"""Characters of the shortest whole word in the vocabulary."""
+"""Length of the shortest whole word in the vocabulary, in characters."""
 
 _MAX_WORD = 64
-"""Characters of a word that are used; the rest of a longer one is ignored."""
+"""Number of characters of a word that are used. The rest of a longer word is ignored."""
 
 
 class WordVectors:
     """Vectors by word, independent of capital letters.
 
-    In the installed vectors `Weather` and `weather` have a cosine of 0.48, `RATE` and `rate` of 0.38; but a visitor
-    means the same by both spellings.
+    A visitor means the same by `Weather` and `weather`, but the vectors of these spellings have a cosine of only 0.48,
+    and those of `RATE` and `rate` of 0.38.
 
     Args:
         matrix: the vector of each piece of a word: (pieces, 256), float16. It may be memory-mapped.
-        open_tokenizer: returns the `tokenizers.Tokenizer` that splits words into these pieces. Called for the
-            first word that needs it.
-        sha256: hash of the vectors, which models store.
+        open_tokenizer: returns the `tokenizers.Tokenizer` that splits words into these pieces. Called for the first
+            word that needs it.
+        sha256: hash of the vectors. Models store it.
     """
 
     def __init__(self, matrix: NDArray[np.float16], open_tokenizer: Callable[[], Any], sha256: str) -> None:
@@ -50,7 +50,7 @@ class WordVectors:
         self.word = functools.lru_cache(maxsize=_CACHED_WORDS)(self._word)
 
     def text(self, words: Sequence[str]) -> FloatArray:
-        """Return the mean of the pieces of all words, scaled to norm 1: (256,). Zeros if no word is known."""
+        """Return the mean of the pieces of all words, scaled to norm 1: (256,). It is zero if no word is known."""
         total = np.add.reduce([self.word(word) for word in words]) if words else _ZEROS
         return scale(total)
 
@@ -59,13 +59,13 @@ class WordVectors:
         return np.array([scale(self.word(word)) for word in words], np.float32).reshape(len(words), SIZE)
 
     def vocabulary(self) -> tuple[list[str], list[str]]:
-        """Return the whole words of the tokenizer: those in plain Latin letters, and those with other letters."""
+        """Return the tokenizer's whole words in two lists: words in plain Latin letters, words with other letters."""
         marked = [piece[1:] for piece in self._open_tokenizer().get_vocab() if piece.startswith(_WORD_START)]
         words = sorted({piece.lower() for piece in marked if len(piece) >= _MIN_WORD and piece.isalpha()})
         return [word for word in words if word.isascii()], [word for word in words if not word.isascii()]
 
     def prepare(self) -> None:
-        """Open the tokenizer now (60 ms), so that no message waits for it."""
+        """Open the tokenizer now (60 ms), so that no message has to wait for it."""
         self._open_tokenizer()
 
     def _open_tokenizer(self) -> Any:
@@ -80,13 +80,14 @@ class WordVectors:
             text = text.encode("utf-8", "replace").decode()
         tokenizer = self._open_tokenizer()
         if text:
-            # A word that is a piece, in lower case, capitalised or in upper case, is that piece.
+            # If a word is a piece in lower case, capitalised or in upper case, it is not divided.
             for form in (text, text.capitalize(), text.upper()):
                 whole = tokenizer.token_to_id(_WORD_START + form)
                 if whole is not None:
                     return np.asarray(self._pieces[whole], np.float32)
         if text.isalnum():
-            # The same result as `encode` in half the time, because the text cannot contain special tokens (`<s>`).
+            # This gives the same result as `encode` in half the time. It is possible because the text cannot contain
+            # special tokens (`<s>`).
             pieces = [piece.id for piece in self._cutter.tokenize(_WORD_START + text)]
         else:
             pieces = tokenizer.encode(text, add_special_tokens=False).ids
@@ -106,7 +107,7 @@ def check_vectors(vectors: WordVectors, sha256: str) -> None:
     """Check that a model runs with the vectors it was trained with.
 
     Raises:
-        ModelError: `vectors_changed`; other vectors are installed.
+        ModelError: `vectors_changed`: other vectors are installed.
     """
     if vectors.sha256 != sha256:
         raise ModelError(

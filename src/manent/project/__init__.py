@@ -1,1 +1,1 @@
-"""Reads a project's files as plain data and reports every mistake with its line. The only package that parses YAML."""
+"""Reads the files of a project as plain data and reports every mistake with its line. No other package parses YAML."""

@@ -20,10 +20,13 @@ from manent.project.domain.merging import RawDomain, item_options
 from manent.project.problems import Report, Spot, did_you_mean
 
 DEFAULT_RESPONSES = ("utter_default", "utter_restart", "utter_back", "utter_ask_rephrase", ACTION_FAILED)
-"""Responses that default actions and the server use."""
+"""Names of responses that default actions and the server use."""
 
 _NUMBERS_ACTIONS = ("TEDPolicy", "UnexpecTEDIntentPolicy")
-"""Policies that learn an action's number in the domain. With one of them Rasa rejects unknown actions."""
+"""Policies that store the index of an action in the domain.
+
+If a project uses one of them, Rasa rejects unknown actions.
+"""
 
 _POLICY_CODES = ("config.custom-policy", "config.unknown-policy", "config.policy")
 _SINGLY = 6
@@ -134,7 +137,7 @@ def _check_conditions(slot: str, mapping: Spot, parsed: Parsed) -> None:
     for condition in conditions.items():
         for loop, spot in _texts(condition.get("active_loop")):
             if loop not in (*forms, *parsed.raw.listed_forms, *parsed.raw.actions):
-                expected = "a form of the domain, or null; the mapping never applies"
+                expected = "a form of the domain, or null (the mapping never applies)"
                 spot.warn("slots.unknown-form", expected, did_you_mean(loop, forms))
             elif loop in forms and not parsed.domain.is_legacy:
                 required = parsed.domain.forms[loop].required_slots
@@ -154,7 +157,7 @@ def _check_intent_options(parsed: Parsed) -> None:
         for entity in used.keys() & ignored.keys():
             ignored[entity].warn(
                 "intents.used-and-ignored",
-                "an entity in only one of use_entities and ignore_entities; it is ignored",
+                "an entity in only one of use_entities and ignore_entities (the entity is ignored)",
                 found=f'"{entity}" in both',
             )
 
@@ -174,8 +177,8 @@ def _check_forms(parsed: Parsed) -> None:
                 (spot.get("required_slots") or spot).warn(
                     "forms.no-question",
                     f"utter_ask_{name}_{slot}, utter_ask_{slot} or an action action_ask_{slot}",
-                    "Add one; without it, the form waits for the slot without asking",
-                    found=f'the slot "{slot}" without a question',
+                    "Add one of them; without it, the form waits for the slot but does not ask for it",
+                    found=f'the slot "{slot}", for which there is no question',
                 )
 
 
@@ -202,7 +205,7 @@ def _check_condition_slots(variation: Spot, parsed: Parsed) -> None:
 
 
 def _check_payload(payload: Spot | None, intents: tuple[str, ...]) -> None:
-    """Check that a button which sends `/name…` names an intent."""
+    """Check each button with a payload `/name…`: the name must be an intent."""
     if payload is None or not isinstance(payload.value, str) or not payload.value.startswith("/"):
         return
     name = payload.value[1:].partition("{")[0].partition("@")[0].strip()
@@ -211,7 +214,7 @@ def _check_payload(payload: Spot | None, intents: tuple[str, ...]) -> None:
 
 
 def _check_components(parsed: Parsed, report: Report) -> None:
-    """Import custom components, so that their mistakes are reported together with all others."""
+    """Import custom components, so that their mistakes are reported together with the other mistakes."""
     for component in parsed.config.pipeline:
         if "." in component.name:
             try:
@@ -224,15 +227,15 @@ def _check_components(parsed: Parsed, report: Report) -> None:
 def _check_policies(parsed: Parsed, rule_policy: ComponentConfig | None, report: Report) -> None:
     if rule_policy is None:
         if any(problem.code in _POLICY_CODES for problem in report.errors):
-            return  # the policy that cannot be used may be the one that runs forms
+            return  # the policy that cannot be used may run forms
         for name, form in parsed.raw.forms.items():
             report.error(
                 form.file,
                 form.line,
                 f"forms.{name}",
                 "config.no-rule-policy",
-                found="a form, but no RulePolicy in config.yml",
-                expected="RulePolicy, which runs forms",
+                found="a form, but config.yml contains no RulePolicy",
+                expected="RulePolicy in the policies, because it runs forms",
                 suggestion="Add `- name: RulePolicy` to the policies",
             )
         return
@@ -252,7 +255,7 @@ def _check_policies(parsed: Parsed, rule_policy: ComponentConfig | None, report:
 
 
 def _check_unused(parsed: Parsed, used: set[str], report: Report) -> None:
-    """Warn about intents and responses that neither the stories and rules nor the code of the actions mentions."""
+    """Warn about intents and responses that are mentioned neither in stories and rules nor in the code of actions."""
     raw, domain = parsed.raw, parsed.domain
     if not (parsed.stories.stories or parsed.stories.rules):
         return  # the project trains NLU only
@@ -264,19 +267,19 @@ def _check_unused(parsed: Parsed, used: set[str], report: Report) -> None:
         mentioned |= set(form.ignored_intents)
     code = _action_code(report.root)
     unused = {n: spot for n, spot in raw.intents.items() if n not in used and n not in mentioned}
-    if raw.listed_forms:  # forms on the action server name intents in their code
+    if raw.listed_forms:  # forms that run on the action server name intents in their code
         unused = {name: spot for name, spot in unused.items() if code and name not in code}
-    _warn_of_all(unused, "intents.unused", "intents that stories or rules use", "Use them, or remove them")
+    _warn_of_all(unused, "intents.unused", "intents that stories or rules use", "Use them or remove them")
     silent = {name: spot for name, spot in raw.responses.items() if not _is_mentioned(name, used)}
     unused = {name: spot for name, spot in silent.items() if name not in code}
-    suggestion = "Use them, or remove them"
+    suggestion = "Use them or remove them"
     if raw.actions and not code:
         suggestion += ", unless actions outside of this project send them"
     _warn_of_all(unused, "responses.unused", "responses that stories or rules use", suggestion)
 
 
 def _action_code(root: Path) -> str:
-    """Return the source of the project's custom actions, if it is in the usual place of Rasa projects."""
+    """Return the source code of the project's custom actions, if it is where Rasa projects usually have it."""
     folder = root / "actions"
     files = [folder.with_suffix(".py"), *sorted(folder.rglob("*.py"))]
     return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file())
@@ -287,7 +290,10 @@ def _is_mentioned(name: str, used: set[str]) -> bool:
 
 
 def _warn_of_all(places: dict[str, Spot], code: str, expected: str, suggestion: str) -> None:
-    """Warn about each name at its line. Many names are reported in one warning at the first of them."""
+    """Warn about each name at its line.
+
+    If there are many names, report them in one warning at the line of the first one.
+    """
     if len(places) <= _SINGLY:
         for name, spot in places.items():
             spot.warn(code, expected, suggestion, found=f'"{name}"')
@@ -320,7 +326,7 @@ def _check_examples_against_domain(parsed: Parsed, report: Report) -> None:
                 unknown_entities.setdefault(mention.entity, example.where)
     for kind, names, known in (("intent", unknown_intents, intents), ("entity", unknown_entities, entities)):
         section = "intents" if kind == "intent" else "entities"
-        expected = f"names under `{section}:` in the domain"
+        expected = f"names that are listed under `{section}:` in the domain"
         if len(names) > _SINGLY:
             where = next(iter(names.values()))
             report.warn(
@@ -334,7 +340,7 @@ def _check_examples_against_domain(parsed: Parsed, report: Report) -> None:
                 "nlu",
                 f"nlu.unknown-{kind}",
                 found=f'the {kind} "{name}"',
-                expected=f"one that is listed under `{section}:` in the domain",
+                expected=f"a name that is listed under `{section}:` in the domain",
                 suggestion=did_you_mean(name, sorted(known)),
             )
     _check_retrieval(parsed, full_names, report)
@@ -347,8 +353,8 @@ def _check_intents_without_examples(parsed: Parsed, with_examples: set[str]) -> 
     without_examples = {
         name: spot for name, spot in intents.items() if name not in with_examples and name not in DEFAULT_INTENTS
     }
-    suggestion = "Add `- intent: …` to the NLU data (without examples, only buttons can send it)"
-    _warn_of_all(without_examples, "intents.no-examples", "NLU examples for every intent", suggestion)
+    suggestion = "Add examples below `- intent: …` in the NLU data; without examples, only buttons can send the intent"
+    _warn_of_all(without_examples, "intents.no-examples", "at least one NLU example for every intent", suggestion)
 
 
 def _check_retrieval(parsed: Parsed, full_names: dict[str, Where], report: Report) -> None:
@@ -367,7 +373,7 @@ def _check_retrieval(parsed: Parsed, full_names: dict[str, Where], report: Repor
 
 
 def _check_examples(parsed: Parsed, report: Report) -> None:
-    """Warn about an example of two intents: the classifier can only learn one of them."""
+    """Warn about an example of two intents. A classifier can learn only one of them."""
     first: dict[str, tuple[str, Where]] = {}
     for example in parsed.nlu.examples:
         key = example.text.lower()
@@ -379,18 +385,18 @@ def _check_examples(parsed: Parsed, report: Report) -> None:
                 f"nlu.{example.intent}",
                 "nlu.example-twice",
                 found=f'"{example.text}", also an example of "{before[0]}" ({before[1].file}:{before[1].line})',
-                expected="an example of only one intent",
-                suggestion="Remove one of them",
+                expected="each text as an example of only one intent",
+                suggestion="Remove one of the two",
             )
 
 
 _WORD_EDGES = re.compile(r"\w(?:.*\w)?", re.DOTALL)
 _WITHOUT_BLANKS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-"""Thai, Lao, Burmese, Khmer, Japanese and Chinese: words without blanks between them."""
+"""Characters of Thai, Lao, Burmese, Khmer, Japanese and Chinese, which have no spaces between words."""
 
 
 def _check_lookups(parsed: Parsed, report: Report) -> None:
-    """Warn about lookup entries that cannot match at word boundaries: `c++` (ends without a letter), Chinese."""
+    """Warn about lookup entries that cannot match at word boundaries, such as `c++` or a Chinese word."""
     users = [each for each in parsed.config.pipeline if each.name in ("RegexEntityExtractor", "RegexFeaturizer")]
     bounded = [each.name for each in users if each.options.get("use_word_boundaries", True) is not False]
     if not bounded:
@@ -407,7 +413,8 @@ def _check_lookups(parsed: Parsed, report: Report) -> None:
             where.line,
             f"nlu.{name}",
             "nlu.lookup-boundary",
-            found=f"lookup entries that no word boundary surrounds: {shown}",
-            expected="entries that begin and end with a letter or digit and stand between blanks; these never match",
+            found=f"lookup entries that do not start and end at a word boundary: {shown}",
+            expected="entries that begin and end with a letter or digit and have spaces around them (these entries "
+            "never match)",
             suggestion=f"Set use_word_boundaries: false for {' and '.join(dict.fromkeys(bounded))}",
         )

@@ -1,7 +1,7 @@
 """Finds the files of a project and determines their purposes.
 
-Called by `reading` and by commands that take paths. Looks for keys in the lines, as Rasa does, so that the purpose of a
-file with syntax errors is known, too.
+Called by `reading` and by commands that take paths. It looks for keys in the lines of a file, as Rasa does. So it also
+finds the purpose of a file with syntax errors.
 """
 
 import os
@@ -10,13 +10,13 @@ from pathlib import Path
 
 YAML_SUFFIXES = (".yml", ".yaml")
 MARKDOWN_SUFFIXES = (".md",)
-"""Of training data in format 1.x."""
+"""Suffixes of training data in format 1.x."""
 STORY_SUFFIXES = (*YAML_SUFFIXES, *MARKDOWN_SUFFIXES)
 DOMAIN_KEYS = ("slots", "forms", "actions", "entities", "intents", "responses", "e2e_actions", "session_config")
-"""A YAML file with one of these top-level keys is a domain file. It may have other purposes, too."""
+"""A YAML file with one of these top-level keys is a domain file. The file may have other purposes, too."""
 
 OLD_RESPONSES = "templates"
-"""The key of `responses` in a domain of format 1.x."""
+"""Name of the key `responses` in a domain of format 1.x."""
 
 _DOMAIN_STARTS = tuple(f"{key}:" for key in (*DOMAIN_KEYS, OLD_RESPONSES))
 _NLU_KEYS = ("nlu:", "responses:")
@@ -57,7 +57,7 @@ def _walk(directory: Path, seen: set[Path]) -> Iterable[Path]:
 
 
 def is_domain(path: Path) -> bool:
-    """Return whether a line of the file starts with a key of a domain, in the first column."""
+    """Return whether the file has a key of a domain in the first column of a line."""
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
@@ -76,7 +76,7 @@ def is_stories(text: str) -> bool:
 
 
 def is_test_file(path: Path) -> bool:
-    """Return whether a file contains test stories, by its name."""
+    """Return whether, by its name, a file contains test stories."""
     return path.name.startswith("test_") and path.suffix in YAML_SUFFIXES
 
 

@@ -1,4 +1,4 @@
-"""Collects the mistakes in a project's files and words their messages.
+"""Collects the mistakes in a project's files and creates their messages.
 
 Every reader of this package gets a `Report` and continues after a mistake, so that one run finds all of them. A `Spot`
 is a value with its position. Readers walk through a document with spots, which report the common kinds of mistakes.
@@ -17,7 +17,7 @@ from manent.core.training_data import Where
 SYNTAX_CODES = tuple(
     f"yaml.{name}" for name in ("tab", "indentation", "quote", "bracket", "colon", "syntax", "character")
 )
-"""Codes of mistakes because of which a file cannot be parsed."""
+"""Codes of mistakes that prevent parsing a file."""
 
 _SHOWN = 60
 """Maximum number of characters of a value in a message."""
@@ -73,7 +73,7 @@ class Report:
         self._problems[problem] = None
 
     def has(self, code: str, file: str, line: int) -> bool:
-        """Whether a problem of this kind was reported for a line."""
+        """Return whether a problem of this kind was reported for a line."""
         return any((each.code, each.file, each.line) == (code, file, line) for each in self._problems)
 
     def lose(self, file: str, lines: tuple[int, int], *, names: bool) -> None:
@@ -81,8 +81,8 @@ class Report:
 
         Args:
             file: file name for messages.
-            lines: first and last line of the changed part, whose problems are dropped.
-            names: whether names may be lost. If so, the file counts as broken.
+            lines: first and last line of the changed part. Problems in these lines are dropped.
+            names: whether names may be missing because of the repair. If so, the file counts as broken.
         """
         if names:
             self.broken.add(file)
@@ -113,7 +113,7 @@ def _place(problem: Problem) -> tuple[str, int]:
 
 
 def quoted(value: Any) -> str:
-    """Return a value for a message: shortened, strings in double quotes."""
+    """Return a value for a message. Shorten it, and put it in quotes."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -126,20 +126,22 @@ def quoted(value: Any) -> str:
         text = str(value)
     if len(text) > _SHOWN:
         text = text[: _SHOWN - 1] + "…"
-    return f'"{text}"'
+    return f"'{text}'" if '"' in text and "'" not in text else f'"{text}"'
 
 
 _NEAR, _ALIKE, _BEGINNING = 0.72, 0.6, 4
-"""Minimum similarity (0 to 1) of a misspelt word and the right one. The second value suffices for words that share this
-many first letters: `story` and `stories`."""
+"""Minimum similarity (0 to 1) of a misspelt word and the right word.
+
+The second value applies to words that have this many first letters in common, such as `story` and `stories`.
+"""
 _AFFIXES = re.compile(r"^(?:utter_ask_|utter_|action_|validate_|faq/|chitchat/)|(?:_form|Policy|Featurizer)$")
-"""What many names share: it makes `action_fallback` look like `action_back`."""
+"""Parts that many names have in common. They would make `action_fallback` similar to `action_back`."""
 
 
 def did_you_mean(word: Any, known: Iterable[str]) -> str:
-    """Return `Did you mean "x"?` for the known word that is nearest, or `""` when none is near.
+    """Return `Did you mean "x"?` for the most similar known word, or `""` if no word is similar enough.
 
-    A word is near if a typing mistake explains the difference. A shared prefix or part is not enough.
+    A word is similar enough if a typing mistake explains the difference. A common prefix is not enough.
     """
     options = list(known)
     text = str(word)
@@ -155,7 +157,7 @@ def did_you_mean(word: Any, known: Iterable[str]) -> str:
 
 
 def _is_near(text: str, option: str) -> bool:
-    """Compare the words without their common prefix and suffix."""
+    """Compare two words without their common prefix and suffix."""
     if _AFFIXES.findall(text) == _AFFIXES.findall(option):
         text, option = _AFFIXES.sub("", text), _AFFIXES.sub("", option)
     text, option = text.casefold(), option.casefold()
@@ -187,7 +189,7 @@ class Spot:
 
     @property
     def where(self) -> Where:
-        """The position, for the data read from it."""
+        """The place in the file, for the data that is read from it."""
         return Where(file=self.file, line=self.line)
 
     def error(self, code: str, expected: str, suggestion: str = "", *, found: str | None = None) -> None:
@@ -201,7 +203,7 @@ class Spot:
         self.report.warn(self.file, self.line, self.path, code, found=shown, expected=expected, suggestion=suggestion)
 
     def at(self, value: Any, line: int, step: str) -> "Spot":
-        """Return a spot inside this one."""
+        """Return the spot of a value inside this value."""
         path = f"{self.path}.{step}" if self.path else step
         return Spot(value, self.file, line, path, self.report)
 
@@ -213,7 +215,7 @@ class Spot:
         return self.at(self.value[key], lines.get(key, self.line), key)
 
     def entries(self) -> Iterator[tuple[str, "Spot"]]:
-        """Yield the keys (as text) and values of a mapping. Report a value that is not a mapping."""
+        """Yield the keys (as strings) and values of a mapping. Report a value that is not a mapping."""
         if self.value is None:
             return
         if not isinstance(self.value, dict):
@@ -237,24 +239,27 @@ class Spot:
             yield Spot(value, self.file, lines[index] if index < len(lines) else self.line, path, self.report)
 
     def name(self, what: str = "a name") -> str | None:
-        """Return a text that is not empty. Report any other value."""
+        """Return a string that is not empty. Report any other value."""
         if isinstance(self.value, str) and self.value.strip():
             return self.value.strip()
         if isinstance(self.value, (bool, int, float)):
             self.error(
-                "yaml.type", what, f"Put it in quotes: {quoted(self.value)}", found=f"{quoted(self.value)} (not a text)"
+                "yaml.type",
+                what,
+                f"Put it in quotes: {quoted(self.value)}",
+                found=f"{quoted(self.value)}, which is not a string",
             )
         else:
             self.error("yaml.type", what)
         return None
 
     def text(self) -> str | None:
-        """Return a text. Numbers and booleans are returned as written."""
+        """Return a string. Convert a number or a flag to a string."""
         if isinstance(self.value, str):
             return self.value
         if isinstance(self.value, (bool, int, float)):
             return quoted(self.value).strip('"')
-        self.error("yaml.type", "a text")
+        self.error("yaml.type", "a string")
         return None
 
     def flag(self) -> bool | None:
@@ -272,16 +277,20 @@ class Spot:
         return None
 
     def names(self, what: str) -> tuple[str, ...]:
-        """Return a list of names. A single name is returned as a list."""
+        """Return a list of names. Return a single name as a list."""
         if isinstance(self.value, str):
             return (self.value,)
-        return tuple(name for item in self.items(f"{what}, or a list of them") if (name := item.name(what)) is not None)
+        return tuple(
+            name for item in self.items(f"{what}, or a list of such values") if (name := item.name(what)) is not None
+        )
 
     def texts(self, what: str) -> tuple[str, ...]:
-        """Return a list of texts. A single text is returned as a list. Numbers are returned as written."""
+        """Return a list of strings. Return a single string as a list. Convert numbers to strings."""
         if isinstance(self.value, str):
             return (self.value,)
-        return tuple(text for item in self.items(f"{what}, or a list of them") if (text := item.text()) is not None)
+        return tuple(
+            text for item in self.items(f"{what}, or a list of such values") if (text := item.text()) is not None
+        )
 
     def only(self, known: Iterable[str], code: str, what: str, *, warns: bool = False) -> None:
         """Report unknown keys of a mapping as errors, or as warnings if `warns`."""
@@ -294,7 +303,10 @@ class Spot:
 
 
 def flag_hint(value: Any) -> str:
-    """Suggest `true` or `false` for a word that only other YAML versions read as a flag. "": no suggestion."""
+    """Suggest `true` or `false` for a word that only other versions of YAML read as a flag.
+
+    Return "" for other words.
+    """
     if isinstance(value, str):
         if value.lower() in ("yes", "on", "true", "y"):
             return "Write true"

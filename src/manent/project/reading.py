@@ -1,6 +1,7 @@
-"""Reads a whole project. Called by training and by commands. Nothing else reads a project's files.
+"""Reads a whole project.
 
-All files are read before problems are raised, so that one `ProjectError` contains all of them. Writes nothing.
+Called by training and by commands. No other module reads a project's files. It reads all files before it raises
+problems, so that one `ProjectError` contains all of them. It writes nothing.
 """
 
 import contextlib
@@ -56,8 +57,8 @@ class Project:
     Attributes:
         root: its folder.
         is_format_1: whether it is in format 1.x.
-        markdown: its files of training data in Markdown, in the order of reading.
-        warnings: what is suspicious, by file and line.
+        markdown: its Markdown files of training data, in the order in which they were read.
+        warnings: the warnings, by file and line.
     """
 
     root: Path
@@ -91,15 +92,15 @@ def read_project(
         ProjectError: contains the problems of all files.
     """
     report = Report(Path(root))
-    project = _read(domain, data, config, report)
+    _, project = _read(domain, data, config, report)
     report.raise_errors()
     return replace(project, warnings=report.warnings)
 
 
 def read_nlu(root: Path, data: Sequence[Path] | None = None) -> NluData:
-    """Read NLU data only. `responses` are those of NLU files, as written.
+    """Read only the NLU data.
 
-    Args: see `read_project`.
+    Its `responses` are those of NLU files, unchanged. The arguments are those of `read_project`.
 
     Raises:
         ProjectError: contains the mistakes of all files, including those of stories.
@@ -112,6 +113,23 @@ def read_nlu(root: Path, data: Sequence[Path] | None = None) -> NluData:
     return nlu.data({name: plain(spot.value) for name, spot in nlu.responses.items()})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """The result of checking a project.
+
+    Attributes:
+        problems: errors, then warnings, each by file and line.
+        project: what could be read.
+        is_complete: whether the project has no errors.
+        has_dialogue: whether the domain, the stories and the rules could be read, so that they can be compared.
+    """
+
+    problems: tuple[Problem, ...]
+    project: Project
+    is_complete: bool
+    has_dialogue: bool
+
+
 def validate_project(
     root: Path,
     *,
@@ -120,29 +138,37 @@ def validate_project(
     config: Path | None = None,
     credentials: Path | None = None,
     endpoints: Path | None = None,
-) -> tuple[Problem, ...]:
-    """Return all problems of a project: those of `read_project`, and those of the two files of the server.
+) -> Validation:
+    """Return all problems of a project, including those of `credentials.yml` and `endpoints.yml`.
 
-    Args: see `read_project`. `credentials` and `endpoints` default to `credentials.yml` and `endpoints.yml`, which need
-    not exist.
-
-    Returns:
-        Errors, then warnings, each by file and line.
+    Args:
+        root: the project folder.
+        domain: domain files or directories, as for `read_project`.
+        data: files and directories of training data, as for `read_project`.
+        config: the configuration file, as for `read_project`.
+        credentials: the credentials file. Default: `credentials.yml`, which need not exist.
+        endpoints: the endpoints file. Default: `endpoints.yml`, which need not exist.
     """
     report = Report(Path(root))
-    _read(domain, data, config, report)
+    parsed, project = _read(domain, data, config, report)
+    is_complete = not report.errors
     _check_settings(report, credentials, endpoints)
-    return (*report.errors, *report.warnings)
+    return Validation(
+        problems=(*report.errors, *report.warnings),
+        project=project,
+        is_complete=is_complete,
+        has_dialogue=not (parsed.raw.is_broken or parsed.are_stories_broken),
+    )
 
 
 _OF_THE_ENVIRONMENT = ("yaml.unset-variable", "endpoints.variable")
-"""Problems of the machine that serves, which need not be the one that trains."""
+"""Problems with variables of the environment. They concern only the machine on which the server runs."""
 
 
 def validate_settings(root: Path) -> tuple[Problem, ...]:
     """Return warnings about the parts of `credentials.yml` and `endpoints.yml` that a server rejects or ignores.
 
-    Variables that this environment lacks are not reported.
+    Variables that are not set in this environment are not reported, because the server may run in another one.
     """
     report = Report(Path(root))
     _check_settings(report, None, None)
@@ -162,7 +188,7 @@ def _check_settings(report: Report, credentials: Path | None, endpoints: Path | 
 
 def _read(
     domain: Path | Sequence[Path] | None, data: Sequence[Path] | None, config: Path | None, report: Report
-) -> Project:
+) -> tuple[Parsed, Project]:
     """Read a project as far as possible. The report receives the problems."""
     document, config_file, has_config = _read_config(report.root, config, report)
     imports = find_imports(document, find_config(report.root, config), report)
@@ -210,11 +236,11 @@ def _read(
         is_config_broken=not has_config,
     )
     check_project(parsed, report)
-    return project
+    return parsed, project
 
 
 def domain_paths(root: Path, given: Path | Sequence[Path] | None) -> list[Path]:
-    """Return the paths of a project's domain: the given ones, or the default name that exists."""
+    """Return the paths of a project's domain: the given paths, or the default path that exists."""
     if given is not None:
         return [root / path for path in ([given] if isinstance(given, Path | str) else given)]
     return [next((root / name for name in DOMAIN_NAMES if (root / name).exists()), root / DOMAIN_NAMES[0])]
@@ -240,7 +266,7 @@ def _read_domain(paths: list[Path], imports: list[Path], report: Report) -> RawD
 
 
 def _report_missing_domain(paths: list[Path], report: Report) -> None:
-    """Report domain files that are missing; NLU alone needs none."""
+    """Report missing domain files. A project that only has NLU data needs none."""
     for path in paths:
         if not path.exists():
             _report_missing(path, "domain", report)
@@ -263,7 +289,7 @@ class _DataFiles:
     """Training data as it is read.
 
     Attributes:
-        markdown: files that may be data of format 1.x; they are read last, when the format is known.
+        markdown: files that may be data of format 1.x. They are read last, when the format of the project is known.
         read_markdown: the files of `markdown` that were read.
         versions: the versions that the files declare.
     """
@@ -301,7 +327,10 @@ def _declares_3(raw: RawDomain) -> bool:
 
 
 def _is_format_1(raw: RawDomain, files: _DataFiles, config: Any) -> bool:
-    """Return whether a project is in format 1.x: it uses features of 1.x, and no features of later formats."""
+    """Return whether a project is in format 1.x.
+
+    Such a project uses features of 1.x, and no features of later formats.
+    """
     if files.versions or files.stories.rules or looks_newer(config):
         return False
     return raw.has_templates or bool(files.read_markdown) or has_old_names(config)
@@ -328,7 +357,7 @@ def _read_markdown(files: _DataFiles, report: Report) -> None:
             case "stories":
                 add_stories_document(files.stories, stories_document(text, file, report), file, report)
             case _ if not is_page(path):
-                expected = "headings such as `## intent:greet`, or stories; the file is left out"
+                expected = "headings such as `## intent:greet`, or stories (the file is left out)"
                 report.warn(file, 0, "", "data.markdown", found="Markdown that is not training data", expected=expected)
     read_lookups(files.nlu, report)
 
@@ -347,17 +376,20 @@ def _warn_unread_markdown(files: _DataFiles, report: Report) -> None:
                 "",
                 "data.markdown-unread",
                 found=f"Markdown ({kind}) in a project of format 3.x",
-                expected="YAML; the file is left out",
+                expected="YAML (the file is left out)",
                 suggestion="Remove it, or remove `version:` so that `manent data migrate` reads it",
             )
 
 
 _MAX_LOOKUP = 10_000_000
-"""Bytes of a file with the entries of a lookup table."""
+"""Maximum size in bytes of a file with the entries of a lookup table."""
 
 
 def read_lookups(nlu: NluFiles, report: Report) -> None:
-    """Read the files that lookup tables name: paths are relative to the project, or to the file that names them."""
+    """Read the files that lookup tables name.
+
+    Their paths are relative to the project, or to the file that names them.
+    """
     for lookup in nlu.lookup_files:
         places = (report.root / lookup.path, (report.root / lookup.file).parent / lookup.path)
         path = next((place for place in places if place.is_file()), None)
@@ -413,7 +445,10 @@ def _read_data_file(path: Path, files: _DataFiles, report: Report) -> None:
 
 
 _MIN_SIMILARITY = 0.8
-"""Similarity above which a word counts as misspelt: `rule` does; `rest` and `nlg`, keys of other files, do not."""
+"""Minimum similarity to a known key at which an unknown key counts as misspelt.
+
+`rule` is similar enough to `rules`; `rest` and `nlg`, keys of other files, are not similar to any key of this file.
+"""
 _TOP_KEY = re.compile(r"([A-Za-z_]+)[ \t]*:(?:\s|$)")
 
 
@@ -445,7 +480,7 @@ def _read_config(root: Path, given: Path | None, report: Report) -> tuple[Any, s
         if given is not None:
             _report_missing(path, "config", report)
             return None, file, False
-        expected = "a configuration; the defaults are used"
+        expected = "a configuration (the defaults are used)"
         report.warn(file, 0, "", "config.missing", found="no such file", expected=expected)
         return None, file, True
     document = None
@@ -457,7 +492,7 @@ def _read_config(root: Path, given: Path | None, report: Report) -> tuple[Any, s
 
 
 def _retrieval_responses(raw: RawDomain) -> dict[str, list[Json]]:
-    """Return the responses of retrieval intents (`utter_faq/ask_name`), as written."""
+    """Return the responses of retrieval intents (`utter_faq/ask_name`), unchanged."""
     return {
         name: [plain(item) for item in spot.value if isinstance(item, dict)]
         for name, spot in raw.responses.items()
@@ -466,7 +501,10 @@ def _retrieval_responses(raw: RawDomain) -> dict[str, list[Json]]:
 
 
 def _with_training_data(domain: Domain, nlu: NluFiles, stories: Stories) -> Domain:
-    """Add to the domain what only the training data contain: retrieval intents, and bot texts of end-to-end stories."""
+    """Add the retrieval intents and the bot texts of end-to-end stories to the domain.
+
+    Only the training data contain them.
+    """
     retrieval = nlu.retrieval_intents
     intents = dict(domain.intents)
     for name in retrieval:

@@ -5,25 +5,25 @@ Called by the readers of domains and of training data.
 
 import re
 
-from manent.project.problems import Report, Spot
+from manent.project.problems import Report, Spot, quoted
 
 NEWEST = (3, 1)
 
 
 def read_version(document: object, file: str, report: Report) -> tuple[int, int] | None:
-    """Return the format version that a file declares. None: it declares none.
+    """Return the format version that a file declares, or None if it declares none.
 
-    Reports an error for a version that is not a text, and a warning for an unknown notation.
+    Report an error for a version that is not a string, and a warning for an unknown notation.
     """
     spot = Spot(document, file, 1, "", report).get("version")
     if spot is None:
         return None
     if not isinstance(spot.value, str):
-        spot.error("file.version", "the version as a text", f'Write version: "{spot.value}"')
+        spot.error("file.version", "the version as a string in quotes", f'Write version: "{spot.value}"')
         return None
     match = re.fullmatch(r"\s*(\d{1,4})\.(\d{1,4})(?:\.\d+)*\s*", spot.value)
     if match is None:
-        spot.warn("file.version", 'a version such as "3.1"; the file is read as "3.1"', found=spot.value)
+        spot.warn("file.version", 'a version such as "3.1" (the file is read as version 3.1)', found=quoted(spot.value))
         return None
     return int(match[1]), int(match[2])
 
@@ -38,6 +38,6 @@ def is_readable(version: tuple[int, int] | None, file: str, line: int, report: R
         "version",
         "file.newer-version",
         found=f'"{version[0]}.{version[1]}"',
-        expected='at most "3.1"; the whole file is skipped',
+        expected='at most "3.1" (the whole file is skipped)',
     )
     return False

@@ -7,6 +7,6 @@ from support.action_servers import ScriptedServer
 
 @pytest.fixture
 async def scripted() -> AsyncIterator[ScriptedServer]:
-    """An HTTP server that answers what the test wants."""
+    """An HTTP server whose answers the test chooses."""
     async for server in ScriptedServer().serve():
         yield server

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from manent.channels.socketio import plain
-from manent.runtime.ports.actions import ActionResult
+from manent.dialogue.steps import ActionResult
 from manent.stores.sqlite.store import SqliteStore
 from support.small_talk import Actions, running, until
 from unit.channels.sockets import PERSISTENT, page

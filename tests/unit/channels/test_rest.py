@@ -10,7 +10,8 @@ import pytest
 
 from manent.channels.replies import replies_of
 from manent.core.events import BotUttered, Json
-from manent.runtime.ports.actions import ActionCall, ActionResult
+from manent.dialogue.steps import ActionResult
+from manent.runtime.ports.actions import ActionCall
 from support.small_talk import Actions, running, until
 
 URL = "/webhooks/rest/webhook"

@@ -1,4 +1,4 @@
-"""A small project to call commands in."""
+"""A small project for testing commands."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -94,7 +94,7 @@ stories:
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project's folder, which is the working directory; nothing is trained."""
+    """The project's folder, which is the working directory. There is no model."""
     for name, content in FILES.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def manent(shop: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[str], tuple[int, str]]:
-    """Calls a command in the project; returns its status and all that it printed."""
+    """Calls a command in the project; returns its status and its output."""
     assert shop.is_dir()
 
     def call(line: str) -> tuple[int, str]:

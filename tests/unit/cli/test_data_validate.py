@@ -98,6 +98,17 @@ def test_mistakes_and_warnings_of_all_files(manent: Manent, shop: Path) -> None:
         assert code in shown, code
 
 
+def test_contradictions_beside_other_mistakes(manent: Manent, shop: Path) -> None:
+    """Stories that contradict each other are named together with a mistake in the configuration."""
+    (shop / "data/stories.yml").write_text(APART)
+    (shop / "config.yml").write_text("recipe: default.v1\npipeline:\n- name: DIETClasifier\n")
+    status, shown = manent("data validate")
+
+    assert status == 1
+    assert "config.yml:3" in shown
+    assert "data/stories.yml:15  stories.no sale  [story.contradicts-story]" in shown
+
+
 def test_responses_that_only_code_says(manent: Manent, shop: Path) -> None:
     """A response is unused unless a story, a rule or an action's own code names it."""
     domain = (shop / "domain.yml").read_text()
@@ -164,8 +175,8 @@ def test_own_examples_below_the_threshold(manent: Manent) -> None:
 
     assert status == 0
     assert "data/nlu.yml:6  nlu.greet  [nlu.example-below-threshold]" in shown
-    assert 'found 1 of 2 examples that would be classified as nlu_fallback: "hello" (0.' in shown
-    assert 'found 1 of 3 examples that would be classified as nlu_fallback: "hello" (0.' in shown
+    assert 'found 1 of 2 examples that the trained model would classify as nlu_fallback: "hello" (0.' in shown
+    assert 'found 1 of 3 examples that the trained model would classify as nlu_fallback: "hello" (0.' in shown
 
 
 def test_a_strict_reading(manent: Manent, shop: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from manent.client import ChatClient, Refused
 from manent.client.chat import texts
-from manent.runtime.ports.actions import ActionResult
+from manent.dialogue.steps import ActionResult
 from support.small_talk import Actions, running, until
 
 GREETED = ["hello", "Hello."]

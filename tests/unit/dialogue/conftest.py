@@ -1,4 +1,4 @@
-"""The assistants that the dialogue's tests talk to."""
+"""The assistants for the tests of the dialogue."""
 
 from pathlib import Path
 
@@ -87,6 +87,6 @@ stories:
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> DialogueModel:
-    """A shop with an order form, a custom action and two stories about stopping in the middle."""
+    """A shop with an order form, a custom action and two stories in which the user stops in the middle."""
     root: Path = tmp_path_factory.mktemp("shop")
     return train(root, domain=SHOP_DOMAIN, data=SHOP_DATA)

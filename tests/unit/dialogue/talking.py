@@ -125,7 +125,7 @@ class Talk:
             except ActionError as error:
                 step = turn.fail(error)
             else:
-                step = turn.feed(result)
+                step = turn.proceed(result)
         self.events += turn.take_events()
         return [line(event) for event in self.events[start:]]
 

@@ -196,6 +196,25 @@ rules:
     assert ("rule.incomplete", "rules.s") in {(problem.code, problem.path) for problem in found}
 
 
+def test_an_incomplete_rule_hides_no_other_mistake(tmp_path: Path) -> None:
+    """Contradictions between complete rules are reported together with an incomplete rule."""
+    found = problems_of(
+        tmp_path,
+        """
+rules:
+  - {rule: r, steps: [{intent: a}, {action: utter_one}, {slot_was_set: [{flag: true}]}, {action: utter_two}]}
+  - {rule: s, steps: [{intent: b}, {action: utter_one}, {action: utter_two}]}
+  - {rule: one, steps: [{intent: c}, {action: utter_two}]}
+  - {rule: two, steps: [{intent: c}, {action: action_restart}]}
+""",
+    )
+
+    assert {(problem.code, problem.path) for problem in found} >= {
+        ("rule.incomplete", "rules.s"),
+        ("rule.contradicts-rule", "rules.two"),
+    }
+
+
 @pytest.mark.parametrize(
     "slot", ["{type: bool, initial_value: false}", "{type: float, initial_value: 0}", "{type: text, initial_value: x}"]
 )

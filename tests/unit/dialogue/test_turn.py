@@ -40,7 +40,7 @@ def test_asks_to_understand_the_text(shop: DialogueModel) -> None:
     step = turn.start(UserMessage(sender_id="someone", text="hello", message_id="m1"))
 
     assert step == Understand(text="hello")
-    assert isinstance(turn.feed({"text": "hello", "intent": {"name": "greet"}, "entities": []}), Finished)
+    assert isinstance(turn.proceed({"text": "hello", "intent": {"name": "greet"}, "entities": []}), Finished)
     message = next(event for event in turn.take_events() if isinstance(event, UserUttered))
     assert (message.text, message.intent, message.message_id) == ("hello", "greet", "m1")
 

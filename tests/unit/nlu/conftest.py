@@ -1,4 +1,4 @@
-"""A pipeline that many tests look at."""
+"""A pipeline that many tests use."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Small projects on disk for the reader's tests."""
+"""Small projects on disk for tests of the project reader."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ FILES = {
         "- rule: bye\n  steps:\n  - intent: bye\n  - action: utter_bye\n"
     ),
 }
-"""A project without a flaw."""
+"""A project without mistakes."""
 
 MakeProject = Callable[[dict[str, str]], Path]
 Findings = Callable[[Path], list[str]]
@@ -34,7 +34,7 @@ SpotOf = Callable[[str], Spot]
 
 @pytest.fixture
 def make_project(tmp_path: Path) -> MakeProject:
-    """Write a project: the flawless one, with some of its files replaced and others added."""
+    """Write a project: the one without mistakes, with some files replaced and others added."""
 
     def make(files: dict[str, str]) -> Path:
         for name, text in (FILES | files).items():
@@ -54,7 +54,7 @@ def report(tmp_path: Path) -> Report:
 
 @pytest.fixture
 def spot_of(report: Report) -> SpotOf:
-    """Parse a YAML text to a spot whose problems go to `report`."""
+    """Return a spot for a YAML text. Its problems are added to `report`."""
 
     def spot_of(text: str) -> Spot:
         return Spot(parse_document(text, "file.yml", report), "file.yml", 1, "", report)
@@ -70,4 +70,4 @@ def place(problem: Problem) -> str:
 @pytest.fixture
 def findings() -> Findings:
     """Return the places of all problems of a project."""
-    return lambda root: [place(problem) for problem in validate_project(root)]
+    return lambda root: [place(problem) for problem in validate_project(root).problems]

@@ -212,7 +212,9 @@ def test_unknown_keys_of_data_files(make_project: MakeProject) -> None:
         "data/all.yml": 'version: "3.1"\nrecipe: default.v1\nlanguage: en\nintents: []\nstories: []\n',
         "data/newer.yml": 'version: "9.0"\nstories: []\nplots: []\n',
     }
-    found = [problem for problem in validate_project(make_project(files)) if problem.code == "data.unknown-key"]
+    found = [
+        problem for problem in validate_project(make_project(files)).problems if problem.code == "data.unknown-key"
+    ]
 
     assert [(problem.file, problem.line, problem.suggestion) for problem in found] == [
         ("data/nlu.yml", 9, 'Did you mean "stories"?'),
@@ -291,7 +293,7 @@ def test_lookup_entries_that_never_match(pipeline: str, make_project: MakeProjec
     config = f"{FILES['config.yml']}pipeline:\n- name: WhitespaceTokenizer\n- name: {pipeline}\n"
     found = [
         problem
-        for problem in validate_project(make_project({"data/nlu.yml": LOOKUPS, "config.yml": config}))
+        for problem in validate_project(make_project({"data/nlu.yml": LOOKUPS, "config.yml": config})).problems
         if problem.code == "nlu.lookup-boundary"
     ]
 
@@ -328,5 +330,5 @@ def test_more_than_six_unknown_names_are_one_message(make_project: MakeProject) 
     """Names that the domain lacks are told one by one up to six, then together."""
     for number, messages in ((6, 6), (7, 1)):
         nlu = FILES["data/nlu.yml"] + "".join(f"- intent: x{i}\n  examples: |\n    - text {i}\n" for i in range(number))
-        problems = validate_project(make_project({"data/nlu.yml": nlu}))
+        problems = validate_project(make_project({"data/nlu.yml": nlu})).problems
         assert sum(problem.code == "nlu.unknown-intent" for problem in problems) == messages

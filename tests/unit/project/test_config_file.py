@@ -202,7 +202,7 @@ def test_unknown_options(component: str, option: str, suggestion: str, read: Rea
     assert not report.errors
     assert str(warning) == (
         f"file.yml:3  {key}.{component}.{option}  [config.unknown-option]\n"
-        f'  found the option "{option}"; expected an option that {component} has; it is ignored'
+        f'  found the option "{option}"; expected an option that {component} has (this one is ignored)'
         + (f"\n  {suggestion}" if suggestion else "")
     )
 

@@ -281,7 +281,7 @@ def test_broken_markdown(make_project: MakeProject) -> None:
     root = make_project({})
     (root / "data/nlu.md").write_bytes(b"## intent:greet\n- hi\n- \xff\n")
 
-    problems = validate_project(root)
+    problems = validate_project(root).problems
 
     assert [(problem.file, problem.line, problem.code) for problem in problems] == [("data/nlu.md", 3, "file.encoding")]
     with pytest.raises(ProjectError):

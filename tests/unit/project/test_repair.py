@@ -92,7 +92,7 @@ def test_mended(file: str, old: str, new: str, mistake: str, make_project: MakeP
     assert old in FILES[file]
     root = make_project(FILES | {file: FILES[file].replace(old, new, 1)})
 
-    found = [f"{p.file}:{p.line} {p.code}" for p in validate_project(root) if not p.warning]
+    found = [f"{p.file}:{p.line} {p.code}" for p in validate_project(root).problems if not p.warning]
 
     assert found == sorted([UNKNOWN_TYPE, UNKNOWN_RESPONSE, mistake], key=_sorting)
 
@@ -116,7 +116,7 @@ def test_taken_out(text: str, code: str, make_project: MakeProject) -> None:
     """A line that cannot be mended is taken out: its entry is not complained of, and no name is called unknown."""
     root = make_project(FILES | {"domain.yml": DOMAIN.replace('"Hello"', text)})
 
-    found = [f"{p.file}:{p.line} {p.code}" for p in validate_project(root) if not p.warning]
+    found = [f"{p.file}:{p.line} {p.code}" for p in validate_project(root).problems if not p.warning]
 
     assert found == [UNKNOWN_TYPE, f"domain.yml:22 {code}"]
 
@@ -125,7 +125,7 @@ def test_a_section_that_is_no_list(make_project: MakeProject) -> None:
     """Names of a section that cannot be understood are not called unknown elsewhere."""
     root = make_project(FILES | {"domain.yml": DOMAIN.replace("  - greet", "  -greet")})
 
-    found = [f"{p.file}:{p.line} {p.code}" for p in validate_project(root) if not p.warning]
+    found = [f"{p.file}:{p.line} {p.code}" for p in validate_project(root).problems if not p.warning]
 
     assert found == ["domain.yml:4 yaml.type", UNKNOWN_TYPE]
 

@@ -1,7 +1,7 @@
 /**
- * How long to wait before the next try.
+ * Computes the pause before the next try.
  *
- * Called by `connection.ts` and `delivery.ts`. Pure: the random number comes in as an argument.
+ * Called by `connection.ts` and `delivery.ts`. Pure: the random number is an argument.
  */
 
 /** The first pause; it doubles with each failure. */

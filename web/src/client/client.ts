@@ -2,8 +2,8 @@
  * One visitor's conversation with one server: the entry point of `@manent/client`.
  *
  * Owns the connection, the outbox, the session and the dialect in use, and passes events between them. Called by
- * `ui/chat.ts` and by anyone who writes a chat. Must not use the DOM, a clock or a socket directly (see `ports.ts`),
- * and keeps no list of messages: `state/state.ts` builds one from the events.
+ * `ui/chat.ts` and by anyone who writes a chat. Must not use the DOM, a clock or a socket directly (see `ports.ts`). It
+ * does not keep a list of messages; `state/state.ts` builds this list from the events.
  */
 
 import { Connection } from "./connection";
@@ -19,7 +19,7 @@ import { PAGE_LIMIT, type JsonObject, type SessionSummary } from "./wire";
 
 export { RequestRefused } from "./connection";
 
-/** Maximum wait for an answer after the page was asleep: the connection may be dead without an event. */
+/** Maximum wait for an answer after the page was asleep, because the connection may be dead without an event. */
 export const WAKE_TIMEOUT_MS = 4_000;
 
 export interface ClientPorts {

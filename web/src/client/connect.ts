@@ -39,7 +39,7 @@ export function memoryStore(): KeyValueStore {
   };
 }
 
-/** For runtimes without network events: a lost connection is noticed by the transport. */
+/** For runtimes without network events. There, only the transport notices a lost connection. */
 export const alwaysOnline: Network = { online: () => true, watch: () => () => undefined };
 
 export interface ConnectOptions extends SocketIoOptions, Partial<ClientOptions> {

@@ -2,7 +2,7 @@
  * The connection to the server: opens it, retries with growing pauses, and sends requests over it.
  *
  * Owns the transport, the phase and the retry timer. Called by the client and its dialects. Must not know what a
- * conversation is: a new connection calls `ConnectionListener.connected`, and the client joins from there.
+ * conversation is. A new connection calls `ConnectionListener.connected`, in which the client joins the conversation.
  */
 
 import { pauseAfter } from "./backoff";
@@ -86,7 +86,7 @@ export class Connection {
     this.open();
   }
 
-  /** Drop the connection and open a new one after a pause: after `wait_s` seconds if the server named a time. */
+  /** Drop the connection and open a new one after a pause (`wait_s` seconds, if the server has sent this key). */
   retry(refused?: Notice, wait_s?: number): void {
     this.ports.transport.close();
     this.lost(refused, wait_s);

@@ -2,7 +2,7 @@
  * The client's position in the log, as a value.
  *
  * Owns the rules for moving it. Called by `dialects/protocol1.ts`. Pure. An event may arrive in several parts; the
- * cursor moves when all of them are here. A part whose `prev` is not the cursor means that events were missed.
+ * cursor moves when all of them have arrived. If `prev` of a part is not the cursor, events were missed.
  */
 
 import type { Cursor, Message } from "./wire";

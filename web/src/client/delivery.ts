@@ -1,5 +1,6 @@
 /**
- * Delivers the outbox: one message in flight, in the order of writing, repeated with the same id until acknowledged.
+ * Delivers the messages of the outbox one at a time, in the order of writing. Repeats each with the same id until it is
+ * acknowledged.
  *
  * Owns the outbox, the message in flight and its timers. Called by the client; the dialect in use sends the messages.
  * Must not connect or join.
@@ -14,7 +15,7 @@ import type { Chance, Clock, KeyValueStore, Timer } from "./ports";
 import type { JoinedSession, SessionMemory } from "./session";
 import { isObject, readError, type JsonObject, type WireError } from "./wire";
 
-/** An acknowledged message that does not show in the log for this long means that events were missed. */
+/** If an acknowledged message does not appear in the log for this long, events were missed. */
 const ECHO_TIMEOUT_MS = 5_000;
 
 export class Delivery {
@@ -53,7 +54,7 @@ export class Delivery {
 
   // -- what a visitor does ------------------------------------------------------------------------------------
 
-  /** Store a message for the current conversation, or for the first one to come, and send it when possible. */
+  /** Store a message for the current conversation, or for the next one that is joined. Send it when possible. */
   write(message_id: string, message: string, title: string | undefined, metadata: JsonObject): void {
     const session = this.memory.joined ?? this.memory.get();
     const last = this.outbox.list().at(-1)?.written ?? 0;
@@ -134,7 +135,7 @@ export class Delivery {
     return this.outbox.owns(key);
   }
 
-  /** Read what other tabs have changed in the outbox. */
+  /** Read the changes of other tabs in the outbox. */
   reload(): void {
     const { changed, gone } = this.outbox.reload();
     const stored = this.memory.get();

@@ -9,7 +9,7 @@ import type { Message } from "./wire";
 
 export type ConnectionStatus = "connecting" | "online" | "offline" | "refused";
 
-/** Something the visitor should read. `code` selects the text; `message` is the server's own sentence, in English. */
+/** A notice for the visitor. `code` selects the text; `message` is the server's sentence in English, for developers. */
 export interface Notice {
   readonly code: string;
   readonly message: string;

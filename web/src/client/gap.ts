@@ -13,7 +13,7 @@ const MAX_PAGE = 200;
 export interface Filled {
   readonly messages: Message[];
   readonly has_more: boolean;
-  /** Whether `messages` connect to the messages known before. */
+  /** Whether there is no gap between `messages` and the messages that were known before. */
   readonly continues: boolean;
 }
 

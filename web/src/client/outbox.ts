@@ -1,8 +1,9 @@
 /**
  * The messages that were written but are not yet seen in the log.
  *
- * Owns one stored key per entry, so that two tabs never overwrite each other. An entry keeps the session and the epoch
- * it was written for: a text from before an erase is never sent afterwards. Called by `delivery.ts`. Must not send.
+ * Owns one stored key per entry, so that two tabs never overwrite each other. An entry contains the session and the
+ * epoch it was written for. So a text from before an erase is never sent after it. Called by `delivery.ts`. Must not
+ * send.
  */
 
 import type { KeyValueStore } from "./ports";
@@ -100,7 +101,7 @@ export class Outbox {
   }
 
   /**
-   * Add or replace an entry, normalized to what JSON can hold.
+   * Add or replace an entry. Values that JSON cannot represent are replaced.
    *
    * An acknowledged entry is removed from the store but stays here until the log shows it.
    */
@@ -118,7 +119,7 @@ export class Outbox {
     return this.entries.delete(message_id);
   }
 
-  /** Remove what the log shows: the entries `named`, and those numbered up to `seq`. */
+  /** Remove the entries that are in the log: those in `named`, and those numbered up to `seq`. */
   settle(named: readonly string[], seq: number): void {
     for (const message_id of named) if (this.entries.has(message_id)) this.remove(message_id);
     for (const entry of this.list()) {

@@ -1,5 +1,6 @@
 /**
- * The session: which conversation this tab has joined, and which one is stored for the next visit and for other tabs.
+ * The session: the conversation that this tab has joined, and the one that is stored for the next visit and for other
+ * tabs.
  *
  * Owns one stored key. Called by the client and its dialects. Must not talk to the server.
  */
@@ -54,7 +55,7 @@ export class SessionMemory {
 
   set(session: StoredSession): void {
     const raw = JSON.stringify(session);
-    // Writing the same value would wake the other tabs for nothing.
+    // Writing the same value would wake the other tabs without a reason.
     if (this.store.get(this.key) !== raw) this.store.set(this.key, raw);
   }
 

@@ -10,7 +10,7 @@ import type { Transport, TransportListener } from "./ports";
 import { isObject, type JsonObject } from "./wire";
 
 export interface SocketIoOptions {
-  /** The server's address. Only its origin counts; `path` is separate. */
+  /** The server's address. Only its origin is used; `path` is separate. */
   url: string;
   /** Default `/socket.io`. */
   path?: string;

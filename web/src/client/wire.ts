@@ -65,14 +65,14 @@ export function readError(answer: unknown): WireError | null {
     code: text(error["code"], UNREADABLE_ANSWER.code),
     message: text(error["message"], UNREADABLE_ANSWER.message),
   };
-  // retry_after belongs into the error; some servers put it beside the error.
+  // retry_after should be inside the error, but some servers send it next to the error.
   const wait = error["retry_after"] ?? (isObject(answer) ? answer["retry_after"] : undefined);
   if (typeof wait === "number") found.retry_after = wait;
   if (Array.isArray(error["supported"])) found.supported = error["supported"] as number[];
   return found;
 }
 
-/** Return whether an acknowledgement is a protocol 1 answer. A plain server acknowledges with nothing. */
+/** Return whether an acknowledgement is a protocol 1 answer. The acknowledgement of a plain server is empty. */
 export function isAnswer(value: unknown): boolean {
   return isObject(value) && typeof value["ok"] === "boolean";
 }

@@ -1,9 +1,10 @@
 /**
  * Replaces the scripts of other Rasa chats: a page switches to `<manent-chat>` by changing one address.
  *
- * A classic script, like those it replaces. Defines `WebChat` (rasa-webchat), `<rasa-chatbot-widget>` (RasaHQ's
- * chat-widget) and `Chatroom` (scalableminds), and creates a `<manent-chat>` from their options. Unsupported options
- * are logged to the console. Must not import the chat; it loads `manent-chat.js` at run time.
+ * Like the scripts that it replaces, it is a classic script, not a module. Defines `WebChat` (rasa-webchat),
+ * `<rasa-chatbot-widget>` (RasaHQ's chat-widget) and `Chatroom` (scalableminds), and creates a `<manent-chat>` from
+ * their options. Unsupported options are logged to the console. Must not import the chat; it loads `manent-chat.js` at
+ * run time.
  */
 
 type Chat = HTMLElement & {

@@ -1,5 +1,5 @@
 /**
- * The hosted page at `/`: a chat that fills the page and talks to the server it came from.
+ * The hosted page at `/`: a chat that fills the page. It talks to the server that sent the page.
  *
  * Reads its settings from `webchat/config.json`. Must not contain settings of its own.
  */
@@ -44,7 +44,7 @@ async function show(): Promise<void> {
   const chat = document.createElement("manent-chat");
   chat.setAttribute("layout", "fill");
   chat.setAttribute("heading-level", "1");
-  chat.setAttribute("lang", navigator.languages.join(" ")); // the page has no language of its own
+  chat.setAttribute("lang", navigator.languages.join(" ")); // the page does not name a language
   chat.addEventListener("manent-ready", (event) => {
     document.documentElement.lang = (event as CustomEvent<{ language: string }>).detail.language;
   });

@@ -74,7 +74,8 @@ function sorted(messages: readonly Message[]): Message[] {
 /**
  * Merge two lists: sorted, each id once.
  *
- * Sorts `known` only if `added` falls inside it, which is rare: a live message costs the same with thousands loaded.
+ * Sorts `known` only if `added` belongs inside it, which is rare. So a live message takes the same time with thousands
+ * of loaded messages.
  */
 export function merge(known: readonly Message[], added: readonly Message[]): readonly Message[] {
   if (added.length === 0) return known;

@@ -83,7 +83,7 @@ export function pendingEntries(state: ChatState): OutboxEntry[] {
 /**
  * Return the items of messages `start` to `end` (exclusive), and the pending ones if `end` is the end of the list.
  *
- * Of the messages before `start`, only the last one matters: for the first divider and group.
+ * Of the messages before `start`, only the last one is used, for the first divider and group.
  */
 export function transcript(state: ChatState, start = 0, end = state.messages.length): Item[] {
   const { messages } = state;

@@ -30,7 +30,7 @@ export class Attention {
     const announcement = { key: (this.announcements += 1), sentence };
     this.announced = [...this.announced, announcement];
     this.changed();
-    // Remove it afterwards: a visitor who walks through the page must not find it again.
+    // Remove it afterwards, so that a visitor who reads the page with a screen reader does not find it again.
     const timer = setTimeout(() => {
       this.timers.delete(timer);
       this.announced = this.announced.filter((other) => other !== announcement);

@@ -29,9 +29,9 @@ export interface ChatConfig {
   session_id: string;
   /** Storage keys of other chats whose session is taken over if this browser has no session yet. */
   adopt: string[];
-  /** Image beside the assistant's messages; `""` for the mark. */
+  /** Image beside the assistant's messages; `""` for Manent's logo. */
   avatar: string;
-  /** Image on the button that opens the chat; `""` for the mark. */
+  /** Image on the button that opens the chat; `""` for Manent's logo. */
   launcher_icon: string;
   metadata: JsonObject;
   /** Pause between the messages of one answer, in milliseconds. */

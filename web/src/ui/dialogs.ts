@@ -1,8 +1,8 @@
 /**
  * The menu and the dialogs over the conversation: a question, the list of earlier conversations.
  *
- * Owns which one is open, and the focus: it moves into what opens, stays inside a dialog and returns afterwards. Called
- * by `chat.ts` and `panel.ts`. Must not know what a question is about.
+ * Knows which one is open, and moves the focus: into an opened menu or dialog, and back afterwards. While a dialog is
+ * open, the focus stays inside it. Called by `chat.ts` and `panel.ts`. Must not know what a question is about.
  */
 
 import { html, nothing, type TemplateResult } from "lit-html";

@@ -37,7 +37,7 @@ ${theme}
 
 const NS = "http://www.w3.org/2000/svg";
 
-/** Return the site's own image, or the mark. */
+/** Return the image of the site, or Manent's logo. */
 export function launcherPicture(address: string): Element {
   if (address === "") return launcherMark();
   const picture = document.createElement("img");
@@ -46,7 +46,7 @@ export function launcherPicture(address: string): Element {
   return picture;
 }
 
-/** Build the mark without lit-html, which is not loaded yet. */
+/** Build the logo without lit-html, which is not loaded yet. */
 function launcherMark(): SVGSVGElement {
   const drawing = document.createElementNS(NS, "svg");
   const set = (element: Element, attributes: Record<string, string>): Element => {

@@ -167,7 +167,7 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
 .sessions time { font-size: 0.8125rem; color: var(--soft); }
 .preview { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 
-/* Arriving is shown, staying is not. */
+/* New messages are animated when they appear. */
 @media (prefers-reduced-motion: no-preference) {
   .arriving { animation: arrive 0.22s ease-out; }
   @keyframes arrive { from { opacity: 0; transform: translateY(4px); } }

@@ -10,7 +10,7 @@ import { earlier, follow, INITIAL_SIZE, later, newest, STEP, type Span } from ".
 
 /** Distance to an edge, in pixels, at which the window moves. */
 const NEAR_EDGE_PX = 600;
-/** Distance to the end, in pixels, that counts as being at the end. */
+/** If the distance to the end is at most this many pixels, the visitor is at the end. */
 const AT_END_PX = 48;
 
 export class Viewport {

@@ -1,8 +1,8 @@
 /**
  * The part of a long conversation that is in the page.
  *
- * Called by `viewport.ts`. Pure arithmetic on indexes: whatever the length of the conversation, at most `MAX_DRAWN`
- * messages are in the DOM.
+ * Called by `viewport.ts`. Only computes with indexes. At most `MAX_DRAWN` messages are in the DOM, even in a long
+ * conversation.
  */
 
 /** Maximum number of drawn messages. About twenty fit on a screen. */

@@ -1,1 +1,1 @@
-"""The policies: predict the next action from the recent turns of a conversation."""
+"""The policies. They predict the next action from the recent turns of a conversation."""

@@ -1,4 +1,4 @@
-"""The options of each policy in `config.yml`, by Rasa's names. The policies declare their options themselves."""
+"""The options of each policy in `config.yml`, by the policy's name. The policies' modules declare the options."""
 
 from collections.abc import Mapping
 from typing import Any, get_type_hints
@@ -11,7 +11,7 @@ from manent.dialogue.policies.unexpected import UnexpectedOptions
 
 
 def _read_featurizer(value: Any) -> Any:
-    """Return a featurizer. Only its `max_history` has an effect."""
+    """Check the options of one featurizer. Only `max_history` has an effect."""
     if not isinstance(value, Mapping):
         raise ValueError  # noqa: TRY004  # `Values.read` raises ValueError only
     longest = value.get("max_history")

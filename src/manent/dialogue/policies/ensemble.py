@@ -16,11 +16,11 @@ _BY_TEXT = DefinePrevUserUtteredFeaturization(use_text_for_featurization=True)
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """The next action and the policy that predicted it.
+    """The next action and the prediction that selected it.
 
     Attributes:
         events: events to record before the action.
-        prediction: the selected prediction. None: no policy was called.
+        prediction: the selected prediction. None: no policy was asked.
     """
 
     action: str
@@ -40,7 +40,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ensemble:
-    """All policies of an assistant, in the order of `config.yml`. Immutable in use."""
+    """All policies of an assistant, in the order of `config.yml`. It does not change after it is created."""
 
     def __init__(self, domain: Domain, policies: Sequence[Policy], featurizer: Featurizer) -> None:
         self.policies = tuple(policies)
@@ -49,7 +49,7 @@ class Ensemble:
         self._index = domain.action_index
 
     def choose(self, tracker: Tracker) -> Choice:
-        """Choose the next action. An action that has just declined to run cannot be chosen.
+        """Choose the next action. An action that has just refused to run cannot be chosen.
 
         Raises:
             ModelError: `model_without_dialogue`; there is no policy.
@@ -67,9 +67,9 @@ class Ensemble:
         )
 
     def _ask(self, tracker: Tracker, history: History) -> tuple[Prediction, tuple[Event, ...]]:
-        """Return the best prediction, and the events of all predictions."""
+        """Return the best prediction. Also return the events of all predictions."""
         best: Prediction | None = None
-        is_settled = False  # whether the best prediction beats every remaining policy that yields
+        is_settled = False  # whether the best prediction is certain, so that policies with `yields` need not run
         events: tuple[Event, ...] = ()
         for policy in self._by_priority:
             if is_settled and policy.yields:
@@ -85,7 +85,8 @@ class Ensemble:
         if best is None:
             raise ModelError(
                 "model_without_dialogue",
-                "the model has no dialogue and predicts no actions: train with `manent train` or `manent train core`",
+                "the model contains no policies, so it cannot predict actions; train with `manent train` or `manent "
+                "train core`",
             )
         return best, events
 
@@ -103,9 +104,10 @@ class Ensemble:
 
 
 def _standing(prediction: Prediction) -> int:
-    """Return the rank that is compared before the confidence.
+    """Return the rank of a prediction, which is compared before the confidence.
 
-    Predictions without user input have the highest rank, then those from the user's text, then all others.
+    Predictions that are independent of the user's message have the highest rank. Predictions from the user's text
+    follow, then all others.
     """
     if prediction.is_no_user:
         return 2

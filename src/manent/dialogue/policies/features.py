@@ -1,6 +1,7 @@
-"""Features of recent dialogue states as strings, and the comparison of story texts by character n-grams.
+"""Turns recent dialogue states into features, and compares texts by character n-grams.
 
-`learned.py` and `unexpected.py` predict from these features; training learns the weight of each.
+A feature is a string. Training learns a weight for each feature. `learned.py` and `unexpected.py` predict from these
+features.
 """
 
 import math
@@ -9,13 +10,13 @@ from collections.abc import Container, Iterable, Sequence
 from manent.dialogue.states import DialogState
 
 _DECAY = 0.7
-"""Factor of the weight of each state further back."""
+"""Each older state has this fraction of the weight of the next newer one."""
 
 Weighted = dict[str, float]
 
 
 class KnownTexts:
-    """The user texts of end-to-end stories. Finds the one that is most similar to a message."""
+    """The user texts of end-to-end stories. It finds the text that is most similar to a message."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.texts = tuple(dict.fromkeys(texts))
@@ -27,7 +28,10 @@ class KnownTexts:
                 self._places.setdefault(gram, []).append(number)
 
     def nearest(self, text: str) -> tuple[int, float]:
-        """Return the number of the most similar text and the cosine of the n-gram sets. (-1, 0.0): no text."""
+        """Return the index of the most similar text, and the cosine of the two sets of n-grams.
+
+        Return (-1, 0.0) if no text shares an n-gram with the message.
+        """
         grams = _grams(text)
         shared: dict[int, int] = {}
         for gram in grams:
@@ -59,12 +63,12 @@ def state_features(
     least_similarity: float,
     known: Container[str] | None = None,
 ) -> Weighted:
-    """Return the features of the newest states (the current one last) with their weights. The norm of the weights is 1.
+    """Return the features of the newest states with their weights. The norm of the weights is 1.
 
     Args:
-        states: oldest first.
+        states: oldest first, the current one last.
         texts: user texts of end-to-end stories.
-        least_similarity: cosine in [0, 1] from which a message counts as one of the texts.
+        least_similarity: minimum cosine, in [0, 1], at which a message counts as one of the texts.
         known: features of the training data. Other features are removed before the norm is computed. So an entity or
             slot that no story contains does not reduce the weight of known features. None: keep all features.
     """
@@ -97,14 +101,17 @@ def context_features(
     least_similarity: float,
     known: Container[str] | None = None,
 ) -> Weighted:
-    """Return the features of the turns before the latest message, without that message. See `state_features`."""
+    """Return the features of the turns before the latest message, without that message.
+
+    The arguments are those of `state_features`.
+    """
     current = states[-1]
     silent = DialogState(previous=current.previous, loop=current.loop)
     return state_features([*states[:-1], silent], texts, least_similarity=least_similarity, known=known)
 
 
 def said_in(state: DialogState, texts: KnownTexts, least_similarity: float) -> str:
-    """Return a feature for the latest message: its intent, or the number of the most similar known text."""
+    """Return the feature of the latest message: its intent, or the index of the most similar known text."""
     return f"{state.intent}{_text_number(state, texts, least_similarity)}"
 
 

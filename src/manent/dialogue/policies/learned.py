@@ -1,13 +1,13 @@
-"""The learned policy, which replaces TEDPolicy. It predicts for conversations that match no story exactly.
+"""The learned policy, which replaces TEDPolicy. It also predicts for conversations that match no story exactly.
 
-Multinomial logistic regression over features of the recent states. Two rules limit its choice:
+Multinomial logistic regression over features of the recent states. Two rules change the predicted probabilities:
 
-- *Claims.* The stories show which actions follow a message with this intent, and which actions follow an action. These
-  actions have a claim. The probability of an action without a claim is multiplied by a tenth, and that of listening
-  without a claim by 0. So the policy does not listen directly after a message or a form if a story continues there.
-- *Unknown intents.* If no story has the intent, the confidence is multiplied by a quarter, which puts it below the core
-  fallback. If the fallback would send nothing, every prediction gets a confidence above the fallback instead. With
-  `constrain_similarities`, only predictions after known intents get it, as in TEDPolicy.
+- *Actions that stories show.* The stories show which actions follow a message with this intent, or follow this action.
+  The probabilities of all other actions are multiplied by 0.1. If no story listens at this point, the probability of
+  listening becomes 0. So the policy does not listen directly after a message or a form if a story continues there.
+- *Unknown intents.* If no story contains the intent, the confidences are multiplied by 0.25, so that the core fallback
+  wins. If the core fallback would send nothing, the policy instead raises its confidence above that of the fallback.
+  With `constrain_similarities` it does so only after known intents, as TEDPolicy does.
 
 If a message is similar to a text of an end-to-end story, the policy uses that text instead of the intent.
 
@@ -30,7 +30,7 @@ from manent.dialogue.states import LISTEN, DialogState, History
 PRIORITY = 1
 DEFAULT_HISTORY = 5
 DOUBT = 0.25
-"""Factor for predictions that follow an intent which no story has; it puts them below the core fallback."""
+"""Factor for predictions after an intent that no story contains. With it, the core fallback wins."""
 
 _NO_CLAIM = 0.1
 """Factor for actions that never follow the last step in the stories."""
@@ -40,12 +40,13 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedOptions:
-    """The policy's options in `config.yml`, under their names there. Options of neural networks are ignored.
+    """The policy's options in `config.yml`, with the same names. Options of neural networks are ignored.
 
     Attributes:
-        max_history: number of newest states to look at; None: `DEFAULT_HISTORY`.
-        e2e_confidence_threshold: cosine in [0, 1] from which a message counts as a story's text.
-        constrain_similarities: let the core fallback handle intents that no story has, even if it sends nothing.
+        max_history: number of newest states to use. None: `DEFAULT_HISTORY`.
+        e2e_confidence_threshold: minimum cosine, in [0, 1], at which a message counts as the text of a story.
+        constrain_similarities: whether the core fallback handles intents that no story contains, even if the fallback
+            sends nothing.
     """
 
     max_history: Annotated[int | None, TURNS] = None
@@ -55,7 +56,7 @@ class LearnedOptions:
 
     @property
     def history(self) -> int:
-        """Return the number of states to look at."""
+        """Return the number of states to use."""
         return self.max_history or DEFAULT_HISTORY
 
 
@@ -63,8 +64,8 @@ class LinearModel:
     """A linear model with a row of weights for each feature.
 
     Args:
-        features: their names.
-        labels: what is predicted.
+        features: names of the features.
+        labels: the values that it predicts.
         weights: (features, labels) float32.
         bias: (labels,) float32.
     """
@@ -77,7 +78,7 @@ class LinearModel:
         self._rows = {name: row for row, name in enumerate(self.features)}
 
     def __contains__(self, feature: object) -> bool:
-        """Return whether the training data has this feature."""
+        """Return whether the training data contains this feature."""
         return feature in self._rows
 
     def chances(self, features: Weighted) -> FloatArray:
@@ -92,14 +93,14 @@ class LinearModel:
 
 
 class LearnedPolicy:
-    """Predicts from what stories have in common. Immutable in use.
+    """Predicts from the regularities in the stories. It does not change after training.
 
     Args:
-        name: as in `config.yml` (`TEDPolicy`, `SklearnPolicy`).
-        options: as in `config.yml`.
+        name: name of the policy in `config.yml` (`TEDPolicy`, `SklearnPolicy`).
+        options: options of the policy in `config.yml`.
         model: its labels are actions.
         texts: user texts of end-to-end stories.
-        follows: what the last step was (`cue`) → actions that follow it in the stories.
+        follows: `cue` of the last step → actions that follow this step in the stories.
         least: minimum confidence of a prediction other than listening, in [0, 1]. It is above 0 if the core fallback
             would send nothing. Then the policy answers every message. With `constrain_similarities`, it does not answer
             messages with unknown intents.
@@ -123,7 +124,7 @@ class LearnedPolicy:
         self.least = least
         self.speaks_last = least > 0
         self.priority = options.priority
-        self.yields = not texts.texts  # a prediction by text beats more confident ones
+        self.yields = not texts.texts  # a prediction from a text wins over more confident predictions from an intent
         self.history_needed = options.history + 1
         self._places = {label: place for place, label in enumerate(model.labels)}
         self._claims = {cue: self._claim(actions) for cue, actions in self.follows.items()}
@@ -136,8 +137,8 @@ class LearnedPolicy:
         return np.array(factors, np.float32)
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
-        """Predict the likeliest action, from the text of the latest message if a story has a similar one."""
-        answers = tracker.latest_action_name == LISTEN  # a message is still unanswered
+        """Predict the likeliest action. Use the text of the latest message if a story contains a similar text."""
+        answers = tracker.latest_action_name == LISTEN  # the latest message is unanswered
         by_text = False
         if answers and self.texts.texts:
             message = tracker.state.latest_message
@@ -166,7 +167,7 @@ class LearnedPolicy:
         )
 
     def _chances(self, states: Sequence[DialogState], *, answers: bool) -> FloatArray:
-        """Return the probability of each action under the condition that the next action has a claim."""
+        """Return the probability of each action, after the factors for actions that stories do not show here."""
         least = self.options.e2e_confidence_threshold
         chances = self.model.chances(state_features(states, self.texts, least_similarity=least, known=self.model))
         factors = self._claims.get(cue(states[-1], self.texts, least, answers=answers))
@@ -179,17 +180,17 @@ class LearnedPolicy:
         return claimed / total if total > 0 else chances
 
     def _is_familiar(self, state: DialogState) -> bool:
-        """Return whether a story has the intent of the latest message."""
+        """Return whether a story contains the intent of the latest message."""
         return state.intent is not None and f"0i={state.intent}" in self.model
 
 
 def cue(state: DialogState, texts: KnownTexts, least_similarity: float, *, answers: bool) -> str:
-    """Return the cue: the message or action directly before the next action.
+    """Return the name of the message or action directly before the next action.
 
     Args:
-        state: the current one.
+        state: the current state.
         texts: user texts of end-to-end stories.
-        least_similarity: cosine in [0, 1] from which a message counts as one of the texts.
+        least_similarity: minimum cosine, in [0, 1], at which a message counts as one of the texts.
         answers: whether the next action follows a message. False: it follows another action.
     """
     if answers:

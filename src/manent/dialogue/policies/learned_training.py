@@ -16,12 +16,17 @@ from manent.learn.softmax import build_features, fit
 
 PENALTY = 0.02
 _SURE_PENALTY = 0.005
-"""Penalty of the model that only detects unlikely messages: it may fit the stories more closely."""
+"""L2 penalty of the model that detects unlikely messages.
+
+It is smaller, so that the model fits the stories more closely.
+"""
 _ITERATIONS = 80
 _MAX_EXAMPLES = 20_000
 _LENGTHS = (1, 2, 3)
-"""Numbers of newest states that examples also have besides the whole history, so that the end of a story also counts
-in conversations that started differently."""
+"""Each step of a story becomes an example with the whole history and one for each of these numbers of newest states.
+
+So the policy also recognises the end of a story in a conversation that started differently.
+"""
 
 Example = tuple[tuple[DialogState, ...], str]
 
@@ -38,11 +43,11 @@ def train_learned(
     """Learn the next action from the stories.
 
     Args:
-        domain: of the assistant.
-        featurizer: makes the states.
-        name: of the policy in `config.yml`.
-        options: of the policy in `config.yml`.
-        stories: to learn from.
+        domain: domain of the assistant.
+        featurizer: computes the states.
+        name: name of the policy in `config.yml`.
+        options: options of the policy in `config.yml`.
+        stories: the stories to learn from.
         least_confidence: `least` of the policy.
     """
     texts = KnownTexts(_texts(stories))
@@ -85,7 +90,10 @@ def _texts(stories: Iterable[TrainingSequence]) -> Iterator[str]:
 def _examples(
     domain: Domain, featurizer: Featurizer, stories: Iterable[TrainingSequence], lengths: Sequence[int]
 ) -> Iterator[Example]:
-    """Yield each action of each story, except the first, with the newest states before it, once for each length."""
+    """Yield each action of each story, except the first action, with the newest states before it.
+
+    Yield it once for each history length.
+    """
     for story in stories:
         tracker = Tracker(sender_id="training", domain=domain)
         for event in story.events:

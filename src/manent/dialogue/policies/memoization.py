@@ -1,7 +1,7 @@
 """MemoizationPolicy and AugmentedMemoizationPolicy: predict for conversations that match a story (contract §5.3).
 
-A key consists of the last `max_history` states (all states if unlimited), as numbers of known states. A state that no
-story contains has no number and matches nothing.
+A key consists of the numbers of the last `max_history` states, or of all states if `max_history` is None. Each state in
+the stories has a number. Any other state has no number, so a key that contains it matches nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,12 +17,18 @@ from manent.dialogue.states import LISTEN, DialogState, History
 
 PRIORITY = 3
 _REACH = 2
-"""Number of actions, including hidden ones, that a part of a conversation may have beyond `max_history`, as in Rasa."""
+"""AugmentedMemoizationPolicy looks back at most this number of actions beyond `max_history`, including hidden actions.
+
+Rasa uses the same number.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoizationOptions:
-    """The policy's options in `config.yml`, with the same names. `max_history` None: the whole conversation."""
+    """The policy's options in `config.yml`, with the same names.
+
+    If `max_history` is None, it uses the whole conversation.
+    """
 
     max_history: Annotated[int | None, TURNS] = None
     use_nlu_confidence_as_score: Annotated[bool, FLAG] = False
@@ -30,12 +36,13 @@ class MemoizationOptions:
 
 
 class MemoizationPolicy:
-    """Memorizes stories. Immutable in use.
+    """Predicts from memorized stories. It does not change after training.
 
     Args:
         states: known states. The number of a state is its index.
         entries: (numbers of the states, oldest first) → action.
-        forgets: whether to drop the start of the conversation, action by action, until the rest matches a story.
+        forgets: whether to ignore the start of the conversation, one action after another, until the rest matches a
+            story.
     """
 
     def __init__(
@@ -60,7 +67,7 @@ class MemoizationPolicy:
         self.history_needed = min(options.max_history or self._longest, self._longest) + 1
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
-        """Predict the action of the story that the conversation matches."""
+        """Predict the next action of the story that the conversation matches."""
         if not self.entries:
             return self._unknown
         most = self.options.max_history
@@ -79,7 +86,7 @@ class MemoizationPolicy:
         if len(states) > self._longest:
             return None
         key: list[int] = []
-        for state in reversed(states):  # the newest state is most likely to be unknown
+        for state in reversed(states):  # start with the newest state, because it is the most likely to be unknown
             number = self._numbers.get(state)
             if number is None:
                 return None
@@ -87,10 +94,10 @@ class MemoizationPolicy:
         return self.entries.get(tuple(reversed(key)))
 
     def _recall_part(self, tracker: Tracker, history: History, last: DialogState) -> str | None:
-        """Look up the conversation as if it had started at one of its recent actions, the oldest first."""
+        """Look up the conversation as if it had started at one of its recent actions. Try the oldest of them first."""
         if (last.previous, last.intent, last.text) not in self._endings:
             return None
-        answers = tracker.latest_action_name == LISTEN  # a message is still unanswered
+        answers = tracker.latest_action_name == LISTEN  # the latest message is unanswered
         starts = [index for index, event in enumerate(tracker.applied) if isinstance(event, ActionExecuted)]
         most = self.options.max_history
         part = History(history.featurizer)
@@ -99,7 +106,7 @@ class MemoizationPolicy:
             states = part.shown(most=most)
             action = self._recall(states)
             if action == LISTEN and answers and states[-1].previous != LISTEN:
-                continue  # this action ended an earlier turn, and a rule hides that turn
+                continue  # this action ended an earlier turn that a rule hides
             if action is not None:
                 return action
         return None

@@ -1,4 +1,7 @@
-"""Trains the memoization policies: stories become (states → action) entries. Ambiguous entries are dropped."""
+"""Trains the memoization policies.
+
+Each step of a story becomes an entry (states → action). Ambiguous entries are dropped.
+"""
 
 from collections.abc import Iterable
 
@@ -17,14 +20,14 @@ def train_memoization(
     numbers: dict[DialogState, int] = {}
     entries: dict[tuple[int, ...], str | None] = {}
     for story in stories:
-        # As in a conversation, the tracker removes turns that only answer a form.
+        # The tracker removes turns that only answer a form, as it does in a conversation.
         tracker = Tracker(sender_id="training", domain=domain)
         for event in story.events:
             tracker.update(event)
         history = history_of(tracker, featurizer)
         actions = [event for event in tracker.applied if isinstance(event, ActionExecuted)]
         keys = [numbers.setdefault(state, len(numbers)) for state in history.visible]
-        if len(keys) != len(actions):  # the story contains an action_unlikely_intent, which has no state
+        if len(keys) != len(actions):  # the story contains `action_unlikely_intent`, for which there is no state
             actions = [event for event in actions if event.name != "action_unlikely_intent"]
         for end, action in enumerate(actions, start=1):
             if end == 1:

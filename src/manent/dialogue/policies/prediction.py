@@ -11,18 +11,19 @@ from manent.dialogue.states import History
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
-    """The prediction of a policy. A struct, because every step of a turn creates some.
+    """The prediction of a policy. It is a msgspec struct, because every step of a turn creates several.
 
     Attributes:
         action: name (or end-to-end text) of the likeliest action. None: the policy does not predict.
         confidence: confidence of that action, in [0, 1].
         policy: name of the policy in the log.
-        priority: decides between equal confidences; the higher one wins.
+        priority: among predictions with equal confidence, the one with the highest priority wins.
         others: confidences of other actions, for `…/predict`.
-        is_no_user: whether the prediction is independent of the last user message. Such a prediction beats those that
-            depend on it.
-        is_end_to_end: whether it uses the user's text instead of the intent.
-        hide_turn: whether the action comes from a rule that no story contains.
+        is_no_user: whether the prediction is independent of the last user message. Such a prediction wins over
+            predictions that depend on the message.
+        is_end_to_end: whether it is based on the user's text instead of the intent.
+        hide_turn: whether policies that learn from stories must not see this turn, because the action comes from a rule
+            that no story contains.
         events: events to record even if another prediction wins (`loop_interrupted`).
     """
 
@@ -38,7 +39,7 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Policy(Protocol):
-    """Predicts the next action. Immutable in use."""
+    """Predicts the next action. It does not change after training."""
 
     @property
     def priority(self) -> int:
@@ -50,10 +51,10 @@ class Policy(Protocol):
 
     @property
     def yields(self) -> bool:
-        """Whether it may be skipped if a policy of the same or a higher priority is certain.
+        """Whether this policy may be skipped if a policy of the same or a higher priority is certain.
 
-        Its predictions win only by confidence, which is at most 1.0, and they have no events.
+        This is correct if its predictions win only by their confidence (at most 1.0) and have no events.
         """
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
-        """Predict from a tracker and its history, which has processed all events."""
+        """Predict from a tracker and its history. The history must have processed all events."""

@@ -1,7 +1,7 @@
 """RulePolicy: rules, default intents, the happy path of forms, and the core fallback (contract §5.4).
 
-`rule_training.py` compiles rules into sequences of conditions on states. They are indexed by the previous action and
-the intent of the newest state. So a prediction checks only a few rules, even if there are many.
+`rule_training.py` compiles rules into sequences of conditions on states. These are indexed by the previous action and
+the intent of the newest state. So a prediction checks only a few rules, even if the project has many.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ INTENT_ACTIONS = {"restart": "action_restart", "back": "action_back", "session_s
 
 
 class RuleState(msgspec.Struct, frozen=True, array_like=True):
-    """The conditions of a rule on one state. None and () mean "no condition".
+    """The conditions of a rule on one state. None and () stand for "no condition".
 
     Attributes:
         no_loop: whether no loop may be active.
@@ -41,7 +41,7 @@ class RuleState(msgspec.Struct, frozen=True, array_like=True):
     unset: tuple[str, ...] = ()
 
     def holds(self, state: DialogState) -> bool:
-        """Return whether a conversation's state meets the conditions. Other features of the state are ignored."""
+        """Return whether a conversation's state meets the conditions. Features without a condition are ignored."""
         return (
             (self.previous is None or self.previous == state.previous)
             and (self.intent is None or self.intent == state.intent)
@@ -61,7 +61,7 @@ class RuleEntry:
     Attributes:
         states: conditions on the states, oldest first.
         from_start: whether these states must be the whole conversation.
-        length: the longest of several matching rules wins.
+        length: a measure of the number of conditions. If several rules match, the longest one wins.
         names: the rules with this entry.
         hidden: whether no story contains it.
     """
@@ -80,7 +80,7 @@ class RuleEntry:
         before = len(self.states) - 1
         if before > len(states) or (self.from_start and (not whole or before != len(states))):
             return False
-        for back in range(1, before + 1):  # noqa: SIM110  # `all` creates a generator, usually for one state
+        for back in range(1, before + 1):  # noqa: SIM110  # `all` would create a generator, and usually there is only one state
             if not self.states[-1 - back].holds(states[-back]):
                 return False
         return True
@@ -88,10 +88,10 @@ class RuleEntry:
 
 @dataclass(frozen=True, slots=True)
 class LoopEntry:
-    """Training data inside a loop, outside its happy path, after one or two states.
+    """The action that training data shows in a loop after a message that does not answer the loop's question.
 
-    Attributes:
-        interrupted: whether the loop continues after it was interrupted by another question. The loop then must not
+    Attributes: states: the last one or two states before that action.
+        interrupted: whether the loop continues after another question has interrupted it. The loop then must not
             validate the message. False: an action other than the loop follows.
     """
 
@@ -111,7 +111,7 @@ class Decision(msgspec.Struct, frozen=True):
     Attributes:
         prediction: their prediction. None: no rule matches.
         source: the matching entry, or (loop, action) on the happy path of a loop. None: a default intent.
-        events: events to record if no rule matches.
+        events: events to record even if no rule matches.
     """
 
     prediction: Prediction | None = None
@@ -134,8 +134,8 @@ class RuleOptions:
     """The options of RulePolicy in `config.yml`, with the same names.
 
     Attributes:
-        check_for_contradictions: whether training compares rules and stories. Without it, turns that only rules contain
-            are unknown, so that none of them are hidden from the policies that learn from stories.
+        check_for_contradictions: whether training compares rules and stories. If not, training cannot know which turns
+            only rules contain. Then no turn is hidden from the policies that learn from stories.
     """
 
     core_fallback_threshold: Annotated[float, THRESHOLD] = 0.3
@@ -161,7 +161,7 @@ class RulePolicy:
     """
 
     name = "RulePolicy"
-    yields = False  # a continuing loop beats more confident predictions, and `loop_interrupted` is recorded
+    yields = False  # a continuing loop wins over more confident predictions, and `loop_interrupted` is recorded
 
     def __init__(
         self,
@@ -222,7 +222,10 @@ class RulePolicy:
         return Decision(self._sure(entry.action, by_text=by_text, hide_turn=entry.hidden), entry)
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
-        """Predict from the first that applies of: default intents, happy path of a form, rules, fallback action."""
+        """Predict the next action.
+
+        Default intents have precedence over the happy path of a form, then follow rules, and then the fallback action.
+        """
         decision = self.decide(tracker, history)
         prediction = decision.prediction
         if prediction is None:
@@ -270,8 +273,8 @@ class RulePolicy:
             if each.holds(history.full, current)
         }
         if entry is not None and entry.action == LISTEN and entry.states[-1].loop is None:
-            # A rule without this loop has ended: the loop asks again, unless training data contains another action
-            # here.
+            # A rule that does not mention this loop has ended. The loop asks again, unless the training data shows
+            # another action here.
             return NOTHING if False in shown else Decision(self._sure(loop, hide_turn=entry.hidden), entry)
         if True not in shown:
             return decision
@@ -282,7 +285,7 @@ class RulePolicy:
 
 
 def _index(ruled: Sequence[_Ruled]) -> dict[tuple[str | None, str | None], list[_Ruled]]:
-    """Group entries by (previous action, intent) of the newest state, longest first.
+    """Group entries by the previous action and intent of the newest state. Sort each group by length, longest first.
 
     The group of an intent also contains the entries without an intent.
     """

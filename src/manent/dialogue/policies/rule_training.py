@@ -1,4 +1,7 @@
-"""Trains RulePolicy: compiles rules to entries, and reports contradictions and gaps with lines (contract §5.4)."""
+"""Trains RulePolicy.
+
+Compiles rules to entries, and reports contradictions and incomplete rules with their lines (contract §5.4).
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,12 +18,12 @@ from manent.dialogue.stories import ANYTHING, Placed
 from manent.dialogue.stories import Sequence as TrainingSequence
 
 _Source = RuleEntry | tuple[str, str]
-"""The source of a prediction: a rule's entry, or (loop, action) on a happy path."""
+"""The source of a prediction: a rule's entry, or (loop, action) on the happy path of a loop."""
 
 
 @dataclass(slots=True)
 class _Step:
-    """An action of a training sequence, with the states before it back to the last `...`."""
+    """An action of a training sequence, with the states between the last `...` and the action."""
 
     states: tuple[RuleState, ...]
     action: str
@@ -29,9 +32,10 @@ class _Step:
 
 
 class _RuleFold:
-    """Folds a sequence into rule states.
+    """Turns a sequence of events into rule states.
 
-    States of a rule contain only its own slots. States of a story also contain the initial slots.
+    The states of a rule contain only the slots that the rule mentions. The states of a story also contain slots with an
+    initial value.
     """
 
     def __init__(self, featurizer: Featurizer, *, is_rule: bool) -> None:
@@ -105,7 +109,7 @@ def _steps(featurizer: Featurizer, sequence: TrainingSequence) -> list[_Step]:
 
 
 def _state_json(state: RuleState) -> Json:
-    """Return a state as JSON. Its length measures how many conditions the state has."""
+    """Return a state as JSON. The length of the text measures how many conditions the state has, as in Rasa."""
     whole: Json = {}
     user: Json = {}
     if state.intent is not None:
@@ -160,17 +164,15 @@ def train_rules(
     loop_entries = _loop_entries(featurizer, [*rules, *stories])
     policy = RulePolicy(options, entries, loop_entries)
     if not is_checked:
-        # Without comparing rules with stories, it is unknown what only rules use.
+        # Only a comparison of rules and stories shows what only rules use.
         return RuleTraining(policy=policy)
     problems += _incomplete(featurizer, rules)
-    check = not problems
+    incomplete = {problem.path for problem in problems}
     in_rules: set[_Source] = {*entries, *((form, action) for form in domain.forms for action in (form, LISTEN))}
     in_stories: set[_Source] = set()
-    checker = _Checker(domain, featurizer, policy)
+    checker = _Checker(domain, featurizer, policy, incomplete)
     for sequence in [*rules, *stories]:
-        found = checker.check(sequence, in_rules if sequence.is_rule else in_stories)
-        if check:
-            problems += found
+        problems += checker.check(sequence, in_rules if sequence.is_rule else in_stories)
     hidden = in_rules - in_stories
     loops = _loops(featurizer, rules) - _loops(featurizer, stories)
     policy = RulePolicy(
@@ -190,7 +192,7 @@ def train_rules(
 def _entries(featurizer: Featurizer, rules: Iterable[TrainingSequence], *, drop_ambiguous: bool) -> list[RuleEntry]:
     """Return the entries of the rules.
 
-    If rules contradict each other, keep the first one. With `drop_ambiguous`, keep none of them.
+    If rules contradict each other, keep the first rule. With `drop_ambiguous`, keep none of them.
     """
     ambiguous: set[tuple[tuple[RuleState, ...], bool]] = set()
     found: dict[tuple[tuple[RuleState, ...], bool], tuple[str, list[str]]] = {}
@@ -221,7 +223,7 @@ def _loop_entries(featurizer: Featurizer, sequences: Iterable[TrainingSequence])
                 continue
             states = step.states[-2:]
             if len(states) > 1:
-                # Only the action of the previous state counts, not its user message.
+                # Of the previous state, only the action is compared, not the user message.
                 states = (RuleState(previous=states[0].previous), last) if states[0].previous else (last,)
             if last.previous == LISTEN and step.action == last.loop:
                 found[LoopEntry(states, True)] = None
@@ -231,7 +233,10 @@ def _loop_entries(featurizer: Featurizer, sequences: Iterable[TrainingSequence])
 
 
 def _loops(featurizer: Featurizer, sequences: Iterable[TrainingSequence]) -> set[str]:
-    """Return the loops that are active before some action, without those that end where they start."""
+    """Return the loops that are active before at least one action.
+
+    Leave out loops that end directly after they start.
+    """
     return {
         step.states[-1].loop
         for sequence in sequences
@@ -249,12 +254,12 @@ def _slots(sequences: Iterable[TrainingSequence]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _RuleAction:
-    """The slots and the loop that a rule sets right after one of its actions.
+    """The slots and the loop that a rule sets directly after one of its actions.
 
     Attributes:
-        sets: featurised slots that it sets there.
-        sets_loop: whether it activates or ends a loop there.
-        state: all conditions of the rule up to there.
+        sets: featurised slots that it sets after the action.
+        sets_loop: whether it activates or ends a loop after the action.
+        state: all conditions of the rule up to and including these slots and this loop.
     """
 
     rule: str
@@ -286,9 +291,9 @@ def _rule_actions(featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_R
 
 
 def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> list[Problem]:
-    """Find actions after which one rule sets a slot or loop and another one does not mention it.
+    """Find actions after which one rule sets a slot or a loop that another rule does not mention.
 
-    A slot with an initial value is set already, so a rule need not mention it.
+    A slot with an initial value is already set, so a rule need not mention it.
     """
     initial = _initial_slots(featurizer).keys()
     actions = [each for rule in rules for each in _rule_actions(featurizer, rule)]
@@ -306,10 +311,10 @@ def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> li
             Problem(
                 file=each.where.file,
                 line=each.where.line,
-                path=f"rules.{each.rule}",
+                path=_path(each.rule),
                 code="rule.incomplete",
                 found=f'nothing about "{name}" after "{each.action}"',
-                expected=f'"{name}", as in other rules with this action',
+                expected=f'the slot or loop "{name}", which other rules set after this action',
                 suggestion=f"Set {name} after this action, or set it to null",
             )
             for name in missing
@@ -322,14 +327,23 @@ def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> li
 
 @dataclass(slots=True)
 class _Checker:
-    """Plays sequences through the rules."""
+    """Plays rules and stories, and compares each action with the prediction of the rules.
+
+    Attributes:
+        incomplete: paths of the rules that are incomplete, as in `Problem.path`. What contradicts them is not reported,
+            because the contradiction may end when the rule is completed.
+    """
 
     domain: Domain
     featurizer: Featurizer
     policy: RulePolicy
+    incomplete: set[str]
 
     def check(self, sequence: TrainingSequence, used: set[_Source]) -> list[Problem]:
-        """Return the actions that contradict a rule. Add the sources of the other actions to `used`."""
+        """Return the actions that contradict a rule.
+
+        For each other action, add the source of its prediction to `used`.
+        """
         tracker = Tracker(sender_id="training", domain=self.domain)
         problems: list[Problem] = []
         is_free = True
@@ -357,8 +371,8 @@ class _Checker:
             if action == loop.name:
                 return NOTHING
             if is_rule and decision.action == LISTEN:
-                return decision  # after the question of a loop, the bot listens: the rule contradicts this
-            # Training data inside a loop shows the actions after the loop has rejected the message.
+                return decision  # the bot listens after the loop has asked, and the rule contradicts this
+            # All other training data inside a loop shows the actions that follow after the loop has rejected a message.
             tracker.update(ActionExecutionRejected(name=loop.name))
             decision = self.policy.decide(tracker, history_of(tracker, self.featurizer))
             if decision.action == loop.name:
@@ -366,9 +380,18 @@ class _Checker:
         return decision
 
     def _contradicts(self, decision: Decision, sequence: TrainingSequence) -> bool:
+        rules = decision.source.names if isinstance(decision.source, RuleEntry) else ()
+        if sequence.is_rule:
+            rules = (*rules, sequence.name)
+        if any(_path(rule) in self.incomplete for rule in rules):
+            return False
         if decision.action is None or (decision.is_no_user and not sequence.is_rule):
             return False
         return sequence.is_rule or decision.action != self.policy.options.core_fallback_action_name
+
+
+def _path(rule: str) -> str:
+    return f"rules.{rule}"
 
 
 def _contradiction(sequence: TrainingSequence, where: Where, action: str, decision: Decision) -> Problem:
@@ -384,9 +407,9 @@ def _contradiction(sequence: TrainingSequence, where: Where, action: str, decisi
     return Problem(
         file=where.file,
         line=where.line,
-        path=f"{'rules' if sequence.is_rule else 'stories'}.{sequence.name}",
+        path=_path(sequence.name) if sequence.is_rule else f"stories.{sequence.name}",
         code=f"{kind}.contradicts-rule",
         found=f'"{action}"',
         expected=f'"{decision.action}", as {reason}',
-        suggestion=f"Change this {kind} or the rule, so that they agree",
+        suggestion=f"Change this {kind} or the rule, so that both have the same action",
     )

@@ -1,8 +1,8 @@
-"""UnexpecTEDIntentPolicy: detects a message that no story expects at this point.
+"""UnexpecTEDIntentPolicy: detects a message that no story contains at this point.
 
-It predicts `action_unlikely_intent` (which only adds itself to the log) if another intent is far likelier after the
-previous states. The factor must be greater than in any story. It wins only if neither a rule nor a memorized story
-predicts an action.
+It predicts `action_unlikely_intent`, an action that has no effect except its entry in the log. It does so if another
+intent is much likelier after the previous states. "Much likelier" means by a factor that is greater than in any story.
+It wins only if neither a rule nor a memorized story predicts an action.
 """
 
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ from manent.dialogue.states import LISTEN, UNLIKELY, History
 
 PRIORITY = 2
 MOST = 0.03
-"""An intent is only unexpected if its probability is less than this share of the likeliest intent's probability…"""
+"""An intent is unexpected only if its probability is less than this share of the likeliest intent's probability."""
 SLACK = 0.5
-"""… and less than this factor of its lowest share in the stories."""
+"""And only if that share is less than this factor times the lowest share that the intent has in the stories."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class UnexpectedOptions:
     """The policy's options in `config.yml`, with the same names.
 
     Attributes:
-        tolerance: in [0, 1]. The higher, the fewer messages are unexpected (1: none).
+        tolerance: in [0, 1]. The higher it is, the fewer messages are unexpected. With 1, no message is.
     """
 
     max_history: Annotated[int | None, TURNS] = None
@@ -39,16 +39,17 @@ class UnexpectedOptions:
 
     @property
     def history(self) -> int:
-        """The number of states to use."""
+        """Number of states to use."""
         return self.max_history or DEFAULT_HISTORY
 
 
 class UnexpectedIntentPolicy:
-    """Predicts `action_unlikely_intent` or nothing. Immutable in use.
+    """Predicts `action_unlikely_intent` or nothing. It does not change after training.
 
     Args:
         model: model whose labels are intents.
-        lowest: intent → the lowest value in the stories of its probability divided by that of the likeliest intent.
+        lowest: intent → its lowest share in the stories. The share is the probability of the intent divided by the
+            probability of the likeliest intent.
     """
 
     name = "UnexpecTEDIntentPolicy"
@@ -65,7 +66,7 @@ class UnexpectedIntentPolicy:
         self.history_needed = options.history + 1
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
-        """Predict `action_unlikely_intent` right after an unexpected message, else nothing."""
+        """Predict `action_unlikely_intent` directly after an unexpected message, and nothing at other times."""
         is_unexpected = tracker.latest_action_name == LISTEN and self._is_unexpected(tracker, history)
         return Prediction(
             action=UNLIKELY if is_unexpected else None,

@@ -1,1 +1,1 @@
-"""The components of the pipeline, one file each."""
+"""The components of the pipeline. Each file contains one of them, or a few that share their code."""

@@ -38,7 +38,7 @@ class _Adapter:
         self._component = component
 
     def process(self, message: Message) -> None:
-        """Call the custom component and apply its changes of the result."""
+        """Call the custom component and apply its changes to the message."""
         result = message.result()
         self._component.process(result)
         message.intent = result.get("intent")
@@ -48,7 +48,9 @@ class _Adapter:
 
 
 def custom_kind(path: str, where: Where) -> Kind:
-    """Return the kind of a custom component by the path of its class. `where` is the line that names it.
+    """Return the kind of a custom component by the path of its class.
+
+    `where` is the line of `config.yml` that names the class.
 
     Raises:
         ProjectError: the class does not exist or lacks a method.
@@ -105,7 +107,7 @@ def _import(path: str, where: Where) -> Any:
     module, _, name = path.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
-    except Exception as error:  # importing runs code of the project, which can raise anything
+    except Exception as error:  # importing runs code of the project, which can raise any exception
         raise _problem(path, where, f"a class that can be imported ({_reason(error)})") from error
     if not (isinstance(found, type) and issubclass(found, CustomComponent)):
         raise _problem(path, where, "a class with the methods train, process, persist and load")

@@ -1,8 +1,8 @@
 """DucklingEntityExtractor: dates, numbers, amounts… from a Duckling server.
 
-The pipeline does no I/O. `Pipeline.services` lists the servers; the runtime sends the request (a POST of `Service.form`
-as a form), converts the response with `read_answer`, and passes the entities to `Pipeline.parse` as `found`
-(`server/outside/duckling.py`). If the server is unreachable, there are no entities, as in Rasa.
+The pipeline itself does no I/O. `Pipeline.services` lists the servers. For each server, `server/outside/duckling.py`
+sends the request (`Service.form`), converts the response with `read_answer`, and passes the entities to
+`Pipeline.parse` as `found`. If the server is unreachable, there are no entities, as in Rasa.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,10 @@ from manent.nlu.services import Service
 
 EXTRACTOR = "DucklingEntityExtractor"
 URL_VARIABLE = "RASA_DUCKLING_HTTP_URL"
-"""Environment variable that overrides the configured `url`. The code that reads the environment applies it."""
+"""Environment variable that overrides the configured `url`.
+
+This module does not read the environment; its caller does.
+"""
 
 
 class Duckling:
@@ -27,7 +30,7 @@ class Duckling:
         self.service = service
 
     def process(self, message: Message) -> None:
-        """Add the entities that the runtime received."""
+        """Add the entities that the server returned."""
         message.entities += map(dict, message.found.get(self.service, ()))
 
 
@@ -66,7 +69,7 @@ def _value(value: Mapping[str, Any]) -> Any:
 
 def _train(options: Json, training: Training) -> Files:
     if not options["url"]:
-        training.notes.append(f"{EXTRACTOR}: no `url` configured; finds nothing unless {URL_VARIABLE} is set.")
+        training.notes.append(f"{EXTRACTOR} has no `url`, so it finds no entities unless {URL_VARIABLE} is set.")
     return {}
 
 

@@ -1,7 +1,7 @@
-"""The entity extractor: a conditional random field over the tokens, for DIETClassifier and CRFEntityExtractor.
+"""The entity extractor of DIETClassifier and CRFEntityExtractor: a conditional random field over the tokens.
 
-A token is described by its word (spelling, affixes, shape, meaning) and the words around it. Scores that depend on one
-word only are computed once per word and cached, so that a parse only adds up a few rows.
+A token is described by its word (spelling, affixes, shape, meaning) and by the words around it. The scores that depend
+on only one word are computed once per word and cached. So a parse only adds up a few rows.
 """
 
 import functools
@@ -33,7 +33,7 @@ _FEW_SENTENCES = 1500
 _MANY_PASSES, _FEW_PASSES = 15, 8
 _SMALL_BATCH, _LARGE_BATCH = 8, 64
 _RARE_FROM = 20_000
-"""Number of training tokens from which features that occur only once are dropped."""
+"""Minimum number of training tokens at which features that occur only once are dropped."""
 
 _repeated = re.compile(r"(.)\1+")
 
@@ -42,9 +42,9 @@ class Labels(msgspec.Struct, kw_only=True):
     """Data stored next to the arrays.
 
     Attributes:
-        names: the tags (see `spans.py`).
-        bilou: whether tags distinguish first, inside, last and single tokens.
-        intents: number of intents whose probabilities the model uses. 0: none.
+        names: the tags (`spans.py` explains them).
+        bilou: whether tags distinguish the first, inner, last and only token of a span.
+        intents: number of intents whose probabilities the model uses.
         split: the option `split_entities_by_comma`.
         frequent: words whose rows are in the model.
     """
@@ -74,9 +74,9 @@ class EntityExtractor:
         """Create an extractor.
 
         Args:
-            name: the `extractor` of its entities.
+            name: value of `extractor` in its entities.
             labels: the tags.
-            atoms: index in `sparse` of each feature by name.
+            atoms: name of a feature → its index in `sparse`.
             chain: the model without its sparse weights.
             sparse: the sparse weights: (features, tags).
             rows: rows of the frequent words. None: not computed yet.
@@ -87,7 +87,7 @@ class EntityExtractor:
         self._labels = labels
         self._atoms = atoms
         self._decoder = Decoder(chain)
-        # Weights of a word's meaning for itself, the word after it and the word before it, side by side.
+        # The weights of a word's vector for its own token, for the next token and for the previous token, side by side.
         parts = [chain.dense[part * SIZE : (part + 1) * SIZE] for part in range(3)]
         weights = (1, _CONTEXT_WEIGHT, _CONTEXT_WEIGHT)
         self._meaning = np.hstack([part * np.float32(weight) for part, weight in zip(parts, weights, strict=True)])
@@ -101,7 +101,7 @@ class EntityExtractor:
         self._places = _sort_atoms(atoms)
         edge = np.concatenate([self._row(f"{offset}:{_EDGE}") for offset in _OFFSETS])
         self._rows = WordRows(edge, self._describe, first=labels.frequent if rows is not None else (), rows=rows)
-        # The two features of a pair of adjacent words: for the second and for the first word.
+        # A pair of adjacent words has two features: one for its second word, one for its first.
         self._pairs = {
             tuple(name[1:].split(" ")): (row, atoms[f">{name[1:]}"])
             for name, row in atoms.items()
@@ -121,7 +121,7 @@ class EntityExtractor:
 
     def _score(self, message: Message) -> FloatArray:
         words = message.words[:MAX_WORDS]
-        # For each token, the indices of the rows of its word and of the two words before and after it.
+        # For each token, the row indices of the token itself, of the two words before it and of the two words after it.
         step = len(_OFFSETS)
         rows = np.array([0, 0, *self._rows.find(words), 0, 0]).take(_AROUND[: len(words)])
         rows *= step
@@ -140,7 +140,7 @@ class EntityExtractor:
         return emissions
 
     def _add_pairs(self, words: Sequence[str], emissions: FloatArray) -> None:
-        """Add the scores of adjacent words: for the second and for the first."""
+        """Add the scores of each pair of adjacent words to both of its words."""
         pairs = [*map(self._pairs.get, itertools.pairwise(words), itertools.repeat(_NO_PAIR))]
         if pairs.count(_NO_PAIR) < len(pairs):
             seconds, firsts = zip(*pairs, strict=True)
@@ -154,12 +154,12 @@ class EntityExtractor:
         return self._rows.take(words)
 
     def _describe(self, word: str) -> FloatArray:
-        """Return the row of a word: its scores for itself, for the words after and before it…: (offsets * tags,)."""
+        """Return the row of a word: its scores for its own token and for the tokens near it, (offsets * tags,)."""
         size = len(self._tags)
         places = self._places
         found = [atom for name, _ in _describe_word(word, self._context) for atom in places.get(name, ())]
-        # One product adds up the rows of each offset: This takes half the time of five sums. It is as exact, because
-        # the summands are whole numbers.
+        # One product adds up the rows of each offset. It takes half the time of five sums and is as exact, because the
+        # summands are whole numbers.
         scores = _SLOTS.take([slot for slot, _ in found], axis=1) @ self._sparse.rows([row for _, row in found])
         scores *= np.float32(self._sparse.unit)
         described: FloatArray = scores.ravel()
@@ -188,15 +188,20 @@ class EntityExtractor:
 
 _CONTEXT_WEIGHT = 0.5
 _INTENT_WEIGHT = np.float32(3)
-"""Weight of the vectors of adjacent words, and of the intent, relative to a token's own vector. Chosen on two public
-sets."""
+"""Weights of the vectors of adjacent words, and of the intent, relative to the vector of the token itself.
+
+They were chosen on two public data sets.
+"""
 
 _EAGERNESS = np.float32(0.5)
-"""Subtracted from the score of "no entity" (nats): annotations omit more entities than they invent, and F1 gains 1."""
+"""Number (in nats) that is subtracted from the score of "no entity".
+
+Annotators miss entities more often than they mark wrong ones, so this improves F1 by 1 point.
+"""
 
 
 _AROUND = np.arange(2, MAX_WORDS + 2)[:, None] + _OFFSETS
-"""For each token, the indices of the words at `_OFFSETS` in a message padded with two places on both sides."""
+"""Return for each token the indices of the words at `_OFFSETS`. The message is padded with two places on both sides."""
 
 _STEPS = np.arange(len(_OFFSETS))
 
@@ -205,7 +210,10 @@ _NO_PAIR = (-1, -1)
 
 
 def _describe_word(word: str, context: Context) -> list[tuple[str, tuple[int, ...]]]:
-    """Return the features of a word, each with the word's positions relative to the tokens that it describes."""
+    """Return the features of a word.
+
+    Each has the positions of the word relative to the tokens that the feature describes.
+    """
     low = word.lower()
     features = [
         (f"w={low}", _ALL_PLACES),
@@ -227,7 +235,7 @@ _ALL_PLACES, _NEAR, _HERE = _OFFSETS, _OFFSETS[:3], _OFFSETS[:1]
 
 
 def _sort_atoms(atoms: Mapping[str, int]) -> dict[str, list[tuple[int, int]]]:
-    """Return the atoms of each feature of a word. An atom is the index of an offset, and a row."""
+    """Return the weights of a word's features as pairs: index of an offset, row of the weight matrix."""
     slots = {str(offset): slot for slot, offset in enumerate(_OFFSETS)}
     found: dict[str, list[tuple[int, int]]] = {}
     for atom, row in atoms.items():
@@ -251,11 +259,11 @@ def _shape(word: str) -> str:
 def _message_atoms(
     message: Message, context: Context, describe: Callable[[str], Sequence[tuple[str, ...]]]
 ) -> list[list[str]]:
-    """Return all features of all tokens, for training: the same ones that `EntityExtractor` adds up.
+    """Return all features of all tokens, for training. `EntityExtractor` uses the same features.
 
     Args:
         message: an example.
-        context: has the token featurizers.
+        context: provides the token featurizers.
         describe: returns the features of a word for each of `_OFFSETS`.
     """
     count = len(message.words)
@@ -287,7 +295,9 @@ def _word_atoms(word: str, context: Context) -> list[tuple[str, ...]]:
 
 
 def _share_features(messages: Sequence[Message], vectors: WordVectors, chances: FloatArray) -> list[Shared]:
-    """Return the dense features of all tokens: vectors of the token's word and its neighbours, intents of the message.
+    """Return the dense features of all tokens.
+
+    These are the vectors of the token's word and of the adjacent words, and the probabilities of the message's intents.
 
     Args:
         messages: the examples.
@@ -317,9 +327,9 @@ def train_entities(options: Json, training: Training, *, use_intents: bool) -> d
     """Train an extractor on the annotated examples.
 
     Args:
-        options: uses `BILOU_flag`, `random_seed`, `split_entities_by_comma`.
-        training: its `chances`, if set, are the intent probabilities of each example.
-        use_intents: whether to use them.
+        options: options of the component; `BILOU_flag`, `random_seed` and `split_entities_by_comma` are used.
+        training: the training data.
+        use_intents: whether to use the intent probabilities (`training.chances`) as features, if there are any.
     """
     from scipy.sparse import csr_matrix
 
@@ -397,12 +407,15 @@ def train_entities(options: Json, training: Training, *, use_intents: bool) -> d
 
 
 def _batch_size(sentences: int) -> int:
-    """Return a batch size: small batches learn more from few sentences, large ones are faster with many."""
+    """Return a batch size.
+
+    With few sentences, small batches learn more. With many sentences, large batches are faster.
+    """
     return max(_SMALL_BATCH, min(_LARGE_BATCH, sentences // 150))
 
 
 def load_entities(name: str, files: Files, context: Context) -> EntityExtractor:
-    """Load what `train_entities` returned. `name` is the `extractor` of its entities."""
+    """Load the files that `train_entities` returned. `name` becomes the value of `extractor` in its entities."""
     labels = load_json(files["labels.json"], Labels)
     if "chain.safetensors" not in files:
         nothing = {"sparse": (0, 1), "dense": (0, 1), "transitions": (1, 1), "start": (1,), "end": (1,)}

@@ -1,4 +1,4 @@
-"""FallbackClassifier: sets the intent `nlu_fallback` if no intent is likely, or two are about equally likely."""
+"""FallbackClassifier: sets the intent `nlu_fallback` if no intent is likely or two are about equally likely."""
 
 from manent.core.config_options import THRESHOLD
 from manent.core.events import Json
@@ -18,7 +18,7 @@ class Fallback:
         self._ambiguity = ambiguity
 
     def process(self, message: Message) -> None:
-        """Put `nlu_fallback` first, with the threshold as its confidence, if the best intent is not clear."""
+        """If the best intent is not clear, put `nlu_fallback` first, with the threshold as its confidence."""
         if not self._is_unclear(message):
             return
         intent = {"name": FALLBACK_INTENT, "confidence": self._threshold}

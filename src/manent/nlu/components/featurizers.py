@@ -1,4 +1,4 @@
-"""Featurizers: the features of a text for classifiers and extractors, which call them when needed."""
+"""Featurizers: they compute the features of a text. Classifiers and extractors call them when they need features."""
 
 import re
 import unicodedata
@@ -26,7 +26,7 @@ from manent.nlu.files import Files, dump_arrays, load_arrays
 from manent.nlu.message import Message
 
 _NUMBER = "0"
-"""Stands for every word that consists of digits."""
+"""Replacement for every word that consists of digits."""
 
 _digits = re.compile(r"\d")
 
@@ -56,7 +56,7 @@ class CountVectors(Idle):
 
     @property
     def is_words(self) -> bool:
-        """Whether the n-grams are of words."""
+        """Whether the n-grams consist of words."""
         return bool(self._analyzer == "word")
 
     @property
@@ -70,7 +70,7 @@ class CountVectors(Idle):
         return self._table.unknown
 
     def word_lookup(self, word: str) -> tuple[list[int], int]:
-        """Look up the n-grams of one word; see `LocalFeaturizer`."""
+        """Look up the n-grams of one word, as `LocalFeaturizer` requires."""
         if self._options["lowercase"]:
             word = word.lower()
         word = normalise(word, strip_accents=self._options["strip_accents"])
@@ -85,7 +85,10 @@ class CountVectors(Idle):
 
 
 def hash_words(message: Message, options: Json) -> HashedText:
-    """Prepare a message's words for n-grams, normalised by the options. Featurizers with equal options share it."""
+    """Prepare a message's words for n-grams, normalised by the options.
+
+    Featurizers with equal options share the result.
+    """
     key = (bool(options["lowercase"]), options["strip_accents"])
     found = message.hashed.get(key)
     if found is None:
@@ -97,7 +100,7 @@ def hash_words(message: Message, options: Json) -> HashedText:
 
 
 def normalise(word: str, *, strip_accents: str | None = None) -> str:
-    """Map words that count as equal to one form: numbers and, if configured, words that differ in accents."""
+    """Map words that count as equal to one form: all numbers and, if configured, words that differ only in accents."""
     if word.isdecimal():
         return _NUMBER
     if strip_accents and not word.isascii():
@@ -138,7 +141,10 @@ def load_nothing(_: Json, __: Files, ___: Context) -> Component:
 
 
 class LexicalFeatures(Idle):
-    """Spelling of the tokens around a token: a feature for each property that holds, per position of the window."""
+    """Describes the spelling of the tokens around a token.
+
+    Each position of the window has a feature for each property that holds.
+    """
 
     def __init__(self, windows: Sequence[Sequence[str]]) -> None:
         middle = len(windows) // 2
@@ -148,7 +154,7 @@ class LexicalFeatures(Idle):
         self._properties = [(name, there, _PROPERTIES[name]) for name, there in places.items() if there]
 
     def word_features(self, word: str) -> list[tuple[str, tuple[int, ...]]]:
-        """Return the properties of a word, each with its positions relative to tokens; see `WordFeaturizer`."""
+        """Return the properties of a word, each with positions, as `WordFeaturizer` requires."""
         values = ((name, places, holds(word)) for name, places, holds in self._properties)
         return [(f"{name}={value}", places) for name, places, value in values if value]
 
@@ -165,10 +171,10 @@ _PROPERTIES: dict[str, Callable[[str], object]] = {
     "suffix3": lambda word: word[-3:],
     "suffix5": lambda word: word[-5:],
 }
-"""The properties that `features:` can name. `pos` and `pos2` would need spaCy."""
+"""The properties that `features:` can name. `pos` and `pos2` are missing, because they would need spaCy."""
 
 _ALWAYS = frozenset({"BOS", "EOS"})
-"""Extractors always know the edges of a message."""
+"""These properties are ignored, because extractors always know the start and the end of a message."""
 
 _WINDOWS = [
     ["low", "title", "upper"],
@@ -197,7 +203,7 @@ LEXICAL = Kind(
 
 
 def _read_count(value: Any) -> float:
-    """Return a number of texts (an int), or a share of them (a float): 1 is one text, 1.0 is all texts."""
+    """Return a number of texts (an int) or a share of the texts (a float). 1 is one text; 1.0 is all texts."""
     found = number(0).read(value)
     return found if isinstance(found, int) else SHARE.read(found)
 

@@ -1,4 +1,4 @@
-"""Intent classifiers by name: LogisticRegressionClassifier, SklearnIntentClassifier, MitieIntentClassifier.
+"""The intent classifiers LogisticRegressionClassifier, SklearnIntentClassifier and MitieIntentClassifier.
 
 All of them use the linear classifier of `classifier.py`. DIETClassifier (`joint_classifier.py`) uses this module, too.
 """
@@ -40,9 +40,9 @@ class IntentClassifier:
 
 
 def train_intents(training: Training, settings: Settings) -> dict[str, bytes]:
-    """Train on the examples that have an intent. For a retrieval intent (`faq/ask_x`), use only `faq`.
+    """Train on the examples that have an intent.
 
-    Sets the `chances` of the training for an entity extractor after it.
+    A retrieval intent (`faq/ask_x`) counts as `faq`. Set `training.chances` for the entity extractor that follows.
     """
     rows = [index for index, example in enumerate(training.examples) if example.intent]
     names = [training.examples[index].intent.split("/", 1)[0] for index in rows]
@@ -64,12 +64,13 @@ def join_examples(
 
     Args:
         messages: tokenised examples.
-        names: their intents.
+        names: intents of the examples.
         split: separator of the parts of a multi-intent. None: there are no multi-intents.
         seed: the same seed gives the same examples.
 
     Returns:
-        For each multi-intent whose parts are intents, as many examples as an intent has on average.
+        The new examples and their names. Each multi-intent whose parts are intents gets as many examples as an intent
+        has on average.
     """
     if not split:
         return []

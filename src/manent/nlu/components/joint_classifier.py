@@ -1,4 +1,7 @@
-"""DIETClassifier and CRFEntityExtractor: selects the built-in learners by the options of these components."""
+"""DIETClassifier and CRFEntityExtractor.
+
+Their options decide which of the two built-in learners is used: the linear classifier, the entity extractor, or both.
+"""
 
 from manent.core.config_options import FLAG, NAMES, NEURAL, SEED, either, mapped, whole
 from manent.core.events import Json
@@ -68,7 +71,7 @@ def _load_mitie(_: Json, files: Files, context: Context) -> Component:
 MITIE_NAME = "MitieEntityExtractor"
 
 _BY_COMMA = either(FLAG, mapped(FLAG))
-"""`split_entities_by_comma`: for all entities, or by entity."""
+"""Value of `split_entities_by_comma`: one flag for all entities, or a flag for each entity."""
 
 DIET = Kind(
     load=_load_diet,

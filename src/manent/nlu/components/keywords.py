@@ -1,4 +1,4 @@
-"""KeywordIntentClassifier: the first training example that a message contains as whole words decides the intent."""
+"""KeywordIntentClassifier. The first training example that the message contains as whole words decides the intent."""
 
 import re
 
@@ -16,7 +16,10 @@ class Keywords:
         self._patterns = [(_compile(keyword, flags), intent) for keyword, intent in intents.items()]
 
     def process(self, message: Message) -> None:
-        """Set the intent with confidence 1 if a keyword is found. Otherwise an earlier intent is kept."""
+        """Set the intent, with confidence 1, if the message contains a keyword.
+
+        If not, keep the intent of an earlier classifier.
+        """
         for pattern, intent in self._patterns:
             if pattern.search(message.text):
                 message.intent = {"name": intent, "confidence": 1.0}
@@ -29,7 +32,8 @@ def _compile(keyword: str, flags: int) -> re.Pattern[str]:
     try:
         return re.compile(rf"\b{keyword}\b", flags)
     except re.error:
-        # Rasa uses examples as regular expressions, and fails on "what (exactly?". Invalid ones are used literally.
+        # Rasa uses examples as regular expressions, and fails on "what (exactly?". Here such an example is used
+        # literally.
         return re.compile(rf"\b{re.escape(keyword)}\b", flags)
 
 
@@ -40,7 +44,7 @@ def _train(_: Json, training: Training) -> Files:
         if intents.setdefault(example.text, example.intent) != example.intent:
             ambiguous.add(example.text)
     for text in sorted(ambiguous):
-        training.notes.append(f"KeywordIntentClassifier: {text!r} belongs to several intents and is not used.")
+        training.notes.append(f"KeywordIntentClassifier ignores {text!r}, because it is an example of several intents.")
         del intents[text]
     return {"keywords.json": dump_json(list(intents.items()))}
 

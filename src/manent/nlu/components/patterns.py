@@ -1,4 +1,4 @@
-"""The regexes and lookup tables of a project: as an entity extractor, and as features of tokens."""
+"""Uses the regexes and lookup tables of a project, as an entity extractor and as features of tokens."""
 
 import re
 from collections.abc import Iterable
@@ -12,8 +12,11 @@ from manent.nlu.message import MAX_WORDS, Message
 EXTRACTOR = "RegexEntityExtractor"
 
 MAX_SEARCHED = 4_000
-"""Characters of a message that patterns search. Many patterns take quadratic time on a text without a match (a word,
-then an `@`, in 64,000 letters: most of a minute), and anyone can send a text."""
+"""Number of characters of a message that patterns search.
+
+Anyone can send a text, and many patterns take quadratic time on a text without a match. For example, a search for a
+word followed by `@` in 64,000 letters takes most of a minute.
+"""
 
 _OPTIONS = {"case_sensitive": False, "use_lookup_tables": True, "use_regexes": True, "use_word_boundaries": True}
 
@@ -27,7 +30,7 @@ class PatternExtractor:
         self._patterns = compile_all(patterns, case_sensitive=case_sensitive)
 
     def process(self, message: Message) -> None:
-        """Add an entity for each match, pattern by pattern."""
+        """Add an entity for each match of each pattern."""
         for name, pattern in self._patterns:
             for match in pattern.finditer(message.text, 0, MAX_SEARCHED):
                 start, end = match.span()
@@ -38,13 +41,13 @@ class PatternExtractor:
 
 
 class PatternFeatures(Idle):
-    """Adds a feature to a token for each pattern with a match that contains the token."""
+    """Adds features to the tokens within a match. There is one feature for each pattern."""
 
     def __init__(self, patterns: Named, *, case_sensitive: bool) -> None:
         self._patterns = compile_all(patterns, case_sensitive=case_sensitive)
 
     def token_features(self, message: Message) -> list[list[str]]:
-        """Return the patterns that match each token."""
+        """Return for each token the names of the patterns that match it."""
         tokens = (message.tokens or [])[:MAX_WORDS]
         features: list[list[str]] = [[] for _ in message.tokens or ()]
         limit = min(tokens[-1][1], MAX_SEARCHED) if tokens else 0
@@ -58,7 +61,7 @@ class PatternFeatures(Idle):
 
 
 def collect(data: NluData, options: Json, only: frozenset[str] | None = None) -> Named:
-    """Return the patterns to use, regexes first. `only`: limit them to these names."""
+    """Return the patterns to use, regexes first. If `only` is given, return only patterns with these names."""
     found: Named = []
     if options["use_regexes"]:
         found += data.regexes
@@ -69,13 +72,13 @@ def collect(data: NluData, options: Json, only: frozenset[str] | None = None) ->
 
 def _alternatives(entries: Iterable[str], options: Json) -> str:
     edge = r"\b" if options["use_word_boundaries"] else ""
-    # Longest first, so that "new york city" is not matched as "new york".
+    # The longest alternative is the first, so that "new york city" is not matched as "new york".
     escaped = (re.escape(entry) for entry in sorted(set(entries), key=lambda entry: (-len(entry), entry)))
     return f"{edge}(?:{'|'.join(escaped)}){edge}"
 
 
 def compile_all(patterns: Named, *, case_sensitive: bool) -> list[tuple[str, re.Pattern[str]]]:
-    """Compile patterns. Invalid ones are dropped; training reports them."""
+    """Compile patterns. Leave out invalid patterns, which the training reports."""
     flags = 0 if case_sensitive else re.IGNORECASE
     compiled = []
     for name, pattern in patterns:
@@ -92,7 +95,7 @@ def _note_broken(patterns: Named, training: Training) -> None:
             re.compile(pattern)
         except re.error as error:
             training.notes.append(
-                f"regex {name!r}: {pattern!r} is not a valid regular expression ({error}) and is not used."
+                f"regex {name!r} is ignored, because {pattern!r} is not a valid regular expression ({error})."
             )
 
 
@@ -101,7 +104,9 @@ def _train_extractor(options: Json, training: Training) -> Files:
     patterns = collect(training.data, options, annotated)
     _note_broken(patterns, training)
     if not patterns:
-        training.notes.append(f"{EXTRACTOR}: no annotated entity has the name of a regex or lookup table.")
+        training.notes.append(
+            f"{EXTRACTOR} finds nothing, because no annotated entity has the name of a regex or lookup table."
+        )
     return {"patterns.json": dump_json(patterns)}
 
 

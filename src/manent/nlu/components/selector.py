@@ -16,7 +16,10 @@ _NO_RESPONSE: Json = {"responses": None, "confidence": 0.0, "intent_response_key
 
 
 class _Meta(msgspec.Struct, kw_only=True):
-    """`responses`: key (`faq/ask_name`) → variations. `keys`: the key of each label, if texts are the labels."""
+    """State of the selector.
+
+    `responses`: key (`faq/ask_name`) → variations. `keys`: the key of each label, if response texts are the labels.
+    """
 
     intents: list[str]
     responses: dict[str, list[dict[str, Any]]]
@@ -24,7 +27,7 @@ class _Meta(msgspec.Struct, kw_only=True):
 
 
 class Selector:
-    """Ranks the responses of one retrieval intent, or of all retrieval intents (`default`)."""
+    """Ranks the responses of one retrieval intent. With the name `default`, it ranks those of all retrieval intents."""
 
     def __init__(self, classifier: TextClassifier | None, meta: _Meta, options: Json) -> None:
         self._classifier = classifier
@@ -67,12 +70,12 @@ def _train(options: Json, training: Training) -> Files:
     names = [training.examples[index].intent for index in rows]
     responses = {key: _variations(key, training) for key in sorted(set(names))}
     if wanted and not rows:
-        training.notes.append(f"ResponseSelector: no examples for the retrieval intent {wanted!r}.")
+        training.notes.append(f"ResponseSelector: there are no examples of the retrieval intent {wanted!r}.")
     files: dict[str, bytes] = {}
     keys: dict[str, str] = {}
     if rows:
         if options["use_text_as_label"]:
-            # Responses with equal texts cannot be distinguished by text: they become one label.
+            # Responses with equal texts cannot be distinguished by text, so they become one label.
             texts = {key: str(next(iter(found), {}).get("text") or key) for key, found in responses.items()}
             keys = {text: key for key, text in reversed(texts.items())}
             names = [texts[name] for name in names]

@@ -1,4 +1,4 @@
-"""SpacyNLP and SpacyEntityExtractor: entities from spaCy, if spaCy and the language model are installed."""
+"""SpacyNLP and SpacyEntityExtractor. They find entities if spaCy and its language model are installed."""
 
 import functools
 import importlib
@@ -57,8 +57,9 @@ def open_model(name: str) -> Any:
 
 def _train_nlp(options: Json, training: Training) -> Files:
     if importlib.util.find_spec("spacy") is None:
-        theirs = f"those of {options['model']}" if options["model"] else "a spaCy model; it names no `model`"
-        training.notes.append(f"SpacyNLP: our tokens and word vectors are used instead of {theirs}.")
+        theirs = f"those of {options['model']}" if options["model"] else "the option `model` with the name of a "
+        "spaCy model"
+        training.notes.append(f"SpacyNLP: Manent's own tokens and word vectors are used instead of {theirs}.")
     return {}
 
 
@@ -70,7 +71,8 @@ def _load_nlp(options: Json, _: Files, context: Context) -> Component:
 def _train_entities(_: Json, training: Training) -> Files:
     if importlib.util.find_spec("spacy") is None:
         training.notes.append(
-            f"{EXTRACTOR}: spaCy is not installed, so it finds nothing. Install spaCy and its model, then train again."
+            f"{EXTRACTOR}: spaCy is not installed, so no entities are found. Install spaCy and its model, then train "
+            "again."
         )
         return {"missing": b""}
     return {}

@@ -24,7 +24,7 @@ OPTIONS: Mapping[str, Any] = {
 
 
 class Tokenizer:
-    """Finds tokens with a function, then splits them by the `token_pattern`, if configured."""
+    """Finds tokens with a function, then splits them by the `token_pattern`, if there is one."""
 
     def __init__(self, find: Callable[[str], list[Token]], pattern: str | None) -> None:
         self._find = find
@@ -67,7 +67,8 @@ def _load_jieba(options: Json, _: Files, context: Context) -> Component:
 def _train_jieba(_: Json, training: Training) -> Files:
     if importlib.util.find_spec("jieba") is None:
         training.notes.append(
-            "JiebaTokenizer: jieba is not installed, so every character is a token. For words: `pip install jieba`."
+            "JiebaTokenizer: jieba is not installed, so every character becomes a token. Run `pip install jieba` to "
+            "get words."
         )
     return {}
 

@@ -1,6 +1,6 @@
 """Parses the entity annotations of a training or test message: `[Berlin](city)`, `[Berlin]{"entity": "city"}`, ….
 
-Called by the readers of NLU data and of stories. It does no I/O: it takes a text and returns the text, mentions and
+Called by the readers of NLU data and of stories. It does no I/O. It converts a text to a plain text, mentions and
 doubts. As in Rasa, everything that is not an annotation is text, so a stray bracket is not an error. Such a bracket is
 a doubt, which the readers report as a warning.
 """
@@ -21,10 +21,10 @@ _BLANK_BETWEEN = re.compile(r"\[[^\[\]]+\]\s+\(\w+\)")
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A part of a message that looks like an annotation, but is read as text or only read in part.
+    """A part of a message that looks like an annotation, but is (at least partly) read as text.
 
     Attributes:
-        found: the part, and why it is not an annotation.
+        found: the part, and the reason why it is not an annotation.
         expected: the annotation that was probably meant.
         suggestion: what to do.
         code: the second part of the problem's code.
@@ -42,7 +42,7 @@ class AnnotatedText:
 
     Attributes:
         text: the text without markup.
-        mentions: the entities. Their offsets count characters of `text`.
+        mentions: the entities. Their offsets are positions in `text`.
         doubts: parts that look like annotations but are not.
     """
 
@@ -52,7 +52,7 @@ class AnnotatedText:
 
 
 class AnnotationError(Exception):
-    """An annotation that Rasa rejects, too: its braces are closed, but their content is not an entity."""
+    """An invalid annotation, which Rasa rejects, too. Its braces are closed, but the text in them is not an entity."""
 
     def __init__(self, found: str, expected: str, suggestion: str = "") -> None:
         super().__init__(found)
@@ -81,10 +81,10 @@ def read_annotated(raw: str, report: Report, *, file: str, line: int, path: str,
     """Parse a message of a file. Report doubts as warnings and errors as errors. Return None after an error.
 
     Args:
-        raw: the message as written.
+        raw: the message as it is written in the file.
         report: receives the problems.
         file: file name for messages.
-        line: line of the message, from 1.
+        line: 1-based line of the message.
         path: position of the message in the document.
         section: the first part of the codes, `nlu` or `story`.
     """
@@ -108,7 +108,7 @@ def read_annotated(raw: str, report: Report, *, file: str, line: int, path: str,
             path,
             f"{section}.{doubt.code}",
             found=doubt.found,
-            expected=f"{doubt.expected}; it is read as text",
+            expected=f"{doubt.expected} (it is read as text)",
             suggestion=doubt.suggestion,
         )
     return parsed
@@ -150,7 +150,10 @@ class _Reader:
         self._take(text)
 
     def _doubt_unclosed(self, opening: int) -> None:
-        """Report a bracket that is not closed. Ignore it at the end of a word, where it is a smiley (`:[`)."""
+        """Report a bracket that is not closed.
+
+        Ignore one that is not at the start of a word, because it may be a smiley (`:[`).
+        """
         follows = self._text[opening + 1 : opening + 2]
         if follows and not follows.isspace() and follows != "{":  # `[…][{` is reported at its first bracket
             found = f'"{self._text[opening:]}", whose bracket is not closed'
@@ -233,7 +236,7 @@ class _Reader:
             raise AnnotationError("an annotation without an entity", expected, 'Add "entity": "…"')
         for key in ("role", "group"):
             if label.get(key) is not None and not isinstance(label[key], str):
-                raise AnnotationError(f"the {key} {label[key]!r}", f"a text as {key}", "Put it in double quotes")
+                raise AnnotationError(f"the {key} {label[key]!r}", f"a string as {key}", "Put it in double quotes")
         if unknown := [key for key in label if key not in _LABEL_KEYS]:
             self.doubts.append(Doubt(f'the key "{unknown[0]}", which is ignored', expected))
         return label

@@ -1,7 +1,7 @@
-"""Determines what a Markdown file of format 1.x contains, and returns its lines without comments. Called by `reading`.
+"""Determines what a Markdown file of format 1.x contains, and returns its lines without comments.
 
-Pure: text in, lines out. A file is training data because of its content; its name does not matter, except for pages
-such as a README.
+Called by `reading`. It does no I/O. A file is training data because of its content. Its name does not matter, except
+for pages such as a README.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Literal
 MarkdownKind = Literal["nlu", "responses", "stories"]
 
 FORM_PREFIX = re.compile(r"([*-])\s*form:\s+")
-"""Begins a line of a story that interactive learning wrote for what a form did by itself."""
+"""Start of a line that Rasa's interactive learning wrote into a story for a step of a form."""
 
 _PAGES = ("readme", "changelog", "license", "licence", "contributing")
 _NLU_HEADING = re.compile(r"#+\s*(?:intent|synonym|regex|lookup)\s*:", re.IGNORECASE)
@@ -22,15 +22,15 @@ _ACTION = re.compile(r"-\s*(?:form:\s*)?[\w./-]+\s*(?:$|\{)")
 
 
 def is_page(path: Path) -> bool:
-    """Return whether a Markdown file is a page for people, by its name."""
+    """Return whether, by its name, a Markdown file is a page for people, such as a README."""
     return path.stem.lower().startswith(_PAGES)
 
 
 def markdown_kind(text: str) -> MarkdownKind | None:
-    """Return what a Markdown file contains. None: it contains no training data.
+    """Return the kind of training data in a Markdown file, or None if it contains none.
 
     NLU data has headings such as `## intent:greet`. Responses are turns of retrieval intents (`* faq/ask_name`) with
-    texts. Stories are turns and checkpoints with actions, below headings.
+    texts. Stories are headings, turns, checkpoints and actions.
     """
     lines = [stripped for line in markdown_lines(text) if (stripped := line.strip())]
     if any(_NLU_HEADING.match(line) for line in lines):
@@ -51,14 +51,14 @@ def markdown_kind(text: str) -> MarkdownKind | None:
 
 
 def has_test_stories(text: str) -> bool:
-    """Return whether a Markdown file contains stories with texts of users: `* greet: hello`."""
+    """Return whether a Markdown file contains stories with texts of users, such as `* greet: hello`."""
     if markdown_kind(text) != "stories":
         return False
     return any(_TESTED_TURN.match(FORM_PREFIX.sub(r"\1 ", line.strip())) for line in markdown_lines(text))
 
 
 def markdown_lines(text: str) -> list[str]:
-    """Return the lines of a file with `<!-- comments -->` cut out; each line keeps its number."""
+    """Return the lines of a file without `<!-- comments -->`. Each line keeps its number."""
     kept: list[str] = []
     position = 0
     while (opening := text.find("<!--", position)) >= 0 and (closing := text.find("-->", opening + 4)) >= 0:

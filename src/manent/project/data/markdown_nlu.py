@@ -1,7 +1,7 @@
 """Reads NLU data and retrieval responses written in Markdown (format 1.x). Called by `reading` and `migration`.
 
-The text becomes the document that the same data would be in YAML, with the lines of the Markdown file. The readers of
-YAML then check it.
+It converts the text to the document that the same data would have in YAML. The document has the line numbers of the
+Markdown file. The readers of YAML then check it.
 """
 
 import re
@@ -62,12 +62,15 @@ def _drop_empty(items: Seq, examples: Seq | None) -> None:
 
 
 def _warn_line(line: str, number: int, file: str, report: Report) -> None:
-    expected = "a heading such as `## intent:greet`, or an example that begins with `- `; this line is left out"
+    expected = "a heading such as `## intent:greet`, or an example that begins with `- ` (this line is left out)"
     report.warn(file, number, "nlu", "nlu.markdown-line", found=quoted(line), expected=expected)
 
 
 def add_markdown_responses(data: NluFiles, text: str, file: str, report: Report) -> None:
-    """Add the data of a file with the responses of retrieval intents: `* faq/ask_name`, then lines with texts."""
+    """Add the data of a file with the responses of retrieval intents.
+
+    Each consists of `* faq/ask_name` and lines with texts.
+    """
     responses = Map(1)
     variations: Seq | None = None
     for number, line in enumerate(map(str.strip, markdown_lines(text)), start=1):
@@ -82,7 +85,7 @@ def add_markdown_responses(data: NluFiles, text: str, file: str, report: Report)
         elif line.startswith("#"):
             variations = None
         elif line:
-            expected = "a heading, `* intent/key`, or a text that begins with `- `; this line is left out"
+            expected = "a heading, `* intent/key`, or a text that begins with `- ` (this line is left out)"
             report.warn(file, number, "responses", "responses.markdown-line", found=quoted(line), expected=expected)
     document = Map(1)
     put(document, "responses", responses, 1)

@@ -1,7 +1,7 @@
 """Reads stories written in Markdown (format 1.x). Called by `reading`, `stories` and `migration`.
 
-The text becomes the document that equivalent YAML would give. Line numbers are those of the Markdown file. The reader
-of YAML then checks it.
+It converts the text to the document that equivalent YAML would have. The document has the line numbers of the Markdown
+file. The reader of YAML then checks it.
 """
 
 import json
@@ -23,7 +23,7 @@ _WITHOUT_EFFECT = frozenset(
     """
     action_session_start session_started export pause resume followup reminder cancel_reminder bot user
     form_validation action_execution_rejected undo_loop
-    """.split()  # noqa: SIM905 - one name a quote would be unreadable
+    """.split()  # noqa: SIM905 - a list with one quoted name per line would be hard to read
 )
 """Events that a story may contain and that training ignores."""
 
@@ -41,7 +41,7 @@ class _NotRead(Exception):
 
 @dataclass(slots=True)
 class _Writer:
-    """The document so far."""
+    """Builds the document of a file."""
 
     stories: Seq = field(default_factory=lambda: Seq(1))
     titles: set[int] = field(default_factory=set)
@@ -55,7 +55,7 @@ class _Writer:
         self._open(name, line)
 
     def begin_part(self, line: int) -> None:
-        """Begin another story, because the conversation was restarted."""
+        """Begin another story after a restart of the conversation."""
         if self.steps:
             self.parts += 1
             self._open(f"{self.name}, part {self.parts}", line)
@@ -80,7 +80,7 @@ class _Writer:
             del steps[index:], steps.lines[index:]
 
     def reset_slots(self, line: int) -> None:
-        """Set the slots that the story has set to null."""
+        """Add steps that set to null every slot that the story has set."""
         events = [step["slot_was_set"] for step in self.steps or () if _kind(step) == "slot"]
         for name in dict.fromkeys(name for slots in events for slot in slots for name in slot):
             self.add({"slot_was_set": [{name: None}]}, line)
@@ -100,10 +100,10 @@ def stories_document(text: str, file: str, report: Report, *, is_test: bool = Fa
     """Return the stories of a Markdown file as the document of a YAML file.
 
     Args:
-        text: of the file.
-        file: as named in messages.
+        text: content of the file.
+        file: name of the file in messages.
         report: receives problems.
-        is_test: also read the lines that begin with `form:`. Training ignores them, as Rasa 1.x does.
+        is_test: whether to read lines that begin with `form:`. Training ignores them, as Rasa 1.x does.
     """
     writer = _Writer()
     for number, raw in enumerate(markdown_lines(text), start=1):
@@ -135,7 +135,7 @@ def _take(writer: _Writer, line: str, number: int, file: str, report: Report) ->
         writer.begin(line.strip("# ") or f"story at {file}:{number}", number)
         return
     if sign not in "*->":
-        expected = "a line that begins with `##`, `*`, `-` or `>`; it is left out"
+        expected = "a line that begins with `##`, `*`, `-` or `>` (this line is left out)"
         report.warn(file, number, "stories", "story.markdown-line", found=quoted(line), expected=expected)
         return
     if writer.steps is None:
@@ -155,7 +155,7 @@ def _take(writer: _Writer, line: str, number: int, file: str, report: Report) ->
 
 
 def _take_event(writer: _Writer, content: str, line: int) -> None:
-    """Add an action, or an event with its values: `slot{"name": "value"}`."""
+    """Add an action, or an event with its values, such as `slot{"name": "value"}`."""
     name, values = _event(content)
     match name:
         case "slot":
@@ -184,7 +184,7 @@ def _slots(values: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _event(content: str) -> tuple[str, dict[str, Any] | None]:
-    """Split `name{"key": "value"}`; None: there are no braces."""
+    """Split `name{"key": "value"}` into the name and the values. Return None as the values if there are no braces."""
     name, brace, _ = content.partition("{")
     if not name.strip():
         raise _NotRead(quoted(content), "a name")
@@ -200,7 +200,7 @@ def _values(content: str, start: int) -> tuple[dict[str, Any], int]:
     try:
         values, end = _decoder.raw_decode(content, start)
     except (json.JSONDecodeError, RecursionError) as error:
-        expected = 'an object of JSON, such as {"name": "value"}: keys and texts are in double quotes'
+        expected = 'a JSON object such as {"name": "value"}, with keys and texts in double quotes'
         raise _NotRead(quoted(content[start:]), expected) from error
     return values, end
 
@@ -228,6 +228,6 @@ def _turn(content: str, line: int) -> Map:
 
 
 def _entities(values: dict[str, Any]) -> list[Any]:
-    """Return the entities of a turn; a list stands for several of the same name."""
+    """Return the entities of a turn. A list stands for several entities with the same name."""
     pairs = [(name, each) for name, value in values.items() for each in (value if isinstance(value, list) else [value])]
     return [{name: value} if value is not None else name for name, value in pairs]

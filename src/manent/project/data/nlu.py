@@ -1,6 +1,6 @@
 """Reads NLU training data: intents with examples, synonyms, regexes, lookups. Called by `reading` and `migration`.
 
-Responses in NLU files are returned as written (`NluFiles.responses`). `reading` merges them into the domain.
+It returns responses in NLU files unchanged (`NluFiles.responses`). `reading` merges them into the domain.
 """
 
 import re
@@ -20,7 +20,7 @@ _COLUMN_EXAMPLE = "lines that start with `- ` in the first column of the block"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupFile:
-    """A text file with the entries of a lookup table, one a line; `file` and `line` are the place that names it."""
+    """A text file with one entry of a lookup table per line. `file` and `line` are the place that names this file."""
 
     name: str
     path: str
@@ -30,7 +30,7 @@ class LookupFile:
 
 @dataclass(slots=True)
 class NluFiles:
-    """The NLU data of the files read so far. `lookup_files`: files that were named, but are not read yet."""
+    """The NLU data of the files read so far. `lookup_files` are named in these files and not read yet."""
 
     examples: list[Example] = field(default_factory=list)
     synonyms: dict[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class NluFiles:
 
     @property
     def retrieval_intents(self) -> tuple[str, ...]:
-        """The retrieval intents: `faq` of `faq/ask_name`."""
+        """Names of the retrieval intents, for example `faq` for `faq/ask_name`."""
         return tuple(dict.fromkeys(name.partition("/")[0] for name in self.intents if "/" in name))
 
     def data(self, responses: dict[str, list[Json]]) -> NluData:
@@ -131,11 +131,11 @@ def _add_intent(data: NluFiles, name: str, item: Spot, spot: Spot) -> None:
 
 
 _FIRST_WITHOUT_BLANKS = "\u0e00"
-"""Scripts from Thai on write words without blanks between them."""
+"""First character of the scripts that have no spaces between words. Thai is the first of them in Unicode."""
 
 
 def cuts_word(text: str, place: int) -> bool:
-    """Return whether a position is inside a word: between two letters or digits of a script with blanks."""
+    """Return whether a position is between two letters or digits of a script that has spaces between words."""
     around = text[max(place - 1, 0) : place + 1]
     return len(around) == 2 and place > 0 and all(c.isalnum() and c < _FIRST_WITHOUT_BLANKS for c in around)  # noqa: PLR2004
 
@@ -147,8 +147,8 @@ def _warn_cut_word(text: str, mention: EntityMention, item: Spot, line: int) -> 
         f"{item.path}.examples",
         "nlu.annotation-inside-word",
         found=f'the annotation of "{text[mention.start : mention.end]}", which is part of a word',
-        expected="annotations of whole words; entities are found in whole words only",
-        suggestion='Annotate the whole word, and give the part as its value: [word]{"entity": …, "value": …}',
+        expected="annotations of whole words, because entities are found only in whole words",
+        suggestion='Annotate the whole word, and write the part as its value: [word]{"entity": …, "value": …}',
     )
 
 
@@ -160,7 +160,7 @@ def _metadata(of_intent: Any, of_example: Any) -> Json | None:
 
 
 def add_synonym(data: NluFiles, text: str, value: str, item: Spot, line: int) -> None:
-    """Add a spelling of a value. The last value of a spelling is used; an earlier, different one causes a warning."""
+    """Add a spelling of a value. If a spelling has several values, use the last one and warn about the others."""
     key = text.lower()
     before = data.synonyms.get(key)
     if before is not None and before != value:
@@ -170,14 +170,14 @@ def add_synonym(data: NluFiles, text: str, value: str, item: Spot, line: int) ->
             f"{item.path}.examples",
             "nlu.synonym-twice",
             found=f'"{text}" as a synonym of "{value}"',
-            expected=f'one value for each spelling (it is also a synonym of "{before}")',
+            expected=f'one value for each spelling (this one is also a synonym of "{before}")',
             suggestion=f'"{value}" is used',
         )
     data.synonyms[key] = value
 
 
 def add_regex(data: NluFiles, name: str, pattern: str, item: Spot, line: int) -> None:
-    """Add a pattern if it is a valid regular expression. Otherwise it is ignored with a warning."""
+    """Add a pattern. If it is not a valid regular expression, ignore it and warn about it."""
     pattern = with_leading_flags(pattern)
     try:
         re.compile(pattern)
@@ -188,7 +188,7 @@ def add_regex(data: NluFiles, name: str, pattern: str, item: Spot, line: int) ->
             f"{item.path}.examples",
             "nlu.regex",
             found=f"{quoted(pattern)} ({error})",
-            expected="a valid regular expression; this one is ignored",
+            expected="a valid regular expression (this one is ignored)",
         )
         return
     data.regexes.append((name, pattern))
@@ -201,8 +201,8 @@ _FLAGS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?([aiLmsux]+)\)", re.DOT
 def with_leading_flags(pattern: str) -> str:
     """Move flags such as `(?i)` from inside a pattern to its start.
 
-    Python up to 3.10, for which Rasa projects are written, accepts them anywhere and applies them to the whole pattern.
-    Later versions only accept them at the start.
+    Rasa projects are written for Python up to 3.10. It accepts such flags anywhere and applies them to the whole
+    pattern. Later versions of Python accept them only at the start.
     """
     flags = "".join(dict.fromkeys("".join(match[1] or "" for match in _FLAGS.finditer(pattern))))
     if not flags:
@@ -233,7 +233,7 @@ def _examples(item: Spot) -> Iterator[tuple[str, Any, int]]:
                 examples.path,
                 "nlu.example-line",
                 found=quoted(line.strip()),
-                expected=f"{_COLUMN_EXAMPLE}; this line is ignored",
+                expected=f"{_COLUMN_EXAMPLE} (this line is ignored)",
                 suggestion="Start the line with `- `",
             )
 

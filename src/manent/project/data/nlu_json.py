@@ -34,10 +34,10 @@ def add_json_nlu(data: NluFiles, document: Any, file: str, report: Report) -> No
         if name is not None and elements is not None and isinstance(elements.value, str):
             data.lookup_files.append(LookupFile(name=name, path=elements.value, file=file, line=elements.line))
         elif name is not None and elements is not None:
-            data.lookups.setdefault(name, []).extend(elements.names("a text"))
+            data.lookups.setdefault(name, []).extend(elements.names("a string"))
     for item in _items(root, "entity_synonyms"):
         value, synonyms = _text(item, "value"), item.get("synonyms")
-        for synonym in synonyms.names("a text") if synonyms is not None and value is not None else ():
+        for synonym in synonyms.names("a string") if synonyms is not None and value is not None else ():
             add_synonym(data, synonym, str(value), item, item.line)
 
 
@@ -55,7 +55,7 @@ def _text(item: Spot, key: str) -> str | None:
     if spot is None:
         item.error("nlu.json", f'"{key}"', found=f'an entry without "{key}"')
         return None
-    return spot.name("a text")
+    return spot.name("a string")
 
 
 def _add_example(data: NluFiles, item: Spot) -> None:

@@ -1,6 +1,7 @@
-"""Reads stories, rules and test stories. Called by `reading`, and by commands that evaluate.
+"""Reads stories, rules and test stories.
 
-Checks only the structure. `checks` looks up the names, because it has the whole project.
+Called by `reading`, and by commands that evaluate. It checks only the structure. `checks` checks the names, because it
+has the whole project.
 """
 
 from collections.abc import Iterable
@@ -33,7 +34,7 @@ from manent.project.yaml.documents import Broken, parse_document, plain, read_te
 STORY_KEYS = ("story", "steps", "metadata")
 RULE_KEYS = ("rule", "steps", "condition", "conversation_start", "wait_for_user_input", "metadata")
 STEP_KEYS = ("intent", "user", "action", "bot", "checkpoint", "slot_was_set", "active_loop", "or")
-"""Kinds of steps. A checkpoint may also have `slot_was_set`, so `checkpoint` comes before it."""
+"""Kinds of steps. A checkpoint may contain the key `slot_was_set`, too, so `checkpoint` precedes `slot_was_set`."""
 _BESIDE = {
     "intent": ("intent", "user", "entities", "metadata"),
     "user": ("intent", "user", "entities", "metadata"),
@@ -56,9 +57,10 @@ class StoryFiles:
 
 
 def read_test_stories(paths: Iterable[Path], *, root: Path | None = None) -> Stories:
-    """Read test stories: files below the paths that are named `test_*.yml`, or are Markdown with texts of users.
+    """Read test stories.
 
-    If a path is a file, it may have any name. The Markdown is that of format 1.x.
+    In directories, these are files named `test_*.yml`, and Markdown files of format 1.x with texts of users. If a path
+    is a file, it may have any name.
 
     Args:
         paths: files and directories.
@@ -147,12 +149,12 @@ def _head(item: Spot, kind: str, keys: tuple[str, ...]) -> str | None:
             item.error(f"{kind}.name", f"`{kind}: <name>` and `steps:`", found=found)
             return None
         item.warn(f"{kind}.name", f"`{kind}: <name>`", f"Name the {kind}", found=found)
-    item.only(keys, f"{kind}.unknown-key", f"a key of a {kind}")
+    item.only(keys, f"{kind}.unknown-key", f"a key that a {kind} can have")
     if spot is not None and spot.value is None:
         spot.warn(f"{kind}.name", f"the name of the {kind}", f"Name the {kind}")
     name = spot.text() if spot is not None and spot.value is not None else f"{kind} at {item.file}:{item.line}"
     if item.get("steps") is None:
-        expected = f"`steps:`; the {kind} is ignored"
+        expected = f"`steps:` (the {kind} is ignored)"
         item.warn(f"{kind}.no-steps", expected, found=f"a {kind} without steps")
     return name
 
@@ -188,7 +190,10 @@ def _steps(item: Spot, *, is_test: bool) -> tuple[Step, ...]:
 
 
 def _kind(entry: Spot, kinds: tuple[str, ...], code: str, what: str) -> str | None:
-    """Return the kind of an entry by its keys. Report a problem and return None if it has none of these kinds."""
+    """Return the kind of an entry by its keys.
+
+    If the entry has none of these kinds, report a problem and return None.
+    """
     if not isinstance(entry.value, dict):
         entry.error(code, f"{what}, {one_of(kinds)}", _key_hint(entry.value) if kinds == STEP_KEYS else "")
         return None
@@ -201,7 +206,7 @@ def _kind(entry: Spot, kinds: tuple[str, ...], code: str, what: str) -> str | No
 
 
 def _key_hint(value: Any) -> str:
-    """Suggest how to write a step that consists of a name only."""
+    """Suggest how to write a step that consists only of a name."""
     if not isinstance(value, str) or not value or " " in value:
         return ""
     is_action = value.startswith(("utter_", "action_"))
@@ -212,7 +217,7 @@ def _step(entry: Spot, *, is_test: bool) -> list[Step]:
     kind = _kind(entry, STEP_KEYS, "story.step", "a step")
     if kind is None:
         return []
-    entry.only(_BESIDE[kind], "story.step-key", f"a key of the step `{kind}:`")
+    entry.only(_BESIDE[kind], "story.step-key", f"a key that the step `{kind}:` can have")
     match kind:
         case "intent" | "user":
             return _user(entry, is_test=is_test)
@@ -237,7 +242,7 @@ def _step(entry: Spot, *, is_test: bool) -> list[Step]:
 def _action(entry: Spot) -> list[Step]:
     spot = entry.get("action")
     if spot is not None and spot.value is None:
-        spot.warn("story.step", "the name of an action; the step is ignored")
+        spot.warn("story.step", "the name of an action (the step is ignored)")
         return []
     name = spot.name("the name of an action") if spot is not None else None
     return [ActionStep(name=name, where=entry.where)] if name is not None else []
@@ -267,7 +272,7 @@ def _intent(entry: Spot, *, is_test: bool) -> str | None:
     if spot is None:
         return None
     if spot.value is None:
-        spot.warn("story.step", "the name of an intent; the step is ignored")
+        spot.warn("story.step", "the name of an intent (the step is ignored)")
         return None
     name = spot.name("the name of an intent")
     if name is None:
@@ -275,7 +280,7 @@ def _intent(entry: Spot, *, is_test: bool) -> str | None:
     name = name.removeprefix("/")
     if "/" in name and not is_test:
         retrieval = name.partition("/")[0]
-        spot.warn("story.retrieval-intent", f'"{retrieval}": stories contain retrieval intents without response key')
+        spot.warn("story.retrieval-intent", f'"{retrieval}", because stories contain no response keys')
         return retrieval
     return name
 
@@ -290,7 +295,7 @@ def _entities(entry: Spot) -> tuple[EntityStep, ...]:
             labels = {key: _label(item, key) for key in ("role", "group")}
             names = [key for key in item.value if key not in labels]
             if len(names) != 1 or not isinstance(names[0], str):
-                item.error("story.entity", "`- name: value`, with role or group if needed")
+                item.error("story.entity", "`- name: value`, with a role or a group if needed")
                 continue
             value = plain(item.value[names[0]])
             entities.append(EntityStep(entity=names[0], value=value, role=labels["role"], group=labels["group"]))

@@ -18,14 +18,17 @@ from manent.core.training_data import (
 )
 from manent.project.problems import Report, did_you_mean
 
-_NULL_HINT = "YAML reads None as a text: write null for an empty slot"
+_NULL_HINT = "In YAML, None is a string; write null for an empty slot"
 _FIXED = {"restart": "action_restart", "back": "action_back", "session_start": "action_session_start"}
 """Intents that always trigger the same action."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoryNames:
-    """The names that stories may use. `actions` include `responses`. `categories`: slot → its values."""
+    """The names that stories may use.
+
+    `actions` include `responses`. `categories` map categorical slots to their values.
+    """
 
     intents: tuple[str, ...]
     entities: tuple[str, ...]
@@ -46,8 +49,8 @@ def check_stories(
         names: names of the domain.
         report: receives the problems.
         are_rules_restricted: whether a rule may have only one user turn (RulePolicy's `restrict_rules`).
-        needs_actions: whether an unknown action in a story is an error, because a policy learns its number in the
-            domain. If not, it is a warning, as in Rasa. In a rule it is always an error.
+        needs_actions: whether an unknown action in a story is an error, because a policy stores its index in the
+            domain. If not, it causes a warning, as in Rasa. In a rule it is always an error.
 
     Returns:
         The intents and actions that stories and rules mention.
@@ -66,7 +69,7 @@ def check_stories(
 
 
 class _Checker:
-    """Looks up the names of stories."""
+    """Looks up the names that stories use."""
 
     def __init__(self, names: StoryNames, report: Report) -> None:
         self.used: set[str] = set()
@@ -114,7 +117,7 @@ class _Checker:
                     path,
                     "story.unknown-entity",
                     found=f'the entity "{name}"',
-                    expected="one that is listed under `entities:` in the domain",
+                    expected="an entity that is listed under `entities:` in the domain",
                     suggestion=did_you_mean(name, self._names.entities),
                 )
 
@@ -166,7 +169,7 @@ class _Checker:
             path,
             f"story.unknown-{kind}",
             found=f'the {kind} "{name}"',
-            expected=f"one that is listed under `{section}:` in the domain{so}",
+            expected=f"a name that is listed under `{section}:` in the domain{so}",
             suggestion=did_you_mean(name, known) or f'Add "{name}" to `{section}:` in the domain',
         )
 
@@ -192,7 +195,7 @@ def _check_rule(rule: Rule, path: str, report: Report, *, is_restricted: bool) -
                 path,
                 "rule.checkpoint",
                 found=f'the checkpoint "{step.name}" in a rule',
-                expected="checkpoints in stories only",
+                expected="checkpoints only in stories",
                 suggestion="Rewrite it as a story",
             )
     for intent, action in _answers(rule):
@@ -203,7 +206,7 @@ def _check_rule(rule: Rule, path: str, report: Report, *, is_restricted: bool) -
                 path,
                 "rule.fixed-intent",
                 found=f'"{action.name or action.text}" after the intent "{intent}"',
-                expected=f"{_FIXED[intent]}, which this intent always triggers",
+                expected=f"the action {_FIXED[intent]}, which this intent always triggers",
                 suggestion=f"Use another intent, or list {_FIXED[intent]} under `actions:` and implement it",
             )
 
@@ -215,7 +218,7 @@ def _is_user_turn(step: Step) -> bool:
 
 
 def _answers(rule: Rule) -> Iterator[tuple[str, ActionStep]]:
-    """Yield each intent of a rule with the action after it."""
+    """Yield each intent of a rule and the action that follows it."""
     waiting: list[str] = []
     for step in rule.steps:
         if isinstance(step, UserStep):
@@ -229,7 +232,7 @@ def _answers(rule: Rule) -> Iterator[tuple[str, ActionStep]]:
 
 
 def _check_checkpoints(stories: Iterable[Story], report: Report) -> None:
-    """Warn about checkpoints that no story ends with or that no story starts with."""
+    """Warn about checkpoints with which no story ends or no story starts."""
     begins: dict[str, CheckpointStep] = {}
     ends: dict[str, CheckpointStep] = {}
     for story in stories:

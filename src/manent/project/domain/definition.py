@@ -25,7 +25,7 @@ from manent.project.problems import Spot, did_you_mean
 from manent.project.yaml.documents import plain
 
 INTENT_KEYS = ("use_entities", "ignore_entities", "is_retrieval_intent", "triggers")
-"""`triggers` belongs to 2.x. `policies_2x` converts it to a rule."""
+"""Options of an intent. `triggers` belongs to format 2.x; `policies_2x` converts it to a rule."""
 ENTITY_KEYS = ("roles", "groups", "influence_conversation")
 FORM_KEYS = ("required_slots", "ignored_intents")
 SESSION_KEYS = ("session_expiration_time", "carry_over_slots_to_new_session")
@@ -43,7 +43,7 @@ def build_domain(raw: RawDomain, *, is_legacy: bool = False, legacy_forms: Json 
     Args:
         raw: merged domain in format 3.1. Its spots contain the report that receives the problems.
         is_legacy: whether it was converted from format 2.0.
-        legacy_forms: the `forms` section of the 2.0 domain.
+        legacy_forms: the original `forms` section, if it was converted.
     """
     entities = {name: _entity(name, spot) for name, spot in raw.entities.items()}
     intents = {name: _intent(name, spot) for name, spot in raw.intents.items()}
@@ -80,7 +80,7 @@ def _intent(name: str, item: Spot) -> Intent:
     if not isinstance(options.value, dict):
         options.error("intents.options", "options of the intent, or only its name", f"Write `- {name}`")
         return Intent(name=name)
-    options.only(INTENT_KEYS, "intents.unknown-key", "an option of an intent", warns=True)
+    options.only(INTENT_KEYS, "intents.unknown-key", "an option that an intent can have", warns=True)
     used: tuple[str, ...] | None = None
     if (spot := options.get("use_entities")) is not None and spot.value is not True:
         used = spot.names("the name of an entity") if spot.value else ()
@@ -100,7 +100,7 @@ def _entity(name: str, item: Spot) -> Entity:
     options = item_options(item)
     if options is None or options.value is None:
         return Entity(name=name)
-    options.only(ENTITY_KEYS, "entities.unknown-key", "an option of an entity", warns=True)
+    options.only(ENTITY_KEYS, "entities.unknown-key", "an option that an entity can have", warns=True)
     labels = {}
     for key in ("roles", "groups"):
         spot = options.get(key)
@@ -118,7 +118,7 @@ def _form(name: str, spot: Spot, raw: RawDomain) -> Form:
     if not isinstance(spot.value, dict):
         _no_slots(spot)
         return Form(name=name)
-    spot.only(FORM_KEYS, "forms.unknown-key", "an option of a form")
+    spot.only(FORM_KEYS, "forms.unknown-key", "an option that a form can have")
     required = spot.get("required_slots")
     slots: tuple[str, ...] = ()
     if required is None:
@@ -138,7 +138,7 @@ def _form(name: str, spot: Spot, raw: RawDomain) -> Form:
 def _no_slots(spot: Spot) -> None:
     spot.error(
         "forms.no-slots",
-        "`required_slots:` with the slots that the form requests",
+        "`required_slots:` with the slots for which the form asks",
         "Add required_slots (`required_slots: []` if actions determine the slots at run time)",
         found="a form without required_slots",
     )
@@ -149,7 +149,7 @@ def _required_slot(item: Spot, raw: RawDomain) -> str | None:
     if name is not None and name not in raw.slots and not raw.is_broken:
         item.warn(
             "forms.unknown-slot",
-            "a slot under `slots:`; only an action can fill it, so the form waits for it",
+            "a slot under `slots:` (only an action can fill an unknown slot, so the form waits for it)",
             did_you_mean(name, raw.slots) or f'Add "{name}" to `slots:`',
         )
     return name
@@ -160,7 +160,7 @@ def _actions(raw: RawDomain) -> tuple[tuple[str, ...], frozenset[str]]:
     for name, item in raw.actions.items():
         options = item_options(item)
         if options is not None:
-            options.only(("send_domain",), "actions.unknown-key", "an option of an action")
+            options.only(("send_domain",), "actions.unknown-key", "an option that an action can have")
             if (spot := options.get("send_domain")) is not None and spot.flag():
                 wants_domain.add(name)
     names = dict.fromkeys(raw.actions)
@@ -170,13 +170,13 @@ def _actions(raw: RawDomain) -> tuple[tuple[str, ...], frozenset[str]]:
 def _session(spot: Spot | None) -> SessionConfig:
     if spot is None or spot.value is None:
         return SessionConfig()
-    spot.only(SESSION_KEYS, "session.unknown-key", "an option of session_config", warns=True)
+    spot.only(SESSION_KEYS, "session.unknown-key", "an option that session_config can have", warns=True)
     expiration: float | None = None
     carry_over: bool | None = None
     if (found := spot.get("session_expiration_time")) is not None:
         expiration = found.number()
         if expiration is not None and not 0 <= expiration < float("inf"):
-            found.error("session.expiration", "a number of minutes, 0 or more (0: a session never expires)")
+            found.error("session.expiration", "a number of minutes, or 0 for a session that never expires")
             expiration = None
     if (found := spot.get("carry_over_slots_to_new_session")) is not None:
         carry_over = found.flag()
@@ -203,7 +203,10 @@ def _add_automatic_slots(slots: dict[str, Slot], *, has_forms: bool, actions: tu
 
 
 def _original(raw: RawDomain) -> Json:
-    """Return the domain for `GET /domain`: only the sections that exist, intents in alphabetical order."""
+    """Return the domain for `GET /domain`.
+
+    It contains only the sections that the project has, with intents in alphabetical order.
+    """
     original: Json = {"version": "3.1"}
     lists: dict[str, list[Any]] = {
         "intents": [plain(raw.intents[name].value) for name in sorted(raw.intents)],

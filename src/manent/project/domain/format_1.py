@@ -1,7 +1,8 @@
-"""Turns a domain of format 1.x into format 2.0, in memory. Called by `reading`, before `format_2`.
+"""Converts a domain of format 1.x to format 2.0, in memory.
 
-In 1.x variations may be plain texts, sessions do not expire unless the domain says so, and a retrieval intent `faq` is
-answered by the action `respond_faq`. The other differences between 1.x and 3.x are those between 2.0 and 3.x.
+Called by `reading`, before `format_2`. Three things differ in 1.x. Variations of responses may be plain texts. Sessions
+do not expire unless the domain sets an expiry time. The action `respond_faq` answers the retrieval intent `faq`. The
+other differences between 1.x and 3.x are those between 2.0 and 3.x.
 """
 
 from collections.abc import Iterable
@@ -22,7 +23,7 @@ _NEVER = 0
 
 
 def may_be_format_1(raw: RawDomain) -> bool:
-    """Return whether a merged domain contains nothing that only later formats have."""
+    """Return whether a merged domain can be of format 1.x, because it contains nothing that only later formats have."""
     slots = (spot.value for spot in raw.slots.values())
     return raw.version is None and not any(isinstance(slot, dict) and "mappings" in slot for slot in slots)
 
@@ -31,7 +32,7 @@ def convert_domain_1(raw: RawDomain, retrieval: Iterable[str], report: Report) -
     """Rewrite a merged domain in place.
 
     Args:
-        raw: in format 1.x.
+        raw: a merged domain in format 1.x.
         retrieval: retrieval intents, whose actions get the names of later formats.
         report: receives problems.
     """
@@ -62,7 +63,7 @@ def _renamed(story: Story, names: dict[str, str]) -> Story:
 
 
 def _with_mappings(response: Spot) -> Spot:
-    """Return a response whose variations that are plain texts have become `text: …`."""
+    """Return a response in which each variation that is a plain text is written as `text: …`."""
     if not isinstance(response.value, list) or not any(isinstance(item, str) for item in response.value):
         return response
     variations = Seq(response.line)
@@ -72,7 +73,7 @@ def _with_mappings(response: Spot) -> Spot:
 
 
 def _with_short_type(slot: Spot) -> Spot:
-    """Return a slot whose type is one of Rasa's names instead of the path of Rasa's class."""
+    """Return a slot with Rasa's name of its type instead of the path of Rasa's class."""
     kind = slot.value.get("type") if isinstance(slot.value, dict) else None
     short = SLOT_CLASSES.get(kind.rpartition(".")[2]) if isinstance(kind, str) and kind.startswith(_RASA) else None
     return _with(slot, "type", short) if short is not None else slot

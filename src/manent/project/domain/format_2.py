@@ -1,7 +1,7 @@
 """Converts a domain of format 2.0 to format 3.1 in memory. Called by `reading` and `migration`.
 
-In 2.0 the mappings of slots are part of forms, and an entity fills the slot of its name automatically (contract §1.1).
-Later code sees format 2.0 only as `Domain.is_legacy` and `Domain.legacy_forms`.
+In format 2.0 the mappings of slots are part of forms, and an entity fills the slot of the same name automatically
+(contract §1.1). After the conversion, `Domain.is_legacy` and `Domain.legacy_forms` are the only traces of format 2.0.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from manent.project.yaml.documents import Map, Seq, plain
 
 _FORM_OPTIONS = ("required_slots", "ignored_intents")
 _NEEDS_NO_REQUEST = ("from_entity", "from_trigger_intent")
-"""Mapping types that also fill a slot while another one is requested."""
+"""Types of mappings that fill a slot even while the form asks for another slot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +27,8 @@ class Conversion:
 
     Attributes:
         is_legacy: whether the domain was in format 2.0.
-        forms: the original `forms` section, for action servers on SDK 2.x.
-        triggers: intent → the action that it always triggers (`triggers:`, MappingPolicy), and its line.
+        forms: the original `forms` section, for action servers that use SDK 2.x.
+        triggers: intent → the action that it always triggers (`triggers:` of MappingPolicy), and its line.
     """
 
     is_legacy: bool = False
@@ -39,8 +39,8 @@ class Conversion:
 def convert_domain(raw: RawDomain) -> Conversion:
     """Convert a merged domain in place if it is in format 2.0.
 
-    It is in format 2.0 if its files declare no version of 3.0 or higher, no slot has `mappings`, and something is
-    written in a way that only 2.0 allows.
+    It is in format 2.0 if its files declare no version of 3.0 or higher, no slot has `mappings`, and at least one entry
+    is valid only in format 2.0.
     """
     triggers = dict(_triggers(raw))
     if not is_legacy(raw):
@@ -86,7 +86,7 @@ def _triggers(raw: RawDomain) -> Iterator[tuple[str, tuple[str, Where]]]:
 
 
 def _form_slots(form: Spot) -> Iterator[tuple[str, list[Spot]]]:
-    """Yield the slots of a form, in either notation of 2.x, each with its mappings."""
+    """Yield the slots of a form with their mappings. Accept both notations of format 2.x."""
     if not isinstance(form.value, dict):
         if form.value is not None:
             form.error("forms.definition", "`required_slots:` with slots and their mappings")
@@ -117,7 +117,7 @@ def _new_form(form: Spot, slots: dict[str, list[Spot]]) -> Spot:
 
 
 def _declare_missing_slots(raw: RawDomain, form_slots: dict[str, dict[str, list[Spot]]]) -> None:
-    """Declare slots that only a form names, with type text. Rasa's migration tool leaves them without a type."""
+    """Declare slots that only a form names, with the type text. Rasa's migration tool leaves them without a type."""
     for form, slots in form_slots.items():
         for name in slots:
             if name not in raw.slots and not raw.is_broken:
@@ -125,7 +125,7 @@ def _declare_missing_slots(raw: RawDomain, form_slots: dict[str, dict[str, list[
                 spot.warn(
                     "forms.undeclared-slot",
                     "a slot that is listed under `slots:`",
-                    "It is read as a slot of type text",
+                    "Add the slot; until then, it is read as a slot of type text",
                     found=f'the slot "{name}"',
                 )
                 new = Map(spot.line)
@@ -158,7 +158,7 @@ def _mappings(
     *,
     is_autofilling: bool,
 ) -> Seq:
-    """Return a slot's mappings: first the mappings of all forms, then those that fill it automatically."""
+    """Return the mappings of a slot. Those of all forms come first, then those that fill it automatically."""
     found = Seq(spot.line)
     for form, slots in form_slots.items():
         for mapping in slots.get(name, ()):
@@ -197,7 +197,10 @@ def _add_mapping(found: Seq, slot: str, form: str, mapping: Spot) -> None:
 
 
 def _add_implicit(found: Seq, slot: str, raw: RawDomain, form_slots: dict[str, dict[str, list[Spot]]]) -> None:
-    """Add the mapping of an unlisted slot: a slot that an action requests during a form is filled by its entity."""
+    """Add the mapping of a slot that the form does not list.
+
+    If an action asks for it during the form, the entity of the same name fills it.
+    """
     conditions: list[Json] = [
         {"active_loop": form, "requested_slot": slot}
         for form, slots in form_slots.items()

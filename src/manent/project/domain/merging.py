@@ -1,6 +1,6 @@
-"""Merges the files of a domain into one domain. Each entry keeps its line.
+"""Merges the files of a domain into one domain.
 
-`reading` calls this, and `definition` interprets the result.
+Each entry keeps its line. `reading` calls `read_domain`, and `definition` interprets the result.
 
 Merge rules (contract §1): dict sections merge by key, list sections by name. The first definition of a name is used; a
 second one causes a warning. Files are read in the order of their names.
@@ -49,11 +49,11 @@ class RawDomain:
     """A merged domain before it is interpreted: name → spot of its definition.
 
     Attributes:
-        intents, entities, actions: the spot's value is the list item: a name, or `{name: options}`.
-        slots, responses, forms: the spot's value is the definition.
+        intents, entities, actions: the value of a spot is the list item, which is a name or `{name: options}`.
+        slots, responses, forms: the value of a spot is the definition.
         listed_forms: names of a `forms:` list (forms that run on the action server).
         version: the lowest version that a file declares. None: no file declares one.
-        has_templates: a file has `templates:`, the responses of format 1.x.
+        has_templates: whether a file contains `templates:`, the responses of format 1.x.
         is_broken: whether a file could not be parsed, so that names may be missing.
     """
 
@@ -136,7 +136,7 @@ def add_document(domain: RawDomain, document: Any, file: str, report: Report) ->
 
 
 def item_name(item: Spot, what: str) -> str | None:
-    """Return the name of a list item: `name`, or the one key of `name: options`."""
+    """Return the name of a list item, which is `name` or `name: options`."""
     if isinstance(item.value, dict):
         if len(item.value) != 1:
             item.error("domain.item", f"{what}, or one `{what}: …` per item", "Start each name with `- `")
@@ -146,12 +146,12 @@ def item_name(item: Spot, what: str) -> str | None:
 
 
 def item_options(item: Spot) -> Spot | None:
-    """Return the options of a list item `name: options`. None: a plain name."""
+    """Return the options of a list item `name: options`, or None if the item is a plain name."""
     return next((spot for _, spot in item.entries()), None) if isinstance(item.value, dict) else None
 
 
 def _merge_list(section: dict[str, Spot], spot: Spot, title: str, *, but: dict[str, Spot]) -> None:
-    """Merge a list by name. Names in `but` (forms of earlier files, when merging actions) are skipped."""
+    """Merge a list by name. Skip the names in `but`: forms of earlier files, when actions are merged."""
     for item in spot.items():
         name = item_name(item, f"the name of one of the {title}")
         if name is None or name in but:
@@ -164,11 +164,16 @@ def _merge_list(section: dict[str, Spot], spot: Spot, title: str, *, but: dict[s
 
 def _report_again(item: Spot, first: Spot, name: str, title: str) -> None:
     where = f"on line {first.line}" if first.file == item.file else f"in {first.file}:{first.line}"
-    found = f'"{name}" a second time (first {where})'
+    found = f'"{name}" a second time (the first is at {where})'
     if first.file == item.file:
         item.error(f"{title}.duplicate", "each name once", "Remove one of them", found=found)
     else:
-        item.warn(f"{title}.duplicate", "each name once; the first is used", "Remove one of them", found=found)
+        item.warn(
+            f"{title}.duplicate",
+            "each name only once (the first definition is used)",
+            "Remove one of them",
+            found=found,
+        )
 
 
 def _merge_map(section: dict[str, Spot], spot: Spot, title: str) -> None:

@@ -34,17 +34,17 @@ def read_response(name: str, spot: Spot) -> tuple[Variation, ...]:
 
 
 def read_variation(spot: Spot) -> Variation | None:
-    """Read one variation. None: it cannot be used."""
+    """Read one variation. Return None if it cannot be used."""
     if not isinstance(spot.value, dict):
         spot.error("responses.variation", "`text:`, `custom:` …", f"Write `- text: {_as_text(spot.value)}`")
         return None
-    spot.only(VARIATION_KEYS, "responses.unknown-key", "a key of a variation")
+    spot.only(VARIATION_KEYS, "responses.unknown-key", "a key that a variation can have")
     text = spot.get("text")
     custom = spot.get("custom")
     if (text is None or text.value is None) and (custom is None or not custom.value):
         spot.error(
             "responses.empty",
-            '`text:` or `custom:` (`text: ""` for only buttons or an image)',
+            '`text:` or `custom:` (write `text: ""` for a variation that has only buttons or an image)',
             found="a variation without text or custom",
         )
         return None
@@ -62,9 +62,9 @@ def read_variation(spot: Spot) -> Variation | None:
         id=_text(spot, "id"),
         image=_text(spot, "image"),
         custom=_plain(spot, "custom"),
-        buttons=_mappings(spot, "buttons", "a button: `title:` and `payload:`"),
+        buttons=_mappings(spot, "buttons", "a button with `title:` and `payload:`"),
         button_type=_text(spot, "button_type"),
-        quick_replies=_mappings(spot, "quick_replies", "a quick reply: `title:` and `payload:`"),
+        quick_replies=_mappings(spot, "quick_replies", "a quick reply with `title:` and `payload:`"),
         attachment=_plain(spot, "attachment"),
         elements=_elements(spot),
         channel=_text(spot, "channel"),
@@ -108,7 +108,7 @@ def _elements(spot: Spot) -> tuple[Any, ...]:
 
 
 def _conditions(spot: Spot) -> tuple[Json, ...] | None:
-    """Return the conditions of a variation. None: one of them can never hold."""
+    """Return the conditions of a variation, or None if one of them can never hold."""
     found = spot.get("condition")
     if found is None:
         return ()
@@ -119,7 +119,7 @@ def _conditions(spot: Spot) -> tuple[Json, ...] | None:
             continue
         kind = item.get("type")
         if kind is not None and kind.value != "slot":
-            kind.warn("responses.condition-type", '"slot"; this variation is never used')
+            kind.warn("responses.condition-type", '"slot" (this variation is never used)')
             return None
         conditions.append({"type": "slot"} | plain(item.value))
     return tuple(conditions)

@@ -16,7 +16,7 @@ SLOT_CLASSES = {
     "AnySlot": "any",
     "UnfeaturizedSlot": "unfeaturized",
 }
-"""Rasa's slot classes, which `type:` may name by module path."""
+"""Rasa's slot classes. `type:` may name them by their module path."""
 
 SLOT_KEYS = (
     "type",
@@ -32,15 +32,15 @@ MAPPING_KEYS = ("type", "entity", "role", "group", "intent", "not_intent", "valu
 MAPPING_TYPES: tuple[str, ...] = get_args(MappingType)
 _MODULE_OF_SLOTS = "rasa."
 ANY_LABEL = "any_label"
-"""Key that the conversion from 2.0 adds to a mapping: the entity may have any role and group."""
+"""Key that the conversion from format 2.0 adds to a mapping. It means that the entity may have any role and group."""
 
 
 def read_slot(name: str, spot: Spot) -> Slot | None:
-    """Read the definition of a slot. None: it cannot be used."""
+    """Read the definition of a slot. Return None if it cannot be used."""
     if not isinstance(spot.value, dict):
         spot.error("slots.definition", "the slot's type and mappings", f"Write `{name}: {{type: text, mappings: []}}`")
         return None
-    spot.only(SLOT_KEYS, "slots.unknown-key", "an option of a slot")
+    spot.only(SLOT_KEYS, "slots.unknown-key", "an option that a slot can have")
     slot_type = read_slot_type(spot)
     if slot_type is None:
         return None
@@ -87,7 +87,9 @@ def _influence(spot: Spot, slot_type: SlotType) -> bool:
     if slot_type == "any":
         if flag and found is not None:
             found.error(
-                "slots.influence", "false for a slot of type any", "Use another type, or influence_conversation: false"
+                "slots.influence",
+                "false, because a slot of type any cannot influence the conversation",
+                "Use another type, or influence_conversation: false",
             )
         return False
     return flag is not False
@@ -128,7 +130,7 @@ def _mappings(spot: Spot) -> tuple[SlotMapping, ...]:
     if found is None:
         spot.error(
             "slots.no-mappings",
-            "`mappings:`, which define what fills the slot",
+            "`mappings:` that define when the slot is filled",
             "Add `mappings: [{type: custom}]` if only actions set the slot",
             found="a slot without mappings",
         )
@@ -139,12 +141,12 @@ def _mappings(spot: Spot) -> tuple[SlotMapping, ...]:
 
 
 def read_mapping(spot: Spot) -> SlotMapping | None:
-    """Read one mapping and report its mistakes. None: it cannot be used."""
+    """Read one mapping and report its mistakes. Return None if it cannot be used."""
     if not isinstance(spot.value, dict):
         spot.error("slots.mapping", "a mapping such as `type: from_text`")
         return None
     known = (*MAPPING_KEYS, *([ANY_LABEL] if ANY_LABEL in spot.value else []))
-    spot.only(known, "slots.mapping-key", "a key of a mapping", warns=True)
+    spot.only(known, "slots.mapping-key", "a key that a mapping can have", warns=True)
     kind = spot.get("type")
     if kind is None:
         spot.error("slots.mapping-type", f"`type:`, {one_of(MAPPING_TYPES)}", found="a mapping without a type")
@@ -156,12 +158,16 @@ def read_mapping(spot: Spot) -> SlotMapping | None:
     entity = _optional_name(spot, "entity", "the name of an entity")
     value = spot.get("value")
     if mapping_type == "from_entity" and spot.get("entity") is None:
-        spot.error("slots.mapping-entity", "`entity:`, which fills the slot", found="from_entity without an entity")
+        spot.error(
+            "slots.mapping-entity",
+            "`entity:` with the entity that fills the slot",
+            found="from_entity without an entity",
+        )
         return None
     if mapping_type in ("from_intent", "from_trigger_intent") and (value is None or value.value is None):
         (value or spot).error(
             "slots.mapping-value",
-            "`value:`, the value that the slot is set to (not null)",
+            "`value:` with the value for the slot (not null)",
             "An action can set a slot to null",
             found=f"{mapping_type} without a value",
         )
@@ -208,7 +214,7 @@ def _conditions(spot: Spot) -> tuple[Condition, ...]:
             )
             conditions.append(Condition(active_loop=None))
             continue
-        item.only(("active_loop", "requested_slot"), "slots.condition", "a key of a condition")
+        item.only(("active_loop", "requested_slot"), "slots.condition", "a key that a condition can have")
         conditions.append(
             Condition(
                 active_loop=_optional_name(item, "active_loop", "the name of a form, or null"),

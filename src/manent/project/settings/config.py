@@ -25,11 +25,11 @@ PLACEHOLDER_ID = "placeholder_default"
 COMPONENTS: dict[str, Options] = {name: kind.declared for name, kind in KINDS.items()}
 """Components that a pipeline may contain, with their options."""
 ALL_POLICIES: dict[str, Options] = {**POLICIES, **OLD_POLICIES}
-"""Policies that `policies:` may contain, including those of 2.x."""
+"""Names of policies that `policies:` may contain, including those of Rasa 2.x."""
 
 
 def default_pipeline() -> tuple[ComponentConfig, ...]:
-    """Return the pipeline of a project that names none (contract §1), without options that have no effect here."""
+    """Return the default pipeline (contract §1), without options that have no effect in Manent."""
     return (
         ComponentConfig(name="WhitespaceTokenizer"),
         ComponentConfig(name="RegexFeaturizer"),
@@ -44,7 +44,7 @@ def default_pipeline() -> tuple[ComponentConfig, ...]:
 
 
 def default_policies() -> tuple[ComponentConfig, ...]:
-    """Return the policies of a project that defines none (contract §1)."""
+    """Return the default policies (contract §1)."""
     return (
         ComponentConfig(name="MemoizationPolicy"),
         ComponentConfig(name="RulePolicy"),
@@ -54,7 +54,7 @@ def default_policies() -> tuple[ComponentConfig, ...]:
 
 
 def read_config(document: Any, file: str, root: Path, report: Report) -> AssistantConfig:
-    """Interpret a parsed `config.yml`. None: the file is missing or empty."""
+    """Interpret a parsed `config.yml`. The document is None if the file is missing or empty."""
     spot = Spot(document, file, 1, "", report)
     if document is not None and not isinstance(document, dict):
         spot.error("config.type", "a mapping with language, pipeline, policies")
@@ -63,7 +63,10 @@ def read_config(document: Any, file: str, root: Path, report: Report) -> Assista
     for key, entry in spot.entries():
         if key not in CONFIG_KEYS:
             entry.warn(
-                "config.unknown-key", "a key of config.yml", did_you_mean(key, CONFIG_KEYS), found=f'the key "{key}"'
+                "config.unknown-key",
+                "a key that config.yml can have",
+                did_you_mean(key, CONFIG_KEYS),
+                found=f'the key "{key}"',
             )
     _check_importers(spot)
     return AssistantConfig(
@@ -80,7 +83,7 @@ def _check_importers(spot: Spot) -> None:
     for item in importers.items() if importers is not None else ():
         name = item.value.get("name") if isinstance(item.value, dict) else item.value
         if str(name).rpartition(".")[2] not in IMPORTERS:
-            expected = f"{one_of(IMPORTERS)}; it is ignored, and the project's files are read as usual"
+            expected = f"{one_of(IMPORTERS)} (it is ignored, and the project's files are read as usual)"
             item.warn("config.importer", expected, did_you_mean(name, IMPORTERS), found=f'"{name}"')
 
 
@@ -99,7 +102,7 @@ def _recipe(spot: Spot) -> str:
 
 
 def _assistant_id(spot: Spot, root: Path) -> str:
-    """Return the assistant id. A missing id is derived from the project folder, so that it is always the same."""
+    """Return the assistant id. If it is missing, derive it from the project folder, so that it is always the same."""
     written = _text(spot, "assistant_id")
     if written and written != PLACEHOLDER_ID:
         return written
@@ -144,12 +147,12 @@ def _component(item: Spot, known: Mapping[str, Options], key: str) -> ComponentC
 
 
 def _options(item: Spot, path: str, known: Options | None) -> Json:
-    """Return the parsed options of a component or policy. Report wrong ones.
+    """Return the parsed options of a component or policy. Report invalid options.
 
     Args:
         item: a mapping with `name` and options, or only the name.
         path: path for messages.
-        known: the declared options. None: a custom component, which may have any options.
+        known: the declared options. None: the component is a custom one, which may have any options.
     """
     if not isinstance(item.value, dict):
         return {}
@@ -179,7 +182,7 @@ def _warn_unknown_option(spot: Spot, name: str, known: Options) -> None:
     if suggestion or known.is_complete:
         spot.warn(
             "config.unknown-option",
-            f"an option that {component} has; it is ignored",
+            f"an option that {component} has (this one is ignored)",
             suggestion,
             found=f'the option "{name}"',
         )

@@ -1,7 +1,7 @@
 """Reads `credentials.yml`: the channels and their options. Called by the server.
 
-Each channel checks its options itself. This module checks only their structure, and the types that the contract names
-(§7).
+Each channel checks its options itself. This module checks only the structure, and the types of the options that the
+contract names (§7).
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ CHANNELS = (
     "hangouts",
     "rasa",
 )
-"""Rasa's channels. Other keys are module paths of custom channels."""
+"""Names of Rasa's channels. Any other key is the module path of a custom channel."""
 
 IDENTITIES = ("open", "minted", "jwt")
 _FLAGS = ("session_persistence", "use_threads", "enhanced")
@@ -55,11 +55,11 @@ def read_credentials(path: Path | None) -> dict[str, Json]:
     """Read the credentials file.
 
     Args:
-        path: the file. None or a missing file: no credentials.
+        path: the file. If it is None or the file does not exist, there are no credentials.
 
     Returns:
-        Channel → options, in the order of the file. A channel without options has `{}`. Channels that this version does
-        not support are included; the server reports them.
+        Channel → options, in the order of the file. A channel without options has `{}`. Unsupported channels are
+        included; the server reports them.
 
     Raises:
         ProjectError: contains all mistakes of the file.
@@ -88,7 +88,7 @@ def read_channels(root: Spot) -> dict[str, Json]:
         elif name not in SERVED_CHANNELS:
             spot.warn(
                 "credentials.not-served",
-                f"{one_of(SERVED_CHANNELS)}; this channel is left out",
+                f"{one_of(SERVED_CHANNELS)} (this channel is left out)",
                 found=f'the channel "{name}"',
             )
         if spot.value is None:
@@ -115,4 +115,4 @@ def _check_options(channel: Spot) -> None:
 
 def _check_text(spot: Spot) -> None:
     if not isinstance(spot.value, str):
-        spot.error("yaml.type", "a text", f'Put it in quotes: "{spot.value}"')
+        spot.error("yaml.type", "a string", f'Put it in quotes: "{spot.value}"')

@@ -1,7 +1,7 @@
 """Reads `endpoints.yml`: the action server, the tracker store, and the other endpoints of contract §10.
 
-Called by the server and the exporter. Checks the structure of each section and returns its options; the code that opens
-a store or an action runner interprets them. Manent adds the sections `durability`, `conversations` and `limits`.
+Called by the server and the exporter. It checks the structure of each section and returns the options. The code that
+opens a store or an action runner interprets them. Manent adds the sections `durability`, `conversations` and `limits`.
 """
 
 import re
@@ -40,10 +40,10 @@ _TYPES = {
     "nlg": ("callback", "response"),
 }
 _CLASSES = ("tracker_store", "lock_store", "event_broker")
-"""Sections whose `type` may be the path of a class in Rasa projects. A later check reports unsupported ones."""
+"""Sections whose `type` may be the path of a class in Rasa projects. A later check reports unsupported classes."""
 _IGNORED = {
-    "models": "a model from the folder `models/`, --model or PUT /model; model servers are not supported",
-    "nlu": "messages parsed by the loaded model; NLU servers are not supported",
+    "models": "a model from the folder `models/`, from --model or from PUT /model (model servers are not supported)",
+    "nlu": "no NLU server, because the loaded model parses all messages (NLU servers are not supported)",
 }
 _VARIABLE = re.compile(r"\$\{([^}]*)\}?")
 _HTTP = re.compile(r"https?://[^\s/]", re.IGNORECASE)
@@ -51,12 +51,14 @@ _HTTP = re.compile(r"https?://[^\s/]", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """The contents of `endpoints.yml`. A section is its options as JSON. None: the section is missing or empty.
+    """The contents of `endpoints.yml`.
+
+    Each section is a JSON object of its options, or None if the section is missing or empty.
 
     Attributes:
-        durability: what a commit survives: a power failure (`disk`) or the death of the process (`process`).
-        retention_days: days after the last change until a conversation is removed. None: never.
-        limits: limits for one client: `normal`, `public` (strict), or single limits as a mapping.
+        durability: whether a commit survives a power failure (`disk`) or only the end of the process (`process`).
+        retention_days: number of days after which an unchanged conversation is removed. None: it is never removed.
+        limits: limits for one client: `normal`, `public` (stricter), or a mapping of single limits.
         warnings: the warnings of the file, by line.
     """
 
@@ -77,7 +79,7 @@ def read_endpoints(path: Path | None) -> Endpoints:
     """Read the endpoints file.
 
     Args:
-        path: the file. None or a missing file: all sections are missing.
+        path: the file. If it is None or the file does not exist, all sections are None.
 
     Raises:
         ProjectError: contains all mistakes of the file.
@@ -165,14 +167,14 @@ def _check_server(name: str, spot: Spot) -> None:
 def _check_seconds(spot: Spot) -> None:
     number = spot.number()
     if number is not None and number <= 0:
-        spot.error("endpoints.timeout", "a number of seconds above 0")
+        spot.error("endpoints.timeout", "a number of seconds greater than 0")
 
 
 def _check_variables(url: Spot, report: Callable[..., None]) -> bool:
-    """Report an unresolved variable: it is in quotes, or the environment lacks it and that was not reported yet.
+    """Report an unresolved variable in a URL. The variable is in quotes, or the environment does not contain it.
 
     Returns:
-        Whether there is one.
+        Whether the URL contains an unresolved variable.
     """
     if not isinstance(url.value, str) or (found := _VARIABLE.search(url.value)) is None:
         return False
@@ -213,13 +215,13 @@ def _retention(root: Spot) -> float | None:
     section = root.get("conversations")
     if section is None or section.value is None:
         return None
-    section.only(("retention_days",), "endpoints.unknown-key", "an option of conversations")
+    section.only(("retention_days",), "endpoints.unknown-key", "an option that conversations can have")
     spot = section.get("retention_days")
     if spot is None or spot.value is None:
         return None
     days = spot.number()
     if days is not None and not 0 < days < float("inf"):
-        spot.error("endpoints.retention", "a number of days above 0")
+        spot.error("endpoints.retention", "a number of days greater than 0")
         return None
     return days
 
@@ -236,7 +238,7 @@ def _limits(root: Spot) -> str | Json:
         return cast("Json", plain(spot.value))
     if spot.value not in ("normal", "public"):
         spot.error(
-            "endpoints.limits", "normal, public, or single limits", did_you_mean(spot.value, ("normal", "public"))
+            "endpoints.limits", "normal, public, or a mapping of limits", did_you_mean(spot.value, ("normal", "public"))
         )
         return "normal"
     return str(spot.value)

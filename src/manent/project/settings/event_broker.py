@@ -38,7 +38,7 @@ def kind_of(section: Json) -> str:
 
 
 def check_event_broker(spot: Spot) -> None:
-    """Report mistakes in the section. Unknown types are already reported."""
+    """Report mistakes in the section. An unknown type was already reported."""
     kind = kind_of(spot.value)
     if kind not in TYPES:
         if kind == "kafka" or "." in kind:

@@ -1,7 +1,7 @@
 """Renames the components of a configuration of format 1.x to their names in 3.x. Called by `reading` and `migration`.
 
-Pipeline templates become lists. No component of 3.x has one of the old names, so a configuration of a later format is
-not changed.
+Pipeline templates are replaced by lists of components. No component of 3.x has one of the old names, so a configuration
+of a later format is not changed.
 """
 
 from dataclasses import replace
@@ -40,7 +40,7 @@ PIPELINE_TEMPLATES: dict[str, tuple[Json, ...]] = {
     "pretrained_embeddings_convert": ({"name": "ConveRTTokenizer"}, {"name": "ConveRTFeaturizer"}, _EMBEDDING),
     "keyword": ({"name": "KeywordIntentClassifier"},),
 }
-"""Pipelines that `pipeline:` of 1.x may name, of `rasa_nlu` before it too."""
+"""Pipeline templates that `pipeline:` may name in Rasa 1.x and in its predecessor `rasa_nlu`."""
 
 OLD_NAMES: dict[str, str] = {
     "nlp_spacy": "SpacyNLP",
@@ -63,17 +63,20 @@ OLD_NAMES: dict[str, str] = {
     "intent_classifier_keyword": "KeywordIntentClassifier",
     "intent_classifier_tensorflow_embedding": "EmbeddingIntentClassifier",
 }
-"""Names before 1.0, which 1.x still takes."""
+"""Names of components before Rasa 1.0. Rasa 1.x still accepts them."""
 
 _REPLACED: dict[str, Json] = {
     "EmbeddingIntentClassifier": {"name": "DIETClassifier", "entity_recognition": False},
     "NGramFeaturizer": _CHARACTERS,
     "intent_featurizer_ngrams": _CHARACTERS,
 }
-"""Components that 3.x lacks, and what does their work. Their options are those of a network or have no counterpart."""
+"""Component that 3.x does not have → the component that replaces it.
+
+The options of the old component are dropped, because they configure a neural network or have no counterpart.
+"""
 
 _HISTORY = 5
-"""Number of turns that memoization uses by default in 1.x. In 3.x it uses all turns."""
+"""Number of turns that memoization uses by default in 1.x. In 3.x, memoization uses all turns."""
 
 _NEWER_KEYS = ("recipe", "assistant_id")
 _NEWER_PARTS = ("RulePolicy", "UnexpecTEDIntentPolicy", "FallbackClassifier", "RegexEntityExtractor")
@@ -81,7 +84,7 @@ _NEWER_PARTS = ("RulePolicy", "UnexpecTEDIntentPolicy", "FallbackClassifier", "R
 
 
 def looks_newer(document: Any) -> bool:
-    """Return whether a configuration contains something that only later formats have."""
+    """Return whether a configuration contains a key or a name that only later formats have."""
     if not isinstance(document, dict):
         return False
     names = [name for key in ("pipeline", "policies") for name in _names(document.get(key))]

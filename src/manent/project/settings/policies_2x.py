@@ -1,7 +1,7 @@
 """Replaces policies of Rasa 2.x with their successors: components, options and rules. Called by `reading`.
 
-`FallbackPolicy`, `TwoStageFallbackPolicy`, `FormPolicy`, `MappingPolicy`, `SklearnPolicy` and others are read as the
-contract says (§1.1). `config.yml` itself is not changed.
+The contract (§1.1) describes how it reads `FallbackPolicy`, `TwoStageFallbackPolicy`, `FormPolicy`, `MappingPolicy`,
+`SklearnPolicy` and others. The file `config.yml` is not changed.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ _FALLBACKS = ("FallbackPolicy", "TwoStageFallbackPolicy")
 _REPLACED_BY_RULES = ("FormPolicy", "MappingPolicy", *_FALLBACKS)
 _KEPT_OPTIONS = ("max_history", "priority", "featurizer")
 _OWN_ACTIONS = {"restart": "action_restart", "back": "action_back", "session_start": "action_session_start"}
-"""Intents that trigger these actions without a rule."""
+"""Intents that trigger an action without a rule."""
 
 _TWO_STAGE = "action_two_stage_fallback"
 
@@ -80,7 +80,7 @@ def convert_policies(
     policies = _without_old(config.policies)
     has_rule_policy = any(policy.name == "RulePolicy" for policy in policies)
     if not has_rule_policy and (is_replaced or rules):
-        # Without a fallback policy, 2.x acts even if its confidence is very low.
+        # Without a fallback policy, Rasa 2.x runs the predicted action even if its confidence is very low.
         options = _core_fallback(fallback) or {"enable_fallback_prediction": False}
         policies.append(ComponentConfig(name="RulePolicy", options=options))
     elif fallback is not None:
@@ -108,7 +108,10 @@ def _without_old(policies: tuple[ComponentConfig, ...]) -> list[ComponentConfig]
 
 
 def _with_fallback(config: AssistantConfig, fallback: ComponentConfig) -> AssistantConfig:
-    """Set the policy's thresholds in a FallbackClassifier. If the project lists one, keep the options that it has."""
+    """Set the thresholds of the policy in a FallbackClassifier.
+
+    If the project already lists this component, keep its options.
+    """
     own = [component for component in config.pipeline if component.name != "FallbackClassifier" or component.where.file]
     if any(component.name == "FallbackClassifier" for component in own):
         return config
@@ -170,8 +173,8 @@ def _trigger_rules(
                 f"intents.{intent}.triggers",
                 "intents.triggers",
                 found=f'triggers: "{action}", but a story has another action after {intent}',
-                expected=f"stories in which {action} answers {intent} alone; the stories decide",
-                suggestion=f"Remove the trigger, or write {action} in the stories",
+                expected=f"stories in which only {action} follows {intent} (the stories have precedence)",
+                suggestion=f"Remove the trigger, or use {action} in the stories",
             )
         elif intent not in handled:
             steps = (UserStep(intent=intent, where=where), ActionStep(name=action, where=where))
@@ -199,7 +202,7 @@ def _intents(step: Step) -> set[str | None]:
 
 
 def _handled(stories: Stories) -> set[str]:
-    """Return the intents that already have a rule with one turn."""
+    """Return the intents for which there already is a rule with one turn."""
     handled: set[str] = set()
     for rule in stories.rules:
         first = rule.steps[0] if rule.steps else None

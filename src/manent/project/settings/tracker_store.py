@@ -18,7 +18,7 @@ _SUPPORTED = "`type: InMemory`, `type: SQL` with `dialect: sqlite` or `postgresq
 
 
 def check_tracker_store(spot: Spot) -> None:
-    """Report an unsupported store and options out of range. Unknown types are already reported."""
+    """Report an unsupported store and options out of range. An unknown type was already reported."""
     _check_options(spot)
     kind = spot.get("type") or spot.get("store_type")
     written = str(kind.value or "").lower().replace("_", "") if kind is not None else ""
@@ -35,7 +35,7 @@ def check_tracker_store(spot: Spot) -> None:
             "endpoints.store-unsupported",
             _SUPPORTED,
             "`manent import-rasa` copies the conversations of another tracker store",
-            found=f"an SQL database of the kind {quoted(name)}",
+            found=f"an SQL database with the dialect {quoted(name)}",
         )
 
 

@@ -1,1 +1,1 @@
-"""Parses YAML into data that has line numbers. Nothing else parses YAML."""
+"""Parses YAML into data that has line numbers. No other package parses YAML."""

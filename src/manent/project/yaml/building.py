@@ -1,6 +1,7 @@
-"""Builds documents that did not come from YAML text, with the lines that problems name.
+"""Builds documents that did not come from YAML text.
 
-The conversions of older formats use it, so that the readers of format 3.1 see one kind of data.
+Their values have lines, so that problems can name a place. The conversions of older formats use this module, so that
+the readers of format 3.1 see only one kind of data.
 """
 
 from typing import Any
@@ -9,21 +10,21 @@ from manent.project.yaml.documents import Map, Seq
 
 
 def put(target: Map, key: str, value: Any, line: int) -> None:
-    """Set a key of a mapping. Its key and value have the line `line`."""
+    """Set a key of a mapping. The key and the value get the line `line`."""
     target[key] = value
     target.key_lines[key] = target.lines[key] = line
 
 
 def append(target: Seq, value: Any, line: int) -> None:
-    """Add an item to a list. All plain data in it get the line `line`."""
+    """Add an item to a list. All plain data in the item get the line `line`."""
     target.append(lined(value, line))
     target.lines.append(line)
 
 
 def lined(value: Any, line: int) -> Any:
-    """Return plain data as data of a document, all on one line.
+    """Return plain data as data of a document, with the same line for all values.
 
-    Data that already belongs to a document is unchanged.
+    Data that already belongs to a document is returned unchanged.
     """
     if isinstance(value, Map | Seq):
         return value

@@ -1,8 +1,8 @@
-"""Parses YAML into data that has line numbers. The only module that parses YAML.
+"""Parses YAML into data that has line numbers.
 
-The readers of this package call `read_document`. It works on libyaml's events, so that a tag never creates a Python
-object. It reads scalars by the rules of YAML 1.2 (`yes` is a string, `010` is ten). It is independent of domains and
-stories.
+No other module parses YAML. The readers of this package call `read_document`. It processes the events of libyaml, so a
+tag never creates a Python object. It reads scalars by the rules of YAML 1.2 (`yes` is a string, `010` is ten). It does
+not depend on domains and stories.
 """
 
 import os
@@ -19,10 +19,13 @@ from manent.project.yaml.scalars import read_scalar, scalar_text
 from manent.project.yaml.syntax_errors import explain_syntax_error
 
 MAX_DEPTH = 100
-"""Deeper nesting is an accident or an attack. Real projects stay below 12."""
+"""Maximum depth of nesting.
+
+Real projects have less than 12 levels; more than this maximum is a mistake or an attack.
+"""
 
 MAX_NODES = 2_000_000
-"""Maximum number of nodes after expanding aliases: a few lines of nested aliases can expand to billions."""
+"""Maximum number of nodes after aliases are expanded. A few lines of nested aliases can expand to billions of nodes."""
 
 
 MAX_COMPLAINTS = 6
@@ -33,7 +36,10 @@ MAX_REPAIRED = 500_000
 
 
 class Map(dict[Any, Any]):
-    """A YAML mapping. `line` is its first line; `key_lines` and `lines` are those of its keys and values (1-based)."""
+    """A YAML mapping.
+
+    `line` is its first line. `key_lines` and `lines` are the lines of its keys and values (1-based).
+    """
 
     __slots__ = ("key_lines", "line", "lines")
 
@@ -45,7 +51,7 @@ class Map(dict[Any, Any]):
 
 
 class Seq(list[Any]):
-    """A YAML sequence. `line` is its first line; `lines` are those of its items (1-based)."""
+    """A YAML sequence. `line` is its first line. `lines` are the lines of its items (1-based)."""
 
     __slots__ = ("line", "lines")
 
@@ -60,7 +66,7 @@ class Broken(Exception):
 
 
 def plain(value: Any) -> Any:
-    """Return a deep copy as plain dicts and lists with string keys, as in JSON."""
+    """Return a deep copy that consists of plain dicts with string keys and plain lists, as in JSON."""
     if isinstance(value, dict):
         return {key if isinstance(key, str) else scalar_text(key): plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -76,7 +82,7 @@ def read_document(path: Path, report: Report) -> Any:
         report: receives the problems, and formats the file name.
 
     Returns:
-        Maps, Seqs and scalars. None: the file is empty.
+        The document as Maps, Seqs and scalars, or None if the file is empty.
 
     Raises:
         Broken: the file is not YAML. The report contains the position.
@@ -85,10 +91,10 @@ def read_document(path: Path, report: Report) -> Any:
 
 
 def read_text(path: Path, report: Report) -> str:
-    """Return a file's text (UTF-8, with or without byte order mark); its lines end with line feeds.
+    """Return the text of a UTF-8 file without its byte order mark. Lines end with line feeds.
 
     Raises:
-        Broken: unreadable or not UTF-8.
+        Broken: the file is not readable or not UTF-8.
     """
     file = report.name_of(path)
     try:
@@ -116,7 +122,7 @@ def read_text(path: Path, report: Report) -> str:
 
 
 def _without_separators(text: str, file: str, report: Report) -> str:
-    """Replace characters that end a line in YAML 1.1, but in no editor, by blanks. Pasted texts may contain them."""
+    """Replace characters that end a line in YAML 1.1, but not in editors, by spaces. Pasted texts may contain them."""
     if not _SEPARATOR.search(text):
         return text
     lines = text.split("\n")
@@ -129,17 +135,17 @@ def _without_separators(text: str, file: str, report: Report) -> str:
                 "",
                 "yaml.line-separator",
                 found=f"the invisible line separator U+{ord(match[0]):04X}",
-                expected="a blank; it is read as one",
-                suggestion="Replace it by a blank, or by a new line",
+                expected="a space (it is read as a space)",
+                suggestion="Replace it by a space, or by a new line",
             )
     return _SEPARATOR.sub(" ", text)
 
 
 def parse_document(text: str, file: str, report: Report) -> Any:
-    """Parse YAML text; see `read_document`.
+    """Parse YAML text, as `read_document` does.
 
-    After a syntax error, the line is repaired by a guess and parsing continues, to find the file's other mistakes. The
-    report records names that the guess may have lost.
+    After a syntax error, the line is repaired by a guess. Parsing then continues, to find the other mistakes in the
+    file. The report records lines and names that the guess may have changed or lost.
     """
     text = _decode_escapes(text)
     complaints: list[Problem] = []
@@ -159,7 +165,7 @@ def parse_document(text: str, file: str, report: Report) -> Any:
             report.lose(file, repaired.lost, names=repaired.loses_names)
             continue
         if complaints and not isinstance(root, Map):
-            report.add(complaints[0])  # the file is not YAML at all: its other problems would be misleading
+            report.add(complaints[0])  # the file is not YAML at all, so its other problems would be misleading
             raise Broken
         _add_all(complaints, report)
         return root
@@ -221,7 +227,9 @@ class _Builder:
         elif kind is yaml.DocumentStartEvent:
             self._documents += 1
             if self._documents > 1:
-                self._fail(_line(event), "yaml.several-documents", "a second document (`---`)", "one document per file")
+                self._fail(
+                    _line(event), "yaml.several-documents", "a second document (`---`)", "only one document per file"
+                )
 
     def _scalar(self, event: Any) -> None:
         line = _line(event)
@@ -266,7 +274,7 @@ class _Builder:
                 self._file, line, "", "yaml.tag", found=found, expected="plain YAML values", suggestion="Remove the tag"
             )
         if len(self._stack) >= MAX_DEPTH:
-            self._fail(line, "yaml.too-deep", f"more than {MAX_DEPTH} levels", "a file nested less deeply")
+            self._fail(line, "yaml.too-deep", f"more than {MAX_DEPTH} levels of nesting", "a file with less nesting")
         value: Map | Seq = Map(line) if is_map else Seq(line)
         self._stack.append(_Open(value, event.anchor, self._nodes))
 
@@ -310,7 +318,7 @@ class _Builder:
                     "",
                     "yaml.unset-variable",
                     found=f'"{match[0]}", but the environment variable {match[1]} is not set',
-                    expected="a set environment variable",
+                    expected="a variable that is set in the environment",
                     suggestion=f"Set {match[1]}, or put the value in quotes to keep it unchanged",
                 )
         return expanded
@@ -339,7 +347,7 @@ class _Builder:
                     frame.key_line,
                     ".".join(scalar_text(open_.key) for open_ in self._stack if isinstance(open_.value, Map)),
                     "yaml.duplicate-key",
-                    found=f'the key "{scalar_text(frame.key)}" a second time (first on line {first})',
+                    found=f'the key "{scalar_text(frame.key)}" a second time (the first is on line {first})',
                     expected="each key once",
                     suggestion="Remove or rename one of them",
                 )
@@ -354,7 +362,7 @@ class _Builder:
 
 
 class _Open:
-    """A collection whose end event is missing."""
+    """A collection whose end event has not been processed yet."""
 
     __slots__ = ("anchor", "has_key", "is_merge", "key", "key_line", "merges", "nodes_before", "value")
 
@@ -399,4 +407,4 @@ def _decode_escapes(text: str) -> str:
         decoded = text.encode("ascii").decode("raw_unicode_escape")
         return decoded.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
-        return text  # an invalid escape: YAML's rules define its meaning, or report it
+        return text  # an invalid escape is not changed, and the rules of YAML apply to it

@@ -1,6 +1,6 @@
 """Guesses the intended form of a broken line of YAML, so that one mistake does not hide the others in the file.
 
-Called by `documents` after a syntax error. The result only serves to find more mistakes: a project with a syntax error
+Called by `documents` after a syntax error. The result is used only to find more mistakes. A project with a syntax error
 is never trained.
 """
 
@@ -20,10 +20,10 @@ class Repair:
     """A text that can be parsed further than before.
 
     Attributes:
-        text: has as many lines as before.
-        lost: 1-based first and last line that may have a wrong meaning now: the repaired line, or the entry that a line
-            was removed from.
-        loses_names: whether a line was removed, and its definitions with it.
+        text: the repaired text, with the same number of lines as before.
+        lost: 1-based first and last line whose meaning may be wrong after the repair. These are the repaired line, or
+            the entry from which a line was removed.
+        loses_names: whether a line was removed, so that names in it are missing.
     """
 
     text: str
@@ -37,10 +37,10 @@ def repair(text: str, line: int, first_error: FirstError) -> Repair | None:
     Args:
         text: the whole text.
         line: 1-based number of the broken line.
-        first_error: parses a text.
+        first_error: returns the line of the first syntax error of a text.
 
     Returns:
-        A text whose first error (if any) comes after the line. None: no repair helps.
+        A text whose first error, if any, comes after the line. None if no repair helps.
     """
     lines = text.split("\n")
     if not 0 < line <= len(lines) or not lines[line - 1].strip():
@@ -59,7 +59,7 @@ def repair(text: str, line: int, first_error: FirstError) -> Repair | None:
 
 
 def _endings(content: str) -> list[str]:
-    """Return possible missing ends of the line: quotes, brackets, a colon."""
+    """Return texts that may be missing at the end of the line: quotes, brackets, or a colon."""
     endings = []
     if content.count('"') % 2:
         endings.append('"')
@@ -92,7 +92,7 @@ def _indent(line: str) -> int:
 
 
 def _indents(lines: list[str], index: int) -> Iterator[int]:
-    """Yield the indentations of the blocks above, those closest to the line's indentation first."""
+    """Yield the indentations of the blocks above. Those that are closest to the line's indentation come first."""
     own = _indent(lines[index])
     seen: dict[int, None] = {}
     limit = own + 3
@@ -112,7 +112,7 @@ def _indents(lines: list[str], index: int) -> Iterator[int]:
 
 
 def _entry(lines: list[str], index: int) -> tuple[int, int]:
-    """Return first and last line (1-based) of the entry (one slot, one story…) that contains a line."""
+    """Return the first and last line (1-based) of the entry, for example a slot or a story, that contains a line."""
     top = next((i for i in range(index, -1, -1) if _is_top(lines[i])), 0)
     first = next((line for line in lines[top + 1 :] if line.strip() and not line.lstrip().startswith("#")), "")
     level, is_list = _indent(first), first.lstrip().startswith("-")

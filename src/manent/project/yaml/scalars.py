@@ -1,4 +1,4 @@
-"""Reads and writes plain scalars by the rules of YAML 1.2. Called by `documents`. Pure."""
+"""Reads and writes plain scalars by the rules of YAML 1.2. Called by `documents`. It does no I/O."""
 
 import re
 from typing import Any
@@ -24,7 +24,7 @@ _INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
 
 
 def read_scalar(text: str) -> Any:
-    """Read a plain scalar by YAML 1.2's core schema: null, bool, int, float, otherwise a string.
+    """Read a plain scalar by the core schema of YAML 1.2 as null, bool, int, float or string.
 
     Integers beyond 64 bits become floats, because JSON libraries reject them.
 

@@ -1,4 +1,4 @@
-"""Explains libyaml's syntax errors with line and column. Called by `documents`. Pure."""
+"""Explains the syntax errors of libyaml with line and column. Called by `documents`. It does no I/O."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _OPEN_QUOTE = re.compile(r"""(?:[:,\[{]|^\s*-)\s+(?:"(?:[^"\\]|\\.)*|'[^']*)$"""
 
 
 def explain_syntax_error(error: yaml.YAMLError, text: str, file: str) -> Problem:
-    """Return the problem for a syntax error, at the line to look at."""
+    """Return the problem for a syntax error, with the line that the user must look at."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         found = f"the character {error.character!r}"
@@ -49,7 +49,10 @@ def _open_quote(lines: list[str], first: int, last: int) -> int | None:
 
 
 def _tab_lines(lines: list[str], around: int) -> Iterator[int]:
-    """Yield 1-based numbers of lines near the error that have a tab in their indentation, the error's line first."""
+    """Yield the 1-based numbers of lines near the error that have a tab in their indentation.
+
+    The line of the error is the first.
+    """
     for index in (around, around - 1, around + 1):
         if 0 <= index < len(lines):
             line = lines[index]
@@ -75,7 +78,8 @@ def _explain(problem: str, error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
             "Check the indentation; put a text that contains a colon in quotes",
         )
     if "could not find expected ':'" in problem:
-        return "yaml.colon", "a colon after the key", "Add the colon; a text of several lines needs `|` or quotes"
+        return "yaml.colon", "a colon after the key", "Add the colon; if the line continues a text, put the text "
+        "below `|` or in quotes"
     if "escape" in problem:
         return "yaml.syntax", "a valid YAML escape", "Write \\\\ for a backslash, or use single quotes"
     if "block sequence entries are not allowed" in problem:

@@ -16,12 +16,13 @@ from manent.core.conversation_log import Head, Lease, LogEntry
 from manent.core.errors import ActionError, RequestError
 from manent.core.events import Json
 from manent.core.tracker import Tracker
+from manent.dialogue.steps import ActionResult
 from manent.dialogue.turn import CallAction, Env, Generate
 from manent.runtime.assistant import Assistant
 from manent.runtime.limits import Limits
 from manent.runtime.metrics import Metrics
 from manent.runtime.parse_batching import ParseBatcher
-from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionResult, ActionRunner, Generator
+from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionRunner, Generator
 from manent.runtime.ports.channel import Output
 from manent.runtime.ports.store import ConversationStore
 from manent.runtime.tracker_json import tracker_to_wire

@@ -206,12 +206,12 @@ class TurnRunner:
         step = begin(turn)
         while not isinstance(step, Finished):
             if isinstance(step, Understand):
-                step = turn.feed(await self._parse(assistant, step.text, cause))
+                step = turn.proceed(await self._parse(assistant, step.text, cause))
                 continue
             await feed.commit(turn.take_events(), cause, open_turn=True)
             asked = time.perf_counter()
             try:
-                step = turn.feed(await self._ask(step, cause))
+                step = turn.proceed(await self._ask(step, cause))
             except ActionError as error:
                 extra = {"sender_id": self._record.sender_id, "code": error.code, "error": error.message}
                 # Log the traceback of an error that the project's own code raised.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from manent.core.events import Json
+from manent.dialogue.steps import ActionResult
 
 NEWEST_EVENTS: Final = 500
 """Number of session events that an action receives unless its endpoint configures another limit."""
@@ -24,21 +25,6 @@ class ActionCall:
     sender_id: str
     tracker: Json
     idempotency_key: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActionResult:
-    """The result of a custom action, as JSON.
-
-    Attributes:
-        events: events to append to the log.
-        responses: messages to send to the visitor.
-        rejected: whether the action declined to run (status 400).
-    """
-
-    events: tuple[Json, ...] = ()
-    responses: tuple[Json, ...] = ()
-    rejected: bool = False
 
 
 class ActionRunner(Protocol):

@@ -51,7 +51,7 @@ def routes(
         except ManentError:
             unfinished = None  # the store fails: still export the other numbers
         gauges: Gauges = {
-            "conversations_at_hand": ("Conversations kept in memory.", conversations.count),
+            "conversations_loaded": ("Conversations kept in memory.", conversations.count),
             "messages_waiting": ("Messages that wait for their turn.", conversations.waiting),
             "sockets_plain": ("Sockets of plain Rasa clients.", _sockets(socketio, protocol=False)),
             "sockets_protocol_1": ("Sockets that speak protocol 1.", _sockets(socketio, protocol=True)),

@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from manent.core.conversation_log import LogEntry, Reminder
 from manent.core.events import Json, ReminderScheduled, Restarted, SessionStarted, UserUttered
+from manent.dialogue.steps import ActionResult
 from manent.runtime import operations
 from manent.runtime.background.reminders import Reminders
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.reminder_changes import changes_of, is_void
-from manent.runtime.ports.actions import ActionCall, ActionResult
+from manent.runtime.ports.actions import ActionCall
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore

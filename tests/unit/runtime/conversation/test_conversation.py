@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from manent.core.conversation_log import Append
 from manent.core.errors import RequestError
 from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
+from manent.dialogue.steps import ActionResult
 from manent.runtime import operations
 from manent.runtime.conversation.feed import Committed, News
-from manent.runtime.ports.actions import ActionCall, ActionResult
+from manent.runtime.ports.actions import ActionCall
 from manent.stores.memory import MemoryStore
 from support.small_talk import Actions, failing, home, message, opened, say, shown, until
 from unit.runtime.followers import Follower
@@ -405,7 +406,7 @@ async def test_measures_count_what_happened() -> None:
     assert measures.turns.total_s > 0
 
 
-async def test_only_so_many_trackers_are_at_hand() -> None:
+async def test_only_so_many_trackers_are_loaded() -> None:
     """Beyond the bound the least recently used tracker goes; conversations that are followed stay, the others don't."""
     store = MemoryStore()
     async with opened(store) as conversations:
@@ -415,7 +416,7 @@ async def test_only_so_many_trackers_are_at_hand() -> None:
             await say(conversations, "hello", sender_id=f"visitor {number}")
         await say(conversations, "hello", sender_id="visitor 2")
         await say(conversations, "hello", sender_id="followed 7")
-        at_hand = [one.sender_id for one in conversations._all.values() if one.record.tracker is not None]
+        loaded = [one.sender_id for one in conversations._all.values() if one.record.tracker is not None]
         there = set(conversations._all)
         for _ in range(30):  # somebody who was only asked for is forgotten, too
             conversations.get("nobody")
@@ -423,7 +424,7 @@ async def test_only_so_many_trackers_are_at_hand() -> None:
         for _ in range(60):
             await say(conversations, "hello", sender_id="visitor 2")
 
-        assert set(at_hand) == {"visitor 4", "visitor 2", "followed 7"}
+        assert set(loaded) == {"visitor 4", "visitor 2", "followed 7"}
         assert there == {"visitor 4", "visitor 2", *(f"followed {number}" for number in range(50))}
         assert "nobody" not in conversations._all
         assert len(followers[7].entries) == 2

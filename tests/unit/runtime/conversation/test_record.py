@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from manent.core.conversation_log import Append, Lease, LogEntry, Snapshot
 from manent.core.events import ActionExecuted, SlotSet
+from manent.dialogue.steps import ActionResult
 from manent.runtime.conversation import record
-from manent.runtime.ports.actions import ActionCall, ActionResult
+from manent.runtime.ports.actions import ActionCall
 from manent.runtime.ports.store import Loaded
 from manent.runtime.tracker_reader import fold
 from manent.stores.memory import MemoryStore
@@ -68,7 +69,7 @@ async def test_turn_that_another_server_took_over_is_no_error_to_the_visitor() -
         assert await store.head("ada") == taken
 
 
-async def test_tracker_at_hand_stays_small() -> None:
+async def test_loaded_tracker_stays_small() -> None:
     """However long a conversation gets, its tracker keeps at most twice as many actions as a turn needs."""
     async with opened(MemoryStore(), Actions()) as conversations:
         conversation, needed = conversations.get("ada"), conversations.engine.assistant.dialogue.window

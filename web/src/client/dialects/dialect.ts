@@ -1,8 +1,8 @@
 /**
- * The seam between the client and the two kinds of server it talks to.
+ * The interfaces between the client and the protocols of the two kinds of servers.
  *
- * `Dialect` is what the client needs from a protocol; `Conversation` is what a dialect may use of the client. Holds
- * types only.
+ * `Dialect` is the part of a protocol that the client uses. `Conversation` is the part of the client that a dialect may
+ * use. Holds types only.
  */
 
 import type { Connection } from "../connection";
@@ -27,7 +27,7 @@ export interface Dialect {
   /** Start a new conversation, or erase this one. */
   begin(request: "session_reset" | "session_erase"): Promise<void>;
   refreshToken(token: string): Promise<void>;
-  /** Fetch what was missed, and find out within `timeout_ms` whether the connection is alive. */
+  /** Fetch missed messages, and find out within `timeout_ms` whether the connection is alive. */
   resync(timeout_ms?: number): void;
   /** Another tab has stored a session. */
   sessionStored(): void;

@@ -120,7 +120,7 @@ export class Plain implements Dialect {
   }
 
   resync(): void {
-    // A plain server has nothing to catch up on.
+    // A plain server has no history, so there are no missed messages to fetch.
   }
 
   sessionStored(): void {

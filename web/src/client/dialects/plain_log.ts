@@ -1,8 +1,8 @@
 /**
  * The history of a conversation with a plain server, kept in this browser.
  *
- * A plain server numbers nothing and returns no history, so messages are numbered here in the order of arrival and
- * the newest are stored. Called by `Plain`. Must not talk to the server.
+ * A plain server does not number messages and returns no history. So this module numbers messages in the order of
+ * arrival and stores the newest ones. Called by `Plain`. Must not talk to the server.
  */
 
 import type { KeyValueStore } from "../ports";
@@ -44,7 +44,7 @@ export class PlainLog {
     return [...this.messages];
   }
 
-  /** Add what the visitor sent. */
+  /** Add a message of the visitor. */
   addUser(entry: { message: string; title?: string; message_id: string }, now_ms: number): UserMessage {
     const isPayload = entry.title === undefined && entry.message.startsWith("/");
     return this.add({
@@ -57,7 +57,7 @@ export class PlainLog {
     });
   }
 
-  /** Add what the assistant sent; anything but an object is custom JSON. */
+  /** Add a message of the assistant. A value that is not an object is custom JSON. */
   addBot(payload: unknown, now_ms: number): BotMessage {
     const body = isObject(payload) ? (payload as JsonObject) : ({ custom: payload } as JsonObject);
     return this.add({ ...this.nextNumbers(now_ms), role: "bot", body });

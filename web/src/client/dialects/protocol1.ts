@@ -1,8 +1,8 @@
 /**
  * Protocol 1: numbered messages, acknowledgements, history, and catching up after an outage.
  *
- * Owns the cursor, what arrived while a gap is being filled, and the running resync. Called by the client. Must not
- * open connections or keep the list of messages; listeners do that.
+ * Owns the cursor, the messages that arrive while a gap is being filled, and the running resync. Called by the client.
+ * Must not open connections or keep the list of messages; listeners do that.
  */
 
 import { ANSWER_TIMEOUT_MS } from "../connection";
@@ -68,7 +68,7 @@ export class Protocol1 implements Dialect {
       return;
     }
     if (attempt !== connection.attempt || connection.phase !== "joining") return;
-    if (!isAnswer(answer)) return; // a plain server acknowledges with nothing and sends session_confirm
+    if (!isAnswer(answer)) return; // a plain server sends an empty acknowledgement and session_confirm
     const error = readError(answer);
     if (error !== null) this.refused(error);
     else if (request.session_id === undefined && memory.get() !== null)
@@ -82,7 +82,7 @@ export class Protocol1 implements Dialect {
     this.resyncing ??= this.resyncOnce(timeout_ms).finally(() => (this.resyncing = null));
   }
 
-  /** Forget the cursor: the next join starts from nothing. */
+  /** Delete the cursor: the next join loads the newest page. */
   leave(): void {
     this.position = at("", 0);
   }
@@ -131,7 +131,7 @@ export class Protocol1 implements Dialect {
   private refused(error: WireError): void {
     const { connection, memory } = this.conversation;
     if (error.retry_after === undefined && SESSION_REFUSED.has(error.code) && memory.get() !== null) {
-      // The stored session belongs to somebody else. Start a new one and tell the visitor.
+      // The stored session belongs to another visitor. Start a new one and show a notice.
       memory.forget();
       this.conversation.leave();
       this.notice("session_lost", error.message);
@@ -151,7 +151,7 @@ export class Protocol1 implements Dialect {
     const known = this.position.cursor;
     const isSameLog = memory.joined?.session_id === session.session_id && known.epoch === session.epoch;
     let continues = isSameLog && !session.gap;
-    // Enter first: live events that arrive while a gap is being filled count against the new cursor.
+    // Move the cursor first: live events that arrive while a gap is being filled are compared with the new cursor.
     this.enter(session);
     if (isSameLog && session.gap && known.seq > 0) {
       const filled = await fillGap(known.seq, messages, has_more, (before, limit) =>

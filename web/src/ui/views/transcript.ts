@@ -20,7 +20,7 @@ import { content, type ContentContext } from "./content";
 export interface Look extends Omit<ContentContext, "choice"> {
   /** The assistant's name. */
   readonly name: string;
-  /** Address of the assistant's image; null for the mark. */
+  /** Address of the assistant's image; null for Manent's logo. */
   readonly avatar: string | null;
   readonly locale: string;
   retry(message_id: string): void;

@@ -1,0 +1,128 @@
+"""The instructions that a server executes to start, and for each turn, counted by valgrind.
+
+    python bench/instructions.py [--against CHECKOUT] [--conversations 1] [--turns 400]
+
+Times on a shared machine move by tens of percent; these counts move by about one, with one conversation. With more,
+the number of turns that share a commit changes from run to run, and the counts move by five percent.
+
+Each server runs twice under `valgrind --tool=cachegrind`, first for a few turns and then for `--turns` more. The
+difference is the cost of a turn, and the rest is the cost of starting. With --against, the same is measured for
+another checkout, which needs its virtual environment in `.venv`, and the ratios are printed.
+
+Instructions are not time: they don't show waiting for memory, for the disk or for a lock.
+"""
+
+import argparse
+import asyncio
+import itertools
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from load import PHRASES, Talker
+from project import trained
+from servers import MANENT, ONE_THREAD, ROOT, free_port
+
+FEW = 64
+VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
+PATIENCE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Millions of instructions: of a server that starts and answers a few turns, and of one further turn."""
+
+    start: float
+    turn: float
+
+
+async def talk(url: str, conversations: int, turns: int) -> None:
+    """Connect once the server answers, and have this many turns, shared by the conversations.
+
+    Raises:
+        TimeoutError: the server did not answer within `PATIENCE_S`.
+    """
+    numbers = itertools.count(100_000, 7)
+    async with aiohttp.ClientSession() as http:
+        async with asyncio.timeout(PATIENCE_S):
+            talkers = [await _connected(http, url) for _ in range(conversations)]
+
+        async def visit(talker: Talker) -> None:
+            for _ in range(turns // conversations):
+                number = next(numbers)
+                await talker.ask(f"{PHRASES[number % len(PHRASES)]} {number}")
+
+        await asyncio.gather(*(visit(talker) for talker in talkers))
+        for talker in talkers:
+            await talker.close()
+
+
+async def _connected(http: aiohttp.ClientSession, url: str) -> Talker:
+    while True:
+        try:
+            return await Talker(http, url).open()
+        except aiohttp.ClientError:
+            await asyncio.sleep(0.2)
+
+
+def instructions(python: Path, project: Path, conversations: int, turns: int) -> float:
+    """Return the millions of instructions of one server, from its start to its end.
+
+    Raises:
+        RuntimeError: valgrind printed no count. The message contains the end of its output.
+    """
+    port = free_port()
+    environment = {**os.environ, **ONE_THREAD, "PYTHONHASHSEED": "0"}
+    # Users have Python's compiled files; without them, the start would be counted with the compiler's work.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = [*VALGRIND, str(python), "-m", "manent", "run", "-i", "127.0.0.1", "-p", str(port), "--quiet"]
+    server = subprocess.Popen(
+        command, cwd=project, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        asyncio.run(talk(f"http://127.0.0.1:{port}", conversations, turns))
+    finally:
+        server.terminate()
+        _, printed = server.communicate(timeout=PATIENCE_S)
+    counted = re.search(r"I\s+refs:\s+([\d,]+)", printed)
+    if counted is None:
+        raise RuntimeError(f"valgrind printed no count of instructions:\n{printed[-2000:]}")
+    return int(counted[1].replace(",", "")) / 1e6
+
+
+def measure(python: Path, project: Path, conversations: int, turns: int) -> Counts:
+    """Return the counts of one checkout, whose interpreter this is."""
+    warm_up = ["-c", "import manent.server.app"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([python, *warm_up], check=True, env=environment)
+    few = instructions(python, project, conversations, FEW)
+    return Counts(start=few, turn=(instructions(python, project, conversations, FEW + turns) - few) / turns)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT")
+    parser.add_argument("--conversations", type=int, default=1)
+    parser.add_argument("--turns", type=int, default=400)
+    chosen = parser.parse_args(arguments)
+    checkouts = [ROOT] if chosen.against is None else [chosen.against.resolve(), ROOT]
+    measured = []
+    with tempfile.TemporaryDirectory() as folder:
+        project = trained(MANENT, Path(folder) / "bot")
+        for checkout in checkouts:
+            counts = measure(checkout / ".venv" / "bin" / "python", project, chosen.conversations, chosen.turns)
+            print(f"{checkout.name}: start {counts.start:.0f} million, turn {counts.turn:.3f} million", flush=True)
+            measured.append(counts)
+    if len(measured) > 1:
+        before, after = measured
+        print(f"ratio: start {after.start / before.start:.3f}, turn {after.turn / before.turn:.3f}")
+
+
+if __name__ == "__main__":
+    main()
