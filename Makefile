@@ -87,6 +87,10 @@ test-slow: install .venv/programs ## run the tests that take minutes
 soak: install ## kill servers under load and check that no message was lost (ARGS="--kills 20", ARGS=--mutations)
 	PYTHONPATH=tests $(BIN)/python -m soak.crash $(ARGS)
 
+.PHONY: soak-rolling
+soak-rolling: install ## restart two servers behind nginx and HAProxy again and again under clients that do not retry (ARGS="--rounds 20")
+	PYTHONPATH=tests $(BIN)/python -m soak.rolling $(ARGS)
+
 .PHONY: lock
 lock: .venv/develops ## update requirements/*.txt, with hashes, from pyproject.toml (UPGRADE=1: to the newest versions)
 	$(LOCK) pyproject.toml --extra dev --output-file requirements/dev.txt
@@ -185,6 +189,7 @@ UV := $(BIN)/uv --quiet --system-certs pip install --python $(BIN)/python --no-d
 	@mkdir -p .venv
 	@missing=(); \
 	command -v chromium >/dev/null || missing+=(chromium); \
+	for program in nginx haproxy; do PATH="$$PATH:/usr/sbin:/sbin" command -v $$program >/dev/null || missing+=($$program); done; \
 	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql); \
 	command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer); \
 	case "$$(/sbin/ldconfig -p 2>/dev/null)" in *libatomic.so.1*) ;; *) missing+=(libatomic1) ;; esac; \

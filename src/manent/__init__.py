@@ -1,6 +1,6 @@
 """Manent: a chatbot server whose conversations last.
 
-Importing this package stays light: heavy libraries are imported where they are used.
+Importing this package is fast, because heavy libraries are imported where they are used.
 """
 
 __version__ = "0.1.0"

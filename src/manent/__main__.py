@@ -1,4 +1,4 @@
-"""`python -m manent` is `manent`."""
+"""Makes `python -m manent` run the command `manent`."""
 
 import sys
 

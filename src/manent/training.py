@@ -1,7 +1,7 @@
 """Trains a model file from a project's files, for the command line and the server's `POST /model/train`.
 
-Training reads the project, determines what changed since the newest model, trains only that, and writes a new model
-beside the old ones. This module defines the order of the steps; it prints nothing.
+Training reads the project, determines which parts changed since the newest model, and trains only these parts. It
+writes a new model and keeps the old ones. This module defines the order of the steps. It prints nothing.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from manent.project.reading import Project, read_project, validate_settings
 
 Part = Literal["nlu", "core"]
 Progress = Callable[[str], None]
-"""Called with each step in a few words. A sentence that ends with a full stop is a note for the user."""
+"""Called with a short text for each step. A text that ends with a full stop is a note for the user instead."""
 
 
 _deterministic = msgspec.json.Encoder(order="deterministic")
@@ -32,19 +32,19 @@ _deterministic = msgspec.json.Encoder(order="deterministic")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingOptions:
-    """What to train, and the paths of its files.
+    """The parts to train, and the paths of the files.
 
     Attributes:
-        root: folder of the project; the other paths are relative to it.
-        domain: file or folder; None for `domain.yml`.
-        data: files and folders; None for `data`.
-        config: None for `config.yml`.
+        root: folder of the project. The other paths are relative to it.
+        domain: the domain's file or folder. None: `domain.yml`.
+        data: files and folders of training data. None: `data`.
+        config: the configuration file. None: `config.yml`.
         out: folder for the model.
-        parts: what to train.
-        fixed_name: name of the model file (with or without `.tar.gz`); default: time and two words.
-        force: also train what has not changed.
-        dry_run: only determine what would be trained.
-        fail_on_warnings: treat warnings about the project as errors.
+        parts: the parts to train.
+        fixed_name: name of the model file (with or without `.tar.gz`). Default: the time and two words.
+        force: whether to train parts that have not changed, too.
+        dry_run: whether to only determine which parts would be trained.
+        fail_on_warnings: whether warnings about the project count as errors.
     """
 
     root: Path = Path()
@@ -64,10 +64,11 @@ class Trained:
     """The result of a training.
 
     Attributes:
-        path: the model file; None after a dry run that found something to train.
-        changed: what was (or would be) trained: `nlu`, `core`, `domain`. Empty: `path` is the existing model.
-        warnings: about the project.
-        seconds: duration.
+        path: the model file. None after a dry run that found something to train.
+        changed: the parts that were trained, or would be: `nlu`, `core`, `domain`. Empty: nothing has changed, and
+            `path` is the existing model.
+        warnings: warnings about the project.
+        seconds: duration of the training.
     """
 
     path: Path | None
@@ -84,7 +85,7 @@ class _OldModel:
 
     @property
     def is_of_this_format(self) -> bool:
-        """Whether a new model can reuse parts of it."""
+        """Return whether a new model can reuse parts of this model."""
         return self.metadata.format == MODEL_FORMAT
 
     def part(self, part: Part) -> dict[str, bytes]:
@@ -96,15 +97,15 @@ _FOLDERS = {"nlu": "nlu/", "core": "dialogue/"}
 
 
 def train(options: TrainingOptions, progress: Progress | None = None) -> Trained:
-    """Train what has changed and write a model.
+    """Train the parts that have changed and write a model.
 
     Args:
-        options: what to train, and the paths.
-        progress: see `Progress`.
+        options: the parts to train, and the paths.
+        progress: called for each step.
 
     Raises:
-        ProjectError: the project has mistakes; nothing was written.
-        ManentError: `train.no_examples`; nothing to train.
+        ProjectError: the project has mistakes. Nothing was written.
+        ManentError: `train.no_examples`, `train.no_stories` or `train.no_data`: there is nothing to train.
     """
     began = time.monotonic()
     report = progress or _ignore
@@ -139,10 +140,12 @@ def train(options: TrainingOptions, progress: Progress | None = None) -> Trained
 
 
 def _without_empty_parts(options: TrainingOptions, project: Project, report: Progress) -> TrainingOptions:
-    """Remove the parts that the project has no data for: without stories and rules only the NLU model is trained.
+    """Return the parts for which the project has training data.
+
+    Without stories and rules, only the NLU model is trained.
 
     Raises:
-        ManentError: `train.no_examples`, `train.no_stories` or `train.no_data`; no part is left.
+        ManentError: `train.no_examples`, `train.no_stories` or `train.no_data`: there is no part left.
     """
     stories = project.stories
     has_data = {"nlu": bool(project.nlu.examples), "core": bool(stories.stories or stories.rules)}
@@ -155,9 +158,9 @@ def _without_empty_parts(options: TrainingOptions, project: Project, report: Pro
     if parts == options.parts:
         return options
     if "nlu" in parts:
-        report("No stories or rules found: only the NLU model is trained, and the bot does not answer.")
+        report("No stories or rules found, so only the NLU model is trained. The bot will not answer.")
     else:
-        report("No NLU examples found: only the dialogue is trained, and messages must name their intent (/greet).")
+        report("No NLU examples found, so only the dialogue is trained. Messages must name their intent, as in /greet.")
     return replace(options, parts=parts)
 
 
@@ -183,14 +186,14 @@ def _ignore(_: str) -> None:
 
 
 def _find_old_model(options: TrainingOptions) -> _OldModel | None:
-    """Return the newest model with the wanted parts, None if this version cannot reuse it."""
+    """Return the newest model that contains the parts to train, or None if this version cannot reuse it."""
     folder = options.root / options.out
     try:
         path = find_model(folder / _file_name(options.fixed_name) if options.fixed_name else folder)
         files = read_model(path)
         metadata = msgspec.json.decode(files["metadata.json"], type=Metadata)
     except (ModelError, KeyError, msgspec.DecodeError):
-        return None  # no model of Manent: everything is trained
+        return None  # it is not a model of Manent, so everything is trained
     old = _OldModel(path=path, metadata=metadata, files=files)
     return old if all(old.part(part) for part in options.parts) else None
 
@@ -204,7 +207,10 @@ def _find_changes(options: TrainingOptions, wanted: dict[str, str], old: _OldMod
 
 
 def _train_part(part: Part, project: Project, old: _OldModel | None, report: Progress) -> dict[str, bytes]:
-    """Train one part, and reuse the old model's results for it. Its libraries are imported only here."""
+    """Train one part, and reuse unchanged results of the old model.
+
+    The libraries for the training are imported only here.
+    """
     if part == "nlu":
         from manent.models.vectors import open_vectors
         from manent.nlu.training import train_pipeline
@@ -253,7 +259,10 @@ def _write(
 
 
 def _assistant_id(project: Project, old: _OldModel | None) -> str:
-    """Return the configured id, else that of the old model, else a new one. The configuration is not changed."""
+    """Return the assistant id: the configured one, or that of the old model, or a new one.
+
+    The configuration is not changed.
+    """
     if project.config.assistant_id:
         return project.config.assistant_id
     return old.metadata.assistant_id if old is not None else uuid.uuid4().hex
@@ -281,7 +290,7 @@ def fingerprints(config: AssistantConfig, domain: Domain, nlu: NluData, stories:
 
 
 def _digest(value: Any) -> str:
-    """Return a hash of plain data, independent of its place in the files."""
+    """Return a hash of plain data. The positions of the data in the files do not affect it."""
     plain = _without_places(msgspec.to_builtins(value))
     return hashlib.sha256(_deterministic.encode([MODEL_FORMAT, __version__, plain])).hexdigest()
 

@@ -1,16 +1,19 @@
 """The management API of the model, over real HTTP."""
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
+from aiohttp import web
 
 from manent.server.api.model import write_yaml
 from manent.server.jobs.training import split_document
 from manent.training import TrainingOptions, train
+from support.action_servers import ScriptedServer, says_bytes
 from support.small_talk import FILES, Actions, Running, model_file, running, until, write_project
 
 VISITORS, MESSAGES = 6, 12
@@ -301,3 +304,78 @@ async def test_a_document_with_nothing_to_train_makes_no_model(
 
     assert (answer.status_code, answer.json()["details"]["error"]) == (400, "bad_project")
     assert sorted(server.root.glob("models/*")) == before
+
+
+@pytest.fixture
+async def outside() -> AsyncIterator[ScriptedServer]:
+    """The server that URLs in requests name."""
+    async for served in ScriptedServer().serve():
+        yield served
+
+
+async def test_urls_in_requests_reach_no_private_address(http: httpx.AsyncClient, outside: ScriptedServer) -> None:
+    """A result is not sent to, and a model not loaded from, this machine's own addresses."""
+    results = await http.post(f"/model/test/intents?callback_url={outside.url}", content=b"nlu: []")
+    model = await http.put("/model", json={"model_server": {"url": outside.url}})
+
+    for answer in (results, model):
+        assert answer.status_code == 400
+        assert "allow_private_addresses in endpoints.yml" in answer.json()["message"]
+    assert outside.requests == []
+
+
+async def test_a_model_from_a_model_server(tmp_path: Path, outside: ScriptedServer) -> None:
+    """With the option, a model is loaded from a private address; redirects, errors and large files are refused."""
+    content = model_file().read_bytes()
+    async with (
+        running(tmp_path, enable_api=True, endpoints="allow_private_addresses: [127.0.0.0/8]\n") as served,
+        httpx.AsyncClient(base_url=served.url, timeout=60) as client,
+    ):
+
+        async def load() -> httpx.Response:
+            return await client.put("/model", json={"model_server": {"url": outside.url}})
+
+        outside.answer = says_bytes(content)
+        assert (await load()).status_code == 204
+
+        outside.answer = says_bytes(b"", 503)
+        assert "answered with status 503" in (await load()).json()["message"]
+
+        async def redirect(_request: web.Request, _body: bytes) -> web.StreamResponse:
+            return web.Response(status=302, headers={"Location": outside.url + "?again"})
+
+        outside.answer = redirect
+        assert "redirect (status 302), which is not followed" in (await load()).json()["message"]
+
+        async def endless(request: web.Request, _body: bytes) -> web.StreamResponse:
+            stream = web.StreamResponse()
+            await stream.prepare(request)
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    await stream.write(bytes(1 << 20))
+            return stream
+
+        outside.answer = endless
+        assert "too large (limit 268,435,456 bytes)" in (await load()).json()["message"]
+
+    assert len(outside.requests) == 4
+
+
+async def test_a_result_that_is_redirected_is_not_sent_on(
+    tmp_path: Path, outside: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The callback URL gets the result once; a redirect is a refusal, which is logged."""
+
+    async def redirect(_request: web.Request, _body: bytes) -> web.StreamResponse:
+        return web.Response(status=307, headers={"Location": outside.url + "?again"})
+
+    outside.answer = redirect
+    async with (
+        running(tmp_path, enable_api=True, endpoints="allow_private_addresses: true\n") as served,
+        httpx.AsyncClient(base_url=served.url, timeout=60) as client,
+    ):
+        answer = await client.post(f"/model/test/intents?callback_url={outside.url}", content=b"nlu: []")
+        assert answer.status_code == 204
+        await until(lambda: "refused a result" in caplog.text)
+
+    assert len(outside.requests) == 1

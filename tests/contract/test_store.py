@@ -67,7 +67,7 @@ async def test_odd_values_come_back(store: ConversationStore, word: str | None) 
     assert tuple(await store.entries("ada", after=first.head.version)) == second.entries
     assert await store.head("ada") == second.head
     with pytest.raises(VersionConflict):
-        await store.append(replace(turn(second.head), expected_lease=Lease(owner="0", until=1.0)))
+        await store.append(replace(turn(second.head), expected_lease=Lease(owner="other", until=0.0)))
     await store.append(replace(turn(second.head), expected_lease=lease))
 
 
@@ -429,6 +429,56 @@ async def test_unfinished_turns_are_found(store: ConversationStore) -> None:
     assert [head.sender_id for head in await store.unfinished(now=150.0)] == ["free", "over"]
     assert [head.sender_id for head in await store.unfinished(now=250.0)] == ["free", "held", "over"]
     assert [head.sender_id for head in await store.unfinished(now=250.0, limit=1)] == ["free"]
+    over = ["host:1:x", "another"]
+    assert [head.sender_id for head in await store.unfinished(now=150.0, over=over)] == ["free", "held", "over"]
+    assert [head.sender_id for head in await store.unfinished(now=float("-inf"))] == ["free"]
+
+
+async def lease_of(store: ConversationStore, name: str) -> Lease | None:
+    """The lease of a conversation."""
+    head = await store.head(name)
+    assert head is not None
+    return head.lease
+
+
+async def test_leases_of_one_owner_are_renewed_and_released(store: ConversationStore) -> None:
+    """All leases of one owner on open turns end later after a renewal and are gone after a release; others stay."""
+    assert await store.lease_owners() in ([], set())
+    before = await store.renew_leases("mine", for_s=60.0)
+    assert before == pytest.approx(time.time(), abs=5)
+    cases = [("a", "mine", True), ("b", "mine", True), ("c", "other", True), ("d", "mine", False), ("e", None, True)]
+    for name, owner, is_open in cases:
+        lease = None if owner is None else Lease(owner=owner, until=100.0)
+        await store.create(replace(empty(name), open_turn=is_open, lease=lease))
+    assert set(await store.lease_owners()) == {"mine", "other", None}
+
+    now = await store.renew_leases("mine", for_s=60.0)
+    ends = {name: lease.until for name, _, _ in cases if (lease := await lease_of(store, name)) is not None}
+    assert ends == {"a": pytest.approx(now + 60, abs=1), "b": pytest.approx(now + 60, abs=1), "c": 100.0, "d": 100.0}
+    await store.release_leases("mine")
+    assert [await lease_of(store, name) for name in "abe"] == [None] * 3
+    assert await lease_of(store, "c") == Lease(owner="other", until=100.0)
+    assert set(await store.lease_owners()) == {"other", None}
+
+
+async def test_append_keeps_a_renewal(store: ConversationStore) -> None:
+    """An append of the lease's owner fits after a renewal that it does not know, and does not shorten the lease."""
+    lease = Lease(owner="mine", until=100.0)
+    first = turn(empty())
+    first = replace(first, head=replace(first.head, open_turn=True, lease=lease))
+    await store.append(first)
+    await store.renew_leases("mine", for_s=60.0)
+    renewed = await lease_of(store, "ada")
+    assert renewed is not None
+    step = Append(head=replace(first.head, plain_seq=1), expected_version=first.head.version, expected_lease=lease)
+    await store.append(step)
+    assert await lease_of(store, "ada") == renewed
+
+    taken = Lease(owner="other", until=200.0)
+    await store.append(replace(step, head=replace(first.head, lease=taken)))
+    assert await lease_of(store, "ada") == taken
+    with pytest.raises(VersionConflict):
+        await store.append(step)
 
 
 async def test_meta_is_put_once(store: ConversationStore) -> None:

@@ -18,6 +18,7 @@ from support.ports import free_port
 from support.processes import MANENT, listens, wait_for
 from support.small_talk import model_file, write_project
 
+SKEWED = [sys.executable, str(Path(__file__).with_name("skewed.py"))]
 IMPATIENT = [sys.executable, str(Path(__file__).with_name("impatient.py"))]
 
 ACTIONS = """
@@ -76,6 +77,7 @@ class Fleet:
         *arguments: str,
         work_s: float = 0.0,
         impatient: bool = False,
+        ahead_s: float = 0.0,
         before: tuple[str, ...] = (),
         port: int | None = None,
     ) -> Server:
@@ -85,12 +87,13 @@ class Fleet:
             arguments: further ones for `manent run`.
             work_s: how long its custom action takes.
             impatient: with the short leases of `impatient.py`.
+            ahead_s: by how much its clock is ahead.
             before: a command that runs the server.
             port: to listen on; None: any.
         """
         port = port or free_port()
         log = self.root / f"server-{port}.log"
-        program = IMPATIENT if impatient else MANENT
+        program = IMPATIENT if impatient else [*SKEWED, str(ahead_s)] if ahead_s else MANENT
         command = [*before, *program, "run", "-i", "127.0.0.1", "-p", str(port), *arguments]
         environment = os.environ | {"LEDGER": str(self.root / "ledger"), "WORK_SECONDS": str(work_s)}
         with log.open("wb") as out:

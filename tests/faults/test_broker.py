@@ -195,7 +195,7 @@ def test_password_of_a_broker_that_is_away(section: str, tmp_path: Path) -> None
         assert server.process.wait(30) == 0
         log = server.log.read_text()
 
-    assert "the event broker is away" in log
+    assert "the event broker is not available" in log
     assert "s3cr3t" not in "".join([log, *shown])
 
 

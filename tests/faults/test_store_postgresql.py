@@ -1,6 +1,7 @@
 """PostgreSQL under fire: its server crashes and comes back, several of ours share it, Rasa's tables are in it."""
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 
 import asyncpg
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from manent.core.conversation_log import Append
 from manent.core.errors import StoreError
 from manent.core.events import UserUttered
+from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import VersionConflict
 from manent.stores.postgresql import append_batches
 from manent.stores.postgresql.append_batches import append_many
@@ -54,6 +56,39 @@ async def test_server_crash(cluster: Cluster) -> None:
         assert [entry.seq for entry in entries] == list(range(1, head.version + 1))
         await talk(store, head, 1)
     await store.close()
+
+
+async def test_connection_for_notifications_is_made_again_after_any_error(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the connection for notifications fails in whatever way, the next one delivers notifications again."""
+    real = asyncpg.connect
+    failures = 3
+
+    async def connect(*args: object, server_settings: dict[str, str], **kwargs: object) -> object:
+        nonlocal failures
+        if failures and server_settings["application_name"] == "manent news":
+            failures -= 1
+            raise asyncpg.InternalClientError("cannot switch to state 11")
+        return await real(*args, server_settings=server_settings, **kwargs)
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    metrics = Metrics()
+    listens = PostgresqlStore(cluster.dsn, schema="notified", metrics=metrics)
+    writes = PostgresqlStore(cluster.dsn, schema="notified")
+    await listens.open()
+    async with asyncio.timeout(20):
+        while failures or metrics.background_failing:  # noqa: ASYNC110  # the connection has no event
+            await asyncio.sleep(0.05)
+    await writes.open()
+    assert metrics.background_failures["notifications"] >= 1
+    await writes.append(turn(empty("ada")))
+    async with asyncio.timeout(20):
+        while "ada" not in (await listens.news(within_s=5.0) or ()):
+            await writes.append(turn(empty(f"visitor {time.monotonic()}")))
+            await writes.append(turn(await writes.head("ada") or empty("ada")))
+    await listens.close()
+    await writes.close()
 
 
 @pytest.mark.parametrize(("durability", "setting"), [("disk", "on"), ("process", "off")])

@@ -106,7 +106,7 @@ def test_a_server_of_an_nlu_model_understands_and_does_not_answer(nlu_only: Path
     assert server.get("/status")[0] == server.get("/domain")[0] == 200
     server.stop()
     assert server.process.stdout is not None
-    assert "the bot does not answer" in server.process.stdout.read()
+    assert "the bot stores messages but does not answer" in server.process.stdout.read()
 
 
 @pytest.mark.parametrize("command", [("shell",), ("shell", "nlu")])
@@ -127,7 +127,7 @@ def test_an_nlu_model_is_scored(nlu_only: Path) -> None:
     write(nlu_only, {"tests/test_stories.yml": story})
     core = manent("test", "core", cwd=nlu_only)
     (nlu_only / "tests/test_stories.yml").unlink()
-    assert (core.returncode, "the model has no dialogue" in core.stderr) == (1, True), core.stdout + core.stderr
+    assert (core.returncode, "the model contains no policies" in core.stderr) == (1, True), core.stdout + core.stderr
 
 
 def test_a_server_of_a_core_model_answers_payloads(core_only: Path, serve: Serve) -> None:

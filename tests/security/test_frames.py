@@ -206,7 +206,7 @@ async def test_a_reader_that_sleeps_is_closed(tmp_path_factory: pytest.TempPathF
                 await asyncio.sleep(0.002)  # faster, and most are refused: a socket's requests wait in a bounded queue
             with pytest.raises(websockets.exceptions.ConnectionClosed):  # also when it has woken up
                 await connection.until("never", timeout_s=30)
-        assert "closed a socket: its client does not read" in site.log
+        assert "closed a socket, because its client does not read" in site.log
         await assert_alive(site)
     finally:
         stop(site)

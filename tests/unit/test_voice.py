@@ -14,17 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-FOLDERS = (
-    "bench",
-    "src/manent/authoring",
-    "src/manent/core",
-    "src/manent/dialogue",
-    "src/manent/learn",
-    "src/manent/nlu",
-    "src/manent/project",
-    "src/manent/runtime",
-    "tools",
-)
+FOLDERS = ("bench", "src/manent", "tools")
 
 DOCUMENTS = ("*.md", "docs/**/*.md", "examples/*/README.md", "web/*.md", "web/client/*.md")
 

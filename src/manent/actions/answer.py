@@ -1,6 +1,6 @@
-"""Decodes and checks the answer of a custom action: JSON to `ActionResult`.
+"""Decodes and checks the answer of a custom action: converts JSON to an `ActionResult`.
 
-`remote.py` and `in_process.py` call it. An invalid answer is an error of the action, and is found before anything is
+`remote.py` and `in_process.py` call it. An invalid answer is an error of the action. It is found before anything is
 stored in the conversation.
 """
 
@@ -75,7 +75,7 @@ def _is_event(action: str, event: Json) -> bool:
 
 
 def _checked(response: Json) -> Json:
-    """Check a response and convert its text to a string: some actions send numbers."""
+    """Check a response. Convert its text to a string, because some actions send numbers."""
     checked = msgspec.convert(response, _Response)
     if isinstance(checked.text, int | float):
         return response | {"text": str(response["text"])}

@@ -1,17 +1,17 @@
-"""A client for an HTTP server that `endpoints.yml` names: reads its section, and POSTs requests to it.
+"""A client for an HTTP server that `endpoints.yml` names.
 
-Owns the connections. The client session of an endpoint is created at the first request and shared by all conversations.
-`remote.py` and `nlg.py` use it, and interpret the bodies; this module must not.
+It reads the section, owns the connections, and sends requests. An endpoint creates its client session at the first
+request. All conversations share the session. `remote.py` and `nlg.py` use this module. They interpret the bodies of
+responses; this module must not.
 """
 
 import asyncio
 import base64
 import importlib
-import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from manent import __version__
 from manent.core.errors import ActionError, Problem, ProjectError
@@ -20,15 +20,26 @@ from manent.core.events import Json
 if TYPE_CHECKING:
     import aiohttp
 
+    from manent.actions.connections import Connections
+
 DEFAULT_TIMEOUT_S = 300.0
-"""The same as Rasa's."""
+"""Default time limit, the same as in Rasa."""
 
 CONNECT_TIMEOUT_S = 10.0
-"""A host that does not accept the connection within this time is unreachable."""
+"""A host that does not accept a connection within this time counts as unreachable."""
 
-KEEP_ALIVE_S = 60.0
-"""How long idle connections are kept. Old SDK servers close them after 5 s. Usually the client notices before its next
-request; if the server closes the connection at the moment of a request, `Endpoint.post` sends the request again."""
+RETRY_FOR_S = 3.0
+"""Seconds for which a request that was not sent is retried: an action server that restarts is unnoticed."""
+
+FIRST_PAUSE_S = 0.05
+MAX_PAUSE_S = 0.5
+"""Pauses between these attempts. Each one is twice as long as the one before."""
+
+CLOSED_WITHIN_S = 0.1
+"""A server that closes a used connection within this time did so while the request was on its way, and did not read it.
+
+A later close means that the server has begun the action.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +47,10 @@ class EndpointConfig:
     """Address and credentials of a server.
 
     Attributes:
-        section: name of the section in `endpoints.yml`; also the prefix of error codes (`action`, `nlg`).
-        url: where requests are sent.
-        params: added to the query of the URL, including the token (`token_name=token`).
-        headers: sent with each request, including the one of basic auth.
+        section: name of the section in `endpoints.yml`. Without `_endpoint`, it is the prefix of error codes.
+        url: address to which requests are sent.
+        params: parameters for the query of the URL, including the token (`token_name=token`).
+        headers: headers of each request, including that of basic authentication.
         cafile: file with certificate authorities to trust instead of the system's.
         timeout_s: time limit for a complete answer, in (0, inf).
     """
@@ -91,7 +102,7 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
         auth = {}
     timeout_s = options.get("timeout", DEFAULT_TIMEOUT_S)
     if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or timeout_s <= 0:
-        refuse("timeout", "a number of seconds above 0")
+        refuse("timeout", "a number of seconds greater than 0")
         timeout_s = DEFAULT_TIMEOUT_S
     if problems:
         raise ProjectError(problems)
@@ -112,7 +123,7 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
 
 
 def endpoint_problem(path: str, found: object, expected: str, *, suggestion: str = "") -> Problem:
-    """Describe a mistake in `endpoints.yml`. The line number is not known here."""
+    """Describe a mistake in `endpoints.yml`. Its line number is not known here."""
     shown = "nothing" if found is None else repr(found)
     return Problem(
         file="endpoints.yml",
@@ -125,36 +136,44 @@ def endpoint_problem(path: str, found: object, expected: str, *, suggestion: str
     )
 
 
+@dataclass(slots=True)
+class _Attempt:
+    """One attempt to send a request.
+
+    Attributes:
+        is_reused: it uses a connection that was used before.
+        began_at: from the monotonic clock.
+    """
+
+    is_reused: bool = False
+    began_at: float = field(default_factory=time.monotonic)
+
+
 class Endpoint:
     """A client that POSTs JSON to one server through a connection pool."""
 
     def __init__(self, config: EndpointConfig) -> None:
         self.config = config
         self._prefix = config.section.removesuffix("_endpoint")
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
         self._opening = asyncio.Lock()
 
     async def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         """POST a JSON body and return the complete response, with any status.
 
-        A request is sent a second time only if it was sent on a reused connection that was closed before any byte of
-        the response: the server closed the idle connection at that moment.
+        A request that the server cannot have read is sent again, for up to `RETRY_FOR_S`: the connection was refused,
+        or was closed before the request was written. A request on a kept connection is also sent again, once, if the
+        server closed the connection at that moment (see `CLOSED_WITHIN_S`). Everything else is sent once.
 
         Raises:
-            ActionError: `…_unreachable`; `…_timeout`; or `…_garbage`: the response is not HTTP or is incomplete.
+            ActionError: `…_unreachable`, `…_timeout`, or `…_garbage` (the response is not HTTP or is incomplete).
         """
         import aiohttp
 
-        session = self._session or await self._open()
+        connections = self._connections or await self._open()
         config = self.config
-        sent = SimpleNamespace(reused=False)
         try:
-            try:
-                return await self._exchange(session, body, headers, sent)
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                if not sent.reused:
-                    raise
-                return await self._exchange(session, body, headers, SimpleNamespace())
+            return await self._send(connections, body, headers)
         except aiohttp.ConnectionTimeoutError as error:
             raise self._error("unreachable", f"did not accept a connection within {CONNECT_TIMEOUT_S:g} s") from error
         except TimeoutError as error:
@@ -164,54 +183,63 @@ class Endpoint:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._error("unreachable", f"could not be reached: {error or type(error).__name__}") from error
 
+    async def _send(self, connections: "Connections", body: bytes, headers: Mapping[str, str] | None) -> Answer:
+        import aiohttp
+
+        give_up_at = time.monotonic() + RETRY_FOR_S
+        pause_s, is_repeated = FIRST_PAUSE_S, False
+        while True:
+            attempt = _Attempt()
+            try:
+                async with connections.session() as session:
+                    return await self._exchange(session, body, headers, attempt)
+            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+                if _is_unsent(error):
+                    if time.monotonic() + pause_s > give_up_at:
+                        raise
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(2 * pause_s, MAX_PAUSE_S)
+                elif is_repeated or not attempt.is_reused or time.monotonic() - attempt.began_at > CLOSED_WITHIN_S:
+                    raise
+                else:
+                    is_repeated = True
+
     async def _exchange(
-        self,
-        session: "aiohttp.ClientSession",
-        body: bytes,
-        headers: Mapping[str, str] | None,
-        sent: SimpleNamespace,
+        self, session: "aiohttp.ClientSession", body: bytes, headers: Mapping[str, str] | None, attempt: _Attempt
     ) -> Answer:
         request = session.post(
-            self.config.url, params=self.config.params, data=body, headers=headers, trace_request_ctx=sent
+            self.config.url, params=self.config.params, data=body, headers=headers, trace_request_ctx=attempt
         )
         async with request as response:
             return Answer(status=response.status, body=await response.read())
 
     async def close(self) -> None:
         """Close all connections. A later `post` opens new ones."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        if self._connections is not None:
+            await self._connections.close()
 
     def _error(self, kind: str, what: str) -> ActionError:
         return ActionError(f"{self._prefix}_{kind}", f"the server of {self.config.section} ({self.config.url}) {what}")
 
-    async def _open(self) -> "aiohttp.ClientSession":
-        # Importing aiohttp takes 0.2 s. A server without custom actions never imports it.
-        await asyncio.to_thread(importlib.import_module, "aiohttp")
+    async def _open(self) -> "Connections":
+        # A server without custom actions never imports aiohttp.
+        module = await asyncio.to_thread(importlib.import_module, "manent.actions.connections")
         async with self._opening:
-            if self._session is None:
-                self._session = _make_session(self.config)
-            return self._session
+            if self._connections is None:
+                headers = {"User-Agent": f"manent/{__version__}", "Content-Type": "application/json"}
+                self._connections = module.Connections(
+                    headers=headers | dict(self.config.headers),
+                    cafile=self.config.cafile,
+                    timeout_s=self.config.timeout_s,
+                    connect_timeout_s=CONNECT_TIMEOUT_S,
+                )
+            return self._connections
 
 
-def _make_session(config: EndpointConfig) -> "aiohttp.ClientSession":
+def _is_unsent(error: Exception) -> bool:
+    """Return whether an attempt failed before the request was written completely: no server can have run it."""
     import aiohttp
 
-    async def note_reuse(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
-        sent = context.trace_request_ctx
-        if sent is not None:
-            sent.reused = True
-
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_reuseconn.append(note_reuse)
-    context = ssl.create_default_context(cafile=config.cafile) if config.cafile else True
-    return aiohttp.ClientSession(
-        # No limit: a slow action of one conversation must not delay the actions of others.
-        connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=KEEP_ALIVE_S),
-        headers={"User-Agent": f"manent/{__version__}", "Content-Type": "application/json"} | dict(config.headers),
-        timeout=aiohttp.ClientTimeout(total=config.timeout_s, sock_connect=CONNECT_TIMEOUT_S),
-        # Ignores cookies: conversations share the session, and must not share cookies.
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trace_configs=[trace],
-    )
+    if isinstance(error, aiohttp.ClientConnectorError):  # includes refused connections and names without an address
+        return not isinstance(error, aiohttp.ClientSSLError)
+    return isinstance(error.__cause__ or error, aiohttp.ClientConnectionResetError)

@@ -1,7 +1,7 @@
 """Custom actions in this process, without an action server: `action_endpoint: {actions_module: actions}`.
 
-The runtime calls it after a commit. Each call runs in a pool thread with its own event loop, so that an action that
-sleeps or computes does not delay other conversations, even if it does so in an `async def`. Actions get copies and
+The runtime calls it after a commit. Each call runs in a thread of a pool with its own event loop. So an action that
+sleeps or computes does not delay other conversations, even if it blocks in an `async def`. Actions get copies and
 cannot change the assistant or the conversation. If an action crashes the interpreter, the server crashes.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rasa_sdk.executor import ActionExecutor
 
 DEFAULT_THREADS = 32
-"""Maximum number of concurrent actions. Further ones wait. An idle thread takes about 10 kB."""
+"""Maximum number of concurrent actions. More actions wait. An idle thread takes about 10 kB."""
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +38,9 @@ class InProcessActions:
         executor: the SDK's executor with the project's actions (`sdk.load_executor`).
         domain: the domain that actions get.
         threads: maximum number of concurrent actions, at least 1.
-        timeout_s: after this time the action fails and the conversation continues. Its thread cannot be stopped and
-            stays occupied until the action returns.
-        newest_events: see `ActionRunner`.
+        timeout_s: time after which the action fails and the conversation continues. The thread cannot be stopped. It is
+            not free again until the action returns.
+        newest_events: number of the session's newest events that an action receives. None: all.
     """
 
     def __init__(
@@ -59,14 +59,16 @@ class InProcessActions:
         self._timeout_s = timeout_s
 
     async def run(self, call: ActionCall) -> ActionResult:
-        """Run an action; see `ActionRunner.run`.
+        """Run an action and return its result.
 
         Raises:
-            ActionError: `action_unknown`, `action_timeout`, `action_failed` (it raised), or `action_garbage`.
+            ActionError: `action_unknown`, `action_timeout`, `action_failed` (the action raised an exception), or
+                `action_garbage`.
         """
         if call.name not in self._executor.actions:
-            raise ActionError("action_unknown", f"unknown action {call.name}: the actions module does not define it")
-        # Encode in the event loop's thread, where the tracker does not change meanwhile. Decode in the action's thread.
+            raise ActionError("action_unknown", f"unknown action {call.name}; the actions module does not define it")
+        # Encode the tracker in the thread of the event loop, so that it cannot change meanwhile. Decode it in the
+        # thread of the action.
         tracker = msgspec.json.encode(call.tracker)
         running = self._threads.submit(functools.partial(self._run_in_thread, call, tracker))
         try:
@@ -94,7 +96,7 @@ class InProcessActions:
             result = asyncio.run(executor.run(request))
         except ActionExecutionRejection:
             return ActionResult(rejected=True)
-        except BaseException as error:  # includes the SystemExit of sys.exit() in an action
+        except BaseException as error:  # this includes SystemExit, which sys.exit() in an action raises
             raise ActionError("action_failed", f"{call.name} raised {type(error).__name__}: {error}") from error
         return decode_answer(call.name, _encode(call.name, result))
 

@@ -34,10 +34,10 @@ class RemoteGenerator:
         self._endpoint = endpoint
 
     async def generate(self, response: str, arguments: Json, tracker: Json, channel: str) -> Json:
-        """Return the message for a response. See `Generator.generate`.
+        """Return the message for a response.
 
         Raises:
-            ActionError: `nlg_unreachable`, `nlg_timeout`, `nlg_failed` (a status from 400), or `nlg_garbage`.
+            ActionError: `nlg_unreachable`, `nlg_timeout`, `nlg_failed` (a status of 400 or more), or `nlg_garbage`.
         """
         request = {
             "response": response,

@@ -16,9 +16,10 @@ def open_actions(action_endpoint: Json | None, domain: Domain, *, root: Path | N
     As in Rasa, the environment variable `COMPRESS_ACTION_SERVER_REQUEST=true` compresses request bodies (deflate).
 
     Args:
-        action_endpoint: has either `url` (an action server; also `enable_selective_domain`, `timeout` in seconds and
-            the options of all endpoints) or `actions_module` (actions in this process; also `threads` and `timeout`).
-            With `events: all` actions get all events of the session instead of the newest ones.
+        action_endpoint: the section. It contains either `url` (an action server) or `actions_module` (actions in this
+            process). An action server has the options `enable_selective_domain` and `timeout` (seconds), and those of
+            all endpoints. Actions in this process have the options `threads` and `timeout`. With `events: all`, actions
+            get all events of the session instead of only the newest ones.
         domain: the domain that actions get.
         root: the project's folder, which contains `actions_module`. Default: the current folder.
 
@@ -55,7 +56,7 @@ def _newest_events(action_endpoint: Json) -> int | None:
     if events == "all":
         return None
     if not isinstance(events, int) or isinstance(events, bool) or events < 1:
-        expected = "`all`, or the number of newest events of the session that actions get, at least 1"
+        expected = "`all`, or the number (at least 1) of newest events of the session that actions get"
         raise ProjectError([endpoint_problem("action_endpoint.events", events, expected)])
     return events
 
@@ -94,7 +95,7 @@ def _open_in_process(action_endpoint: Json, domain: Domain, root: Path, newest_e
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         problems.append(endpoint_problem("action_endpoint.threads", threads, "a number of threads, at least 1"))
     if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or timeout_s <= 0:
-        problems.append(endpoint_problem("action_endpoint.timeout", timeout_s, "a number of seconds above 0"))
+        problems.append(endpoint_problem("action_endpoint.timeout", timeout_s, "a number of seconds greater than 0"))
     if problems:
         raise ProjectError(problems)
     return InProcessActions(

@@ -18,13 +18,13 @@ from manent.dialogue.steps import ActionResult
 from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall
 
 PROTOCOL_VERSION = "3.6.21"
-"""The Rasa release with this action protocol. SDKs compare it with their own version and may print a warning."""
+"""The Rasa release whose action protocol this is. SDKs compare it with their own version and may print a warning."""
 
 _NO_CONTENT, _REJECTED, _UNKNOWN, _NEEDS_DOMAIN = 204, 400, 404, 449
 
 
 class _Body(msgspec.Struct, kw_only=True):
-    """The request. `domain` is already encoded as JSON."""
+    """The body of a request. `domain` is already encoded as JSON."""
 
     next_action: str
     sender_id: str
@@ -39,10 +39,10 @@ class RemoteActions:
     Args:
         endpoint: the action server.
         domain: the domain that actions get.
-        selective_domain: send the domain only to actions that need it: those with `send_domain: true`, and
-            `validate_…` actions that are declared as plain names.
-        compress: compress request bodies (deflate).
-        newest_events: see `ActionRunner`.
+        selective_domain: whether to send the domain only to actions that need it. These are actions with `send_domain:
+            true`, and `validate_…` actions that are declared as plain names.
+        compress: whether to compress request bodies (deflate).
+        newest_events: number of the session's newest events that an action receives. None: all.
     """
 
     def __init__(
@@ -56,17 +56,17 @@ class RemoteActions:
     ) -> None:
         self.newest_events = newest_events
         self._endpoint = endpoint
-        # A domain can be 100 kB of JSON: it is encoded once and copied into each request as bytes.
+        # A domain can be 100 kB of JSON, so it is encoded once and copied into each request as bytes.
         self._domain = msgspec.Raw(encode_domain(domain))
         self._wants_domain = _names_with_domain(domain) if selective_domain else None
         self._compress = compress
 
     async def run(self, call: ActionCall) -> ActionResult:
-        """Run an action; see `ActionRunner.run`.
+        """Run an action and return its result. Status 400 is a rejection.
 
         Raises:
-            ActionError: `action_unreachable`, `action_timeout`, `action_unknown` (404), `action_failed` (any other
-                status from 401), or `action_garbage`. Status 400 is a rejection.
+            ActionError: `action_unreachable`, `action_timeout`, `action_unknown` (status 404), `action_failed` (another
+                status of 401 or more), or `action_garbage`.
         """
         with_domain = self._wants_domain is None or call.name in self._wants_domain
         answer = await self._post(call, with_domain=with_domain)
@@ -103,9 +103,10 @@ class RemoteActions:
 
 
 def encode_domain(domain: Domain) -> bytes:
-    """Encode the domain for actions: in format 3.1, but with the `forms` of a 2.0 domain if the project has one.
+    """Encode the domain for actions, in format 3.1.
 
-    Validators of rasa-sdk 2.x read the slot mappings from `forms`.
+    If the project's domain is in format 2.0, keep its `forms`, because validators of rasa-sdk 2.x read the slot
+    mappings from there.
     """
     original = domain.original
     if domain.legacy_forms is not None:
@@ -120,12 +121,18 @@ def _names_with_domain(domain: Domain) -> frozenset[str]:
 
 
 def _header_value(key: str) -> str:
-    """Convert a key to a valid header value (printable ASCII). An action's name may contain any character."""
+    """Convert an idempotency key to a valid header value (printable ASCII).
+
+    The name of an action may contain any character.
+    """
     return key.encode("ascii", "backslashreplace").decode("ascii").replace("\r", "").replace("\n", "")
 
 
 def _reason(body: bytes) -> str:
-    """Return the error message in the body of an SDK server, without the request that the body repeats."""
+    """Return the error message in the response body of an SDK server.
+
+    The body also repeats the request, which is left out.
+    """
     try:
         error = msgspec.json.decode(body)["error"]
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, IndexError):

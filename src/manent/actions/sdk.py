@@ -1,6 +1,6 @@
 """Imports a project's actions with rasa-sdk, for `in_process.py` and `server.py`.
 
-`pip install "manent[actions]"` installs rasa-sdk. It is imported inside functions only, so that a server with remote
+`pip install "manent[actions]"` installs rasa-sdk. It is imported only inside functions, so that a server with remote
 actions never imports it. This module must not run an action.
 """
 
@@ -54,8 +54,9 @@ def load_executor(actions_module: str, *, root: Path) -> "ActionExecutor":
 def _copy_form_slots() -> None:
     """Replace the SDK's method that returns a form's slots by one that returns a new list.
 
-    Validators written for 2.x modify the list: `domain_slots.remove("age")`. SDK 3 returns the domain's own list, twice
-    per call, so the second removal raises. SDK 2 had the method under another name.
+    Validators written for 2.x modify the list, for example by `domain_slots.remove("age")`. SDK 3 returns the list of
+    the domain itself, and calls the method twice, so the second removal would raise an error. In SDK 2 the method has
+    another name.
     """
     from rasa_sdk.forms import FormValidationAction
 
@@ -66,7 +67,8 @@ def _copy_form_slots() -> None:
 def _form_slots(validator: "FormValidationAction", domain: Json) -> list[str]:
     """Return a new list with the slots of the validator's form, for all domain formats.
 
-    3.x lists the slots. 2.0 maps them to slot mappings: since 2.6 under `required_slots`, earlier directly in the form.
+    Format 3.x lists the slots. Format 2.0 maps them to slot mappings, under `required_slots` since Rasa 2.6, and
+    directly in the form before.
     """
     form = (domain.get("forms") or {}).get(validator.form_name()) or {}
     return [name for name in form.get("required_slots", form) if name != "ignored_intents"]
@@ -79,13 +81,13 @@ def _not_installed() -> Problem:
         path="action_endpoint",
         code="actions.no-sdk",
         found="rasa-sdk is not installed",
-        expected="rasa-sdk, which runs custom actions",
+        expected="rasa-sdk, because it runs custom actions",
         suggestion=INSTALL,
     )
 
 
 def _broken(actions_module: str, root: Path, error: BaseException) -> Problem:
-    """Describe an error in the project's code, with the newest line of the project in the traceback."""
+    """Describe an error in the project's code. Name the last line of the project in the traceback."""
     file, line = _place(root.resolve(), error)
     missing = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     if missing and missing == actions_module.split(".", maxsplit=1)[0] and not file:
@@ -120,7 +122,10 @@ def _suggestion(error: BaseException, missing: str) -> str:
 
 
 def _place(root: Path, error: BaseException) -> tuple[str, int]:
-    """Return file (relative to `root`) and line of the last traceback entry in the project's code, else `("", 0)`."""
+    """Return the file (relative to `root`) and line of the last traceback entry in the project.
+
+    Return `("", 0)` if there is none.
+    """
     if isinstance(error, SyntaxError) and error.filename:
         places = [(error.filename, error.lineno or 0)]
     else:

@@ -1,8 +1,8 @@
 """The action server of `manent run actions`: rasa-sdk's server with the project's unmodified actions.
 
-`cli/` calls `serve`, which returns after SIGTERM or SIGINT. The server listens on the port and the paths that the
-`endpoints.yml` of a Rasa project names (5055; `/webhook`, `/actions`, `/health`). It is a separate process, so this
-module must not import the runtime.
+`cli/` calls `serve`, which returns after SIGTERM or SIGINT. By default the server listens on port 5055, and its paths
+are `/webhook`, `/actions` and `/health`, as in Rasa. It is a separate process, so this module must not import the
+runtime.
 """
 
 import asyncio
@@ -22,8 +22,10 @@ DEFAULT_PORT = 5055
 KEEP_ALIVE_S = 120
 
 GRACE_S = 0.5
-"""How long connections may take to close after a signal. The server does not wait for running actions: the bot's server
-reports their failure to the visitor."""
+"""Time that connections may take to close after a signal.
+
+The action server does not wait for running actions. The bot's server reports their failure to the visitor.
+"""
 
 log = logging.getLogger("manent.actions")
 
@@ -31,7 +33,7 @@ log = logging.getLogger("manent.actions")
 def serve(
     actions_module: str = "actions",
     *,
-    host: str = "0.0.0.0",  # noqa: S104  # as Rasa's: the bot often runs on another machine
+    host: str = "0.0.0.0",  # noqa: S104  # as in Rasa, because the bot often runs on another machine
     port: int = DEFAULT_PORT,
     cors: str | Sequence[str] | None = None,
     auto_reload: bool = False,
@@ -43,15 +45,15 @@ def serve(
 ) -> None:
     """Serve the project's actions until SIGTERM or SIGINT.
 
-    Uses one process and one event loop, like the SDK's own command: an action that blocks delays the others. Actions in
-    the bot's process (`actions_module` in `endpoints.yml`) do not have this limit.
+    It uses one process and one event loop, like the SDK's command. So an action that blocks delays the others. Actions
+    in the bot's process (`actions_module` in `endpoints.yml`) do not have this limit.
 
     Args:
         actions_module: package or module of the project.
         host: address to listen on.
         port: port to listen on. 0: the system chooses one.
         cors: origins whose pages may send requests. Default: none.
-        auto_reload: reload changed modules before each call.
+        auto_reload: whether to reload changed modules before each call.
         ssl_certificate: file with the certificate chain. The server then serves HTTPS.
         ssl_keyfile: file with the private key.
         ssl_password: password of the private key.
@@ -64,8 +66,8 @@ def serve(
     """
     executor = load_executor(actions_module, root=root or Path.cwd())
     with warnings.catch_warnings():
-        # Hides deprecation warnings of newer SDKs and Sanic, and the warning that the versions of rasa and rasa_sdk
-        # might not be compatible: they are, because the protocol has not changed.
+        # Hide deprecation warnings of newer SDKs and Sanic. Also hide the warning that the versions of rasa and
+        # rasa_sdk might not be compatible. They are compatible, because the protocol has not changed.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", message="Your versions of rasa")
         from rasa_sdk import endpoint
@@ -73,7 +75,7 @@ def serve(
         app = endpoint.create_app(executor, cors_origins=list(_origins(cors)), auto_reload=auto_reload)
         app.config.KEEP_ALIVE_TIMEOUT = KEEP_ALIVE_S
         app.config.GRACEFUL_SHUTDOWN_TIMEOUT = 0.0
-        app.config.USE_UVLOOP = False  # uvloop delivers signals only after the running action has finished
+        app.config.USE_UVLOOP = False  # uvloop would deliver signals only after the running action has finished
         if _asks_for_tracing(Path(endpoints)):
             app.register_listener(partial(endpoint.load_tracer_provider, endpoints), "before_server_start")
         endpoint.plugin_manager().hook.attach_sanic_app_extensions(app=app)
@@ -83,7 +85,7 @@ def serve(
         log.info("Action server on %s://%s:%d", scheme, host, port)
         ssl = endpoint.create_ssl_config(ssl_certificate, ssl_keyfile, ssl_password) if ssl_certificate else None
         app.register_listener(_stop_on_signals, "after_server_start")
-        # Without `single_process` Sanic starts a manager process and forks workers.
+        # Without `single_process`, Sanic would start a manager process and fork workers.
         app.run(
             host=host,
             port=port,

@@ -1,7 +1,7 @@
-"""A bounded pool of daemon threads for actions, used by `in_process.py`.
+"""A bounded pool of daemon threads for actions.
 
-The standard library's pool cannot be used: at the exit of the process it waits for its threads, and an action may never
-return.
+`in_process.py` uses it. The pool of the standard library cannot be used, because it waits for its threads at the exit
+of the process, and an action may never return.
 """
 
 import queue
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class ActionThreads:
-    """Runs functions in up to `limit` daemon threads. Starts threads when needed and reuses them."""
+    """Runs functions in up to `limit` daemon threads. It starts threads when needed and reuses them."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -23,7 +23,7 @@ class ActionThreads:
         self._work: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
 
     def submit(self, function: Callable[[], T]) -> "Future[T]":
-        """Run a function as soon as a thread is free. Must be called from the event loop's thread only."""
+        """Run a function as soon as a thread is free. Call this only from the thread of the event loop."""
         future: Future[T] = Future()
         self._work.put((future, function))
         if not self._idle.acquire(blocking=False) and self._started < self._limit:
@@ -32,7 +32,7 @@ class ActionThreads:
         return future
 
     def close(self) -> None:
-        """End the threads after all submitted functions have run. Does not wait for them."""
+        """Make the threads end after all submitted functions have run. Do not wait for them."""
         self._work.put(None)
 
     def _serve(self) -> None:
@@ -41,7 +41,7 @@ class ActionThreads:
             if future.set_running_or_notify_cancel():
                 try:
                     result = function()
-                except BaseException as error:  # noqa: BLE001  # raised where the future is awaited
+                except BaseException as error:  # noqa: BLE001  # the error is raised where the future is awaited
                     future.set_exception(error)
                 else:
                     future.set_result(result)

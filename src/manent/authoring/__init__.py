@@ -1,1 +1,1 @@
-"""Writes project files for their author: migration, NLU data, stories, graphs."""
+"""Writes project files: migrated projects, NLU data, stories, and story graphs."""

@@ -1,7 +1,8 @@
-"""Restores comments that rewriting a YAML file removed or moved. Called by `migration`.
+"""Restores comments that were removed or moved when a YAML file was rewritten.
 
-ruamel.yaml attaches a comment to the value above it, and moves both together. This module compares the old text with
-the new one line by line and inserts each missing comment before the line that followed it in the old text.
+Called by `migration`. ruamel.yaml attaches a comment to the value above it, and moves both together. This module
+compares the old text with the new text line by line. It inserts each missing comment before the line that followed the
+comment in the old text.
 """
 
 from collections import Counter
@@ -9,7 +10,10 @@ from collections.abc import Iterator
 
 
 def restore_comments(old: str, new: str) -> str:
-    """Return the new text with the missing comments of the old one, and its blank lines before top-level keys."""
+    """Return the new text with the comments of the old text that it lacks.
+
+    Also restore blank lines before top-level keys.
+    """
     old_lines = old.rstrip("\n").split("\n")
     lines = _blocks_after_mappings(new.rstrip("\n").split("\n"))
     missing = Counter(comment for _, comment in _comments(old_lines))
@@ -28,7 +32,7 @@ def restore_comments(old: str, new: str) -> str:
 
 
 def _without_new_blanks(old: list[str], lines: list[str]) -> list[str]:
-    """Remove blank lines before lines that had none before them in the old text."""
+    """Remove each blank line before a line that did not follow a blank line in the old text."""
     spaced = {old[index + 1].strip() for index, line in enumerate(old[:-1]) if not line.strip()}
     return [
         line
@@ -72,7 +76,10 @@ def _indent(line: str) -> int:
 
 
 def _insert(lines: list[str], old: list[str], index: int, comment: str) -> None:
-    """Insert a comment before the line that followed it in the old text, else at the end."""
+    """Insert a comment before the line that followed it in the old text.
+
+    If there is no such line, append the comment.
+    """
     content = _content(old[index])
     if content:
         found = _find(lines, old, index)
@@ -88,7 +95,10 @@ def _insert(lines: list[str], old: list[str], index: int, comment: str) -> None:
 
 
 def _find(lines: list[str], old: list[str], index: int) -> int | None:
-    """Return the new index of an old line: in its section if possible, as a key or as a list item of that name."""
+    """Return the index of an old line in the new text.
+
+    Search in the same section first, for a key or a list item of that name.
+    """
     content = _content(old[index])
     if _is_key(old[index]):
         return next((i for i, line in enumerate(lines) if _is_key(line) and _key(line) == _key(content)), None)
@@ -109,7 +119,7 @@ def _key(line: str) -> str:
 
 
 def _separate(lines: list[str], key_line: str) -> None:
-    """Insert a blank line before a top-level key (and the comments above it), if it has none."""
+    """Insert a blank line before a top-level key, or before the comments above it, if there is none."""
     found = next((i for i, line in enumerate(lines) if _is_key(line) and _key(line) == _key(key_line)), None)
     while found and lines[found - 1].lstrip().startswith("#"):
         found -= 1

@@ -1,8 +1,8 @@
 """Rewrites a project of format 1.x or 2.0 in format 3.1 and keeps comments. Called by `manent data migrate`.
 
-`plan_migration` reads the project like training does and returns the new texts. `write_migration` writes them and moves
-the old files to a backup folder. `project/domain/format_1.py` and `format_2.py`, which training uses too, convert the
-domain. This module writes the result with ruamel.yaml, so that comments and order are kept.
+`plan_migration` reads the project as training does and returns the new texts. `write_migration` writes these texts and
+moves the old files to a backup folder. The domain is converted by `project/domain/format_1.py` and `format_2.py`, which
+training uses, too. This module writes the result with ruamel.yaml, so that comments and order are kept.
 """
 
 import copy
@@ -37,12 +37,12 @@ _LEARNED = ("SklearnPolicy", "EmbeddingPolicy", "KerasPolicy")
 
 @dataclass(slots=True, kw_only=True)
 class Migration:
-    """New texts of files, by path relative to the project. Empty if no file is in an older format.
+    """The changes of files that a migration makes. It is empty if no file is in an older format.
 
     Attributes:
-        files: changed and new files.
-        removed: files whose data are in a new file.
-        notes: what the user should know about the migration, one sentence each.
+        files: path, relative to the project, → new text of a changed or new file.
+        removed: files whose data are now in a new file.
+        notes: sentences for the user about the migration.
     """
 
     files: dict[Path, str] = field(default_factory=dict)
@@ -57,9 +57,9 @@ def plan_migration(
     data: Sequence[Path] | None = None,
     config: Path | None = None,
 ) -> Migration:
-    """Compute the files of a project in format 3.1. Writes nothing.
+    """Compute the files of a project in format 3.1.
 
-    Args: see `read_project`.
+    Write nothing. The arguments are those of `read_project`.
 
     Raises:
         ProjectError: the project has mistakes, which must be fixed first.
@@ -101,21 +101,20 @@ def plan_migration(
         migration.notes.append(f"Rules that replace policies of 2.x are in {RULES_FILE}.")
     if raw.listed_forms:
         names = ", ".join(raw.listed_forms)
-        migration.notes.append(f"Forms that run on the action server are custom actions now: {names}.")
+        migration.notes.append(f"Forms that run on the action server are now custom actions: {names}.")
     if conversion.forms and any(name.startswith("validate_") for name in raw.actions):
         migration.notes.append(
-            "Validators of forms (rasa-sdk 2.x) that read domain['forms'][…]['required_slots'] as a mapping now get a "
-            "list."
+            "In form validators of rasa-sdk 2.x, domain['forms'][…]['required_slots'] is now a list, not a mapping."
         )
     return migration
 
 
 def write_migration(migration: Migration, root: Path, *, out: Path | None = None) -> list[Path]:
-    """Write the new texts, and remove files whose data are in a new one.
+    """Write the new texts, and remove files whose data are now in a new file.
 
     Args:
-        migration: what to write.
-        root: the project.
+        migration: the changes to write.
+        root: the project folder.
         out: folder for the new files. None: write in place, and keep the old files in `before_migration/`.
 
     Returns:
@@ -168,7 +167,7 @@ def _rewrite_domain(documents: list[YamlFile], raw: RawDomain, forms: set[str], 
 
 
 def _written_mappings(documents: list[YamlFile]) -> dict[str, list[CommentedMap]]:
-    """Return the mappings of each slot as written in the forms, with their comments."""
+    """Return the mappings of each slot as they are written in the forms, with their comments."""
     found: dict[str, list[CommentedMap]] = {}
     for document in documents:
         forms = document.section("forms")
@@ -226,7 +225,10 @@ def _mapping_list(slot: str, raw: RawDomain, written: dict[str, list[CommentedMa
 
 
 def _moved(mapping: CommentedMap) -> CommentedMap:
-    """Return a copy of a mapping with the comments on its lines. `restore_comments` adds comments between lines."""
+    """Return a copy of a mapping with the comments at the ends of its lines.
+
+    `restore_comments` adds comments between lines.
+    """
     node = copy.deepcopy(mapping)
     for tokens in node.ca.items.values():
         for token in tokens:
@@ -236,7 +238,10 @@ def _moved(mapping: CommentedMap) -> CommentedMap:
 
 
 def _labelled(mapping: dict[str, Any], raw: RawDomain) -> Iterator[CommentedMap]:
-    """Yield the mappings of an entity in format 2.0: one for each of its roles and groups, and one without both."""
+    """Yield the mappings of an entity in format 2.0.
+
+    There is one for each role, one for each group, and one without both.
+    """
     options = raw.entities[mapping["entity"]].value
     declared = plain(options[mapping["entity"]]) if isinstance(options, dict) else None
     labels = {key: (declared or {}).get(key) or [] for key in ("roles", "groups")}
@@ -253,7 +258,7 @@ def _rewrite_forms(document: YamlFile, raw: RawDomain, forms: set[str]) -> None:
         del document.root["forms"]
         actions = document.root.setdefault("actions", CommentedSeq())
         actions.extend(name for name in names if name not in actions)
-        if REQUESTED_SLOT not in raw.slots:  # a domain without forms has no such section
+        if REQUESTED_SLOT not in raw.slots:  # a domain without forms has no section `forms:`
             slots = document.root.setdefault("slots", CommentedMap())
             slots[REQUESTED_SLOT] = CommentedMap(type="any", mappings=CommentedSeq([CommentedMap(type="custom")]))
         document.is_changed = True
@@ -298,7 +303,7 @@ def _drop_triggers(document: YamlFile) -> None:
 
 
 def _new_config(text: str, policies: tuple[ComponentConfig, ...], pipeline: tuple[ComponentConfig, ...]) -> str:
-    """Replace names and policies of 1.x and 2.x in a configuration by the entries of `policies` and `pipeline`."""
+    """Replace names and policies of 1.x and 2.x in a configuration by the given entries."""
     document = YamlFile(text)
     is_changed = new_pipeline(document)
     listed = document.section("policies")
@@ -342,7 +347,10 @@ def _component(name: str, options: dict[str, Any]) -> CommentedMap:
 
 
 def _is_made(rule: Rule) -> bool:
-    """Return whether the conversion created a rule. It replaces a policy or an intent, not a line in a rules file."""
+    """Return whether the conversion created the rule.
+
+    Such a rule is in no rules file: it replaces a policy or an intent.
+    """
     return all(step.where == rule.where for step in rule.steps)
 
 

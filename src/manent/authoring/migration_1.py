@@ -1,7 +1,7 @@
-"""Migrates the parts that only a project of format 1.x has. `migration` calls it first.
+"""Migrates the parts that only a project of format 1.x has.
 
-Markdown becomes YAML. The comments in Markdown are lost, but the old files are kept in another folder. The domain and
-the configuration keep their comments.
+`migration` calls it first. It converts Markdown to YAML. The comments in Markdown are lost, but the old files are kept
+in another folder. The domain and the configuration keep their comments.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,10 +29,10 @@ TESTS_FOLDER = "tests"
 
 
 def rewrite_domain_1(documents: Sequence[YamlFile], raw: RawDomain, retrieval: Iterable[str]) -> None:
-    """Write a domain of format 1.x as `convert_domain_1` has changed it.
+    """Write into the domain files the changes that `convert_domain_1` made to a domain of format 1.x.
 
     Args:
-        documents: its files.
+        documents: files of the domain.
         raw: the converted domain.
         retrieval: retrieval intents.
     """
@@ -66,7 +66,7 @@ def _rewrite_variations(responses: Any) -> None:
     for variations in responses.values() if isinstance(responses, CommentedMap) else ():
         for index, variation in enumerate(variations if isinstance(variations, CommentedSeq) else ()):
             if isinstance(variation, str):
-                variations.ca.items.pop(index, None)  # comments are restored later
+                variations.ca.items.pop(index, None)  # comments in these lines are restored later
                 variations[index] = CommentedMap(text=variation)
 
 
@@ -79,7 +79,7 @@ def _write_session(documents: Sequence[YamlFile], raw: RawDomain) -> None:
 
 
 def new_pipeline(document: YamlFile) -> bool:
-    """Rename a configuration's components to their names in 3.x. Return whether something changed."""
+    """Rename the components of a configuration to their names in 3.x. Return whether the configuration changed."""
     old = document.section("pipeline")
     if not has_old_names(document.root):
         return False
@@ -99,7 +99,7 @@ def new_pipeline(document: YamlFile) -> bool:
 
 
 def add_histories(policies: CommentedSeq, wanted: Sequence[ComponentConfig]) -> bool:
-    """Write the `max_history` that memoization has by default in 1.x; return whether something changed."""
+    """Write the default `max_history` that memoization has in 1.x. Return whether the configuration changed."""
     is_changed = False
     for index, item in enumerate(policies):
         name = str(item.get("name", "") if isinstance(item, CommentedMap) else item).rpartition(".")[2]
@@ -115,7 +115,7 @@ def add_histories(policies: CommentedSeq, wanted: Sequence[ComponentConfig]) -> 
 
 
 def markdown_as_yaml(project: Project, report: Report, retrieval: Iterable[str]) -> Iterator[tuple[Path, Path, str]]:
-    """Yield each file of training data or test stories in Markdown, the file that replaces it, and its text."""
+    """Yield each Markdown file of training data or test stories, its new file, and the text of the new file."""
     names = {f"respond_{intent}": f"utter_{intent}" for intent in retrieval}
     for path in project.markdown:
         file, text = report.name_of(path), path.read_text(encoding="utf-8-sig")
@@ -149,5 +149,5 @@ def _stories(text: str, file: str, report: Report, names: dict[str, str], *, is_
 
 
 def _free(path: Path) -> Path:
-    """Return the path if no file has it, else another path in the same folder."""
+    """Return the path if no file exists there. If one exists, return another path in the same folder."""
     return path if not path.exists() else path.with_name(f"{path.stem}_from_markdown.yml")

@@ -1,4 +1,7 @@
-"""Writes NLU data as YAML or in Rasa's JSON format; `project/data` reads both. Returns strings, writes no files."""
+"""Writes NLU data as YAML or in Rasa's JSON format.
+
+`project/data` reads both. The functions return strings and write no files.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -38,7 +41,10 @@ def nlu_to_yaml(data: NluData) -> str:
 
 
 def _examples(examples: list[Example]) -> Iterator[str]:
-    """Yield the lines under `intent:`: one text block if no example has metadata or line breaks, else a list."""
+    """Yield the lines under `intent:`.
+
+    If no example has metadata or line breaks, they are one text block; if one has, a list.
+    """
     own = [(example.metadata or {}).get("example") for example in examples]
     if all(metadata is None and "\n" not in example.text for example, metadata in zip(examples, own, strict=True)):
         yield from _block(_marked(example) for example in examples)
@@ -71,7 +77,7 @@ def _entities(example: Example) -> list[Json]:
 
 
 def nlu_to_json(data: NluData) -> str:
-    """Return NLU data in Rasa's JSON format, which cannot contain responses."""
+    """Return NLU data in Rasa's JSON format. This format cannot contain responses."""
     examples: list[Json] = []
     for example in data.examples:
         shown: Json = {"text": example.text, "intent": example.intent}

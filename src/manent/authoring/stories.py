@@ -1,6 +1,7 @@
-"""Writes stories: a conversation as a test story (`GET …/story`), and evaluated test stories with their mistakes.
+"""Writes stories as YAML that `manent test` reads.
 
-The YAML is the one that `manent test` reads. Returns strings, writes no files.
+These are a conversation as a test story (`GET …/story`), and evaluated test stories with their wrong predictions. The
+functions return strings and write no files.
 """
 
 import json
@@ -27,7 +28,10 @@ _OMITTED = ("action_listen", "action_session_start", "action_extract_slots")
 
 
 def write(name: str, events: Sequence[Event]) -> str:
-    """Return the YAML of one story per session that has steps. Without any, it is one story without steps."""
+    """Return the YAML of a conversation: one story for each session that has steps.
+
+    If no session has steps, return one empty story.
+    """
     sessions = [steps for session in _sessions(events) if (steps := _lines((event, "") for event in session))] or [[]]
     stories = []
     for number, steps in enumerate(sessions, 1):
@@ -55,7 +59,7 @@ def write_played(played: Iterable[Played], *, otherwise: str) -> str:
 
 
 def _remark(move: Move) -> str:
-    """Return a comment with the prediction if it was wrong, else ""."""
+    """Return a comment with the prediction if it was wrong, or "" if it was right."""
     parts = []
     if not move.is_right:
         parts.append(f"predicted: {move.pairs[0][1]}")
@@ -78,7 +82,7 @@ def _sessions(events: Iterable[Event]) -> Iterator[list[Event]]:
 
 
 def _lines(events: Iterable[tuple[Event, str]]) -> list[str]:
-    """Return the lines of all steps. The remark of an event is added to its first line."""
+    """Return the lines of all steps. Add the remark about an event to the first line of its step."""
     lines: list[str] = []
     is_in_slots = False
     for event, remark in events:

@@ -1,7 +1,7 @@
 """Draws stories and rules as one graph, in one HTML file that needs no network. Called by `manent visualize`.
 
 Nodes are the bot's actions, edges are the user's messages. Paths whose last few steps are equal share their nodes, so
-that similar stories become visible. Reads no files.
+that similar stories become visible. This module reads no files.
 """
 
 import html
@@ -33,12 +33,12 @@ _TRUNK = 16
 _DOWN = 50
 _MARGIN = 40
 _SHOWN = 26
-"""Characters of a label that are shown. A tooltip shows the whole label."""
+"""Number of characters of a label that are shown. A tooltip shows the whole label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A node of the graph. `kind`: start, end, action, loop or checkpoint."""
+    """A node of the graph. `kind` is `start`, `end`, `action`, `loop` or `checkpoint`."""
 
     label: str
     kind: str
@@ -49,8 +49,9 @@ class Graph:
     """The graph of stories and rules.
 
     Attributes:
-        nodes: key → node, the start first.
-        edges: (from, to) → texts of the user between them, without duplicates. `""`: no text.
+        nodes: key → node. The start is the first.
+        edges: (key, key) → texts of the user between the two nodes, without duplicates. `""` stands for an edge without
+            a text.
     """
 
     nodes: dict[str, Node] = field(default_factory=lambda: {START: Node(label="start", kind="start")})
@@ -62,7 +63,7 @@ def build_graph(stories: Stories, *, max_history: int = 2) -> Graph:
 
     Args:
         stories: stories and rules.
-        max_history: number of the bot's last steps in which two paths must agree to share a node; at least 1.
+        max_history: two paths share a node if this number of the bot's last steps is equal in both; at least 1.
     """
     graph = Graph()
     paths: list[Story | Rule] = [*stories.stories, *stories.rules]
@@ -153,8 +154,9 @@ def graph_html(graph: Graph, title: str) -> str:
 def _places(graph: Graph) -> dict[str, tuple[int, int]]:
     """Return the upper left corner of every node, in pixels.
 
-    The successors of a node are to its right: the first on the same line, the others on lines below, so that a story
-    reads like a line of text. A node with several predecessors is placed by the first of them.
+    The successors of a node are on its right side. The first is on the same line and the others are on lines below, so
+    that a story reads like a line of text. The position of a node with several predecessors depends on the first of
+    them.
     """
     following: dict[str, list[str]] = {key: [] for key in graph.nodes}
     reached: set[str] = set()
@@ -210,7 +212,7 @@ def _draw_edges(graph: Graph, places: dict[str, tuple[int, int]]) -> Iterator[st
         if incoming[target] == 1 and x2 > x1:
             trunk = x1 + _TRUNK
             yield f'<path d="M{x1},{y1} H{trunk} V{y2} H{x2 - 2}" marker-end="url(#arrow)"/>'
-        else:  # a node that is already placed elsewhere: the edge enters it from below
+        else:  # the node already has a position elsewhere, so the edge enters it from below
             trunk, below = x1 + _TRUNK, y2 + _HEIGHT // 2
             yield (
                 f'<path class="back" d="M{x1},{y1} C{x1 + _LABEL_WIDTH},{y1} {x2 + _WIDTH // 2},{below + _DOWN} '

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 
 def split_stories(text: str, *, fraction: float = 0.8, seed: int | None = None) -> tuple[str, str] | None:
-    """Split the stories of a file. Neither part contains its rules.
+    """Split the stories of a file. Neither part contains the rules of the file.
 
     Args:
         text: text of the file.
@@ -16,7 +16,7 @@ def split_stories(text: str, *, fraction: float = 0.8, seed: int | None = None) 
         seed: the same seed always gives the same split.
 
     Returns:
-        The texts of both parts. None: the file has fewer than two stories.
+        The texts of both parts, or None if the file has fewer than two stories.
     """
     count = len(_load(text).get("stories") or ())
     if count < 2:  # noqa: PLR2004  # each part needs one

@@ -13,18 +13,21 @@ from manent.authoring.comments import restore_comments
 NEW_VERSION = "3.1"
 
 _DIRECTIVE = re.compile(r"\A\s*%YAML[^\n]*\n(?:\s*#[^\n]*\n|\s*\n)*---[^\n]*\n")
-"""`%YAML 1.1`, the first line of some files of format 1.x. Rasa reads these files as YAML 1.2 nevertheless."""
+"""Matches `%YAML 1.1`, the first line of some files of format 1.x.
+
+In spite of it, Rasa reads these files as YAML 1.2.
+"""
 _VERSION_LINE = re.compile(r"^version:[ \t]*[\"']?2\.\d+[\"']?", re.MULTILINE)
 _LISTED_DEEPER = re.compile(r"^( *)[\w./-]+:[ \t]*(?:#.*)?\n(?:[ \t]*#.*\n|\s*\n)*\1 +- ", re.MULTILINE)
 
 
 def with_new_version(text: str) -> str:
-    """Return a file's text with the version of format 3.1 instead of one of 2.x."""
+    """Return the text of a file, with the version of format 3.1 instead of one of 2.x."""
     return _VERSION_LINE.sub(f'version: "{NEW_VERSION}"', text, count=1)
 
 
 class YamlFile:
-    """A YAML file. Writing it back keeps everything that was not changed."""
+    """A YAML file that can be changed. Its new text keeps everything that was not changed."""
 
     def __init__(self, text: str) -> None:
         text = _DIRECTIVE.sub("", text, count=1)

@@ -1,4 +1,4 @@
-"""Formats errors of libraries for the log: one line, without passwords."""
+"""Formats errors of libraries for the log, as one line without passwords."""
 
 from collections.abc import Iterable
 from urllib.parse import quote

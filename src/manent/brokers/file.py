@@ -1,7 +1,8 @@
-"""The event broker that appends to a file: one JSON object a line.
+"""The event broker that appends to a file, with one JSON object per line.
 
-Each call opens the file, so that it can be rotated at any time. On return the messages are on disk. An incomplete last
-line, left by a crash or a full disk, is removed before the next write: the publisher publishes that message again.
+Each call opens the file, so that it can be rotated at any time. When `publish` returns, the messages are on disk. A
+crash or a full disk can leave an incomplete last line. It is removed before the next write, and the publisher publishes
+this message again.
 """
 
 import asyncio
@@ -23,10 +24,10 @@ class FileBroker:
         self.path = path
 
     async def connect(self) -> None:
-        """See `Broker.connect`. Does nothing: each `publish` opens the file."""
+        """Do nothing, because each `publish` opens the file."""
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """See `Broker.publish`."""
+        """Publish messages, as `Broker.publish` describes."""
         lines = b"".join(message.body + b"\n" for message in messages)
         try:
             await asyncio.to_thread(_append, self.path, lines)
@@ -34,7 +35,7 @@ class FileBroker:
             raise BrokerError("broker_file", f"cannot write to {self.path}: {error.strerror}") from error
 
     async def close(self) -> None:
-        """See `Broker.close`. Does nothing: the file is not kept open."""
+        """Do nothing, because the file is not kept open."""
 
 
 def _append(path: Path, lines: bytes) -> None:
@@ -54,7 +55,7 @@ def _append(path: Path, lines: bytes) -> None:
 
 
 def _end_of_last_line(file: int) -> int:
-    """Return the file's length without an incomplete last line."""
+    """Return the length of the file without an incomplete last line."""
     end = os.fstat(file).st_size
     while end:
         start = max(0, end - _BLOCK)

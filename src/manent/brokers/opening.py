@@ -1,7 +1,7 @@
 """Creates the event broker that `event_broker` in `endpoints.yml` configures.
 
-The composition root and `manent conversations export` call this, after `project/settings/event_broker.py` has checked
-the section. It opens no connection. A broker's libraries are imported only if the broker is configured.
+The server (`server/app.py`) and `manent conversations export` call this, after `project/settings/event_broker.py` has
+checked the section. It opens no connection. A broker's libraries are imported only if the broker is configured.
 """
 
 import os
@@ -27,13 +27,13 @@ def open_broker(section: Json | None, *, root: Path, postgresql_dsn: Callable[[J
 
     Args:
         section: `event_broker` of `endpoints.yml`. None: the section is missing.
-        root: the project's folder; relative paths start from it.
-        postgresql_dsn: returns the libpq URL of the PostgreSQL database that a section names, None for another
+        root: the project's folder. Relative paths start from it.
+        postgresql_dsn: returns the libpq URL of the PostgreSQL database that a section names, or None for another
             database.
 
     Raises:
         BrokerError: `broker_unsupported`: the type is unknown, or a library is missing. The message says how to install
-            it.
+            the library.
     """
     if section is None:
         return None
@@ -74,7 +74,7 @@ def _rabbitmq(section: Json) -> Broker:
 
 
 def _address(section: Json, url: Any) -> Any:
-    """Return the URL of the section, or one built from its host. Add the section's account and port if needed."""
+    """Return the URL of the section, or a URL with its host. Add the account and the port of the section if needed."""
     given = str(section["url"])
     address = url(given) if "://" in given else url.build(scheme="amqp", host=given, port=PORT, path="/")
     if section.get("port") and (address.explicit_port is None or "://" not in given):
@@ -92,5 +92,6 @@ def _import(extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         raise BrokerError(
             "broker_unsupported",
-            f"the event broker requires the module {error.name}, which is not installed: pip install 'manent[{extra}]'",
+            f"the event broker requires the module {error.name}, which is not installed; run `pip install "
+            f"'manent[{extra}]'`",
         ) from error

@@ -21,14 +21,14 @@ FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS new (sender_id, data, num
 
 
 class PostgresqlBroker:
-    """Implements `Broker` on one connection. `dsn`: a libpq URL."""
+    """Implements `Broker` on one connection. `dsn` is a libpq URL."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._connection: Any = None
 
     async def connect(self) -> None:
-        """See `Broker.connect`. Creates the table if it does not exist."""
+        """Connect, and create the table if it does not exist."""
         if self._connection is not None and not self._connection.is_closed():
             return
         try:
@@ -40,10 +40,10 @@ class PostgresqlBroker:
             )
             await self._connection.execute(DDL)
         except _ERRORS as error:
-            raise self._error(error) from None  # its traceback may show the address with the password
+            raise self._error(error) from None  # the traceback may show the address with the password
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """See `Broker.publish`. Writes all messages in one statement."""
+        """Publish messages with one statement."""
         names = [message.sender_id.replace("\x00", "�") for message in messages]
         try:
             await self._connection.execute(INSERT, names, [message.body.decode() for message in messages])
@@ -52,7 +52,7 @@ class PostgresqlBroker:
             raise self._error(error) from None
 
     async def close(self) -> None:
-        """See `Broker.close`."""
+        """Close the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()

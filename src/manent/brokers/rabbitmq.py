@@ -1,7 +1,8 @@
 """The event broker that publishes to RabbitMQ: a fanout exchange with durable queues, as Rasa's `pika` broker.
 
-A message is published once RabbitMQ has routed it to a queue and confirmed it. After any error the connection is closed
-and opened again. The publisher waits in between and logs the error, so the library's own log is switched off.
+A message counts as published when RabbitMQ has routed it to a queue and confirmed it. After any error the connection is
+closed and opened again. The publisher waits before it connects again and logs the error, so the log of the library is
+switched off.
 """
 
 import asyncio
@@ -26,7 +27,10 @@ CONNECT_TIMEOUT_S: Final = 8.0
 CLOSE_TIMEOUT_S: Final = 2.0
 
 MAX_UNCONFIRMED: Final = 256
-"""Maximum number of unconfirmed messages. Each is a task; thousands of them would block the event loop too long."""
+"""Maximum number of unconfirmed messages.
+
+Each of them is a task, and thousands of tasks would block the event loop too long.
+"""
 
 EXCHANGE: Final = "rasa-exchange"
 QUEUE: Final = "rasa_core_events"
@@ -65,7 +69,7 @@ class RabbitMqBroker:
         logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
     async def connect(self) -> None:
-        """See `Broker.connect`. Declares the exchange and the queues."""
+        """Connect, and declare the exchange and the queues."""
         if self._channel is not None and not self._channel.is_closed:
             return
         await self.close()
@@ -79,12 +83,12 @@ class RabbitMqBroker:
             self._channel = channel
         except _ERRORS as error:
             await self.close()
-            raise self._error(error) from None  # its traceback may show the address with the password
+            raise self._error(error) from None  # the traceback may show the address with the password
 
     async def _find_exchange(self, connection: AbstractConnection) -> Channel:
-        """Use an existing exchange with its options (it may be durable).
+        """Use an existing exchange with the options that it has (it may be durable).
 
-        Otherwise declare it with the same options as Rasa.
+        If there is none, declare it with the same options as Rasa.
         """
         channel = cast("Channel", await connection.channel(on_return_raises=True))
         try:
@@ -95,7 +99,7 @@ class RabbitMqBroker:
         return channel
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """See `Broker.publish`. Tasks start in the order of their creation, so the messages stay in order."""
+        """Publish messages. Tasks start in the order of their creation, so the messages stay in order."""
         channel = self._channel
         if channel is None:
             raise BrokerError("broker_amqp", "not connected")
@@ -117,7 +121,7 @@ class RabbitMqBroker:
         )
 
     async def close(self) -> None:
-        """See `Broker.close`."""
+        """Close the connection."""
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
             try:

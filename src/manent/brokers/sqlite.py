@@ -17,24 +17,24 @@ DDL: Final = "CREATE TABLE IF NOT EXISTS events (id INTEGER NOT NULL PRIMARY KEY
 
 
 class SqliteBroker:
-    """Implements `Broker` on a SQLite file, and opens it for each batch."""
+    """Implements `Broker` on a SQLite file, which it opens for each batch."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._has_table = False
 
     async def connect(self) -> None:
-        """See `Broker.connect`. Creates the table if it does not exist."""
+        """Create the table if it does not exist."""
         if not self._has_table:
             await self._write([])
             self._has_table = True
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """See `Broker.publish`."""
+        """Publish messages with one transaction."""
         await self._write([(message.sender_id, message.body.decode()) for message in messages])
 
     async def close(self) -> None:
-        """See `Broker.close`. Does nothing: the file is not kept open."""
+        """Do nothing, because the file is not kept open."""
 
     async def _write(self, rows: Sequence[tuple[str, str]]) -> None:
         try:

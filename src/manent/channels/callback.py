@@ -1,7 +1,8 @@
-"""The callback channel: a message in the request, the bot's replies POSTed one by one to the project's own server.
+"""The callback channel.
 
-The request is answered with `success` once that server has accepted every reply, and with status 500 if it could not be
-reached. Replies to reminders and to triggers from the API are POSTed, too (`send`).
+It receives a message in a request and sends the bot's replies, one by one, to a server of the project. The request is
+answered with `success` when that server has accepted every reply, and with status 500 if it could not be reached.
+Replies to reminders and to triggers from the API are sent in the same way (`send`).
 """
 
 import asyncio
@@ -40,19 +41,19 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackOptions:
-    """The `callback:` section of `credentials.yml`. It has the same keys as an endpoint."""
+    """The `callback:` section of `credentials.yml`. Its keys are those of a section of `endpoints.yml`."""
 
     url: str
     headers: dict[str, Any] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
     basic_auth: dict[str, Any] = field(default_factory=dict)
     token: str | None = None
-    token_name: str = "token"  # noqa: S105  # the name of a query parameter, Rasa's default
+    token_name: str = "token"  # noqa: S105  # not a secret: the name of a query parameter, as in Rasa
     cafile: str | None = None
 
 
 def read_options(section: Json, file: str = "credentials.yml") -> CallbackOptions:
-    """Read the section. Ignores unknown keys, as Rasa does.
+    """Read the section. Ignore unknown keys, as Rasa does.
 
     Raises:
         ProjectError: `url` is missing or a value has the wrong type.
@@ -61,7 +62,7 @@ def read_options(section: Json, file: str = "credentials.yml") -> CallbackOption
     try:
         options = msgspec.convert(known, CallbackOptions)
         if not options.url.startswith(("http://", "https://")):
-            raise msgspec.ValidationError(f"url {options.url!r} - at `$.url`")  # noqa: TRY301  # reported like the others
+            raise msgspec.ValidationError(f"url {options.url!r} - at `$.url`")  # noqa: TRY301  # reported like the other errors
     except msgspec.ValidationError as error:
         problem = Problem(
             file=file,
@@ -76,7 +77,7 @@ def read_options(section: Json, file: str = "credentials.yml") -> CallbackOption
 
 
 class CallbackChannel:
-    """`POST /webhooks/callback/webhook`, its health, and an `Output`."""
+    """Serves `POST /webhooks/callback/webhook` and its health, and sends messages as an `Output`."""
 
     name = "callback"
 
@@ -93,7 +94,7 @@ class CallbackChannel:
         return webhook_routes(self.name, self.receive)
 
     async def receive(self, request: Request) -> Response:
-        """Submit a message, POST the replies, answer `success`."""
+        """Submit a message, send the replies to the project's server, and answer `success`."""
         ticket = await submit_message(
             request,
             self.conversations,
@@ -110,10 +111,10 @@ class CallbackChannel:
         return PlainTextResponse("success")
 
     async def send(self, sender_id: str, entries: Sequence[LogEntry]) -> None:
-        """POST the replies among these entries, in order for each conversation. See `Output`.
+        """Send the bot messages in these entries, in order for each conversation.
 
         Raises:
-            RequestError: `callback_failed`, status 500; the replies stay in the log.
+            RequestError: `callback_failed` (status 500): a reply could not be delivered. The replies stay in the log.
         """
         replies = replies_in(sender_id, entries)
         if not replies:
@@ -130,7 +131,7 @@ class CallbackChannel:
         try:
             async with session.post(self.options.url, params=self._params(), data=_encode(reply)) as answer:
                 await answer.read()
-                if answer.status >= 400:  # noqa: PLR2004  # every error of HTTP
+                if answer.status >= 400:  # noqa: PLR2004  # every status of an HTTP error
                     raise _failed(f"answered {answer.status}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _failed(f"could not be reached: {error or type(error).__name__}") from error
@@ -144,7 +145,7 @@ class CallbackChannel:
     async def _open(self) -> "aiohttp.ClientSession":
         await asyncio.to_thread(
             importlib.import_module, "aiohttp"
-        )  # the import takes 0.2 s, which would block the loop
+        )  # the import takes 0.2 s and would block the event loop
         import aiohttp
 
         async with self._opening:

@@ -28,14 +28,14 @@ from manent.runtime.identity.tokens import (
 )
 
 MIN_SECRET = 16
-"""Minimum number of bytes of a `session_secret`. Shorter ones can be guessed."""
+"""Minimum number of bytes of a `session_secret`. A shorter secret can be guessed."""
 
 MakeKeys = Callable[[str], KeySource]
 """Creates a key source from a JWKS URL."""
 
 
 class IdentityOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of `credentials.yml` that decide who may join a conversation; see `docs/identity.md`."""
+    """The options of `credentials.yml` that decide who may join a conversation. `docs/identity.md` describes them."""
 
     session_identity: Mode = "open"
     session_secret: str | None = None
@@ -47,17 +47,18 @@ class IdentityOptions(msgspec.Struct, frozen=True, kw_only=True):
     jwt_audience: str | None = None
     jwt_subject_claim: str = "sub"
     jwt_leeway: float = 0.0
+    jwt_require_exp: bool = False
     jwt_anonymous: Literal["refuse", "minted"] = "refuse"
     claim: Literal["keep", "merge"] = "keep"
 
     @property
     def has_key(self) -> bool:
-        """Whether JSON web tokens can be verified."""
+        """Whether a key for JSON web tokens is configured."""
         return bool(self.jwt_key or self.jwt_key_file or self.jwks_url)
 
 
 def read_identity(section: Json, channel: str, file: str = "credentials.yml") -> IdentityOptions:
-    """Read the identity options. Ignores the channel's other keys.
+    """Read the identity options. Ignore the channel's other keys.
 
     Raises:
         ProjectError: a value has the wrong type or is not one of the choices.
@@ -67,7 +68,9 @@ def read_identity(section: Json, channel: str, file: str = "credentials.yml") ->
     try:
         return msgspec.convert(known, IdentityOptions)
     except msgspec.ValidationError as error:
-        raise _problem(channel, "identity", str(error), "the options of docs/identity.md", file) from error
+        raise _problem(
+            channel, "identity", str(error), f"options for the identity: {', '.join(names)}", file
+        ) from error
 
 
 def make_identity(
@@ -109,7 +112,7 @@ def identity_beside(channel: str, options: IdentityOptions, other: Identity) -> 
     """
     mode = options.session_identity
     if mode == "jwt" and other.mode != "jwt":
-        raise _problem(channel, "session_identity", "jwt", "the same under socketio:, with its keys")
+        raise _problem(channel, "session_identity", "jwt", "session_identity: jwt and its keys under socketio:, too")
     return replace(
         other,
         mode=mode,
@@ -120,7 +123,7 @@ def identity_beside(channel: str, options: IdentityOptions, other: Identity) -> 
 
 
 def needs_secret(identity: Identity) -> bool:
-    """Return whether session tokens are issued or checked but no key for them is set yet."""
+    """Return whether session tokens are issued or checked although no key for them is set yet."""
     return not identity.secret and (_mints(identity) or identity.guards_minted)
 
 
@@ -130,20 +133,21 @@ def notes_on(options: IdentityOptions) -> list[str]:
     mode = options.session_identity
     if mode == "open" and options.has_key:
         notes.append(
-            "jwt_key without session_identity: a valid token opens every conversation, as in Rasa."
+            "jwt_key is set without session_identity, so any valid token gives access to every conversation, as in "
+            "Rasa."
             " `session_identity: jwt` binds each conversation to the subject of the token"
         )
     elif mode == "open":
         notes.append(
-            "session_identity is open: anyone who knows a session id can read its conversation and write to it."
+            "session_identity is open, so anyone who knows a session id can read its conversation and write to it."
             " `session_identity: minted` under socketio: in credentials.yml binds a conversation to the browser that"
             " started it"
         )
     elif mode == "minted" and options.has_key:
-        notes.append("jwt_key is ignored with session_identity: minted")
+        notes.append("jwt_key has no effect with session_identity: minted")
     shared = options.jwt_key is not None and options.jwks_url is None and not _methods(options) & PUBLIC
     if shared and len((options.jwt_key or "").encode()) < SECURE_KEY:
-        notes.append(f"jwt_key is shorter than {SECURE_KEY} bytes: it can be guessed and tokens forged")
+        notes.append(f"jwt_key is shorter than {SECURE_KEY} bytes; an attacker can guess it and forge tokens")
     return notes
 
 
@@ -162,15 +166,16 @@ def _verifier(
 ) -> TokenVerifier:
     methods = _methods(options)
     if unknown := sorted(methods - METHODS):
-        raise _problem("socketio", "jwt_method", ", ".join(unknown), f"some of {', '.join(sorted(METHODS))}")
+        raise _problem("socketio", "jwt_method", ", ".join(unknown), f"one or more of {', '.join(sorted(METHODS))}")
     if sum(map(bool, (options.jwt_key, options.jwt_key_file, options.jwks_url))) > 1:
-        raise _problem("socketio", "jwt_key", "several sources of keys", "one of jwt_key, jwt_key_file, jwks_url")
+        raise _problem("socketio", "jwt_key", "several sources of keys", "only one of jwt_key, jwt_key_file, jwks_url")
     rules = TokenRules(
         methods=methods,
         issuer=options.jwt_issuer,
         audience=options.jwt_audience,
         subject_claim=options.jwt_subject_claim if options.session_identity == "jwt" else None,
         leeway_s=options.jwt_leeway,
+        require_exp=options.jwt_require_exp,
     )
     return TokenVerifier(rules, _keys(options, methods, make_keys, root), revocations.known)
 
@@ -178,18 +183,18 @@ def _verifier(
 def _keys(options: IdentityOptions, methods: frozenset[str], make_keys: MakeKeys | None, root: Path) -> KeySource:
     if options.jwks_url is not None:
         if not methods <= PUBLIC:
-            expected = f"some of {', '.join(sorted(PUBLIC))}: a key that can be fetched is not a secret"
+            expected = f"one or more of {', '.join(sorted(PUBLIC))}, because a key that can be fetched is not a secret"
             raise _problem("socketio", "jwt_method", ", ".join(sorted(methods - PUBLIC)), expected)
         if not options.jwks_url.startswith(("https://", "http://")):
             raise _problem("socketio", "jwks_url", "not a URL", "a URL that starts with https:// or http://")
-        assert make_keys is not None  # noqa: S101  # the server gives one
+        assert make_keys is not None  # noqa: S101  # the server always passes it
         return make_keys(options.jwks_url)
     text = options.jwt_key or ""
     if options.jwt_key_file is not None:
         try:
             text = (root / options.jwt_key_file).read_text().strip()
         except (OSError, UnicodeError) as error:
-            raise _problem("socketio", "jwt_key_file", str(error), "a readable file with a key") from error
+            raise _problem("socketio", "jwt_key_file", str(error), "a readable file that contains a key") from error
     try:
         return constant_keys(text, methods)
     except ValueError as error:

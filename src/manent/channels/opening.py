@@ -1,4 +1,4 @@
-"""Builds the channels that `credentials.yml` configures. The composition root calls this."""
+"""Builds the channels that `credentials.yml` configures. `server/app.py` calls this."""
 
 import secrets
 from collections.abc import Sequence
@@ -35,9 +35,9 @@ class Channels:
     """The channels of one server process.
 
     Attributes:
-        socketio: always there, because the hosted web chat needs it.
-        rest: if `credentials.yml` names it, or names no channel at all.
-        callback: if `credentials.yml` names it.
+        socketio: the Socket.IO channel. It always exists, because the hosted web chat needs it.
+        rest: the REST channel, if `credentials.yml` names it or names no channel at all.
+        callback: the callback channel, if `credentials.yml` names it.
         notes: notes about the configuration for the user, one sentence each.
     """
 
@@ -47,13 +47,13 @@ class Channels:
     notes: tuple[str, ...]
 
     def routes(self) -> list[Route]:
-        """Return the routes of the HTTP channels, and the health of Socket.IO."""
+        """Return the routes of the HTTP channels, and the health route of Socket.IO."""
         routes = health_routes(SocketIoChannel.name)
         routes += [] if self.rest is None else self.rest.routes()
         return routes if self.callback is None else [*routes, *self.callback.routes()]
 
     async def open(self, store: ConversationStore) -> None:
-        """Set the key that signs session tokens: the configured one, or one generated once and kept in the store."""
+        """Set the key that signs session tokens. It is configured, or generated once and kept in the store."""
         channels = [channel for channel in (self.socketio, self.rest, self.callback) if channel is not None]
         if any(needs_secret(channel.identity) for channel in channels):
             secret = await store.put_meta("session_secret", secrets.token_bytes(32))
@@ -83,11 +83,13 @@ def open_channels(
 
     Args:
         credentials: channel → options.
-        conversations: where messages go. The channels that can send without a request are added to `engine.outputs`.
-        revocations: of tokens. The channel that closes the sockets of revoked tokens is added to its listeners.
-        make_keys: creates the key source for `jwks_url`; required if `jwks_url` is configured.
-        root: the folder that relative paths start from.
-        cors: origins of pages that may connect, besides the server's own.
+        conversations: the registry that receives messages. Channels that can send without a request are added to
+            `engine.outputs`.
+        revocations: the revoked tokens. The Socket.IO channel is added to its listeners, to close the sockets of
+            revoked tokens.
+        make_keys: creates the key source for `jwks_url`. It is required if `jwks_url` is configured.
+        root: the folder from which relative paths start.
+        cors: origins of other sites whose pages may connect.
         connector: open only this channel (and Socket.IO, which the hosted page needs).
 
     Raises:
@@ -125,7 +127,7 @@ def _notes(credentials: dict[str, Json], options: IdentityOptions) -> tuple[str,
     notes = []
     if unknown:
         notes.append(
-            f"credentials.yml: unsupported channels are ignored: {', '.join(unknown)}."
+            f"credentials.yml contains unsupported channels, which are ignored: {', '.join(unknown)}."
             f" Supported channels: {', '.join(SERVED_CHANNELS)}"
         )
     if "socketio" in credentials:

@@ -9,7 +9,7 @@ from manent.core.events import BotUttered, Json
 def replies_of(recipient_id: str, event: BotUttered) -> list[Json]:
     """Return the messages of one bot event, in order.
 
-    Buttons keep the whole text and all their keys, quick replies appear as buttons, elements become texts.
+    Buttons keep all their keys. Quick replies are converted to buttons, and elements to texts.
     """
     data = event.data
     buttons = data.get("quick_replies") or data.get("buttons")
@@ -32,7 +32,7 @@ def replies_of(recipient_id: str, event: BotUttered) -> list[Json]:
 
 
 def replies_in(sender_id: str, entries: Sequence[LogEntry]) -> list[Json]:
-    """Return the messages of the bot events among these entries, in order."""
+    """Return the messages of the bot events in these entries, in order."""
     return [
         reply
         for entry in entries

@@ -1,4 +1,4 @@
-"""The REST channel: a message in the request, the bot's replies in the answer."""
+"""The REST channel. The request contains a message, and the answer contains the bot's replies."""
 
 import asyncio
 import json
@@ -18,13 +18,13 @@ from manent.runtime.conversation.ticket import Ticket
 from manent.runtime.identity.admission import Identity
 
 OUTPUT_CHANNEL = "collector"
-"""Rasa's name of the output channel of REST. Channel-specific responses use it."""
+"""Rasa's name of the output channel of REST. Responses for one channel name it."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class RestChannel:
-    """`POST /webhooks/rest/webhook`, and its health."""
+    """Serves `POST /webhooks/rest/webhook` and its health."""
 
     name = "rest"
 
@@ -37,7 +37,10 @@ class RestChannel:
         return webhook_routes(self.name, self.receive)
 
     async def receive(self, request: Request) -> Response:
-        """Submit a message and answer with the bot's replies; with `?stream=true`, send each as it is committed."""
+        """Submit a message and answer with the bot's replies.
+
+        With `?stream=true`, send each reply when it is committed.
+        """
         ticket = await submit_message(
             request,
             self.conversations,
@@ -59,7 +62,7 @@ class RestChannel:
 
 
 class _Stream:
-    """Sends the replies to one message, each as soon as it is committed. It is a `Subscriber` until the turn ends."""
+    """Sends each reply to one message as soon as the reply is committed. It is a `Subscriber` until the turn ends."""
 
     def __init__(self, conversations: Conversations, conversation: Conversation, ticket: Ticket) -> None:
         self.conversations = conversations
@@ -77,7 +80,7 @@ class _Stream:
                 entries = ticket.entries[sent:]
                 sent += len(entries)
                 for reply in replies_in(self.conversation.sender_id, entries):
-                    yield json.dumps(reply, default=str).encode() + b"\n"  # the same bytes as Rasa, including spaces
+                    yield json.dumps(reply, default=str).encode() + b"\n"  # the same bytes as in Rasa, including spaces
                 if ticket.finished.done() and sent == len(ticket.entries):
                     return
                 await self._changed.wait()

@@ -1,4 +1,4 @@
-"""The common parts of HTTP webhook channels: routes, identification of the caller, submission of the message.
+"""The common parts of HTTP webhook channels: routes, authentication of the caller, and submission of the message.
 
 `server/edge/security.py` has already limited the size of the body. `server/api/errors.py` turns a `RequestError` that
 is raised here into a JSON response with its status.
@@ -20,11 +20,11 @@ from manent.runtime.rate_limits import address_of
 from manent.runtime.user_messages import user_message
 
 DEFAULT_SENDER = "default"
-"""The conversation of a message without a sender, as in Rasa."""
+"""Id of the conversation for messages without a sender, as in Rasa."""
 
 
 def webhook_routes(channel: str, receive: Callable[[Request], Awaitable[Response]]) -> list[Route]:
-    """Return the routes of a channel: `POST /webhooks/<channel>/webhook`, and its health."""
+    """Return the routes of a channel: `POST /webhooks/<channel>/webhook`, and its health route."""
     return [Route(f"/webhooks/{channel}/webhook", receive, methods=["POST"]), *health_routes(channel)]
 
 
@@ -38,16 +38,16 @@ def health_routes(channel: str) -> list[Route]:
 
 
 def bearer_token(request: Request) -> str | None:
-    """Return the token of the `Authorization: Bearer` header. None: the header is missing or has another scheme."""
+    """Return the token of the `Authorization: Bearer` header. Return None without a header of this scheme."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
 async def caller_of(request: Request, identity: Identity) -> Caller:
-    """Return who makes a request.
+    """Authenticate the sender of a request.
 
     Raises:
-        RequestError: see `Identity.authenticate`.
+        RequestError: `not_authenticated`, or an error of the token.
     """
     address = address_of(request.client.host if request.client else None)
     return await identity.authenticate(bearer_token(request), address)
@@ -65,12 +65,12 @@ async def submit_message(
     """Submit the message in a request's body: `message`, and optionally `sender`, `input_channel`, `message_id`.
 
     Args:
-        request: its token, if one is needed, is in the `Authorization` header; a session token is in the body.
-        conversations: where the message goes.
-        identity: the channel's.
-        channel: the input channel, unless the body names another.
-        output_channel: the channel that responses are chosen for.
-        has_metadata: whether the body's `metadata` is read; Rasa's callback channel ignores it.
+        request: the request. A JSON web token is in its `Authorization` header, a session token in its body.
+        conversations: the registry that receives the message.
+        identity: the identity mode of the channel.
+        channel: the input channel, unless the body names another one.
+        output_channel: the channel for which responses are selected.
+        has_metadata: whether the `metadata` of the body is read. Rasa's callback channel ignores it.
 
     Raises:
         RequestError: the body is not a JSON object, a key has the wrong type, the sender may not use the conversation,
@@ -79,7 +79,7 @@ async def submit_message(
     body = read_json_object(await request.body())
     text = body.get("message")
     if not isinstance(text, str):
-        raise RequestError("bad_request", 'the body needs "message", a string')
+        raise RequestError("bad_request", 'the body must contain "message", a string')
     caller = await caller_of(request, identity)
     sender = body.get("sender")
     if sender is None and caller.subject is None:

@@ -1,4 +1,4 @@
-"""The action server of `manent run --with-actions`: a child process that lives as long as the server."""
+"""The action server of `manent run --with-actions`: a child process that ends together with the server."""
 
 import contextlib
 import socket
@@ -13,18 +13,21 @@ from manent.cli.project_store import read_project_endpoints
 from manent.core.errors import ActionError
 
 START_TIMEOUT_S = 60.0
-"""Importing rasa-sdk takes one to three seconds; slow machines and big actions need more."""
+"""Time limit for the start.
+
+Importing rasa-sdk takes one to three seconds, and longer on slow machines or with large actions.
+"""
 
 STOP_TIMEOUT_S = 5.0
 
-LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104  # recognized, not bound
+LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104  # this address is only recognized, not used to listen
 
 
 @contextlib.contextmanager
 def action_server(endpoints: Path | None) -> Iterator[None]:
-    """Run the action server that `endpoints.yml` names on this machine, while the context lasts.
+    """Run the action server that `endpoints.yml` names, on this machine, until the context ends.
 
-    Starts nothing without `action_endpoint`, and when actions run in the server's process.
+    Start nothing if there is no `action_endpoint`, or if actions run in the server's process.
 
     Raises:
         ActionError: `endpoints.yml` names another machine, or the action server did not start.
@@ -55,7 +58,7 @@ def action_server(endpoints: Path | None) -> Iterator[None]:
 def start(port: int) -> subprocess.Popen[bytes]:
     """Start the action server.
 
-    It ends when its standard input is closed, so that it never runs longer than this process.
+    It ends when its standard input is closed, so it never runs longer than this process.
     """
     command = [sys.executable, "-m", "manent", "run", "actions", "--port", str(port), "--stop-with-stdin"]
     return subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  # our own command
@@ -77,7 +80,9 @@ def _wait_until_up(child: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while not _answers(port):
         if child.poll() is not None:
-            raise ActionError("action_server_ended", "the action server did not start; its output is above")
+            raise ActionError(
+                "action_server_ended", "the action server did not start; the reason is in its output above"
+            )
         if time.monotonic() > deadline:
             raise ActionError("action_server_slow", f"the action server did not start within {START_TIMEOUT_S:.0f} s")
         time.sleep(0.05)

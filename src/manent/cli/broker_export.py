@@ -1,6 +1,6 @@
 """Publishes stored conversations to the project's event broker: `manent conversations export --to-broker`.
 
-The running server publishes independently of it, so an event may reach the broker twice, with the same id.
+A running server publishes independently of this command, so an event may reach the broker twice, with the same id.
 """
 
 from collections.abc import Iterable
@@ -17,14 +17,16 @@ from manent.runtime.export import PAGE
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.opening import postgresql_dsn
 
-MISSING: Final = "endpoints.yml names no event_broker (docs/event-brokers.md)"
+MISSING: Final = (
+    "endpoints.yml contains no event_broker; add one, such as `event_broker: {type: file, path: events.jsonl}`"
+)
 
 
 async def publish(store: ConversationStore, heads: Iterable[Head], endpoints: Path | None) -> int:
-    """Publish all events of these conversations; return their number.
+    """Publish all events of these conversations. Return the number of events.
 
     Raises:
-        BrokerError: `broker_missing`, or the broker cannot be reached.
+        BrokerError: `broker_missing`: no broker is configured. Or the broker cannot be reached.
     """
     section = read_project_endpoints(endpoints).event_broker
     broker = open_broker(section, root=Path(), postgresql_dsn=postgresql_dsn)

@@ -1,4 +1,4 @@
-"""`manent conversations list|show|export|erase`: work with stored conversations. A server may be running."""
+"""`manent conversations list|show|export|erase`: work with stored conversations, even while a server is running."""
 
 import secrets
 import sys
@@ -19,10 +19,10 @@ from manent.runtime.export import entries_of, moment, pieces, printable, transcr
 from manent.runtime.ports.store import ConversationStore
 
 PAGE = 500
-"""Conversations read at once."""
+"""Number of conversations that are read at the same time."""
 
 MAX_OWNED = 100_000
-"""Conversations of one owner."""
+"""Maximum number of conversations of one owner."""
 
 SenderId = Annotated[str, typer.Argument(metavar="SENDER_ID")]
 
@@ -32,13 +32,16 @@ def list_conversations(
     limit: Annotated[int, typer.Option("--limit", min=1, help="Maximum number of conversations.")] = 1000,
     endpoints: Endpoints = None,
 ) -> None:
-    """List conversations: time of the first and the last event, number of events, sender id."""
+    """List conversations with the time of their first and last event, the number of events, and the sender id."""
 
     async def work(store: ConversationStore) -> None:
         count = 0
         async for head in _heads(store):
             if count == limit:
-                print(f"Only the first {limit} are shown; raise --limit for more.", file=sys.stderr)
+                print(
+                    f"Only the first {limit} conversations are shown; use a higher --limit to see more.",
+                    file=sys.stderr,
+                )
                 return
             print(f"{moment(head.started)}  {moment(head.updated)}  {head.version:>7}  {printable(head.sender_id)}")
             count += 1
@@ -62,25 +65,27 @@ def export_conversations(
     sender_ids: Annotated[list[str] | None, typer.Argument(metavar="[SENDER_ID...]")] = None,
     *,
     owner: Annotated[
-        str | None, typer.Option("--owner", metavar="SUBJECT", help="All conversations of one signed-in visitor.")
+        str | None,
+        typer.Option("--owner", metavar="SUBJECT", help="Export all conversations of this signed-in visitor."),
     ] = None,
     form: Annotated[
         Literal["lines", "json", "transcript"],
         typer.Option(
-            "--format", help="lines: one JSON event per line; json: everything stored; transcript: plain text."
+            "--format",
+            help="lines: one event as JSON per line. json: everything that is stored. transcript: plain text.",
         ),
     ] = "lines",
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Output file instead of the terminal.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write to this file instead of the terminal.")
     ] = None,
     to_broker: Annotated[
-        bool, typer.Option("--to-broker", help="Publish to the event broker of endpoints.yml instead.")
+        bool, typer.Option("--to-broker", help="Publish the events to the event broker of endpoints.yml instead.")
     ] = False,
     endpoints: Endpoints = None,
 ) -> None:
     """Export the given conversations, or all conversations.
 
-    Use the format `lines` for programs, and `json` or `transcript` for the request of a visitor.
+    Use the format `lines` for programs, and `json` or `transcript` if a visitor requests a copy.
     """
     if to_broker and (out is not None or form != "lines"):
         raise typer.BadParameter("--to-broker cannot be combined with --out or --format")
@@ -119,7 +124,7 @@ def erase_conversation(
 
     async def work(store: ConversationStore) -> None:
         await _existing(store, sender_id)
-        # The new epoch shows open pages that the conversation was erased.
+        # The new epoch tells open pages that the conversation was erased.
         await store.erase(sender_id, new_epoch=secrets.token_hex(8))
         print(f"Erased {sender_id}.")
 
@@ -130,7 +135,7 @@ async def _heads(store: ConversationStore) -> AsyncIterator[Head]:
     after: str | None = None
     while heads := await store.conversations(after=after, limit=PAGE):
         for head in heads:
-            if head.version > 0:  # an erased conversation has no events
+            if head.version > 0:  # an erased conversation remains without events
                 yield head
         after = heads[-1].sender_id
 

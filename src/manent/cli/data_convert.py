@@ -17,7 +17,12 @@ class Format(enum.StrEnum):
     JSON = "json"
 
 
-Target = Annotated[Path, typer.Option("--out", metavar="PATH", help="Output file, or a folder for a file named nlu.")]
+Target = Annotated[
+    Path,
+    typer.Option(
+        "--out", metavar="PATH", help="Output file, or folder in which to write a file named nlu.yml or nlu.json."
+    ),
+]
 
 
 def convert_nlu(
@@ -32,7 +37,7 @@ def convert_nlu(
 
     found = read_nlu(Path(), data)
     if not found.examples:
-        raise ManentError("convert.no_examples", "no examples to convert: name a file or folder with --data")
+        raise ManentError("convert.no_examples", "there are no examples to convert; name a file or folder with --data")
     suffixes = {Format.YAML: (".yml", ".yaml"), Format.JSON: (".json",)}[format]
     target = out if out.suffix in suffixes else out / f"nlu{suffixes[0]}"
     target.parent.mkdir(parents=True, exist_ok=True)

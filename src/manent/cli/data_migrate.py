@@ -9,21 +9,23 @@ import typer
 from manent.cli.shared_options import Config, Data, Domain
 
 Target = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="Folder for the new files; default: in place.")
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Folder for the new files. Default: change the files in place."),
 ]
 
 
 def data_migrate(*, domain: Domain = None, data: Data = None, config: Config = None, out: Target = None) -> None:
     """Convert a project from format 1.x or 2.0 to 3.1, and keep the comments of its YAML files.
 
-    This is optional: Manent trains and runs both formats. Without --out, the old files are moved to before_migration/.
+    Migration is optional, because Manent trains and runs all formats. Without --out, the old files are moved to
+    before_migration/.
     """
     from manent.authoring.migration import BACKUP_FOLDER, plan_migration, write_migration
 
     root = Path()
     migration = plan_migration(root, domain=domain, data=data, config=config)
     if not migration.files:
-        print("Nothing is in format 1.x or 2.0.")
+        print("Nothing to migrate: no file is in format 1.x or 2.0.")
         return
     for path in write_migration(migration, root, out=out):
         print(f"Wrote {path}")

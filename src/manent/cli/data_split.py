@@ -20,7 +20,7 @@ Fraction = Annotated[
 ]
 Seed = Annotated[
     int | None,
-    typer.Option("--random-seed", metavar="N", help="Seed of the split; default: a new one each time.",
+    typer.Option("--random-seed", metavar="N", help="Seed of the split. Default: a new seed each time.",
                  show_default=False),
 ]  # fmt: skip
 Target = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder.")]
@@ -30,9 +30,9 @@ PARTS = Path("train_test_split")
 def split_nlu(
     *, nlu: Source = None, training_fraction: Fraction = 0.8, random_seed: Seed = None, out: Target = PARTS
 ) -> None:
-    """Split NLU examples into training_data.yml and test_data.yml, each intent by the same share.
+    """Split NLU examples into training_data.yml and test_data.yml.
 
-    Synonyms, patterns and answers go to both.
+    The examples of each intent are divided by the same share. Synonyms, patterns and responses are in both files.
     """
     from manent.authoring.nlu import nlu_to_yaml
     from manent.nlu.evaluation import split_data
@@ -40,7 +40,7 @@ def split_nlu(
 
     data = read_nlu(Path(), nlu)
     if not data.examples:
-        raise ManentError("split.no_examples", "no examples to split: name a file or folder with --nlu")
+        raise ManentError("split.no_examples", "there are no examples to split; name a file or folder with --nlu")
     parts = split_data(data, fraction=training_fraction, seed=random_seed)
     out.mkdir(parents=True, exist_ok=True)
     for name, part in zip(("training_data.yml", "test_data.yml"), parts, strict=True):
@@ -51,13 +51,13 @@ def split_nlu(
 def split_stories(
     *, stories: StorySource = None, training_fraction: Fraction = 0.8, random_seed: Seed = None, out: Target = PARTS
 ) -> None:
-    """Split the stories of each file into a train_… and a test_… file. Comments are kept, rules are left out."""
+    """Split the stories of each file into a train_… and a test_… file. Comments are kept. Rules are left out."""
     from manent.authoring.story_split import split_stories as split
     from manent.project.data.stories import read_test_stories
     from manent.project.files import find_files, is_stories
 
     files = [path for path in find_files(stories or [Path("data")]) if is_stories(path.read_text(encoding="utf-8-sig"))]
-    read_test_stories(files)  # reports mistakes with file and line
+    read_test_stories(files)  # this reports mistakes with file and line
     is_divided = False
     for path in files:
         parts = split(path.read_text(encoding="utf-8-sig"), fraction=training_fraction, seed=random_seed)
@@ -71,4 +71,4 @@ def split_stories(
             print(f"Wrote {target}")
         is_divided = True
     if not is_divided:
-        raise ManentError("split.no_stories", "no stories to split: name a file or folder with --stories")
+        raise ManentError("split.no_stories", "there are no stories to split; name a file or folder with --stories")

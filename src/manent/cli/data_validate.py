@@ -1,4 +1,4 @@
-"""`manent data validate [stories]`: check a project's files without making a model."""
+"""`manent data validate [stories]`: check a project's files without training a model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from manent.core.errors import Problem
     from manent.project.reading import Project
 
-FailOnWarnings = Annotated[bool, typer.Option("--fail-on-warnings", help="Exit with 1 for warnings, too.")]
+FailOnWarnings = Annotated[
+    bool, typer.Option("--fail-on-warnings", help="Exit with status 1 if there are warnings, too.")
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Count as mistakes what Rasa accepts and what has no effect: unknown names, …")
 ]
@@ -22,7 +24,8 @@ MaxHistory = Annotated[
         "--max-history",
         metavar="N",
         min=1,
-        help="How many steps stories must have in common to contradict each other; default: all from the beginning.",
+        help="Number of steps before the contradiction that stories must have in common. Default: all steps from the "
+        "beginning.",
         show_default=False,
     ),
 ]
@@ -39,7 +42,7 @@ def data_validate(
     fail_on_warnings: FailOnWarnings = False,
     strict: Strict = False,
 ) -> None:
-    """Check the project's files: report all mistakes, with file, line and the expected content.
+    """Check the project's files. Report all mistakes with file, line and the expected content.
 
     Finds unknown and unused names, examples of two intents, examples that the project's own threshold rejects, rules
     and stories that contradict each other, and mistakes in the configuration of channels and servers.
@@ -88,7 +91,10 @@ def _refused_examples(project: "Project") -> "list[Problem]":
 
 
 def _report(problems: "Sequence[Problem]", project: "Project | None", *, fail_on_warnings: bool, strict: bool) -> None:
-    """Print all problems, errors first, and the project's size. Exit with status 1 if it cannot be trained."""
+    """Print all problems, errors first, and the size of the project.
+
+    Exit with status 1 if the project cannot be trained.
+    """
     from manent.project.strictness import stricter
 
     if strict:

@@ -15,7 +15,9 @@ from manent.stores.opening import postgresql_dsn, postgresql_options, sqlite_pat
 
 Target = Annotated[
     Path | None,
-    typer.Argument(metavar="[FILE]", help="Output file; default: the original's folder and name, with the time."),
+    typer.Argument(
+        metavar="[FILE]", help="Output file. Default: a file in the same folder, with the time in its name."
+    ),
 ]
 
 Source = Annotated[
@@ -32,7 +34,7 @@ def db_upgrade(
     no_backup: Annotated[bool, typer.Option("--no-backup", help="Don't keep a copy of the old file.")] = False,
     endpoints: Endpoints = None,
 ) -> None:
-    """Upgrade the store to this version's schema, and keep a copy of the old file in its folder."""
+    """Upgrade the store to the schema of this version. Keep a copy of the old file in the same folder."""
     from manent.stores.sqlite.upgrade import upgrade_sqlite
 
     dsn = postgresql_dsn(read_project_endpoints(endpoints).tracker_store or {})
@@ -92,8 +94,12 @@ def _show(step: str, done: int, of: int) -> None:
 def _file(endpoints: Path | None) -> Path:
     section = read_project_endpoints(endpoints).tracker_store or {}
     if postgresql_dsn(section) is not None:
-        raise StoreError("store_unsupported", "this project keeps its conversations in PostgreSQL: use pg_dump")
+        raise StoreError(
+            "store_unsupported", "this project keeps its conversations in PostgreSQL; use pg_dump to back them up"
+        )
     path = sqlite_path(section, root=Path())
     if path is None:
-        raise StoreError("store_in_memory", "this project keeps its conversations in memory, not in a file")
+        raise StoreError(
+            "store_in_memory", "this project keeps its conversations in memory, so there is no database file"
+        )
     return path

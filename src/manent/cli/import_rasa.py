@@ -1,22 +1,34 @@
 """`manent import-rasa`: import the conversations of a Rasa tracker store."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from manent.cli.project_store import with_store
+from manent.cli.secret_options import read_secret
 from manent.cli.shared_options import Endpoints
 from manent.core.errors import StoreError
 from manent.runtime.ports.store import ConversationStore
 
 Source = Annotated[str | None, typer.Argument(metavar="[DATABASE]", help="SQLite file of the Rasa tracker store.")]
 Url = Annotated[
-    str | None, typer.Option("--url", metavar="URL", help="SQLAlchemy URL of its database, instead of a file.")
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="SQLAlchemy URL of its database, instead of a file; better in --url-file or $MANENT_URL if it has a"
+        " password.",
+    ),
 ]
+UrlFile = Annotated[Path | None, typer.Option("--url-file", metavar="FILE", help="File with this URL.")]
 
 
-def import_rasa(source: Source = None, *, url: Url = None, endpoints: Endpoints = None) -> None:
+def import_rasa(
+    source: Source = None, *, url: Url = None, url_file: UrlFile = None, endpoints: Endpoints = None
+) -> None:
     """Copy all conversations of a Rasa SQL tracker store into this project's store.
 
     The source is not changed. Conversations that were imported before are skipped, so an import can be repeated.
@@ -26,12 +38,18 @@ def import_rasa(source: Source = None, *, url: Url = None, endpoints: Endpoints 
         from manent.stores.rasa_import import import_rasa as copy
     except ModuleNotFoundError as error:
         raise StoreError(
-            "import_source", f"this command needs the module {error.name}: pip install 'manent[import-rasa]'"
+            "import_source",
+            f"this command needs the module {error.name}, which is not installed; run `pip install "
+            "'manent[import-rasa]'`",
         ) from error
 
+    url, warnings = read_secret("--url", url, url_file)
+    if url is not None and urlsplit(url).password:
+        for warning in warnings:
+            print(f"Warning: {warning}.", file=sys.stderr)
     named = [one for one in (source, url) if one is not None]
     if len(named) != 1:
-        raise typer.BadParameter("exactly one database is required: a file, or --url with an SQLAlchemy URL")
+        raise typer.BadParameter("name a file or, with --url, the SQLAlchemy URL of a database, but not both")
     database = named[0] if "://" in named[0] else f"sqlite:///{named[0]}"
 
     async def work(store: ConversationStore) -> ImportReport:

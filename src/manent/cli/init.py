@@ -12,12 +12,15 @@ from manent.models.archive import model_name
 TEMPLATE = Path(manent.__file__).parent / "project_template"
 
 RENAMED = {"gitignore": ".gitignore"}
-"""Files that would affect this repository's tools under their real name."""
+"""Name in the template → name in a project.
+
+Under their real names, these files would affect the tools of Manent's own repository.
+"""
 
 
 def init(
     *,
-    no_prompt: Annotated[bool, typer.Option("--no-prompt", help="Don't ask; use the defaults.")] = False,
+    no_prompt: Annotated[bool, typer.Option("--no-prompt", help="Ask no questions; use the defaults.")] = False,
     init_dir: Annotated[
         Path | None, typer.Option("--init-dir", metavar="DIR", help="Folder of the new project.")
     ] = None,
@@ -42,7 +45,7 @@ def create_project(folder: Path) -> list[Path]:
     """Copy the template into a folder and return the paths of the new files.
 
     Raises:
-        ManentError: `init.not-empty`; a file exists already, and nothing was written.
+        ManentError: `init.not-empty`: a file already exists, and nothing was written.
     """
     sources = [path for path in sorted(TEMPLATE.rglob("*")) if path.is_file() and path.suffix != ".pyc"]
     targets = [folder / path.relative_to(TEMPLATE).with_name(RENAMED.get(path.name, path.name)) for path in sources]
@@ -50,7 +53,8 @@ def create_project(folder: Path) -> list[Path]:
     if taken:
         raise ManentError(
             "init.not-empty",
-            f"no project was created: it would overwrite {', '.join(taken)}. Name another folder with --init-dir.",
+            f"no project was created, because it would overwrite {', '.join(taken)}; name another folder with "
+            "--init-dir",
         )
     assistant_id = model_name().removesuffix(".tar.gz").encode()
     for source, target in zip(sources, targets, strict=True):

@@ -1,8 +1,9 @@
 """Makes sure that Ctrl-C stops a command during imports, too.
 
-Python raises KeyboardInterrupt in the line that runs. During an import, that line can be in a callback whose errors are
-only printed, so that the command continues. It can also be in a C extension, which converts the exception to an
-ImportError with advice about installing. `main.py` and `train.py` run such imports inside `interruptible`.
+Python raises KeyboardInterrupt in the line that is running. During an import, this line can be in a callback whose
+errors are only printed. Then the command would continue. The line can also be in a C extension that converts the
+exception to an ImportError with advice about installing. `main.py` and `train.py` run such imports inside
+`interruptible`.
 """
 
 import contextlib
@@ -37,14 +38,14 @@ class Interrupts:
 def interruptible() -> Iterator[Interrupts]:
     """Raise KeyboardInterrupt for any error after Ctrl-C.
 
-    Does nothing in other threads, or if SIGINT has a handler that is not Python's.
+    Do nothing in other threads, or if SIGINT has a handler other than Python's.
     """
     interrupts = Interrupts()
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
-    signal.signal(signal.SIGINT, interrupts._take)  # noqa: SLF001  # its own module
+    signal.signal(signal.SIGINT, interrupts._take)  # noqa: SLF001  # the attribute belongs to a class of this module
     try:
         yield interrupts
     except Exception as error:

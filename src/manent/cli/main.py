@@ -1,7 +1,8 @@
 """The entry point: finds the command, runs it, and reports errors to the user.
 
-This module holds the table of commands. A command's module is imported when the command is called, so that
-`manent --help` and a mistyped command answer at once; this module imports neither Typer nor any heavy library.
+This module holds the table of commands. The module of a command is imported when the command is called, so that `manent
+--help` and the message about an unknown command appear at once. This module imports neither Typer nor any heavy
+library.
 """
 
 import difflib
@@ -25,9 +26,9 @@ class Command:
     """One command.
 
     Attributes:
-        name: its words.
-        target: what it calls, as `module:function`.
-        summary: what it does, in one sentence.
+        name: the words after `manent`.
+        target: the function that it calls, as `module:function`.
+        summary: a sentence that describes it.
     """
 
     name: str
@@ -48,7 +49,7 @@ COMMANDS = (
     Command("test core", "manent.cli.score_stories:score_core", "Run the test stories."),
     Command("test nlu", "manent.cli.score_nlu:score_nlu", "Evaluate the NLU model on annotated examples."),
     Command("data validate", "manent.cli.data_validate:data_validate", "Check the project's files."),
-    Command("data validate stories", "manent.cli.data_validate:data_validate_stories", "Check stories and rules only."),
+    Command("data validate stories", "manent.cli.data_validate:data_validate_stories", "Check only stories and rules."),
     Command("data split nlu", "manent.cli.data_split:split_nlu", "Split NLU examples into training and test data."),
     Command("data split stories", "manent.cli.data_split:split_stories", "Split stories into training and test data."),
     Command("data convert nlu", "manent.cli.data_convert:convert_nlu", "Convert NLU data to YAML or JSON."),
@@ -83,19 +84,22 @@ FILE_ERRORS = frozenset(
         errno.EROFS,
     }
 )
-"""Errors of a path that the user named, or of its disk. They are reported as a sentence without a traceback."""
+"""Errors of a path that the user named, or of the disk. They are reported as a sentence without a traceback."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as in shells."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status: 0, 1 for its failure, 2 for a mistake in the call, 130 for Ctrl-C."""
-    # The matrices are small: BLAS threads would wait for each other longer than they compute, and each thread needs
+    """Run one command and return the exit status.
+
+    It is 0 after success, 1 after a failure, 2 after a mistake in the arguments, and 130 after Ctrl-C.
+    """
+    # The matrices are small, so BLAS threads would wait for each other longer than they compute, and each thread needs
     # memory. NumPy reads the variable when it is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if (folder := str(Path.cwd())) not in sys.path:
-        sys.path.append(folder)  # the project's custom components are imported by module name
+        sys.path.append(folder)  # custom components of the project are imported by module name
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in {"-h", "--help", "help"}:
         print(overview())
@@ -124,7 +128,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def find_command(words: Sequence[str]) -> tuple[Command | None, list[str]]:
-    """Return the longest command that the call starts with (None: unknown), and the remaining arguments."""
+    """Return the longest command with which the call starts, and the remaining arguments.
+
+    Return None for an unknown command.
+    """
     for length in (3, 2, 1):
         name = " ".join(words[:length])
         for command in COMMANDS:
@@ -134,7 +141,7 @@ def find_command(words: Sequence[str]) -> tuple[Command | None, list[str]]:
 
 
 def run_command(command: Command, arguments: Sequence[str]) -> int:
-    """Import the command's function and call it with the arguments, parsed by Typer."""
+    """Import the function of the command and call it with the arguments, which Typer parses."""
     module_name, _, function_name = command.target.partition(":")
     with interruptible() as interrupts:
         function = getattr(importlib.import_module(module_name), function_name)
@@ -155,17 +162,17 @@ def run_command(command: Command, arguments: Sequence[str]) -> int:
     try:
         result = app(args=spread(checked.rest, lists), prog_name=f"manent {command.name}")
     except SystemExit as stop:
-        if stop.code == INTERRUPTED:  # Typer reports Ctrl-C like this
+        if stop.code == INTERRUPTED:  # Typer reports Ctrl-C by this status
             raise KeyboardInterrupt from stop
         return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
     return result if isinstance(result, int) else 0
 
 
 def spread(arguments: Sequence[str], lists: Collection[str]) -> list[str]:
-    """Repeat an option before each of its values: `--data one two` is `--data one --data two`, as Rasa reads it.
+    """Repeat an option before each of its values. Rasa accepts `--data one two` and Typer only `--data one --data two`.
 
     Args:
-        arguments: as typed.
+        arguments: the arguments as typed.
         lists: options that take all values up to the next option.
     """
     result: list[str] = []
@@ -183,7 +190,7 @@ def spread(arguments: Sequence[str], lists: Collection[str]) -> list[str]:
 
 
 def overview() -> str:
-    """Return what `manent --help` prints."""
+    """Return the text that `manent --help` prints."""
     width = max(len(command.name) for command in COMMANDS)
     lines = [f"  {command.name:<{width}}  {command.summary}" for command in COMMANDS]
     return "\n".join(
@@ -217,7 +224,7 @@ def _within(name: str) -> list[str]:
 
 
 def describe_problems(error: ProjectError) -> str:
-    """Return all problems of a project, and their number."""
+    """Return a text with all problems of a project and their number."""
     count = len(error.problems)
     return f"{error.message}\n\n{count} problem{'s' if count != 1 else ''} in the project's files."
 

@@ -1,4 +1,7 @@
-"""Shows the progress of a long command: a spinner on a terminal, a line for each step elsewhere."""
+"""Shows the progress of a long command.
+
+On a terminal it shows a spinner; in other outputs it prints a line for each step.
+"""
 
 import sys
 import time
@@ -6,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 MIN_SHOWN_S = 0.1
-"""Shorter steps are not printed."""
+"""Steps that take less time than this are not printed."""
 
 
 class Steps:
@@ -27,7 +30,7 @@ class Steps:
         return self
 
     def show(self, step: str) -> None:
-        """Start a step, which ends the previous one. A text that ends with a full stop is printed as a note instead."""
+        """Start a step and end the previous one. If the text ends with a full stop, print it as a note instead."""
         self._finish()
         if step.endswith("."):
             print(f"Note: {step}", file=sys.stderr, flush=True)

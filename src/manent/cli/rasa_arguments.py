@@ -1,7 +1,7 @@
 """Handles options and commands of Rasa that Manent does not have.
 
-Scripts written for Rasa keep working: an option without effect is ignored with a note (logging options without a note).
-If ignoring an option would change the result, the call fails, and its message names the alternative.
+So scripts that were written for Rasa still work. An option without effect is ignored, and a note is printed (except for
+logging options). If ignoring an option would change the result, the call fails, and the message names an alternative.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,9 +13,9 @@ class Word:
     """An option of Rasa.
 
     Attributes:
-        values: number of values that follow it; -1: all up to the next option.
-        note: text for the user. Empty: none is printed.
-        is_rejected: the call fails.
+        values: number of values that follow it. -1: all values up to the next option.
+        note: text for the user. Empty: nothing is printed.
+        is_rejected: whether the call fails.
     """
 
     values: int = 1
@@ -36,7 +36,7 @@ _TRAIN = {
     "--finetune": Word(-1, "training reuses every part that has not changed and trains the rest in seconds"),
     "--epoch-fraction": Word(1, "training has no epochs"),
     "--augmentation": Word(1, "stories are not concatenated"),
-    "--num-threads": Word(1, "training uses one thread, which is the fastest"),
+    "--num-threads": Word(1, "training uses one thread, because more threads would make it slower"),
     "--debug-plots": Word(0, "`manent visualize` draws the stories"),
     "--persist-nlu-data": Word(0, "models contain no training data"),
     "--validation-max-history": Word(1, "`manent data validate --max-history` compares stories"),
@@ -53,7 +53,7 @@ _SERVER = {
     "--syslog-port": Word(),
     "--syslog-protocol": Word(),
     "--remote-storage": Word(1, "download the model before the start, or load it with `PUT /model`", is_rejected=True),
-    "--jwt-private-key": Word(1, "the server verifies tokens and signs none, so --jwt-secret suffices"),
+    "--jwt-private-key": Word(1, "the server only verifies tokens and does not sign them, so --jwt-secret is enough"),
     "--ssl-ca-file": Word(1, "use a reverse proxy to verify client certificates", is_rejected=True),
 }
 
@@ -83,7 +83,7 @@ OPTIONS: dict[str, dict[str, Word]] = {
         "--nlu": Word(1, "the graph shows intents, not examples"),
     },
 }
-"""Options besides those for logging, by the first part of the command."""
+"""Options that do not configure logging, by the first part of the command's name."""
 
 COMMANDS = {
     "export": "`manent conversations export` writes the events of conversations as JSON lines",
@@ -95,7 +95,7 @@ COMMANDS = {
     "telemetry": "Manent collects no telemetry",
     "x": "`manent run` stores conversations itself",
 }
-"""Commands of Rasa that Manent does not have → what to use instead."""
+"""Command of Rasa that Manent does not have → text about the alternative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ class Checked:
 
     Attributes:
         rest: the remaining arguments.
-        notes: a sentence for each ignored option that the user should know about.
-        refusal: why the call fails; empty when it does not.
+        notes: sentences for the user about ignored options.
+        refusal: the reason why the call fails. Empty: it does not fail.
     """
 
     rest: list[str]
@@ -117,9 +117,9 @@ def check_rasa_options(command: str, arguments: Sequence[str], known: Collection
     """Remove the options that only Rasa has.
 
     Args:
-        command: its name.
+        command: name of the command.
         arguments: the arguments after the name.
-        known: options of the command, which are never removed.
+        known: options of the command. They are never removed.
     """
     words = {**_LOGGING, **OPTIONS.get(command.partition(" ")[0], {})}
     rest: list[str] = []

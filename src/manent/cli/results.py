@@ -36,7 +36,7 @@ def _write(out: Path, name: str, content: bytes) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table: the first column left-aligned, the others right-aligned."""
+    """Print a table. The first column is left-aligned, and the others are right-aligned."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -50,5 +50,5 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def percent(share: float) -> str:
-    """Return a share of 1 in percent."""
+    """Return a share (0 to 1) as a percentage."""
     return f"{share:.1%}"

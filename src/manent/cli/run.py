@@ -12,39 +12,76 @@ from typing import Annotated
 import typer
 
 from manent.cli.action_process import action_server
-from manent.cli.shared_options import MODELS, Credentials, Debug, Endpoints, Model, Quiet, Verbose, log_level
+from manent.cli.secret_options import read_secret
+from manent.cli.shared_options import (
+    MODELS,
+    Credentials,
+    Debug,
+    Endpoints,
+    KeyPassword,
+    KeyPasswordFile,
+    Model,
+    Quiet,
+    Verbose,
+    log_level,
+)
 
 Interface = Annotated[str, typer.Option("-i", "--interface", metavar="ADDRESS", help="Address to listen on.")]
 Port = Annotated[int, typer.Option("-p", "--port", metavar="N", min=1, max=65535, help="Port to listen on.")]
 Cors = Annotated[
     list[str] | None,
-    typer.Option("--cors", metavar="ORIGIN...", help="Other origins whose pages may connect; *: all."),
+    typer.Option("--cors", metavar="ORIGIN...", help="Origins of other sites whose pages may connect. * allows all."),
 ]
 EnableApi = Annotated[bool, typer.Option("--enable-api", help="Serve the management API.")]
 Token = Annotated[
-    str | None, typer.Option("-t", "--auth-token", metavar="TOKEN", help="Token that the management API requires.")
+    str | None,
+    typer.Option(
+        "-t",
+        "--auth-token",
+        metavar="TOKEN",
+        help="Token that the management API requires; better in --auth-token-file or $MANENT_AUTH_TOKEN.",
+    ),
 ]
+TokenFile = Annotated[Path | None, typer.Option("--auth-token-file", metavar="FILE", help="File with this token.")]
 JwtSecret = Annotated[
     str | None,
-    typer.Option("--jwt-secret", metavar="KEY", help="Key that verifies JSON web tokens for the management API."),
+    typer.Option(
+        "--jwt-secret",
+        metavar="KEY",
+        help="Key that verifies JSON web tokens for the management API; better in --jwt-secret-file or"
+        " $MANENT_JWT_SECRET.",
+    ),
 ]
+JwtSecretFile = Annotated[Path | None, typer.Option("--jwt-secret-file", metavar="FILE", help="File with this key.")]
+JwtRequireExp = Annotated[bool, typer.Option("--jwt-require-exp", help="Reject such tokens without `exp`.")]
 JwtMethod = Annotated[str, typer.Option("--jwt-method", metavar="NAME", help="Signature algorithm of these tokens.")]
 Connector = Annotated[
-    str | None, typer.Option("--connector", metavar="CHANNEL", help="Serve this channel only.", show_default=False)
+    str | None, typer.Option("--connector", metavar="CHANNEL", help="Serve only this channel.", show_default=False)
 ]
 LogFile = Annotated[Path | None, typer.Option("--log-file", metavar="FILE", help="Also log to this file.")]
 WithActions = Annotated[
-    bool, typer.Option("--with-actions", help="Also start the action server, and stop it with the server.")
+    bool, typer.Option("--with-actions", help="Also start the action server, and stop it together with the server.")
 ]
 Certificate = Annotated[
     Path | None, typer.Option("--ssl-certificate", metavar="FILE", help="Certificate; serves HTTPS.")
 ]
 Keyfile = Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="Private key of the certificate.")]
-Password = Annotated[str | None, typer.Option("--ssl-password", metavar="TEXT", help="Password of the private key.")]
+LameDuck = Annotated[
+    float,
+    typer.Option(
+        "--lame-duck",
+        metavar="SECONDS",
+        min=0.0,
+        max=3600.0,
+        help="After SIGTERM, serve for this time while /health/ready says 503.",
+    ),
+]
 ForwardedAllowIps = Annotated[
     str,
     typer.Option(
-        "--forwarded-allow-ips", metavar="ADDRESSES", help="Proxies whose X-Forwarded-For is trusted; *: all."
+        "--forwarded-allow-ips",
+        metavar="ADDRESSES",
+        help="Addresses of proxies whose header X-Forwarded-For is trusted. * trusts all.",
     ),
 ]
 PositionalModel = Annotated[Path | None, typer.Argument(metavar="MODEL", help="Same as --model.")]
@@ -54,32 +91,40 @@ def run(
     *,
     model_path: PositionalModel = None,
     model: Model = MODELS,
-    interface: Interface = "0.0.0.0",  # noqa: S104  # reachable from other machines, as Rasa's
+    interface: Interface = "0.0.0.0",  # noqa: S104  # reachable from other machines, as in Rasa
     port: Port = 5005,
     cors: Cors = None,
     enable_api: EnableApi = False,
     auth_token: Token = None,
+    auth_token_file: TokenFile = None,
     jwt_secret: JwtSecret = None,
+    jwt_secret_file: JwtSecretFile = None,
+    jwt_require_exp: JwtRequireExp = False,
     jwt_method: JwtMethod = "HS256",
     credentials: Credentials = None,
     endpoints: Endpoints = None,
     connector: Connector = None,
     with_actions: WithActions = False,
     forwarded_allow_ips: ForwardedAllowIps = "127.0.0.1",
+    lame_duck: LameDuck = 2.0,
     log_file: LogFile = None,
     ssl_certificate: Certificate = None,
     ssl_keyfile: Keyfile = None,
-    ssl_password: Password = None,
+    ssl_password: KeyPassword = None,
+    ssl_password_file: KeyPasswordFile = None,
     verbose: Verbose = 0,
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
     """Serve the assistant: its web chat, its channels and, with --enable-api, its management API."""
-    gc.disable()  # until the server is up: loading produces no garbage
+    gc.disable()  # off until the server is up, because loading produces no garbage
     _leave_clients_out()
     from manent.server.app import serve
     from manent.server.options import ServeOptions
 
+    token, token_warnings = read_secret("--auth-token", auth_token, auth_token_file)
+    key, key_warnings = read_secret("--jwt-secret", jwt_secret, jwt_secret_file)
+    password, password_warnings = read_secret("--ssl-password", ssl_password, ssl_password_file)
     options = ServeOptions(
         root=Path(),
         model=model_path or model,
@@ -87,18 +132,21 @@ def run(
         port=port,
         cors=tuple(origin.rstrip("/") for origin in cors or ()),
         enable_api=enable_api,
-        auth_token=auth_token,
-        jwt_secret=jwt_secret,
+        auth_token=token,
+        jwt_secret=key,
+        jwt_require_exp=jwt_require_exp,
         jwt_method=jwt_method,
         credentials=credentials,
         endpoints=endpoints,
         connector=connector,
         forwarded_allow_ips=forwarded_allow_ips,
+        lame_duck_s=lame_duck,
         log_file=log_file,
         log_level=logging.getLevelName(log_level(verbose=verbose, debug=debug, quiet=quiet)),
         ssl_certfile=ssl_certificate,
         ssl_keyfile=ssl_keyfile,
-        ssl_password=ssl_password,
+        ssl_password=password,
+        warnings=(*token_warnings, *key_warnings, *password_warnings),
     )
     for stopping in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stopping, _end)
@@ -107,16 +155,16 @@ def run(
 
 
 def _leave_clients_out() -> None:
-    """Import python-socketio without the libraries of its client, which takes 0.15 s off the start."""
+    """Import python-socketio without the libraries of its client. This makes the start 0.15 s faster."""
     clients = [name for name in ("aiohttp", "requests", "websocket") if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(clients))  # type: ignore[arg-type]  # None makes an import of the module fail
+    sys.modules.update(dict.fromkeys(clients))  # type: ignore[arg-type]  # with None, an import of the module fails
     importlib.import_module("socketio")
     for name in clients:
         del sys.modules[name]
 
 
 def _end(*_: object) -> None:
-    """Exit with status 0: uvicorn raises the signal again after a clean shutdown."""
+    """Exit with status 0. It handles the signal that uvicorn raises again after a clean shutdown."""
     sys.exit(0)
 
 

@@ -1,5 +1,6 @@
 """`manent run actions`: serve the project's custom actions, with rasa-sdk."""
 
+import logging
 import os
 import signal
 import sys
@@ -9,7 +10,16 @@ from typing import Annotated
 
 import typer
 
-from manent.cli.shared_options import Debug, Quiet, Verbose, log_level, set_up_logging
+from manent.cli.secret_options import read_secret
+from manent.cli.shared_options import (
+    Debug,
+    KeyPassword,
+    KeyPasswordFile,
+    Quiet,
+    Verbose,
+    log_level,
+    set_up_logging,
+)
 
 
 def run_actions(
@@ -29,16 +39,18 @@ def run_actions(
     ssl_keyfile: Annotated[
         Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="Private key of the certificate.")
     ] = None,
-    ssl_password: Annotated[
-        str | None, typer.Option("--ssl-password", metavar="TEXT", help="Password of the private key.")
-    ] = None,
+    ssl_password: KeyPassword = None,
+    ssl_password_file: KeyPasswordFile = None,
     stop_with_stdin: Annotated[bool, typer.Option("--stop-with-stdin", hidden=True)] = False,
     verbose: Verbose = 0,
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Serve the project's custom actions with Rasa's action server protocol."""
+    """Serve the project's custom actions, with the protocol of Rasa's action server."""
     set_up_logging(log_level(verbose=verbose, debug=debug, quiet=quiet))
+    password, warnings = read_secret("--ssl-password", ssl_password, ssl_password_file)
+    for warning in warnings:
+        logging.getLogger("manent.actions").warning(warning)
     if stop_with_stdin:
         threading.Thread(target=_stop_when_stdin_ends, daemon=True).start()
 
@@ -52,14 +64,15 @@ def run_actions(
         auto_reload=auto_reload,
         ssl_certificate=str(ssl_certificate) if ssl_certificate else None,
         ssl_keyfile=str(ssl_keyfile) if ssl_keyfile else None,
-        ssl_password=ssl_password,
+        ssl_password=password,
         root=Path.cwd(),
     )
 
 
 def _stop_when_stdin_ends() -> None:
-    """End this process when its parent has ended for any reason. The parent has the other end of the pipe."""
-    # Do not read `sys.stdin`: the thread that reads it holds its lock, and the interpreter would then abort at exit.
+    """End this process when its parent ends for any reason. Then the pipe to the parent is closed."""
+    # Do not read `sys.stdin`. A thread that reads it holds a lock, and the interpreter would abort at exit because of
+    # this lock.
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

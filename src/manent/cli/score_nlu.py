@@ -31,18 +31,20 @@ if TYPE_CHECKING:
     from manent.project.reading import Project
 
 Examples = Annotated[
-    list[Path] | None, typer.Option("-u", "--nlu", metavar="PATH...", help="Annotated examples; default: data.")
+    list[Path] | None,
+    typer.Option("-u", "--nlu", metavar="PATH...", help="File or folder with annotated examples. Default: data."),
 ]
 Configs = Annotated[
     list[Path] | None,
-    typer.Option("-c", "--config", metavar="FILE...", help="Configurations to train and compare; default: config.yml."),
+    typer.Option("-c", "--config", metavar="FILE...", help="Configurations to train and compare. Default: config.yml."),
 ]
 CrossValidation = Annotated[
     bool, typer.Option("--cross-validation", help="Train and evaluate on different parts of the data.")
 ]
 Folds = Annotated[int, typer.Option("-f", "--folds", metavar="N", min=2, help="Number of parts.")]
 Runs = Annotated[
-    int, typer.Option("-r", "--runs", metavar="N", min=1, help="When comparing: number of trainings of each.")
+    int,
+    typer.Option("-r", "--runs", metavar="N", min=1, help="When comparing: number of trainings of each configuration."),
 ]
 Percentages = Annotated[
     list[int] | None,
@@ -52,11 +54,11 @@ Percentages = Annotated[
         metavar="N...",
         min=0,
         max=99,
-        help="When comparing: percentages of the data to leave out; default: 0 25 50 75.",
+        help="When comparing: percentages of the data to leave out. Default: 0 25 50 75.",
     ),
 ]
 _TEST_SHARE = 0.2
-"""Share of the data that a comparison is evaluated on."""
+"""Share of the data on which a comparison evaluates the models."""
 
 
 def score_nlu(
@@ -74,16 +76,17 @@ def score_nlu(
     runs: Runs = 3,
     percentages: Percentages = None,
 ) -> None:
-    """Evaluate the NLU model: reports as JSON, lists of errors, a confusion matrix.
+    """Evaluate the NLU model.
 
-    With --cross-validation, or with several --config, trains and evaluates the pipelines of these files instead.
+    Write reports as JSON, lists of errors, and a confusion matrix. With --cross-validation or several --config, train
+    and evaluate the pipelines of these files instead.
     """
     from manent.project.reading import read_project
 
     configs: list[Path | None] = list(config) if config else [None]
     project = read_project(Path(), domain=domain, data=nlu, config=configs[0])
     if not project.nlu.examples:
-        raise ManentError("test.no_examples", "no annotated examples: name a file or folder with --nlu")
+        raise ManentError("test.no_examples", "there are no annotated examples; name a file or folder with --nlu")
     if len(configs) > 1 and not cross_validation:
         others = [read_project(Path(), domain=domain, data=nlu, config=path) for path in configs[1:]]
         named = {name: each.config for name, each in zip(_names(configs), [project, *others], strict=True)}
@@ -102,7 +105,8 @@ def score_nlu(
             if not assistant.pipeline.is_trained:
                 raise ManentError(
                     "model_without_nlu",
-                    f"{assistant.file} has no NLU pipeline to score: train with `manent train` or `manent train nlu`",
+                    f"the model {assistant.file} has no NLU pipeline to evaluate; train with `manent train` or "
+                    "`manent train nlu`",
                 )
             subject = assistant.file.removesuffix(".tar.gz")
             parts = [evaluation.judge(project.nlu.examples, assistant.parse)]
@@ -126,7 +130,7 @@ def _names(configs: list[Path | None]) -> list[str]:
 
 
 def _cross_validate(project: "Project", folds: int) -> Iterator[list[Judged]]:
-    """Evaluate every example with a pipeline that was trained without it; yield a list for each fold."""
+    """Evaluate every example with a pipeline that was trained without it. Yield a list of results for each fold."""
     with Steps() as steps:
         for number, (known, unknown) in enumerate(evaluation.make_folds(project.nlu, folds, seed=0), start=1):
             steps.show(f"Fold {number} of {folds}")
@@ -155,9 +159,10 @@ def _compare(
     percentages: list[int],
     plots: bool,
 ) -> None:
-    """Train every pipeline several times without a part of the data, and evaluate all on the same examples.
+    """Train every pipeline several times without a part of the data.
 
-    `results.json` has the F1 of the intents: a list for each run, with one number for each percentage.
+    Evaluate all of them on the same examples. `results.json` contains the F1 scores of the intents: a list for each
+    run, with one number for each percentage.
     """
     found: dict[str, dict[int, list[list[Judged]]]] = {name: {} for name in configs}
     sizes: dict[int, int] = {}

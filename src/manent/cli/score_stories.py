@@ -33,22 +33,23 @@ Models = Annotated[
         "-m",
         "--model",
         metavar="PATH...",
-        help="Model file, or a folder, whose newest model is used; several: compare.",
+        help="Model file, or folder whose newest model is used. Several models are compared.",
     ),
 ]
 StoryPath = Annotated[
     list[Path] | None,
-    typer.Option("-s", "--stories", metavar="PATH...", help="Test stories: files, or folders with test_*.yml."),
+    typer.Option("-s", "--stories", metavar="PATH...", help="Test stories: files, or folders that contain test_*.yml."),
 ]
 MaxStories = Annotated[int | None, typer.Option("--max-stories", metavar="N", min=1, help="Maximum number of stories.")]
 Fail = Annotated[bool, typer.Option("--fail-on-prediction-errors", help="Exit with status 1 when a story fails.")]
-NoWarnings = Annotated[bool, typer.Option("--no-warnings", help="Don't list stories with unlikely messages.")]
+NoWarnings = Annotated[bool, typer.Option("--no-warnings", help="Do not list stories with unlikely messages.")]
 Examples = Annotated[
-    list[Path] | None, typer.Option("-u", "--nlu", metavar="PATH...", help="Annotated examples; default: data.")
+    list[Path] | None,
+    typer.Option("-u", "--nlu", metavar="PATH...", help="File or folder with annotated examples. Default: data."),
 ]
 ManyConfigs = Annotated[
     list[Path] | None,
-    typer.Option("-c", "--config", metavar="FILE...", help="Configuration files; several: compare."),
+    typer.Option("-c", "--config", metavar="FILE...", help="Configuration files. Several configurations are compared."),
 ]
 
 ALL_RIGHT = "None of the test stories failed."
@@ -79,7 +80,7 @@ def score_all(
     found = find_test_stories(stories) if stories else _read_stories([Path()])
     is_kept = True
     if "dialogue" not in parts:
-        print("The model has no dialogue model: only the NLU model is evaluated.")
+        print("The model file contains no dialogue model, so only the NLU model is evaluated.")
     elif found.stories:
         is_kept = score_stories(
             model or [MODELS],
@@ -93,7 +94,7 @@ def score_all(
             plots=not no_plot,
         )
     else:
-        print("No test stories (tests/test_stories.yml): only the NLU model is evaluated.")
+        print("There are no test stories (tests/test_stories.yml), so only the NLU model is evaluated.")
     if "nlu" in parts:
         score_nlu(
             nlu=nlu,
@@ -106,7 +107,7 @@ def score_all(
             no_plot=no_plot,
         )
     else:
-        print("The model has no NLU model: only the test stories are run.")
+        print("The model file contains no NLU model, so only the test stories are run.")
     if fail_on_prediction_errors and not is_kept:
         raise typer.Exit(1)
 
@@ -116,7 +117,8 @@ def score_core(
     model: Models = None,
     stories: StoryPath = None,
     end_to_end: Annotated[
-        bool, typer.Option("--e2e", "--end-to-end", help="Parse the texts instead of taking the intents.")
+        bool,
+        typer.Option("--e2e", "--end-to-end", help="Parse the texts of the stories instead of using their intents."),
     ] = False,
     out: Results = RESULTS,
     max_stories: MaxStories = None,
@@ -129,7 +131,7 @@ def score_core(
     no_warnings: NoWarnings = False,
     no_plot: NoPlots = False,
 ) -> None:
-    """Run the test stories and report where the assistant acts differently."""
+    """Run the test stories and report the steps at which the assistant acts differently."""
     models = model or [MODELS]
     if evaluate_model_directory:
         models = [path for folder in models for path in sorted(folder.glob("*.tar.gz"))]
@@ -149,7 +151,7 @@ def score_core(
 
 
 def find_test_stories(paths: Sequence[Path]) -> Stories:
-    """Read the test stories below some paths; in a folder without any, all its stories.
+    """Read the test stories below some paths. If a folder has no test stories, read all its stories.
 
     Raises:
         ProjectError: contains the mistakes of all files.
@@ -157,7 +159,7 @@ def find_test_stories(paths: Sequence[Path]) -> Stories:
     """
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
-        raise ManentError("test.no_file", f"no such file or folder: {', '.join(missing)} (named with --stories)")
+        raise ManentError("test.no_file", f"there is no file or folder {', '.join(missing)} (named with --stories)")
     stories = _read_stories(paths)
     if not stories.stories:
         raise ManentError(
@@ -194,7 +196,8 @@ def score_stories(
 ) -> bool:
     """Run the stories with each model, write the reports, and print a summary. Return whether all stories succeeded.
 
-    With several models, each has its own folder of reports. `known`: share of the stories that are also training data.
+    With several models, each model has a separate folder of reports. `known` is the share of the stories that are also
+    in the training data.
     """
     from manent.server.loading import load_assistant
 
@@ -225,7 +228,7 @@ def _play(
 
 
 def _read_training_stories() -> Stories | None:
-    """Read the training stories, to count the test stories among them. Return None if they cannot be read."""
+    """Read the training stories, to count the test stories that are among them. Return None if they cannot be read."""
     from manent.project.data.stories import read_test_stories
     from manent.project.files import STORY_SUFFIXES, find_files
 

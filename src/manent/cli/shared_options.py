@@ -8,31 +8,47 @@ from typing import Annotated
 import typer
 
 Config = Annotated[
-    Path | None, typer.Option("-c", "--config", metavar="FILE", help="Configuration file; default: config.yml.")
+    Path | None, typer.Option("-c", "--config", metavar="FILE", help="Configuration file. Default: config.yml.")
 ]
 Domain = Annotated[
-    Path | None, typer.Option("-d", "--domain", metavar="PATH", help="Domain file or folder; default: domain.yml.")
+    Path | None, typer.Option("-d", "--domain", metavar="PATH", help="Domain file or folder. Default: domain.yml.")
 ]
 Data = Annotated[
     list[Path] | None,
-    typer.Option("--data", metavar="PATH...", help="Files or folders with training data; default: data."),
+    typer.Option("--data", metavar="PATH...", help="Files or folders with training data. Default: data."),
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder.")]
 Model = Annotated[
-    Path, typer.Option("-m", "--model", metavar="PATH", help="Model file, or a folder, whose newest model is used.")
+    Path, typer.Option("-m", "--model", metavar="PATH", help="Model file, or folder whose newest model is used.")
 ]
 Credentials = Annotated[
-    Path | None, typer.Option("--credentials", metavar="FILE", help="Channel configuration; default: credentials.yml.")
+    Path | None,
+    typer.Option("--credentials", metavar="FILE", help="File that configures the channels. Default: credentials.yml."),
 ]
 Endpoints = Annotated[
-    Path | None, typer.Option("--endpoints", metavar="FILE", help="Servers and stores; default: endpoints.yml.")
+    Path | None,
+    typer.Option(
+        "--endpoints", metavar="FILE", help="File that configures servers and stores. Default: endpoints.yml."
+    ),
+]
+
+KeyPassword = Annotated[
+    str | None,
+    typer.Option(
+        "--ssl-password",
+        metavar="TEXT",
+        help="Password of the private key; better in --ssl-password-file or $MANENT_SSL_PASSWORD.",
+    ),
+]
+KeyPasswordFile = Annotated[
+    Path | None, typer.Option("--ssl-password-file", metavar="FILE", help="File with this password.")
 ]
 
 Verbose = Annotated[
-    int, typer.Option("-v", "--verbose", count=True, help="Log more; -vv logs everything.", show_default=False)
+    int, typer.Option("-v", "--verbose", count=True, help="Log more details. -vv logs everything.", show_default=False)
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Log everything.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Log warnings and errors only.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Log only warnings and errors.")]
 
 MODELS = Path("models")
 

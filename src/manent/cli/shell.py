@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STOP = "/stop"
 PROMPT = "Your input -> "
 MAX_SHOWN = 300
-"""Characters of a picture or another attachment that are printed; data URLs are long."""
+"""Number of characters of an image or another attachment that are printed. Data URLs can be very long."""
 
 ConversationId = Annotated[
     str | None,
@@ -49,7 +49,7 @@ def shell(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Chat with the assistant in the terminal. The conversation is stored in the server's store."""
+    """Chat with the assistant in the terminal. The conversation is stored in the project's store."""
     _log(verbose, debug=debug, quiet=quiet)
 
     from manent.server.app import build
@@ -60,12 +60,14 @@ def shell(
     conversations, wakeups = application.conversations, application.wakeups
     assistant = conversations.engine.assistant
     if not assistant.dialogue.is_trained:
-        print(f"{assistant.file} has no dialogue: this shell shows what it understands.")
+        print(
+            f"The model {assistant.file} contains no dialogue model, so this shell only shows how it parses messages."
+        )
         _show_parses(assistant)
         return
     sender_id = conversation_id or secrets.token_hex(16)
     with asyncio.Runner() as runner:
-        # The loop runs only during a turn. While the user types, `input` has the thread and receives Ctrl-C.
+        # The event loop runs only during a turn. While the user types, `input` uses the thread and receives Ctrl-C.
         runner.run(conversations.open())
         runner.run(wakeups.open())
         try:
@@ -95,7 +97,8 @@ def shell_nlu(
     if not assistant.pipeline.is_trained:
         raise ManentError(
             "model_without_nlu",
-            f"{assistant.file} understands payloads (/greet) only: train with `manent train` or `manent train nlu`",
+            f"the model {assistant.file} understands only payloads such as /greet; train with `manent train` or "
+            "`manent train nlu`",
         )
     _show_parses(assistant)
 
@@ -108,13 +111,13 @@ def _show_parses(assistant: "Assistant") -> None:
 
 
 def _log(verbose: int, *, debug: bool, quiet: bool) -> None:
-    """Log only warnings by default: this terminal shows the conversation."""
+    """Log only warnings by default, because this terminal shows the conversation."""
     asked = verbose or debug or quiet
     set_up_logging(log_level(verbose=verbose, debug=debug, quiet=quiet) if asked else log_level(quiet=True))
 
 
 def _ask() -> str | None:
-    """Return the typed text, None at the end."""
+    """Return the typed text, or None at the end of the input."""
     try:
         text = input(PROMPT).strip()
     except (EOFError, KeyboardInterrupt):
@@ -156,7 +159,7 @@ def _show(event: BotUttered) -> list[Json]:
         print(event.text)
     for kind in ("image", "attachment", "custom"):
         value = event.data.get(kind)
-        if value and not (kind == "attachment" and value == event.data.get("image")):  # Rasa sets both
+        if value and not (kind == "attachment" and value == event.data.get("image")):  # Rasa sets both keys
             shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
             print(f"{kind}: {shown[:MAX_SHOWN]}{'…' if len(shown) > MAX_SHOWN else ''}")
     for element in event.data.get("elements") or ():

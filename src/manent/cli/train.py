@@ -14,8 +14,8 @@ from manent.training import Trained, TrainingOptions
 from manent.training import train as train_model
 
 FixedName = Annotated[str | None, typer.Option("--fixed-model-name", metavar="NAME", help="Name of the model file.")]
-Force = Annotated[bool, typer.Option("--force", help="Also train what has not changed.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only report what would be trained.")]
+Force = Annotated[bool, typer.Option("--force", help="Also train parts that have not changed.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only report which parts would be trained.")]
 
 NEEDS_TRAINING = 1
 FORCED_TRAINING = 8
@@ -32,7 +32,7 @@ def train(
     force: Force = False,
     dry_run: DryRun = False,
     skip_validation: Annotated[
-        bool, typer.Option("--skip-validation", help="Don't show warnings about the project.")
+        bool, typer.Option("--skip-validation", help="Do not show warnings about the project.")
     ] = False,
     fail_on_validation_warnings: Annotated[
         bool, typer.Option("--fail-on-validation-warnings", help="Treat warnings as errors.")
@@ -40,7 +40,7 @@ def train(
 ) -> None:
     """Train a model from the project's files.
 
-    Trains only the parts that have changed since the newest model. Older models are kept.
+    Only the parts that have changed since the newest model are trained. Older models are kept.
     """
     run_training(
         TrainingOptions(
@@ -100,8 +100,8 @@ def train_core(
     if config and len(config) > 1:
         raise ManentError(
             "train.several_configs",
-            "only one --config at a time: train each with its own --fixed-model-name, then compare the models with "
-            "`manent test core -m models/one.tar.gz models/two.tar.gz`",
+            "only one --config at a time is allowed; train each with its own --fixed-model-name, then compare the "
+            "models with `manent test core -m models/one.tar.gz models/two.tar.gz`",
         )
     run_training(
         TrainingOptions(
@@ -142,7 +142,7 @@ def run_training(options: TrainingOptions, *, show_warnings: bool = True) -> Non
 
 def _report_dry_run(trained: Trained, *, forced: bool) -> None:
     if not trained.changed:
-        print("Nothing has changed: nothing to train.")
+        print("Nothing has changed, so there is nothing to train.")
         return
     print(f"To be trained: {', '.join(trained.changed)}.")
     raise typer.Exit(FORCED_TRAINING if forced else NEEDS_TRAINING)

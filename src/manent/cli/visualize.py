@@ -15,7 +15,7 @@ MaxHistory = Annotated[
     int,
     typer.Option("--max-history", metavar="N", min=1, help="Number of equal steps after which two paths are merged."),
 ]
-NoRules = Annotated[bool, typer.Option("--no-rules", help="Draw the stories only.")]
+NoRules = Annotated[bool, typer.Option("--no-rules", help="Draw only the stories.")]
 
 
 def visualize(
@@ -31,7 +31,7 @@ def visualize(
     if no_rules:
         found = Stories(stories=found.stories)
     if not (found.stories or found.rules):
-        raise ManentError("visualize.no_stories", "no stories found: name a file or folder with --stories")
+        raise ManentError("visualize.no_stories", "there are no stories; name a file or folder with --stories")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(graph_html(build_graph(found, max_history=max_history), Path.cwd().name), encoding="utf-8")
     print(f"Drew {len(found.stories)} stories and {len(found.rules)} rules into {out}")

@@ -4,9 +4,9 @@
         await chat.send("hello")
         await chat.wait_for(lambda messages: any(message["role"] == "bot" for message in messages))
 
-Like a visitor's page, it has an outbox whose messages are sent until they are acknowledged, a cursor, and the messages
-in order without duplicates. Store `state()` and pass it to the next `ChatClient` to continue where this one stopped.
-The client uses none of the server's code, only the protocol in `docs/protocol.md`.
+Like the web chat, it has an outbox, a cursor, and the messages in order without duplicates. It sends the messages of
+the outbox until the server acknowledges them. Store `state()` and pass it to the next `ChatClient` to continue where
+this one stopped. The client uses no code of the server, only the protocol in `docs/protocol.md`.
 """
 
 from manent.client.chat import ChatClient

@@ -1,8 +1,8 @@
 """The client: connects, joins, sends the outbox until it is acknowledged, and follows the conversation.
 
-One task does these steps in order: it connects, joins with the cursor, and sends. It reconnects with growing pauses.
-python-socketio provides the transport; its own reconnection is off, because nothing may be sent before the session is
-joined again.
+One task does these steps in order. After a loss of the connection it reconnects with growing pauses. python-socketio
+provides the transport. Its automatic reconnection is off, because nothing may be sent before the session is joined
+again.
 """
 
 import asyncio
@@ -19,7 +19,10 @@ from manent.client.outbox import Outgoing, Refused, new_message_id
 from manent.client.transcript import Json, Transcript
 
 ACK_TIMEOUT_S = 30.0
-"""Seconds to wait for an acknowledgement. That of a message comes when its turn starts, after earlier slow turns."""
+"""Seconds to wait for an acknowledgement.
+
+The server acknowledges a message when its turn starts, which may be after earlier slow turns.
+"""
 
 FIRST_PAUSE_S = 0.2
 MAX_PAUSE_S = 5.0
@@ -31,15 +34,15 @@ class ChatClient:
     """One conversation on one server.
 
     Args:
-        url: of the server.
-        session_id: of the conversation to continue; None: a new one.
-        session_token: the token issued with that id.
-        state: what `state()` of an earlier client returned; replaces the two above.
-        path: of Socket.IO on the server.
-        namespace: of the server's configuration.
+        url: URL of the server.
+        session_id: id of the conversation to continue. None: start a new one.
+        session_token: the token that was issued with this id.
+        state: return value of `state()` of an earlier client. It replaces `session_id` and `session_token`.
+        path: path of Socket.IO on the server.
+        namespace: Socket.IO namespace in the server's configuration.
         auth: payload of the connection, for example `{"token": <JWT>}`.
         on_event: called with the name and payload of every event that arrives.
-        limit: events in the page that a join asks for.
+        limit: number of events to request when joining.
     """
 
     def __init__(
@@ -98,11 +101,11 @@ class ChatClient:
         await self.close()
 
     async def connect(self, *, timeout_s: float = 30.0) -> None:
-        """Connect and join; reconnect until `close`.
+        """Connect and join. Keep reconnecting until `close` is called.
 
         Raises:
             Refused: the server refused to join the session.
-            TimeoutError: no server answered in time; the client keeps trying.
+            TimeoutError: no server answered in time. The client keeps trying.
         """
         if self._task is None:
             self._outbox = [Outgoing(request) for request in self._kept]
@@ -121,7 +124,7 @@ class ChatClient:
         await self._disconnect()
 
     def state(self) -> Json:
-        """Return what another client needs to continue: session, cursor, messages and outbox, as JSON."""
+        """Return the state that another client needs to continue, as JSON: session, cursor, messages and outbox."""
         return {
             "session_id": self.session_id,
             "session_token": self.session_token,
@@ -154,10 +157,10 @@ class ChatClient:
         return outgoing.accepted
 
     async def send(self, text: str, *, title: str | None = None, metadata: Json | None = None) -> Json:
-        """Send a message and wait for the acknowledgement; retry until it comes.
+        """Send a message and wait for the acknowledgement. Retry until it arrives.
 
         Raises:
-            Refused: the server refused the message for good.
+            Refused: the server refused the message permanently.
         """
         return await asyncio.shield(self.say(text, title=title, metadata=metadata))
 
@@ -165,14 +168,14 @@ class ChatClient:
         """Wait until the predicate is true for the messages, and return them.
 
         Raises:
-            TimeoutError: it did not become true in time.
+            TimeoutError: the predicate did not become true in time.
         """
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(lambda: predicate(self.messages))
         return self.messages
 
     async def older(self) -> bool:
-        """Fetch a page of older messages; return False if the client has them all.
+        """Fetch a page of older messages. Return False if the client already has all messages.
 
         Raises:
             Refused: the server refused the request.
@@ -183,7 +186,7 @@ class ChatClient:
         return True
 
     async def reset(self) -> None:
-        """Start a new conversation; the old one stays on the server.
+        """Start a new conversation. The old one stays on the server.
 
         Raises:
             Refused: the token does not belong to this conversation.
@@ -217,7 +220,7 @@ class ChatClient:
             except (socketio.exceptions.SocketIOError, OSError, TimeoutError):
                 pass
             await self._disconnect()
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  # many clients return at once
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  # a random pause, because many clients may reconnect at the same time
             pause_s = min(MAX_PAUSE_S, pause_s * 2)
 
     async def _open(self) -> None:
@@ -256,7 +259,7 @@ class ChatClient:
                 pending.set_exception(Refused("not_connected", "the connection was lost"))
 
     async def _serve(self) -> None:
-        """Send the outbox until the connection is lost; join again after a gap."""
+        """Send the outbox until the connection is lost. Join again if events are missing."""
         while not self._lost.is_set():
             self._wake.clear()
             while self._outbox and not self._lost.is_set():
@@ -266,7 +269,7 @@ class ChatClient:
             await self._wake.wait()
 
     async def _send(self, outgoing: Outgoing) -> None:
-        if outgoing.request.get("session_id") is None:  # queued before the first join
+        if outgoing.request.get("session_id") is None:  # the message was queued before the first join
             outgoing.request |= self._session()
         answer = await self._acknowledged("user_uttered", outgoing.request)
         if not answer.get("ok"):
@@ -288,7 +291,7 @@ class ChatClient:
         self._joined.set()
 
     async def _enter(self, event: str, payload: Json) -> None:
-        """Request a session. Its answer is applied before any later event."""
+        """Request a session. Apply the answer before any later event."""
         answer = await self._request(event, payload, self._take)
         if self._has_gap:
             await self._fill(answer["messages"])
@@ -328,11 +331,13 @@ class ChatClient:
         return answer
 
     async def _acknowledged(self, event: str, payload: Json, take: Callable[[Json], None] | None = None) -> Json:
-        """Emit an event and return its acknowledgement; `take` is called with a successful one when it arrives.
+        """Emit an event and return its acknowledgement.
+
+        If it is successful, call `take` with it at the moment of its arrival.
 
         Raises:
-            Refused: `not_connected`.
-            TimeoutError: no acknowledgement came; the message may or may not have arrived.
+            Refused: `not_connected`: there is no connection.
+            TimeoutError: no acknowledgement arrived. The server may or may not have received the event.
         """
         if self._socket is None or self._lost.is_set():
             raise Refused("not_connected", "not connected")

@@ -1,4 +1,7 @@
-"""Messages that are not yet acknowledged, in order, each with a future for its acknowledgement. No I/O."""
+"""Messages that are not acknowledged yet, in order.
+
+Each has a future for its acknowledgement. This module does no I/O.
+"""
 
 import asyncio
 import secrets
@@ -8,15 +11,15 @@ from typing import Any
 Json = dict[str, Any]
 
 RETRIED = frozenset({"busy", "server_closing", "internal_error", "not_connected"})
-"""Codes of temporary refusals; those of the store (`store_…`) are temporary, too."""
+"""Codes of temporary refusals. Codes of the store (`store_…`) are temporary, too."""
 
 
-class Refused(Exception):  # it has no suffix `Error`: it is an answer
+class Refused(Exception):  # no suffix `Error`, because a refusal is an answer
     """The server refused a request.
 
     Attributes:
-        code: stable, see docs/protocol.md.
-        retry_after: seconds after which to retry; None if the server gave none.
+        code: stable code of the refusal. `docs/protocol.md` lists the codes.
+        retry_after: seconds after which to retry. None: the server named no time.
     """
 
     def __init__(self, code: str, message: str, retry_after: float | None = None) -> None:
@@ -26,13 +29,13 @@ class Refused(Exception):  # it has no suffix `Error`: it is an answer
 
     @classmethod
     def of(cls, answer: Json) -> "Refused":
-        """Return the refusal in an answer."""
+        """Return the refusal that an answer contains."""
         error = answer.get("error") or {}
         return cls(str(error.get("code")), str(error.get("message")), error.get("retry_after"))
 
     @property
     def is_temporary(self) -> bool:
-        """Whether the same request may succeed later."""
+        """Return whether the same request may succeed later."""
         return self.code in RETRIED or self.code.startswith("store_") or self.retry_after is not None
 
 
@@ -40,7 +43,8 @@ class Refused(Exception):  # it has no suffix `Error`: it is an answer
 class Outgoing:
     """One message.
 
-    `request` has the session and epoch of the time of writing, so that it is not sent to an erased conversation.
+    `request` contains the session and epoch at the time when it was written. So the message is never stored in a
+    conversation that was erased since.
     """
 
     request: Json
@@ -54,7 +58,7 @@ class Outgoing:
             self.accepted.set_result(answer)
         else:
             self.accepted.set_exception(Refused.of(answer))
-            self.accepted.exception()  # marks it as retrieved: the caller may ignore the future
+            self.accepted.exception()  # marks the exception as retrieved, because the caller may ignore the future
 
 
 def new_message_id() -> str:

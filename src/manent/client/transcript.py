@@ -1,4 +1,4 @@
-"""The messages that a client has received, and its cursor. No I/O."""
+"""The messages that a client has received, and its cursor. This module does no I/O."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,9 +10,9 @@ class Transcript:
     """Messages of one epoch of a conversation, sorted by `seq` and part, without duplicates.
 
     Attributes:
-        epoch: of the log; "" before the first join.
+        epoch: epoch of the log, or "" before the first join.
         cursor: the `seq` up to which no message is missing.
-        has_more: the server has older messages than the first one here.
+        has_more: whether the server has messages that are older than the first one here.
     """
 
     def __init__(self, *, epoch: str = "", cursor: int = 0, messages: Iterable[Json] = ()) -> None:
@@ -28,11 +28,11 @@ class Transcript:
 
     @property
     def oldest(self) -> int:
-        """The `seq` of the first message, 0 without messages."""
+        """The `seq` of the first message, or 0 if there are no messages."""
         return min((message["seq"] for message in self._messages.values()), default=0)
 
     def move(self, epoch: str) -> bool:
-        """Continue with this epoch ("": not known yet); return whether it is another one."""
+        """Continue with this epoch ("" if it is not known yet). Return whether it differs from the previous one."""
         if epoch == self.epoch:
             return False
         self.epoch, self.cursor, self.has_more = epoch, 0, False
@@ -43,8 +43,8 @@ class Transcript:
         """Apply an answer to `session_request`.
 
         Returns:
-            Whether messages are missing between the earlier ones and those of the answer. Fetch them with
-            `history_request`, from the answer's first message back.
+            Whether messages are missing between the earlier messages and those of the answer. If so, fetch them with
+            `history_request`, backwards from the answer's first message.
         """
         if answer["epoch"] != self.epoch:
             self._messages = {}
@@ -67,10 +67,11 @@ class Transcript:
         """Add a live event.
 
         Returns:
-            False if an earlier event is missing: join again with the cursor. The event is kept anyway.
+            False if an earlier event is missing. The caller must then join again with the cursor. The event is kept in
+                both cases.
         """
         if message["seq"] <= self.cursor:
-            return True  # part of the answer to the join
+            return True  # the event is already part of the answer to the join
         self._add([message])
         if message["prev"] > self.cursor:
             return False

@@ -53,12 +53,11 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """The right of one process to run an unfinished turn.
-
-    It expires at `until` (seconds since the epoch) unless the process renews it.
+    """The right of one process to run an unfinished turn. It expires unless the process renews it.
 
     Attributes:
-        owner: name of the server process, `host:pid:start time:nonce`.
+        owner: name of the server process.
+        until: seconds since the epoch, by the store's clock.
     """
 
     owner: str
@@ -164,12 +163,12 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     """One atomic addition to a log.
 
     Attributes:
-        head: the head *after* the append; its `version` equals the last entry's `seq`.
+        head: the head *after* the append. Its `version` is the `seq` of the last entry.
         expected_version: the version of the log that it is based on. The append fails if the log has another version,
             or another epoch than `head`.
-        expected_lease: the lease of the log that it is based on. The append fails if the log has another lease. So only
-            one process can take over the turn of a dead server, and a process whose lease was taken over can no longer
-            append.
+        expected_lease: the lease of the log that it is based on. The append fails if the lease has another owner. Its
+            end may differ, because the owner may have renewed it. So only one process can take over the turn of a dead
+            server, and a process whose lease was taken over can no longer append.
         entries: the new events, numbered from `expected_version + 1` to `head.version`. Empty if only the lease or
             `plain_seq` changes.
         accepted: the messages whose ids it stores.
@@ -224,7 +223,7 @@ class UnpublishedEvents(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         cursor: the cursor.
         epoch: current epoch of the log. None: the conversation no longer exists.
-        events: `seq` and JSON of the next events, in order. Empty if the epoch is not the cursor's.
+        events: `seq` and JSON of the next events, in order. Empty if the log and the cursor have different epochs.
     """
 
     cursor: Cursor

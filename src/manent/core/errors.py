@@ -59,7 +59,7 @@ class Problem:
 
 
 class ProjectError(ManentError):
-    """The project's files cannot be trained or run. Contains all their problems."""
+    """The project's files cannot be trained or run. The error contains all problems of these files."""
 
     status = 400
 

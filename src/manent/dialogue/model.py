@@ -162,7 +162,10 @@ def compile_rules(
 
 
 def _least_confidence(domain: Domain, options: RuleOptions) -> float:
-    """Return a confidence just above that of the core fallback, if that fallback sends nothing. Return 0 otherwise."""
+    """Return a confidence just above that of the core fallback, if that fallback sends nothing.
+
+    If it sends something, return 0.
+    """
     if not options.enable_fallback_prediction:
         return 0.0
     if options.core_fallback_action_name != DEFAULT_FALLBACK or DEFAULT_RESPONSE in domain.responses:

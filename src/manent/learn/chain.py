@@ -102,7 +102,7 @@ def fit_chain(
     """Train a chain.
 
     Args:
-        data: sentences whose tags obey the constraints.
+        data: the sentences. Their tags must be allowed by `allowed`, `allowed_start` and `allowed_end`.
         tags: number of tags.
         allowed: (t, t) whether tag j may follow tag i.
         allowed_start: (t,) whether a tag may be the first of a sentence.
@@ -226,8 +226,8 @@ class Decoder:
         if len(self._moves) > _FEW_TAGS:
             # At a token where the score of tag 0 is far above the scores of all other tags, `_choose` finds no other
             # tag. In most short messages this holds for every token, and this check takes 4 µs instead of the 12 µs of
-            # a search. In other messages, only the tokens from the first to the last one for which it does not hold are
-            # searched.
+            # a search. In other messages, tokens at the start and the end for which it holds are skipped, and only the
+            # rest is searched.
             margin = float(self._margin)
             leads = (emissions[:, 0] - np.maximum.reduce(emissions[:, 1:], axis=1)).tolist()
             close = [place for place, lead in enumerate(leads) if lead <= margin]

@@ -1,6 +1,6 @@
 """Scores predicted labels: precision, recall and F1, in the format of the reports in `results/`.
 
-Pure functions on pairs of labels, for the evaluations of NLU and dialogue. The dictionaries have the format of
+The functions take pairs of labels. The evaluations of NLU and dialogue use them. The dictionaries have the format of
 scikit-learn's `classification_report(output_dict=True)`.
 """
 

@@ -26,8 +26,18 @@ MANIFEST = "manifest.json"
 FORMAT = 1
 """Version of the layout that this code writes and reads."""
 
-MAX_SIZE = 2 * 1024**3
-"""Maximum size of an unpacked model in bytes. A larger model is rejected before it fills the memory."""
+MAX_SIZE = 1024**3
+"""Maximum size of a model file, and of its content, in bytes."""
+
+MAX_RATIO = 50
+FREE_SIZE = 64 * 1024**2
+"""Content above this size may be at most `MAX_RATIO` times as large as the file.
+
+Models are at most 20 times as large as their files. A small file that would fill the memory is rejected.
+"""
+
+MAX_FILES = 10_000
+"""Maximum number of files in a model."""
 
 _COMPRESSION = 6  # level 9 takes three times as long on float arrays and makes them only 1 % smaller
 
@@ -181,6 +191,8 @@ def _unpack(path: Path) -> dict[str, bytes]:
             file = tar.extractfile(member) if member.isreg() and not member.issparse() else None
             if file is None:
                 raise ValueError(f"{member.name!r} is not a regular file")
+            if len(contents) == MAX_FILES:
+                raise ValueError(f"more than {MAX_FILES:,} files")
             contents[member.name] = file.read()
     return contents
 
@@ -192,10 +204,13 @@ def _inflate(path: Path) -> bytes:
     """
     with path.open("rb") as file:
         packed = file.read(MAX_SIZE + 1)
-    stream = zlib.decompressobj(wbits=_GZIP)
-    archive = stream.decompress(packed, MAX_SIZE + 1)
-    if len(archive) > MAX_SIZE:
+    if len(packed) > MAX_SIZE:
         raise ValueError(f"larger than {MAX_SIZE:,} bytes")
+    limit = min(MAX_SIZE, max(FREE_SIZE, MAX_RATIO * len(packed)))
+    stream = zlib.decompressobj(wbits=_GZIP)
+    archive = stream.decompress(packed, limit + 1)
+    if len(archive) > limit:
+        raise ValueError(f"its content is larger than {limit:,} bytes")
     if not stream.eof:
         raise EOFError("the file is incomplete")
     if stream.unused_data:

@@ -1,7 +1,7 @@
 """Evaluates a pipeline: reports on intents, entities and responses, and splits data for evaluation.
 
-Pure functions on parse results. `manent test nlu` reads the data, runs the pipeline, and writes the returned reports to
-`results/`, in the format that Rasa uses. `plots.py` draws the pictures.
+The functions take parse results and do no I/O. `manent test nlu` reads the data, runs the pipeline, and writes the
+returned reports to `results/`, in the format that Rasa uses. `plots.py` draws the pictures.
 """
 
 import random
@@ -66,7 +66,10 @@ def report_responses(judged: Sequence[Judged]) -> Json:
 
 
 def list_intents(judged: Sequence[Judged], *, right: bool) -> list[Json]:
-    """Return the examples with a right intent (`right`) or a wrong one, in the format of `intent_errors.json`."""
+    """Return the examples whose intent is right (if `right`) or wrong (if not).
+
+    The format is that of `intent_errors.json`.
+    """
     return [
         {
             "text": item.example.text,
@@ -79,7 +82,7 @@ def list_intents(judged: Sequence[Judged], *, right: bool) -> list[Json]:
 
 
 def list_responses(judged: Sequence[Judged], *, right: bool) -> list[Json]:
-    """Return the examples of retrieval intents with a right response (`right`) or a wrong one."""
+    """Return the examples of retrieval intents whose response is right (if `right`) or wrong (if not)."""
     found = []
     for item in judged:
         selected = _selected(item.result, item.intent)
@@ -147,7 +150,10 @@ def score_spans(judged: Sequence[Judged]) -> Json:
 
 
 def list_entities(judged: Sequence[Judged], extractor: str, *, right: bool) -> list[Json]:
-    """Return the messages in which an extractor found exactly the annotated entities (`right`), or the rest."""
+    """Return the messages in which an extractor found exactly the annotated entities.
+
+    Without `right`, return all other messages.
+    """
     listed = []
     for item in judged:
         predicted = [entity for entity in item.result["entities"] if entity.get("extractor") == extractor]

@@ -1,4 +1,4 @@
-"""The message that a parse works on. Each component reads the results of earlier ones and adds its own."""
+"""The message that a parse works on. Each component reads the results of earlier components and adds its results."""
 
 import re
 from collections.abc import Mapping, Sequence

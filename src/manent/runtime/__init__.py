@@ -1,1 +1,1 @@
-"""What happens to a message between channel and store: conversations, delivery, and the ports to the outside."""
+"""Runs conversations: takes messages from channels, runs turns, stores events and delivers replies."""

@@ -1,4 +1,4 @@
-"""A loaded model: everything that a turn needs to know about the assistant."""
+"""A loaded model: everything that a turn needs from the assistant."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from manent.runtime.ports.parser import Parser, Services
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assistant:
-    """One trained assistant. Immutable: another model is another Assistant.
+    """One trained assistant. It never changes: another model is another `Assistant`.
 
     Attributes:
         domain: the domain that it was trained with.
@@ -34,7 +34,7 @@ class Assistant:
     services: Services | None = None
 
     def parse(self, text: str) -> Json:
-        """Return the NLU result for a text; see `Parser.parse`. Blocks while it waits for servers."""
+        """Return the NLU result for a text, as `Parser.parse` does. This blocks while it waits for servers."""
         return parse_asking(self.pipeline, self.services, text)
 
     async def understand(self, text: str, batcher: ParseBatcher) -> Json:
@@ -45,7 +45,10 @@ class Assistant:
 
 
 def parse_asking(pipeline: Parser, services: Services | None, text: str) -> Json:
-    """Return the NLU result for a text, with the entities that servers find in it. Blocks while it waits for them."""
+    """Return the NLU result for a text, with the entities that servers find.
+
+    This blocks while it waits for the servers.
+    """
     if services is None or not pipeline.needs_services(text):
         return pipeline.parse(text)
     return pipeline.parse(text, found=services.ask(text.strip()))

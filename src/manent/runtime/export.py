@@ -1,7 +1,7 @@
 """Exports a conversation as JSON or as a readable transcript.
 
 `manent conversations export` and `GET /conversations/<id>/export` write the export in pieces, so that a log of any
-length needs little memory. Read-only.
+length needs little memory. It only reads.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -18,10 +18,10 @@ from manent.runtime.visitor_messages import messages_of
 Format = Literal["json", "transcript"]
 
 _UNPRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), "�") | {ord("\t"): " "}
-"""Control characters, which could move the cursor of a terminal that shows the transcript."""
+"""Control characters. They could move the cursor of a terminal that shows the transcript."""
 
 PAGE = 500
-"""Entries per read."""
+"""Number of entries per read."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -75,7 +75,7 @@ async def _transcript(store: ConversationStore, head: Head) -> AsyncIterator[byt
 
 
 def transcript_lines(entry: LogEntry) -> Iterator[str]:
-    """Yield the lines of an entry, none for an internal entry."""
+    """Yield the lines of an entry. An internal entry has no lines."""
     if entry.view is None:
         return
     for message in messages_of(entry):
@@ -104,7 +104,7 @@ def _shown(message: Json) -> str:
 
 
 def _remember(slots: Json, entry: LogEntry) -> None:
-    """Update the slots. Slots that a session carries over are set again after its start."""
+    """Update the slots. At the start of a session, clear them; carried-over slots are set again by later events."""
     match entry.event:
         case SlotSet(name=name, value=value):
             slots[name] = value

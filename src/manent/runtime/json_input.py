@@ -11,7 +11,7 @@ from manent.core.events import Json
 T = TypeVar("T")
 
 MAX_DEPTH = 100
-"""Levels of nesting: more than people write, fewer than break the code that reads the value later."""
+"""Maximum number of levels of nesting. People write less, and the code that later reads the value can handle more."""
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
@@ -20,7 +20,7 @@ def read_json(body: bytes) -> Any:
     """Decode a JSON body of any shape.
 
     Raises:
-        RequestError: `bad_request`; it is not JSON, or nested too deeply.
+        RequestError: `bad_request`: the body is not JSON, or is nested too deeply.
     """
     return read_body(body, Any)
 
@@ -29,7 +29,7 @@ def read_body(body: bytes, kind: type[T]) -> T:
     """Decode a JSON body and check that it has the shape of `kind`. Unknown keys are ignored, as in Rasa.
 
     Raises:
-        RequestError: `bad_request`; it is not JSON, is nested too deeply, or has another shape.
+        RequestError: `bad_request`: the body is not JSON, is nested too deeply, or has another shape.
     """
     if is_too_deep(body):
         raise RequestError("bad_request", f"the body is nested too deeply (limit {MAX_DEPTH} levels)")
@@ -43,10 +43,10 @@ def read_body(body: bytes, kind: type[T]) -> T:
 
 
 def read_json_object(body: bytes) -> Json:
-    """Return the object of a JSON body.
+    """Return the object in a JSON body.
 
     Raises:
-        RequestError: `bad_request`.
+        RequestError: `bad_request`: the body is not a JSON object.
     """
     value = read_json(body)
     if not isinstance(value, dict):
@@ -55,7 +55,7 @@ def read_json_object(body: bytes) -> Json:
 
 
 def is_too_deep(text: bytes | str) -> bool:
-    """Return whether JSON is nested deeper than `MAX_DEPTH`. For nearly every text, this takes two searches."""
+    """Return whether JSON is nested deeper than `MAX_DEPTH`. For most texts, this needs only two searches."""
     data = text.encode(errors="replace") if isinstance(text, str) else text
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return False

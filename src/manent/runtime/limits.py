@@ -1,4 +1,7 @@
-"""Limits that keep one client from using up the server. Configured by `limits:` in `endpoints.yml`."""
+"""Limits that prevent one client from using all resources of the server.
+
+`limits:` in `endpoints.yml` configures them.
+"""
 
 from dataclasses import dataclass
 
@@ -8,12 +11,15 @@ class Limits:
     """Numbers that the server enforces. A rate of 0 means no limit.
 
     Attributes:
-        waiting_per_conversation: messages that may wait in one mailbox. One more is rejected with `busy`.
-        text: characters of one message.
-        page: visible events in one response.
-        cached_trackers: trackers kept in memory for conversations without a running turn, about 50 kB each.
-        waiting_per_socket: requests of one socket that may wait.
-        outgoing_per_socket: packets that may wait for one socket. The server closes the socket if there are more.
+        waiting_per_conversation: number of messages that may wait in one mailbox. More messages are rejected with
+            `busy`.
+        text: number of characters of one message.
+        page: number of visible events in one response.
+        cached_trackers: number of trackers that are kept in memory for conversations without a running turn (about 50
+            kB each).
+        waiting_per_socket: number of requests of one socket that may wait.
+        outgoing_per_socket: number of packets that may wait for one socket. The server closes the socket if there are
+            more.
         connects_per_minute: sockets that one address may open.
         connects_per_minute_per_subject: sockets that one authenticated visitor may open.
         sessions_per_minute: conversations that one address may start.

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 
 BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper bounds of the histogram buckets. A commit takes 0.7 to 4 ms, a custom action up to minutes."""
+"""Upper bounds of the histogram buckets. A commit takes 0.7 to 4 ms; a custom action may take minutes."""
 
 turn_id: ContextVar[str] = ContextVar("turn_id", default="")
-"""Id of the message whose turn the current task runs. Log records contain it."""
+"""Id of the message whose turn the current task runs. Log records contain this id."""
 
 
 class Histogram:
-    """A histogram of durations. `counts` has one number per bucket, and one for longer durations."""
+    """A histogram of durations. `counts` has one number for each bucket, and one for longer durations."""
 
     __slots__ = ("bounds", "counts", "total_s")
 
@@ -49,6 +49,8 @@ class Metrics:
         duplicates: messages that had already been accepted.
         refused: rejected messages, by error code.
         failed: turns that failed after their message was accepted.
+        background_failures: failed rounds of each background loop since the start.
+        background_failing: loops whose last round failed, and the code of its error.
         works: writes in the store's transactions. If there are more writes than transactions, turns share commits.
     """
 
@@ -64,9 +66,11 @@ class Metrics:
         self.refused: dict[str, int] = {}
         self.failed = 0
         self.works = 0
+        self.background_failures: dict[str, int] = {}
+        self.background_failing: dict[str, str] = {}
 
     def committed(self, works: int, seconds: float) -> None:
-        """Add one transaction. Only the store's writer thread calls this."""
+        """Count one transaction. Only the store's writer thread calls this."""
         self.works += works
         self.commits.observe(seconds)
 

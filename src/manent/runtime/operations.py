@@ -1,7 +1,7 @@
 """Operations on a conversation that are not messages: trigger an intent, run an action, append or replace events.
 
-The HTTP API and reminders call them. Each runs as a mailbox job and is committed like a turn. New visible entries are
-published to all subscribers, and returned to the caller.
+The HTTP API and reminders call them. Each operation runs as a mailbox job and is committed like a turn. New visible
+entries are published to all subscribers, and returned to the caller.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ async def trigger(
         intent: declared in the domain.
         entities: a list of entities in Rasa's format, or an object that maps entity names to values.
         metadata: metadata of the user event.
-        output_channel: see `output_of`.
+        output_channel: name of the output channel, or `latest`.
 
     Raises:
         ManentError: nothing was written, or only a part of the turn.
@@ -152,9 +152,10 @@ async def replace_events(conversation: Conversation, events: Sequence[Event]) ->
 
 
 async def name_successor(conversation: Conversation, successor: Successor) -> None:
-    """Append the event that names the successor after a reset, when no turn runs. Logs errors and does not raise them.
+    """Append the event that names the successor after a reset, as soon as no turn runs.
 
-    It only informs tabs that are connected to other servers, so a failure does not undo the reset.
+    Errors are logged and not raised. The event only informs browser tabs that are connected to other servers, so a
+    failure does not undo the reset.
     """
     for _ in range(BUSY_RETRIES):
         try:
@@ -181,11 +182,11 @@ async def _append_successor(conversation: Conversation, successor: Successor) ->
 
 def _log_unnamed_successor(conversation: Conversation, error: ManentError) -> None:
     extra = {"sender_id": conversation.sender_id, "code": error.code}
-    log.info("could not announce a reset to other servers", extra=extra)
+    log.info("could not notify other servers of a reset", extra=extra)
 
 
 async def send_out(conversation: Conversation, entries: Sequence[LogEntry], output_channel: str | None) -> None:
-    """Send entries through the output channel if it sends on its own. Sockets already have them.
+    """Send entries through the output channel, if it can send without a request. Sockets have already received them.
 
     Raises:
         RequestError: the channel could not send them.
@@ -196,7 +197,10 @@ async def send_out(conversation: Conversation, entries: Sequence[LogEntry], outp
 
 
 def output_of(conversation: Conversation, asked_for: str | None) -> str:
-    """Return the output channel to use. `latest`: the visitor's latest channel. Unknown channels collect."""
+    """Return the output channel to use.
+
+    `latest` stands for the visitor's latest channel. For unknown channels, messages are collected for the response.
+    """
     channel = _latest_input(conversation) if asked_for == LATEST else asked_for
     return channel if channel is not None and channel in conversation.engine.outputs else DEFAULT_OUTPUT
 

@@ -1,8 +1,8 @@
 """Parses texts in batches: the texts that arrive in one iteration of the event loop are parsed one after another.
 
-A parse reads a few hundred kilobytes of code and weights. If other work runs between two parses, these are no longer in
-the processor's caches: with 32 concurrent conversations a parse took 70 µs instead of 26 µs. Turns of one batch also
-continue together, so that more of them share a commit.
+A parse reads a few hundred kilobytes of code and weights. If other work runs between two parses, they are no longer in
+the processor's caches. With 32 concurrent conversations, a parse then took 70 µs instead of 26 µs. The turns of one
+batch also continue at the same time, so that more of them share a commit.
 """
 
 import asyncio
@@ -12,11 +12,14 @@ from manent.core.events import Json
 from manent.runtime.ports.parser import Parser
 
 MAX_BATCH: Final = 32
-"""Texts parsed before the event loop handles sockets again: about 3 ms with a model of 64 intents."""
+"""Maximum number of texts that are parsed before the event loop handles sockets again.
+
+With a model of 64 intents, they take about 3 ms.
+"""
 
 
 class ParseBatcher:
-    """Texts that wait for the end of this iteration. Belongs to one event loop."""
+    """Texts that wait for the end of this iteration. One object belongs to one event loop."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[Parser, str, asyncio.Future[Json]]] = []
@@ -39,5 +42,5 @@ class ParseBatcher:
                 continue
             try:
                 parsed.set_result(pipeline.parse(text))
-            except Exception as error:  # noqa: BLE001  # raised where the future is awaited
+            except Exception as error:  # noqa: BLE001  # the error is raised where the future is awaited
                 parsed.set_exception(error)

@@ -1,7 +1,7 @@
 """The requests of protocol 1, without a transport. The Socket.IO channel and the HTTP API call it.
 
 Requests and responses are JSON objects. Errors are `RequestError`s, which `refusal` converts to responses. `Identity`
-decides who may use a conversation; `visitor_messages.py` decides what visitors see of it.
+decides who may use a conversation. `visitor_messages.py` decides which messages visitors see.
 """
 
 import asyncio
@@ -28,16 +28,19 @@ PROTOCOLS = [1]
 DEFAULT_LIMIT = 50
 
 MAX_LISTED = 50
-"""Conversations in the response to `session_list`."""
+"""Maximum number of conversations in the response to `session_list`."""
 
 MAX_PREVIEW = 80
-"""Characters of the newest message that `session_list` shows."""
+"""Number of characters of the newest message that `session_list` shows."""
 
 MAX_SEQ = 2**53
-"""Larger numbers from clients are reduced to this one: no log has so many events, and no database column fits more."""
+"""Larger numbers from clients are reduced to this one.
+
+No log has so many events, and database columns cannot store larger numbers.
+"""
 
 Follow = Callable[[Conversation, Admission], None]
-"""Called with the conversation before it is read, so that a socket does not miss what is committed meanwhile."""
+"""Called with the conversation before it is read, so that a socket misses no events that are committed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,7 @@ class Joined:
     Attributes:
         answer: response to the client.
         admission: permission to use the conversation.
-        version: version of the log that the response was read from.
+        version: version of the log from which the response was read.
     """
 
     answer: Json
@@ -67,10 +70,10 @@ class Sessions:
         """Return the permission for the session that a request names.
 
         Args:
-            request: has `session_id` and possibly `session_token`.
-            caller: who sent it.
-            member: permission for the session that the socket has joined. If the request names this session, nothing
-                is read from the store and nothing is awaited.
+            request: contains `session_id` and possibly `session_token`.
+            caller: the sender of the request.
+            member: permission for the session that the socket has joined. If the request names this session, nothing is
+                read from the store and nothing is awaited.
 
         Raises:
             RequestError: see `Identity.admit`.
@@ -85,7 +88,7 @@ class Sessions:
         """Do the same as `admit`, for requests that must name a session.
 
         Raises:
-            RequestError: see `Identity.admit`.
+            RequestError: the errors of `Identity.admit`.
         """
         if request.get("session_id") is None:
             raise RequestError("bad_session_id", "session_id is missing", status=400)
@@ -141,7 +144,9 @@ class Sessions:
         if head is not None:
             self.identity.confirm(old, head)
         same_id = self.identity.mode == "open"
-        new = old if same_id else await self.identity.new(caller)  # before the erase, because it may be rejected
+        new = (
+            old if same_id else await self.identity.new(caller)
+        )  # check the rate limit before the erase, because it may reject the request
         epoch = secrets.token_hex(8) if same_id else None
         await self.conversations.get(old.sender_id).erase(new_epoch=epoch)
         return old, await self._join(new, follow, None, DEFAULT_LIMIT, caller)
@@ -211,7 +216,7 @@ class Sessions:
         """Serve `session_list`: return the conversations that the caller owns, newest first.
 
         Raises:
-            RequestError: `not_available`; conversations have no owners in this mode, or the caller has no token.
+            RequestError: `not_available`: conversations have no owners in this mode, or the caller has no token.
         """
         self.identity.check(caller)
         if self.identity.mode != "jwt" or caller.subject is None:
@@ -247,7 +252,7 @@ class Sessions:
             raise RequestError("bad_request", "token must be a non-empty string")
         fresh = await self.identity.authenticate(token, caller.address)
         if fresh.subject != caller.subject:
-            raise RequestError("forbidden", "the token belongs to another subject: connect again to use it", status=403)
+            raise RequestError("forbidden", "the token belongs to another subject; connect again to use it", status=403)
         assert fresh.token is not None  # noqa: S101  # authenticate received one
         return fresh, {"ok": True, "expires_at": fresh.token.expires_at}
 
@@ -270,7 +275,7 @@ class Sessions:
             if head.epoch == epoch and head.version == 0:
                 conversation.record.assume_empty(head)
                 page, gap = Page(head=head, entries=(), has_more=False), cursor is not None
-            else:  # another server created it first
+            else:  # another server created the conversation first
                 page, gap = await self._read(admission.sender_id, cursor, limit)
                 assert page is not None  # noqa: S101  # it exists
         head = page.head
@@ -293,7 +298,10 @@ class Sessions:
         return Joined(answer=answer, admission=admission, version=head.version)
 
     async def _read(self, sender_id: str, cursor: tuple[str, int] | None, limit: int) -> tuple[Page | None, bool]:
-        """Return the events after the cursor and whether there is a gap. After a gap, return the newest page."""
+        """Return the events after the cursor, and whether events are missing between.
+
+        If so, return the newest page instead.
+        """
         store = self.engine.store
         if cursor is None:
             return await store.page(sender_id, limit=limit), False
@@ -320,7 +328,7 @@ class UnsupportedProtocol(RequestError):
 
 
 def notify_changed(conversation: Conversation, reason: str, joined: Joined, *, but: Subscriber | None = None) -> None:
-    """Notify subscribers that the conversation continues elsewhere. Skip the one that requested the change."""
+    """Notify subscribers that the conversation continues elsewhere, except the subscriber that requested the change."""
     payload: Json = {"reason": reason, "session_id": joined.answer["session_id"], "epoch": joined.answer["epoch"]}
     if "session_token" in joined.answer:
         payload["session_token"] = joined.answer["session_token"]

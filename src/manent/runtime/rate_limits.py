@@ -12,14 +12,14 @@ from collections.abc import Callable
 from manent.core.errors import RequestError
 
 MAX_KEYS = 50_000
-"""Buckets kept in memory. If there are more, the half that has been used least is dropped."""
+"""Maximum number of buckets in memory. If there are more, the less used half is dropped."""
 
 MINUTE_S = 60.0
 TOLERANCE_S = 1e-6
-"""Rounding error of sums of many small floats."""
+"""Tolerance for the rounding error of sums of many small floats."""
 
 IPV6_PREFIX = 64
-"""Bits of an IPv6 address that identify one subscriber."""
+"""Number of bits of an IPv6 address that identify one subscriber of an internet provider."""
 
 
 class Buckets:
@@ -62,11 +62,11 @@ class Buckets:
 
 
 class Rates:
-    """The rate limits of one server process. Each is 0 (no limit) unless given.
+    """The rate limits of one server process. Each limit is 0 (no limit) by default.
 
     Args:
-        connects: sockets opened per address and minute.
-        connects_per_subject: sockets opened per token subject and minute.
+        connects: sockets that one address may open per minute.
+        connects_per_subject: sockets that one token subject may open per minute.
         sessions: new conversations per address and minute.
         sessions_per_subject: new conversations per token subject and minute.
         messages: messages per address and minute.

@@ -1,7 +1,7 @@
-"""Logs rejected requests with a rate limit, so that an attack is visible in the log and cannot fill the disk.
+"""Logs rejected requests, with a rate limit. So an attack is visible in the log but cannot fill the disk.
 
-Channels, the HTTP API and the security middleware call `note` when they respond with an error. A record has the error
-code, the endpoint and the address, and nothing that the client sent.
+Channels, the HTTP API and the security middleware call `note` when they respond with an error. A record contains the
+error code, the endpoint and the address. It contains no data that the client sent.
 """
 
 import logging
@@ -13,10 +13,13 @@ from manent.runtime.rate_limits import Buckets
 log = logging.getLogger("manent.refusals")
 
 MAX_PER_MINUTE: Final = 600
-"""Records per error code and minute."""
+"""Maximum number of records per error code and minute."""
 
 _LOGGED_STATUSES: Final = frozenset({400, 401, 403, 408, 411, 413, 429})
-"""Statuses logged at level INFO, because correct clients do not cause them for long. Others are logged at DEBUG."""
+"""Statuses that are logged at level INFO, because correct clients do not cause them repeatedly.
+
+Others are logged at DEBUG.
+"""
 
 _buckets: Final = Buckets(MAX_PER_MINUTE)
 

@@ -24,8 +24,8 @@ def tracker_to_wire(
     Args:
         tracker: the tracker.
         events: the log's events as JSON, oldest first. None: `events` is null.
-        trailing: events that are not in the log, such as candidate slots. Appended to the events and applied to the
-            state.
+        trailing: events that are not in the log, such as slots that must be validated. They are appended to the events
+            and applied to the state.
         idempotency_key: added to the metadata of the latest message, so that an action can detect a repeated call.
     """
     state = tracker.state
@@ -91,7 +91,7 @@ def _active_loop(state: State) -> Json:
 
 
 def _active_form(state: State, domain: Domain) -> Json:
-    """Return the active form as SDK 1.x knows it, if it runs on the action server (`FormAction`)."""
+    """Return the active form in the format of SDK 1.x, if the form runs on the action server (`FormAction`)."""
     loop = state.active_loop
     if loop is None or loop.name not in domain.actions:
         return {}

@@ -1,6 +1,7 @@
-"""Reads trackers from the store for the HTTP API and exports. Read-only, and does not wait for running turns.
+"""Reads trackers from the store for the HTTP API and exports.
 
-A tracker contains committed events only, not those of a turn that is still being decided.
+It only reads, and does not wait for running turns. A tracker contains only committed events, not those of a turn that
+is still running.
 """
 
 import enum
@@ -20,7 +21,7 @@ from manent.runtime.ports.store import ConversationStore
 
 
 class Verbosity(enum.Enum):
-    """Which events are returned with a tracker."""
+    """The events that are returned with a tracker."""
 
     NONE = "none"
     APPLIED = "applied"
@@ -46,10 +47,11 @@ async def read(
 ) -> Reading | None:
     """Return the tracker of a conversation, or None if it does not exist.
 
-    An empty conversation is returned with the session start that its first message will append. It is not saved.
+    An empty conversation is returned with the session start that its first message will append. This event is not
+    stored.
 
     Args:
-        store: has the log.
+        store: contains the log.
         assistant: provides the domain.
         sender_id: key of the conversation.
         verbosity: which events to return.
@@ -75,7 +77,7 @@ async def read_tracker(store: ConversationStore, head: Head, domain: Domain) -> 
     before: int | None = None
     while True:
         loaded = await store.load(head.sender_id, before=before)
-        if loaded is None:  # erased since the head was read
+        if loaded is None:  # the conversation was erased after the head was read
             return new_tracker(head.sender_id, domain)
         if loaded.snapshot is None:
             return fold(head.sender_id, domain, (entry.event for entry in loaded.entries))

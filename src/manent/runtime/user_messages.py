@@ -8,7 +8,7 @@ from manent.core.messages import UserMessage
 from manent.runtime.limits import Limits
 
 MAX_MESSAGE_ID = 128
-"""Characters of a message id."""
+"""Maximum number of characters of a message id."""
 
 
 def user_message(
@@ -27,13 +27,13 @@ def user_message(
 
     Args:
         sender_id: the conversation.
-        text: as the client sent it.
-        limits: bounds the length of text and title.
+        text: the text as the client sent it.
+        limits: limits of the length of text and title.
         input_channel: name of the channel that received it. None: no channel did.
         output_channel: name of the channel that sends the answer.
-        message_id: as the client sent it. None: the conversation generates one.
+        message_id: the message id as the client sent it. None: the conversation generates one.
         title: text to show to the visitor instead, for example the title of a button.
-        metadata: as the client sent it. None: empty.
+        metadata: the metadata as the client sent it. None: no metadata.
         parse_data: NLU result to use instead of running the NLU.
 
     Raises:
@@ -61,13 +61,15 @@ def checked_message_id(message_id: Any) -> str | None:
         return None
     if not isinstance(message_id, str) or not 1 <= len(message_id) <= MAX_MESSAGE_ID:
         raise RequestError("bad_request", f"message_id must be a string of 1 to {MAX_MESSAGE_ID} characters")
-    if "\0" in message_id:  # databases cannot store it
+    if "\0" in message_id:  # databases cannot store this character
         raise RequestError("bad_request", "message_id must not contain the character NUL")
     return message_id
 
 
 def checked_text(text: str, limit: int, *, field: str = "message") -> str:
-    """Return the text as it is stored: stripped, and without lone surrogates. `field` names it in the error.
+    """Return the text as it is stored: stripped, and without lone surrogates.
+
+    `field` is the name of the text in the error.
 
     Raises:
         RequestError: `too_long`.
@@ -78,10 +80,10 @@ def checked_text(text: str, limit: int, *, field: str = "message") -> str:
 
 
 def checked_metadata(metadata: Any) -> Json:
-    """Return the metadata, {} if there is none.
+    """Return the metadata, or {} if there is none.
 
     Raises:
-        RequestError: `bad_request`; the metadata is not an object.
+        RequestError: `bad_request`: the metadata is not an object.
     """
     if metadata is None:
         return {}

@@ -1,8 +1,8 @@
 """Converts events to the messages that a visitor sees.
 
-Pure functions. `Numbering` asks which events are visible; channels and session requests convert them. A bot event with
-blank lines in its text, or with several attachments, becomes several messages: its *parts*. The keys of a message are
-those of Rasa's Socket.IO channel.
+The functions do no I/O. `Numbering` uses them to find visible events. Channels and session requests use them to convert
+the events. A bot event with blank lines in its text, or with several attachments, becomes several messages: its
+*parts*. The keys of a message are those of Rasa's Socket.IO channel.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ QUICK_REPLY_TYPE = "text"
 
 
 def bot_parts(event: BotUttered) -> list[Json]:
-    """Return the payloads of a bot event in order, [] if there is nothing to show.
+    """Return the payloads of a bot event in order, or [] if there is nothing to show.
 
     Custom JSON is `{"custom": <any JSON>}`. `plain_payload` converts it for plain Rasa clients.
     """
@@ -62,10 +62,13 @@ def plain_payload(part: Json) -> Any:
 
 
 def is_visible(event: Event) -> bool:
-    """Return whether a bot event is visible. User events are visible if a channel accepted them: the caller knows."""
+    """Return whether a bot event is visible.
+
+    User events are visible if a channel accepted them, which the caller must check.
+    """
     if not isinstance(event, BotUttered):
         return False
-    # Most events have a text: then the parts need not be built.
+    # Most events have a text. In this case the parts need not be built.
     return bool(event.text) or bool(bot_parts(event))
 
 

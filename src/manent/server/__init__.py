@@ -1,1 +1,1 @@
-"""The server: HTTP API, hosted page, connections, jobs."""
+"""The server: HTTP API, web chat page, connections, and jobs."""

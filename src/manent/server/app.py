@@ -1,4 +1,4 @@
-"""The composition root: reads the project's configuration, builds every part, and serves until a signal stops it.
+"""Combines all parts of the server. Reads the configuration, builds the parts, and serves until a signal stops it.
 
 Only this module knows all parts. `build` creates the application without serving it (tests use this); `serve` runs it
 in uvicorn.
@@ -6,12 +6,17 @@ in uvicorn.
 
 import asyncio
 import contextlib
+import contextvars
 import gc
 import logging
 import os
 import re
 import resource
 import signal
+import socket
+import ssl
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -40,6 +45,8 @@ from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.wakeups import Wakeups
 from manent.runtime.identity.revocations import Revocations
+from manent.runtime.identity.tokens import SECURE_KEY
+from manent.runtime.leases import LEASE_S
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.actions import ActionRunner
 from manent.runtime.protocol1 import Sessions
@@ -52,34 +59,48 @@ from manent.server.edge import cors
 from manent.server.edge.connections import HttpConnection, WebSocketConnection
 from manent.server.edge.limits import rates_of, read_limits
 from manent.server.edge.security import Gate
+from manent.server.edge.shutdown import Shutdown
 from manent.server.edge.slashes import TrailingSlashes
 from manent.server.loading import load_assistant
 from manent.server.options import ServeOptions
+from manent.server.outside.addresses import AllowedAddresses
 from manent.server.outside.jwks import JwksKeys
 from manent.stores.opening import open_store, postgresql_dsn
 
 log = logging.getLogger("manent.server")
 
 _ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[^/?#@\s]+", re.IGNORECASE)
-"""As browsers send it: scheme, host and perhaps a port, without a path."""
+"""Matches an origin as browsers send it: scheme, host and optionally a port, without a path."""
 
 DRAIN_S = 10.0
-"""Seconds that turns may take to finish when the server stops."""
+"""Number of seconds that turns may take to finish when the server stops."""
+
+MOVE_S = 3.0
+"""Seconds that plain clients' turns may take before, while new messages are still accepted."""
+
+READ_S = 0.5
+"""Seconds that requests which are being received may take to arrive when the server stops."""
+
+POLL_S = 0.02
+"""Pause between two checks of the connections."""
 
 FLUSH_S = 5.0
-"""Seconds that sockets may then take to accept the queued replies."""
+"""Number of seconds that sockets may then take to accept the queued replies."""
 
 WRITING_PROCESS_FROM = 4
-"""Number of concurrent appends from which a separate writing process saves time."""
+"""Number of concurrent appends at which a separate writing process starts to save time."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Application:
-    """A server's parts, built and not yet opened.
+    """The parts of a server, which are built but not opened yet.
 
     Attributes:
         opened: a context in which the parts are open, for the lifespan of an ASGI server.
-        flush: sends the queued packets of all sockets; waits at most this many seconds.
+        flush: waits until the queued packets of all sockets are sent, but at most the given number of seconds.
+        move_plain_clients: asks plain clients to connect to another server, for at most about the given number of
+            seconds.
+        shutdown: whether the server is about to stop.
         notes: warnings about the configuration, to be logged at the start.
     """
 
@@ -89,6 +110,8 @@ class Application:
     wakeups: Wakeups
     sessions: Sessions
     flush: Callable[[float], Awaitable[None]]
+    move_plain_clients: Callable[[float], Awaitable[None]]
+    shutdown: Shutdown
     notes: tuple[str, ...]
 
 
@@ -110,7 +133,7 @@ def build(options: ServeOptions) -> Application:
         root=options.root,
         durability=endpoints.durability,
         process_from=WRITING_PROCESS_FROM,
-        observe=counters.committed,
+        metrics=counters,
     )
     limits = read_limits(endpoints.limits)
     rates = rates_of(limits)
@@ -121,15 +144,16 @@ def build(options: ServeOptions) -> Application:
         generator=open_generator(endpoints.nlg),
         metrics=counters,
         limits=limits,
+        lease_s=endpoints.lease_s or LEASE_S,
     )
     conversations = Conversations(engine, rates=rates)
     wakeups = Wakeups(conversations)
-    revocations = Revocations(store)
-    retention = Retention(store, endpoints.retention_days)
+    revocations = Revocations(store, metrics=counters)
+    retention = Retention(store, endpoints.retention_days, metrics=counters)
     broker = open_broker(endpoints.event_broker, root=options.root, postgresql_dsn=postgresql_dsn)
     publisher: Publisher | None = None
     if broker is not None:
-        publisher = Publisher(store, broker, owner=engine.owner, is_dead=engine.is_dead)
+        publisher = Publisher(store, broker, owner=engine.leases.owner, now=engine.leases.now, metrics=counters)
         engine.log_readers.append(publisher.note)
     channels = open_channels(
         credentials,
@@ -141,20 +165,34 @@ def build(options: ServeOptions) -> Application:
         connector=options.connector,
     )
     socketio = channels.socketio
+    shutdown = Shutdown()
     routes: list[BaseRoute] = [
         *channels.routes(),
         *sessions.routes(socketio.sessions),
-        *health.routes(conversations, publisher),
+        *health.routes(conversations, shutdown, publisher),
     ]
-    guard = Guard(token=options.auth_token, jwt_secret=options.jwt_secret, jwt_method=options.jwt_method)
+    guard = Guard(
+        token=options.auth_token,
+        jwt_secret=options.jwt_secret,
+        jwt_method=options.jwt_method,
+        jwt_require_exp=options.jwt_require_exp,
+    )
     models = _Models(options, endpoints, engine)
-    api = ModelApi(conversations, guard, models=options.root / options.model, load=models.load, swap=models.swap)
+    allowed = AllowedAddresses.read(endpoints.allow_private_addresses)
+    api = ModelApi(
+        conversations,
+        guard,
+        models=options.root / options.model,
+        load=models.load,
+        swap=models.swap,
+        allowed=allowed,
+    )
     reminders = Reminders(conversations)
     if options.enable_api:
         routes += [
             *conversation_routes.routes(conversations, guard),
             *api.routes(),
-            *evaluation.routes(conversations, guard, models.load),
+            *evaluation.routes(conversations, guard, models.load, allowed),
         ]
     routes += admin.routes(revocations, guard)
     routes += metrics.routes(conversations, socketio, guard, publisher)
@@ -166,7 +204,8 @@ def build(options: ServeOptions) -> Application:
         async with contextlib.AsyncExitStack() as parts:
             if conversations.engine.generator is not None:
                 parts.push_async_callback(conversations.engine.generator.close)
-            # Registered before opening: closing the conversations also closes the actions that `build` has created.
+            # This is registered before the conversations are opened, because closing them also closes the actions that
+            # `build` has created.
             parts.push_async_callback(conversations.close, within_s=DRAIN_S)
             await conversations.open()
             parts.push_async_callback(models.close)
@@ -182,7 +221,8 @@ def build(options: ServeOptions) -> Application:
             if publisher is not None:
                 await publisher.open()
                 parts.push_async_callback(publisher.close)
-            # At shutdown, the turns finish first: the publisher and the channels are still open and send their events.
+            # At shutdown, the turns finish first. The publisher and the channels are still open then, to send the
+            # events of these turns.
             parts.push_async_callback(conversations.drain, within_s=DRAIN_S)
             await reminders.open()
             parts.push_async_callback(reminders.close)
@@ -200,12 +240,19 @@ def build(options: ServeOptions) -> Application:
         },
     )
     return Application(
-        asgi=Gate(socketio.app(starlette), rates, socket_path=socketio.options.socketio_path.rstrip("/") + "/"),
+        asgi=Gate(
+            socketio.app(starlette),
+            rates,
+            socket_path=socketio.options.socketio_path.rstrip("/") + "/",
+            shutdown=shutdown,
+        ),
         opened=opened,
         conversations=conversations,
         wakeups=wakeups,
         sessions=socketio.sessions,
         flush=socketio.flush,
+        move_plain_clients=socketio.move_plain_clients,
+        shutdown=shutdown,
         notes=(*channels.notes, *_notes(options, endpoints, guard), *_missing_parts(assistant)),
     )
 
@@ -215,10 +262,10 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
 
     Args:
         options: from the command line.
-        ready: called with the page's address once the server accepts connections.
+        ready: called with the page's address when the server accepts connections.
 
     Raises:
-        ManentError: what `build` raises, or a part that cannot be opened.
+        ManentError: an error of `build`, or a part cannot be opened.
     """
     _raise_file_limit()
     logs.set_up(options.log_level, file=options.log_file, as_json=options.log_json)
@@ -232,7 +279,7 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
         loop="uvloop",
         http=HttpConnection,
         ws=WebSocketConnection,
-        ws_ping_interval=None,  # Engine.IO has its own
+        ws_ping_interval=None,  # not used: Engine.IO has a heartbeat
         ws_max_size=4 * MAX_PACKET,  # in bytes; the channel limits the characters
         log_config=None,
         access_log=False,
@@ -240,22 +287,30 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
         timeout_graceful_shutdown=int(DRAIN_S),
         forwarded_allow_ips=options.forwarded_allow_ips,
         server_header=False,
-        ws_per_message_deflate=False,  # messages are short: compression costs more CPU and memory than it saves
+        ws_per_message_deflate=False,  # messages are short, so compression costs more CPU and memory than it saves
         ssl_certfile=options.ssl_certfile,
         ssl_keyfile=options.ssl_keyfile,
         ssl_keyfile_password=options.ssl_password,
     )
     scheme = "https" if options.ssl_certfile else "http"
-    _Server(config, application, lambda: ready(f"{scheme}://localhost:{options.port}/") if ready else None).run()
+    address = f"{scheme}://localhost:{options.port}/"
+    _Server(config, application, options, lambda: ready(address) if ready else None).run()
 
 
 class _Server(uvicorn.Server):
-    """uvicorn with a drain: turns finish and their replies are sent before connections close."""
+    """uvicorn with an orderly shutdown: turns finish and their replies are sent before connections close.
 
-    def __init__(self, config: uvicorn.Config, application: Application, ready: Callable[[], None]) -> None:
+    On SIGHUP it opens the log file again and reads the certificate again.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, application: Application, options: ServeOptions, ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self.application = application
+        self.options = options
         self.ready = ready
+        self._has_terminal = _has_terminal()
         self._draining: asyncio.Task[None] | None = None
 
     async def serve(self, sockets: list[Any] | None = None) -> None:
@@ -265,15 +320,20 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Start, then call `ready`."""
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
         await super().startup(sockets)
         _tune_garbage_collector()
         if self.started:
             self.ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain at the first signal; exit at once at the second."""
+        """Shut down in order at the first signal. Exit immediately at the second signal."""
         if self._draining is None and sig in (signal.SIGINT, signal.SIGTERM):
-            self._draining = asyncio.get_running_loop().create_task(self._drain(sig, frame))
+            # Without a separate context, the task's lines in the log would have the id of the turn that runs now.
+            self._draining = asyncio.get_running_loop().create_task(
+                self._drain(sig, frame), context=contextvars.Context()
+            )
         elif self._draining is not None:
             # Acknowledged messages are stored. A normal exit would wait for the threads of running actions.
             os._exit(128 + sig)
@@ -281,9 +341,85 @@ class _Server(uvicorn.Server):
             super().handle_exit(sig, frame)
 
     async def _drain(self, sig: int, frame: FrameType | None) -> None:
-        await self.application.conversations.drain(within_s=DRAIN_S)
-        await self.application.flush(FLUSH_S)
-        super().handle_exit(sig, frame)
+        """Stop in an order in which no client notices it, if there is another server behind the same load balancer.
+
+        First the server only says that it will stop. Then it accepts no more connections, but still all messages, until
+        requests have arrived and plain clients have left. Then it refuses messages and finishes the turns.
+        """
+        application = self.application
+        try:
+            application.shutdown.is_announced = True
+            lame_duck_s = self.options.lame_duck_s if sig == signal.SIGTERM else 0.0  # Ctrl-C: nobody waits for it
+            if lame_duck_s:
+                log.info("stopping soon: not ready, but serving for %g s", lame_duck_s)
+                await asyncio.sleep(lame_duck_s)
+            await self._stop_listening()
+            await asyncio.gather(self._receive_requests(), application.move_plain_clients(MOVE_S))
+            await application.conversations.drain(within_s=DRAIN_S)
+            await application.flush(FLUSH_S)
+        finally:
+            super().handle_exit(sig, frame)
+
+    def _hang_up(self) -> None:
+        """Handle SIGHUP: stop if the terminal has gone, as after Ctrl-C, otherwise read what may have changed."""
+        if self._has_terminal and not _has_terminal():
+            self.handle_exit(signal.SIGINT, None)
+            return
+        logs.reopen()
+        options, context = self.options, self.config.ssl
+        if options.ssl_certfile is not None and context is not None:
+            try:
+                for each in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):  # mistakes must not reach the second
+                    each.load_cert_chain(options.ssl_certfile, options.ssl_keyfile, options.ssl_password)
+            except OSError as error:  # includes ssl.SSLError
+                log.error(  # noqa: TRY400  # the reason says enough
+                    "the certificate cannot be read again; new connections get the one from before",
+                    extra={"file": str(options.ssl_certfile), "error": str(error)},
+                )
+                return
+        log.info("opened the log file and read the certificate again")
+
+    async def _stop_listening(self) -> None:
+        """Refuse new connections. Accept those first that the system has accepted for us: they would be reset."""
+        loop, config = asyncio.get_running_loop(), self.config
+        waiting = [
+            socket.socket(fileno=os.dup(listening.fileno())) for server in self.servers for listening in server.sockets
+        ]
+        for server in self.servers:
+            server.close()
+        for listening in waiting:
+            accepted = []
+            with listening, contextlib.suppress(BlockingIOError):
+                listening.setblocking(False)
+                while True:
+                    accepted.append(listening.accept()[0])
+            for connection in accepted:
+                await loop.connect_accepted_socket(
+                    lambda: HttpConnection(
+                        config=config, server_state=self.server_state, app_state=self.lifespan.state
+                    ),
+                    connection,
+                    ssl=config.ssl,
+                )
+
+    async def _receive_requests(self) -> None:
+        """Close idle HTTP connections, and wait for requests that are on their way on the others."""
+        until = time.monotonic() + READ_S
+        connections = [one for one in self.server_state.connections if isinstance(one, HttpConnection)]
+        while connections and time.monotonic() < until:
+            for connection in connections:
+                connection.end()
+            connections = [one for one in connections if one.is_reading]
+            await asyncio.sleep(POLL_S)
+
+
+def _has_terminal() -> bool:
+    """Return whether the process has a terminal that exists."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _configured(options: ServeOptions, given: Any, default: str) -> Any:
@@ -294,7 +430,7 @@ def _configured(options: ServeOptions, given: Any, default: str) -> Any:
 
 
 class _Models:
-    """Loads models while the server runs, and replaces the current one."""
+    """Loads models while the server runs, and replaces the current model."""
 
     def __init__(self, options: ServeOptions, endpoints: Endpoints, engine: Engine) -> None:
         self.options = options
@@ -308,7 +444,7 @@ class _Models:
     async def swap(self, assistant: Assistant) -> None:
         """Use another model from the next turn on. Actions depend on the domain, so they are replaced, too.
 
-        Turns that are running finish with the old actions, which are closed at the next swap.
+        Turns that are running finish with the old actions, which are closed when the model is replaced the next time.
         """
         actions = open_actions(self.endpoints.action_endpoint, assistant.domain, root=self.options.root)
         await self.close()
@@ -323,15 +459,21 @@ class _Models:
 
 
 def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[str, ...]:
-    notes = [" ".join(str(warning).split()) for warning in endpoints.warnings]  # one line of the log each
+    notes = [*options.warnings, *(" ".join(str(warning).split()) for warning in endpoints.warnings)]
+    if guard.has_short_secret:
+        notes.append(
+            f"--jwt-secret is shorter than {SECURE_KEY} bytes: it can be guessed and tokens forged. Create one with"
+            " `openssl rand -hex 32`"
+        )
     notes += [
-        f"--cors {origin}: no page has this origin; write a scheme and a host, for example https://example.com"
+        f"--cors {origin}: no page has this origin, so it has no effect; write a scheme and a host, for example "
+        "https://example.com"
         for origin in options.cors
         if origin != "*" and not _ORIGIN.fullmatch(origin)
     ]
     if endpoints.durability == "process":
         notes.append(
-            "durability: process: a power failure can lose the messages of the last moments; a server crash cannot"
+            "with durability: process, a power failure can lose the newest messages; a crash of the server cannot"
         )
     if options.enable_api and guard.is_open:
         notes.append(
@@ -342,19 +484,19 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
 
 
 def _missing_parts(assistant: Assistant) -> tuple[str, ...]:
-    """Return what a server does with messages if its model is NLU-only or core-only."""
+    """Return a note about what the bot cannot do if its model contains only one of NLU and dialogue."""
     if not assistant.dialogue.is_trained:
-        return (f"{assistant.file} has no dialogue: messages are understood and stored, and the bot does not answer",)
+        return (f"{assistant.file} contains no dialogue model, so the bot stores messages but does not answer them",)
     if not assistant.pipeline.is_trained:
-        return (f"{assistant.file} has no NLU pipeline: the bot understands payloads (/greet) only",)
+        return (f"{assistant.file} contains no NLU pipeline, so the bot understands only payloads such as /greet",)
     return ()
 
 
 def _tune_garbage_collector() -> None:
     """Exclude the loaded objects from garbage collection, and collect less often.
 
-    Code and model contain no garbage, and turns leave almost no cycles, but collections took 4 % of a turn's CPU time.
-    This share grows with the number of sockets.
+    Code and model contain no garbage, and turns leave almost no reference cycles. Still, collections took 4 % of a
+    turn's CPU time, and this share grows with the number of sockets.
     """
     gc.enable()
     gc.freeze()
@@ -362,7 +504,7 @@ def _tune_garbage_collector() -> None:
 
 
 def _raise_file_limit() -> None:
-    """Raise the limit of open files to the system's maximum: each browser is a socket."""
+    """Raise the limit of open files to the system's maximum, because each browser needs a socket."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         with contextlib.suppress(ValueError, OSError):

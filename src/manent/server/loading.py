@@ -17,10 +17,10 @@ from manent.server.outside.duckling import open_services
 
 
 def load_assistant(path: Path, *, external_nlg: bool = False) -> Assistant:
-    """Load the model at `path`, or the newest model of a folder.
+    """Load the model at `path`, or the newest model in this folder.
 
     Raises:
-        ModelError: no model was found, it is damaged, or it has another format.
+        ModelError: no model was found, or the model is damaged or has another format.
     """
     file = find_model(path)
     files = read_model(file)
@@ -29,13 +29,14 @@ def load_assistant(path: Path, *, external_nlg: bool = False) -> Assistant:
         if metadata.format != MODEL_FORMAT:
             raise ModelError(
                 "model_format",
-                f"{file} has format {metadata.format}, this version reads format {MODEL_FORMAT}: train again",
+                f"{file} has format {metadata.format}, but this version of Manent reads format {MODEL_FORMAT}; train "
+                "again",
             )
         domain = msgspec.json.decode(files["domain.json"], type=Domain)
     except KeyError as error:
-        raise ModelError("model_incomplete", f"{file} lacks {error}: train again") from error
+        raise ModelError("model_incomplete", f"{file} does not contain {error}; train again") from error
     except msgspec.ValidationError as error:
-        raise ModelError("model_unreadable", f"{file} cannot be read ({error}): train again") from error
+        raise ModelError("model_unreadable", f"{file} cannot be read ({error}); train again") from error
     limit = int(os.environ.get("MAX_NUMBER_OF_PREDICTIONS", "10"))
     pipeline = load_pipeline(files, domain, vectors=open_vectors)
     return Assistant(

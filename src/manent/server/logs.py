@@ -1,7 +1,8 @@
 """The server's logs: one line for each event, as `key=value` pairs or as JSON, with the id of its turn.
 
-Modules log through the standard library, with details in `extra`; this module formats them. Tokens are removed from
-every line. Calls that log the texts of visitors must use the level DEBUG.
+Modules and libraries log through the standard library, with details in `extra`. Only the handlers of this module write
+lines, so every line has this format, without tokens and without control characters. Calls that log the texts of
+visitors must use the level DEBUG.
 """
 
 import datetime as dt
@@ -14,8 +15,10 @@ from typing import Any
 
 from manent.runtime.metrics import turn_id
 
-_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-"""Attributes of every record; the others came in `extra`."""
+log = logging.getLogger("manent.server")
+
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
+"""Attributes of every record, and uvicorn's copy of the message for terminals; the others came in `extra`."""
 
 _SECRETS = (
     re.compile(
@@ -27,21 +30,30 @@ _SECRETS = (
     re.compile(r"(bearer\s+)([\w.~+/=-]+)", re.IGNORECASE),
     re.compile(r"()(eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)"),
 )
-"""`token=…` in queries, `"token": "…"` in JSON, passwords in URLs, `Bearer …`, and anything that looks like a JWT."""
+"""Matches `token=…` in queries, `"token": "…"` in JSON, passwords in URLs, `Bearer …`, and text like a JWT."""
 
 _PLAIN = re.compile(r"[^\s\"=]+")
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Characters that end a line, control a terminal or reverse the text; visitors choose ids and origins."""
+"""Characters that end a line, control a terminal or reverse the text.
+
+They must be escaped, because visitors choose ids and origins.
+"""
+
+
+_INDENT = "  "
+"""Starts each line of a traceback, which may contain text of visitors. No other line starts with a space."""
 
 
 def set_up(level: str, *, file: Path | None = None, as_json: bool = False) -> None:
-    """Log to standard error and optionally to a file. Replaces an earlier set-up.
+    """Log to standard error and optionally to a file. This replaces an earlier set-up.
+
+    Python's warnings are logged, too.
 
     Args:
-        level: of Manent's loggers; other libraries log warnings and errors, or everything when it is DEBUG.
-        file: the lines are appended to it.
-        as_json: one JSON object per line instead of `key=value`.
+        level: level of Manent's loggers. Other libraries log warnings and errors, or everything if the level is DEBUG.
+        file: file to which the lines are appended.
+        as_json: whether to log one JSON object per line instead of `key=value`.
     """
     formatter = JsonLines() if as_json else KeyValue()
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
@@ -49,8 +61,11 @@ def set_up(level: str, *, file: Path | None = None, as_json: bool = False) -> No
         file.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(file, encoding="utf-8"))
     root = logging.getLogger()
-    for old in tuple(root.handlers):
-        root.removeHandler(old)
+    for name in (None, *root.manager.loggerDict):  # libraries that were imported earlier may have their own handlers
+        logger = logging.getLogger(name)
+        for old in tuple(logger.handlers):
+            logger.removeHandler(old)
+    logging.captureWarnings(capture=True)
     for handler in handlers:
         handler.setFormatter(formatter)
         root.addHandler(handler)
@@ -58,6 +73,26 @@ def set_up(level: str, *, file: Path | None = None, as_json: bool = False) -> No
     logging.getLogger("manent").setLevel(level)
     for noisy in ("asyncio", "websockets", "engineio", "socketio", "aiohttp"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def reopen() -> None:
+    """Open the log file again, because a program such as logrotate has renamed it.
+
+    If that fails, lines continue to go to the renamed file.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            try:
+                fresh = Path(handler.baseFilename).open("a", encoding="utf-8")  # noqa: SIM115  # the handler closes it
+            except OSError as error:
+                log.warning(
+                    "the log file cannot be opened again; logging continues to the file that is open",
+                    extra={"file": handler.baseFilename, "error": error.strerror},
+                )
+            else:
+                old = handler.setStream(fresh)
+                if old is not None:
+                    old.close()
 
 
 def redact(line: str) -> str:
@@ -73,19 +108,22 @@ def visible(line: str) -> str:
 
 
 class KeyValue(logging.Formatter):
-    """`2026-01-31T12:00:00.123Z WARNING manent.conversation action failed turn=m1 code=action_timeout`."""
+    """Formats a record as text.
+
+    Example: `2026-01-31T12:00:00.123Z WARNING manent.conversation action failed turn=m1 code=action_timeout`.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, followed by the traceback if the record has one."""
+        """Return the line, followed by the traceback, indented, if the record has one."""
         pairs = "".join(f" {key}={_value(value)}" for key, value in _fields(record).items())
-        line = visible(f"{_time(record)} {record.levelname:<7} {record.name} {record.getMessage()}{pairs}")
+        lines = [f"{_time(record)} {record.levelname:<7} {record.name} {record.getMessage().strip()}{pairs}"]
         if record.exc_info:
-            line = f"{line}\n{self.formatException(record.exc_info)}"
-        return redact(line)
+            lines += [_INDENT + line for line in self.formatException(record.exc_info).split("\n")]
+        return redact("\n".join(map(visible, lines)))
 
 
 class JsonLines(logging.Formatter):
-    """One object per line: `time, level, logger, event`, then the details, then `traceback`."""
+    """Formats a record as one JSON object: `time, level, logger, event`, then the details, then `traceback`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -93,13 +131,14 @@ class JsonLines(logging.Formatter):
             "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": record.getMessage(),
+            "event": record.getMessage().strip(),
             **_fields(record),
         }
         if record.exc_info:
             shown["traceback"] = self.formatException(record.exc_info)
         redacted = {key: redact(value) if isinstance(value, str) else value for key, value in shown.items()}
-        return redact(json.dumps(redacted, ensure_ascii=False, default=str))
+        # JSON escapes only some control characters; `visible` writes the others as JSON's escapes.
+        return visible(redact(json.dumps(redacted, ensure_ascii=False, default=str)))
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

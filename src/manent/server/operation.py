@@ -1,6 +1,6 @@
-"""Describes a route for the API's document.
+"""Describes a route for the OpenAPI document.
 
-The modules of the handlers declare operations. `api/openapi.py` reads them.
+The modules of the handlers declare operations, and `api/openapi.py` reads them.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,14 +18,14 @@ class Operation:
     """One method of one path.
 
     Attributes:
-        path: in Starlette's notation, for example `/conversations/{sender_id:path}/tracker`.
-        answer: type of the JSON answer, a media type for another kind of answer, None for no content.
+        path: the path in Starlette's notation, for example `/conversations/{sender_id:path}/tracker`.
+        answer: type of the JSON answer, or a media type for another kind of answer. None: the answer has no content.
         also: a second media type of the answer.
-        body: type of the JSON body, or a media type; None for no body.
+        body: type of the JSON body, or a media type. None: there is no body.
         query: a Struct whose fields are the parameters of the query.
-        errors: the statuses of its errors.
-        error: type of an error's body; None for the usual one (`api/errors.Failure`).
-        status: of the answer.
+        errors: statuses of the errors.
+        error: type of the body of errors. None: the usual type (`api/errors.Failure`).
+        status: status of the answer.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]

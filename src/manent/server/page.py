@@ -1,4 +1,4 @@
-"""The hosted web chat at `/`, with its assets, and its studio; one line of text for clients other than browsers."""
+"""Serves the web chat at `/`, its files, and its studio. Clients other than browsers get one line of text."""
 
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ CSP = (
     "default-src 'self'; img-src 'self' https: data:; media-src 'self' https:; connect-src 'self' ws: wss:;"
     " object-src 'none'; base-uri 'none'; frame-ancestors *; form-action 'none'"
 )
-"""For the hosted page and the studio: nothing inline. Bots show pictures from any https address. The chat uses
-constructed style sheets, which need no permission.
+"""Content security policy of the web chat page and the studio.
+
+It allows no inline scripts or styles. Bots may show pictures from any https address. The chat uses constructed style
+sheets, which need no permission.
 """
 
 SECURITY_HEADERS = {
@@ -30,14 +32,14 @@ SECURITY_HEADERS = {
 }
 
 STUDIO = "/webchat/studio"
-"""The page for site owners; the paths of its files start with it."""
+"""Path of the page for site owners. The paths of its files start with it."""
 
 ROOT = Operation(method="GET", path="/", summary="The web chat, or one line of text", answer="text/plain")
 CONFIG = Operation(
     method="GET", path="/webchat/config.json", summary="Where the web chat connects", answer=dict[str, Any]
 )
 STUDIO_PAGE = Operation(
-    method="GET", path=STUDIO, summary="A page to try the web chat's options on", answer="text/html"
+    method="GET", path=STUDIO, summary="A page on which to try the options of the web chat", answer="text/html"
 )
 OPERATIONS = (ROOT, CONFIG, STUDIO_PAGE)
 
@@ -46,9 +48,9 @@ def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = F
     """Return `/`, `/webchat/config.json`, the files of the bundle and, if asked for, the studio.
 
     Args:
-        socketio: path and namespace that the page connects to.
-        static: folder of the built bundle; when it is missing, `/` says how to build it.
-        studio: serve the studio for site owners at `/webchat/studio`.
+        socketio: path and namespace to which the page connects.
+        static: folder of the built bundle. If it is missing, `/` says how to build it.
+        studio: whether to serve the studio for site owners at `/webchat/studio`.
     """
     index = static / "index.html"
     config = msgspec.json.encode(
@@ -59,7 +61,7 @@ def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = F
         if "text/html" not in request.headers.get("accept", ""):
             return PlainTextResponse(f"Hello from Manent: {__version__}")
         if not index.exists():
-            return PlainTextResponse("the web chat is not built: run `npm ci && npm run build` in web/", 503)
+            return PlainTextResponse("the web chat is not built; run `npm ci && npm run build` in web/", 503)
         return _page(index)
 
     async def studio_page(_: Request) -> Response:
@@ -81,12 +83,12 @@ def _page(path: Path) -> Response:
 
 
 class _Bundle(Mount):
-    """The bundle's files at the root. It matches only existing files; the routes answer other paths."""
+    """The files of the bundle at the root. It matches only existing files. Other routes answer other paths."""
 
     def __init__(self, static: Path, *, studio: bool) -> None:
         super().__init__("/", _Assets(directory=static))
         paths = {f"/{path.relative_to(static).as_posix()}" for path in static.rglob("*") if path.is_file()}
-        pages = {"/index.html", f"{STUDIO}.html"}  # other routes serve these, with their own headers
+        pages = {"/index.html", f"{STUDIO}.html"}  # other routes serve these files, with other headers
         self.paths = {path for path in paths - pages if studio or not path.startswith(STUDIO)}
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -97,7 +99,7 @@ class _Bundle(Mount):
 
 
 class _Assets(StaticFiles):
-    """The bundle's files, embeddable from other origins, with headers that disable content sniffing."""
+    """The files of the bundle. Pages of other origins may embed them. Their headers disable content sniffing."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Any) -> None:

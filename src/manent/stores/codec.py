@@ -1,7 +1,7 @@
 """Encodes events for the SQL stores, and decodes rows of this and of older formats.
 
-Each stored event records the format that it was written in. Reading converts older formats step by step (`UPCASTS`), so
-that rows are never rewritten and old logs remain readable. The stores call this. It does no I/O.
+Each stored event records the format in which it was written. Reading converts older formats step by step (`UPCASTS`),
+so that rows are never rewritten and old logs remain readable. The stores call this. It does no I/O.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ def check_append(append: Append) -> None:
     """Check that the entries of an append are numbered from its expected version to its head's version.
 
     Raises:
-        InternalError: `bad_append`: they are not.
+        InternalError: `bad_append`: the numbers are wrong.
     """
     numbers = [entry.seq for entry in append.entries]
     if numbers != list(range(append.expected_version + 1, append.head.version + 1)):
@@ -34,7 +34,7 @@ def check_append(append: Append) -> None:
 
 
 def entry_to_row(entry: LogEntry) -> tuple[int, int, int | None, Divider | None, str | None, bytes]:
-    """Return `(seq, format, prev, divider, title, data)`; `prev` is None for internal events."""
+    """Return `(seq, format, prev, divider, title, data)`. `prev` is None for internal events."""
     view = entry.view
     if view is None:
         return (entry.seq, FORMAT, None, None, None, encode_event(entry.event))

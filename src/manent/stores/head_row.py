@@ -18,6 +18,11 @@ def lease_values(lease: Lease | None) -> tuple[str | None, float | None]:
     return (lease.owner, lease.until) if lease is not None else (None, None)
 
 
+def owner_of(lease: Lease | None) -> str | None:
+    """Return the owner of a lease, None if there is no lease."""
+    return lease.owner if lease is not None else None
+
+
 def lease_of(owner: str | None, until: float | None) -> Lease | None:
     """Convert the lease's two columns to a lease."""
     return None if owner is None or until is None else Lease(owner=owner, until=until)

@@ -5,6 +5,7 @@ the same conditions on writes as the other stores.
 """
 
 import asyncio
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -30,7 +31,7 @@ from manent.core.errors import StoreError
 from manent.core.events import encode_event
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
-from manent.stores.head_row import empty_head
+from manent.stores.head_row import empty_head, owner_of
 from manent.stores.thinning import superfluous
 
 
@@ -57,7 +58,10 @@ class _Conversation:
                     self.reminders = {name: one for name, one in self.reminders.items() if not change.matches(one)}
                 case FireReminder():
                     del self.reminders[change.name]
-        self.head = append.head
+        lease, old = append.head.lease, self.head.lease
+        if lease is not None and old is not None and lease.owner == old.owner:
+            lease = Lease(owner=lease.owner, until=max(lease.until, old.until))
+        self.head = replace(append.head, lease=lease)
 
     def has(self, change: FireReminder) -> bool:
         found = self.reminders.get(change.name)
@@ -65,7 +69,7 @@ class _Conversation:
 
 
 class MemoryStore:
-    """Implements `ConversationStore` without durability."""
+    """Implements `ConversationStore` in memory, without durability."""
 
     def __init__(self) -> None:
         self._conversations: dict[str, _Conversation] = {}
@@ -76,7 +80,7 @@ class MemoryStore:
         self._closed = False
 
     async def open(self) -> None:
-        """See `ConversationStore.open`. After a `close`, the conversations are still present."""
+        """Accept calls. After a `close`, the conversations are still present."""
         self._closed = False
 
     async def close(self) -> None:
@@ -89,19 +93,19 @@ class MemoryStore:
         return self._conversations.get(sender_id)
 
     async def head(self, sender_id: str) -> Head | None:
-        """See `ConversationStore.head`."""
+        """Return the head, or None if the conversation does not exist."""
         found = self._find(sender_id)
         return found.head if found else None
 
     async def create(self, head: Head) -> Head:
-        """See `ConversationStore.create`."""
+        """Create an empty conversation (`version` 0) durably. If it exists, return its head unchanged."""
         found = self._find(head.sender_id)
         if found is None:
             found = self._conversations[head.sender_id] = _Conversation(replace(head, version=0))
         return found.head
 
     async def append(self, append: Append) -> None:
-        """See `ConversationStore.append`."""
+        """Append to a log, atomically and durably."""
         check_append(append)
         sender_id = append.head.sender_id
         found = self._find(sender_id)
@@ -109,10 +113,10 @@ class MemoryStore:
             if append.expected_version != 0:
                 raise VersionConflict(sender_id)
             found = _Conversation(replace(append.head, version=0))
-        elif (found.head.epoch, found.head.version, found.head.lease) != (
+        elif (found.head.epoch, found.head.version, owner_of(found.head.lease)) != (
             append.head.epoch,
             append.expected_version,
-            append.expected_lease,
+            owner_of(append.expected_lease),
         ):
             raise VersionConflict(sender_id)
         for accepted in append.accepted:
@@ -125,7 +129,7 @@ class MemoryStore:
         found.take(append)
 
     async def load(self, sender_id: str, *, before: int | None = None) -> Loaded | None:
-        """See `ConversationStore.load`."""
+        """Return the newest snapshot (with a version below `before`, if given) and all entries after it."""
         found = self._find(sender_id)
         if found is None:
             return None
@@ -135,7 +139,7 @@ class MemoryStore:
         return Loaded(head=found.head, snapshot=snapshot, entries=tuple(found.entries[start:]))
 
     async def page(self, sender_id: str, *, limit: int, before: int | None = None) -> Page | None:
-        """See `ConversationStore.page`."""
+        """Return the newest `limit` visible entries (with a `seq` below `before`, if given), in log order."""
         found = self._find(sender_id)
         if found is None:
             return None
@@ -144,7 +148,7 @@ class MemoryStore:
         return Page(head=found.head, entries=tuple(reversed(newest[:limit])), has_more=len(newest) > limit)
 
     async def after(self, sender_id: str, seq: int, *, limit: int) -> Page | None:
-        """See `ConversationStore.after`."""
+        """Return the first `limit` visible entries after `seq`."""
         found = self._find(sender_id)
         if found is None:
             return None
@@ -152,12 +156,12 @@ class MemoryStore:
         return Page(head=found.head, entries=tuple(oldest[:limit]), has_more=len(oldest) > limit)
 
     async def entries(self, sender_id: str, *, after: int = 0, limit: int | None = None) -> list[LogEntry]:
-        """See `ConversationStore.entries`."""
+        """Return all entries after `after`, visible or not, oldest first."""
         found = self._find(sender_id)
         return found.entries[max(after, 0) :][:limit] if found else []
 
     async def tail(self, sender_id: str, *, after: int, limit: int) -> list[bytes]:
-        """See `ConversationStore.tail`."""
+        """Return the newest `limit` events after `after` as JSON, oldest first. Action servers receive them."""
         found = self._find(sender_id)
         if found is None:
             return []
@@ -165,7 +169,7 @@ class MemoryStore:
         return [encode_event(entry.event) for entry in found.entries[start:]]
 
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
-        """See `ConversationStore.erase`."""
+        """Remove all data of the conversation and return whether it existed."""
         found = self._find(sender_id)
         self._conversations.pop(sender_id, None)
         if new_epoch is not None:
@@ -174,7 +178,7 @@ class MemoryStore:
         return found is not None
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """See `ConversationStore.replace`."""
+        """Replace the log by another one, which has another epoch (`append.head.epoch`)."""
         check_append(append)
         found = self._find(append.head.sender_id)
         if found is None or found.head.epoch != expected_epoch:
@@ -185,7 +189,7 @@ class MemoryStore:
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100
     ) -> Sequence[Head]:
-        """See `ConversationStore.conversations`."""
+        """Return heads: those of one owner, newest first, or all after `after` in order of `sender_id`."""
         self._find("")
         heads = [found.head for found in self._conversations.values()]
         if owner is not None:
@@ -195,24 +199,45 @@ class MemoryStore:
         return sorted(rest, key=lambda head: head.sender_id)[:limit]
 
     async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """See `ConversationStore.places`."""
+        """Return epoch and version of the conversations that exist. The call is fast even for a thousand ids."""
         known = ((sender_id, self._find(sender_id)) for sender_id in sender_ids)
         return {sender_id: (found.head.epoch, found.head.version) for sender_id, found in known if found is not None}
 
-    async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
+    async def unfinished(self, *, now: float, over: Collection[str] = (), limit: int = 100) -> Sequence[Head]:
         """See `ConversationStore.unfinished`."""
-        self._find("")
-        heads = [found.head for found in self._conversations.values() if found.head.open_turn]
-        free = [head for head in heads if head.lease is None or head.lease.until <= now]
+        heads = [one.head for one in self._open_turns()]
+        free = [head for head in heads if head.lease is None or head.lease.until <= now or head.lease.owner in over]
         return sorted(free, key=lambda head: (head.updated, head.sender_id))[:limit]
 
+    async def lease_owners(self) -> Collection[str | None]:
+        """See `ConversationStore.lease_owners`."""
+        return {owner_of(one.head.lease) for one in self._open_turns()}
+
+    async def renew_leases(self, owner: str, *, for_s: float) -> float:
+        """See `ConversationStore.renew_leases`."""
+        now = time.time()
+        for one in self._open_turns():
+            if owner_of(one.head.lease) == owner:
+                one.head = replace(one.head, lease=Lease(owner=owner, until=now + for_s))
+        return now
+
+    async def release_leases(self, owner: str) -> None:
+        """See `ConversationStore.release_leases`."""
+        for one in self._open_turns():
+            if owner_of(one.head.lease) == owner:
+                one.head = replace(one.head, lease=None)
+
+    def _open_turns(self) -> list[_Conversation]:
+        self._find("")
+        return [one for one in self._conversations.values() if one.head.open_turn]
+
     async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
-        """See `ConversationStore.due_reminders`."""
+        """Return reminders that are due at `now`, the most overdue first."""
         due = [reminder for reminder in self._reminders() if reminder.due <= now]
         return sorted(due, key=lambda reminder: (reminder.due, reminder.sender_id, reminder.name))[:limit]
 
     async def next_reminder(self) -> float | None:
-        """See `ConversationStore.next_reminder`."""
+        """Return the time of the next reminder, which may be in the past. Return None if there is no reminder."""
         return min((reminder.due for reminder in self._reminders()), default=None)
 
     def _reminders(self) -> Iterable[Reminder]:
@@ -220,7 +245,7 @@ class MemoryStore:
         return (reminder for found in self._conversations.values() for reminder in found.reminders.values())
 
     async def purge(self, *, older_than: float) -> int:
-        """See `ConversationStore.purge`."""
+        """Remove conversations that were last changed before this time (seconds since the epoch)."""
         self._find("")
         old = [key for key, found in self._conversations.items() if found.head.updated < older_than]
         for sender_id in old:
@@ -228,37 +253,37 @@ class MemoryStore:
         return len(old)
 
     async def news(self, *, within_s: float) -> Collection[str] | None:
-        """See `ConversationStore.news`. No other process can write."""
+        """Wait until another process writes to the store, at most `within_s` seconds. No other process can write."""
         await asyncio.sleep(within_s)
         return ()
 
     async def get_meta(self, key: str) -> bytes | None:
-        """See `ConversationStore.get_meta`."""
+        """Return a value that belongs to the whole store, for example a generated secret."""
         self._find("")
         return self._meta.get(key)
 
     async def put_meta(self, key: str, value: bytes) -> bytes:
-        """See `ConversationStore.put_meta`."""
+        """Store a value, unless the key already has a value. Return the value that the key then has."""
         self._find("")
         return self._meta.setdefault(key, value)
 
     async def check_writable(self) -> None:
-        """See `ConversationStore.check_writable`."""
+        """Check that the store is open. Memory can always be written."""
         self._find("")
 
     async def revoke(self, revocation: Revocation) -> None:
-        """See `ConversationStore.revoke`."""
+        """Store a revocation. It replaces an earlier one of the same kind and value."""
         self._find("")
         self._revocations[revocation.kind, revocation.value] = revocation
 
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
-        """See `ConversationStore.revocations`."""
+        """Return revocations (also lifted ones) made at `since` (seconds since the epoch) or later, oldest first."""
         self._find("")
         found = [one for one in self._revocations.values() if one.made >= since]
         return sorted(found, key=lambda one: (one.made, one.kind, one.value))
 
     async def begin_publishing(self) -> None:
-        """See `Outbox.begin_publishing`."""
+        """Mark everything in the store as published. Only the first call on a store, ever, has an effect."""
         self._find("")
         if not self._publishing:
             self._publishing = True
@@ -266,7 +291,7 @@ class MemoryStore:
                 self._cursors[head.sender_id] = Cursor(sender_id=head.sender_id, epoch=head.epoch, seq=head.version)
 
     async def behind(self, *, after: str, limit: int) -> Behind:
-        """See `Outbox.behind`."""
+        """Search the next `limit` conversations after `after`, in order of `sender_id`."""
         self._find("")
         keys = sorted(key for key in {*self._conversations, *self._cursors} if key > after)[:limit]
         return Behind(
@@ -275,7 +300,10 @@ class MemoryStore:
         )
 
     def _behind(self, sender_id: str) -> Iterable[Cursor | None]:
-        """Yield the cursor, or None if the conversation has none. Yield nothing if it is at the end of the log."""
+        """Yield the cursor, or None if the conversation has no cursor.
+
+        Yield nothing if the cursor is at the end of the log.
+        """
         cursor, found = self._cursors.get(sender_id), self._conversations.get(sender_id)
         head = found.head if found else None
         place = (cursor.epoch, cursor.seq) if cursor else None
@@ -285,7 +313,7 @@ class MemoryStore:
     async def claim(
         self, sender_ids: Sequence[str], lease: Lease, *, now: float, over: Collection[str] = ()
     ) -> list[Cursor]:
-        """See `Outbox.claim`."""
+        """Acquire a lease on the cursors of conversations. Missing cursors are created."""
         claimed = []
         for sender_id in sender_ids:
             found = self._find(sender_id)
@@ -301,7 +329,7 @@ class MemoryStore:
         return claimed
 
     async def unpublished(self, cursors: Sequence[Cursor], *, limit: int) -> list[UnpublishedEvents]:
-        """See `Outbox.unpublished`."""
+        """Return the events after each cursor, at most `limit` events each, from one consistent read."""
         return [self._unpublished(cursor, limit) for cursor in cursors]
 
     def _unpublished(self, cursor: Cursor, limit: int) -> UnpublishedEvents:
@@ -313,7 +341,7 @@ class MemoryStore:
         return UnpublishedEvents(cursor=cursor, epoch=cursor.epoch, events=events)
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
-        """See `Outbox.move`."""
+        """Set cursors, remove the cursors of conversations that are `gone`, and release the leases on both."""
         self._find("")
         for cursor in cursors:
             if self._leased(cursor.sender_id, owner):

@@ -1,16 +1,16 @@
 """Creates the store that `tracker_store` in `endpoints.yml` configures.
 
-The composition root and the commands that read logs call this. It opens no store; it only reads a file's header to
-check whether it belongs to another program.
+`server/app.py` and the commands that read logs call this. It opens no store. It only reads the header of a file, to
+check whether the file belongs to another program.
 """
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from manent.core.errors import StoreError
 from manent.core.events import Json
+from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from manent.stores.postgresql.options import DEFAULTS, PostgresqlOptions
@@ -18,12 +18,12 @@ from manent.stores.sqlite.file import is_database, is_foreign
 from manent.stores.sqlite.store import SqliteStore
 
 DEFAULT_FILE = "conversations.db"
-"""The file of a project without `tracker_store`, in the project's folder."""
+"""Name of the store's file in the folder of a project without `tracker_store`."""
 
 RASA_FILE = "rasa.db"
 """Rasa's default for `db` of a SQL tracker store."""
 
-SUPPORTED = "nothing (a SQLite file), `type: InMemory`, and `type: SQL` with `dialect: sqlite` or `postgresql`"
+SUPPORTED = "no section (a SQLite file), `type: InMemory`, and `type: SQL` with `dialect: sqlite` or `postgresql`"
 
 _POSTGRESQL = ("postgresql", "postgres")
 
@@ -36,16 +36,16 @@ def open_store(
     root: Path,
     durability: str = "disk",
     process_from: int | None = None,
-    observe: Callable[[int, float], None] | None = None,
+    metrics: Metrics | None = None,
 ) -> ConversationStore:
     """Create the store that a project configures, without opening it.
 
     Args:
         tracker_store: section of `endpoints.yml`. None: the section is missing.
-        root: the project's folder; relative paths start from it.
+        root: the project's folder. Relative paths start from it.
         durability: `disk` or `process`.
-        process_from: see `SqliteStore`. Other stores ignore it.
-        observe: called after each commit of a SQL store with its number of pieces of work and its duration in seconds.
+        process_from: number of queued appends at which `SqliteStore` starts a separate process. Other stores ignore it.
+        metrics: counts the commits and the failures of a SQL store.
 
     Raises:
         StoreError: `store_unsupported`; the message lists the supported stores.
@@ -55,18 +55,22 @@ def open_store(
         raise StoreError("store_unsupported", f"unknown durability {durability!r}; expected disk or process")
     dsn = postgresql_dsn(settings)
     if dsn is not None:
-        return _postgresql(dsn, postgresql_options(settings), durability=durability, observe=observe)
+        return _postgresql(dsn, postgresql_options(settings), durability=durability, metrics=metrics)
     path = sqlite_path(settings, root=root)
     if path is None:
         return MemoryStore()
+    observe = None if metrics is None else metrics.committed
     return SqliteStore(path, durability=durability, process_from=process_from, observe=observe)
 
 
 def postgresql_dsn(settings: Json) -> str | None:
-    """Return the libpq URL of the PostgreSQL database that a `tracker_store` section names. None: another database.
+    """Return the libpq URL of the PostgreSQL database that a `tracker_store` section names.
 
-    The keys are Rasa's: `dialect: postgresql` with `url` (a host), `port`, `db`, `username`, `password` and `query`; or
-    a complete URL as `url`. The driver in it (`postgresql+psycopg2`) is ignored.
+    Return None for another store.
+
+    The keys are those of Rasa. The section contains `dialect: postgresql` with `url` (a host), `port`, `db`,
+    `username`, `password` and `query`, or a complete URL as `url`. A driver in the URL (`postgresql+psycopg2`) is
+    ignored.
     """
     if _kind(settings) != "sql":
         return None
@@ -106,25 +110,24 @@ def postgresql_options(settings: Json) -> PostgresqlOptions:
     )
 
 
-def _postgresql(
-    dsn: str, options: PostgresqlOptions, *, durability: str, observe: Callable[[int, float], None] | None
-) -> ConversationStore:
+def _postgresql(dsn: str, options: PostgresqlOptions, *, durability: str, metrics: Metrics | None) -> ConversationStore:
     try:
         from manent.stores.postgresql.store import PostgresqlStore
     except ModuleNotFoundError as error:
         raise StoreError(
             "store_unsupported",
-            f"PostgreSQL requires the module {error.name}, which is not installed: pip install 'manent[postgresql]'",
+            f"PostgreSQL requires the module {error.name}, which is not installed; run `pip install "
+            "'manent[postgresql]'`",
         ) from error
-    return PostgresqlStore(dsn, durability=durability, options=options, observe=observe)
+    observe = None if metrics is None else metrics.committed
+    return PostgresqlStore(dsn, durability=durability, options=options, observe=observe, metrics=metrics)
 
 
 def sqlite_path(settings: Json, *, root: Path) -> Path | None:
-    """Return the SQLite file that a `tracker_store` section names. None: the memory store.
+    """Return the SQLite file that a `tracker_store` section names, or None for the memory store.
 
     A file of another program is not changed, for example a Rasa tracker store that an unmodified project still names.
-    The store is then a file in the same folder: `rasa.manent.db` for `rasa.db`,
-    `conversations.manent.db` for the default.
+    The store then uses another file in the same folder, for example `rasa.manent.db` instead of `rasa.db`.
 
     Raises:
         StoreError: `store_unsupported`.
@@ -163,6 +166,6 @@ def _beside_foreign(path: Path) -> Path:
     if not is_foreign(path):
         return path
     if path.name == DEFAULT_FILE and not is_database(path):
-        return path  # it may be a damaged store of ours: opening it reports that
+        return path  # it may be a damaged store of Manent, which opening it reports
     log.warning("%s belongs to another program and is not changed; conversations are stored in %s", path, ours)
     return ours

@@ -27,11 +27,14 @@ from manent.runtime.ports.store import ConversationStore, VersionConflict
 from manent.runtime.visitor_messages import is_visible, title_of
 
 ROWS_AT_ONCE = 500
-"""Rows per read and events per append. Bounds the memory, and the work that an interrupted import repeats."""
+"""Number of rows per read and of events per append.
+
+It limits the memory, and the work that is repeated after an interruption.
+"""
 
 _MAX_MESSAGE_ID = 128
 _RECENT = 50
-"""Number of earlier events that are searched for the button whose payload a message repeats."""
+"""Number of earlier events that are searched for the button whose payload the message contains."""
 
 _rows = sa.table("events", sa.column("id"), sa.column("sender_id"), sa.column("data"))
 
@@ -41,7 +44,7 @@ class ImportReport:
     """The result of an import.
 
     Attributes:
-        conversations: number of conversations whose rows are all in the store now.
+        conversations: number of conversations of which all rows are in the store.
         events: number of events that this run wrote.
         unreadable: number of skipped rows that are not events (custom event classes, damaged JSON).
         problems: a sentence for each skipped conversation, and for the first unreadable row of each conversation.
@@ -61,7 +64,7 @@ async def import_rasa(
     Args:
         url: SQLAlchemy URL of the database, for example `sqlite:///rasa.db`.
         store: an open store.
-        progress: called after each conversation with the number done and the total.
+        progress: called after each conversation with the number of finished conversations and the total number.
 
     Raises:
         StoreError: `import_source`: the database cannot be read or has no `events` table. Or an error of `store`.
@@ -133,7 +136,8 @@ async def _import_one(engine: sa.Engine, store: ConversationStore, sender_id: st
         stored = await store.entries(sender_id, after=append.expected_version, limit=len(append.entries))
         if not await _complete(store, append, stored):
             report.problems.append(
-                f"{sender_id}: skipped: the conversation has continued in this store, or another one has this name"
+                f"{sender_id}: skipped, because the conversation has continued in this store, or another "
+                "conversation has this id"
             )
             return
         report.events += len(append.entries) - len(stored)
@@ -168,9 +172,9 @@ def _epoch_of(sender_id: str) -> str:
 class _Conversion:
     """Converts one sender's events to log entries with their views.
 
-    Rows contain less information than a live turn. A user event counts as a message of the visitor if it has an input
-    channel, is not an external trigger, and has a new `message_id`. Rasa repeats a user event when it resolves a
-    fallback.
+    Rows contain less information than a turn of Manent. A user event counts as a message of the visitor if it has an
+    input channel, is not an external trigger, and has a new `message_id`. A repeated `message_id` does not count,
+    because Rasa repeats a user event when it resolves a fallback.
     """
 
     def __init__(self, head: Head) -> None:
@@ -231,7 +235,10 @@ class _Conversion:
         return event.input_channel is not None and not is_repeated and not is_outside
 
     def _accept(self, event: UserUttered) -> Accepted | None:
-        """Accept the event's message id, so that a late retry is recognized. None: it has no new id."""
+        """Return the acceptance of the event's message id, so that a late retry is recognized.
+
+        Return None if the event has no new id.
+        """
         message_id = event.message_id
         if not message_id or message_id in self._ids or len(message_id) > _MAX_MESSAGE_ID:
             return None

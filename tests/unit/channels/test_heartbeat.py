@@ -35,6 +35,25 @@ async def test_who_answers_is_asked_again_and_who_does_not_is_ended() -> None:
     assert closing.queue.empty()
 
 
+async def test_error_of_one_socket_does_not_end_the_heartbeat() -> None:
+    """After one socket cannot be ended and another cannot be pinged, the others are still pinged."""
+
+    def fail(_: Any) -> None:
+        raise ValueError("anything")
+
+    heartbeat = Heartbeat(interval_s=0.02, timeout_s=0.03, end=fail)
+    silent, lively, broken = EngineSocket(), EngineSocket(), EngineSocket()
+    vars(broken)["queue"] = None
+    for one in (silent, broken, lively):
+        watch(one, heartbeat)
+        heartbeat.answered(one)
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    for _ in range(5):
+        await until(lambda: lively.queue.qsize() > 0, timeout_s=5)
+        lively.queue.get_nowait()
+        lively.ponged()  # type: ignore[attr-defined]
+
+
 async def test_a_pong_out_of_turn_asks_nobody_twice() -> None:
     """A pong that answers no regular ping is shown to who watches, until they have seen enough, and changes nothing."""
     heartbeat = Heartbeat(interval_s=0.02, timeout_s=10, end=print)

@@ -28,6 +28,9 @@ class Wire:
             self.written.append(text)
         return self.is_writable
 
+    def begin_close(self) -> None:
+        """Close."""
+
 
 class Server:
     """A WebSocket that is being served, with a script in place of the client."""

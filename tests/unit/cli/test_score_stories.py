@@ -97,7 +97,7 @@ def test_without_stories_the_understanding_is_scored(trained: Manent, shop: Path
 
     status, shown = trained("test --fail-on-prediction-errors --no-plot")
     assert status == 0
-    assert "No test stories (tests/test_stories.yml): only the NLU model is evaluated." in shown
+    assert "There are no test stories (tests/test_stories.yml), so only the NLU model is evaluated." in shown
     assert (shop / "results/intent_report.json").exists()
     assert not (shop / "results/story_report.json").exists()
     assert trained("test -s data/nlu.yml")[0] == 1
@@ -108,5 +108,5 @@ def test_stories_that_are_not_there(command: str, trained: Manent) -> None:
     """A named file that doesn't exist is called by its name."""
     assert trained(f"{command} -s tests nope.yml") == (
         1,
-        "Error: no such file or folder: nope.yml (named with --stories)\n",
+        "Error: there is no file or folder nope.yml (named with --stories)\n",
     )

@@ -81,7 +81,7 @@ def test_export(project: Path) -> None:
 def test_export_to_the_event_broker(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All events, or those of one conversation, go to the broker as the server would tell it."""
     assert main(["conversations", "export", "--to-broker"]) == 1
-    assert "names no event_broker" in capsys.readouterr().err
+    assert "contains no event_broker" in capsys.readouterr().err
     (project / "endpoints.yml").write_text("event_broker:\n  type: file\n")
     assert main(["conversations", "export", "--to-broker"]) == 0
     assert "Published 12 events of 2 conversations." in capsys.readouterr().out

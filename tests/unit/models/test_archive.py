@@ -100,6 +100,25 @@ def test_a_member_of_zeros_without_end_is_refused(tmp_path: Path) -> None:
         read_model(path)
 
 
+def test_a_small_file_with_a_huge_content_is_refused(tmp_path: Path) -> None:
+    """A file of some hundred kilobytes that unpacks to 200 MB is rejected; one of 60 MB may be as repetitive."""
+    large, huge = {"a": bytes(60_000_000)}, {"a": bytes(200_000_000)}
+    write_model(tmp_path / "large.tar.gz", large)
+    write_model(tmp_path / "huge.tar.gz", huge)
+
+    assert read_model(tmp_path / "large.tar.gz") == large
+    with pytest.raises(ModelError, match="content is larger than 67,108,864 bytes"):
+        read_model(tmp_path / "huge.tar.gz")
+
+
+def test_too_many_files_are_refused(tmp_path: Path) -> None:
+    """An archive of very many empty files is rejected."""
+    _pack(tmp_path / "m.tar.gz", {f"f{number}": b"" for number in range(10_001)})
+
+    with pytest.raises(ModelError, match="more than 10,000 files"):
+        read_model(tmp_path / "m.tar.gz")
+
+
 def test_links_are_refused(tmp_path: Path) -> None:
     """Only regular files are read."""
     with tarfile.open(tmp_path / "m.tar.gz", "w:gz") as tar:

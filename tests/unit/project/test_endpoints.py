@@ -1,5 +1,6 @@
 """The endpoints file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,16 +27,20 @@ def test_sections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "action_endpoint:\n  url: http://localhost:5055/webhook\n  timeout: 5\n"
         "tracker_store:\n  type: SQL\n  dialect: postgresql\n  port: ${DB_PORT}\n"
         "lock_store:\n  type: in_memory\nevent_broker:\nnlg: {type: response}\n"
-        "durability: process\nconversations: {retention_days: 30}\nlimits: public\n",
+        "durability: process\nconversations: {retention_days: 30}\nlimits: public\n"
+        "allow_private_addresses: [10.1.0.0/16]\n",
     )
 
-    assert endpoints == Endpoints(
+    (warning,) = endpoints.warnings
+    assert warning.path == "lock_store"
+    assert replace(endpoints, warnings=()) == Endpoints(
         action_endpoint={"url": "http://localhost:5055/webhook", "timeout": 5},
         tracker_store={"type": "SQL", "dialect": "postgresql", "port": "5432"},
         lock_store={"type": "in_memory"},
         nlg={"type": "response"},
         durability="process",
         retention_days=30,
+        allow_private_addresses=("10.1.0.0/16",),
         limits="public",
     )
 
@@ -93,6 +98,8 @@ def test_in_process_actions_and_own_limits(tmp_path: Path) -> None:
         ("lock_store:\n  type: redis\n  port: many\n", 3, "endpoints.port"),
         ("durability: disc\n", 1, "endpoints.durability"),
         ("conversations: {retention_days: 0}\n", 1, "endpoints.retention"),
+        ("allow_private_addresses: 10.0.0.0/8\n", 1, "endpoints.private-addresses"),
+        ("allow_private_addresses: [10.0.0.0/99]\n", 1, "endpoints.private-addresses"),
         ("conversations: {retention: 5}\n", 1, "endpoints.unknown-key"),
         ("limits: strict\n", 1, "endpoints.limits"),
         ("limits: {messages: -1}\n", 1, "endpoints.limit"),

@@ -1,7 +1,11 @@
 """How log lines look, and what never stands in them."""
 
+import contextlib
 import json
 import logging
+import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -66,6 +70,75 @@ def test_nobody_forges_a_line() -> None:
     assert "refused a\\u000ab\\u001b[2J\\u202ec\\u2028d" in line
 
 
+@pytest.mark.parametrize("formatter", [logs.KeyValue(), logs.JsonLines()])
+def test_a_traceback_forges_no_line(formatter: logging.Formatter) -> None:
+    """The text of an exception may come from a visitor: its line breaks do not start a line of the log."""
+    try:
+        raise ValueError(  # noqa: TRY301  # the traceback is what matters
+            "a\n2026-01-31T12:00:00.123Z ERROR   manent.server forged\x1b[31m\x85b\u2028c"
+        )
+    except ValueError:
+        entry = logging.getLogger("manent.test").makeRecord("x", logging.ERROR, "f", 1, "no", (), sys.exc_info())
+    first, *rest = formatter.format(entry).split("\n")
+
+    assert all(line.startswith("  ") for line in rest)
+    assert all(line.isprintable() for line in (first, *rest))
+
+
+def test_libraries_have_no_handlers_of_their_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A handler that a library has added is removed, and its lines and Python's warnings get our format."""
+    library = logging.getLogger("a_library.of_others")
+    library.addHandler(logging.StreamHandler(sys.stderr))
+    with set_up_logs("INFO", file=tmp_path / "server.log"):
+        library.warning("from\na library")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            logging.captureWarnings(capture=False)
+            logging.captureWarnings(capture=True)
+            warnings.warn("an old way", stacklevel=1)
+
+    text = (tmp_path / "server.log").read_text()
+    assert "WARNING a_library.of_others from\\u000aa library\n" in text
+    assert "WARNING py.warnings" in text
+    assert capfd.readouterr().err == text
+
+
+def test_log_file_is_opened_again(tmp_path: Path) -> None:
+    """After logrotate has renamed the file, new lines go to a new file; without its folder, to the old one."""
+    file = tmp_path / "logs" / "server.log"
+    with set_up_logs("INFO", file=file):
+        logging.getLogger("manent.test").info("one")
+        file.rename(tmp_path / "old.log")
+        logs.reopen()
+        logging.getLogger("manent.test").info("two")
+        file.rename(tmp_path / "older.log")
+        file.parent.rmdir()
+        logs.reopen()
+        logging.getLogger("manent.test").info("three")
+
+    assert [line.split()[-1] for line in (tmp_path / "old.log").read_text().splitlines()] == ["one"]
+    older = (tmp_path / "older.log").read_text().splitlines()
+    assert [line.split()[-1] for line in (older[0], older[-1])] == ["two", "three"]
+    assert "cannot be opened again" in older[1]
+
+
+@contextlib.contextmanager
+def set_up_logs(level: str, *, file: Path) -> Iterator[None]:
+    """Set up logging as a server does, and undo it afterwards."""
+    root = logging.getLogger()
+    handlers, before, own = list(root.handlers), root.level, logging.getLogger("manent").level
+    try:
+        logs.set_up(level, file=file)
+        yield
+    finally:
+        logging.captureWarnings(capture=False)
+        for handler in root.handlers:
+            handler.close()
+        root.handlers[:] = handlers
+        root.setLevel(before)
+        logging.getLogger("manent").setLevel(own)
+
+
 def test_prose_about_tokens_stays() -> None:
     """Sentences that only speak of tokens are left as they are."""
     said = "--enable-api without --auth-token or --jwt-secret: anyone who can reach this port"
@@ -75,21 +148,10 @@ def test_prose_about_tokens_stays() -> None:
 
 def test_file_gets_the_lines_too(tmp_path: Path) -> None:
     """With a file, lines are appended to it; levels hold for our own loggers."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    own = logging.getLogger("manent").level
-    try:
-        logs.set_up("INFO", file=tmp_path / "logs" / "server.log")
+    with set_up_logs("INFO", file=tmp_path / "logs" / "server.log"):
         logging.getLogger("manent.test").info("seen", extra={"a": 1})
         logging.getLogger("manent.test").debug("unseen")
         logging.getLogger("another").info("unseen")
-        written = [handler for handler in root.handlers if isinstance(handler, logging.FileHandler)]
-        for handler in written:
-            handler.close()
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        logging.getLogger("manent").setLevel(own)
     text = (tmp_path / "logs" / "server.log").read_text()
 
     assert text.rstrip().endswith("INFO    manent.test seen a=1")

@@ -30,3 +30,27 @@ def test_origins_that_no_page_has_are_said(tmp_path: Path) -> None:
     notes = build(ServeOptions(root=tmp_path, model=model_file(), cors=asked)).notes
 
     assert [note.split(":")[0] for note in notes if note.startswith("--cors")] == ["--cors example.com", "--cors https"]
+
+
+def test_weak_keys_of_the_api_are_said(tmp_path: Path) -> None:
+    """A shared key below 32 bytes is named at start; a long one is not, nor what the command line warns of twice."""
+    short, long = (
+        build(ServeOptions(root=tmp_path, model=model_file(), jwt_secret=key, warnings=("once",))).notes
+        for key in ("sixby6", "x" * 32)
+    )
+
+    assert [note for note in short if "--jwt-secret is shorter than 32 bytes" in note]
+    assert not [note for note in long if "--jwt-secret" in note]
+    assert long.count("once") == 1
+
+
+def test_sections_without_effect_are_said(tmp_path: Path) -> None:
+    """`lock_store` and `tracing` are named, with what they do in Rasa."""
+    text = "lock_store:\n  type: redis\n  url: localhost\ntracing:\n  type: jaeger\n"
+    (tmp_path / "endpoints.yml").write_text(text)
+    notes = build(ServeOptions(root=tmp_path, model=model_file(), endpoints=Path("endpoints.yml"))).notes
+
+    assert [Path(note.split(";")[0]).name for note in notes if "[endpoints.ignored]" in note] == [
+        "endpoints.yml:1 lock_store [endpoints.ignored] found the section lock_store",
+        "endpoints.yml:4 tracing [endpoints.ignored] found the section tracing",
+    ]

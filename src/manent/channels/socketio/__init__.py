@@ -1,1 +1,1 @@
-"""The Socket.IO channel: plain Rasa clients and protocol 1 on one server."""
+"""The Socket.IO channel. It serves plain Rasa clients and clients of protocol 1."""

@@ -1,6 +1,7 @@
-"""The Socket.IO channel of one server process, as the composition root sees it."""
+"""The Socket.IO channel of one server process: the interface that `server/app.py` uses."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from manent.runtime.protocol1 import Sessions
 
 DRAIN_S = 0.02
 """Pause between two checks of the send queues."""
+
+CLOSE_WITHIN_S = 0.5
+"""Seconds that a client may take to close its socket after it was asked to."""
 
 
 class SocketIoChannel:
@@ -32,7 +36,7 @@ class SocketIoChannel:
 
     @property
     def identity(self) -> Identity:
-        """Who may use which conversation; the same for the sessions over HTTP."""
+        """The sessions of protocol 1. Sessions over HTTP use the same object."""
         return self.sessions.identity
 
     @identity.setter
@@ -41,20 +45,44 @@ class SocketIoChannel:
 
     @property
     def connections(self) -> tuple[Connection, ...]:
-        """The connections of the sockets that were let in."""
+        """The connections of the sockets that were accepted."""
         return tuple(self.server.connections.values())
 
     def app(self, other: Any) -> Any:
-        """Return an ASGI application that serves the socket path and passes everything else to `other`."""
+        """Return an ASGI application that serves the path of Socket.IO and passes all other requests to `other`."""
         return socketio.ASGIApp(self.server, other, socketio_path=self.options.socketio_path)
 
     def close_revoked(self) -> None:
-        """Close the sockets whose tokens are no longer valid. Called when a revocation became known."""
+        """Close the sockets whose tokens are no longer valid. This is called after new revocations."""
         for connection in self.connections:
             connection.end_if_refused()
 
+    async def move_plain_clients(self, within_s: float) -> None:
+        """Have plain clients connect to another server, each as soon as its turn is over and its replies arrived.
+
+        Plain clients do not send a refused message again, so they must leave before messages are refused. Clients of
+        protocol 1 stay: they send it to another server. Plain clients whose turns take longer than `within_s` leave
+        then if they keep their sessions: the other server sends them the reply.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within_s
+        ended: dict[Connection, float] = {}
+        while staying := [one for one in self._plain_connections() if ended.get(one, math.inf) > loop.time()]:
+            is_over = loop.time() >= until
+            for connection in staying:
+                is_done = connection.is_idle and connection.dialect.is_settled()
+                if connection not in ended and (is_done or (is_over and self.options.session_persistence)):
+                    connection.send_queue.end()
+                    ended[connection] = loop.time() + CLOSE_WITHIN_S
+            if loop.time() >= until + CLOSE_WITHIN_S:
+                return
+            await asyncio.sleep(DRAIN_S)
+
+    def _plain_connections(self) -> list[Connection]:
+        return [connection for connection in self.connections if connection.dialect.protocol == 0]
+
     async def flush(self, within_s: float) -> None:
-        """Wait until the queued packets of all sockets are sent, at most this many seconds."""
+        """Wait until the queued packets of all sockets are sent, but at most this many seconds."""
         for _ in range(round(within_s / DRAIN_S)):
             if all(connection.send_queue.is_empty for connection in self.connections):
                 return

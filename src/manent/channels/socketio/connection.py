@@ -1,8 +1,8 @@
 """One socket: its bounded queue of requests, and the conversation that it follows.
 
-`server.py` creates a `Connection` for each socket that is let in. The connection serves requests strictly in order;
-python-socketio would run each in its own task. Its `Dialect` reads the requests and writes the packets; the connection
-does not know which dialect it is. The conversation calls `notify` with news.
+`server.py` creates a `Connection` for each socket that it accepts. The connection serves requests strictly in order;
+python-socketio would run each request in a separate task. Its `Dialect` reads the requests and writes the packets. The
+connection does not know which dialect that is. The conversation calls `notify` with news.
 """
 
 import asyncio
@@ -28,31 +28,31 @@ from manent.runtime.refusal_log import note
 log = logging.getLogger("manent.socketio")
 
 WARN_BEFORE_S = 60.0
-"""Seconds before its token expires at which a socket is warned."""
+"""Number of seconds before the expiry of its token at which a socket receives a warning."""
 
 MAX_TIMER_S = 24 * 3600.0
 
 MIN_TIMER_S = 0.02
-"""Minimum time of the timer: a socket that has just connected must first receive the answer to its connect."""
+"""Minimum time of the timer, because a socket that has just connected must first receive the answer to its connect."""
 
 
 class Connection:
     """One socket, a `Subscriber` of the conversation that it follows.
 
     Args:
-        sid: Socket.IO's id of the socket.
-        socket: python-engineio's socket.
-        caller: who connected.
-        sessions: the conversations, and who may use them.
-        options: the channel's.
-        dialects: create the dialects that a client may speak. The first is current until a request selects another.
-        disconnect: closes the socket once everything is sent.
+        sid: id of the socket in Socket.IO.
+        socket: the socket of python-engineio.
+        caller: the client that connected.
+        sessions: the sessions of protocol 1.
+        options: the options of the channel.
+        dialects: functions that create the dialects. The first dialect is current until a request selects another one.
+        disconnect: closes the socket after all packets are sent.
 
     Attributes:
         dialect: the current dialect.
         conversation: the conversation that it follows.
-        admission: grants access to `conversation`.
-        cursor: the newest `seq` that was sent; entries at or below it are never sent.
+        admission: the permission to use `conversation`.
+        cursor: the newest `seq` that was sent. Entries up to it are not sent again.
     """
 
     __slots__ = (
@@ -114,7 +114,7 @@ class Connection:
     # requests -------------------------------------------------------------------------------------------------------
 
     def receive(self, request: Request) -> None:
-        """Serve a request immediately if no other waits and it needs no waiting itself. Otherwise queue it."""
+        """Serve a request immediately if no other request waits and it need not wait for anything. If not, queue it."""
         if self._ending is not None or self.send_queue.dropped is not None:
             return
         max_waiting = self.sessions.conversations.engine.limits.waiting_per_socket
@@ -122,7 +122,7 @@ class Connection:
             error = RequestError("busy", "too many requests of this socket are queued", status=429, retry_after=1.0)
             self._refuse(error, request)
             return
-        # A fast client's next message may arrive before the callback of its accepted previous message has run.
+        # A fast client's next message may arrive before the callback of its previous, accepted message has run.
         if not self._queue and self._worker is None and (self._spoken is None or self._spoken.accepted.done()):
             if self._speak(request):
                 return
@@ -146,7 +146,7 @@ class Connection:
         return True
 
     def _accepted(self, ticket: Ticket, dialect: Dialect, request: Request) -> None:
-        """Answer a message that `_speak` submitted, and continue with the requests after it."""
+        """Answer a message that `_speak` submitted, and continue with the next requests."""
         error = ticket.accepted.exception()
         if isinstance(error, ManentError):
             self._refuse(error, request)
@@ -194,7 +194,7 @@ class Connection:
     # following ------------------------------------------------------------------------------------------------------
 
     def follow(self, conversation: Conversation, admission: Admission, dialect: Dialect) -> None:
-        """Follow only this conversation, in this dialect. Entries are held back until `continue_from`."""
+        """Follow only this conversation, in this dialect. Hold new entries back until `continue_from` is called."""
         self.dialect = dialect
         if self.conversation is not conversation:
             self.leave()
@@ -206,7 +206,10 @@ class Connection:
         self._held = []
 
     def continue_from(self, cursor: int) -> None:
-        """Send the held-back entries after this `seq`, then all new ones. The client has the entries up to `seq`."""
+        """Send the held-back entries after this `seq`, then all new entries.
+
+        The client already has the entries up to `seq`.
+        """
         self.cursor = cursor
         held, self._held = self._held or [], None
         self.deliver(held)
@@ -222,14 +225,20 @@ class Connection:
                 conversation.subscribers.remove(self)
             self.sessions.conversations.release(conversation)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request of the client is being served, its conversation runs no turn, and everything is sent."""
+        is_served = not self._queue and self._worker is None and self._spoken is None and self.send_queue.is_empty
+        return is_served and (self.conversation is None or not self.conversation.mailbox.is_busy)
+
     def close(self) -> None:
-        """Release everything: the socket is closed."""
+        """Release all resources after the socket was closed."""
         self.leave()
         if self._expiry is not None:
             self._expiry.cancel()
 
     def notify(self, news: News) -> None:
-        """Handle news of the conversation. See `Subscriber`."""
+        """Handle news of the conversation."""
         match news:
             case Committed(entries):
                 self.deliver(entries)
@@ -252,7 +261,10 @@ class Connection:
             self.dialect.show(new)
 
     def _move(self, news: Moved) -> None:
-        """Send where the conversation continues. A socket that is joining receives this in its answer instead."""
+        """Notify the client where the conversation continues.
+
+        A socket that is joining receives this in its answer instead.
+        """
         reason = news.payload["reason"]
         is_gone = reason == "erased" and self.sessions.identity.mode == "jwt"
         is_claimed = reason == "claimed" and self.admission is not None and self.admission.owner is None
@@ -260,7 +272,7 @@ class Connection:
             self.cursor = 0
             self.dialect.notify(news)
         if is_gone or is_claimed:
-            self.leave()  # it may belong to another subject now: this socket must be admitted again to continue
+            self.leave()  # the owner may be another subject now, so this socket must be admitted again
 
     # expiry of the token --------------------------------------------------------------------------------------------
 
@@ -270,7 +282,7 @@ class Connection:
         self._watch_expiry()
 
     def _watch_expiry(self) -> None:
-        """Set the timer for the next step before the token expires: first a warning, then closing the socket."""
+        """Set the timer for the next step of the token's expiry: first the warning, then the closing of the socket."""
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None

@@ -1,7 +1,7 @@
 """The interface between a connection and the dialect of its client: Rasa's own protocol, or protocol 1.
 
-`plain.py` and `protocol1.py` implement `Dialect`. Each connection has both dialects. One of them is current: first the
-plain one. A `session_request` can change this (`Connection.follow`).
+`plain.py` and `protocol1.py` implement `Dialect`. Each connection has both dialects. One of them is current. This is
+the plain one until a `session_request` changes it (`Connection.follow`).
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ class Request(NamedTuple):
     """One event from a client, not yet checked.
 
     Attributes:
-        ack: the number to acknowledge it by; None if the client did not ask for an acknowledgement.
-        size: characters of its packet.
+        ack: number of the acknowledgement. None: the client did not ask for one.
+        size: number of characters of the packet.
     """
 
     event: Any
@@ -32,7 +32,7 @@ class Dialect(Protocol):
     """One client's dialect, with the state that only this dialect has.
 
     Attributes:
-        protocol: the version of the session protocol; 0 for plain Rasa clients.
+        protocol: version of the session protocol, or 0 for plain Rasa clients.
     """
 
     protocol: int
@@ -41,7 +41,9 @@ class Dialect(Protocol):
         """Return whether this dialect serves a request even if the other one is current."""
 
     def speak(self, request: Request) -> Ticket | None:
-        """Submit a message whose sender is known, without waiting. Return None if the request must be queued.
+        """Submit a message whose sender is already admitted, without waiting.
+
+        Return None if the request must be queued.
 
         Raises:
             RequestError: the message is malformed, or its conversation does not accept it.
@@ -54,7 +56,7 @@ class Dialect(Protocol):
         """Serve a request and send its answer.
 
         Raises:
-            RequestError: the request is refused; the connection then calls `refuse`.
+            RequestError: the request is refused. The connection then calls `refuse`.
         """
 
     def refuse(self, error: ManentError, request: Request) -> None:
@@ -64,17 +66,20 @@ class Dialect(Protocol):
         """Send committed entries that the client does not have yet, oldest first."""
 
     def notify(self, news: Typing | Moved | Failed) -> None:
-        """Send news of the conversation that are not entries of its log."""
+        """Send news of the conversation other than entries of its log."""
 
     def ended(self, reason: str) -> None:
-        """Send why the server is about to close the connection: `expired` or `revoked`."""
+        """Send the reason why the server is about to close the connection: `expired` or `revoked`."""
+
+    def is_settled(self) -> bool:
+        """Return whether the client confirmed what was sent, or never does so. If not, ask it to confirm now."""
 
     def left(self) -> None:
         """Discard the state of the conversation: the connection no longer follows it."""
 
 
 def names_protocol(payload: Any) -> bool:
-    """Return whether a `session_request` names a protocol; plain clients name none."""
+    """Return whether a `session_request` names a protocol. Plain clients name none."""
     return isinstance(payload, dict) and "protocol" in payload
 
 

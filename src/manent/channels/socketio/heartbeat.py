@@ -2,8 +2,8 @@
 
 One timer serves all sockets. python-engineio has a sleeping task for each socket, starts three more tasks for each
 pong, and checks one socket after another every few milliseconds. With ten thousand silent visitors, this takes a sixth
-of a core. All intervals are equal, so the socket that has waited longest is always first in line. Decision:
-`docs/decisions/087-one-heartbeat.md`.
+of a core. All intervals are equal, so the socket that has waited longest is always the first in the queue.
+`docs/decisions/087-one-heartbeat.md` describes this decision.
 """
 
 import asyncio
@@ -23,10 +23,11 @@ log = logging.getLogger("manent.socketio")
 PING = b"2"
 
 MIN_WAIT_S = 0.005
-"""Least time between two rounds. Sockets that become due in between are pinged in one round.
+"""Minimum time between two rounds.
 
-Ten thousand sockets that connected at 900 a second are pinged at that rate, five in a round. With 0.1 s, a round pinged
-ninety sockets. A message that arrived then waited for ninety pings and pongs: 17 ms instead of 4 ms.
+Sockets that become due between two rounds are pinged in the second one. If sockets connected at a rate of 900 per
+second, a round pings five of them. With 0.1 s, a round pinged ninety sockets. A message that arrived at that moment
+waited for ninety pings and pongs, which took 17 ms instead of 4 ms.
 """
 
 
@@ -34,8 +35,8 @@ class Heartbeat:
     """The pings and pongs of all sockets.
 
     Args:
-        interval_s: from a pong to the next ping.
-        timeout_s: time limit for the answer to a ping.
+        interval_s: time from a pong to the next ping, in seconds.
+        timeout_s: time limit for the answer to a ping, in seconds.
         end: called with a socket whose client did not answer.
     """
 
@@ -50,7 +51,8 @@ class Heartbeat:
     def answered(self, socket: Any) -> None:
         """Schedule the next ping of a socket that has connected or answered its ping.
 
-        Ignores a pong that no regular ping waits for (see `ask`). Replaces the socket's own `schedule_ping`.
+        Ignore a pong for which no regular ping waits (it belongs to `ask`). This replaces `schedule_ping` of
+        python-engineio's socket.
         """
         if not socket.last_ping:
             return
@@ -69,8 +71,14 @@ class Heartbeat:
         self._timer = loop.call_at(max(due, loop.time() + MIN_WAIT_S), self._tick)
 
     def _tick(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        try:
+            self._ping_and_end(asyncio.get_running_loop().time())
+        finally:  # an error of one socket must not end the pings of all
+            self._timer = None
+            if self._resting or self._pinged:
+                self._set_timer()
+
+    def _ping_and_end(self, now: float) -> None:
         resting, pinged = self._resting, self._pinged
         while resting and resting[0][0] <= now:
             _, socket = resting.popleft()
@@ -83,13 +91,10 @@ class Heartbeat:
             if socket.last_ping == since and not socket.closing and not socket.closed:
                 log.info("ended a socket that did not answer a ping")
                 self._end(socket)
-        self._timer = None
-        if resting or pinged:
-            self._set_timer()
 
 
 def watch(socket: Any, heartbeat: Heartbeat) -> None:
-    """Have the heartbeat ping an Engine.IO socket instead of the socket's own task.
+    """Let the heartbeat ping an Engine.IO socket, instead of the task that the socket would start.
 
     Adds two attributes to the socket: `ponged`, to be called at each pong, and `watch_pong`, which `ponged` calls until
     it returns True.
@@ -106,7 +111,7 @@ def watch(socket: Any, heartbeat: Heartbeat) -> None:
             ponged()
         else:
             await receive(socket, packet)
-            if socket.closed:  # by its client; without None, a waiting poll would wait for 45 seconds
+            if socket.closed:  # closed by its client; without this None, a waiting poll would wait for 45 seconds
                 socket.queue.put_nowait(None)
 
     socket.watch_pong = None
@@ -122,9 +127,10 @@ def ping(socket: Any) -> None:
 
 
 def ask(socket: Any, answered: Callable[[], None]) -> None:
-    """Send an additional ping now, and call `answered` at its pong. At most one such ping per socket at a time.
+    """Send an additional ping now, and call `answered` at its pong.
 
-    Clients answer in order: the pong proves that everything sent before the ping arrived.
+    A socket may have only one such ping at a time. Clients answer in order, so the pong proves that all packets before
+    the ping have arrived.
     """
     pongs_ahead = 1 if socket.last_ping else 0  # a regular ping that is on its way is answered first
 

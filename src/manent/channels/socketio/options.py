@@ -24,7 +24,7 @@ class SocketIoOptions:
 
 
 def read_options(section: Json, file: str = "credentials.yml") -> SocketIoOptions:
-    """Read the section. Ignores unknown keys, as Rasa does.
+    """Read the section. Ignore unknown keys, as Rasa does.
 
     Raises:
         ProjectError: a value has the wrong type.
@@ -39,6 +39,6 @@ def read_options(section: Json, file: str = "credentials.yml") -> SocketIoOption
             path="socketio",
             code="credentials.socketio",
             found=str(error),
-            expected="the options of docs/protocol.md",
+            expected=f"options of socketio: {', '.join(SocketIoOptions.__slots__)}",
         )
         raise ProjectError([problem]) from error

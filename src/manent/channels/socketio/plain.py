@@ -1,8 +1,9 @@
-"""Plain Rasa clients: the same requests and events as Rasa's Socket.IO channel. A reload loses no messages.
+"""The dialect of plain Rasa clients, with the requests and events of Rasa's Socket.IO channel.
 
-Plain clients acknowledge nothing. But every Engine.IO client answers pings in order, so the pong of a ping sent after a
-reply proves that the reply arrived (`plain_seq` in the log's head). The regular ping comes every 25 s only, and until
-then a reload would repeat the reply. So the server pings a moment after each reply.
+A reload of the page loses no messages. Plain clients acknowledge nothing. But every Engine.IO client answers pings in
+order. So the pong of a ping that was sent after a reply proves that the reply arrived. `plain_seq` in the log's head
+stores this. Regular pings are sent only every 25 s, and a reload before the next one would repeat the reply. So the
+server sends an additional ping shortly after each reply.
 """
 
 import asyncio
@@ -31,10 +32,10 @@ from manent.runtime.visitor_messages import bot_parts, plain_payload
 log = logging.getLogger("manent.socketio")
 
 PING_AFTER_S = 1.0
-"""Seconds from a reply to the ping that confirms it."""
+"""Number of seconds from a reply to the ping that confirms it."""
 
 DRAIN_S = 0.02
-"""Interval at which a long replay checks whether the socket has sent its queued packets."""
+"""Interval at which the code that sends many missed messages checks whether the socket has sent its queued packets."""
 
 
 class Plain:
@@ -52,11 +53,14 @@ class Plain:
         self._timer: asyncio.TimerHandle | None = None
 
     def claims(self, request: Request) -> bool:
-        """See `Dialect`: a `session_request` that names no protocol."""
+        """Return whether the request is a `session_request` that names no protocol."""
         return request.event == "session_request" and not names_protocol(request.payload)
 
     def left(self) -> None:
-        """See `Dialect`. A ping that is already on its way still confirms its conversation's replies."""
+        """Discard the state of the conversation.
+
+        A ping that was already sent still confirms the replies of that conversation.
+        """
         self._joined_at = 0
         self._has_session = False
         if self._timer is not None:
@@ -67,7 +71,7 @@ class Plain:
     # requests -------------------------------------------------------------------------------------------------------
 
     async def serve(self, request: Request) -> None:
-        """See `Dialect`. Unknown events are ignored, as in Rasa."""
+        """Serve a request. Ignore unknown events, as Rasa does."""
         if request.event == "session_request":
             await self._confirm_session(request)
         elif request.event == self._connection.options.user_message_evt:
@@ -76,14 +80,16 @@ class Plain:
             log.debug("ignored an unknown event of a plain client, as Rasa does")
 
     async def _confirm_session(self, request: Request) -> None:
-        """Confirm a session, then send the bot's messages that no plain socket is known to have received.
+        """Confirm a session. Then send the bot messages that, as far as is known, no plain socket has received.
 
         Raises:
             RequestError: `bad_request`, or an identity error.
         """
         connection, payload = self._connection, request.payload
         if payload is not None and not isinstance(payload, dict):
-            raise RequestError("bad_request", f"session_request takes an object; found {type(payload).__name__}")
+            raise RequestError(
+                "bad_request", f"the payload of session_request must be an object; found {type(payload).__name__}"
+            )
         identity, conversations = connection.sessions.identity, connection.sessions.conversations
         session_id = payload.get("session_id") if payload else None
         token = payload.get("session_token") if payload else None
@@ -104,8 +110,8 @@ class Plain:
             until = head.version if joined_at is None else joined_at
             cursor = max(cursor, until)
             missed = await self._page_after(conversation, head.plain_seq, until)
-        # The first page of missed messages is read before the confirmation is sent, so that nothing comes between the
-        # two: a message sent after the confirmation must not appear to be answered by an old reply.
+        # The first page of missed messages is read before the confirmation is sent, so that both are sent together. An
+        # old reply must not look like the answer to a message that the client sends after the confirmation.
         connection.send_queue.emit("session_confirm", identity.confirmation(admission))
         await self._replay(conversation, missed, until)
         self._has_session = True
@@ -113,7 +119,7 @@ class Plain:
         connection.send_queue.acknowledge(request.ack)
 
     async def _page_after(self, conversation: Conversation, after: int, until: int) -> Page | None:
-        """Read the entries after this `seq`. Return None if the log has none up to `until`."""
+        """Read the entries after this `seq`. Return None if the log contains none up to `until`."""
         if after >= until:
             return None
         conversations = self._connection.sessions.conversations
@@ -136,7 +142,10 @@ class Plain:
             page = await self._page_after(conversation, page.entries[-1].seq, until)
 
     def speak(self, request: Request) -> Ticket | None:
-        """See `Dialect`. Rasa acknowledges when the turn is over, so a message with an acknowledgement is queued."""
+        """Submit a message without waiting.
+
+        A message with an acknowledgement is queued, because Rasa acknowledges it when the turn is over.
+        """
         connection, payload = self._connection, request.payload
         if request.ack is not None or request.event != connection.options.user_message_evt:
             return None
@@ -150,10 +159,10 @@ class Plain:
         return self._submit(message, admission)
 
     def accepted(self, request: Request, receipt: Receipt) -> None:
-        """See `Dialect`: plain clients get no answer here."""
+        """Do nothing, because plain clients get no answer at this point."""
 
     async def _take_message(self, request: Request) -> None:
-        """Submit a message; acknowledge it when its turn is over, as Rasa does.
+        """Submit a message. Acknowledge it when its turn is over, as Rasa does.
 
         Raises:
             RequestError: `bad_request`, `bad_session_id`, `too_long`, `busy`, …, or an identity error.
@@ -161,7 +170,9 @@ class Plain:
         connection, payload = self._connection, request.payload
         if not isinstance(payload, dict):
             event = connection.options.user_message_evt
-            raise RequestError("bad_request", f"{event} takes an object; found {type(payload).__name__}")
+            raise RequestError(
+                "bad_request", f"the payload of {event} must be an object; found {type(payload).__name__}"
+            )
         message = self._read(payload)
         admission = self._admit_member(payload) or await self._admit(payload)
         conversation = connection.sessions.conversations.get(admission.sender_id)
@@ -201,7 +212,10 @@ class Plain:
         return conversations.get(admission.sender_id).submit(submitted, confirm=confirm)
 
     def _admit_member(self, payload: Json) -> Admission | None:
-        """Admit a sender who names the confirmed session, without reading the store. None: call `_admit` instead."""
+        """Admit a sender who names the confirmed session, without reading the store.
+
+        Return None if `_admit` must be called instead.
+        """
         connection = self._connection
         identity, member = connection.sessions.identity, connection.admission
         if connection.options.session_persistence:
@@ -220,14 +234,17 @@ class Plain:
             return await identity.admit(connection.sid, None, connection.caller)
         session_id = payload.get("session_id")
         if session_id is None:
-            raise RequestError("bad_session_id", "session_id is missing: this server keeps sessions")
+            raise RequestError(
+                "bad_session_id", "session_id is missing; with session persistence, every message must contain it"
+            )
         return await identity.admit(session_id, payload.get("session_token"), connection.caller)
 
     async def _join_by_message(self, conversation: Conversation, admission: Admission) -> None:
-        """Follow the conversation that a message names: entries committed from now on are sent to this socket.
+        """Follow the conversation that a message names.
 
-        After an outage socket.io-client sends buffered messages before it runs the page's `connect` handler. So a
-        message may come before the `session_request`, which then sends the entries missed until now.
+        Entries that are committed from now on are sent to this socket. After an outage socket.io-client sends buffered
+        messages before it runs the page's `connect` handler. So a message may arrive before the `session_request`. This
+        request then sends the entries that were missed before.
         """
         connection = self._connection
         connection.follow(conversation, admission, self)
@@ -238,7 +255,7 @@ class Plain:
         connection.continue_from(self._joined_at)
 
     def refuse(self, error: ManentError, request: Request) -> None:
-        """See `Dialect`. Plain pages ignore acknowledgements, so they are sent an `error` event, too."""
+        """Send the error for a request. Plain pages ignore acknowledgements, so they also receive an `error` event."""
         answer = refusal(error)
         self._connection.send_queue.acknowledge(request.ack, answer)
         self._connection.send_queue.emit("error", error_of(answer, request.payload))
@@ -246,13 +263,13 @@ class Plain:
     # events ---------------------------------------------------------------------------------------------------------
 
     def show(self, entries: Sequence[LogEntry]) -> None:
-        """See `Dialect`: the bot's events only."""
+        """Send the bot events among committed entries."""
         is_sent = [self._send(entry) for entry in entries]
         if any(is_sent):
             self._confirm_soon()
 
     def _send(self, entry: LogEntry) -> bool:
-        """Send a bot event; return False for any other event."""
+        """Send a bot event. Return False for any other event."""
         if not isinstance(entry.event, BotUttered):
             return False
         for part in bot_parts(entry.event):
@@ -260,17 +277,24 @@ class Plain:
         return True
 
     def notify(self, news: Typing | Moved | Failed) -> None:
-        """See `Dialect`: Rasa has no such events."""
+        """Do nothing, because Rasa has no such events."""
 
     def ended(self, reason: str) -> None:
-        """See `Dialect`."""
+        """Send the reason why the server is about to close the connection."""
         self._connection.send_queue.emit("session_changed", {"reason": reason})
         self._connection.send_queue.emit("error", {"code": f"token_{reason}", "message": f"the token is {reason}"})
 
     # confirmation of replies ----------------------------------------------------------------------------------------
 
+    def is_settled(self) -> bool:
+        """See `Dialect`. Without a confirmation, the next server would send the replies again."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._ping()
+        return not self._is_confirming
+
     def _confirm_soon(self) -> None:
-        """Ping the client a moment after a reply; its pong confirms the reply."""
+        """Ping the client shortly after a reply. The pong confirms the reply."""
         if self._has_session and not self._is_confirming:
             self._is_confirming = True
             self._timer = asyncio.get_running_loop().call_later(PING_AFTER_S, self._ping)
@@ -293,7 +317,7 @@ class Plain:
 
 
 class _Message(NamedTuple):
-    """The content of a message's payload."""
+    """The payload of a message."""
 
     text: str
     metadata: Any

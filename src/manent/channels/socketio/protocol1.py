@@ -20,9 +20,9 @@ from manent.runtime.protocol1 import Joined, notify_changed, refusal
 from manent.runtime.visitor_messages import messages_of
 
 WITHOUT_SESSION: Final = ("history_request", "session_reset", "session_erase", "session_list", "token_refresh")
-"""Requests that need no `session_request` before them: they name their session, or need none.
+"""Requests that need no `session_request` before them, because they name their session or need none.
 
-A tuple, because events come unchecked, and a set raises on one that is a list.
+This is a tuple, because the name of an event can be of any type, and a set raises an error if it is a list.
 """
 
 
@@ -37,25 +37,29 @@ class Protocol1:
         self._connection = connection
 
     def claims(self, request: Request) -> bool:
-        """See `Dialect`: a `session_request` that names a protocol, and requests that plain clients do not have."""
+        """Return whether a `session_request` names a protocol, or a request is one that plain clients do not have."""
         if request.event == "session_request":
             return names_protocol(request.payload)
         return request.event in WITHOUT_SESSION and request.event != self._connection.options.user_message_evt
 
+    def is_settled(self) -> bool:
+        """See `Dialect`: clients name what they have when they connect again."""
+        return True
+
     def left(self) -> None:
-        """See `Dialect`."""
+        """Do nothing, because this dialect has no state."""
 
     # requests -------------------------------------------------------------------------------------------------------
 
     async def serve(self, request: Request) -> None:
-        """See `Dialect`.
+        """Serve a request and send its answer.
 
         Raises:
-            RequestError: see `Sessions`; `unknown_request`, `bad_request`.
+            RequestError: `unknown_request`, `bad_request`, or an error of `Sessions`.
         """
         payload = request.payload
         if not isinstance(payload, dict):
-            raise RequestError("bad_request", f"a request is an object; found {type(payload).__name__}")
+            raise RequestError("bad_request", f"a request must be an object; found {type(payload).__name__}")
         connection = self._connection
         sessions, caller, member = connection.sessions, connection.caller, connection.admission
         match request.event:
@@ -84,10 +88,10 @@ class Protocol1:
                 raise RequestError("unknown_request", f"unknown request {str(request.event)[:64]!r}")
 
     def speak(self, request: Request) -> Ticket | None:
-        """See `Dialect`.
+        """Submit a message without waiting.
 
         Raises:
-            RequestError: see `Sessions.submit_as`.
+            RequestError: an error of `Sessions.submit_as`.
         """
         connection, payload = self._connection, request.payload
         member = connection.admission
@@ -98,11 +102,11 @@ class Protocol1:
         return connection.sessions.submit_as(member, payload, input_channel=CHANNEL, caller=connection.caller)
 
     def accepted(self, request: Request, receipt: Receipt) -> None:
-        """See `Dialect`."""
+        """Answer a message that `speak` submitted, now that it is stored."""
         self._answer(request, {"ok": True, "seq": receipt.seq, "duplicate": receipt.duplicate})
 
     def refuse(self, error: ManentError, request: Request) -> None:
-        """See `Dialect`: in the acknowledgement, or as an `error` event if the client asked for none."""
+        """Send the error in the acknowledgement, or as an `error` event if the client asked for none."""
         answer = refusal(error)
         if request.ack is not None:
             self._answer(request, answer)
@@ -116,7 +120,7 @@ class Protocol1:
         self._connection.follow(conversation, admission, self)
 
     def _joined(self, joined: Joined, request: Request) -> None:
-        """Answer, then send the entries committed while the answer was read from the store."""
+        """Send the answer. Then send the entries that were committed while the answer was read from the store."""
         self._answer(request, joined.answer)
         self._connection.continue_from(joined.version)
 
@@ -126,14 +130,14 @@ class Protocol1:
     # events ---------------------------------------------------------------------------------------------------------
 
     def show(self, entries: Sequence[LogEntry]) -> None:
-        """See `Dialect`: the messages of both sides."""
+        """Send the messages of both sides among committed entries."""
         for entry in entries:
             for message in messages_of(entry):
                 event = "bot_uttered" if message.pop("role") == "bot" else "user_uttered"
                 self._connection.send_queue.emit(event, message)
 
     def notify(self, news: Typing | Moved | Failed) -> None:
-        """See `Dialect`."""
+        """Send news of the conversation other than entries of its log."""
         emit = self._connection.send_queue.emit
         match news:
             case Typing(on):
@@ -149,5 +153,5 @@ class Protocol1:
                 emit("error", shown)
 
     def ended(self, reason: str) -> None:
-        """See `Dialect`."""
+        """Send the reason why the server is about to close the connection."""
         self._connection.send_queue.emit("session_changed", {"reason": reason})

@@ -1,8 +1,8 @@
-"""Sends packets on one Socket.IO connection, each encoded once, in the order of the calls.
+"""Sends packets on one Socket.IO connection in the order of the calls.
 
-If no packet waits, a packet is written immediately (`websocket.py`). Otherwise it is added to the outgoing queue of the
-Engine.IO socket. Acknowledgements use the same path, so they stay in order with the events. python-socketio's own
-`emit` is not used: it looks up rooms and starts a task for each call.
+Each packet is encoded once. If no packet waits, a packet is written immediately (`websocket.py`). If others wait, it is
+added to the outgoing queue of the Engine.IO socket. Acknowledgements use the same path, so they stay in order with the
+events. python-socketio's own `emit` is not used: it looks up rooms and starts a task for each call.
 
 This module must not know conversations or dialects.
 """
@@ -15,18 +15,22 @@ from typing import Any
 import engineio.packet
 import msgspec
 
-from manent.channels.socketio.websocket import send_now
+from manent.channels.socketio.websocket import begin_close, send_now
 from manent.core.events import Json
 
 log = logging.getLogger("manent.socketio")
 
 MAX_PACKET = 2_000_000
-"""Bytes of one incoming packet; a larger one closes its socket. Smaller ones are always answered."""
+"""Maximum size of an incoming packet in bytes.
+
+A larger packet closes its socket. Smaller packets are always answered.
+"""
 
 MAX_WAITING = 4 * MAX_PACKET
-"""Characters that may wait in each of a socket's two queues: requests not yet served, packets not yet sent.
+"""Maximum number of characters that may wait in each of a socket's two queues, for requests and for outgoing packets.
 
-The request that is being served and the packets handed to the transport do not count. One packet alone always passes.
+The request that is being served and packets that the transport has received do not count. A single packet is always
+allowed.
 """
 
 encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -38,30 +42,41 @@ class SendQueue:
     Args:
         socket: python-engineio's socket.
         namespace: the Socket.IO namespace of every packet.
-        max_packets: packets that may wait to be sent; the socket is closed if there are more.
+        max_packets: maximum number of packets that may wait to be sent. The socket is closed if there are more.
 
     Attributes:
-        dropped: the task that closes the socket because its client does not read; None while the client reads.
+        dropped: the task that closes the socket because its client does not read. None: the client reads.
+        is_ended: nothing more is sent, because the client was asked to connect to another server.
     """
 
-    __slots__ = ("_ack_prefix", "_event_prefix", "_max_packets", "_unsent", "dropped", "socket")
+    __slots__ = ("_ack_prefix", "_event_prefix", "_max_packets", "_unsent", "dropped", "is_ended", "socket")
 
     def __init__(self, socket: Any, *, namespace: str, max_packets: int) -> None:
         self.socket = socket
+        self.is_ended = False
         self.dropped: asyncio.Task[None] | None = None
         self._event_prefix = b"42" if namespace == "/" else f"42{namespace},".encode()
         self._ack_prefix = b"43" if namespace == "/" else f"43{namespace},".encode()
         self._max_packets = max_packets
-        self._unsent = 0  # characters; an upper bound while packets wait, see `_send`
+        self._unsent = 0  # number of characters; while packets wait, an upper bound that `_send` corrects
 
     def emit(self, event: str, payload: Any) -> None:
         """Send an event."""
         self._send(self._event_prefix + encode((event, payload)))
 
     def acknowledge(self, ack: int | None, answer: Json | None = None) -> None:
-        """Send the acknowledgement of this number. Without an answer it is empty, as in Rasa. None: send nothing."""
+        """Send the acknowledgement with this number.
+
+        Without an answer it is empty, as in Rasa. Send nothing if the number is None.
+        """
         if ack is not None:
             self._send(self._ack_prefix + str(ack).encode() + (b"[]" if answer is None else encode((answer,))))
+
+    def end(self) -> None:
+        """Ask the client to close the socket and connect to another server. Its packets are read until it does."""
+        if not self.is_ended:
+            self.is_ended = True
+            begin_close(self.socket)
 
     @property
     def is_empty(self) -> bool:
@@ -71,7 +86,7 @@ class SendQueue:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the socket is closed; nothing more is sent then."""
+        """Whether the socket is closed. Then nothing more is sent."""
         closed: bool = self.socket.closed
         return closed
 
@@ -82,14 +97,14 @@ class SendQueue:
 
     def _send(self, packet: bytes) -> None:
         """Send an Engine.IO packet."""
-        if self.dropped is not None or self.is_closed:
+        if self.dropped is not None or self.is_ended or self.is_closed:
             return
         queue = self.socket.queue
         if queue.empty():
             self._unsent = 0
             if send_now(self.socket, packet):
                 return
-        elif self._unsent > MAX_WAITING:  # count again: some packets have been sent since
+        elif self._unsent > MAX_WAITING:  # count again, because some packets have been sent since
             self._unsent = sum(len(packet.data or "") for packet in packets_of(self.socket) if packet is not None)
         if queue.qsize() >= self._max_packets or self._unsent > MAX_WAITING:
             self._drop()
@@ -99,14 +114,14 @@ class SendQueue:
 
     def _drop(self) -> None:
         """Close a socket whose client does not read, to bound the memory that it takes."""
-        log.warning("closed a socket: its client does not read its packets")
+        log.warning("closed a socket, because its client does not read its packets")
         while not self.socket.queue.empty():
             self.socket.queue.get_nowait()
-        self.socket.queue.put_nowait(None)  # stops the writer task; that task closes the connection
+        self.socket.queue.put_nowait(None)  # None stops the writer task, which closes the connection
         self.dropped = asyncio.get_running_loop().create_task(self.socket.close(wait=False, abort=True))
 
 
 def packets_of(socket: Any) -> Iterable[Any]:
-    """Return the Engine.IO packets that wait in a socket's queue; None among them ends the socket."""
+    """Return the Engine.IO packets that wait in a socket's queue. A None in the queue ends the socket."""
     packets: Iterable[Any] = socket.queue._queue  # noqa: SLF001  # asyncio.Queue offers no way to look without taking
     return packets

@@ -1,8 +1,8 @@
 """python-socketio's server. It passes events to connections instead of starting a task for each.
 
-Lets sockets in, creates a `Connection` for each, and closes sockets that were not let in or do not answer. Rooms are
-not used: a conversation has its own subscribers, a string that a client chose is never the name of a room, and a
-session id may equal a socket id.
+It accepts or refuses sockets, creates a `Connection` for each accepted one, and closes sockets that were refused or do
+not answer. Rooms are not used, because a conversation has its own subscribers. A session id may equal a socket id, so a
+string that a client chose must never be the name of a room.
 
 The private methods and attributes of python-socketio and python-engineio that this package uses are listed, and
 checked, in `tests/unit/test_library_internals.py`.
@@ -37,31 +37,37 @@ from manent.runtime.refusal_log import note
 log = logging.getLogger("manent.socketio")
 
 CONNECT_WITHIN_S = 45.0
-"""Time limit for a socket to join the namespace and be let in. After it the socket is closed, to free its memory."""
+"""Time limit within which a socket must join the namespace and be accepted.
+
+After it the socket is closed, to free its memory.
+"""
 
 MAX_ACK_DIGITS = 18
-"""Digits of an acknowledgement's number on the fast path; python-socketio reads longer ones."""
+"""Maximum number of digits of an acknowledgement's number on the fast path. python-socketio reads longer numbers."""
 
 MAX_REFUSED_ORIGINS = 1000
-"""Origins that are remembered so that each is logged once; origins are client input."""
+"""Maximum number of refused origins that are remembered, so that each is logged only once.
+
+Clients choose the origins, so their number must be limited.
+"""
 
 _ACK = re.compile(r"2(?:/[^,\[]*,)?(\d{1,18})\[")
-"""The start of an event's packet that asks for an acknowledgement, with its number."""
+"""Matches the start of an event's packet that asks for an acknowledgement, with the number of the acknowledgement."""
 
 _BINARY = ("5", "6")
-"""Types of Socket.IO packets that announce binary ones."""
+"""Types of Socket.IO packets that announce binary packets."""
 
 
 class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package has no types
     """The Socket.IO server of one process.
 
     Args:
-        sessions: the conversations, and who may use them.
-        options: the channel's.
-        cors: origins of pages that may connect, besides the server's own.
+        sessions: the sessions of protocol 1.
+        options: the options of the channel.
+        cors: origins of other sites whose pages may connect.
 
     Attributes:
-        connections: of the sockets that were let in, by python-engineio's id of the socket.
+        connections: id of the socket in python-engineio → connection of an accepted socket.
         heartbeat: pings all sockets.
     """
 
@@ -71,8 +77,8 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
             cors_allowed_origins=self._accepts_origin,
             max_http_buffer_size=MAX_PACKET,
             json=_Json,
-            logger=False,
-            engineio_logger=False,
+            logger=_LibraryLog(logging.getLogger("socketio.server")),
+            engineio_logger=_LibraryLog(logging.getLogger("engineio.server")),
             monitor_clients=False,
         )
         self.connections: dict[str, Connection] = {}
@@ -84,7 +90,9 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         self._cors = tuple(cors)
         self._refused_origins: set[str] = set()
         self._closing: set[asyncio.Task[None]] = set()
-        self._packet_size = 0  # characters of the packet that is being read; python-socketio does not pass it on
+        self._packet_size = (
+            0  # number of characters of the packet that is being read, which python-socketio does not pass on
+        )
         websocket = partial(WebSocket, take_event=self._take_event, max_size=MAX_PACKET)
         self.eio._async = {**self.eio._async, "websocket": websocket}  # noqa: SLF001  # no public way exists
         self.on("connect", self._connected, namespace=options.namespace)
@@ -93,10 +101,10 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
     # admission ------------------------------------------------------------------------------------------------------
 
     async def authenticate(self, auth: Any, environ: Json) -> Caller:
-        """Return who connects. The token is in the `auth` payload or in the `Authorization` header.
+        """Authenticate the client that connects. The token is in the `auth` payload or in the `Authorization` header.
 
         Raises:
-            RequestError: see `Identity.authenticate`.
+            RequestError: `not_authenticated`, or an error of the token.
         """
         token = auth.get("token") if isinstance(auth, dict) else None
         if token is None:
@@ -117,7 +125,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         namespace = self._options.namespace
         eio_sid = self.manager.eio_sid_from_sid(sid, namespace)
         if eio_sid is None or eio_sid not in self.eio.sockets:
-            return False  # it has disconnected in the meantime
+            return False  # the socket has disconnected in the meantime
         before = self.connections.pop(eio_sid, None)
         if before is not None:
             before.close()
@@ -144,17 +152,22 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         socket = self.eio.sockets[eio_sid]
         watch(socket, self.heartbeat)
         await super()._handle_eio_connect(eio_sid, environ)
-        # The handshake that Rasa's clients know has no maxPayload; its packet waits in the queue at this moment.
+        # The handshake of Rasa contains no maxPayload. At this moment the packet of the handshake waits in the queue.
         for packet in packets_of(socket):
             packet.data.pop("maxPayload", None)
         asyncio.get_running_loop().call_later(CONNECT_WITHIN_S, self._close_stranger, eio_sid)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         await super()._handle_eio_disconnect(eio_sid, reason)
-        self.eio.sockets.pop(eio_sid, None)  # python-engineio would remove it only at its next round over all sockets
+        self.eio.sockets.pop(
+            eio_sid, None
+        )  # python-engineio would remove the socket only at its next round over all sockets
 
     def _accepts_origin(self, origin: str | None, environ: Json) -> bool:
-        """Return whether a page of this origin may connect: the same host's, or one of `--cors`."""
+        """Return whether a page of this origin may connect.
+
+        It may if the origin is the server itself or is listed in `--cors`.
+        """
         if "*" in self._cors or origin in self._cors:
             return True
         if origin is None:
@@ -164,13 +177,13 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
             return True
         if origin not in self._refused_origins and len(self._refused_origins) < MAX_REFUSED_ORIGINS:
             self._refused_origins.add(origin)
-            log.warning("refused a page of another origin; to allow it: --cors %s", origin)
+            log.warning("refused a page of another origin; to allow it, start the server with --cors %s", origin)
         return False
 
     # closing --------------------------------------------------------------------------------------------------------
 
     def _close_stranger(self, eio_sid: str) -> None:
-        """Close a socket that was not let in."""
+        """Close a socket that was refused."""
         socket = self.eio.sockets.get(eio_sid)
         if socket is not None and eio_sid not in self.connections:
             self._close(socket, self.eio.reason.SERVER_DISCONNECT)
@@ -193,7 +206,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
     # events ---------------------------------------------------------------------------------------------------------
 
     def _take_event(self, eio_sid: str, packet: str) -> bool:
-        """Hand an event to its connection; return False if it is malformed or its sender was not let in."""
+        """Pass an event to its connection. Return False if it is malformed or its sender was not accepted."""
         connection = self.connections.get(eio_sid)
         start = packet.find("[")
         ack = packet[1:start]
@@ -212,11 +225,12 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         connection = self.connections.get(eio_sid)
         try:
             if not isinstance(data, str) or data[:1] in _BINARY:
-                raise TypeError("a binary packet")  # noqa: TRY301  # nothing here is binary; it would pile up in memory
+                raise TypeError("a binary packet")  # noqa: TRY301  # no event of the channel is binary, and binary packets would fill the memory
             self._packet_size = len(data)
             await super()._handle_eio_message(eio_sid, data)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            # python-socketio raises these for malformed packets: a client's fault, so no traceback above level DEBUG
+            # python-socketio raises these errors for malformed packets, which are mistakes of the client. So the
+            # traceback is logged only at level DEBUG.
             log.debug("a packet could not be read", exc_info=error)
             if connection is not None:
                 answer = refusal(RequestError("bad_request", "a packet could not be read"))
@@ -231,14 +245,29 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
             connection.receive(Request(data[0], data[1] if len(data) > 1 else None, id, self._packet_size))
 
 
+class _LibraryLog(logging.LoggerAdapter[logging.Logger]):
+    """The log of python-socketio and python-engineio. With a bool instead, they would each add a handler.
+
+    They call `error` only for mistakes of clients, for example a session id from before the server's last restart.
+    """
+
+    def error(self, msg: object, *args: object, **options: Any) -> None:
+        """Log at level INFO."""
+        self.info(msg, *args, **options)
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **options: Any) -> None:
+        """Log at level ERROR, with the traceback."""
+        self.log(logging.ERROR, msg, *args, exc_info=exc_info, **options)
+
+
 def _address(environ: Json) -> str:
-    """Return where a handshake comes from."""
+    """Return the client's address of a handshake."""
     client = (environ.get("asgi.scope") or {}).get("client")
     return address_of(client[0] if client else None)
 
 
 class _Json:
-    """The JSON codec for python-socketio: several times faster than the standard library's."""
+    """The JSON codec for python-socketio. It is several times faster than that of the standard library."""
 
     @staticmethod
     def dumps(value: Any, **_: Any) -> str:

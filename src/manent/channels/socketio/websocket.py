@@ -1,12 +1,12 @@
 """The WebSocket below an Engine.IO socket, with a fast path for events, pongs and outgoing packets.
 
 python-engineio starts three tasks and two timers for each message in each direction, which costs about as much as a
-whole turn. Here an event goes straight to its connection. Where the HTTP server offers its end of the WebSocket (a
-`Wire`), messages also skip the queues and tasks of both libraries: events are taken from the bytes that the event loop
-has read, and packets are written by the call that made them. All other packets (connect, upgrade, close) go through
-python-engineio. Decision: `docs/decisions/086-events-past-the-libraries.md`.
+whole turn. Here an event goes straight to its connection. If the HTTP server offers its end of the WebSocket (a
+`Wire`), messages also skip the queues and tasks of both libraries. Events are then taken from the bytes that the event
+loop has read, and a packet is written by the call that created it. All other packets (connect, upgrade, close) go
+through python-engineio. `docs/decisions/086-events-past-the-libraries.md` describes this decision.
 
-python-engineio creates the `WebSocket`, because `server.py` registers it in place of the library's own.
+python-engineio creates the `WebSocket`, because `server.py` registers this class in place of that of the library.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from engineio.async_drivers import asgi
 log = logging.getLogger("manent.socketio")
 
 EVENT = "42"
-"""Prefix of an Engine.IO message that holds a Socket.IO event."""
+"""Prefix of an Engine.IO message that contains a Socket.IO event."""
 
 PONG = "3"
 PROBE = "2probe"
@@ -30,35 +30,48 @@ PROBED = "3probe"
 UPGRADE = "5"
 """Packets by which a client changes from polling to a WebSocket (Engine.IO protocol 4, "Upgrade")."""
 
+NOT_A_PACKET = b"x"
+"""A text that Engine.IO clients cannot decode. They then close the WebSocket themselves, and connect again.
+
+The protocol has no packet for this on a WebSocket. After a close frame of the server, a client would lose what it sends
+until the connection is closed, a round trip later.
+"""
+
+CLOSE_AFTER_S = 0.25
+"""Seconds that a client may take to do so, before it gets a close frame."""
+
 WIRE = "manent.wire"
 """Name of the ASGI extension under which the HTTP server offers a WebSocket's `Wire`."""
 
 TakeEvent = Callable[[str, str], bool]
-"""Takes the Engine.IO id of a socket and an event's packet. Returns False to have python-socketio read the packet."""
+"""Takes the Engine.IO id of a socket and an event's packet. Returns False if python-socketio must read the packet."""
 
 
 class Wire(Protocol):
     """The HTTP server's end of a WebSocket, for messages that need not wait behind others.
 
     Attributes:
-        take: called with a whole text message when none waits to be received; returns False if the message must be
-            received in the usual way.
+        take: called with a complete text message if no other message waits to be received. It returns False if the
+            message must be received in the usual way.
     """
 
     take: Callable[[str], bool] | None
 
     def write(self, text: bytes) -> bool:
-        """Send a text message (UTF-8) at once; return False if the WebSocket is closing or its peer is slow."""
+        """Send a text message (UTF-8) immediately. Return False if the WebSocket is closing or its peer is slow."""
+
+    def begin_close(self) -> None:
+        """Ask the peer to close the WebSocket. What it sent before it read this is still received."""
 
 
 class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no types
     """One WebSocket.
 
     Args:
-        handler: the Engine.IO socket's own loop that reads and writes, which this class replaces.
-        server: python-engineio's server.
+        handler: the loop of the Engine.IO socket that reads and writes. This class replaces it.
+        server: the server of python-engineio.
         take_event: takes events on the fast path.
-        max_size: characters of an event that may take the fast path.
+        max_size: maximum number of characters of an event on the fast path.
     """
 
     def __init__(self, handler: Any, server: Any, *, take_event: TakeEvent, max_size: int) -> None:
@@ -80,11 +93,12 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
             if self._wire is not None:
                 self._wire.take = self._take_text
                 self._socket.write_now = self._write_now
+                self._socket.begin_close = self._wire.begin_close
             await self._serve()
         return ""
 
     async def wait(self) -> Any:
-        """Return the next packet that python-engineio has to read.
+        """Return the next packet that python-engineio must read.
 
         Raises:
             OSError: the client has disconnected.
@@ -100,7 +114,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
                 return text
 
     async def _begin(self) -> bool:
-        """Connect, or complete the upgrade from polling; return False if the client does not complete it."""
+        """Connect, or complete the upgrade from polling. Return False if the client does not complete it."""
         socket = self._socket
         if not socket.connected:
             socket.connected = socket.upgraded = True
@@ -109,7 +123,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
         try:
             if await self.wait() == PROBE:
                 await self.send(PROBED)
-                await socket.queue.put(engineio.packet.Packet(engineio.packet.NOOP))  # ends the poll
+                await socket.queue.put(engineio.packet.Packet(engineio.packet.NOOP))  # this ends the poll
                 socket.upgraded = await self.wait() == UPGRADE
         except OSError:
             return False
@@ -132,7 +146,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
             await socket.close(wait=False, abort=True, reason=socket.server.reason.TRANSPORT_CLOSE)
 
     async def _write(self) -> None:
-        """Send the packets of the queue until it yields none or sending fails."""
+        """Send the packets of the queue until the socket is closed or sending fails."""
         with contextlib.suppress(OSError, RuntimeError, engineio.exceptions.QueueEmpty):
             while packets := await self._poll():
                 for packet in packets:
@@ -148,7 +162,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
         return False
 
     def _write_now(self, text: bytes) -> bool:
-        """Send a message at once; return False if other packets wait to be sent or the wire does not take it."""
+        """Send a message immediately. Return False if other packets wait to be sent or the wire does not accept it."""
         return (
             self._is_writer_waiting and self._socket.queue.empty() and self._wire is not None and self._wire.write(text)
         )
@@ -156,8 +170,8 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
     async def _poll(self) -> list[Any]:
         """Wait for packets to send and return them. Return an empty list if the socket must be closed.
 
-        Replaces python-engineio's `poll`, which sets a timer for each call. The timer is not needed: a ping is always
-        queued before it would fire.
+        This replaces `poll` of python-engineio, which sets a timer for each call. The timer is not needed, because a
+        ping is always queued before the timer would fire.
         """
         queue = self._socket.queue
         self._is_writer_waiting = True
@@ -179,6 +193,20 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
 
 
 def send_now(socket: Any, packet: bytes) -> bool:
-    """Send an Engine.IO packet without its socket's queue; return False if it has to be queued."""
+    """Send an Engine.IO packet without the queue of its socket. Return False if it must be queued."""
     write_now: Callable[[bytes], bool] | None = getattr(socket, "write_now", None)
     return write_now is not None and write_now(packet)
+
+
+def begin_close(socket: Any) -> None:
+    """Ask the client of an Engine.IO socket to close it. The client then connects again.
+
+    Packets that the client sent before it read this are still received: unlike `close` of the socket, this loses none.
+    """
+    by_wire: Callable[[], None] | None = getattr(socket, "begin_close", None)
+    if by_wire is None:  # polling: the answer to the waiting poll
+        socket.queue.put_nowait(engineio.packet.Packet(engineio.packet.CLOSE))
+    elif send_now(socket, NOT_A_PACKET):
+        asyncio.get_running_loop().call_later(CLOSE_AFTER_S, by_wire)
+    else:
+        by_wire()

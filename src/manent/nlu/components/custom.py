@@ -108,7 +108,7 @@ def _import(path: str, where: Where) -> Any:
     try:
         found = getattr(importlib.import_module(module), name)
     except Exception as error:  # importing runs code of the project, which can raise any exception
-        raise _problem(path, where, f"a class that can be imported ({_reason(error)})") from error
+        raise _problem(path, where, f"a class that can be imported ({_reason(error)})", error) from error
     if not (isinstance(found, type) and issubclass(found, CustomComponent)):
         raise _problem(path, where, "a class with the methods train, process, persist and load")
     return found
@@ -127,11 +127,22 @@ def _make(path: str, options: Json, where: Where) -> CustomComponent:
     return made
 
 
-_OWN = "A custom component has the methods train, process, persist and load (docs/nlu.md)"
-_FOR_RASA = f"It is written for Rasa's pipeline, which is not here. {_OWN}"
+_OWN = "A custom component is a class with the methods train(examples), process(result), persist() and load(files)"
+_FOR_RASA = f"It is written for Rasa's pipeline, which Manent does not have. {_OWN}"
 
 
-def _problem(path: str, where: Where, expected: str) -> ProjectError:
+def _suggestion(path: str, error: BaseException | None) -> str:
+    missing = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if missing == "rasa":
+        return _FOR_RASA
+    if missing and missing == path.split(".", maxsplit=1)[0]:
+        return f"Put {missing}.py into the project's folder, or correct the name. {_OWN}"
+    if missing:
+        return f"The module {missing} is not installed; install it, for example with `pip install {missing}`"
+    return _OWN
+
+
+def _problem(path: str, where: Where, expected: str, error: BaseException | None = None) -> ProjectError:
     return ProjectError(
         [
             Problem(
@@ -141,7 +152,7 @@ def _problem(path: str, where: Where, expected: str) -> ProjectError:
                 code="pipeline.bad-component",
                 found=f'"{path}"',
                 expected=expected,
-                suggestion=_FOR_RASA if "No module named 'rasa'" in expected else _OWN,
+                suggestion=_suggestion(path, error),
             )
         ]
     )

@@ -27,7 +27,7 @@ class Doubt:
         found: the part, and the reason why it is not an annotation.
         expected: the annotation that was probably meant.
         suggestion: what to do.
-        code: the second part of the problem's code.
+        code: code of the problem without its first part, for example `annotation-text`.
     """
 
     found: str

@@ -33,7 +33,7 @@ CHANNELS = (
 """Names of Rasa's channels. Any other key is the module path of a custom channel."""
 
 IDENTITIES = ("open", "minted", "jwt")
-_FLAGS = ("session_persistence", "use_threads", "enhanced")
+_FLAGS = ("session_persistence", "jwt_require_exp", "use_threads", "enhanced")
 _TEXTS = (
     "user_message_evt",
     "bot_message_evt",

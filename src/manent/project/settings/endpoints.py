@@ -1,9 +1,11 @@
 """Reads `endpoints.yml`: the action server, the tracker store, and the other endpoints of contract §10.
 
 Called by the server and the exporter. It checks the structure of each section and returns the options. The code that
-opens a store or an action runner interprets them. Manent adds the sections `durability`, `conversations` and `limits`.
+opens a store or an action runner interprets them. Manent adds the keys `durability`, `conversations`, `limits`
+and `allow_private_addresses`.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +22,7 @@ from manent.project.yaml.documents import Broken, plain, read_document
 Durability = Literal["disk", "process"]
 
 SECTIONS = ("action_endpoint", "nlg", "nlu", "models", "tracker_store", "lock_store", "event_broker")
-KEYS = (*SECTIONS, "durability", "conversations", "limits", "tracing")
+KEYS = (*SECTIONS, "durability", "conversations", "limits", "allow_private_addresses", "tracing")
 SERVER_KEYS = ("url", "params", "headers", "basic_auth", "token", "token_name", "cafile", "type")
 _SERVER_SECTIONS = ("action_endpoint", "nlg", "nlu", "models")
 _TYPES = {
@@ -43,8 +45,18 @@ _CLASSES = ("tracker_store", "lock_store", "event_broker")
 """Sections whose `type` may be the path of a class in Rasa projects. A later check reports unsupported classes."""
 _IGNORED = {
     "models": "a model from the folder `models/`, from --model or from PUT /model (model servers are not supported)",
+    "lock_store": (
+        "no lock store: in Rasa, it keeps two servers from running the same conversation at once. Here the tracker"
+        " store does this, also for several servers"
+    ),
+    "tracing": (
+        "no tracing: in Rasa, it sends the duration of each step to Jaeger or an OTLP collector. This version does not"
+        " support it. `/metrics` has the duration of each part of a turn"
+    ),
     "nlu": "no NLU server, because the loaded model parses all messages (NLU servers are not supported)",
 }
+_MAX_LEASE_S = 3600
+_LEASE = f"a number of seconds from 1 to {_MAX_LEASE_S}"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}?")
 _HTTP = re.compile(r"https?://[^\s/]", re.IGNORECASE)
 
@@ -58,7 +70,10 @@ class Endpoints:
     Attributes:
         durability: whether a commit survives a power failure (`disk`) or only the end of the process (`process`).
         retention_days: number of days after which an unchanged conversation is removed. None: it is never removed.
+        lease_s: seconds after which another server may take over an unfinished turn of a server that does not renew its
+            lease. None: the default.
         limits: limits for one client: `normal`, `public` (stricter), or a mapping of single limits.
+        allow_private_addresses: private addresses that URLs in requests may lead to: all, none, or these networks.
         warnings: the warnings of the file, by line.
     """
 
@@ -71,7 +86,9 @@ class Endpoints:
     event_broker: Json | None = None
     durability: Durability = "disk"
     retention_days: float | None = None
+    lease_s: float | None = None
     limits: str | Json = "normal"
+    allow_private_addresses: bool | tuple[str, ...] = False
     warnings: tuple[Problem, ...] = ()
 
 
@@ -107,11 +124,14 @@ def read_sections(root: Spot) -> Endpoints:
     sections: dict[str, Any] = {
         name: _section(name, found) for name in SECTIONS if (found := root.get(name)) is not None
     }
+    retention_days, lease_s = _conversations(root)
     return Endpoints(
         **sections,
         durability=_durability(root),
-        retention_days=_retention(root),
+        retention_days=retention_days,
+        lease_s=lease_s,
         limits=_limits(root),
+        allow_private_addresses=_private_addresses(root),
     )
 
 
@@ -211,19 +231,26 @@ def _durability(root: Spot) -> Durability:
     return cast("Durability", spot.value)
 
 
-def _retention(root: Spot) -> float | None:
+def _conversations(root: Spot) -> tuple[float | None, float | None]:
+    """Return the days that conversations are kept, and the seconds that a lease lasts."""
     section = root.get("conversations")
     if section is None or section.value is None:
-        return None
-    section.only(("retention_days",), "endpoints.unknown-key", "an option that conversations can have")
-    spot = section.get("retention_days")
+        return None, None
+    section.only(("retention_days", "lease_seconds"), "endpoints.unknown-key", "an option that conversations can have")
+    days = _number(section, "retention_days", lambda days: 0 < days < float("inf"), "a number of days greater than 0")
+    lease_s = _number(section, "lease_seconds", lambda seconds: 1 <= seconds <= _MAX_LEASE_S, _LEASE)
+    return days, lease_s
+
+
+def _number(section: Spot, key: str, fits: Callable[[float], bool], expected: str) -> float | None:
+    spot = section.get(key)
     if spot is None or spot.value is None:
         return None
-    days = spot.number()
-    if days is not None and not 0 < days < float("inf"):
-        spot.error("endpoints.retention", "a number of days greater than 0")
+    number = spot.number()
+    if number is not None and not fits(number):
+        spot.error("endpoints.retention" if key == "retention_days" else "endpoints.lease", expected)
         return None
-    return days
+    return number
 
 
 def _limits(root: Spot) -> str | Json:
@@ -242,3 +269,21 @@ def _limits(root: Spot) -> str | Json:
         )
         return "normal"
     return str(spot.value)
+
+
+def _private_addresses(root: Spot) -> bool | tuple[str, ...]:
+    spot = root.get("allow_private_addresses")
+    if spot is None or spot.value is None:
+        return False
+    if isinstance(spot.value, bool):
+        return spot.value
+    networks = plain(spot.value)
+    try:
+        if not isinstance(networks, list):
+            raise TypeError("not a list")  # noqa: TRY301  # reported like a wrong network
+        for network in networks:
+            ipaddress.ip_network(str(network), strict=False)
+    except (ValueError, TypeError):
+        spot.error("endpoints.private-addresses", "true, false, or a list of networks, for example [10.1.0.0/16]")
+        return False
+    return tuple(map(str, networks))

@@ -400,7 +400,7 @@ _SCALAR_TAGS: dict[str, type | tuple[type, ...]] = {"int": int, "float": float, 
 
 
 def _decode_escapes(text: str) -> str:
-    r"""Decode `\uXXXX` in a file that contains only ASCII, also outside of quotes (contract §1)."""
+    r"""Decode `\uXXXX` in a file that contains only ASCII, even outside of quotes, as Rasa does (contract §1)."""
     if ("\\u" not in text and "\\U" not in text) or not text.isascii():
         return text
     try:

@@ -1,11 +1,12 @@
-"""Publishes committed events to the event broker. The log is the outbox: each log has a publishing cursor.
+"""Publishes committed events to the event broker.
 
-After a commit, a turn only adds its conversation's id to the waiting conversations. A background task takes a batch of
-waiting conversations, acquires leases on their cursors, reads the events after the cursors, publishes them, and then
-moves the cursors. The events of a conversation are published in order and at least once: after a crash, the last batch
-is published again. If a log and its cursor have different epochs, the log was erased or replaced. The task publishes
-this fact once. It does not publish the remaining events of the old log. Every server on a store publishes. Each server
-also searches all conversations from time to time, to find unpublished events of a dead server or of a command.
+Each log has a publishing cursor: the number of the last published event. After a commit, a turn only adds the id of its
+conversation to the waiting conversations. A background task takes a batch of waiting conversations, acquires leases on
+their cursors, reads the events after the cursors, publishes them, and then moves the cursors. The events of a
+conversation are published in order and at least once: after a crash, the last batch is published again. If a log and
+its cursor have different epochs, the log was erased or replaced. The task then publishes one message about this, and
+does not publish the remaining events of the old log. Every server that uses the store publishes. Each server also
+searches all conversations from time to time, to find unpublished events of a server that crashed or of a command.
 """
 
 import asyncio
@@ -20,50 +21,62 @@ import msgspec
 
 from manent.core.conversation_log import Cursor, Lease, LogEntry, UnpublishedEvents
 from manent.core.errors import BrokerError, ManentError
+from manent.runtime.loops import Loop
+from manent.runtime.metrics import Metrics
 from manent.runtime.ports.broker import Broker, Outgoing
 from manent.runtime.ports.store import Outbox
+from manent.runtime.server_name import is_dead
 
 log = logging.getLogger("manent.broker")
 
 GATHER_S: Final = 0.2
-"""How long waiting conversations are gathered, so that they share the two commits and two reads of a round: some
-milliseconds of CPU."""
+"""Time for which waiting conversations are collected.
+
+They then share the two commits and two reads of a round, which take some milliseconds of CPU.
+"""
 
 CONVERSATIONS_AT_ONCE: Final = 256
 EVENTS_AT_ONCE: Final = 4_000
-"""Events of one round, shared by its conversations: about 4 MB. Reduced after a failure until publishing succeeds, so
-that a slow broker is not sent the same large batch forever."""
+"""Maximum number of events in one round, over all its conversations (about 4 MB).
+
+After a failure the number is reduced until publishing succeeds, so that a slow broker does not receive the same large
+batch forever.
+"""
 
 PUBLISH_S: Final = 10.0
 LEASE_S: Final = 30.0
-"""Longer than a round, so that leases need not be renewed."""
+"""Duration of a lease. It is longer than a round, so that leases need not be renewed."""
 
 SEARCH_INTERVAL_S: Final = 30.0
 SEARCH_BATCH: Final = 1_000
 PAUSE_FACTOR: Final = 9.0
-"""The pause after a search of one batch, as a multiple of its duration: searching takes at most a tenth of the time."""
+"""Pause after the search of a batch, as a multiple of the duration of the search.
+
+So searching takes at most a tenth of the time.
+"""
 
 BUSY_S: Final = 0.25
 """Pause if another server publishes the same conversations."""
 
 RETRY_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
-"""Pauses between attempts while the broker is unavailable. The last one repeats."""
+"""Pauses between attempts while the broker is unavailable. The last pause is repeated."""
 
 MAX_WAITING: Final = 100_000
-"""Waiting conversations kept in memory. The search finds the others."""
+"""Maximum number of waiting conversations in memory. The search finds the others."""
 
 ERASED: Final = "conversation_erased"
-"""The event that invalidates everything published of a conversation so far."""
+"""Type of the message which says that all events published of this conversation so far are invalid."""
 
 
 class Publisher:
     """Publishes the events of all conversations. Open it after the store and close it before the store.
 
     Args:
-        store: has the logs and their cursors.
+        store: contains the logs and their cursors.
         broker: receives the events.
         owner: name of this process in leases.
-        is_dead: returns whether the process that holds a lease has ended.
+        now: the clock for leases, in seconds since the epoch. All servers must use the same one.
+        metrics: counts failed rounds.
 
     Attributes:
         published: number of messages that the broker has stored.
@@ -71,11 +84,19 @@ class Publisher:
         trouble: code of the error that currently prevents publishing. None: publishing works.
     """
 
-    def __init__(self, store: Outbox, broker: Broker, *, owner: str, is_dead: Callable[[Lease], bool]) -> None:
+    def __init__(
+        self,
+        store: Outbox,
+        broker: Broker,
+        *,
+        owner: str,
+        now: Callable[[], float] = time.time,
+        metrics: Metrics | None = None,
+    ) -> None:
         self.store = store
         self.broker = broker
         self.owner = owner
-        self.is_dead = is_dead
+        self.now = now
         self.published = 0
         self.failures = 0
         self.trouble: str | None = None
@@ -86,35 +107,36 @@ class Publisher:
         self._room = EVENTS_AT_ONCE
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        metrics = metrics or Metrics()
+        self._publishing = Loop("publishing", self._publish, metrics=metrics)
+        self._searching = Loop("publishing_search", self._search, metrics=metrics)
 
     async def open(self) -> None:
-        """Start to publish.
+        """Start publishing.
 
         Raises:
             StoreError: the store is not available.
         """
         await self.store.begin_publishing()
-        self._tasks = [asyncio.create_task(self._publish_forever()), asyncio.create_task(self._search_forever())]
+        self._publishing.open()
+        self._searching.open()
 
     async def close(self, *, within_s: float = 3.0) -> None:
-        """Publish waiting events within the time limit if the broker is available.
+        """Publish waiting events within the time limit, if the broker is available.
 
-        The next start publishes the rest.
+        The rest is published after the next start.
         """
-        publishing, searching = self._tasks
-        searching.cancel()
+        await self._searching.close()
         self._wake.set()
         if self.trouble is None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), within_s)
-        publishing.cancel()
-        await asyncio.gather(publishing, searching, return_exceptions=True)
+        await self._publishing.close()
         await self.broker.close()
 
     @property
     def waiting(self) -> int:
-        """Number of conversations known to have unpublished events."""
+        """Number of conversations that are known to have unpublished events."""
         return len(self._waiting) + len(self._in_hand)
 
     @property
@@ -124,8 +146,8 @@ class Publisher:
         return 0.0 if since is None else max(0.0, time.monotonic() - since)
 
     def note(self, sender_id: str, entries: Sequence[LogEntry] = ()) -> None:
-        """Add a conversation whose log has changed. Registered in `Engine.log_readers`."""
-        del entries  # read from the store when they are published
+        """Add a conversation whose log has changed. This method is registered in `Engine.log_readers`."""
+        del entries  # events are read from the store when they are published
         self._note(sender_id, time.monotonic())
 
     def _note(self, sender_id: str, since: float) -> None:
@@ -134,48 +156,50 @@ class Publisher:
         self._idle.clear()
         self._wake.set()
 
-    async def _publish_forever(self) -> None:
-        while True:
-            try:
-                await self._rounds()
-            except (BrokerError, TimeoutError) as error:
-                self._on_failure(error)
-            except ManentError as error:
-                log.warning("could not read unpublished events", extra={"code": error.code, "error": error.message})
-            except Exception:
-                self.failures += 1
-                log.exception("publishing failed")  # an internal error must not end publishing
-            await asyncio.sleep(RETRY_S[min(self._failed, len(RETRY_S) - 1)])
-            self._failed += 1
+    async def _publish(self) -> float:
+        """Publish one batch as soon as something waits. Return the pause until the next one in seconds."""
+        try:
+            await self._publish_batch()
+        except (BrokerError, TimeoutError) as error:
+            self._on_failure(error)
+        except ManentError:
+            raise
+        except Exception:
+            self.failures += 1
+            raise
+        else:
+            return 0.0
+        self._failed += 1
+        return RETRY_S[min(self._failed, len(RETRY_S)) - 1]
 
-    async def _rounds(self) -> None:
-        while True:
-            await self.broker.connect()
-            if not self._waiting:
-                self._on_success()
-                self._wake.clear()
-                self._idle.set()
-                await self._wake.wait()
-                await self.broker.connect()  # the connection may have been lost while nothing was published
-            if len(self._waiting) < CONVERSATIONS_AT_ONCE:
-                await asyncio.sleep(GATHER_S)
-            self._in_hand = dict(islice(self._waiting.items(), min(CONVERSATIONS_AT_ONCE, self._room)))
-            for sender_id in self._in_hand:
-                del self._waiting[sender_id]
-            try:
-                again = await self._round(list(self._in_hand))
-            except BaseException:
-                again = list(self._in_hand)
-                raise
-            finally:
-                taken, self._in_hand = self._in_hand, {}
-                for sender_id in again:
-                    self._note(sender_id, taken[sender_id])
+    async def _publish_batch(self) -> None:
+        await self.broker.connect()
+        if not self._waiting:
+            self._on_success()
+            self._publishing.succeeded()
+            self._wake.clear()
+            self._idle.set()
+            await self._wake.wait()
+            await self.broker.connect()  # the connection may have been lost while nothing was published
+        if len(self._waiting) < CONVERSATIONS_AT_ONCE:
+            await asyncio.sleep(GATHER_S)
+        self._in_hand = dict(islice(self._waiting.items(), min(CONVERSATIONS_AT_ONCE, self._room)))
+        for sender_id in self._in_hand:
+            del self._waiting[sender_id]
+        try:
+            again = await self._round(list(self._in_hand))
+        except BaseException:
+            again = list(self._in_hand)
+            raise
+        finally:
+            taken, self._in_hand = self._in_hand, {}
+            for sender_id in again:
+                self._note(sender_id, taken[sender_id])
 
     async def _round(self, sender_ids: list[str]) -> list[str]:
         """Publish the events of these conversations. Return the conversations that may have more."""
-        lease = Lease(owner=self.owner, until=time.time() + LEASE_S)
-        claimed = await self.store.claim(sender_ids, lease, now=time.time(), over=self._dead)
+        lease = Lease(owner=self.owner, until=self.now() + LEASE_S)
+        claimed = await self.store.claim(sender_ids, lease, now=self.now(), over=self._dead)
         mine = [one for one in claimed if one.lease == lease]
         others = [one.sender_id for one in claimed if one.lease != lease]
         if not mine:
@@ -186,7 +210,7 @@ class Publisher:
             limit = self._room // len(mine)
             found = await self.store.unpublished(mine, limit=limit)
             messages = [message for one in found for message in messages_of(one)]
-            if time.time() + PUBLISH_S > lease.until:
+            if self.now() + PUBLISH_S > lease.until:
                 return sender_ids  # the delay was so long that the leases are about to expire
             if messages:
                 async with asyncio.timeout(PUBLISH_S):
@@ -204,43 +228,34 @@ class Publisher:
         self._failed = 0
         if self.trouble is not None:
             self.trouble = None
-            log.info("the event broker is back", extra={"waiting": self.waiting})
+            log.info("the event broker is available again", extra={"waiting": self.waiting})
 
     def _on_failure(self, error: Exception) -> None:
-        """Log the first failure of an outage only."""
+        """Log only the first failure of an outage."""
         self.failures += 1
         self._room = max(1, self._room // 4)
         code = error.code if isinstance(error, BrokerError) else "broker_timeout"
         if self.trouble is None:
             message = error.message if isinstance(error, BrokerError) else f"no answer within {PUBLISH_S:.0f} s"
-            log.warning("the event broker is away; events wait in the log", extra={"code": code, "error": message})
+            log.warning(
+                "the event broker is not available; events wait in the log", extra={"code": code, "error": message}
+            )
         self.trouble = code
 
-    async def _search_forever(self) -> None:
-        while True:
-            try:
-                await self._search()
-            except ManentError as error:
-                log.warning(
-                    "could not search for unpublished events", extra={"code": error.code, "error": error.message}
-                )
-            except Exception:
-                log.exception("the search for unpublished events failed")
-            await asyncio.sleep(SEARCH_INTERVAL_S)
-
-    async def _search(self) -> None:
-        """Search all conversations for unpublished events."""
+    async def _search(self) -> float:
+        """Search all conversations for unpublished events. Return the pause until the next search in seconds."""
         after: str | None = ""
         while after is not None:
             began = time.monotonic()
             page = await self.store.behind(after=after, limit=SEARCH_BATCH)
             for sender_id, lease in page.found:
-                if lease is not None and lease.owner != self.owner and self.is_dead(lease):
+                if lease is not None and lease.owner != self.owner and is_dead(lease.owner):
                     self._dead.add(lease.owner)
-                if lease is None or lease.until <= time.time() or lease.owner in (self.owner, *self._dead):
+                if lease is None or lease.until <= self.now() or lease.owner in (self.owner, *self._dead):
                     self.note(sender_id)
             after = page.upto
             await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - began))
+        return SEARCH_INTERVAL_S
 
 
 def message_of(sender_id: str, event: bytes, *, epoch: str, seq: int | str) -> Outgoing:
@@ -259,7 +274,7 @@ def messages_of(unpublished: UnpublishedEvents) -> list[Outgoing]:
 
 
 def cursor_after(unpublished: UnpublishedEvents) -> Cursor | None:
-    """Return the cursor after publishing. None: the log no longer exists."""
+    """Return the cursor after publishing, or None if the log no longer exists."""
     cursor = unpublished.cursor
     if unpublished.epoch is None:
         return None
@@ -270,7 +285,7 @@ def cursor_after(unpublished: UnpublishedEvents) -> Cursor | None:
 
 
 def may_have_more(unpublished: UnpublishedEvents, limit: int) -> bool:
-    """Return whether there may be more to publish: a new log, or events beyond the limit."""
+    """Return whether there may be more to publish, in a new log or beyond the limit."""
     if unpublished.epoch != unpublished.cursor.epoch:
         return unpublished.epoch is not None
     return len(unpublished.events) == limit

@@ -1,13 +1,12 @@
 """Fires reminders when they are due. The store keeps them, so that they survive a restart.
 
-Every server on a store looks for due reminders. The append of the turn removes the reminder, so that only one server
-fires it. Connected sockets receive the messages at once. Other clients find the messages in the log. If the reminder
-was scheduled on a channel that sends on its own, that channel sends the messages.
+Every server that uses the store looks for due reminders. The append of the turn removes the reminder, so only one
+server can fire it. Connected sockets receive the messages immediately. Other clients find the messages in the log. If
+the reminder was scheduled on a channel that can send without a request (callback), this channel sends the messages.
 """
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 
 from manent.core.conversation_log import Append, FireReminder, LogEntry, Reminder
@@ -16,109 +15,123 @@ from manent.core.events import ReminderScheduled
 from manent.runtime import operations
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.conversation.reminder_changes import is_void
+from manent.runtime.conversation.reminder_changes import VoidCheck
+from manent.runtime.loops import Loop
 from manent.runtime.ports.store import ReminderGone, VersionConflict
 
 log = logging.getLogger("manent.reminders")
 
 POLL_INTERVAL_S = 5.0
-"""How often the store is read for reminders that other servers scheduled."""
+"""Maximum time between two reads of the store, which find reminders that other servers scheduled."""
 
 RETRY_S = 1.0
-"""Pause before a reminder that failed is fired again."""
+MAX_RETRY_S = 60.0
+"""Pause before a reminder that failed is fired again. It doubles with each failure, up to the maximum."""
+
+DUE_AT_ONCE = 100
+"""Due reminders that one read adds to those that are being fired."""
+
+MAX_FIRING = 2_000
+"""Reminders that are fired at once or wait for another attempt."""
 
 FIRING_POLL_S = 0.2
-"""Pause while a reminder is being fired. Until its turn is committed, it is still the next one in the store."""
+"""Pause while a reminder is being fired. Until its turn is committed, the store still returns it as the next one."""
 
 _PAGE = 500
-"""Entries read at once."""
+"""Number of entries that are read at a time."""
 
 
 class Reminders:
-    """Fires the reminders of all conversations. Open it after the registry, close it before."""
+    """Fires the reminders of all conversations. Open it after the registry and close it before the registry."""
 
     def __init__(self, conversations: Conversations) -> None:
         self.conversations = conversations
         self.engine = conversations.engine
-        self._wake = asyncio.Event()
         self._firing: dict[tuple[str, str, int], asyncio.Task[None]] = {}
-        self._clock: asyncio.Task[None] | None = None
+        self._loop = Loop("reminders", self._round, metrics=self.engine.metrics)
 
     async def open(self) -> None:
-        """Start to fire due reminders."""
+        """Start firing due reminders."""
         self.engine.log_readers.append(self._notice)
-        self._clock = asyncio.create_task(self._run())
+        self._loop.open()
 
     async def close(self) -> None:
-        """Stop. Reminders that become due later wait for the next start."""
+        """Stop. Reminders that become due later are fired after the next start."""
         self.engine.log_readers.remove(self._notice)
-        tasks = [*self._firing.values(), *([self._clock] if self._clock is not None else [])]
+        await self._loop.close()
+        tasks = tuple(self._firing.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _notice(self, _: str, entries: Sequence[LogEntry]) -> None:
         if any(isinstance(entry.event, ReminderScheduled) for entry in entries):
-            self._wake.set()
+            self._loop.wake()
 
-    async def _run(self) -> None:
-        while True:
-            self._wake.clear()
-            wait_s = POLL_INTERVAL_S
-            try:
-                await self._fire_due()
-                due = await self.engine.store.next_reminder()
-                if due is not None:
-                    delay_s = due - time.time()
-                    wait_s = min(
-                        POLL_INTERVAL_S, delay_s if delay_s > 0 else FIRING_POLL_S if self._firing else RETRY_S
-                    )
-            except ManentError as error:
-                log.warning("could not read reminders", extra={"code": error.code, "error": error.message})
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait_s)
-            except TimeoutError:
-                continue
+    async def _round(self) -> float:
+        """Fire what is due, and return the pause until the next reminder in seconds."""
+        await self._fire_due()
+        due = await self.engine.store.next_reminder()
+        if due is None:
+            return POLL_INTERVAL_S
+        delay_s = due - self.engine.leases.now()
+        return min(POLL_INTERVAL_S, delay_s if delay_s > 0 else FIRING_POLL_S if self._firing else RETRY_S)
 
     async def _fire_due(self) -> None:
         if self.engine.is_closing or self.engine.model is None:
             return
-        for reminder in await self.engine.store.due_reminders(now=time.time()):
+        # The store still has those that are being fired: ask for more, so that the others are not behind them for ever.
+        limit = min(DUE_AT_ONCE + len(self._firing), MAX_FIRING)
+        for reminder in await self.engine.store.due_reminders(now=self.engine.leases.now(), limit=limit):
             key = (reminder.sender_id, reminder.name, reminder.seq)
             if key not in self._firing:
-                task = self._firing[key] = asyncio.create_task(self._fire(reminder))
+                task = self._firing[key] = asyncio.create_task(self._fire_until_done(reminder))
                 task.add_done_callback(lambda _, key=key: self._firing.pop(key, None))  # type: ignore[misc]
 
-    async def _fire(self, reminder: Reminder) -> None:
-        """Fire one reminder. If it fails, it remains in the store and is fired again."""
-        conversation = self.conversations.get(reminder.sender_id)
+    async def _fire_until_done(self, reminder: Reminder) -> None:
+        """Fire one reminder. While it fails, it remains in the store and is fired again."""
         extra: dict[str, object] = {"sender_id": reminder.sender_id, "reminder": reminder.name}
-        try:
-            if await self._is_void(conversation, reminder):
-                await conversation.perform(lambda alone: _drop(alone, reminder))
-                log.debug("dropped a void reminder", extra=extra)
+        failures = 0
+        while True:
+            try:
+                await self._fire(reminder)
+            except (ReminderGone, VersionConflict):
+                log.debug("another server fired a reminder first", extra=extra)
                 return
-            entries = await operations.remind(conversation, reminder)
-            output = self.engine.outputs.get(reminder.channel)
-            if output is not None:
-                await output.send(reminder.sender_id, entries)
-        except (ReminderGone, VersionConflict):
-            log.debug("another server fired a reminder first", extra=extra)
-        except RequestError as error:
-            log.warning("postponed a reminder", extra={**extra, "code": error.code, "error": error.message})
-        except ManentError as error:
-            log.warning("could not fire a reminder", extra={**extra, "code": error.code, "error": error.message})
+            except RequestError as error:
+                log.warning("postponed a reminder", extra={**extra, "code": error.code, "error": error.message})
+            except ManentError as error:
+                failures += 1
+                log.warning("could not fire a reminder", extra={**extra, "code": error.code, "error": error.message})
+            except Exception:
+                failures += 1
+                log.exception("could not fire a reminder", extra=extra)
+            else:
+                return
+            await asyncio.sleep(min(RETRY_S * 2**failures, MAX_RETRY_S))
+
+    async def _fire(self, reminder: Reminder) -> None:
+        conversation = self.conversations.get(reminder.sender_id)
+        if await self._is_void(conversation, reminder):
+            await conversation.perform(lambda alone: _drop(alone, reminder))
+            log.debug("dropped a void reminder", extra={"sender_id": reminder.sender_id, "reminder": reminder.name})
+            return
+        entries = await operations.remind(conversation, reminder)
+        output = self.engine.outputs.get(reminder.channel)
+        if output is not None:
+            await output.send(reminder.sender_id, entries)
 
     async def _is_void(self, conversation: Conversation, reminder: Reminder) -> bool:
         """Return whether later events cancel the reminder or revert the event that scheduled it."""
-        after = reminder.seq
+        check, after = VoidCheck(reminder), reminder.seq
         while True:
             entries = await self.engine.store.entries(reminder.sender_id, after=after, limit=_PAGE)
-            if is_void(reminder, [entry.event for entry in entries]):
-                return True
+            check.read(entry.event for entry in entries)
             if len(entries) < _PAGE:
                 break
             after = entries[-1].seq
+        if check.is_void() or check.saw_session:
+            return check.is_void()  # a tracker has only events of the newest session: nothing to look up there
         return await conversation.perform(lambda alone: _is_reverted(alone, reminder))
 
 

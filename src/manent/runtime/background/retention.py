@@ -1,14 +1,14 @@
 """Removes conversations that have not changed for a configured time (`conversations: {retention_days: N}`).
 
-The composition root opens and closes it. Several servers may run it on one store.
+`server/app.py` opens and closes it. Several servers may run it on one store.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
 
-from manent.core.errors import ManentError
+from manent.runtime.loops import Loop
+from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import ConversationStore
 
 log = logging.getLogger("manent.retention")
@@ -22,35 +22,38 @@ class Retention:
     """Removes old conversations.
 
     Args:
-        store: keeps the conversations.
-        days: how long they are kept after their last change. None: forever.
-        now: the clock, in seconds since the epoch.
+        store: contains the conversations.
+        days: number of days after its last change for which a conversation is kept. None: forever.
+        metrics: counts failed removals.
+        now: returns the time in seconds since the epoch.
     """
 
-    def __init__(self, store: ConversationStore, days: float | None, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: ConversationStore,
+        days: float | None,
+        *,
+        metrics: Metrics | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self.store = store
         self.days = days
         self.now = now
-        self._purging: asyncio.Task[None] | None = None
+        self._loop = Loop("retention", self._purge, metrics=metrics or Metrics())
 
     async def open(self) -> None:
-        """Start. The first removal runs immediately."""
+        """Start removing. The first removal runs immediately."""
         if self.days is not None:
-            self._purging = asyncio.create_task(self._purge_forever(self.days))
+            self._loop.open()
 
     async def close(self) -> None:
-        """Stop."""
-        if self._purging is not None:
-            self._purging.cancel()
-            await asyncio.gather(self._purging, return_exceptions=True)
+        """Stop removing."""
+        await self._loop.close()
 
-    async def _purge_forever(self, days: float) -> None:
-        pause_s = min(MAX_INTERVAL_S, max(MIN_INTERVAL_S, days * DAY_S / 24))
-        while True:
-            try:
-                count = await self.store.purge(older_than=self.now() - days * DAY_S)
-                if count:
-                    log.info("removed old conversations", extra={"count": count, "older_than_days": days})
-            except ManentError as error:
-                log.warning("could not remove old conversations", extra={"code": error.code, "error": error.message})
-            await asyncio.sleep(pause_s)
+    async def _purge(self) -> float:
+        """Remove old conversations, and return the pause until the next removal in seconds."""
+        days = self.days or 0.0
+        count = await self.store.purge(older_than=self.now() - days * DAY_S)
+        if count:
+            log.info("removed old conversations", extra={"count": count, "older_than_days": days})
+        return min(MAX_INTERVAL_S, max(MIN_INTERVAL_S, days * DAY_S / 24))

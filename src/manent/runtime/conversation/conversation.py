@@ -1,8 +1,8 @@
-"""One conversation: accepts messages and other work, and runs one thing at a time.
+"""One conversation: accepts messages and other work, and runs one job at a time.
 
-`submit` puts a message into the mailbox (`mailbox.py`). When it is next, `turns.py` runs its turn, appends the events
-to the log (`record.py`), and publishes them to all subscribers (`feed.py`). Nothing is acknowledged or published before
-it is durable. This module does not know wire formats or transports.
+`submit` puts a message into the mailbox (`mailbox.py`). When the message is the next job, `turns.py` runs its turn,
+appends the events to the log (`record.py`), and publishes them to all subscribers (`feed.py`). Nothing is acknowledged
+or published before it is durable. This module does not know wire formats or transports.
 """
 
 import asyncio
@@ -35,16 +35,16 @@ class Conversation:
     Args:
         sender_id: key of the conversation.
         engine: shared by all conversations.
-        on_start: called with the worker task when the mailbox starts to run jobs.
+        on_start: called with the worker task when the mailbox starts running jobs.
         on_rest: called with the conversation and the worker task when no job is left.
 
     Attributes:
         engine: shared by all conversations.
-        record: its log, as far as it is in memory.
-        feed: its subscribers.
-        turns: runs its turns.
-        mailbox: its jobs.
-        tickets: messages that wait or are processed, by message id.
+        record: the part of the log that is in memory.
+        feed: the subscribers.
+        turns: runs the turns.
+        mailbox: the jobs.
+        tickets: message id → ticket of a message that waits or is being processed.
     """
 
     __slots__ = ("_on_rest", "engine", "feed", "mailbox", "record", "sender_id", "tickets", "turns")
@@ -70,13 +70,14 @@ class Conversation:
     def subscribers(self) -> list[Subscriber]:
         """The subscribers.
 
-        Get the conversation with `Conversations.get`. Call `release` after you remove a subscriber.
+        Before you add one, get the conversation with `Conversations.get`. After you remove one, call
+        `Conversations.release`.
         """
         return self.feed.subscribers
 
     @property
     def owner(self) -> str | None:
-        """The subject that owns the conversation, if it is known. The next append writes it."""
+        """The subject that owns the conversation, if it is known. The next append stores it."""
         return self.record.owner
 
     @owner.setter
@@ -93,12 +94,13 @@ class Conversation:
     ) -> Ticket:
         """Put a message into the mailbox and return its ticket.
 
-        If a message with the same `message_id` waits or is processed, its ticket is returned.
+        If a message with the same `message_id` waits or is being processed, its ticket is returned.
 
         Args:
             message: the message.
-            epoch: see `Ticket`.
-            confirm: see `Ticket`.
+            epoch: the epoch that the client expects. None: any epoch.
+            confirm: called with the head of the log. It raises an error if the sender may no longer use the
+                conversation.
 
         Raises:
             RequestError: `busy` (too many messages wait), `server_closing`, or `message_id_conflict`.
@@ -138,10 +140,10 @@ class Conversation:
         return await self._perform(work)
 
     async def erase(self, *, new_epoch: str | None) -> bool:
-        """Erase the conversation. Does not wait for a running action.
+        """Erase the conversation.
 
-        Waiting messages are rejected with `conversation_changed`. Results that arrive later for the erased log are
-        discarded. The caller notifies the subscribers.
+        This does not wait for a running action. Waiting messages are rejected with `conversation_changed`. Later
+        results for the erased log are discarded. The caller must notify the subscribers.
 
         Args:
             new_epoch: create an empty conversation with this epoch.
@@ -170,7 +172,7 @@ class Conversation:
                 ticket.fail(error)
 
     async def replace(self, events: Sequence[Event]) -> None:
-        """Replace the log by these events, with another epoch. Call it inside `perform` only.
+        """Replace the log by these events, with another epoch. Call it only inside `perform`.
 
         Raises:
             VersionConflict: another server replaced the log first.
@@ -184,14 +186,14 @@ class Conversation:
         self.feed.notify_moved("erased", head.epoch)
 
     async def catch_up(self, epoch: str, version: int) -> None:
-        """Publish what other servers have appended; see `Feed.catch_up`."""
+        """Publish the events that other servers have appended, as `Feed.catch_up` does."""
         await self.feed.catch_up(epoch, version)
 
     def forget_if_gone(self, position: tuple[str, int] | None) -> bool:
-        """Forget a log that was erased on another server, unless jobs run. Return whether it was forgotten.
+        """Remove a log from memory that was erased on another server, unless jobs run. Return whether it was removed.
 
         Args:
-            position: epoch and version in the store. None: the store does not have the conversation.
+            position: epoch and version in the store. None: the store does not contain the conversation.
         """
         head = self.record.head
         if head is None or self.mailbox.is_busy or (position is not None and position[0] == head.epoch):
@@ -200,7 +202,10 @@ class Conversation:
         return True
 
     def confirm_plain(self, seq: int) -> None:
-        """Record that a plain client has received everything up to `seq`. Written with the next commit, or alone."""
+        """Record that a plain client has received everything up to `seq`.
+
+        The next commit stores this. If there is no next commit soon, it is stored alone.
+        """
         if seq > self.record.plain_seq:
             self.record.plain_seq = seq
             if not self.mailbox.is_busy and not self.engine.is_closing:

@@ -1,24 +1,23 @@
 """The parts that turns of all conversations share: store, model, actions, clock, ids, limits, metrics, leases.
 
-The composition root builds one engine per process. `registry.py` opens and closes it. The engine does not know
-conversations: `Record`, `Feed` and `TurnRunner` each receive it.
+`server/app.py` builds one engine per process. `registry.py` opens and closes it. The engine does not know
+conversations. `Record`, `Feed` and `TurnRunner` receive it as an argument.
 """
 
-import os
 import random
 import secrets
-import socket
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from contextlib import AsyncExitStack
 
-from manent.core.conversation_log import Head, Lease, LogEntry
+from manent.core.conversation_log import Head, LogEntry
 from manent.core.errors import ActionError, RequestError
 from manent.core.events import Json
 from manent.core.tracker import Tracker
 from manent.dialogue.steps import ActionResult
 from manent.dialogue.turn import CallAction, Env, Generate
 from manent.runtime.assistant import Assistant
+from manent.runtime.leases import LEASE_S, Leases
 from manent.runtime.limits import Limits
 from manent.runtime.metrics import Metrics
 from manent.runtime.parse_batching import ParseBatcher
@@ -27,24 +26,22 @@ from manent.runtime.ports.channel import Output
 from manent.runtime.ports.store import ConversationStore
 from manent.runtime.tracker_json import tracker_to_wire
 
-LEASE_S = 30.0
-"""Duration of the lease on an open turn. The server that runs the turn renews it."""
-
 
 class Engine:
-    """Runs what turns need from outside the conversation. Call `open` before use and `close` at the end.
+    """Provides everything that turns need from outside the conversation. Call `open` before use and `close` at the end.
 
     Attributes:
-        store: keeps the logs.
-        model: the model that the next turn uses. None: no model is loaded. Assign another one to swap models.
+        store: contains the logs.
+        model: the model that the next turn uses. None: no model is loaded. Assign another model to replace it.
         actions: runs custom actions. None: no action endpoint is configured.
         generator: generates response texts. None: no NLG endpoint is configured.
         limits: the configured limits.
         metrics: counters and histograms of this process.
-        owner: name of this process in leases: `host:pid:start time:nonce`.
+        leases: the leases of this process on open turns, and the store's clock.
         is_closing: whether new messages are rejected because the server is shutting down.
         log_readers: called with `sender_id` and entries after every append, and with no entries after an erase.
-        outputs: output channels by name. None: the sockets of this channel subscribe to the conversation.
+        outputs: name → output channel that can send without a request. None: the sockets of this channel subscribe to
+            the conversation instead.
         session_token: returns the token that proves ownership of a conversation.
     """
 
@@ -57,6 +54,7 @@ class Engine:
         generator: Generator | None = None,
         limits: Limits | None = None,
         metrics: Metrics | None = None,
+        lease_s: float = LEASE_S,
     ) -> None:
         self.store = store
         self.model: Assistant | None = assistant
@@ -64,24 +62,27 @@ class Engine:
         self.generator = generator
         self.limits = limits or Limits()
         self.metrics = metrics or Metrics()
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{_start_time(os.getpid())}:{secrets.token_hex(4)}"
+        self.leases = Leases(store, metrics=self.metrics, duration_s=lease_s)
         self.is_closing = False
         self.log_readers: list[Callable[[str, Sequence[LogEntry]], None]] = []
         self.outputs: dict[str, Output | None] = {}
         self.session_token: Callable[[str], str] = lambda _: ""
         self._batcher = ParseBatcher()
-        self._rng = random.Random(secrets.randbits(256))  # noqa: S311  # picks response variations, generates ids
+        self._rng = random.Random(secrets.randbits(256))  # noqa: S311  # it only picks response variations and generates ids
         self._env = Env(now=time.time, new_id=self.new_id, rng=self._rng, stamp=assistant.stamp)
 
     async def open(self) -> None:
-        """Open the store."""
+        """Open the store and start to renew leases."""
         await self.store.open()
+        await self.leases.open()
 
     async def close(self) -> None:
-        """Close the actions, then the store."""
-        if self.actions is not None:
-            await self.actions.close()
-        await self.store.close()
+        """Close the actions, release the leases, and close the store."""
+        async with AsyncExitStack() as parts:
+            parts.push_async_callback(self.store.close)
+            parts.push_async_callback(self.leases.close)
+            if self.actions is not None:
+                parts.push_async_callback(self.actions.close)
 
     @property
     def assistant(self) -> Assistant:
@@ -95,11 +96,11 @@ class Engine:
         return self.model
 
     def new_id(self) -> str:
-        """Return a unique id, for example for a message. The id is not a secret: use `secrets` for tokens."""
+        """Return a unique id, for example for a message. The id can be guessed, so use `secrets` for tokens."""
         return f"{self._rng.getrandbits(128):032x}"
 
     def env(self, assistant: Assistant) -> Env:
-        """Return clock, ids and randomness for a turn of this assistant."""
+        """Return the clock, the id generator and the random generator for a turn of this assistant."""
         if self._env.stamp is not assistant.stamp:
             self._env = Env(now=time.time, new_id=self.new_id, rng=self._rng, stamp=assistant.stamp)
         return self._env
@@ -147,28 +148,6 @@ class Engine:
         return events
 
     def notify_log_readers(self, sender_id: str, entries: Sequence[LogEntry]) -> None:
-        """Tell the event broker, reminders and other readers which entries were appended."""
+        """Notify the event broker, reminders and other readers of the entries that were appended."""
         for reader in self.log_readers:
             reader(sender_id, entries)
-
-    def may_take_over(self, lease: Lease) -> bool:
-        """Return whether this server may finish a turn under this lease: it expired, or its process is dead."""
-        return lease.until <= time.time() or self.is_dead(lease)
-
-    def is_dead(self, lease: Lease) -> bool:
-        """Return whether the process that holds the lease ran on this host and has ended."""
-        host, pid, started, _ = lease.owner.rsplit(":", 3)
-        return host == socket.gethostname() and _start_time(int(pid)) != started
-
-
-def _start_time(pid: int) -> str:
-    """Return the start time of a process on this host in clock ticks since boot, "" if it has ended or is unknown.
-
-    A zombie counts as ended.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    state, *rest = stat.rpartition(")")[2].split()
-    return "" if state in "ZX" else rest[18]

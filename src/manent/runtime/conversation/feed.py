@@ -22,7 +22,7 @@ from manent.runtime.ports.store import VersionConflict
 
 
 class Committed(msgspec.Struct, frozen=True):
-    """New visible entries are durable.
+    """New visible entries of the log, which are durable.
 
     Attributes:
         entries: the entries, oldest first.
@@ -55,8 +55,8 @@ class Failed(msgspec.Struct, frozen=True):
     """A turn failed after its message was accepted.
 
     Attributes:
-        error: what to show to the visitor.
-        message_id: id of the message, if the turn answers one.
+        error: the error to show to the visitor.
+        message_id: id of the message, if the turn answers a message.
         seq: `seq` of the bot message that was sent instead of an answer. None: no message was sent.
     """
 
@@ -69,18 +69,19 @@ News: TypeAlias = Committed | Typing | Moved | Failed
 
 
 class Subscriber(Protocol):
-    """Receives the news of a conversation: a socket, or a request that waits."""
+    """Receives the news of a conversation: a socket, or a request that waits for replies."""
 
     def notify(self, news: News) -> None:
-        """Take a piece of news. Must not block."""
+        """Process a piece of news. This must not block."""
 
 
 class Feed:
     """Commits and publishes the events of one conversation.
 
     Attributes:
-        subscribers: who receives the news.
-        position: epoch and version up to which the subscribers have received everything. None: no position yet.
+        subscribers: receivers of the news.
+        position: epoch and version up to which the subscribers have received everything. None: there is no position
+            yet.
     """
 
     __slots__ = ("_engine", "_record", "position", "subscribers")
@@ -94,16 +95,16 @@ class Feed:
     async def commit(
         self, events: Sequence[Event], cause: TurnCause, *, open_turn: bool, copied: Copied | None = None
     ) -> None:
-        """Append events, then resolve the ticket and publish.
+        """Append events, then resolve the ticket and publish. The arguments are those of `Record.append`.
 
         Args:
-            events: see `Record.append`, like the other arguments.
-            cause: what the turn answers.
+            events: the events in order.
+            cause: the cause of the turn.
             open_turn: whether the turn continues after this commit.
             copied: set if the events come from another conversation.
 
         Raises:
-            VersionConflict, ReminderGone, DuplicateMessage, StoreError: see `Record.append`; nothing was written.
+            VersionConflict, ReminderGone, DuplicateMessage, StoreError: as in `Record.append`. Nothing was written.
             Erased: the conversation was erased after the turn began.
         """
         record, engine, ticket = self._record, self._engine, cause.ticket
@@ -128,7 +129,7 @@ class Feed:
         engine.notify_log_readers(record.sender_id, entries)
 
     async def append_internal(self, event: Event) -> None:
-        """Append an internal event; see `Record.append_internal`."""
+        """Append an internal event, as `Record.append_internal` does."""
         before, _ = await self._record.load()
         await self._record.append_internal(event)
         if self.position == (before.epoch, before.version):

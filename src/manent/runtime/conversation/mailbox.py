@@ -1,6 +1,6 @@
-"""A mailbox: the jobs of one conversation, run one at a time in the order they arrive.
+"""A mailbox: runs the jobs of one conversation one at a time, in the order of their arrival.
 
-Each `Conversation` has one. The mailbox does not know what its jobs do. A job must handle its own errors.
+Each `Conversation` has one. The mailbox does not know what its jobs do. Each job must handle its errors itself.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ class Mailbox:
     """Waiting jobs, and the task that runs them while there are any.
 
     Args:
-        on_start: called with the worker task when it starts.
+        on_start: called with the worker task when the task starts.
         on_empty: called with the worker task when no job is left. The task ends after the call.
     """
 

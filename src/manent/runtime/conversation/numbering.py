@@ -1,6 +1,7 @@
-"""Numbers the events of one append: the `seq` of each event, and whether and how the visitor sees it.
+"""Numbers the events of one append.
 
-`Record.append` calls it. Nothing here does I/O.
+It determines the `seq` of each event, and whether and how the visitor sees the event. `Record.append` calls it. It does
+no I/O.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,10 @@ from manent.runtime import visitor_messages
 from manent.runtime.conversation.ticket import Ticket
 
 _SHOWN_OR_DIVIDING = frozenset((BotUttered, Restarted, SessionStarted, UserUttered))
-"""Event types that visitors see or that add a divider. A shortcut: most events of a turn are of other types."""
+"""Event types that visitors see or that add a dividing line.
+
+Most events of a turn have other types and need no further checks.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +41,8 @@ class Numbering:
 
     Args:
         head: head of the log before the append.
-        tracker: already contains the events.
-        ticket: the message of the first user event. Ignored if it was accepted before.
+        tracker: tracker that already contains the events.
+        ticket: the message of the first user event. It is ignored if the message was accepted before.
 
     Attributes:
         message_seq: `seq` of the ticket's message. None: it is not among the events.
@@ -56,7 +60,7 @@ class Numbering:
         self.message_seq: int | None = None
 
     def entries(self, events: Sequence[Event], copied: Copied | None = None) -> tuple[LogEntry, ...]:
-        """Return numbered entries. `copied`: set if the events come from another conversation."""
+        """Return numbered entries. `copied` is set if the events come from another conversation."""
         if copied is None:
             return tuple([self._entry(event) for event in events])
         return tuple([self._copy(event, before) for event, before in zip(events, copied.shown, strict=True)])
@@ -79,7 +83,7 @@ class Numbering:
         return LogEntry(seq=self._seq, event=event, view=self._view(event))
 
     def _copy(self, event: Event, before: View | None) -> LogEntry:
-        """Number a copied event. A visitor's message has no ticket here; show it if it was shown before."""
+        """Number a copied event. A visitor's message has no ticket here. It is shown if it was shown before."""
         entry = self._entry(event)
         return replace(entry, view=self._show(before.title)) if before and not entry.view else entry
 
@@ -105,7 +109,7 @@ class Numbering:
         if ticket is None:
             return None
         if self.message_seq is not None:
-            return None  # the dialogue repeats the message; the visitor sent it once
+            return None  # the dialogue repeats the message, but the visitor sent it only once
         self.message_seq = self._seq
         if ticket.message.external:
             return None

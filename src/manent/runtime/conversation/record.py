@@ -1,7 +1,7 @@
-"""The log of one conversation as this process has it in memory: its head and its tracker.
+"""The copy of one conversation's log in the memory of this process: head and tracker.
 
-`TurnRunner` loads the record before a turn; `Feed.commit` appends to it. Another server may have changed the log. Then
-an append raises `VersionConflict`; the caller forgets the record, loads it again and decides the turn again. The record
+`TurnRunner` loads the record before a turn, and `Feed.commit` appends to it. If another server has changed the log, an
+append raises `VersionConflict`. The caller then drops the record, loads it again and runs the turn again. The record
 does not notify subscribers.
 """
 
@@ -11,23 +11,26 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from manent.core.conversation_log import Accepted, Append, Head, Lease, LogEntry, Snapshot
+from manent.core.conversation_log import Accepted, Append, Head, LogEntry, Snapshot
 from manent.core.events import Event
 from manent.core.tracker import Tracker, WindowExceeded
-from manent.runtime.conversation.engine import LEASE_S, Engine
+from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.numbering import Copied, Numbering
 from manent.runtime.conversation.reminder_changes import changes_of
 from manent.runtime.conversation.ticket import TurnCause
 from manent.runtime.ports.store import Loaded
 
 SNAPSHOT_EVERY = 200
-"""Events between snapshots. A load reads one snapshot (about 30 kB) and at most this many events: about 2 ms."""
+"""Number of events between two snapshots.
+
+A load reads one snapshot (about 30 kB) and at most this many events, which takes about 2 ms.
+"""
 
 _ALL_SNAPSHOTS = 1_000_000
-"""More snapshots than any conversation has."""
+"""Value that is greater than the number of snapshots of any conversation."""
 
 OUTPUT_CHANNELS = {"rest": "collector"}
-"""Output channels whose name differs from the input channel's, as in Rasa."""
+"""Input channel → output channel, where their names differ, as in Rasa."""
 
 
 class Record:
@@ -35,10 +38,10 @@ class Record:
 
     Attributes:
         sender_id: key of the conversation.
-        head: head of the log. None: not in memory, like `tracker`.
-        tracker: state at `head`.
-        owner: the subject that owns the conversation, once it is known. Written with the next append.
-        plain_seq: plain clients have received all bot events up to this one. Written with the next append.
+        head: head of the log. None: head and tracker are not in memory.
+        tracker: the tracker at `head`.
+        owner: the subject that owns the conversation, when it is known. The next append stores it.
+        plain_seq: `seq` up to which plain clients have received all bot events. The next append stores it.
     """
 
     __slots__ = (
@@ -73,7 +76,7 @@ class Record:
             self._empty_head, self._snapshot_version = None, 0
             return self.head, self.tracker
         before: int | None = None
-        older = self._extra_snapshots  # how many snapshots before the newest one to start from
+        older = self._extra_snapshots  # number of snapshots to skip, counted from the newest one
         while True:
             loaded = await self._engine.store.load(self.sender_id, before=before)
             if loaded is None:
@@ -95,10 +98,10 @@ class Record:
     def assume_empty(self, head: Head | None) -> None:
         """Assume that the log is empty, so that the next load does not read the store.
 
-        If the assumption is wrong because another server wrote first, the next append raises `VersionConflict`.
+        If another server wrote first, the assumption is wrong, and the next append raises `VersionConflict`.
 
         Args:
-            head: head of the empty log. None: the store does not have the conversation yet.
+            head: head of the empty log. None: the store does not contain the conversation yet.
         """
         if self.head is None:
             self._empty_head = head or self._new_head(self.owner)
@@ -107,9 +110,9 @@ class Record:
         """Drop head and tracker from memory.
 
         Args:
-            start_earlier: let the next load start from an older snapshot, because a turn reverted events from before
-                the tracker's window. The first such load starts one snapshot earlier, the next one at the beginning of
-                the log. If the turn began with a custom action, that action runs again.
+            start_earlier: whether the next load starts from an older snapshot, because a turn reverted events from
+                before the tracker's window. The first load of this kind starts one snapshot earlier, the second at the
+                beginning of the log. If the turn began with a custom action, that action runs again.
         """
         self.head = self.tracker = self._empty_head = None
         if start_earlier:
@@ -148,9 +151,9 @@ class Record:
         """Append events that the tracker already contains.
 
         Args:
-            events: the events in order. Empty: acquire or renew the lease.
-            cause: what the turn answers.
-            open_turn: whether the turn continues after this append. If so, the lease is acquired or renewed.
+            events: the events in order. Empty: only acquire the lease.
+            cause: the cause of the turn.
+            open_turn: whether the turn continues after this append. If so, the lease is acquired.
             copied: set if the events come from another conversation.
 
         Returns:
@@ -163,7 +166,7 @@ class Record:
             StoreError: nothing was written.
         """
         head, tracker = self.head, self.tracker
-        assert head is not None  # noqa: S101  # load() ran
+        assert head is not None  # noqa: S101  # load() has run
         assert tracker is not None  # noqa: S101
         now = time.time()
         numbering = Numbering(head, tracker, cause.ticket)
@@ -172,7 +175,7 @@ class Record:
             head,
             plain_seq=max(head.plain_seq, min(self.plain_seq, head.version)),
             open_turn=open_turn,
-            lease=Lease(owner=self._engine.owner, until=now + LEASE_S) if open_turn else None,
+            lease=self._engine.leases.new() if open_turn else None,
             owner=head.owner or self.owner,
             updated=now,
         )
@@ -207,7 +210,7 @@ class Record:
     async def append_internal(self, event: Event) -> None:
         """Append an event that the visitor does not see and that does not count as a change of the conversation.
 
-        The conversation keeps its `updated` time, so that it does not become the newest one of its owner.
+        The conversation keeps its `updated` time, so that it does not become the newest conversation of its owner.
 
         Raises:
             VersionConflict: another server wrote first; nothing was written.
@@ -223,7 +226,7 @@ class Record:
         self.head = after
 
     async def replace(self, events: Sequence[Event]) -> Head:
-        """Replace the log by one that consists of these events and has another epoch. Return its head.
+        """Replace the log by a log that consists of these events and has another epoch. Return its head.
 
         Raises:
             VersionConflict: another server replaced the log first.

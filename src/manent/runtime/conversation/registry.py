@@ -1,8 +1,8 @@
 """All conversations of this process.
 
-Channels get a `Conversation` by its `sender_id`. The registry keeps conversations that have subscribers or jobs, and
-caches the trackers of the most recently used others. It finishes turns that a crash left open, and shuts down in order:
-it rejects new messages, then lets running turns finish within a time limit.
+Channels get a `Conversation` by its `sender_id`. The registry keeps conversations that have subscribers or jobs. Of the
+others, it caches the most recently used ones. It also finishes turns that a crash left open. At shutdown, it rejects
+new messages, then lets running turns finish within a time limit.
 """
 
 import asyncio
@@ -16,15 +16,23 @@ from manent.core.conversation_log import Head
 from manent.core.errors import ManentError
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.engine import Engine
-from manent.runtime.conversation.ticket import server_closing
+from manent.runtime.conversation.ticket import BusyElsewhere, server_closing
+from manent.runtime.loops import Loop
 from manent.runtime.rate_limits import Rates
+from manent.runtime.server_name import is_dead
 
 log = logging.getLogger("manent.conversations")
 
-RECOVERY_INTERVAL_S = 5.0
+RECOVERY_INTERVAL_S = 1.0
+
+MAX_RECOVERIES = 100
+"""Unfinished turns that are finished at once. Most of them wait for an action."""
 
 _CHECKED_PER_RELEASE = 2
-"""Conversations that each release checks for removal. More than one, so that the registry shrinks."""
+"""Number of conversations that each `release` checks for removal.
+
+It is greater than one, so that the registry shrinks.
+"""
 
 
 class Conversations:
@@ -32,7 +40,7 @@ class Conversations:
 
     Attributes:
         engine: shared by all conversations.
-        rates: rate limits of clients; channels check them before they submit.
+        rates: rate limits of clients. Channels check them before they submit a message.
         workers: tasks that may finish within the time limit at shutdown.
     """
 
@@ -42,35 +50,40 @@ class Conversations:
         self.workers: set[asyncio.Task[None]] = set()
         self._all: dict[str, Conversation] = {}
         self._cached: OrderedDict[str, Conversation] = OrderedDict()
-        self._recovery: asyncio.Task[None] | None = None
+        self._recovery = Loop("recovery", self._recover, metrics=engine.metrics)
+        self._recovering: dict[str, asyncio.Task[None]] = {}
 
     async def open(self) -> None:
-        """Open the engine and start to finish turns that an earlier process left open."""
+        """Open the engine and start finishing turns that an earlier process left open."""
         await self.engine.open()
-        self._recovery = asyncio.create_task(self._recover_forever())
+        self._recovery.open()
 
     async def close(self, *, within_s: float = 10.0) -> None:
         """Reject new messages, let turns finish within the time limit, then close the engine."""
-        if self._recovery is not None:
-            self._recovery.cancel()
-            await asyncio.gather(self._recovery, return_exceptions=True)
+        await self._recovery.close()
         await self.drain(within_s=within_s)
+        await asyncio.gather(*self._recovering.values(), return_exceptions=True)
         await self.engine.close()
 
     async def drain(self, *, within_s: float) -> None:
-        """Reject new messages with `server_closing` and let turns finish. Cancelled turns resume at the next start."""
+        """Reject new messages with `server_closing` and let turns finish.
+
+        Turns that do not finish in time resume at the next start.
+        """
         self.engine.is_closing = True
         if self.workers:
             _, unfinished = await asyncio.wait(set(self.workers), timeout=within_s)
             for worker in unfinished:
-                log.warning("a turn did not finish in time; it resumes at the next start")
+                log.warning("a turn did not finish in time; the next server finishes it")
                 worker.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
             for conversation in tuple(self._all.values()):
                 conversation.reject_waiting(server_closing())
+            if unfinished:
+                await self.engine.leases.release()
 
     def get(self, sender_id: str) -> Conversation:
-        """Return the conversation of this id, whether or not the store has it."""
+        """Return the conversation with this id. The store may or may not contain it."""
         conversation = self._all.get(sender_id)
         if conversation is None:
             conversation = self._all[sender_id] = Conversation(
@@ -85,7 +98,7 @@ class Conversations:
         return await self.engine.store.create(head)
 
     def track(self, worker: asyncio.Task[None]) -> None:
-        """Let a task finish at shutdown like a turn."""
+        """Let a task finish at shutdown, as a turn may."""
         self.workers.add(worker)
         worker.add_done_callback(self.workers.discard)
 
@@ -93,7 +106,7 @@ class Conversations:
         """Remove conversations that are no longer needed. Call it after a subscriber was removed.
 
         Trackers beyond the limit are dropped, least recently used first. The cost does not depend on the number of
-        conversations: with ten thousand idle sockets, a search through all of them took milliseconds per message.
+        conversations. With ten thousand idle sockets, a search through all conversations took milliseconds per message.
         """
         cached = self._cached
         if conversation.record.tracker is None:
@@ -104,11 +117,12 @@ class Conversations:
         limit = self.engine.limits.cached_trackers
         while len(cached) > limit:
             _, oldest = cached.popitem(last=False)
-            if not oldest.mailbox.is_busy:  # a busy one is released again when its jobs are done
+            if not oldest.mailbox.is_busy:  # a conversation with jobs is released again when they are done
                 oldest.record.forget()
                 self._remove_if_unused(oldest)
         self._remove_if_unused(conversation)
-        # Conversations that were only looked up are never released: check the ones that have been here longest.
+        # Conversations that were only looked up are never released, so check those that have been in memory for the
+        # longest time.
         for _ in range(_CHECKED_PER_RELEASE if len(self._all) > limit else 0):
             sender_id, oldest = next(iter(self._all.items()))
             del self._all[sender_id]
@@ -124,11 +138,14 @@ class Conversations:
             self._all.pop(conversation.sender_id, None)
 
     def followed(self, among: Collection[str] | None = None) -> list[Conversation]:
-        """Return the conversations that have subscribers. `among`: only those with these ids."""
+        """Return the conversations that have subscribers. If `among` is given, return only those with these ids."""
         return [one for one in self._known(among) if one.subscribers]
 
     def cached(self, among: Collection[str] | None = None) -> list[Conversation]:
-        """Return the conversations that have a log in memory but no subscribers. `among`: as in `followed`."""
+        """Return the conversations that have a log in memory but no subscribers.
+
+        If `among` is given, return only those with these ids.
+        """
         return [one for one in self._known(among) if not one.subscribers and one.record.head is not None]
 
     def _known(self, among: Collection[str] | None) -> Iterable[Conversation]:
@@ -144,27 +161,41 @@ class Conversations:
         """Number of messages and other jobs that wait in mailboxes."""
         return sum(len(conversation.mailbox) for conversation in self._all.values())
 
-    async def _recover_forever(self) -> None:
-        while True:
-            try:
-                heads = await self.engine.store.unfinished(now=float("inf"))
-                await asyncio.gather(*(self._recover(head.sender_id) for head in heads if self._may_recover(head)))
-            except ManentError as error:
-                log.warning("could not search for open turns", extra={"code": error.code, "error": error.message})
-            await asyncio.sleep(RECOVERY_INTERVAL_S)
+    async def _recover(self) -> float:
+        """Start to finish open turns, each in its own task: one that hangs does not hold up the others.
 
-    def _may_recover(self, head: Head) -> bool:
-        """Return whether an open turn's lease is free or expired, or is ours and no worker is running."""
-        if head.lease is not None and head.lease.owner == self.engine.owner:
-            conversation = self._all.get(head.sender_id)
-            return conversation is None or not conversation.mailbox.is_busy
-        return head.lease is None or self.engine.may_take_over(head.lease)
+        Returns:
+            The pause until the next search in seconds.
+        """
+        leases, store = self.engine.leases, self.engine.store
+        owners = await store.lease_owners()
+        if not owners:
+            return RECOVERY_INTERVAL_S
+        free = [owner for owner in owners if owner is not None and (owner == leases.owner or is_dead(owner))]
+        # Its own turns that still run are among those that the store returns: ask for more than these.
+        limit = MAX_RECOVERIES + len(self.workers) + len(self._recovering)
+        for head in await store.unfinished(now=leases.expired_by(), over=free, limit=limit):
+            if len(self._recovering) == MAX_RECOVERIES:
+                break
+            if head.sender_id not in self._recovering and not self._is_running(head):
+                task = asyncio.create_task(self._finish(head.sender_id))
+                self._recovering[head.sender_id] = task
+                task.add_done_callback(lambda _, sender_id=head.sender_id: self._recovering.pop(sender_id, None))  # type: ignore[misc]
+        return RECOVERY_INTERVAL_S
 
-    async def _recover(self, sender_id: str) -> None:
+    def _is_running(self, head: Head) -> bool:
+        """Return whether an open turn is ours and its worker is running."""
+        conversation = self._all.get(head.sender_id)
+        is_ours = head.lease is not None and head.lease.owner == self.engine.leases.owner
+        return is_ours and conversation is not None and conversation.mailbox.is_busy
+
+    async def _finish(self, sender_id: str) -> None:
+        extra = {"sender_id": sender_id}
         try:
             await self.get(sender_id).perform(lambda conversation: conversation.turns.recover())
+        except BusyElsewhere:
+            log.debug("another server finishes an open turn", extra=extra)
         except ManentError as error:
-            log.warning(
-                "could not finish an open turn",
-                extra={"sender_id": sender_id, "code": error.code, "error": error.message},
-            )
+            log.warning("could not finish an open turn", extra={**extra, "code": error.code, "error": error.message})
+        except Exception:
+            log.exception("could not finish an open turn", extra=extra)

@@ -1,11 +1,21 @@
-"""Computes how the events of a turn change the reminders of its conversation. Nothing here does I/O."""
+"""Computes how the events of a turn change the reminders of its conversation. It does no I/O."""
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from manent.core.conversation_log import CancelReminders, FireReminder, LogEntry, Reminder, ReminderChange
-from manent.core.events import Event, ReminderCancelled, ReminderScheduled, Restarted, SessionStarted, UserUttered
+from manent.core.events import (
+    ActionExecuted,
+    Event,
+    ReminderCancelled,
+    ReminderScheduled,
+    Restarted,
+    SessionStarted,
+    UserUttered,
+)
+from manent.dialogue.actions import SESSION_START
+from manent.dialogue.states import LISTEN
 
 log = logging.getLogger("manent.reminders")
 
@@ -20,13 +30,15 @@ def changes_of(
     fires: FireReminder | None = None,
     schedules: bool = True,
 ) -> tuple[ReminderChange, ...]:
-    """Return the changes of these entries in order, after the reminder that they fire.
+    """Return the changes of reminders by these entries, in order.
+
+    The removal of the reminder that they fire comes first.
 
     Args:
         sender_id: key of the conversation.
         entries: the entries to append.
         channel: returns the name of the output channel. Called only if a reminder is scheduled.
-        fires: the reminder that these entries answer.
+        fires: the reminder that caused these entries, if any.
         schedules: whether reminder events have an effect.
     """
     changes: list[ReminderChange] = [] if fires is None else [fires]
@@ -39,7 +51,8 @@ def changes_of(
                 due = _seconds(event.date_time)
                 if due is None:
                     log.warning(
-                        "ignored a reminder: its date_time is not an ISO 8601 time", extra={"sender_id": sender_id}
+                        "ignored a reminder, because its date_time is not an ISO 8601 time",
+                        extra={"sender_id": sender_id},
                     )
                     continue
                 changes.append(
@@ -59,17 +72,50 @@ def changes_of(
     return tuple(changes)
 
 
-def is_void(reminder: Reminder, later: Sequence[Event]) -> bool:
-    """Return whether later events cancel a reminder: a restart, a new session, or a message of the visitor."""
-    for event in later:
-        match event:
-            case Restarted() | SessionStarted():
-                return True
-            case UserUttered() if reminder.kill_on_user_msg and event.text:
-                return True
-            case _:
-                pass
-    return False
+class VoidCheck:
+    """Decides from the events after a reminder whether they cancel it: a restart, a new session or a message.
+
+    A session that another reminder or an external trigger starts does not cancel it, so that reminders that are due
+    together all fire. Pass the events in log order to `read`, in as many parts as you like, then call `is_void`.
+
+    Attributes:
+        saw_session: whether a session started after the reminder.
+    """
+
+    def __init__(self, reminder: Reminder) -> None:
+        self.saw_session = False
+        self._reminder = reminder
+        self._is_void = False
+        self._is_listening = False
+        self._has_undecided_session = False
+
+    def read(self, events: Iterable[Event]) -> None:
+        """Read the next events."""
+        for event in events:
+            match event:
+                case Restarted():
+                    self._is_void = True
+                case SessionStarted():
+                    self.saw_session = True
+                    # The message that starts an expired session follows it. Any other session is the visitor's.
+                    self._has_undecided_session = self._is_listening
+                    self._is_void = self._is_void or not self._is_listening
+                case UserUttered():
+                    self._read_message(event)
+                case ActionExecuted() if event.name != SESSION_START:
+                    self._is_listening = event.name == LISTEN
+                case _:
+                    pass
+
+    def is_void(self) -> bool:
+        """Return whether the events that were read cancel the reminder."""
+        return self._is_void or self._has_undecided_session
+
+    def _read_message(self, message: UserUttered) -> None:
+        is_external = bool((message.metadata or {}).get("is_external"))
+        is_killed = self._reminder.kill_on_user_msg and bool(message.text)
+        self._is_void = self._is_void or is_killed or (self._has_undecided_session and not is_external)
+        self._has_undecided_session = self._is_listening = False
 
 
 def _seconds(date_time: str) -> float | None:

@@ -1,8 +1,8 @@
 """The event that names where a conversation continues after a reset.
 
-A reset on one server must reach tabs that are connected to other servers. The server that resets appends this event to
-the old log; the others find it there (`Feed.catch_up`) and notify their subscribers. It is an internal event: the
-visitor does not see it, and the dialogue ignores it.
+A reset on one server must also reach browser tabs that are connected to other servers. The server that resets appends
+this event to the old log. The other servers find it there (`Feed.catch_up`) and notify their subscribers. It is an
+internal event: the visitor does not see it, and the dialogue ignores it.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class Successor:
     Attributes:
         session_id: its `sender_id`.
         epoch: its epoch.
-        has_token: whether joining it requires a `session_token`. The log does not contain the token: each server
-            computes it.
+        has_token: whether joining it requires a `session_token`. The log does not contain the token, because each
+            server can compute it.
     """
 
     session_id: str
@@ -33,7 +33,7 @@ def successor_event(successor: Successor, timestamp: float) -> Event:
 
 
 def successor_of(event: Event) -> Successor | None:
-    """Return the successor that an event names. None: it is another event."""
+    """Return the successor that an event names, or None if it is another kind of event."""
     match event:
         case StoryExported(metadata={"manent_left_for": [str(session_id), str(epoch), bool(has_token)]}):
             return Successor(session_id, epoch, has_token)

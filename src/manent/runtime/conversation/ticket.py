@@ -19,11 +19,11 @@ from manent.runtime.assistant import Assistant
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """Confirms that a message was accepted.
+    """The confirmation that a message was accepted.
 
     Attributes:
         seq: number of its user event.
-        duplicate: whether it had already been accepted before.
+        duplicate: whether the message had been accepted before.
     """
 
     seq: int
@@ -39,10 +39,10 @@ class Ticket:
         message_id: its id, from the client or generated.
         digest: SHA-256 of the text. The same id with another digest is rejected. None: the server generated the id, so
             no client can send it again and the store does not keep it.
-        epoch: the epoch that the client expects. None: any.
-        accepted: resolves when the message is durable. Fails with the error if it was rejected.
-        finished: resolves when the turn has ended, with the visible entries that it committed. Never fails.
-        confirm: called with the head of the log. Raises if the sender may no longer use the conversation.
+        epoch: the epoch that the client expects. None: any epoch.
+        accepted: resolves when the message is durable. It fails with the error if the message was rejected.
+        finished: resolves when the turn has ended, with the visible entries that the turn committed. It never fails.
+        confirm: called with the head of the log. It raises an error if the sender may no longer use the conversation.
         entries: visible entries that were committed so far.
         error: the error that ended the turn, before or after acceptance.
         arrived: value of `time.perf_counter` at submission.
@@ -64,25 +64,25 @@ class Ticket:
         self.error = error
         if not self.accepted.done():
             self.accepted.set_exception(error)
-            self.accepted.exception()  # marks it as retrieved: asyncio logs no warning if nobody awaits it
+            self.accepted.exception()  # asyncio logs no warning now if nobody awaits the future
         self.finish()
 
     def finish(self) -> None:
-        """Resolve `finished`."""
+        """Resolve `finished` with the committed entries."""
         if not self.finished.done():
             self.finished.set_result(self.entries)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class TurnCause:
-    """Why a turn runs, and what its first commit contains because of that.
+    """The cause of a turn. The first commit of the turn contains data that depend on it.
 
     Attributes:
         ticket: the message that the turn answers.
         reminder: the reminder that the first commit fires.
         schedules_reminders: whether reminder events of the turn have an effect.
         is_written: whether a part of the turn is in the log.
-        parsed: the NLU result and the assistant that made it. Reused if the turn is decided again.
+        parsed: the NLU result and the assistant that computed it. It is reused if the turn runs again.
     """
 
     ticket: Ticket | None = None
@@ -105,7 +105,7 @@ class Erased(RequestError):
 
 
 class BusyElsewhere(RequestError):
-    """Another server, which is alive, runs a turn of the conversation."""
+    """Another server, which is running, processes a turn of the conversation."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__("busy", "another server is processing this conversation", status=503, retry_after=retry_after)

@@ -1,8 +1,9 @@
-"""Runs turns: `dialogue/turn.py` decides, this module calls the NLU and the actions, and commits.
+"""Runs turns.
 
-`Conversation` runs it as a mailbox job, so that a conversation never runs two turns at once. A turn without custom
-actions is one commit. Before a custom action or a text generator is called, the events so far are committed with a
-lease. After a crash, this server or another one continues from there (`finish_open_turn`).
+`dialogue/turn.py` decides the steps. This module calls the NLU and the actions, and commits events. `Conversation` runs
+it as a mailbox job, so that a conversation never runs two turns at the same time. A turn without custom actions is one
+commit. Before a custom action or a text generator is called, the events so far are committed with a lease. After a
+crash, this server or another one continues the turn from that commit (`finish_open_turn`).
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from manent.core.events import Event, Json, UserUttered
 from manent.core.tracker import Tracker, WindowExceeded
 from manent.dialogue.turn import CallAction, Finished, Generate, Step, Turn, Understand
 from manent.runtime.assistant import Assistant
-from manent.runtime.conversation.engine import LEASE_S, Engine
+from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.feed import Failed, Feed, Typing
 from manent.runtime.conversation.numbering import Copied
 from manent.runtime.conversation.record import Record
@@ -36,7 +37,7 @@ from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 log = logging.getLogger("manent.conversation")
 
 MAX_ATTEMPTS = 5
-"""How often a turn is decided if other servers write to the log first."""
+"""Number of times that a turn runs if other servers write to the log first."""
 
 TYPING_AFTER_S = 0.3
 TYPING_INTERVAL_S = 5.0
@@ -55,7 +56,7 @@ class TurnRunner:
 
     async def process(self, ticket: Ticket) -> None:
         """Run the turn of one message: accept it, answer it and publish the answer, or report the error."""
-        if ticket.finished.done():  # rejected while it waited
+        if ticket.finished.done():  # the message was rejected while it waited
             return
         turn_id.set(ticket.message_id)
         self._engine.metrics.queued.observe(time.perf_counter() - ticket.arrived)
@@ -68,7 +69,9 @@ class TurnRunner:
             self._record.forget()
             ticket.fail(error)
         except BusyElsewhere as error:
-            if ticket.accepted.done():  # our lease expired; the server that took the turn over sends the answer
+            if (
+                ticket.accepted.done()
+            ):  # the lease of this server expired; the server that took the turn over sends the answer
                 self._record.forget()
                 ticket.fail(error)
             else:
@@ -87,11 +90,12 @@ class TurnRunner:
     async def decide(self, begin: Callable[[Turn], Step], cause: TurnCause) -> None:
         """Run a turn to its end. If another turn is open, finish that one first.
 
-        If another server takes over after the turn has begun, the turn does not start again: that server finishes it.
+        If another server takes over after the turn has begun, the turn does not start again, because that server
+        finishes it.
 
         Args:
             begin: calls the entry point of the turn.
-            cause: what the turn answers.
+            cause: the cause of the turn.
 
         Raises:
             RequestError: the turn rejected the request. `busy`: another server runs a turn of this conversation.
@@ -115,8 +119,8 @@ class TurnRunner:
         """Append events without a turn. If a turn is open, finish it first.
 
         Args:
-            make: called with the tracker; returns the events, and their origin if they are copied. Called again after
-                a conflict.
+            make: called with the tracker. It returns the events, and their origin if they are copied. It is called
+                again after a conflict.
 
         Raises:
             DuplicateMessage: the events were already copied; nothing was written.
@@ -135,7 +139,7 @@ class TurnRunner:
         await self._until_decided(work)
 
     async def recover(self) -> None:
-        """Finish the open turn, if there is one, and end it visibly if it fails again.
+        """Finish the open turn, if there is one. If it fails again, end it with a message to the visitor.
 
         Raises:
             ManentError: another server runs the turn, or it could not be written.
@@ -145,6 +149,7 @@ class TurnRunner:
             if head.open_turn:
                 await self._finish(head, tracker)
 
+        self._record.forget()  # another server began the turn: what is in memory may be older
         try:
             await self._until_decided(work)
         except ManentError:
@@ -157,7 +162,7 @@ class TurnRunner:
         """Finish the open turn, if there is one.
 
         Raises:
-            RequestError: `busy`; another server, which is alive, runs it.
+            RequestError: `busy`: another server, which is running, processes the turn.
             VersionConflict: another server wrote first.
             StoreError: the turn was not written.
         """
@@ -172,13 +177,16 @@ class TurnRunner:
 
     async def _finish(self, head: Head, tracker: Tracker) -> None:
         lease, engine = head.lease, self._engine
-        if lease is not None and lease.owner != engine.owner and not engine.may_take_over(lease):
-            raise BusyElsewhere(min(LEASE_S, 2.0))
+        if lease is not None and lease.owner != engine.leases.owner and not engine.leases.may_take_over(lease):
+            raise BusyElsewhere(min(engine.leases.duration_s, 2.0))
         log.info("finishing an open turn", extra={"sender_id": head.sender_id, "seq": head.version})
         await self._run(tracker, lambda turn: turn.resume(self._record.output_channel()), TurnCause())
 
     async def _until_decided(self, work: Callable[[Head, Tracker], Awaitable[None]]) -> None:
-        """Run `work` with the loaded record. Repeat it if the record is out of date or too short."""
+        """Run `work` with the loaded record.
+
+        Repeat it if the record is out of date or does not reach back far enough.
+        """
         record = self._record
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
@@ -193,7 +201,8 @@ class TurnRunner:
                 return
         raise InternalError(
             "internal_error",
-            f"the turn was not written in {MAX_ATTEMPTS} attempts: other servers wrote to the conversation first",
+            f"the turn was not written in {MAX_ATTEMPTS} attempts, because other servers wrote to the conversation "
+            "first",
         )
 
     async def _run(self, tracker: Tracker, begin: Callable[[Turn], Step], cause: TurnCause) -> None:
@@ -211,7 +220,7 @@ class TurnRunner:
             await feed.commit(turn.take_events(), cause, open_turn=True)
             asked = time.perf_counter()
             try:
-                step = turn.proceed(await self._ask(step, cause))
+                step = turn.proceed(await self._ask(step))
             except ActionError as error:
                 extra = {"sender_id": self._record.sender_id, "code": error.code, "error": error.message}
                 # Log the traceback of an error that the project's own code raised.
@@ -227,15 +236,15 @@ class TurnRunner:
         self._record.trim()
 
     async def _parse(self, assistant: Assistant, text: str, cause: TurnCause) -> Json:
-        """Return the NLU result of the message. Reuse it if the turn is decided again."""
+        """Return the NLU result of the message. Reuse it if the turn runs again."""
         if cause.parsed is None or cause.parsed[0] is not assistant:
             started = time.perf_counter()
             cause.parsed = assistant, await self._engine.parse(assistant, text)
             self._engine.metrics.understood.observe(time.perf_counter() - started)
         return cause.parsed[1]
 
-    async def _ask(self, step: CallAction | Generate, cause: TurnCause) -> object:
-        """Call an action or the text generator. Meanwhile renew the lease and show the typing indicator.
+    async def _ask(self, step: CallAction | Generate) -> object:
+        """Call an action or the text generator. Meanwhile show the typing indicator.
 
         Raises:
             Erased: the conversation was erased. The call is cancelled.
@@ -244,7 +253,6 @@ class TurnRunner:
         asked = asyncio.ensure_future(self._engine.ask(head, tracker, step))
         interrupted = self._interrupted = asyncio.get_running_loop().create_future()
         wait_s: float = TYPING_AFTER_S
-        renew_at = time.monotonic() + LEASE_S / 3
         try:
             while True:
                 done, _ = await asyncio.wait({asked, interrupted}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
@@ -254,9 +262,6 @@ class TurnRunner:
                     return asked.result()
                 wait_s = TYPING_INTERVAL_S
                 self._feed.notify(Typing(on=True))
-                if time.monotonic() >= renew_at:
-                    renew_at = time.monotonic() + LEASE_S / 3
-                    await self._feed.commit([], cause, open_turn=True)
         finally:
             self._interrupted = None
             asked.cancel()
@@ -264,7 +269,10 @@ class TurnRunner:
                 await asked
 
     async def _abandon(self) -> None:
-        """End the open turn visibly after an internal error. Running it again would fail again."""
+        """End the open turn with a message to the visitor.
+
+        After an internal error, running it again would fail again.
+        """
         record = self._record
         record.forget()
         try:
@@ -278,14 +286,14 @@ class TurnRunner:
     def _notify_failure(self, failure: ActionError, ticket: Ticket | None) -> None:
         """Notify subscribers that the latest bot message replaces an action that failed.
 
-        They receive the code only. Details such as addresses and tracebacks are for the log.
+        They receive only the code. Details such as addresses and tracebacks are only logged.
         """
         error = ActionError(failure.code, "the bot could not complete this action")
         head, message_id = self._record.head, ticket.message_id if ticket is not None else None
         self._feed.notify(Failed(error, message_id, head.visible if head is not None else None))
 
     def _report(self, ticket: Ticket, error: ManentError) -> None:
-        """Report an error: to the sender if the message was not accepted, else to all subscribers."""
+        """Report an error to the sender if the message was not accepted, or to all subscribers if it was."""
         self._record.forget()
         if ticket.accepted.done():
             self._engine.metrics.failed += 1
@@ -295,7 +303,7 @@ class TurnRunner:
         ticket.fail(error)
 
     async def _repeat_answer(self, ticket: Ticket, accepted: Accepted) -> None:
-        """Answer a message that was already accepted. The answer has its number and the bot messages after it."""
+        """Answer a message that was already accepted. The answer contains its number and the bot messages after it."""
         if accepted.digest != ticket.digest:
             ticket.fail(message_id_conflict(ticket.message_id))
             return
@@ -313,7 +321,7 @@ def _check(head: Head, ticket: Ticket) -> None:
     """Check that a message is meant for this log and that its sender may still use the conversation.
 
     Raises:
-        RequestError: `conversation_changed`, or what `Ticket.confirm` raises.
+        RequestError: `conversation_changed`, or an error that `Ticket.confirm` raises.
     """
     if ticket.epoch is not None and ticket.epoch != head.epoch:
         raise conversation_changed()

@@ -1,32 +1,31 @@
-"""Publishes what other servers have written, and drops logs that other servers have erased.
+"""Publishes events that other servers have written, and drops logs that other servers have erased.
 
 The store reports that another process has written (PostgreSQL notifications, SQLite's change counter). The changes are
 then read from the logs. A notification may be lost, so all conversations with subscribers are compared with the store
-at least every `POLL_INTERVAL_S` seconds. The composition root builds it, and opens and closes it inside the registry's
-lifetime.
+at least every `POLL_INTERVAL_S` seconds. `server/app.py` builds it. It opens it after the registry and closes it before
+the registry.
 """
 
-import asyncio
-import logging
 import time
 from collections.abc import Callable, Collection
 from typing import Final
 
-from manent.core.errors import ManentError
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.registry import Conversations
-
-log = logging.getLogger("manent.wakeups")
+from manent.runtime.loops import Loop
 
 POLL_INTERVAL_S: Final = 3.0
-"""How often the store is read although it has not reported a change."""
+"""Maximum time between two reads of the store, even if the store has reported no change."""
 
 PAUSE_FACTOR: Final = 4.0
-"""The pause after a comparison, as a multiple of its duration: comparing takes at most a fifth of the time."""
+"""Pause after a comparison, as a multiple of the duration of the comparison.
 
-RETRY_S: Final = 1.0
+So comparing takes at most a fifth of the time.
+"""
+
+MAX_RETRY_S: Final = 1.0
 BATCH_SIZE: Final = 500
-"""Conversations whose positions are read at once."""
+"""Number of conversations whose positions are read at the same time."""
 
 
 class Wakeups:
@@ -39,39 +38,33 @@ class Wakeups:
     def __init__(self, conversations: Conversations) -> None:
         self.conversations = conversations
         self.listeners: list[Callable[[], None]] = []
-        self._watch: asyncio.Task[None] | None = None
+        self._loop = Loop("wakeups", self._watch, metrics=conversations.engine.metrics, max_retry_s=MAX_RETRY_S)
         self._cached_stale = True
         self._cached_checked_at = float("-inf")
 
     async def open(self) -> None:
-        """Start to watch. The store must be open."""
-        self._watch = asyncio.create_task(self._run())
+        """Start watching. The store must be open."""
+        self._loop.open()
 
     async def close(self) -> None:
         """Stop watching."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        await self._loop.close()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                changed = await self.conversations.engine.store.news(within_s=POLL_INTERVAL_S)
-                started = time.monotonic()
-                if changed is None:
-                    for listener in self.listeners:
-                        listener()
-                await self._update(changed)
-                await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - started))
-            except ManentError as error:
-                log.warning("could not read changes", extra={"code": error.code, "error": error.message})
-                await asyncio.sleep(RETRY_S)
+    async def _watch(self) -> float:
+        """Wait for changes and publish them. Return the pause until the next wait in seconds."""
+        changed = await self.conversations.engine.store.news(within_s=POLL_INTERVAL_S)
+        started = time.monotonic()
+        if changed is None:
+            for listener in self.listeners:
+                listener()
+        await self._update(changed)
+        return PAUSE_FACTOR * (time.monotonic() - started)
 
     async def _update(self, changed: Collection[str] | None) -> None:
-        """Compare conversations with the store and let those that are behind catch up.
+        """Compare conversations with the store, and publish new events.
 
         Cached logs are compared, too, because erased data must not stay in memory. If it is unknown which conversations
-        changed, cached conversations are compared with the store less often.
+        changed, cached conversations are compared less often.
 
         Args:
             changed: ids of changed conversations. None: any conversation may have changed.
@@ -92,7 +85,7 @@ class Wakeups:
                 self.conversations.release(conversation)
 
     async def _positions(self, wanted: list[Conversation]) -> list[tuple[Conversation, tuple[str, int] | None]]:
-        """Return epoch and version of each conversation in the store. None: the store does not have it."""
+        """Return the epoch and version of each conversation in the store, or None if the store does not contain it."""
         found: list[tuple[Conversation, tuple[str, int] | None]] = []
         for start in range(0, len(wanted), BATCH_SIZE):
             batch = wanted[start : start + BATCH_SIZE]

@@ -1,1 +1,1 @@
-"""Who may join a conversation: admission, tokens, claims, revocations."""
+"""Decides who may join a conversation: admission, tokens, claims, revocations."""

@@ -2,9 +2,9 @@
 
 Modes (`protocol.md`, "Who may join a conversation"): `open` (as in Rasa: the session id is enough), `minted` (the
 server generates session ids, and a token for each) and `jwt` (the subject of a JSON web token owns its conversations).
-Channels call `authenticate` once per connection or request, and `admit` for the conversation. A socket that has joined
-is a member. Its requests do not read the store: `Sessions` compares the ids and calls `check`. `confirm` then checks
-the log that was read, because the conversation may have another owner by now.
+Channels call `authenticate` once per connection or request, and `admit` for the conversation. After a socket has
+joined, its requests do not read the store for this: `Sessions` compares the ids and calls `check`. Later, `confirm`
+checks the log that a request has read, because the conversation may have another owner by then.
 """
 
 import asyncio
@@ -28,10 +28,10 @@ from manent.runtime.rate_limits import Rates
 Mode = Literal["open", "minted", "jwt"]
 
 MAX_ID = 255
-"""Characters of a session id. The width of the database column in Rasa's tracker store."""
+"""Maximum number of characters of a session id. It is the width of the database column in Rasa's tracker store."""
 
 _MINTED_FORM = re.compile(r"[0-9a-f]{32}(\..*)?", re.DOTALL)
-"""The format of a minted id, with or without its token."""
+"""Format of a session id that the server generated, with or without its token."""
 
 Claim = Callable[[str, str], Awaitable[str]]
 """Makes a subject the owner of an anonymous conversation. Returns the id under which it continues."""
@@ -39,7 +39,7 @@ Claim = Callable[[str, str], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request.
+    """The sender of a request.
 
     Attributes:
         token: the verified token. None: no token was sent or needed.
@@ -51,7 +51,7 @@ class Caller:
 
     @property
     def subject(self) -> str | None:
-        """The subject of the token. None: there is no token, or it has no subject."""
+        """The subject of the token, or None if there is no token or it has no subject."""
         return None if self.token is None else self.token.subject
 
 
@@ -64,9 +64,9 @@ class Admission:
 
     Attributes:
         sender_id: the conversation.
-        token: session token that proves the permission next time (minted mode). None: another mode.
+        token: session token with which the client proves the permission next time (minted mode). None: another mode.
         owner: the subject that owns the conversation (jwt mode).
-        is_new: whether the id was generated just now, so that no store has it.
+        is_new: whether the id was generated for this request, so that it cannot be in the store.
     """
 
     sender_id: str
@@ -77,21 +77,22 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The configured mode, and what it needs to decide.
+    """The configured mode, and the data that it needs for its decisions.
 
     Attributes:
-        mode: see the module.
+        mode: one of the modes that the module describes.
         secret: key of the session tokens, at least 16 bytes.
-        guards_minted: whether another channel of this server mints ids. If so, a minted id requires its token in open
-            mode, too.
-        guards_owned: whether another channel of this server has owners. Other modes cannot use their conversations.
+        guards_minted: whether another channel of this server is in minted mode. If so, a minted id requires its token
+            in open mode, too.
+        guards_owned: whether another channel of this server is in jwt mode. If so, other modes cannot use conversations
+            that have an owner.
         verifier: checks JSON web tokens. In open mode this is Rasa's `jwt_key`: a token is required, but its subject
             owns no conversations.
-        anonymous: what happens to callers without a token in jwt mode.
-        store: has the owners. Needed in jwt mode and with `guards_owned`.
+        anonymous: how callers without a token are treated in jwt mode.
+        store: contains the owners. It is needed in jwt mode and with `guards_owned`.
         claim: called if a subject proves that an anonymous conversation is theirs. None: claims are rejected.
-        rates: limits how many conversations one address starts. In open mode, where clients choose ids,
-            `protocol1.py` checks it.
+        rates: limits how many conversations one address starts. In open mode, where clients choose ids, `protocol1.py`
+            checks this limit.
     """
 
     mode: Mode = "open"
@@ -149,10 +150,11 @@ class Identity:
         """Return the permission for a conversation if the caller may use it.
 
         Args:
-            session_id: as the client sent it, of any type. None: the caller's newest conversation, or a new one.
-                `"<id>.<token>"` is accepted for minted ids: plain clients receive and send this form.
-            session_token: as the client sent it.
-            caller: see `authenticate`.
+            session_id: the session id as the client sent it, of any type. None: use the caller's newest conversation,
+                or a new one. For minted ids, `"<id>.<token>"` is accepted, too, because plain clients receive and send
+                this form.
+            session_token: the session token as the client sent it.
+            caller: the result of `authenticate`.
 
         Raises:
             RequestError: `bad_session_id` (wrong type, empty, too long), `forbidden`, or an error of `check`.
@@ -180,15 +182,15 @@ class Identity:
         return admission
 
     def confirm(self, admission: Admission, head: Head, beginner: Caller | None = None) -> None:
-        """Check a permission against the log that was read since: the conversation may have another owner by now.
+        """Check a permission against the log that was read later. The conversation may have another owner by then.
 
         The owner changes when a conversation is claimed, and when its id is used again after an erase.
 
         Args:
             admission: the permission.
             head: head of the log. Version 0: the conversation is new.
-            beginner: who starts the conversation if it is new. In open mode, this method counts the new conversation,
-                because only the log shows that it is new.
+            beginner: the sender who starts the conversation, if it is new. In open mode, this method counts the new
+                conversation for the rate limit, because only the log shows that it is new.
 
         Raises:
             RequestError: `forbidden`, or `too_many_requests`.
@@ -211,7 +213,7 @@ class Identity:
             sender_id = named
         head = await self._stored.head(sender_id)
         if head is None:
-            # the anonymous conversation was never started or was merged: continue in the subject's own
+            # the anonymous conversation was never started or was merged, so continue in the conversation of the subject
             return await (self._newest(subject, caller) if proved else self._own(sender_id, subject, caller))
         if head.owner is None and proved and self.claim is not None:
             return Admission(sender_id=await self.claim(sender_id, subject), owner=subject)
@@ -220,7 +222,10 @@ class Identity:
         return Admission(sender_id=sender_id, owner=subject)
 
     async def _newest(self, subject: str, caller: Caller) -> Admission:
-        """Return the subject's newest conversation. Two tabs that connect at once get the same one."""
+        """Return the subject's newest conversation.
+
+        Two tabs that connect at the same time get the same conversation.
+        """
         async with self._first.setdefault(subject, asyncio.Lock()):
             newest = await self._stored.conversations(owner=subject, limit=1)
             if newest:
@@ -233,7 +238,7 @@ class Identity:
         head = await self._stored.create(
             Head(sender_id=sender_id, epoch=secrets.token_hex(8), owner=subject, started=now, updated=now)
         )
-        if not _same(head.owner, subject):  # another subject created it first
+        if not _same(head.owner, subject):  # another subject created this conversation first
             raise _forbidden()
         return Admission(sender_id=sender_id, owner=subject)
 
@@ -243,7 +248,7 @@ class Identity:
 
     @property
     def _stored(self) -> ConversationStore:
-        assert self.store is not None  # noqa: S101  # modes with owners are built with a store
+        assert self.store is not None  # noqa: S101  # modes with owners have a store
         return self.store
 
     def _proves(self, sender_id: str, given: Any) -> bool:
@@ -271,7 +276,7 @@ def _same(owner: str | None, subject: str) -> bool:
 def _forbidden() -> RequestError:
     return RequestError(
         "forbidden",
-        "no access to this conversation: send the session_token that was issued with its session_id,"
+        "no access to this conversation; send the session_token that was issued with its session_id,"
         " or no session_id to start a new one",
         status=403,
     )

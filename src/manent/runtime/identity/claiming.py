@@ -1,8 +1,9 @@
 """Claims an anonymous conversation for a visitor who signs in (`claim:` in `credentials.yml`).
 
-`keep`: the visitor becomes its owner and it keeps its id, unless it is unused and the visitor has another conversation.
-`merge`: its events are appended to the visitor's own conversation as a session, and it is erased. `Identity` calls this
-after it has verified both tokens. Subscribers of the anonymous conversation are notified.
+With `keep`, the visitor becomes the owner of the conversation, which keeps its id. If it is unused and the visitor has
+another conversation, it is dropped instead. With `merge`, its events are appended as a session to the conversation that
+the visitor has, and it is erased. `Identity` calls this after it has verified both tokens. Subscribers of the anonymous
+conversation are notified.
 """
 
 import time
@@ -24,11 +25,11 @@ from manent.runtime.conversation.successor import successor_of
 from manent.runtime.ports.store import DuplicateMessage
 
 FIRST_EVENTS = 50
-"""Events that are read to find out whether a conversation was used. A longer log counts as used."""
+"""Number of events that are read to determine whether a conversation was used. A longer log counts as used."""
 
 
 class Claims:
-    """Claims anonymous conversations. `Identity.claim` is its `claim`."""
+    """Claims anonymous conversations. Its method `claim` is used as `Identity.claim`."""
 
     def __init__(self, conversations: Conversations, how: Literal["keep", "merge"]) -> None:
         self.conversations = conversations
@@ -38,7 +39,7 @@ class Claims:
         """Make the subject the owner of an anonymous conversation. Return the id under which it continues.
 
         Raises:
-            RequestError: `forbidden`; another subject claimed it first.
+            RequestError: `forbidden`: another subject claimed it first.
             StoreError: nothing changed.
         """
         anonymous = self.conversations.get(sender_id)
@@ -56,10 +57,10 @@ class Claims:
         return own.sender_id
 
     async def _join(self, anonymous: Conversation, own: Conversation, subject: str) -> Conversation:
-        """Claim a conversation for a subject that has another one. Return the one that continues.
+        """Claim a conversation for a subject that already has a conversation.
 
-        If `keep` is configured and the anonymous conversation is unused, it is dropped: a visitor who signs in on
-        another device, or after the page has connected, must find their earlier messages.
+        Return the one that continues. If `keep` is configured and the anonymous conversation is unused, it is dropped.
+        So a visitor who signs in on another device, or after the page has connected, finds their earlier messages.
         """
         if self.how == "keep" and await self._is_used(anonymous):
             await self._keep(anonymous, subject)
@@ -73,7 +74,7 @@ class Claims:
         return len(first) == FIRST_EVENTS or any(map(_is_said, first))
 
     async def _keep(self, anonymous: Conversation, subject: str) -> None:
-        """Write the owner together with an event without effect, so that other servers notice a new version."""
+        """Store the owner together with an event without effect, so that other servers notice a new version."""
         store = self.conversations.engine.store
         head = await store.head(anonymous.sender_id)
         if head is None or head.owner is not None:
@@ -87,7 +88,10 @@ class Claims:
         await anonymous.turns.append(lambda _: ([StoryExported(timestamp=time.time())], None))
 
     async def _merge(self, anonymous: Conversation, own: Conversation, subject: str, *, copies: bool) -> None:
-        """Copy, then erase. After a crash in between, the copy is recognized and not repeated."""
+        """Copy the conversation, then erase it.
+
+        After a crash between the two steps, the copy is recognized and not repeated.
+        """
         store = self.conversations.engine.store
         head = await store.head(anonymous.sender_id)
         if head is None or head.owner is not None:
@@ -119,11 +123,11 @@ def _session(tracker: Tracker, entries: Sequence[LogEntry], epoch: str) -> tuple
     shown: list[View | None] = []
     for entry in entries:
         if successor_of(entry.event) is not None:
-            continue  # a reset of the anonymous conversation does not move the owner's tabs
+            continue  # a reset of the anonymous conversation must not move the browser tabs of the owner
         events.append(entry.event)
         shown.append(entry.view)
         if isinstance(entry.event, SessionStarted) and kept:
             events += [SlotSet(name=name, value=value, timestamp=entry.event.timestamp) for name, value in kept]
             shown += [None] * len(kept)
-            kept = []  # later sessions carry them over from the first one
+            kept = []  # later sessions carry the slots over from the first one
     return events, Copied(shown=shown, message_id=f"claim:{epoch}")

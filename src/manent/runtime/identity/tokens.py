@@ -1,7 +1,9 @@
-"""Verifies JSON web tokens (RFC 7519): the signature, by an allow-list of methods, then subject, audience and times.
+"""Verifies JSON web tokens (RFC 7519).
+
+It checks the signature, for which only configured methods are allowed, then subject, audience and times.
 
 Keys come from a `KeySource`: constant keys from the configuration, or a JWKS address (`server/outside/jwks.py`).
-`Identity` calls the verifier. Nothing is logged here, and no error contains any part of a token.
+`Identity` calls the verifier. No error and no line of the log contains any part of a token.
 """
 
 import time
@@ -16,20 +18,21 @@ from jwt.algorithms import get_default_algorithms
 
 from manent.core.conversation_log import Revocation
 from manent.core.errors import RequestError
+from manent.runtime.identity.lasting_tokens import LastingTokens
 
 SHARED = frozenset({"HS256", "HS384", "HS512"})
 PUBLIC = frozenset({"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA"})
 METHODS = SHARED | PUBLIC
-"""Every method that can be allowed. `none` is not one of them."""
+"""All signature methods that can be allowed. `none` is not one of them."""
 
 MAX_TOKEN = 16_384
-"""Characters of a token. HTTP headers are not longer either."""
+"""Maximum number of characters of a token. HTTP headers have the same limit."""
 
 MAX_SUBJECT = 255
-"""Characters of a subject. The width of the database column."""
+"""Maximum number of characters of a subject. It is the width of the database column."""
 
 SECURE_KEY = 32
-"""Minimum bytes of a shared key (RFC 7518, section 3.2). Shorter keys can be guessed."""
+"""Minimum length of a shared key in bytes (RFC 7518, section 3.2). Shorter keys can be guessed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +47,14 @@ class VerifiedToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRules:
-    """What a token must contain.
+    """The requirements for a token.
 
     Attributes:
         methods: accepted signature methods.
-        issuer: required value of `iss`. None: not checked.
-        audience: required value in `aud`. None: not checked.
+        issuer: required value of `iss`. None: `iss` is not checked.
+        audience: required value in `aud`. None: `aud` is not checked.
         subject_claim: name of the claim with the subject. None: no subject is required (Rasa's mode).
+        require_exp: reject tokens without `exp`.
         leeway_s: tolerated difference between the clocks of the issuer and of this server.
     """
 
@@ -58,6 +62,7 @@ class TokenRules:
     issuer: str | None = None
     audience: str | None = None
     subject_claim: str | None = "sub"
+    require_exp: bool = False
     leeway_s: float = 0.0
 
 
@@ -72,7 +77,7 @@ class KeySource(Protocol):
         """
 
     async def close(self) -> None:
-        """Close connections."""
+        """Close the connections to key servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ def constant_keys(text: str, methods: frozenset[str]) -> ConstantKeys:
     if not methods:
         raise ValueError("no method is allowed")
     if methods & SHARED and methods & PUBLIC:
-        raise ValueError("methods for shared keys (HS…) and for public keys cannot be combined: allow one kind")
+        raise ValueError("methods for shared keys (HS…) and for public keys cannot be combined; allow only one kind")
     found: dict[str, Any] = {}
     for method in sorted(methods):
         try:
@@ -112,7 +117,7 @@ def constant_keys(text: str, methods: frozenset[str]) -> ConstantKeys:
             if not fits(key, method):
                 raise ValueError(f"not a key for {method}: the key is of another type")
         elif "BEGIN " in text:
-            raise ValueError(f"not a key for {method}: it needs a shared secret, not a PEM key")
+            raise ValueError(f"not a key for {method}: this method needs a shared secret, not a PEM key")
         found[method] = key if method in PUBLIC else text
     return ConstantKeys(found)
 
@@ -121,7 +126,10 @@ _CURVES = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
 
 
 def fits(key: Any, method: str) -> bool:
-    """Return whether a public key has the type that the method needs. The token must not choose how a key is used."""
+    """Return whether a public key has the type that the method needs.
+
+    This prevents that a token chooses how a key is used.
+    """
     match key:
         case rsa.RSAPublicKey():
             return method.startswith(("RS", "PS"))
@@ -167,13 +175,14 @@ class TokenVerifier:
     keys: KeySource
     revoked: Revoked = field(default_factory=Revoked)
     now: Callable[[], float] = time.time
+    lasting: LastingTokens = field(default_factory=lambda: LastingTokens("`jwt_require_exp: true` under socketio:"))
 
     async def verify(self, token: str) -> VerifiedToken:
         """Verify a token and return its claims.
 
         Raises:
-            RequestError: `jwt_invalid`, `jwt_expired`, `jwt_not_yet_valid`, `jwt_no_subject`, `jwt_revoked` (401), or
-                `jwt_keys_unavailable` (503).
+            RequestError: `jwt_invalid`, `jwt_expired`, `jwt_not_yet_valid`, `jwt_no_subject`, `jwt_no_expiry`,
+                `jwt_revoked` (401), or `jwt_keys_unavailable` (503).
         """
         method, kid = self._header(token)
         failure: RequestError | None = None
@@ -193,11 +202,13 @@ class TokenVerifier:
             else:
                 verified = self._verified(claims)
                 self.check(verified)
+                if verified.expires_at is None:
+                    self.lasting.note()
                 return verified
         raise failure or _refused("jwt_invalid", "the token is signed with an unknown key")
 
     def check(self, token: VerifiedToken) -> None:
-        """Check expiry and revocation again after `verify`. Cheap enough for every request.
+        """Check expiry and revocation again after `verify`. This is fast enough for every request.
 
         Raises:
             RequestError: `jwt_expired` or `jwt_revoked`.
@@ -234,7 +245,7 @@ class TokenVerifier:
                 options={
                     "verify_aud": rules.audience is not None,
                     "verify_iss": rules.issuer is not None,
-                    "verify_iat": False,  # the issuer's clock may be ahead
+                    "verify_iat": False,  # the clock of the issuer may be ahead
                     "verify_sub": False,
                     "verify_jti": False,
                 },
@@ -250,8 +261,10 @@ class TokenVerifier:
             if not isinstance(subject, str) or not subject.isprintable() or not 0 < len(subject) <= MAX_SUBJECT:
                 raise _refused("jwt_no_subject", f"the token has no valid subject: claim {self.rules.subject_claim!r}")
         token_id, expires_at = claims.get("jti"), _time(claims.get("exp"))
-        if expires_at is None and claims.get("exp") is not None:  # a number in a string would never expire
+        if expires_at is None and claims.get("exp") is not None:  # a number as a string would never expire
             raise _refused("jwt_invalid", "the token is not valid")
+        if expires_at is None and self.rules.require_exp:
+            raise _refused("jwt_no_expiry", "the token has no expiry (claim `exp`), which this server requires")
         return VerifiedToken(
             subject=subject,
             token_id=token_id if isinstance(token_id, str) else None,

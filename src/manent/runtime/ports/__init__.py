@@ -1,1 +1,4 @@
-"""Protocols for everything the runtime calls outside itself. Stores, actions, brokers and channels implement them."""
+"""The interfaces (`typing.Protocol`) of everything outside of the runtime that it calls.
+
+Stores, actions, brokers and channels implement them.
+"""

@@ -1,4 +1,4 @@
-"""The port to custom actions and to the server that generates response texts. `actions/` implements it."""
+"""The interfaces to custom actions and to the server that generates response texts. `actions/` implements them."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -16,7 +16,7 @@ class ActionCall:
 
     Attributes:
         name: name of the action.
-        sender_id: conversation that the action runs in.
+        sender_id: conversation in which the action runs.
         tracker: the tracker as JSON, with `events` limited to the current session.
         idempotency_key: `epoch:seq:action`. A call that is repeated after a crash has the same key.
     """

@@ -1,4 +1,4 @@
-"""The port to an event broker (`event_broker:` in `endpoints.yml`). `brokers/` implements it."""
+"""The interface to an event broker (`event_broker:` in `endpoints.yml`). `brokers/` implements it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ class Outgoing:
     """One message to an event broker.
 
     Attributes:
-        sender_id: conversation that the event belongs to.
+        sender_id: conversation to which the event belongs.
         key: identifies the message. A message that is published again has the same key.
         body: the event as JSON, including `sender_id`.
     """
@@ -24,14 +24,14 @@ class Broker(Protocol):
     """Delivers committed events to subscribers outside this server."""
 
     async def connect(self) -> None:
-        """Connect unless already connected.
+        """Connect, unless there already is a connection.
 
         Raises:
             BrokerError: the broker cannot be reached.
         """
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish messages in order. On return the broker has stored all of them.
+        """Publish messages in order. When this method returns, the broker has stored all of them.
 
         Raises:
             BrokerError: some messages may have been stored; the caller must publish all of them again.

@@ -1,4 +1,4 @@
-"""The port to channels that send messages on their own, without a request from the client (callback)."""
+"""The interface to channels that can send messages without a request from the client (callback)."""
 
 from collections.abc import Sequence
 from typing import Protocol

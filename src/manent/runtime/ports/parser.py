@@ -1,6 +1,7 @@
-"""The ports to the NLU: a parser, which `nlu/pipeline.py` implements, and the servers that it needs (Duckling).
+"""The interfaces to the NLU.
 
-`server/outside` implements the calls to the servers.
+`nlu/pipeline.py` implements the parser. `server/outside` implements the calls of the servers that the parser needs
+(Duckling).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from manent.nlu.services import Service
 
 
 class Parser(Protocol):
-    """Understands messages. Pure computation.
+    """Parses messages, without I/O.
 
     Attributes:
         is_trained: whether it understands more than payloads (`/greet`). The parser of a core model does not.
@@ -31,14 +32,17 @@ class Parser(Protocol):
         """
 
     def diagnose(self, text: str) -> Json:
-        """Return what the parse result does not show: `calibrated`, the intents with their probabilities."""
+        """Return details that the parse result does not contain: `calibrated`, the intents with their probabilities."""
 
 
 class Services(Protocol):
     """Calls the servers that a pipeline needs (`Pipeline.services`)."""
 
     def ask(self, text: str) -> Mapping[Service, Sequence[Json]]:
-        """Return the entities that each service found. Blocks. A service that cannot be reached finds none."""
+        """Return the entities that each service found.
+
+        This blocks. A service that cannot be reached finds no entities.
+        """
 
     async def ask_aside(self, text: str) -> Mapping[Service, Sequence[Json]]:
         """Return the same as `ask` without blocking the event loop."""

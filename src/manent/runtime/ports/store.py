@@ -1,4 +1,4 @@
-"""The port to the store that keeps conversation logs. `stores/` implements it."""
+"""The interface to the store of conversation logs. `stores/` implements it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,8 @@ class Loaded:
 
     Attributes:
         head: head of the log.
-        snapshot: the newest snapshot, or an older one if the caller asked for it. None: replay from the first event.
+        snapshot: the newest snapshot, or an older one if the caller asked for it. None: `entries` start at the first
+            event.
         entries: all entries after the snapshot.
     """
 
@@ -67,7 +68,7 @@ class Behind:
 
     Attributes:
         found: id of each conversation, and the lease on its cursor.
-        upto: the last conversation that was searched. None: there are no more conversations.
+        upto: id of the last conversation that was searched. None: there are no more conversations.
     """
 
     found: tuple[tuple[str, Lease | None], ...]
@@ -75,17 +76,17 @@ class Behind:
 
 
 class Outbox(Protocol):
-    """The part of a store that `publishing.py` uses: logs, and one publishing cursor per log.
+    """The part of a store that `publishing.py` uses: the logs, and one publishing cursor for each log.
 
     A conversation without a cursor has never been published. Erasing, replacing and purging a log keep its cursor, so
     that the publisher notices that the published events are no longer valid.
     """
 
     async def begin_publishing(self) -> None:
-        """Mark everything in the store as published. Only the first call in the life of a store has an effect."""
+        """Mark everything in the store as published. Only the first call on a store, ever, has an effect."""
 
     async def behind(self, *, after: str, limit: int) -> Behind:
-        """Search the next `limit` conversations above `after`, in order of `sender_id`."""
+        """Search the next `limit` conversations after `after`, in order of `sender_id`."""
 
     async def claim(
         self, sender_ids: Sequence[str], lease: Lease, *, now: float, over: Collection[str] = ()
@@ -94,12 +95,13 @@ class Outbox(Protocol):
 
         Args:
             sender_ids: the conversations.
-            lease: the lease to acquire. Not granted while another owner's lease is valid.
+            lease: the lease to acquire. It is not granted while the lease of another owner is valid.
             now: seconds since the epoch.
             over: owners whose leases are no longer valid.
 
         Returns:
-            The cursors after the call. Unknown conversations, and empty ones that were never published, have none.
+            The cursors after the call. Unknown conversations have no cursor, nor have empty ones that were never
+            published.
         """
 
     async def unpublished(self, cursors: Sequence[Cursor], *, limit: int) -> list[UnpublishedEvents]:
@@ -108,33 +110,35 @@ class Outbox(Protocol):
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
         """Set cursors, remove the cursors of conversations that are `gone`, and release the leases on both.
 
-        Cursors that `owner` no longer holds a lease on are not changed.
+        Cursors on which `owner` no longer holds a lease are not changed.
         """
 
 
 class ConversationStore(Outbox, Protocol):
-    """Keeps the logs. Every method raises StoreError if the store is not available.
+    """Stores the logs.
 
-    `tests/contract/` tests every implementation. `sender_id` is the key of a conversation. A conversation exists once
-    `create`, or an `append` with `expected_version` 0, has returned.
+    Every method raises StoreError if the store is not available. `tests/contract/` tests every implementation.
+    `sender_id` is the key of a conversation. A conversation exists as soon as `create`, or an `append` with
+    `expected_version` 0, has returned.
     """
 
     async def open(self) -> None:
-        """Connect, and create or upgrade the schema."""
+        """Connect. Create the tables in a new store, or check the schema of an existing one."""
 
     async def close(self) -> None:
         """Finish queued writes, then close all connections and files."""
 
     async def head(self, sender_id: str) -> Head | None:
-        """Return the head. None: the conversation is unknown."""
+        """Return the head, or None if the conversation does not exist."""
 
     async def create(self, head: Head) -> Head:
         """Create an empty conversation (`version` 0) durably. If it exists, return its head unchanged."""
 
     async def append(self, append: Append) -> None:
-        """Append to a log, atomically and durably: on return the events survive a crash and a power failure.
+        """Append to a log, atomically and durably.
 
-        Creates the conversation if it does not exist and `expected_version` is 0.
+        When this method returns, the events survive a crash and a power failure. Create the conversation if it does not
+        exist and `expected_version` is 0.
 
         Raises:
             VersionConflict: the log has another epoch, version or lease.
@@ -149,16 +153,22 @@ class ConversationStore(Outbox, Protocol):
         """Return the newest `limit` visible entries (with a `seq` below `before`, if given), in log order."""
 
     async def after(self, sender_id: str, seq: int, *, limit: int) -> Page | None:
-        """Return the first `limit` visible entries above `seq`. `has_more`: newer visible entries exist."""
+        """Return the first `limit` visible entries after `seq`.
+
+        Here `has_more` says whether newer visible entries exist.
+        """
 
     async def entries(self, sender_id: str, *, after: int = 0, limit: int | None = None) -> list[LogEntry]:
-        """Return the entries above `after`, visible or not, oldest first."""
+        """Return all entries after `after`, visible or not, oldest first."""
 
     async def tail(self, sender_id: str, *, after: int, limit: int) -> list[bytes]:
-        """Return the newest `limit` events above `after` as JSON, oldest first. Action servers receive them."""
+        """Return the newest `limit` events after `after` as JSON, oldest first. Action servers receive them."""
 
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
-        """Remove all data of the conversation and return whether it existed. `new_epoch`: create an empty one."""
+        """Remove all data of the conversation and return whether it existed.
+
+        With `new_epoch`, create an empty conversation.
+        """
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
         """Replace the log by another one, which has another epoch (`append.head.epoch`)."""
@@ -166,35 +176,57 @@ class ConversationStore(Outbox, Protocol):
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100
     ) -> Sequence[Head]:
-        """Return heads: those of one owner, newest first, or all above `after` in order of `sender_id`."""
+        """Return heads: those of one owner, newest first, or all after `after` in order of `sender_id`."""
 
     async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """Return epoch and version of the conversations that exist. Cheap for a thousand ids at once."""
+        """Return epoch and version of the conversations that exist. The call is fast even for a thousand ids."""
 
-    async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
-        """Return heads with an open turn and no lease that is still valid at `now`."""
+    async def unfinished(self, *, now: float, over: Collection[str] = (), limit: int = 100) -> Sequence[Head]:
+        """Return heads with an open turn and no valid lease, longest unchanged first.
+
+        A lease is valid if it ends after `now`, unless its owner is one of `over`.
+        """
+
+    async def lease_owners(self) -> Collection[str | None]:
+        """Return who holds the leases on open turns. None: a turn has no lease. Empty: no turn is open."""
+
+    async def renew_leases(self, owner: str, *, for_s: float) -> float:
+        """Let all leases of an owner on open turns end `for_s` seconds from now.
+
+        Returns:
+            The store's time in seconds since the epoch. Servers on one store measure leases with this clock.
+        """
+
+    async def release_leases(self, owner: str) -> None:
+        """Remove all leases of an owner on open turns."""
 
     async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
         """Return reminders that are due at `now`, the most overdue first."""
 
     async def next_reminder(self) -> float | None:
-        """Return the time of the next reminder, which may be in the past. None: there is no reminder."""
+        """Return the time of the next reminder, which may be in the past. Return None if there is no reminder."""
 
     async def purge(self, *, older_than: float) -> int:
-        """Remove conversations last changed before that time (seconds since the epoch). Return their number."""
+        """Remove conversations that were last changed before this time (seconds since the epoch).
+
+        Return their number.
+        """
 
     async def news(self, *, within_s: float) -> Collection[str] | None:
-        """Wait until another process writes to the store, at most `within_s` seconds. One caller at a time.
+        """Wait until another process writes to the store, at most `within_s` seconds.
+
+        Only one caller may wait at a time.
 
         Returns:
-            The conversations that it wrote to, empty if no process has written. None: any of them may have changed.
+            The conversations to which it wrote. Empty if no process has written. None if any conversation may have
+            changed.
         """
 
     async def get_meta(self, key: str) -> bytes | None:
         """Return a value that belongs to the whole store, for example a generated secret."""
 
     async def put_meta(self, key: str, value: bytes) -> bytes:
-        """Store a value unless the key has one. Return the value that the key has now."""
+        """Store a value, unless the key already has a value. Return the value that the key then has."""
 
     async def check_writable(self) -> None:
         """Write a row that belongs to no conversation, durably. Raises StoreError if that or a recent append failed."""

@@ -17,18 +17,18 @@ from manent.server.api.auth import Guard
 from manent.server.operation import Operation
 
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
-"""A subject or a token id, as long as the database column."""
+"""A subject or a token id. Its maximum length is the width of the database column."""
 
 
 class RevokeRequest(msgspec.Struct, kw_only=True):
-    """Which tokens to revoke.
+    """The tokens to revoke.
 
     Attributes:
-        subject: all tokens of this subject.
-        token_id: the token with this id (`jti`).
-        issued_before: only tokens issued before this time, in seconds since the epoch; `"now"`: all tokens issued until
-            now.
-        lift: end an earlier revocation instead.
+        subject: revoke all tokens of this subject.
+        token_id: revoke the token with this id (`jti`).
+        issued_before: revoke only tokens that were issued before this time, in seconds since the epoch. `"now"` stands
+            for the current time.
+        lift: lift an earlier revocation instead.
     """
 
     subject: Name | None = None
@@ -56,12 +56,16 @@ REVOKE = Operation(
 def routes(revocations: Revocations, guard: Guard) -> list[Route]:
     """Return the route.
 
-    Without a configured token it rejects every request. Otherwise anyone could lock out all users.
+    If no token is configured, it rejects every request, because anyone could lock out all users.
     """
 
     async def revoke(request: Request) -> Response:
         if guard.is_open:
-            raise RequestError("not_available", "revoking needs a server with --auth-token or --jwt-secret", status=403)
+            raise RequestError(
+                "not_available",
+                "revoking tokens is only possible if the server runs with --auth-token or --jwt-secret",
+                status=403,
+            )
         guard.check(request)
         for revocation in _revocations(read_body(await request.body(), RevokeRequest)):
             await revocations.revoke(revocation)
@@ -78,7 +82,7 @@ def _revocations(asked: RevokeRequest) -> list[Revocation]:
     if asked.token_id is not None:
         found.append(Revocation(kind="token", value=asked.token_id, before=before, lifted=asked.lift))
     if not found:
-        raise RequestError("bad_request", "the body needs a subject, a token_id, or both")
+        raise RequestError("bad_request", "the body must contain a subject, a token_id, or both")
     if not all(revocation.value.isprintable() for revocation in found):
         raise RequestError("bad_request", "subject and token_id must be printable characters")
     return found

@@ -1,18 +1,21 @@
 """Access to the management API: `--auth-token` in the query, or a JWT signed with `--jwt-secret` (contract §8).
 
 A JWT contains `user: {username, role}`: an `admin` may use everything, a `user` only the conversation with their name.
-If both are configured, either suffices. If neither is, the API is open, and the server logs a warning at the start.
-The token is never logged (`logs.py` redacts it).
+If both are configured, a request needs only one of them. If neither is configured, the API is open, and the server logs
+a warning at the start. The token is never logged (`logs.py` redacts it).
 """
 
 import hmac
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
 from starlette.requests import Request
 
 from manent.core.errors import RequestError
+from manent.runtime.identity.lasting_tokens import LastingTokens
+from manent.runtime.identity.tokens import SECURE_KEY
 
 JWT_METHODS = frozenset(
     {"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512"}
@@ -27,20 +30,29 @@ class Guard:
 
     Attributes:
         token: value of `--auth-token`.
-        jwt_secret: key that JWTs are checked with (a public key for asymmetric methods).
+        jwt_secret: key with which JWTs are verified (a public key for asymmetric methods).
+        jwt_require_exp: reject JWTs without `exp`.
     """
 
     token: str | None = None
     jwt_secret: str | None = None
     jwt_method: str = "HS256"
+    jwt_require_exp: bool = False
+    _lasting: LastingTokens = field(default_factory=lambda: LastingTokens("--jwt-require-exp"), repr=False)
 
     def __post_init__(self) -> None:
         if self.jwt_method not in JWT_METHODS:
             raise RequestError(
-                "jwt_method", f"unknown --jwt-method {self.jwt_method!r}: use one of {', '.join(sorted(JWT_METHODS))}"
+                "jwt_method", f"unknown --jwt-method {self.jwt_method!r}; use one of {', '.join(sorted(JWT_METHODS))}"
             )
         if self.jwt_secret:
             _check_key(self.jwt_secret, self.jwt_method)
+
+    @property
+    def has_short_secret(self) -> bool:
+        """Whether the key of the JWTs is so short that it can be guessed."""
+        is_shared = self.jwt_method.startswith("HS")
+        return bool(self.jwt_secret) and is_shared and len((self.jwt_secret or "").encode()) < SECURE_KEY
 
     @property
     def is_open(self) -> bool:
@@ -51,8 +63,8 @@ class Guard:
         """Check that the request may use the API.
 
         Args:
-            request: with a token in its query or its `Authorization` header.
-            sender_id: the conversation that it concerns; None: no particular one.
+            request: the request, with a token in its query or its `Authorization` header.
+            sender_id: the conversation that the request is about. None: it is not about a single conversation.
 
         Raises:
             RequestError: `not_authenticated` (401) or `not_authorized` (403).
@@ -71,7 +83,7 @@ class Guard:
 
     def _has_token(self, request: Request) -> bool:
         given = request.query_params.get("token")
-        if given is None:  # Rasa does not accept this form; proxies log queries, but not headers
+        if given is None:  # Rasa does not accept this form. It is useful because proxies log queries, but not headers.
             scheme, _, given = request.headers.get("authorization", "").partition(" ")
             given = given.strip() if scheme.lower() == "bearer" else None
         if not self.token or given is None:
@@ -83,12 +95,20 @@ class Guard:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if not self.jwt_secret or scheme.lower() != "bearer":
             return None
+        required = ["exp"] if self.jwt_require_exp else []
         try:
-            claims = jwt.decode(
-                token.strip(), self.jwt_secret, algorithms=[self.jwt_method], options={"verify_aud": False}
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", jwt.warnings.InsecureKeyLengthWarning)  # logged at the start
+                claims = jwt.decode(
+                    token.strip(),
+                    self.jwt_secret,
+                    algorithms=[self.jwt_method],
+                    options={"verify_aud": False, "require": required},
+                )
         except (jwt.PyJWTError, ValueError, TypeError):
             return None
+        if claims.get("exp") is None:
+            self._lasting.note()
         user = claims.get("user")
         return user if isinstance(user, dict) else {}
 
@@ -97,7 +117,7 @@ def _check_key(key: str, method: str) -> None:
     """Check that a key can verify tokens.
 
     Raises:
-        RequestError: `jwt_secret`.
+        RequestError: `jwt_secret`: no token can be verified with the key.
     """
     try:
         jwt.get_algorithm_by_name(method).prepare_key(key)

@@ -1,4 +1,4 @@
-"""Requests with a `callback_url`: they are answered at once, and their result is sent to that URL later."""
+"""Requests with a `callback_url`. They are answered immediately, and their result is sent to that URL later."""
 
 import asyncio
 import contextlib
@@ -9,33 +9,46 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from manent.core.errors import ManentError, RequestError
+from manent.core.errors import ManentError
 from manent.server.api.errors import error_response
+from manent.server.outside.addresses import AllowedAddresses
 
 log = logging.getLogger("manent.http")
 
 Job = Coroutine[Any, Any, Response]
 
+SEND_TIMEOUT_S = 300.0
+"""Time limit for sending a result. Models have megabytes."""
+
+_REDIRECT = 300
+
 
 class Callbacks:
-    """The running jobs whose results go to a callback URL."""
+    """The running jobs whose results go to a callback URL.
 
-    def __init__(self) -> None:
+    Args:
+        allowed: the addresses that callback URLs may lead to.
+    """
+
+    def __init__(self, allowed: AllowedAddresses) -> None:
+        self._allowed = allowed
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def answer(self, request: Request, job: Job) -> Response:
-        """Run a job and answer with its result. If the request has a `callback_url`, answer at once.
+        """Run a job and answer with its result. If the request has a `callback_url`, answer immediately.
 
         Raises:
-            RequestError: `bad_request`; the URL has another scheme than http or https.
+            RequestError: see `AllowedAddresses.check_url`.
         """
         url = request.query_params.get("callback_url")
         if url is None:
             return await job
-        if not url.startswith(("http://", "https://")):
+        try:
+            await self._allowed.check_url(url, "callback_url")
+        except BaseException:
             job.close()
-            raise RequestError("bad_request", "callback_url must start with http:// or https://")
-        task = asyncio.create_task(_send(url, job))
+            raise
+        task = asyncio.create_task(_send(self._allowed, url, job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return Response(status_code=204)
@@ -47,7 +60,7 @@ class Callbacks:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _send(url: str, job: Job) -> None:
+async def _send(allowed: AllowedAddresses, url: str, job: Job) -> None:
     """Send the result of a job, or its error."""
     import aiohttp
 
@@ -59,7 +72,11 @@ async def _send(url: str, job: Job) -> None:
     with contextlib.suppress(KeyError):
         headers["filename"] = answer.headers["filename"]
     try:
-        async with aiohttp.ClientSession() as session, session.post(url, data=answer.body, headers=headers) as sent:
-            await sent.read()
-    except (aiohttp.ClientError, TimeoutError) as error:
-        log.warning("could not send a result to the callback URL", extra={"error": str(error)})
+        async with (
+            allowed.open_session(timeout_s=SEND_TIMEOUT_S) as session,
+            session.post(url, data=answer.body, headers=headers, allow_redirects=False) as sent,
+        ):
+            if sent.status >= _REDIRECT:
+                log.warning("the callback URL refused a result", extra={"status": sent.status})
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        log.warning("could not send a result to the callback URL", extra={"error": str(error) or type(error).__name__})

@@ -1,7 +1,8 @@
-"""The management API of conversations (contract §8), served with `--enable-api` only.
+"""The management API of conversations (contract §8).
 
-Reads come from the log (`runtime/tracker_reader.py`). Writes go through the conversation's mailbox
-(`runtime/operations.py`), so that they stay in order with the visitors' messages and reach every socket.
+It is served only with `--enable-api`. Reads use the log (`runtime/tracker_reader.py`). Writes go through the
+conversation's mailbox (`runtime/operations.py`), so that they are in order with the visitors' messages and every socket
+receives them.
 """
 
 import asyncio
@@ -43,25 +44,25 @@ Name = Annotated[str, Meta(min_length=1)]
 
 
 class UntilQuery(TrackerQuery, kw_only=True):
-    """`until`: a time in seconds since the epoch; later events are left out."""
+    """Parameters of the query. `until` is a time in seconds since the epoch; later events are left out."""
 
     until: float | UnsetType = UNSET
 
 
 class OutputQuery(TrackerQuery, kw_only=True):
-    """`output_channel`: the channel that gets the bot's messages, or `latest`."""
+    """Parameters of the query. `output_channel` is the channel that sends the bot's messages, or `latest`."""
 
     output_channel: str | UnsetType = UNSET
 
 
 class AddEventsQuery(OutputQuery, kw_only=True):
-    """`execute_side_effects`: send bot events and schedule reminders."""
+    """Parameters of the query. With `execute_side_effects`, bot events are sent and reminders are scheduled."""
 
     execute_side_effects: bool | UnsetType = UNSET
 
 
 class StoryQuery(msgspec.Struct, kw_only=True):
-    """`all_sessions`: not only the newest one."""
+    """Parameters of the query. With `all_sessions`, all sessions are returned instead of only the newest one."""
 
     until: float | UnsetType = UNSET
     all_sessions: bool | UnsetType = UNSET
@@ -74,7 +75,7 @@ class ExportQuery(msgspec.Struct, kw_only=True):
 
 
 class ExecuteRequest(msgspec.Struct, kw_only=True):
-    """The action to run, and who chose it."""
+    """The action to run, and the policy and confidence to record for it."""
 
     name: Name
     policy: str | None = None
@@ -82,14 +83,14 @@ class ExecuteRequest(msgspec.Struct, kw_only=True):
 
 
 class TriggerRequest(msgspec.Struct, kw_only=True):
-    """The intent to act on. `entities`: a list of `{entity, value, …}`, or an object entity → value."""
+    """The intent to trigger. `entities` is a list of `{entity, value, …}`, or an object entity → value."""
 
     name: Name
     entities: list[dict[str, Any]] | dict[str, Any] | None = msgspec.field(default_factory=list)
 
 
 class MessageRequest(msgspec.Struct, kw_only=True):
-    """A user's message to log. `parse_data`: its parse result; without it the text is parsed."""
+    """A user's message to log. `parse_data` is its parse result. Without it, the text is parsed."""
 
     text: str
     sender: Literal["user"] = "user"
@@ -97,14 +98,14 @@ class MessageRequest(msgspec.Struct, kw_only=True):
 
 
 class TurnResult(msgspec.Struct, kw_only=True):
-    """The tracker after a turn, and the bot's messages (unless sockets get them)."""
+    """The tracker after a turn, and the bot's messages (unless they are sent to sockets)."""
 
     tracker: Tracker
     messages: list[Reply] | UnsetType = UNSET
 
 
 class Export(msgspec.Struct, kw_only=True):
-    """Everything stored about a conversation. Times are seconds since the epoch."""
+    """All data that is stored about a conversation. Times are in seconds since the epoch."""
 
     sender_id: str
     events: list[dict[str, Any]]
@@ -115,7 +116,7 @@ class Export(msgspec.Struct, kw_only=True):
 
 
 class _AnyText(PathConvertor):
-    """Matches the same text as `path`, and also line breaks, because a conversation's id may contain them."""
+    """Like `path`, but it also matches line breaks, because the id of a conversation may contain them."""
 
     regex = "(?s:.*)"
 
@@ -227,7 +228,9 @@ def routes(conversations: Conversations, guard: Guard) -> list[Route]:
         async def serve(request: Request) -> Response:
             sender_id = request.path_params["sender_id"]
             guard.check(request, sender_id)
-            _ = conversations.engine.assistant  # raises if no model is loaded: the request is a conflict then
+            _ = (
+                conversations.engine.assistant
+            )  # this raises an error if no model is loaded; the request is a conflict then
             return await endpoint(request, checked_id(sender_id))
 
         return serve
@@ -242,7 +245,9 @@ def routes(conversations: Conversations, guard: Guard) -> list[Route]:
         TRIGGER_INTENT.route(guarded(api.trigger_intent)),
         PREDICT.route(guarded(api.predict)),
         ADD_MESSAGE.route(guarded(api.add_message)),
-        ERASE.route(guarded(api.erase)),  # must be last: its path also matches the paths of the others
+        ERASE.route(
+            guarded(api.erase)
+        ),  # this must be the last route, because its path also matches the paths of the others
     ]
 
 
@@ -253,7 +258,7 @@ class _ConversationsApi:
         self.conversations = conversations
 
     async def tracker(self, request: Request, sender_id: str) -> Response:
-        """Return the tracker. Creates an empty conversation for an unknown id."""
+        """Return the tracker. Create an empty conversation for an unknown id."""
         verbosity, until = verbosity_of(request), _until(request)
         if await self.conversations.engine.store.head(sender_id) is None:
             await self.conversations.create(sender_id)
@@ -273,7 +278,7 @@ class _ConversationsApi:
         body = read_json(await request.body())
         events = events_of(body if isinstance(body, list) else [body])
         if not events:
-            raise RequestError("bad_request", "the body needs at least one event")
+            raise RequestError("bad_request", "the body must contain at least one event")
         conversation = self.conversations.get(sender_id)
         effects = _flag(request, "execute_side_effects")
         entries = await operations.apply_events(conversation, events, schedules=effects)
@@ -301,7 +306,7 @@ class _ConversationsApi:
         return PlainTextResponse(stories.write(sender_id, events))
 
     async def export(self, request: Request, sender_id: str) -> Response:
-        """Return everything stored about a conversation, as JSON or as a transcript."""
+        """Return all stored data of a conversation, as JSON or as a transcript."""
         form = request.query_params.get("format", "json")
         if form not in get_args(export.Format):
             raise RequestError("bad_request", f"format must be one of {', '.join(get_args(export.Format))}")
@@ -326,7 +331,7 @@ class _ConversationsApi:
                 output_channel=channel,
             )
         except RequestError as error:
-            if error.code == "unknown_action":  # Rasa's API answers this mistake of the client with 500
+            if error.code == "unknown_action":  # Rasa's API answers this mistake of the client with status 500, too
                 raise RequestError(error.code, error.message, status=500) from error
             raise
         return await self._turn_result(conversation, entries, channel, verbosity)
@@ -338,7 +343,7 @@ class _ConversationsApi:
         name, entities = asked.name, asked.entities
         _check_entities(entities)
         if name not in self.conversations.engine.assistant.domain.intents and name not in DEFAULT_INTENTS:
-            raise RequestError("unknown_intent", f"unknown intent {name!r}: it is not in the domain", status=404)
+            raise RequestError("unknown_intent", f"unknown intent {name!r}; the domain does not contain it", status=404)
         conversation = self.conversations.get(sender_id)
         channel = request.query_params.get("output_channel")
         entries = await operations.trigger(conversation, name, entities, output_channel=channel)
@@ -406,13 +411,13 @@ class _ConversationsApi:
 
 
 def unknown_conversation() -> RequestError:
-    """Return the error of a request about a conversation that does not exist."""
+    """Return the error for a request about a conversation that does not exist."""
     return RequestError("unknown_conversation", "unknown conversation id", status=404)
 
 
 def _check_entities(entities: list[Json] | Json | None) -> None:
     if isinstance(entities, list) and not all(isinstance(entity.get("entity"), str) for entity in entities):
-        raise RequestError("bad_request", 'each of the entities needs an "entity", a string')
+        raise RequestError("bad_request", 'each entity must contain "entity", a string')
 
 
 def _wire(found: Reading) -> Json:

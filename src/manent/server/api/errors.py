@@ -1,4 +1,4 @@
-"""Turns errors into HTTP responses with the shape of Rasa's API errors (contract §8)."""
+"""Converts errors to HTTP responses with the shape of Rasa's API errors (contract §8)."""
 
 import http
 import logging
@@ -39,7 +39,7 @@ class Failure(msgspec.Struct, kw_only=True):
 
 
 class RefusalReason(msgspec.Struct, kw_only=True):
-    """Why a request of the session protocol failed. `retry_after`: seconds after which it may succeed."""
+    """The reason why a request of the session protocol failed. It may succeed after `retry_after` seconds."""
 
     code: str
     message: str
@@ -71,20 +71,20 @@ def error_response(error: ManentError) -> Response:
 
 async def answer(request: Request, error: Exception) -> Response:
     """Answer with one of Manent's own errors."""
-    assert isinstance(error, ManentError)  # noqa: S101  # it is registered for these
+    assert isinstance(error, ManentError)  # noqa: S101  # it is registered only for these errors
     note(error, way=request.scope["method"], address=address_of(request.client.host if request.client else None))
     return error_response(error)
 
 
 async def answer_unexpected(request: Request, error: Exception) -> Response:
-    """Answer with an internal error; Starlette logs its traceback."""
+    """Answer with an internal error. Starlette logs the traceback."""
     log.error("request failed", extra={"path": request.url.path, "error": type(error).__name__})
-    return error_response(InternalError("internal_error", "internal error: the server log has the details"))
+    return error_response(InternalError("internal_error", "internal error; the server log contains the details"))
 
 
 async def answer_http(request: Request, error: Exception) -> Response:
-    """Answer a request without a route: with a line of text, or with an object if the client sent JSON."""
-    assert isinstance(error, HTTPException)  # noqa: S101  # it is registered for these
+    """Answer a request for an unknown path with a line of text, or with an object if the client sent JSON."""
+    assert isinstance(error, HTTPException)  # noqa: S101  # it is registered only for these errors
     phrase = http.HTTPStatus(error.status_code).phrase
     message = f"{phrase}: {request.method} {request.url.path}"
     if request.headers.get("content-type", "").startswith("application/json"):

@@ -1,4 +1,4 @@
-"""`POST /model/test/stories` and `…/intents`: evaluate a model; with `--enable-api` only."""
+"""`POST /model/test/stories` and `…/intents`: evaluate a model. Served only with `--enable-api`."""
 
 import asyncio
 import tempfile
@@ -24,24 +24,25 @@ from manent.server.api.callbacks import Callbacks
 from manent.server.api.model import Load, write_yaml
 from manent.server.jobs.cross_validation import cross_validate
 from manent.server.operation import Operation
+from manent.server.outside.addresses import AllowedAddresses
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 MIN_FOLDS, MAX_FOLDS = 2, 20
 
 
 class StoriesQuery(msgspec.Struct, kw_only=True):
-    """`e2e`: also parse the texts of user messages."""
+    """Parameters of the query. With `e2e`, the texts of user messages are parsed, too."""
 
     e2e: bool | UnsetType = UNSET
 
 
 class IntentsQuery(msgspec.Struct, kw_only=True):
-    """What to evaluate.
+    """Parameters of an evaluation.
 
     Attributes:
-        model: another model's file.
-        cross_validation_folds: train the document's own pipeline this many times instead.
-        callback_url: gets the result when it is ready; the answer is then an empty 204.
+        model: file of the model to evaluate instead of the loaded one.
+        cross_validation_folds: number of times that the pipeline in the document is trained and evaluated instead.
+        callback_url: URL to which the result is sent when it is ready. The answer is then an empty 204.
     """
 
     model: str | UnsetType = UNSET
@@ -70,9 +71,9 @@ TEST_INTENTS = Operation(
 OPERATIONS = (TEST_STORIES, TEST_INTENTS)
 
 
-def routes(conversations: Conversations, guard: Guard, load: Load) -> list[Route]:
+def routes(conversations: Conversations, guard: Guard, load: Load, allowed: AllowedAddresses) -> list[Route]:
     """Return `/model/test/stories` and `/model/test/intents`."""
-    callbacks = Callbacks()
+    callbacks = Callbacks(allowed)
 
     async def stories(request: Request) -> Response:
         guard.check(request)
@@ -159,7 +160,7 @@ def read_stories(text: str) -> Stories:
     """Read the test stories of a YAML document.
 
     Raises:
-        RequestError: `bad_request`; it cannot be read, or contains none.
+        RequestError: `bad_request`: the document cannot be read, or contains none.
     """
     from manent.project.data.stories import read_test_stories
 
@@ -176,10 +177,10 @@ def read_stories(text: str) -> Stories:
 
 
 def read_examples(text: str, assistant: Assistant) -> Sequence[Example]:
-    """Read the annotated examples of a YAML document, against the assistant's domain.
+    """Read the annotated examples of a YAML document, with the assistant's domain.
 
     Raises:
-        RequestError: `bad_request`; it cannot be read, or contains none.
+        RequestError: `bad_request`: the document cannot be read, or contains none.
     """
     from manent.project.reading import read_project
 

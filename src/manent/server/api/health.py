@@ -16,6 +16,7 @@ from manent import __version__
 from manent.core.errors import ManentError, StoreError
 from manent.runtime.background.publishing import Publisher
 from manent.runtime.conversation.registry import Conversations
+from manent.server.edge.shutdown import Shutdown
 from manent.server.operation import Operation
 
 log = logging.getLogger("manent.server")
@@ -35,13 +36,17 @@ class Version(msgspec.Struct, kw_only=True):
 
 
 class Live(msgspec.Struct, kw_only=True):
-    """The process is running."""
+    """The answer while the process is running."""
 
     status: Literal["ok"] = "ok"
 
 
 class BrokerHealth(msgspec.Struct, kw_only=True):
-    """The event broker. `waiting`: conversations with unpublished events; `lag_s`: age of the oldest of them."""
+    """The state of the event broker.
+
+    `waiting` is the number of conversations with unpublished events. `lag_s` is the age of the oldest of them, in
+    seconds.
+    """
 
     status: str
     waiting: int
@@ -52,15 +57,18 @@ class Ready(msgspec.Struct, kw_only=True):
     """Whether the server can serve.
 
     Attributes:
-        status: `ok`. With status 503: `closing` (it shuts down) or `store` (the store cannot be written).
-        code: the store's error, for example `store_full` or `store_readonly`. `store_timeout`: it did not answer in
-            time.
+        status: `ok`, or with HTTP status 503 either `closing` (the server is shutting down) or `store` (the store
+            cannot be written, and `code` is its error).
+        code: the error of the store, for example `store_full` or `store_readonly`. `store_timeout`: it did not answer
+            in time.
         model: name of the loaded model file.
+        failing: background tasks whose last round failed, and the code of the error. They try again by themselves.
     """
 
     status: Literal["ok", "closing", "store"]
     model: str | UnsetType | None = UNSET
     event_broker: BrokerHealth | UnsetType = UNSET
+    failing: dict[str, str] | UnsetType = UNSET
     code: str | UnsetType = UNSET
 
 
@@ -118,7 +126,7 @@ class StoreCheck:
         return None
 
 
-def routes(conversations: Conversations, publisher: Publisher | None = None) -> list[Route]:
+def routes(conversations: Conversations, shutdown: Shutdown, publisher: Publisher | None = None) -> list[Route]:
     """Return `/version`, `/health/live` and `/health/ready`. `publisher`: None if there is no event broker."""
     store_check = StoreCheck(conversations.engine.store.check_writable)
 
@@ -129,15 +137,16 @@ def routes(conversations: Conversations, publisher: Publisher | None = None) -> 
         return _json(Live())
 
     async def ready(_: Request) -> Response:
-        """Answer 503 during the shutdown and when the store fails, but not when the broker is down."""
-        if conversations.engine.is_closing:
+        """Answer 503 before and during the shutdown and when the store fails, but not when the broker is down."""
+        if shutdown.is_announced or conversations.engine.is_closing:
             return _json(Ready(status="closing"), 503)
         error = await store_check.error()
         if error is not None:
             return _json(Ready(status="store", code=error.code), 503)
         model = conversations.engine.model
         file = model.file if model is not None else None
-        return _json(Ready(status="ok", model=file, event_broker=_broker_health(publisher)))
+        failing = dict(conversations.engine.metrics.background_failing) or UNSET
+        return _json(Ready(status="ok", model=file, event_broker=_broker_health(publisher), failing=failing))
 
     return [
         VERSION.route(version),

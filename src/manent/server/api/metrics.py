@@ -1,6 +1,6 @@
-"""`GET /metrics`: the process's metrics in Prometheus' format.
+"""`GET /metrics`: the metrics of the process in the format of Prometheus.
 
-`runtime/metrics.py` collects the numbers. prometheus-client is imported at the first scrape, so that the start does
+`runtime/metrics.py` collects the numbers. prometheus-client is imported at the first request, so that the start does
 not wait for it. With `--auth-token` or `--jwt-secret` a token is required, because the numbers reveal the traffic.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
 MAX_UNFINISHED = 1_000
-"""Unfinished turns are counted up to this number, which means an outage anyway."""
+"""Unfinished turns are counted only up to this number. So many unfinished turns are an outage in any case."""
 
 Gauges = dict[str, tuple[str, float]]
 """Name → description and value."""
@@ -40,7 +40,7 @@ METRICS = Operation(
 def routes(
     conversations: Conversations, socketio: SocketIoChannel, guard: Guard, publisher: Publisher | None = None
 ) -> list[Route]:
-    """Return `/metrics`; `publisher`: when there is an event broker."""
+    """Return the route `/metrics`. `publisher` is None if there is no event broker."""
 
     async def metrics(request: Request) -> Response:
         guard.check(request)
@@ -49,7 +49,7 @@ def routes(
                 await conversations.engine.store.unfinished(now=float("inf"), limit=MAX_UNFINISHED)
             )
         except ManentError:
-            unfinished = None  # the store fails: still export the other numbers
+            unfinished = None  # if the store fails, still export the other numbers
         gauges: Gauges = {
             "conversations_loaded": ("Conversations kept in memory.", conversations.count),
             "messages_waiting": ("Messages that wait for their turn.", conversations.waiting),
@@ -57,13 +57,16 @@ def routes(
             "sockets_protocol_1": ("Sockets that speak protocol 1.", _sockets(socketio, protocol=True)),
         }
         if unfinished is not None:
-            gauges["unfinished_turns"] = ("Turns that are not over, of all servers on the store.", unfinished)
+            gauges["unfinished_turns"] = ("Unfinished turns of all servers that use the store.", unfinished)
         counters: Gauges = {}
         if publisher is not None:
             gauges["broker_conversations_waiting"] = ("Conversations with unpublished events.", publisher.waiting)
-            gauges["broker_lag_seconds"] = ("How long the oldest of them waits.", publisher.lag_s)
-            counters["broker_messages_published"] = ("Messages that the broker has taken.", publisher.published)
-            counters["broker_failures"] = ("Attempts to publish that failed.", publisher.failures)
+            gauges["broker_lag_seconds"] = (
+                "Seconds since the oldest of these conversations started to wait.",
+                publisher.lag_s,
+            )
+            counters["broker_messages_published"] = ("Messages that the broker has stored.", publisher.published)
+            counters["broker_failures"] = ("Failed attempts to publish.", publisher.failures)
         return Response(await asyncio.to_thread(_render, conversations, gauges, counters), media_type=CONTENT_TYPE)
 
     return [METRICS.route(metrics)]
@@ -84,7 +87,7 @@ def _render(conversations: Conversations, gauges: Gauges, counters: Gauges) -> b
 
 
 class _Collector:
-    """Converts the metrics to Prometheus' metric families for one scrape."""
+    """Converts the metrics to Prometheus' metric families for one request."""
 
     def __init__(self, conversations: Conversations, gauges: Gauges, counters: Gauges) -> None:
         self.conversations = conversations
@@ -114,7 +117,7 @@ class _Collector:
         }
         seconds = HistogramMetricFamily(
             "manent_turn_seconds",
-            "Time of turns by part; `whole` has all but `queue` in it.",
+            "Time of turns by part; `whole` includes all parts except `queue`.",
             labels=["part"],
         )
         for part, histogram in parts.items():
@@ -132,10 +135,21 @@ class _Collector:
         }
         for name, (text, value) in counters.items():
             yield CounterMetricFamily(f"manent_{name}", text, value=value)
-        refused = CounterMetricFamily("manent_messages_refused", "Messages not accepted, by code.", labels=["code"])
+        refused = CounterMetricFamily("manent_messages_refused", "Rejected messages by error code.", labels=["code"])
         for code, value in tuple(metrics.refused.items()):
             refused.add_metric([code], value)
         yield refused
+        background = CounterMetricFamily(
+            "manent_background_failures", "Failed rounds of the background tasks.", labels=["loop"]
+        )
+        failing = GaugeMetricFamily(
+            "manent_background_failing", "1 if the last round of a background task failed.", labels=["loop"]
+        )
+        for loop, value in tuple(metrics.background_failures.items()):
+            background.add_metric([loop], value)
+            failing.add_metric([loop], float(loop in metrics.background_failing))
+        yield background
+        yield failing
         for name, (text, value) in self.gauges.items():
             yield GaugeMetricFamily(f"manent_{name}", text, value=value)
 

@@ -1,4 +1,7 @@
-"""The management API of the model (contract §8), served with `--enable-api` only: parse, predict, train, swap."""
+"""The management API of the model (contract §8): parse, predict, train, and replace.
+
+It is served only with `--enable-api`.
+"""
 
 import asyncio
 import logging
@@ -6,7 +9,7 @@ import re
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import yaml
@@ -30,6 +33,10 @@ from manent.server.api.predictions import Prediction, predict
 from manent.server.api.trackers import Event, TrackerQuery, events_of, verbosity_of
 from manent.server.jobs.training import train_document
 from manent.server.operation import Operation
+from manent.server.outside.addresses import AllowedAddresses
+
+if TYPE_CHECKING:
+    import aiohttp
 
 log = logging.getLogger("manent.model")
 
@@ -37,11 +44,17 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 DOWNLOAD_TIMEOUT_S = 300.0
 
+MAX_DOWNLOAD = 256 * 1024**2
+"""Bytes of a model from a model server."""
+
+_PIECE = 1 << 20
+"""Bytes of a download that are written at once."""
+
 Load = Callable[[Path], Assistant]
-"""Load a model file. Raises ModelError."""
+"""Loads a model file. Raises ModelError if this is not possible."""
 
 Swap = Callable[[Assistant], Awaitable[None]]
-"""Use another assistant from the next turn on, with everything that depends on it."""
+"""Replaces the assistant, and everything that depends on it, from the next turn on."""
 
 
 class ParseRequest(msgspec.Struct, kw_only=True):
@@ -54,8 +67,8 @@ class ParseQuery(msgspec.Struct, kw_only=True):
     """Options of a parse.
 
     Attributes:
-        emulation_mode: the service whose format the answer has.
-        diagnostics: add the calibrated probabilities; not with `emulation_mode`.
+        emulation_mode: the service in whose format the answer is written.
+        diagnostics: whether to add the calibrated probabilities. It cannot be combined with `emulation_mode`.
     """
 
     emulation_mode: Annotated[str, Meta(extra_json_schema={"enum": list(EMULATIONS)})] | UnsetType = UNSET
@@ -63,9 +76,9 @@ class ParseQuery(msgspec.Struct, kw_only=True):
 
 
 class TrainQuery(msgspec.Struct, kw_only=True):
-    """Where the model goes.
+    """Options of a training.
 
-    `callback_url`: the model is sent there when it is ready, and the answer is an empty 204.
+    With `callback_url`, the model is sent to this URL when it is ready, and the answer is an empty 204.
     """
 
     save_to_default_model_directory: bool | UnsetType = UNSET
@@ -74,7 +87,10 @@ class TrainQuery(msgspec.Struct, kw_only=True):
 
 
 class ModelServer(msgspec.Struct, kw_only=True):
-    """A server to download a model from. `token_name`: name of the token's parameter (default `token`)."""
+    """A server from which to download a model.
+
+    `token_name` is the name of the parameter for the token (default `token`).
+    """
 
     url: str
     token: Any = None
@@ -84,14 +100,14 @@ class ModelServer(msgspec.Struct, kw_only=True):
 
 
 class ModelSource(msgspec.Struct, kw_only=True):
-    """Where the model to load is: a file on the server, or a server."""
+    """The model to load: a file on this server, or a server from which to download it."""
 
     model_file: str | None = None
     model_server: ModelServer | None = None
 
 
 class Status(msgspec.Struct, kw_only=True):
-    """The loaded model, and the number of models being trained on request."""
+    """The loaded model, and the number of trainings that are running on request."""
 
     model_file: str
     model_id: str
@@ -149,21 +165,32 @@ class ModelApi:
     """The endpoints.
 
     Args:
-        conversations: those that use the model.
+        conversations: the conversations that use the model.
         guard: checks who may use the API.
         models: the server's model file, or folder of models.
         load: see `Load`.
         swap: see `Swap`.
+        allowed: the addresses that URLs in requests may lead to.
     """
 
-    def __init__(self, conversations: Conversations, guard: Guard, *, models: Path, load: Load, swap: Swap) -> None:
+    def __init__(
+        self,
+        conversations: Conversations,
+        guard: Guard,
+        *,
+        models: Path,
+        load: Load,
+        swap: Swap,
+        allowed: AllowedAddresses,
+    ) -> None:
         self.conversations = conversations
         self.guard = guard
         self.models = (models if models.is_dir() or not models.suffix else models.parent).absolute()
         self.load = load
         self.swap = swap
         self.training_jobs = 0
-        self.callbacks = Callbacks()
+        self.allowed = allowed
+        self.callbacks = Callbacks(allowed)
 
     def routes(self) -> list[Route]:
         """Return `/model…`, `/domain` and `/status`."""
@@ -185,7 +212,7 @@ class ModelApi:
         return serve
 
     async def status(self, _: Request) -> Response:
-        """Return which model is loaded and how many trainings are running."""
+        """Return the name of the loaded model and the number of running trainings."""
         model = self.conversations.engine.assistant
         return _json(
             Status(model_file=model.file, model_id=model.model_id, num_active_training_jobs=self.training_jobs)
@@ -245,7 +272,7 @@ class ModelApi:
         return Response(content, headers={"filename": path.name}, media_type="application/octet-stream")
 
     async def replace(self, request: Request) -> Response:
-        """Load another model. Running turns finish with the model they started with."""
+        """Load another model. Running turns finish with the model with which they started."""
         source = read_body(await request.body(), ModelSource)
         if source.model_file:
             await self._load(Path(source.model_file))
@@ -253,7 +280,8 @@ class ModelApi:
             await self._load_from_server(source.model_server)
         else:
             raise RequestError(
-                "bad_request", "the body needs model_file (a path) or model_server (with url); others are not supported"
+                "bad_request",
+                "the body must contain model_file (a path) or model_server (with url); other sources are not supported",
             )
         return Response(status_code=204)
 
@@ -268,25 +296,22 @@ class ModelApi:
     async def _load_from_server(self, server: ModelServer) -> None:
         import aiohttp
 
+        await self.allowed.check_url(server.url, "model_server.url")
         params = {key: str(value) for key, value in (server.params or {}).items()}
         if server.token:
             params[str(server.token_name or "token")] = str(server.token)
         headers = {key: str(value) for key, value in (server.headers or {}).items()}
-        timeout = aiohttp.ClientTimeout(total=DOWNLOAD_TIMEOUT_S)
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.get(server.url, params=params, headers=headers) as answer,
-            ):
-                if answer.status != 200:  # noqa: PLR2004
-                    raise RequestError("model_server", f"the model server answered with status {answer.status}")
-                content = await answer.read()
-                name = Path(answer.headers.get("filename") or "model.tar.gz").name
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise RequestError("model_server", f"the model server could not be reached: {error}") from error
         with tempfile.TemporaryDirectory(prefix="manent-model-") as folder:
-            path = Path(folder, name)
-            await asyncio.to_thread(path.write_bytes, content)
+            try:
+                async with (
+                    self.allowed.open_session(timeout_s=DOWNLOAD_TIMEOUT_S) as session,
+                    session.get(server.url, params=params, headers=headers, allow_redirects=False) as answer,
+                ):
+                    path = await _download(answer, Path(folder))
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                raise RequestError(
+                    "model_server", f"the model server could not be reached: {error or type(error).__name__}"
+                ) from error
             await self._load(path)
 
     async def unload(self, _: Request) -> Response:
@@ -307,13 +332,42 @@ class ModelApi:
         await self.callbacks.close()
 
 
+async def _download(answer: "aiohttp.ClientResponse", folder: Path) -> Path:
+    """Write the model in a model server's answer to a file, piece by piece.
+
+    Raises:
+        RequestError: `model_server`; the status is not 200, or the model is too large.
+    """
+    if 300 <= answer.status < 400:  # noqa: PLR2004  # the statuses of redirects
+        raise RequestError(
+            "model_server",
+            f"the model server answered with a redirect (status {answer.status}), which is not followed: name the URL"
+            " of the model itself",
+        )
+    if answer.status != 200:  # noqa: PLR2004
+        raise RequestError("model_server", f"the model server answered with status {answer.status}")
+    path = folder / (Path(answer.headers.get("filename") or "model.tar.gz").name or "model.tar.gz")
+    size = answer.content_length or 0
+    if size <= MAX_DOWNLOAD:
+        size = 0
+        with path.open("wb") as file:
+            async for piece in answer.content.iter_chunked(_PIECE):
+                size += len(piece)
+                if size > MAX_DOWNLOAD:
+                    break
+                await asyncio.to_thread(file.write, piece)
+    if size > MAX_DOWNLOAD:
+        raise RequestError("model_server", f"the model on the model server is too large (limit {MAX_DOWNLOAD:,} bytes)")
+    return path
+
+
 class _Dumper(yaml.SafeDumper):
-    """Writes YAML 1.2, which Rasa's files follow.
+    """Writes YAML 1.2, the version of Rasa's files.
 
     In YAML 1.2, only the strings `true` and `false` look like flags and need quotes.
     """
 
-    yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's way
+    yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML requires this form
         letter: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
         for letter, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
     }
@@ -329,10 +383,10 @@ def write_yaml(value: Any) -> str:
 
 
 def _accepted(header: str | None) -> str:
-    """Return `json` or `yaml`, the first that the client accepts.
+    """Return the first of `json` and `yaml` that the client accepts.
 
     Raises:
-        RequestError: `not_acceptable`.
+        RequestError: `not_acceptable`: the client accepts neither.
     """
     for part in (header or "*/*").split(","):
         media = part.partition(";")[0].strip().lower()
@@ -341,7 +395,7 @@ def _accepted(header: str | None) -> str:
         if media.endswith(("yml", "yaml")):
             return "yaml"
     raise RequestError(
-        "not_acceptable", "unsupported Accept header: use application/json or application/x-yaml", status=406
+        "not_acceptable", "unsupported Accept header; use application/json or application/x-yaml", status=406
     )
 
 

@@ -30,16 +30,16 @@ PUBLIC = (
     admin.REVOKE,
 )
 MANAGEMENT = (*conversations.OPERATIONS, *model.OPERATIONS, *evaluation.OPERATIONS)
-"""Served with `--enable-api` only."""
+"""Text that marks operations which are served only with `--enable-api`."""
 
 _SECURITY: list[Json] = [{"token": []}, {"jwt": []}]
 
 SenderId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_:@+-][A-Za-z0-9_:@+.-]{0,254}$")]
-"""Any string names a conversation; these need no escaping in a URL."""
+"""Any string can be the id of a conversation. Ids that match this pattern need no escaping in a URL."""
 
 
 def routes(*, management: bool) -> list[Route]:
-    """Return `/openapi.json`. The document is generated at the first request, which keeps the start fast."""
+    """Return the route `/openapi.json`. The document is generated at the first request, so that the start is fast."""
     encoded = functools.cache(lambda: msgspec.json.encode(document(management=management)))
 
     async def openapi(_: Request) -> Response:
@@ -49,7 +49,7 @@ def routes(*, management: bool) -> list[Route]:
 
 
 def document(*, management: bool = True) -> Json:
-    """Return the document; `management`: include the operations of `--enable-api`."""
+    """Return the document. With `management`, include the operations of `--enable-api`."""
     components: Json = {}
     paths = _describe(PUBLIC, components)
     if management:
@@ -63,7 +63,8 @@ def document(*, management: bool = True) -> Json:
         "info": {
             "title": "Manent",
             "version": __version__,
-            "description": "See docs/http-api.md and docs/protocol.md.",
+            "description": "The HTTP API of a Manent server: session protocol, webhooks, and (with --enable-api) "
+            "management.",
         },
         "paths": paths,
         "components": {
@@ -77,7 +78,7 @@ def document(*, management: bool = True) -> Json:
 
 
 def _describe(operations: Iterable[Operation], components: Json) -> dict[str, Json]:
-    """Return the document's paths; the schemas that they refer to are added to `components`."""
+    """Return the paths of the document. Add the schemas to which they refer to `components`."""
     paths: dict[str, Json] = {}
     for operation in operations:
         path = operation.path.replace(":any_text}", "}")
@@ -117,10 +118,10 @@ def _content(kind: Any, components: Json) -> Json:
 
 
 def _schema(kind: Any, components: Json) -> Json:
-    """Return a type's JSON schema; the schemas of its Structs are added to `components`.
+    """Return the JSON schema of a type. Add the schemas of its Structs to `components`.
 
     Raises:
-        ValueError: two Structs of one name differ.
+        ValueError: two Structs have the same name but differ.
     """
     (schema,), found = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
     for name, component in found.items():

@@ -8,21 +8,21 @@ from manent.runtime.assistant import Assistant
 from manent.server.api.trackers import Tracker as ShownTracker
 
 _UNLISTED = frozenset({"action_send_text", "action_validate_slot_mappings"})
-"""Built-in actions that are listed only when the domain declares them."""
+"""Built-in actions that are listed only if the domain declares them."""
 
 PLACEHOLDER = "..."
-"""Part of Rasa's list of actions (in rules it means "anything before"), so also of the scores."""
+"""The placeholder `...` of rules. It is in Rasa's list of actions, so it is in the scores, too."""
 
 
 class Score(msgspec.Struct, kw_only=True):
-    """The policies' score for an action, from 0 to 1."""
+    """The score of the policies for an action, in [0, 1]."""
 
     action: str
     score: float
 
 
 class Prediction(msgspec.Struct, kw_only=True):
-    """The policies' prediction of the next action."""
+    """The prediction of the next action."""
 
     scores: list[Score]
     policy: str | None

@@ -1,7 +1,8 @@
 """Protocol 1 over HTTP: `POST /sessions/<request>`, for clients without Socket.IO.
 
-Requests and answers are the same JSON as over Socket.IO (`runtime/protocol1.py` decides); an error has the HTTP status
-of its code. `POST /sessions/events` replaces the live events. Ids and tokens are in bodies and headers, never in URLs.
+Requests and answers are the same JSON as over Socket.IO, because `runtime/protocol1.py` serves both. An error has the
+HTTP status of its code. Clients call `POST /sessions/events` to receive new messages. Ids and tokens are in bodies and
+headers, never in URLs.
 """
 
 import asyncio
@@ -30,13 +31,13 @@ from manent.server.api.webhooks import MessageId
 from manent.server.operation import Operation
 
 MAX_WAIT_S = 25.0
-"""Many proxies cancel a silent request after 30 s."""
+"""Maximum number of seconds that a request may wait. Many proxies cancel a silent request after 30 s."""
 
 CLOSING_CHECK_S = 1.0
-"""How often a waiting request checks whether the server is shutting down."""
+"""Interval, in seconds, at which a waiting request checks whether the server is shutting down."""
 
 CHANNEL = "socketio"
-"""Input channel of these messages: the clients are the same as over Socket.IO, so the bot must not differ."""
+"""Input channel of these messages. It is that of Socket.IO, so that the bot behaves in the same way for both."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -47,14 +48,17 @@ Seq = Annotated[int, Meta(ge=0)]
 
 
 class Cursor(msgspec.Struct, kw_only=True):
-    """Where a client is in a conversation's log."""
+    """The position up to which a client has received a conversation's log."""
 
     epoch: str
     seq: Seq
 
 
 class JoinRequest(msgspec.Struct, kw_only=True):
-    """The conversation to join; without an id a new one begins. `limit`: messages in the answer."""
+    """The conversation to join.
+
+    Without an id, a new conversation starts. `limit` is the maximum number of messages in the answer.
+    """
 
     protocol: Annotated[int, Meta(extra_json_schema={"const": 1})]
     session_id: str | UnsetType = UNSET
@@ -64,7 +68,7 @@ class JoinRequest(msgspec.Struct, kw_only=True):
 
 
 class SayRequest(msgspec.Struct, kw_only=True):
-    """A message. `title`: text that is shown instead of a button's payload."""
+    """A message. `title` is the text that is shown instead of a button's payload."""
 
     session_id: str
     message: str
@@ -90,7 +94,7 @@ class HistoryRequest(SessionRequest, kw_only=True):
 
 
 class EventsRequest(SessionRequest, kw_only=True):
-    """The client's position. `wait_s`: how long to wait for news, in seconds."""
+    """The position of the client. `wait_s` is the maximum time to wait for new messages, in seconds."""
 
     cursor: Cursor
     wait_s: float | UnsetType = UNSET
@@ -104,7 +108,7 @@ class RefreshRequest(msgspec.Struct, kw_only=True):
 
 
 class Message(msgspec.Struct, kw_only=True):
-    """A message, or a part of one. Bot messages have further keys."""
+    """A message, or a part of a message. Bot messages have more keys."""
 
     role: Literal["user", "bot"]
     seq: int
@@ -137,7 +141,7 @@ class Session(msgspec.Struct, kw_only=True):
 
 
 class Receipt(msgspec.Struct, kw_only=True):
-    """The message is stored. `duplicate`: it had been accepted before."""
+    """The message was stored. `duplicate` says whether it had been accepted before."""
 
     ok: Ok
     seq: int
@@ -153,7 +157,7 @@ class History(msgspec.Struct, kw_only=True):
 
 
 class OwnSession(msgspec.Struct, kw_only=True):
-    """One of the visitor's conversations. Times are seconds since the epoch."""
+    """One of the visitor's conversations. Times are in seconds since the epoch."""
 
     session_id: str
     started: float | UnsetType = UNSET
@@ -169,7 +173,7 @@ class SessionList(msgspec.Struct, kw_only=True):
 
 
 class Refreshed(msgspec.Struct, kw_only=True):
-    """The new token is accepted until it expires."""
+    """The answer to a new token, which is accepted until it expires."""
 
     ok: Ok
     expires_at: float | None
@@ -242,7 +246,7 @@ class SessionRequests:
         return (await self.sessions.join(request, _nobody, caller)).answer
 
     async def user_uttered(self, request: Json, caller: Caller) -> Json:
-        """Accept a message; its replies come with `events`."""
+        """Accept a message. The client gets the replies with `events`."""
         ticket = await self.sessions.submit(request, input_channel=CHANNEL, caller=caller)
         receipt = await ticket.accepted
         return {"ok": True, "seq": receipt.seq, "duplicate": receipt.duplicate}
@@ -252,23 +256,23 @@ class SessionRequests:
         return await self.sessions.history(request, caller)
 
     async def session_reset(self, request: Json, caller: Caller) -> Json:
-        """Start a new conversation; sockets that follow the old one are notified."""
+        """Start a new conversation. Notify sockets that follow the old one."""
         old, joined = await self.sessions.reset(request, _nobody, caller)
         notify_changed(self.sessions.conversations.get(old.sender_id), "reset", joined)
         return joined.answer
 
     async def session_erase(self, request: Json, caller: Caller) -> Json:
-        """Erase a conversation and start an empty one; sockets that follow it are notified."""
+        """Erase a conversation and start an empty one. Notify sockets that follow it."""
         old, joined = await self.sessions.erase(request, _nobody, caller)
         notify_changed(self.sessions.conversations.get(old.sender_id), "erased", joined)
         return joined.answer
 
     async def session_list(self, _: Json, caller: Caller) -> Json:
-        """List the caller's own conversations."""
+        """List the conversations of the caller."""
         return await self.sessions.mine(caller)
 
     async def token_refresh(self, request: Json, caller: Caller) -> Json:
-        """Check another token; over HTTP each request has its own."""
+        """Check another token. Over HTTP each request has a token, so this changes no state."""
         return (await self.sessions.refresh(request, caller))[1]
 
     async def events(self, request: Json, caller: Caller) -> Json:
@@ -278,7 +282,7 @@ class SessionRequests:
         """
         wait_s = _wait_s(request)
         if not isinstance(request.get("cursor"), dict):
-            raise RequestError("bad_request", "cursor is missing: send {epoch, seq} of the last answer")
+            raise RequestError("bad_request", "cursor is missing; send {epoch, seq} of the last answer")
         await self.sessions.admit_named(request, caller)
         waiter = _Waiter(self.sessions.conversations)
         try:
@@ -297,7 +301,7 @@ class SessionRequests:
 
 
 class _Waiter:
-    """A request that waits for news of a conversation: a subscriber until it is answered."""
+    """A request that waits for news of a conversation. It is a subscriber until it is answered."""
 
     def __init__(self, conversations: Conversations) -> None:
         self.conversations = conversations
@@ -311,7 +315,7 @@ class _Waiter:
             conversation.subscribers.append(self)
 
     async def wait(self, wait_s: float) -> None:
-        """Wait for news, at most this long and not beyond the shutdown."""
+        """Wait for news, at most for this time and not beyond the shutdown."""
         loop = asyncio.get_running_loop()
         until = loop.time() + wait_s
         while (
@@ -329,7 +333,7 @@ class _Waiter:
             self.conversations.release(conversation)
 
     def notify(self, news: News) -> None:
-        """Wake up the request. It reads its response from the log, except errors, which the log does not contain."""
+        """Wake up the request. It reads its answer from the log, except errors, which the log does not contain."""
         match news:
             case Typing():
                 return
@@ -347,7 +351,7 @@ def _has_news(answer: Json) -> bool:
 
 
 def _nobody(_: Conversation, __: Admission) -> None:
-    """Subscribe to nothing: the request ends with its answer."""
+    """Do not subscribe, because the request ends with its answer."""
 
 
 def _wait_s(request: Json) -> float:

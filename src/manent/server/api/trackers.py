@@ -1,4 +1,4 @@
-"""Trackers and events as the management API shows and takes them."""
+"""Trackers and events in the form in which the management API returns and accepts them."""
 
 import contextlib
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from manent.runtime.tracker_reader import Verbosity
 
 
 class Event(msgspec.Struct, kw_only=True):
-    """One event in Rasa's format; the other keys depend on its kind."""
+    """One event in Rasa's format. The other keys depend on the kind of the event."""
 
     event: str
     timestamp: float | UnsetType | None = UNSET
@@ -41,7 +41,7 @@ IncludeEvents = Annotated[str, Meta(extra_json_schema={"enum": [verbosity.name f
 
 
 class TrackerQuery(msgspec.Struct, kw_only=True):
-    """How much of the log a tracker shows."""
+    """The part of the log that a tracker contains."""
 
     include_events: IncludeEvents | UnsetType = UNSET
 
@@ -50,7 +50,7 @@ def events_of(wires: list[Any]) -> list[CoreEvent]:
     """Read events.
 
     Raises:
-        RequestError: `invalid_event`.
+        RequestError: `invalid_event`: at least one of them is not a valid event.
     """
     events: list[CoreEvent] = []
     for number, wire in enumerate(wires):
@@ -61,10 +61,10 @@ def events_of(wires: list[Any]) -> list[CoreEvent]:
 
 
 def verbosity_of(request: Request) -> Verbosity:
-    """Read `include_events`, in any case.
+    """Read `include_events`, ignoring upper and lower case.
 
     Raises:
-        RequestError: `bad_request`.
+        RequestError: `bad_request`: the value is unknown.
     """
     given = request.query_params.get("include_events")
     if given is None:

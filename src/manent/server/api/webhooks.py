@@ -1,4 +1,4 @@
-"""Describes the routes of the channels for the API's document. `channels/` serves them."""
+"""Describes the routes of the channels for the OpenAPI document. `channels/` serves them."""
 
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ class ChannelMessage(msgspec.Struct, kw_only=True):
 
     message: str
     sender: (
-        Annotated[str | int, Meta(description="key of the conversation; `default` when it is missing")] | UnsetType
+        Annotated[str | int, Meta(description="key of the conversation; `default` if it is missing")] | UnsetType
     ) = UNSET
     message_id: MessageId | UnsetType = UNSET
     input_channel: str | UnsetType = UNSET
@@ -41,7 +41,7 @@ class ChannelHealth(msgspec.Struct, kw_only=True):
 
 
 class StreamQuery(msgspec.Struct, kw_only=True):
-    """How the replies are sent."""
+    """The way in which replies are sent."""
 
     stream: bool | UnsetType = UNSET
 

@@ -1,1 +1,1 @@
-"""Handles every request first: connections and their limits, security headers, CORS."""
+"""Handles every request before the routes do: connections and their limits, security headers, CORS."""

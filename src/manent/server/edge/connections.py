@@ -1,7 +1,8 @@
 """HTTP and WebSocket connections: uvicorn's protocols, with limits that uvicorn leaves to a proxy.
 
-`app.py` passes them to uvicorn. The head of a request is limited in size and time. A peer that does not read its data
-is disconnected, because the data stays in the server's memory. `security.py` limits the bodies of requests.
+`app.py` passes them to uvicorn. The head of a request (its first line and headers) is limited in size and time. A peer
+that does not read its data is disconnected, because unread data stays in the server's memory. `security.py` limits the
+bodies of requests.
 """
 
 import asyncio
@@ -10,25 +11,28 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import apply_mask  # type: ignore[attr-defined]  # in C where there is a wheel, else in Python
+from websockets.frames import apply_mask  # type: ignore[attr-defined]  # the parser is written in C if a wheel is available, and in Python if not
 from websockets.protocol import OPEN
 
 from manent.channels.socketio.websocket import WIRE
 
 MAX_HEAD = 65_536
-"""Bytes of a request's line and headers."""
+"""Maximum size of the first line and the headers of a request, in bytes."""
 
 HEAD_TIMEOUT_S = 20.0
-"""Seconds in which the line and the headers of a request must arrive."""
+"""Number of seconds within which the first line and the headers of a request must arrive."""
 
 READ_INTERVAL_S = 30.0
 MIN_READ = 16_384
-"""Bytes that a peer must read in this interval while the transport's buffer is full (about 64 kB)."""
+"""Minimum number of bytes that a peer must read in this interval while the transport's buffer is full (about 64 kB)."""
 
 MAX_UNREAD = 4_000_000
-"""Bytes that may wait for a WebSocket whose pings are answered."""
+"""Maximum number of bytes that may wait for a WebSocket whose pings are answered."""
 
 SWITCHING: Final = 101
+SERVICE_RESTART: Final = 1012
+"""Code of a close frame: the client should connect again."""
+
 TEXT_FRAME: Final = 0x81
 """First byte of a complete text message (RFC 6455, 5.2)."""
 
@@ -73,8 +77,9 @@ class HttpConnection(HttpToolsProtocol):
         self._await_head()
 
     def on_headers_complete(self) -> None:
-        """Stop waiting: the head is complete."""
+        """Stop waiting, because the head is complete."""
         self._stop_awaiting()
+        self._head_size = 0
         super().on_headers_complete()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -82,13 +87,25 @@ class HttpConnection(HttpToolsProtocol):
         super().timeout_keep_alive_handler()
         self.loop.call_later(READ_INTERVAL_S, self.transport.abort)
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether a request may be on its way: the connection is new, or a part of a request has arrived."""
+        if self.cycle is None or self.cycle.response_complete:
+            return self._head_size > 0 or self.cycle is None
+        return bool(self.cycle.more_body)
+
+    def end(self) -> None:
+        """Close the connection now if it is idle, otherwise after the answer."""
+        if not self.is_reading:
+            self.shutdown()
+
     def pause_writing(self) -> None:
-        """Watch the peer: the buffer is full."""
+        """Start watching the peer, because the buffer is full."""
         super().pause_writing()
         self._read_watch.start(self.transport)
 
     def resume_writing(self) -> None:
-        """Stop watching: the peer has caught up."""
+        """Stop watching the peer, because it has read its data."""
         super().resume_writing()
         self._read_watch.stop()
 
@@ -107,10 +124,11 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
     """A WebSocket connection, and its `Wire`.
 
     Browsers nearly always send one short text message in one piece. This class reads and writes such messages without
-    the tasks, queues and generators of uvicorn and websockets (25 µs of CPU a message); they handle everything else.
+    the tasks, queues and generators of uvicorn and websockets, which take 25 µs of CPU per message. uvicorn and
+    websockets handle all other data.
 
     Attributes:
-        take: see `Wire`.
+        take: called with a complete text message, as `Wire` describes.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -149,12 +167,12 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         super().handle_text(event)
 
     def handle_bytes(self, event: Any) -> None:
-        """See `handle_text`."""
+        """Handle a frame as `handle_text` does."""
         self._in_parts = not event.fin
         super().handle_bytes(event)
 
     def handle_cont(self, event: Any) -> None:
-        """See `handle_text`."""
+        """Handle a frame as `handle_text` does."""
         self._in_parts = not event.fin
         super().handle_cont(event)
 
@@ -165,17 +183,17 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
             self.transport.abort()
 
     def pause_writing(self) -> None:
-        """Watch the peer: the buffer is full."""
+        """Start watching the peer, because the buffer is full."""
         super().pause_writing()
         self._read_watch.start(self.transport)
 
     def resume_writing(self) -> None:
-        """Stop watching: the peer has caught up."""
+        """Stop watching the peer, because it has read its data."""
         super().resume_writing()
         self._read_watch.stop()
 
     def write(self, text: bytes) -> bool:
-        """See `Wire.write`."""
+        """Send a text message immediately. Return False if this is not possible."""
         if self.conn.state is not OPEN or self.conn.extensions or not self.writable.is_set():
             return False
         size = len(text)
@@ -188,6 +206,19 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self.transport.write(head + text)
         return True
 
+    def begin_close(self) -> None:
+        """See `Wire.begin_close`. uvicorn would not pass on what arrives after it has sent the close frame itself."""
+        if self.conn.state is OPEN and not self.disconnected:
+            self.conn.send_close(SERVICE_RESTART)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+
+    def shutdown(self) -> None:
+        """Close the connection at the end of the server. uvicorn would fail if `begin_close` was called."""
+        if self.handshake_complete and self.conn.state is not OPEN:
+            self.transport.close()
+        else:
+            super().shutdown()
+
     def _is_quiet(self) -> bool:
         """Return whether no earlier data is pending and the connection is open."""
         conn = self.conn
@@ -195,7 +226,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
 
 
 class _ReadWatch:
-    """Checks a full buffer at intervals, and aborts the transport when the peer reads nothing."""
+    """Checks a full buffer at intervals, and aborts the connection if the peer reads nothing."""
 
     __slots__ = ("_left", "_timer", "_transport")
 
@@ -219,7 +250,7 @@ class _ReadWatch:
         self._timer = asyncio.get_running_loop().call_later(READ_INTERVAL_S, self._check)
 
     def _check(self) -> None:
-        assert self._transport is not None  # noqa: S101  # start() set it
+        assert self._transport is not None  # noqa: S101  # start() has set it
         left = self._transport.get_write_buffer_size()
         if left > self._left - MIN_READ:
             self._transport.abort()
@@ -228,7 +259,7 @@ class _ReadWatch:
 
 
 def _lone_text(data: bytes) -> str | None:
-    """Return the text if the data is exactly one masked frame with a complete short message, else None."""
+    """Return the text if the data is exactly one masked frame with a complete short message. If not, return None."""
     size = len(data) - 6
     if size < 0 or data[0] != TEXT_FRAME:
         return None
@@ -248,8 +279,8 @@ class _Frames:
     """Tracks the start of frames in the data that uvicorn reads.
 
     Attributes:
-        at_start: the next data starts a frame. It stays False after a piece that ended within the head of a frame,
-            which browsers never send.
+        at_start: whether the next data starts a frame. It stays False after data that ended within the head of a frame.
+            Browsers never send such data.
     """
 
     __slots__ = ("_left", "at_start")
@@ -274,7 +305,10 @@ class _Frames:
 
 
 def _end_of_frame(data: bytes, start: int) -> int | None:
-    """Return where a client's frame ends, in or behind the data; None if its head is incomplete."""
+    """Return the position at which a client's frame ends, within or after the data.
+
+    Return None if the head of the frame is incomplete.
+    """
     head = data[start : start + 10]
     if len(head) < 2:  # noqa: PLR2004
         return None

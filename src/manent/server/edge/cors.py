@@ -1,4 +1,4 @@
-"""CORS for HTTP requests (`--cors`); for Socket.IO see `SocketIoChannel.accepts_origin`."""
+"""CORS for HTTP requests (`--cors`). The Socket.IO channel checks origins itself."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 
 def middleware(origins: Sequence[str]) -> list[Middleware]:
-    """Return the CORS middleware; an empty list without `--cors`."""
+    """Return the CORS middleware, or an empty list without `--cors`."""
     if not origins:
         return []
     return [

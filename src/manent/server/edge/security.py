@@ -1,7 +1,7 @@
 """Checks each request first (size of the body, rate of new sockets), and adds security headers to answers.
 
-An ASGI application around the whole server, including Socket.IO. `runtime/rate_limits.py` limits single messages and
-visitors.
+It is an ASGI application around the whole server, including Socket.IO. `runtime/rate_limits.py` limits single messages
+and visitors.
 """
 
 import asyncio
@@ -15,17 +15,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from manent.core.errors import RequestError
 from manent.runtime.rate_limits import Rates, address_of
 from manent.runtime.refusal_log import note
+from manent.server.edge.route_cookie import with_route_cookie
+from manent.server.edge.shutdown import Shutdown
 
 MAX_BODY = 2_000_000
-"""Bytes of a request's body, as of one Socket.IO packet."""
+"""Maximum size of a request's body in bytes. It equals the limit of a Socket.IO packet."""
 
 MAX_MANAGEMENT_BODY = 64_000_000
-"""Bytes of a body for the management API: training data, whole logs."""
+"""Maximum size in bytes of a body for the management API, which may be training data or a whole log."""
 
 _SMALL = ("/sessions/", "/webhooks/", "/admin/")
 
 PIECE_TIMEOUT_S = 30.0
-"""Seconds in which the next piece of a body must arrive."""
+"""Number of seconds within which the next piece of a body must arrive."""
 
 MAX_DISCARDED = 32_000_000
 DISCARD_S = 10.0
@@ -34,7 +36,7 @@ _PACKETS = frozenset("0123456")
 _NOOP = "6"
 
 _TOO_BIG = 1009
-"""uvicorn closes a WebSocket with this code when a message is too large."""
+"""uvicorn closes a WebSocket with this code if a message is too large."""
 
 HEADERS = {b"x-content-type-options": b"nosniff", b"referrer-policy": b"no-referrer"}
 
@@ -42,7 +44,10 @@ DATA_HEADERS = {
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
     b"cache-control": b"no-store",
 }
-"""For JSON: it is never shown as a page or cached, unless the route sets these headers itself."""
+"""Headers for JSON answers.
+
+They prevent that an answer is shown as a page or cached, unless the route sets these headers itself.
+"""
 
 
 class Gate:
@@ -50,14 +55,16 @@ class Gate:
 
     Args:
         app: the server.
-        rates: limit new sockets.
+        rates: the limits for new sockets.
         socket_path: path of Socket.IO, with a slash at the end.
+        shutdown: whether the server is about to stop.
     """
 
-    def __init__(self, app: ASGIApp, rates: Rates, *, socket_path: str) -> None:
+    def __init__(self, app: ASGIApp, rates: Rates, *, socket_path: str, shutdown: Shutdown) -> None:
         self.app = app
         self.rates = rates
         self.socket_path = socket_path
+        self.shutdown = shutdown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or WebSocket."""
@@ -65,7 +72,8 @@ class Gate:
             await self.app(scope, receive, send)
             return
         is_socket = (scope["path"] + "/").startswith(self.socket_path)
-        if is_socket and b"sid" not in dict(parse_qsl(scope.get("query_string", b""))):
+        is_first = is_socket and "sid" not in dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
+        if is_first:
             try:
                 self.rates.connect(_address(scope))
             except RequestError as error:
@@ -75,10 +83,16 @@ class Gate:
             await self.app(scope, _packets(receive, _address(scope)), send)
             return
         limit = MAX_BODY if is_socket or scope["path"].startswith(_SMALL) else MAX_MANAGEMENT_BODY
-        sending = _with_headers(send)
+        sending = _with_headers(send, self.shutdown)
+        if is_first:
+            sending = with_route_cookie(scope, sending, path=self.socket_path)
         announced = _announced(scope)
-        if announced is None and is_socket and scope["method"] == "POST":  # python-engineio would read it as empty
-            unknown = RequestError("length_required", "Content-Length required: the request has none", status=411)
+        if (
+            announced is None and is_socket and scope["method"] == "POST"
+        ):  # python-engineio would read such a body as empty
+            unknown = RequestError(
+                "length_required", "the request has no header Content-Length, which is required", status=411
+            )
             await _refuse(scope, receive, sending, unknown)
             return
         if announced is not None and announced > limit:
@@ -109,7 +123,7 @@ def _announced(scope: Scope) -> int | None:
 
 
 async def _discard(receive: Receive) -> None:
-    """Read and drop a body, up to a limit: clients read the answer only after they have sent the body."""
+    """Read and drop a body, up to a limit, because clients read the answer only after they have sent the body."""
     left = MAX_DISCARDED
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DISCARD_S):
@@ -121,7 +135,7 @@ async def _discard(receive: Receive) -> None:
 
 
 def _packets(receive: Receive, address: str) -> Receive:
-    """Replace invalid Engine.IO packets by empty ones: python-engineio would fail with a traceback."""
+    """Replace invalid Engine.IO packets by empty ones, because python-engineio would fail with a traceback."""
 
     async def receiving() -> Message:
         message = await receive()
@@ -141,13 +155,13 @@ def _bounded(receive: Receive, limit: int) -> Receive:
     async def receiving() -> Message:
         nonlocal left, complete
         if complete:
-            return await receive()  # waits for the end of the connection: no time limit
+            return await receive()  # this waits for the end of the connection, so there is no time limit
         try:
             async with asyncio.timeout(PIECE_TIMEOUT_S):
                 message = await receive()
         except TimeoutError:
             raise RequestError(
-                "too_slow", f"request body too slow: no data for {PIECE_TIMEOUT_S:g} s", status=408
+                "too_slow", f"the request's body is too slow: no data arrived for {PIECE_TIMEOUT_S:g} s", status=408
             ) from None
         left -= len(message.get("body", b""))
         if left < 0:
@@ -158,13 +172,15 @@ def _bounded(receive: Receive, limit: int) -> Receive:
     return receiving
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, shutdown: Shutdown) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers: list[Any] = list(message.get("headers", ()))
             given = {name.lower(): value for name, value in headers}
             is_data = given.get(b"content-type", b"").startswith(b"application/json")
             added = {**HEADERS, **(DATA_HEADERS if is_data else {})}
+            if shutdown.is_announced:
+                added[b"connection"] = b"close"
             headers += [(name, value) for name, value in added.items() if name not in given]
             message = {**message, "headers": headers}
         await send(message)

@@ -1,1 +1,1 @@
-"""Jobs that compute for seconds, each in its own process."""
+"""Jobs that compute for seconds. Each runs in a separate process."""

@@ -1,4 +1,7 @@
-"""Cross-validates on request, in its own process (see `job`): trains on parts of the data, evaluates the rest."""
+"""The job of a cross-validation on request.
+
+It trains on parts of the data and evaluates on the rest, in a separate process.
+"""
 
 from functools import partial
 from pathlib import Path
@@ -20,7 +23,7 @@ class _Options(msgspec.Struct, kw_only=True):
 
 
 class _Result(msgspec.Struct, kw_only=True):
-    """`report`; or `error`, and `is_project` if the document has mistakes."""
+    """The result: `report`, or `error`. `is_project` says whether the document has mistakes."""
 
     report: Json | None = None
     error: str = ""
@@ -31,20 +34,20 @@ async def cross_validate(text: str, *, folds: int, domain: str) -> Json:
     """Evaluate every example of a document with a pipeline that was trained without it.
 
     Args:
-        text: `pipeline:` and `nlu:`, optionally a domain.
+        text: the document, with `pipeline:`, `nlu:` and optionally a domain.
         folds: number of parts.
         domain: domain file for a document without a domain.
 
     Returns:
-        See `manent.nlu.evaluation.report_all`.
+        The result of `manent.nlu.evaluation.report_all`.
 
     Raises:
-        RequestError: `bad_request` (400), the document has mistakes; `training_failed` (500).
+        RequestError: `bad_request` (400): the document has mistakes. `training_failed` (500): the job failed.
     """
     files = split_document(text)
     if "pipeline" not in files["config.yml"]:
         raise RequestError(
-            "bad_request", "cross-validation trains models: the document needs a `pipeline:` besides its `nlu:`"
+            "bad_request", "cross-validation trains models, so the document needs a `pipeline:` besides its `nlu:`"
         )
     if not any(line.startswith(_DOMAIN_STARTS) for line in files["domain.yml"].splitlines()):
         files["domain.yml"] = domain

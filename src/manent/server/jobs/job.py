@@ -1,7 +1,7 @@
 """Runs a job in a separate process: training and cross-validation on request.
 
 If a job ran in the server's process, every conversation would wait for it, and its libraries would stay in memory. A
-job is a module that runs as a program: it reads its options as JSON from standard input and prints its result as the
+job is a module that runs as a program. It reads its options as JSON from standard input and prints its result as the
 last line.
 """
 
@@ -20,15 +20,15 @@ Result = TypeVar("Result")
 
 
 async def run_job(module: str, options: object, result: type[Result]) -> Result:
-    """Run a job; cancelling this call kills it.
+    """Run a job. If this call is cancelled, the job is killed.
 
     Args:
         module: name of the job's module.
-        options: passed to the job, which calls `read_options`.
+        options: options for the job, which calls `read_options`.
         result: type of the value that the job passes to `print_result`.
 
     Raises:
-        RequestError: `training_failed`; the job ended without a result.
+        RequestError: `training_failed`: the job ended without a result.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,

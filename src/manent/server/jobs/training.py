@@ -1,4 +1,7 @@
-"""Trains on request, in its own process (see `job`): the document of `POST /model/train` becomes a project."""
+"""The job of a training on request (`POST /model/train`).
+
+It converts the document to a project and trains it in a separate process.
+"""
 
 import re
 from pathlib import Path
@@ -20,7 +23,10 @@ class _Options(msgspec.Struct, kw_only=True):
 
 
 class _Result(msgspec.Struct, kw_only=True):
-    """`model`: path of the model file; or `error`, and `is_project` if the document has mistakes."""
+    """The result: `model`, the path of the model file, or `error`.
+
+    `is_project` says whether the document has mistakes.
+    """
 
     model: str | None = None
     error: str = ""
@@ -55,15 +61,15 @@ def _is_rasa_1(text: str) -> bool:
 
 
 async def train_document(text: str, *, out: Path, force: bool) -> Path:
-    """Train a model from one YAML document; return the path of its file.
+    """Train a model from one YAML document. Return the path of its file.
 
     Args:
-        text: config, domain and training data.
-        out: folder for the model, absolute.
-        force: also train the parts that have not changed since the newest model.
+        text: the document, with configuration, domain and training data.
+        out: absolute path of the folder for the model.
+        force: whether to train parts that have not changed since the newest model, too.
 
     Raises:
-        RequestError: `bad_project` (400), the document has mistakes; `training_failed` (500).
+        RequestError: `bad_project` (400): the document has mistakes. `training_failed` (500): the job failed.
     """
     if _is_rasa_1(text):
         raise RequestError(
@@ -81,7 +87,7 @@ async def train_document(text: str, *, out: Path, force: bool) -> Path:
 
 
 def _is_about_the_document(error: ManentError) -> bool:
-    """Return whether the client can correct the error: the document has mistakes, or nothing to train."""
+    """Return whether the client can correct the error: the document has mistakes, or contains nothing to train."""
     return isinstance(error, ProjectError) or error.code.startswith("train.")
 
 

@@ -1,8 +1,8 @@
 """Asks Duckling servers for dates, numbers and amounts in a message before the pipeline parses it.
 
 `loading.py` creates the client with an assistant whose pipeline has a DucklingEntityExtractor.
-`nlu/components/duckling.py` makes the requests and reads the answers; this module sends them, in threads. It never
-raises: when a server fails, it logs a warning, and the entities are missing.
+`nlu/components/duckling.py` creates the requests and reads the answers. This module sends them, in threads. It never
+raises an error. If a server fails, it logs a warning, and the entities are missing.
 """
 
 import asyncio
@@ -21,7 +21,10 @@ from manent.nlu.pipeline import Pipeline
 from manent.nlu.services import Service
 
 _THREADS = 16
-"""Concurrent messages; while all threads wait for a server that hangs, other messages wait up to its timeout."""
+"""Maximum number of concurrent requests.
+
+While all threads wait for a server that does not answer, other messages wait up to its timeout.
+"""
 
 _MAX_ANSWER = 1_000_000
 _OK = 200
@@ -30,7 +33,7 @@ log = logging.getLogger("manent.duckling")
 
 
 class DucklingServers:
-    """A pipeline's Duckling servers; a `Services` of the runtime."""
+    """The Duckling servers of a pipeline. It implements `Services` of the runtime."""
 
     def __init__(self, services: Sequence[Service]) -> None:
         chosen = os.environ.get(URL_VARIABLE)
@@ -39,18 +42,18 @@ class DucklingServers:
         self._failing: set[str] = set()
 
     def ask(self, text: str) -> Mapping[Service, Sequence[Json]]:
-        """Return the entities that each server found in a text; see `Services.ask`."""
+        """Return the entities that each server found in a text. This blocks."""
         return {service: self._ask(service, url, text) for service, url in self._urls.items() if url and text}
 
     def _ask(self, service: Service, url: str, text: str) -> list[Json]:
-        """Send a text to one server. Log its first failure and its recovery, not each failure in between."""
+        """Send a text to one server. Log its first failure and its recovery, but not each failure between them."""
         try:
             found = read_answer(finite.loads(_post(service, url, text)), service)
         except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
             if url not in self._failing:
                 self._failing.add(url)
                 reason = error or type(error).__name__
-                log.warning("requests to Duckling at %s fail, its entities are missing: %s", url, reason)
+                log.warning("requests to Duckling at %s fail, so its entities are missing: %s", url, reason)
             return []
         if url in self._failing:
             self._failing.discard(url)
@@ -58,19 +61,22 @@ class DucklingServers:
         return found
 
     async def ask_aside(self, text: str) -> Mapping[Service, Sequence[Json]]:
-        """Do the same in a thread; see `Services.ask_aside`."""
+        """Do the same in a thread, without blocking the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.ask, text)
 
 
 def open_services(pipeline: Pipeline) -> DucklingServers | None:
-    """Return a client of the pipeline's servers; None if it has no DucklingEntityExtractor.
+    """Return a client of the pipeline's servers. Return None if the pipeline has no DucklingEntityExtractor.
 
     The environment's `RASA_DUCKLING_HTTP_URL` takes precedence over the `url` in `config.yml`.
     """
     if not pipeline.services:
         return None
     if not os.environ.get(URL_VARIABLE) and not all(service.url for service in pipeline.services):
-        log.warning("DucklingEntityExtractor finds nothing: set its `url` or %s", URL_VARIABLE)
+        log.warning(
+            "DucklingEntityExtractor finds nothing, because it has no server; set its `url` or the variable %s",
+            URL_VARIABLE,
+        )
     return DucklingServers(pipeline.services)
 
 

@@ -1,8 +1,8 @@
-"""Public keys from a JWKS URL (RFC 7517), cached: the `KeySource` of `jwks_url`.
+"""Fetches and caches public keys from a JWKS URL (RFC 7517).
 
-Only one fetch runs at a time. Unknown key ids start a fetch at most every `RETRY_AFTER_S`, even if there are many.
-While the host is down, cached keys stay valid for `STALE_AFTER_S`. Shared keys (`oct`) in a key set are ignored: anyone
-who can read the URL could sign with them.
+It is the `KeySource` of `jwks_url`. Only one fetch runs at a time. Unknown key ids start a fetch at most once in
+`RETRY_AFTER_S` seconds. While the host is down, cached keys stay valid for `STALE_AFTER_S` seconds. Shared keys (`oct`)
+in a key set are ignored, because anyone who can read the URL could sign tokens with them.
 """
 
 import asyncio
@@ -54,14 +54,17 @@ class JwksKeys:
         self._session: aiohttp.ClientSession | None = None
 
     async def find(self, kid: str | None, method: str) -> Sequence[Any]:
-        """See `KeySource`. A known key is returned at once; for an unknown one the key set is fetched again."""
+        """Return the keys for a method and a key id.
+
+        Return a known key immediately. For an unknown key, fetch the key set again.
+        """
         age = time.monotonic() - self._fetched_at
         if age > STALE_AFTER_S:
             self._keys = []
         found = self._matching(kid, method)
         if found:
             if age > FRESH_FOR_S:
-                self._fetch()  # a task fetches them in the background
+                self._fetch()  # a task fetches the keys in the background
             return found
         fetching = self._fetch()
         if fetching is not None:
@@ -70,14 +73,14 @@ class JwksKeys:
         if not found and self._fetched_at == float("-inf"):
             raise RequestError(
                 "jwt_keys_unavailable",
-                "the keys that verify tokens are not available: try again later",
+                "the keys that verify tokens are not available; try again later",
                 status=503,
                 retry_after=RETRY_AFTER_S,
             )
         return found
 
     async def close(self) -> None:
-        """See `KeySource`."""
+        """Close the connections."""
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.gather(self._fetching, return_exceptions=True)
@@ -89,7 +92,10 @@ class JwksKeys:
         return [one.key for one in self._keys if one.serves(kid, method)]
 
     def _fetch(self) -> asyncio.Task[None] | None:
-        """Start a fetch or return the running one; None if the last one started less than `RETRY_AFTER_S` ago."""
+        """Start a fetch or return the running one.
+
+        Return None if the last one started less than `RETRY_AFTER_S` seconds ago.
+        """
         if self._fetching is not None and not self._fetching.done():
             return self._fetching
         now = time.monotonic()
@@ -124,10 +130,10 @@ class JwksKeys:
 
 
 def read_keys(body: bytes) -> list[_Key]:
-    """Read a key set; keys of unsupported kinds are ignored.
+    """Read a key set. Ignore keys of unsupported kinds.
 
     Raises:
-        ValueError: it is not a key set, or too large.
+        ValueError: the data is not a key set, or too large.
     """
     if len(body) > MAX_BYTES:
         raise ValueError(f"key set too large (limit {MAX_BYTES:,} bytes)")

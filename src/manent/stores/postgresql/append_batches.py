@@ -15,7 +15,7 @@ import asyncpg
 
 from manent.core.conversation_log import Append
 from manent.stores.codec import entry_to_row
-from manent.stores.head_row import head_values, lease_values
+from manent.stores.head_row import head_values, owner_of
 from manent.stores.postgresql import sql
 from manent.stores.postgresql.connection import Connection
 from manent.stores.postgresql.pool import Pool
@@ -98,14 +98,14 @@ class AppendBatches:
 async def append_many(connection: Connection, appends: Sequence[Append]) -> set[int]:
     """Write appends to different conversations. Return the positions of those that were written."""
     heads = [
-        (*head_values(one.head), one.expected_version, *lease_values(one.expected_lease), number)
+        (*head_values(one.head), one.expected_version, owner_of(one.expected_lease), number)
         for number, one in enumerate(appends)
     ]
     events = [(*entry_to_row(entry), number) for number, one in enumerate(appends) for entry in one.entries]
     accepted = [(one.message_id, one.seq, one.digest, n) for n, append in enumerate(appends) for one in append.accepted]
     found = await connection.fetch(
         sql.APPEND_MANY,
-        *([row[column] for row in heads] for column in range(17)),
+        *([row[column] for row in heads] for column in range(16)),
         *([row[column] for row in events] for column in range(5)),
         [row[5].decode() for row in events],
         [row[6] for row in events],

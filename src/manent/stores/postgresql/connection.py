@@ -125,7 +125,7 @@ def session_settings(schema: str, durability: str, options: PostgresqlOptions) -
 async def has_pooler(connection: Connection) -> bool:
     """Return whether a pooler is between this connection and PostgreSQL.
 
-    PostgreSQL's handshake names the process that serves the connection. A pooler sends a number of its own instead.
+    PostgreSQL's handshake names the process that serves the connection. A pooler sends another number instead.
     """
     async with connection.transaction():  # a pooler must not change the server process between parse and execute
         pid = await connection.fetchval("SELECT pg_backend_pid()")

@@ -1,4 +1,4 @@
-"""Maps errors of PostgreSQL, asyncpg and the network to the store's codes."""
+"""Maps errors of PostgreSQL, asyncpg and the network to the store's error codes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,7 +51,8 @@ def translated(*, where: str | None = None) -> Iterator[None]:
         raise StoreError("store_refused", f"the database cannot store this value ({error})") from error
     except TimeoutError as error:
         raise StoreError("store_locked", "the statement timed out") from error
-    except (OSError, asyncpg.InterfaceError) as error:
+    except (OSError, EOFError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        # InternalClientError: asyncpg lost track of a connection that broke in the middle of an exchange.
         raise StoreError("store_unreachable", _sentence("the database cannot be reached", error, where)) from error
 
 

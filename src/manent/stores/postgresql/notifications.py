@@ -2,26 +2,27 @@
 
 Notifications are sent after the commit, in separate transactions on a separate connection. A NOTIFY inside an append
 would serialize all commits of the database. So a notification can be lost if its server crashes between the two
-transactions or the connection is down. Receivers must therefore also check the store from time to time.
+transactions, or if the connection is down. Therefore receivers must also check the store from time to time.
 """
 
 import asyncio
-import logging
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-import asyncpg
 import msgspec
 
+from manent.runtime.loops import Loop
+from manent.runtime.metrics import Metrics
 from manent.stores.postgresql.connection import connect
+from manent.stores.postgresql.errors import translated
 from manent.stores.postgresql.options import PostgresqlOptions
 
-log = logging.getLogger("manent.store")
-
 GATHER_S: Final = 0.01
-"""How long notifications are collected before they are sent: at most 100 transactions a second at any load."""
+"""Time for which notifications are collected before they are sent. It limits them to 100 transactions per second."""
 
-RECONNECT_S: Final = 1.0
+MAX_RECONNECT_S: Final = 1.0
+"""Longest pause before another connection is made. Meanwhile the servers compare conversations with the store."""
+
 
 _MAX_PAYLOAD: Final = 7_000
 """Maximum bytes of conversation ids in one notification. PostgreSQL's limit is 8000 bytes."""
@@ -34,9 +35,10 @@ class ServerNotifications:
         dsn: the database.
         channel: PostgreSQL's channel for the notifications.
         options: timeouts.
+        metrics: counts failed connections.
     """
 
-    def __init__(self, dsn: str, channel: str, options: PostgresqlOptions) -> None:
+    def __init__(self, dsn: str, channel: str, options: PostgresqlOptions, metrics: Metrics | None = None) -> None:
         self._dsn = dsn
         self._options = options
         self._channel = channel
@@ -46,15 +48,22 @@ class ServerNotifications:
         self._own_pid = 0
         self._has_outgoing = asyncio.Event()
         self._has_incoming = asyncio.Event()
-        self._task = asyncio.create_task(self._run())
+        self._loop = Loop("notifications", self._exchange, metrics=metrics or Metrics(), max_retry_s=MAX_RECONNECT_S)
+        self._loop.open()
 
     def notify(self, sender_id: str = "") -> None:
-        """Notify the other servers of a commit to a conversation. "": any conversation may have changed."""
+        """Notify the other servers of a commit to a conversation.
+
+        The id "" says that any conversation may have changed.
+        """
         self._outgoing.add(sender_id)
         self._has_outgoing.set()
 
     async def wait(self, *, within_s: float) -> frozenset[str] | None:
-        """See `ConversationStore.news`. Also returns None on a timeout: a notification may have been lost."""
+        """Wait until another process writes to the store, at most `within_s` seconds.
+
+        Return None after a timeout, too, because a notification may have been lost.
+        """
         try:
             async with asyncio.timeout(within_s):
                 await self._has_incoming.wait()
@@ -71,26 +80,29 @@ class ServerNotifications:
             if not self._outgoing:
                 break
             await asyncio.sleep(GATHER_S)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await self._loop.close()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._exchange()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.info("the connection for notifications between servers failed", extra={"error": str(error)})
+    async def _exchange(self) -> float:
+        """Listen and notify on one connection until it ends. Return the pause before the next one in seconds.
+
+        Raises:
+            StoreError: the connection failed.
+        """
+        try:
+            with translated():
+                await self._exchange_on_one_connection()
+        finally:
             self._may_have_missed = True
-            await asyncio.sleep(RECONNECT_S)
+        return MAX_RECONNECT_S
 
-    async def _exchange(self) -> None:
-        """Listen and notify on one connection until it fails."""
+    async def _exchange_on_one_connection(self) -> None:
         settings = {"application_name": "manent news", "synchronous_commit": "off"}
         connection = await connect(self._dsn, self._options, settings=settings)
         try:
             self._own_pid = connection.get_server_pid()
             await connection.add_listener(self._channel, self._receive)
             connection.add_termination_listener(lambda _: self._has_outgoing.set())
+            self._loop.succeeded()
             self._has_incoming.set()  # notifications may have been missed before this connection listened
             while not connection.is_closed():
                 await self._has_outgoing.wait()

@@ -11,7 +11,7 @@ class PostgresqlOptions:
         pool_size: maximum number of connections, without the one for notifications.
         connect_timeout: how long to wait for a new connection.
         statement_timeout: how long a statement may take before PostgreSQL cancels it. Schema upgrades, erasures and
-            deletions of old conversations may take longer.
+            the deletion of outdated conversations may take longer.
         network_timeout: how long the network may be silent before a connection is closed.
         pgbouncer: whether a pooler such as PgBouncer in transaction mode is between the server and PostgreSQL. None:
             detected.

@@ -1,4 +1,4 @@
-"""The publishing cursors of the PostgreSQL store, whose methods call this with a connection."""
+"""The publishing cursors of the PostgreSQL store. The methods of the store call these functions with a connection."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -44,7 +44,10 @@ UPDATE published SET lease_owner = $2, lease_until = $3 WHERE sender_id IN (
     ORDER BY sender_id FOR UPDATE
 )
 """
-"""Locks the rows in order of `sender_id`, so that two servers that claim the same rows do not deadlock."""
+"""Acquires leases.
+
+It locks the rows in order of `sender_id`, so that two servers that claim the same rows do not deadlock.
+"""
 
 CURSORS = "SELECT sender_id, epoch, seq, lease_owner, lease_until FROM published WHERE sender_id = ANY($1::text[])"
 UNPUBLISHED = """
@@ -66,13 +69,16 @@ DROP = "DELETE FROM published WHERE sender_id = ANY($1::text[]) AND lease_owner 
 
 
 async def begin_publishing(connection: Any) -> None:
-    """See `Outbox.begin_publishing`. Call it inside a transaction."""
+    """Mark everything in the store as published.
+
+    Only the first call on a store, ever, has an effect. Call it inside a transaction.
+    """
     if await connection.fetchval(MARK) is not None:
         await connection.execute(MARK_AS_PUBLISHED, timeout=UPGRADE_TIMEOUT_S)
 
 
 async def behind(connection: Any, after: str, limit: int) -> Behind:
-    """See `Outbox.behind`."""
+    """Search the next `limit` conversations after `after`, in order of `sender_id`."""
     count, upto = await connection.fetchrow(SEARCHED, after, limit)
     found = await connection.fetch(BEHIND, after, upto or "")
     return Behind(
@@ -84,7 +90,7 @@ async def behind(connection: Any, after: str, limit: int) -> Behind:
 async def claim(
     connection: Any, sender_ids: Sequence[str], lease: Lease, now: float, over: Collection[str]
 ) -> list[Cursor]:
-    """See `Outbox.claim`. Call it inside a transaction."""
+    """Acquire a lease on the cursors of conversations. Missing cursors are created. Call it inside a transaction."""
     wanted = list(sender_ids)
     await connection.execute(BEGIN_CURSORS, wanted)
     await connection.execute(LEASE, wanted, lease.owner, lease.until, now, [lease.owner, *over])
@@ -95,7 +101,7 @@ async def claim(
 
 
 async def unpublished(connection: Any, cursors: Sequence[Cursor], limit: int) -> list[UnpublishedEvents]:
-    """See `Outbox.unpublished`."""
+    """Return the events after each cursor, at most `limit` events each, from one consistent read."""
     found = await connection.fetch(
         UNPUBLISHED,
         [one.sender_id for one in cursors],
@@ -116,7 +122,10 @@ async def unpublished(connection: Any, cursors: Sequence[Cursor], limit: int) ->
 
 
 async def move(connection: Any, cursors: Sequence[Cursor], gone: Sequence[str], owner: str) -> None:
-    """See `Outbox.move`. Call it inside a transaction."""
+    """Set cursors, remove the cursors of conversations that are `gone`, and release the leases on both.
+
+    Call it inside a transaction.
+    """
     moved = sorted(cursors, key=lambda one: one.sender_id)
     await connection.execute(
         MOVE, [one.sender_id for one in moved], [one.epoch for one in moved], [one.seq for one in moved], owner

@@ -1,6 +1,6 @@
 """Creates, checks and upgrades the tables in a PostgreSQL database.
 
-Servers that start at the same time on a new database take turns with an advisory lock.
+If servers start at the same time on a new database, an advisory lock makes them do this one after another.
 """
 
 from typing import Any, Final
@@ -14,9 +14,9 @@ UNFINISHED_COPY: Final = "unfinished_copy"
 """Name of the row of `meta` that `manent db copy` keeps until the copy is complete. Its value names the source."""
 
 SCHEMA: Final = "manent"
-"""The PostgreSQL schema that holds Manent's tables. The database may hold other tables, too."""
+"""Name of the PostgreSQL schema that contains Manent's tables. The database may contain other tables, too."""
 
-_LOCK: Final = 0x4D414E454E54  # `MANENT`, an id that other programs are unlikely to lock
+_LOCK: Final = 0x4D414E454E54  # `MANENT` as a number, a lock id that other programs are unlikely to use
 
 
 async def prepare_database(dsn: str, schema: str, options: PostgresqlOptions = DEFAULTS) -> bool:
@@ -74,7 +74,7 @@ async def upgrade_postgresql(dsn: str, *, schema: str = SCHEMA, options: Postgre
 
 
 async def _revision(connection: Any, schema: str) -> str | None:
-    """Return the number of the newest applied schema step. None: the tables do not exist."""
+    """Return the number of the newest applied schema step, or None if the tables do not exist."""
     table = f'"{schema}".alembic_version'
     if await connection.fetchval("SELECT to_regclass($1)", table) is None:
         return None

@@ -9,18 +9,21 @@ _HEADS = f"SELECT {HEAD_COLUMNS} FROM conversations"
 _WRITE_HEAD = """
     UPDATE conversations SET
         version = $3, visible = $4, divider = $5, session_seq = $6, plain_seq = $7, open_turn = $8,
-        lease_owner = $9, lease_until = $10, owner = $11, started = $12, updated = $13
+        lease_owner = $9, owner = $11, started = $12, updated = $13,
+        lease_until = CASE WHEN lease_owner = $9 THEN greatest(lease_until, $10) ELSE $10 END
     WHERE sender_id = $1 AND epoch = $2 AND version = $14
-        AND lease_owner IS NOT DISTINCT FROM $26 AND lease_until IS NOT DISTINCT FROM $27
+        AND lease_owner IS NOT DISTINCT FROM $26
     RETURNING id
 """
 _WRITE_FIRST_HEAD = f"""
     INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({", ".join(f"${n}" for n in range(1, 14))})
     ON CONFLICT (sender_id) DO UPDATE SET
         version = $3, visible = $4, divider = $5, session_seq = $6, plain_seq = $7, open_turn = $8,
-        lease_owner = $9, lease_until = $10, owner = $11, started = $12, updated = $13
+        lease_owner = $9, owner = $11, started = $12, updated = $13,
+        lease_until = CASE WHEN conversations.lease_owner = $9
+            THEN greatest(conversations.lease_until, $10) ELSE $10 END
     WHERE conversations.epoch = $2 AND conversations.version = $14
-        AND conversations.lease_owner IS NOT DISTINCT FROM $26 AND conversations.lease_until IS NOT DISTINCT FROM $27
+        AND conversations.lease_owner IS NOT DISTINCT FROM $26
     RETURNING id
 """
 _WRITE_REST = """
@@ -37,14 +40,15 @@ _WRITE_REST = """
     SELECT head.id, $24::bigint, $25::bytea FROM head WHERE $24::bigint IS NOT NULL
     ON CONFLICT (conversation_id, version) DO UPDATE SET data = excluded.data
 ), gone_snapshots AS (
-    DELETE FROM snapshots USING head WHERE conversation_id = head.id AND snapshots.version = ANY($28::bigint[])
+    DELETE FROM snapshots USING head WHERE conversation_id = head.id AND snapshots.version = ANY($27::bigint[])
 )
 SELECT id FROM head
 """
 APPEND = f"WITH head AS ({_WRITE_HEAD}{_WRITE_REST}"
-"""Writes an append if the head has epoch $2, version $14 and lease $26, $27. Otherwise nothing, and returns no row.
+"""Writes an append if the head has epoch $2, version $14 and a lease of $26.
 
-$1 to $13 are `head_values`. $28 are the versions of the snapshots to delete.
+If it does not, the statement writes nothing and returns no row. If the owner has renewed its lease in the meantime, the
+statement keeps the later end. $1 to $13 are `head_values`, $27 the versions of the snapshots to delete.
 """
 
 APPEND_FIRST = f"WITH head AS ({_WRITE_FIRST_HEAD}{_WRITE_REST}"
@@ -55,40 +59,41 @@ WITH expected AS (
     SELECT conversations.id, new.* FROM unnest(
         $1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::boolean[],
         $9::text[], $10::float8[], $11::text[], $12::float8[], $13::float8[],
-        $14::bigint[], $15::text[], $16::float8[], $17::integer[]
+        $14::bigint[], $15::text[], $16::integer[]
     ) AS new (
         sender_id, epoch, version, visible, divider, session_seq, plain_seq, open_turn,
         lease_owner, lease_until, owner, started, updated,
-        expected_version, expected_owner, expected_until, number
+        expected_version, expected_owner, number
     ) JOIN conversations ON conversations.sender_id = new.sender_id
     WHERE conversations.epoch = new.epoch AND conversations.version = new.expected_version
         AND conversations.lease_owner IS NOT DISTINCT FROM new.expected_owner
-        AND conversations.lease_until IS NOT DISTINCT FROM new.expected_until
     FOR UPDATE OF conversations SKIP LOCKED
 ), head AS (
     UPDATE conversations SET
         version = new.version, visible = new.visible, divider = new.divider, session_seq = new.session_seq,
         plain_seq = new.plain_seq, open_turn = new.open_turn, lease_owner = new.lease_owner,
-        lease_until = new.lease_until, owner = new.owner, started = new.started, updated = new.updated
+        lease_until = CASE WHEN conversations.lease_owner = new.lease_owner
+            THEN greatest(conversations.lease_until, new.lease_until) ELSE new.lease_until END,
+        owner = new.owner, started = new.started, updated = new.updated
     FROM expected AS new WHERE conversations.id = new.id
     RETURNING conversations.id, new.number
 ), new_events AS (
     INSERT INTO events (conversation_id, seq, format, prev, divider, title, data)
     SELECT head.id, seq, format, prev, divider, title, data FROM head JOIN unnest(
-        $18::bigint[], $19::smallint[], $20::bigint[], $21::text[], $22::text[], $23::text[], $24::integer[]
+        $17::bigint[], $18::smallint[], $19::bigint[], $20::text[], $21::text[], $22::text[], $23::integer[]
     ) AS new (seq, format, prev, divider, title, data, number) USING (number)
 ), new_accepted AS (
     INSERT INTO accepted (conversation_id, message_id, seq, digest)
     SELECT head.id, message_id, seq, digest FROM head JOIN unnest(
-        $25::text[], $26::bigint[], $27::bytea[], $28::integer[]
+        $24::text[], $25::bigint[], $26::bytea[], $27::integer[]
     ) AS new (message_id, seq, digest, number) USING (number)
 )
 SELECT number FROM head
 """
 """Writes appends to different conversations and returns their numbers.
 
-Appends whose conversation has another epoch, version or lease, or is locked by another transaction, are left out. So
-the statement waits for nobody, and two servers cannot deadlock.
+The statement leaves out appends whose conversation has another epoch, version or owner of the lease, and those whose
+conversation is locked by another transaction. So it never waits for a lock, and two servers cannot deadlock.
 """
 
 INSERT_HEAD = (
@@ -112,8 +117,18 @@ HEAD_FOR_UPDATE = f"{HEAD} FOR UPDATE"
 HEADS_AFTER = f"{_HEADS} WHERE sender_id > $1 ORDER BY sender_id LIMIT $2"
 HEADS_OF_OWNER = f'{_HEADS} WHERE owner = $1 ORDER BY updated DESC, sender_id COLLATE "C" LIMIT $2'
 UNFINISHED = (
-    f"{_HEADS} WHERE open_turn AND (lease_until IS NULL OR lease_until <= $1) ORDER BY updated, sender_id LIMIT $2"
+    f"{_HEADS} WHERE open_turn AND (lease_until IS NULL OR lease_until <= $1 OR lease_owner = ANY($2::text[]))"
+    " ORDER BY updated, sender_id LIMIT $3"
 )
+LEASE_OWNERS = "SELECT DISTINCT lease_owner FROM conversations WHERE open_turn"
+RENEW_LEASES = """
+WITH renewed AS (
+    UPDATE conversations SET lease_until = extract(epoch FROM clock_timestamp())::float8 + $2::float8
+    WHERE open_turn AND lease_owner = $1
+)
+SELECT extract(epoch FROM clock_timestamp())::float8
+"""
+RELEASE_LEASES = "UPDATE conversations SET lease_owner = NULL, lease_until = NULL WHERE open_turn AND lease_owner = $1"
 OLD_SENDERS = "SELECT sender_id FROM conversations WHERE updated < $1 LIMIT $2 FOR UPDATE SKIP LOCKED"
 
 ENTRIES = f"{_ENTRY} AND seq > $2 ORDER BY seq LIMIT $3"

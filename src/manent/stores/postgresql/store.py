@@ -1,8 +1,8 @@
 """The store for several servers: PostgreSQL, through asyncpg.
 
 An append is one statement: one round trip and one transaction. It writes only if the head has the expected epoch,
-version and lease. PostgreSQL flushes concurrent transactions of different conversations together. All tables are in a
-separate schema, so that a Rasa tracker store can be in the same database.
+version and lease. PostgreSQL flushes concurrent transactions together. All tables are in a separate schema, so that a
+Rasa tracker store can be in the same database.
 """
 
 import asyncio
@@ -29,10 +29,11 @@ from manent.core.conversation_log import (
     UnpublishedEvents,
 )
 from manent.core.errors import InternalError, StoreError
+from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
 from manent.stores.failed_writes import FailedWrites
-from manent.stores.head_row import empty_head, head_of_row, head_values, lease_values
+from manent.stores.head_row import empty_head, head_of_row, head_values, owner_of
 from manent.stores.postgresql import published, sql
 from manent.stores.postgresql.append_batches import AppendBatches
 from manent.stores.postgresql.connection import UPGRADE_TIMEOUT_S, Connection, connect, session_settings
@@ -64,6 +65,7 @@ class PostgresqlStore:
         schema: PostgreSQL's schema with the tables.
         options: number of connections, and timeouts.
         observe: called after each append with 1 and its duration in seconds.
+        metrics: counts failures of the connection for notifications.
     """
 
     def __init__(
@@ -74,12 +76,14 @@ class PostgresqlStore:
         schema: str = SCHEMA,
         options: PostgresqlOptions = DEFAULTS,
         observe: Callable[[int, float], None] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._dsn = dsn
         self._schema = schema
         self._settings = session_settings(schema, durability, options)
         self._options = options
         self._observe = observe
+        self._metrics = metrics
         self._pool: Pool | None = None
         self._batches: AppendBatches | None = None
         self._notifications: ServerNotifications | None = None
@@ -89,7 +93,7 @@ class PostgresqlStore:
         self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def open(self) -> None:
-        """See `ConversationStore.open`. Creates the tables in a new database.
+        """Connect. Create the tables in a new database, or check the schema of an existing one.
 
         Raises:
             StoreError: `store_unreachable`, `store_schema_old`, `store_schema_new`, …
@@ -99,7 +103,7 @@ class PostgresqlStore:
         self._pool = self._pool_behind_pooler() if behind_pooler else self._direct_pool()
         self._batches = AppendBatches(self._pool)
         if not behind_pooler:
-            self._notifications = ServerNotifications(self._dsn, self._schema, self._options)
+            self._notifications = ServerNotifications(self._dsn, self._schema, self._options, self._metrics)
 
     def _direct_pool(self) -> Pool:
         return Pool(
@@ -119,7 +123,7 @@ class PostgresqlStore:
         )
 
     async def close(self) -> None:
-        """See `ConversationStore.close`."""
+        """Finish queued writes, then close all connections and files."""
         pool, self._pool = self._pool, None
         if pool is None:
             return
@@ -134,28 +138,28 @@ class PostgresqlStore:
         await pool.close()
 
     async def head(self, sender_id: str) -> Head | None:
-        """See `ConversationStore.head`."""
+        """Return the head, or None if the conversation does not exist."""
         async with self._connection() as connection:
             return await _head(connection, sender_id)
 
     async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """See `ConversationStore.places`."""
+        """Return epoch and version of the conversations that exist. The call is fast even for a thousand ids."""
         async with self._connection() as connection:
             found = await connection.fetch(sql.PLACES, list(sender_ids))
         return {sender_id: (epoch, version) for sender_id, epoch, version in found}
 
     async def create(self, head: Head) -> Head:
-        """See `ConversationStore.create`."""
+        """Create an empty conversation (`version` 0) durably. If it exists, return its head unchanged."""
         async with self._connection() as connection:
             while True:
                 if await connection.fetchval(sql.INSERT_HEAD, *head_values(head)) is not None:
                     return head
                 existing = await _head(connection, head.sender_id)
-                if existing is not None:  # None: it was erased between the two statements
+                if existing is not None:  # None if the conversation was erased between the two statements
                     return existing
 
     async def append(self, append: Append) -> None:
-        """See `ConversationStore.append`."""
+        """Append to a log, atomically and durably."""
         check_append(append)
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -183,7 +187,7 @@ class PostgresqlStore:
                         raise await _unique_violation(connection, append) from error
 
     async def load(self, sender_id: str, *, before: int | None = None) -> Loaded | None:
-        """See `ConversationStore.load`."""
+        """Return the newest snapshot (with a version below `before`, if given) and all entries after it."""
         async with self._connection() as connection:
             row = await connection.fetchrow(sql.LOAD, sender_id, before)
         if row is None:
@@ -192,7 +196,7 @@ class PostgresqlStore:
         return Loaded(head=head, snapshot=snapshot, entries=tuple(entries))
 
     async def page(self, sender_id: str, *, limit: int, before: int | None = None) -> Page | None:
-        """See `ConversationStore.page`."""
+        """Return the newest `limit` visible entries (with a `seq` below `before`, if given), in log order."""
         async with self._connection() as connection:
             row = await connection.fetchrow(sql.VISIBLE_BEFORE, sender_id, before, limit + 1)
         if row is None:
@@ -201,7 +205,7 @@ class PostgresqlStore:
         return Page(head=head, entries=tuple(reversed(entries[:limit])), has_more=len(entries) > limit)
 
     async def after(self, sender_id: str, seq: int, *, limit: int) -> Page | None:
-        """See `ConversationStore.after`."""
+        """Return the first `limit` visible entries after `seq`."""
         async with self._connection() as connection:
             row = await connection.fetchrow(sql.VISIBLE_AFTER, sender_id, seq, limit + 1)
         if row is None:
@@ -210,18 +214,21 @@ class PostgresqlStore:
         return Page(head=head, entries=tuple(entries[:limit]), has_more=len(entries) > limit)
 
     async def entries(self, sender_id: str, *, after: int = 0, limit: int | None = None) -> list[LogEntry]:
-        """See `ConversationStore.entries`."""
+        """Return all entries after `after`, visible or not, oldest first."""
         async with self._connection() as connection:
             return await _entries(connection, sender_id, after, limit)
 
     async def tail(self, sender_id: str, *, after: int, limit: int) -> list[bytes]:
-        """See `ConversationStore.tail`."""
+        """Return the newest `limit` events after `after` as JSON, oldest first. Action servers receive them."""
         async with self._connection() as connection:
             found = await connection.fetch(sql.TAIL, sender_id, after, limit)
         return [current_json(data.encode(), written_as) for written_as, data in reversed(found)]
 
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
-        """See `ConversationStore.erase`. PostgreSQL's next vacuum frees the space."""
+        """Remove all data of the conversation and return whether it existed.
+
+        PostgreSQL's next vacuum frees the space.
+        """
         async with self._transaction() as connection:
             await connection.execute(_LONG_STATEMENT)
             head = await _locked_head(connection, sender_id)
@@ -234,7 +241,7 @@ class PostgresqlStore:
         return head is not None
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """See `ConversationStore.replace`."""
+        """Replace the log by another one, which has another epoch (`append.head.epoch`)."""
         check_append(append)
         sender_id = append.head.sender_id
         async with self._transaction() as connection:
@@ -249,7 +256,7 @@ class PostgresqlStore:
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100
     ) -> Sequence[Head]:
-        """See `ConversationStore.conversations`."""
+        """Return heads: those of one owner, newest first, or all after `after` in order of `sender_id`."""
         async with self._connection() as connection:
             if owner is not None:
                 found = await connection.fetch(sql.HEADS_OF_OWNER, owner, limit)
@@ -257,24 +264,44 @@ class PostgresqlStore:
                 found = await connection.fetch(sql.HEADS_AFTER, after or "", limit)
         return [head_of_row(tuple(row)) for row in found]
 
-    async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
+    async def unfinished(self, *, now: float, over: Collection[str] = (), limit: int = 100) -> Sequence[Head]:
         """See `ConversationStore.unfinished`."""
         async with self._connection() as connection:
-            return [head_of_row(tuple(row)) for row in await connection.fetch(sql.UNFINISHED, now, limit)]
+            found = await connection.fetch(sql.UNFINISHED, now, list(over), limit)
+        return [head_of_row(tuple(row)) for row in found]
+
+    async def lease_owners(self) -> Collection[str | None]:
+        """See `ConversationStore.lease_owners`."""
+        async with self._connection() as connection:
+            return [row[0] for row in await connection.fetch(sql.LEASE_OWNERS)]
+
+    async def renew_leases(self, owner: str, *, for_s: float) -> float:
+        """See `ConversationStore.renew_leases`. One statement, however many turns are open."""
+        async with self._connection() as connection:
+            now: float = await connection.fetchval(sql.RENEW_LEASES, owner, for_s)
+            return now
+
+    async def release_leases(self, owner: str) -> None:
+        """See `ConversationStore.release_leases`."""
+        async with self._connection() as connection:
+            await connection.execute(sql.RELEASE_LEASES, owner)
 
     async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
-        """See `ConversationStore.due_reminders`."""
+        """Return reminders that are due at `now`, the most overdue first."""
         async with self._connection() as connection:
             return [decode_reminder(row[0]) for row in await connection.fetch(sql.DUE_REMINDERS, now, limit)]
 
     async def next_reminder(self) -> float | None:
-        """See `ConversationStore.next_reminder`."""
+        """Return the time of the next reminder, which may be in the past. Return None if there is no reminder."""
         async with self._connection() as connection:
             due: float | None = await connection.fetchval(sql.NEXT_REMINDER)
             return due
 
     async def purge(self, *, older_than: float) -> int:
-        """See `ConversationStore.purge`. Deletes in steps; other writes run between two steps."""
+        """Remove conversations that were last changed before this time (seconds since the epoch).
+
+        The store deletes in steps, so that other writes can run between two steps.
+        """
         total, gone = 0, 1
         while gone:
             async with self._transaction() as connection:
@@ -286,7 +313,7 @@ class PostgresqlStore:
         return total
 
     async def news(self, *, within_s: float) -> frozenset[str] | None:
-        """See `ConversationStore.news`."""
+        """Wait until another process writes to the store, at most `within_s` seconds."""
         if self._pool is None:
             raise StoreError("store_closed", "the store is closed")
         if self._notifications is not None:
@@ -300,33 +327,33 @@ class PostgresqlStore:
             self._notifications.notify(sender_id)
 
     async def get_meta(self, key: str) -> bytes | None:
-        """See `ConversationStore.get_meta`."""
+        """Return a value that belongs to the whole store, for example a generated secret."""
         async with self._connection() as connection:
             value: bytes | None = await connection.fetchval(sql.META, key)
             return value
 
     async def put_meta(self, key: str, value: bytes) -> bytes:
-        """See `ConversationStore.put_meta`."""
+        """Store a value, unless the key already has a value. Return the value that the key then has."""
         async with self._connection() as connection:
             await connection.execute(sql.PUT_META, key, value)
             kept: bytes = await connection.fetchval(sql.META, key)
             return kept
 
     async def check_writable(self) -> None:
-        """See `ConversationStore.check_writable`."""
+        """Write a row that belongs to no conversation, durably."""
         self._failed_writes.check()
         async with self._connection() as connection:
             await connection.execute(sql.WRITE_HEALTH, str(time.time()).encode())
 
     async def revoke(self, revocation: Revocation) -> None:
-        """See `ConversationStore.revoke`."""
+        """Store a revocation. It replaces an earlier one of the same kind and value."""
         one = revocation
         async with self._connection() as connection:
             await connection.execute(sql.REVOKE, one.kind, one.value, one.before, one.lifted, one.made)
         self._notify("")
 
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
-        """See `ConversationStore.revocations`."""
+        """Return revocations (also lifted ones) made at `since` (seconds since the epoch) or later, oldest first."""
         async with self._connection() as connection:
             found = await connection.fetch(sql.REVOCATIONS, since)
         return [
@@ -335,30 +362,30 @@ class PostgresqlStore:
         ]
 
     async def begin_publishing(self) -> None:
-        """See `Outbox.begin_publishing`."""
+        """Mark everything in the store as published. Only the first call on a store, ever, has an effect."""
         async with self._transaction() as connection:
             await connection.execute(_LONG_STATEMENT)
             await published.begin_publishing(connection)
 
     async def behind(self, *, after: str, limit: int) -> Behind:
-        """See `Outbox.behind`."""
+        """Search the next `limit` conversations after `after`, in order of `sender_id`."""
         async with self._connection() as connection:
             return await published.behind(connection, after, limit)
 
     async def claim(
         self, sender_ids: Sequence[str], lease: Lease, *, now: float, over: Collection[str] = ()
     ) -> list[Cursor]:
-        """See `Outbox.claim`."""
+        """Acquire a lease on the cursors of conversations. Missing cursors are created."""
         async with self._transaction() as connection:
             return await published.claim(connection, sender_ids, lease, now, over)
 
     async def unpublished(self, cursors: Sequence[Cursor], *, limit: int) -> list[UnpublishedEvents]:
-        """See `Outbox.unpublished`."""
+        """Return the events after each cursor, at most `limit` events each, from one consistent read."""
         async with self._connection() as connection:
             return await published.unpublished(connection, cursors, limit)
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
-        """See `Outbox.move`."""
+        """Set cursors, remove the cursors of conversations that are `gone`, and release the leases on both."""
         async with self._transaction() as connection:
             await published.move(connection, cursors, gone, owner)
 
@@ -425,7 +452,7 @@ async def _append(connection: Connection, append: Append) -> None:
         [one.digest for one in append.accepted],
         snapshot and snapshot.version,
         snapshot and snapshot.data,
-        *lease_values(append.expected_lease),
+        owner_of(append.expected_lease),
         await _superfluous_snapshots(connection, sender_id, snapshot),
     )
     if conversation_id is None:

@@ -1,1 +1,1 @@
-"""The tables of the stores: numbered SQL files, and the code that reads them."""
+"""The tables of the stores: numbered SQL files, and the code that reads these files."""

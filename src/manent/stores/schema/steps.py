@@ -1,8 +1,8 @@
-"""The numbered SQL files that build the tables: one folder per database, one file per step.
+"""Reads the numbered SQL files that create the tables. There is one folder per database and one file per step.
 
 A store records the number of the last file that was applied to it. A new database gets all files. An older database
 gets the files that it lacks. The stores apply them in one transaction (`sqlite/upgrade.py`, `postgresql/schema.py`).
-Never change a released file: a new step is a new file, with the same number in both folders.
+Never change a released file. Add a new file for a new step, with the same number in both folders.
 """
 
 from functools import cache
@@ -33,7 +33,7 @@ def newest_revision(database: Database) -> str:
 
 
 def check_revision(revision: str, database: Database, *, where: str) -> None:
-    """Check that a store is at the newest revision; `where` names the store in the error.
+    """Check that a store is at the newest revision. `where` names the store in the error.
 
     Raises:
         StoreError: `store_schema_old`, `store_schema_new`.
@@ -41,17 +41,19 @@ def check_revision(revision: str, database: Database, *, where: str) -> None:
     newest = newest_revision(database)
     if revision < newest:
         raise StoreError(
-            "store_schema_old", f"{where} has schema {revision}; this version needs {newest}: run `manent db upgrade`"
+            "store_schema_old",
+            f"{where} has schema {revision}, but this version of Manent needs {newest}; run `manent db upgrade`",
         )
     if revision > newest:
         raise StoreError(
             "store_schema_new",
-            f"{where} has schema {revision}; this version supports up to {newest}: run a newer version of Manent",
+            f"{where} has schema {revision}, but this version of Manent supports only up to {newest}; install a "
+            "newer version",
         )
 
 
 def missing_steps(revision: str | None, database: Database, *, where: str) -> tuple[Step, ...]:
-    """Return the steps that a store lacks; `revision` is None for a new store.
+    """Return the steps that a store lacks. `revision` is None for a new store.
 
     Raises:
         StoreError: `store_schema_new`: the number is unknown.
@@ -62,6 +64,6 @@ def missing_steps(revision: str | None, database: Database, *, where: str) -> tu
     if revision not in {step.revision for step in found}:
         raise StoreError(
             "store_schema_new",
-            f"{where} has the unknown schema {revision}: run the version of Manent that created it",
+            f"{where} has the unknown schema {revision}; use the version of Manent that created it",
         )
     return tuple(step for step in found if step.revision > revision)

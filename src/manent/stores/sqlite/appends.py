@@ -1,6 +1,7 @@
-"""Writes one append, or many together, to the SQLite store. `sqlite/rows.py` explains why it writes many together.
+"""Writes appends to the SQLite store, one or many at a time.
 
-The writer (`sqlite/writer.py`) calls these functions inside its transactions.
+`sqlite/rows.py` explains why many are written together. The functions run inside the transactions of the writer
+(`sqlite/writer.py`).
 """
 
 import sqlite3
@@ -16,7 +17,7 @@ from manent.stores.sqlite.reminders import change_reminders
 
 
 class AppendWork(msgspec.Struct, frozen=True, eq=False):
-    """An append, and the same append as rows."""
+    """An append, together with the same append as rows."""
 
     append: Append
     rows: rows.AppendRows
@@ -31,7 +32,7 @@ def append_together(cursor: sqlite3.Cursor, works: Sequence[tuple[int, AppendWor
     """Write appends to different conversations.
 
     Args:
-        cursor: of an open transaction.
+        cursor: a cursor of an open transaction.
         works: pairs of a conversation's row id and its append.
 
     Raises:
@@ -59,7 +60,7 @@ def insert_head(cursor: sqlite3.Cursor, head: Head) -> int:
 
 
 def find_accepted(cursor: sqlite3.Cursor, sender_id: str, message_id: str) -> Accepted | None:
-    """Return the accepted message with this id. None: the conversation has not accepted it."""
+    """Return the accepted message with this id, or None if the conversation has not accepted it."""
     found = cursor.execute(
         "SELECT a.message_id, a.seq, a.digest FROM accepted AS a JOIN conversations AS c ON c.id = a.conversation_id "
         "WHERE c.sender_id = ? AND a.message_id = ?",

@@ -10,18 +10,18 @@ from manent.stores.sqlite.errors import store_error
 from manent.stores.sqlite.file import BUSY_TIMEOUT_S
 
 _PAGES_PER_STEP = 1024
-"""About 4 MiB a step. Other processes can write between two steps."""
+"""Number of pages that are copied per step (about 4 MiB). Other processes can write between two steps."""
 
 
 def backup_sqlite(source: Path, target: Path) -> int:
-    """Copy a consistent state of a store into a new file, durably. Servers continue to use the store meanwhile.
+    """Copy a consistent state of a store into a new file, durably. Servers may use the store at the same time.
 
     Returns:
         The size of the copy in bytes.
 
     Raises:
-        StoreError: `store_missing`: the file does not exist. `backup_exists`: the target exists. Otherwise an error of
-            the disk or of SQLite.
+        StoreError: `store_missing`: the file does not exist. `backup_exists`: the target exists. Any other code: an
+            error of the disk or of SQLite.
     """
     if not source.exists():
         raise StoreError("store_missing", f"{source} does not exist")
@@ -35,9 +35,11 @@ def backup_sqlite(source: Path, target: Path) -> int:
             closing(sqlite3.connect(partial)) as there,
         ):
             here.execute("BEGIN")
-            here.execute("SELECT 1 FROM sqlite_master").fetchone()  # pins the state while other processes write
+            here.execute(
+                "SELECT 1 FROM sqlite_master"
+            ).fetchone()  # this read keeps the state of the copy fixed while other processes write
             here.backup(there, pages=_PAGES_PER_STEP)
-            there.execute("PRAGMA journal_mode = DELETE")  # one file, without a write-ahead log
+            there.execute("PRAGMA journal_mode = DELETE")  # the copy is a single file, without a write-ahead log
         _sync(partial)
         partial.rename(target)
         _sync(target.parent)

@@ -1,4 +1,4 @@
-"""Keeps a SQLite store's write-ahead log short, concurrently with the commits. Owned by the store's writer."""
+"""Keeps the write-ahead log of a SQLite store short, concurrently with the commits. The writer of the store owns it."""
 
 import sqlite3
 import threading
@@ -9,12 +9,12 @@ from typing import Final
 from manent.stores.sqlite.connection import WritingConnection
 
 COPY_AFTER_APPENDS: Final = 2048
-"""Pieces of work between two copies of the log's pages into the database.
+"""Number of pieces of work between two copies of the log's pages into the database.
 
-Conversations write the same pages again and again, and a copy writes each page once. Copying after 64 took 5 % of a
-turn's CPU time. Copying after 512, on a new connection each time, took as much: turns had become cheaper, and each call
-to SQLite from this thread takes the interpreter lock from the event loop. The size of the log cannot be used instead,
-because the file does not shrink after a copy.
+Conversations write the same pages again and again, but a copy writes each page only once, so rare copies are cheaper. A
+copy after every 64 pieces took 5 % of a turn's CPU time, because each call to SQLite from this thread takes the
+interpreter lock from the event loop. The size of the log cannot be used instead of this number, because the file does
+not shrink after a copy.
 """
 
 COPY_AFTER_BYTES: Final = 16 << 20
@@ -24,10 +24,13 @@ TRUNCATE_AFTER_BYTES: Final = 64 << 20
 """Size above which the log is truncated, which blocks writers briefly."""
 
 RETRY_S: Final = 1.0
-"""Time from a failed attempt (a long reader, a full disk) to the next one, even if nothing is written."""
+"""Time from a failed attempt to the next one, even if nothing is written.
+
+An attempt fails because of a long read or a full disk.
+"""
 
 CHECK_AFTER_APPENDS: Final = 64
-"""Pieces of work between two checks of the log's size. 64 appends write about 1 MiB."""
+"""Number of pieces of work between two checks of the log's size. 64 appends write about 1 MiB."""
 
 
 class Checkpointer:
@@ -35,9 +38,9 @@ class Checkpointer:
 
     Args:
         path: the database file.
-        durability: see `SqliteStore`.
-        empty_log: requests the writer to truncate the log, and returns whether the writer succeeded. Under load, only
-            the writer can do it, between two commits.
+        durability: `disk` or `process`, as for `SqliteStore`.
+        empty_log: makes the writer truncate the log, and returns whether this succeeded. Under load, only the writer
+            can truncate the log, between two commits.
     """
 
     def __init__(self, path: Path, *, durability: str, empty_log: Callable[[], bool]) -> None:

@@ -1,8 +1,9 @@
-"""Commits batches of work on the SQLite store's writing connection. A piece that fails does not affect the others.
+"""Commits batches of work on the writing connection of the SQLite store.
 
-A batch is one `BEGIN IMMEDIATE … COMMIT`. A few statements write all appends to known conversations, even if there are
-many (`sqlite/rows.py` explains why). If one of them does not fit (another version, a used message id), the transaction
-is rolled back and the batch is repeated piece by piece, each in a savepoint.
+A piece of work that fails does not affect the others. A batch is one transaction (`BEGIN IMMEDIATE … COMMIT`). A few
+statements write all appends to known conversations, even if there are many (`sqlite/rows.py` explains why). An append
+may fail, because the log has another version or the message id was used. Then the transaction is rolled back, and the
+pieces of the batch are repeated one by one, each in a savepoint.
 
 `sqlite/writer.py` decides when to commit. One thread at a time may call these functions.
 """
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 from manent.core.errors import InternalError, ManentError, StoreError
 from manent.runtime.ports.store import DuplicateMessage, VersionConflict
-from manent.stores.head_row import lease_values
+from manent.stores.head_row import owner_of
 from manent.stores.sqlite.appends import AppendWork, append_to_new, append_together, find_accepted
 from manent.stores.sqlite.connection import WritingConnection
 from manent.stores.sqlite.errors import store_error
@@ -22,10 +23,10 @@ from manent.stores.sqlite.reminders import check_reminders
 from manent.stores.sqlite.rows import BulkFailed
 
 TRUNCATE_WAIT_MS: Final = 200
-"""How long truncating the write-ahead log may wait for readers. It blocks writers meanwhile."""
+"""Time for which truncating the write-ahead log may wait for readers. It blocks writers during this time."""
 
 Work = AppendWork | Callable[[sqlite3.Cursor], Any]
-"""Work in a transaction: an append, or a function that runs inside the transaction and returns the result."""
+"""A piece of work in a transaction: an append, or a function that runs inside it and returns the result."""
 
 _VALUE_ERRORS: Final = (
     sqlite3.IntegrityError,
@@ -39,18 +40,21 @@ _VALUE_ERRORS: Final = (
 
 
 class Commits:
-    """Commits work. Owns the writing connection."""
+    """Commits work. It owns the writing connection."""
 
     def __init__(self, path: Path, *, durability: str) -> None:
         self._connection = WritingConnection(path, durability=durability)
 
     def commit(self, works: Sequence[Work]) -> list[Any]:
-        """Do the work and return the results in order. The result of a failed piece is its exception. Never raises."""
+        """Do the work and return the results in order.
+
+        The result of a failed piece is its exception. This never raises an error.
+        """
         try:
             return self._commit(works)
         except sqlite3.Error as error:
             result: Exception = store_error(error)
-        except Exception as error:  # noqa: BLE001 - set on every waiting future; the thread must continue
+        except Exception as error:  # noqa: BLE001 - the error is set on every waiting future, and the thread must continue
             result = error
         self.discard()
         return [result] * len(works)
@@ -138,7 +142,7 @@ class Commits:
             raise InternalError("bad_append", "an append contains the same message id twice")
         self._connection.known.pop(sender_id, None)
         found = cursor.execute(
-            "SELECT id, epoch, version, lease_owner, lease_until FROM conversations WHERE sender_id = ?", (sender_id,)
+            "SELECT id, epoch, version, lease_owner FROM conversations WHERE sender_id = ?", (sender_id,)
         )
         row = found.fetchone()
         if row is None:
@@ -147,7 +151,7 @@ class Commits:
             number = append_to_new(cursor, work)
         else:
             number, *place = row
-            if place != [append.head.epoch, append.expected_version, *lease_values(append.expected_lease)]:
+            if place != [append.head.epoch, append.expected_version, owner_of(append.expected_lease)]:
                 raise VersionConflict(sender_id)
             for message_id in ids:
                 before = find_accepted(cursor, sender_id, message_id)

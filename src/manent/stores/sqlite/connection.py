@@ -1,7 +1,8 @@
-"""A writing connection to a SQLite store, opened on first use and closed after an error of unknown extent.
+"""A writing connection to a SQLite store.
 
-Three owners have one each: the writer (`sqlite/commits.py`), the writing process (`sqlite/process_main.py`), and the
-thread that copies the log (`sqlite/checkpointer.py`).
+It is opened on first use, and closed after an error whose consequences are unknown. Three parts have such a connection:
+the writer (`sqlite/commits.py`), the writing process (`sqlite/process_main.py`), and the thread that copies the log
+(`sqlite/checkpointer.py`).
 """
 
 import contextlib
@@ -19,12 +20,12 @@ class WritingConnection:
 
     Args:
         path: the database file.
-        durability: see `SqliteStore`.
-        busy_timeout_s: how long to wait for another writer. None: `BUSY_TIMEOUT_S`.
+        durability: `disk` or `process`, as for `SqliteStore`.
+        busy_timeout_s: time to wait for another writer. None: `BUSY_TIMEOUT_S`.
 
     Attributes:
-        known: row ids of conversations by `sender_id`. Other processes may have erased some of these conversations.
-        opened: how often the connection was opened.
+        known: `sender_id` → row id of a conversation. Other processes may have erased some of these conversations.
+        opened: number of times that the connection was opened.
     """
 
     def __init__(self, path: Path, *, durability: str, busy_timeout_s: float | None = None) -> None:
@@ -36,7 +37,7 @@ class WritingConnection:
         self.opened = 0
 
     def get(self) -> sqlite3.Connection:
-        """Return the connection; open it if necessary.
+        """Return the connection. Open it if necessary.
 
         Raises:
             sqlite3.Error: the connection cannot be opened.
@@ -48,7 +49,7 @@ class WritingConnection:
         return self._connection
 
     def wait_for_others(self, seconds: float | None = None) -> None:
-        """Set how long statements wait for other writers and readers. None: the value given to the constructor."""
+        """Set the time that statements wait for other writers and readers. None: the value given to the constructor."""
         seconds = self._busy_timeout_s if seconds is None else seconds
         self.get().execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 

@@ -1,4 +1,4 @@
-"""Map SQLite's errors to the store's codes."""
+"""Maps SQLite's errors to the store's error codes."""
 
 import sqlite3
 from typing import Final

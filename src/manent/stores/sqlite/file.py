@@ -15,10 +15,10 @@ from manent.core.errors import StoreError
 from manent.stores.schema.steps import Step, check_revision, missing_steps
 
 APPLICATION_ID = 0x4D414E45
-"""`MANE`. Marks a Manent store in the header of the SQLite file."""
+"""`MANE` as a number. It marks a Manent store in the header of the SQLite file."""
 
 BUSY_TIMEOUT_S = 5.0
-"""How long a statement waits for another process that writes to the same file."""
+"""Time for which a statement waits for another process that writes to the same file."""
 
 
 def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.Connection:
@@ -26,9 +26,9 @@ def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.
 
     Args:
         path: the database file.
-        durability: `disk`: a commit survives a power failure. `process`: a commit survives a crash of the process, but
-            not a power failure.
-        read_only: reject writes on this connection.
+        durability: with `disk`, a commit survives a power failure. With `process`, it survives a crash of the process,
+            but not a power failure.
+        read_only: whether to reject writes on this connection.
     """
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=512
@@ -38,7 +38,9 @@ def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA wal_autocheckpoint = 0")  # `checkpointer.py` runs the checkpoints instead
         connection.execute("PRAGMA cache_size = -8192")
-        connection.execute("PRAGMA temp_store = MEMORY")  # temporary tables are small; files would cost system calls
+        connection.execute(
+            "PRAGMA temp_store = MEMORY"
+        )  # temporary tables are small, and files would need system calls
         if read_only:
             connection.execute("PRAGMA query_only = ON")
     except BaseException:
@@ -88,11 +90,11 @@ def is_empty(connection: sqlite3.Connection) -> bool:
 
 
 _HEADER = b"SQLite format 3\x00"
-"""First bytes of every SQLite database, see https://www.sqlite.org/fileformat.html"""
+"""First bytes of every SQLite database (https://www.sqlite.org/fileformat.html)."""
 
 
 def is_database(path: Path) -> bool:
-    """Return whether the file is an SQLite database, by its first bytes."""
+    """Return whether, by its first bytes, the file is an SQLite database."""
     try:
         with path.open("rb") as file:
             return file.read(len(_HEADER)) == _HEADER
@@ -103,8 +105,8 @@ def is_database(path: Path) -> bool:
 def is_foreign(path: Path) -> bool:
     """Return whether the file exists and belongs to another program, for example a Rasa tracker store.
 
-    A file that cannot be read now, for example because another process has locked it, is not foreign: a store of ours
-    must never be passed over. Opening it reports the reason.
+    A file that cannot be read now, for example because another process has locked it, does not count as foreign. If it
+    did, a locked store of Manent would be ignored. Opening the file reports the reason.
     """
     if not path.exists() or path.stat().st_size == 0:
         return False
@@ -119,7 +121,7 @@ def is_foreign(path: Path) -> bool:
 def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if is_empty(connection):  # check again under the lock: another process may have created them
+        if is_empty(connection):  # check again under the lock, because another process may have created the tables
             apply_steps(connection, missing_steps(None, "sqlite", where=str(path)))
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute("COMMIT")
@@ -170,7 +172,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new file's directory entry durable. SQLite does not do this."""
+    """Make the directory entry of the new file durable. SQLite does not do this."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,9 +1,10 @@
 """Starts the writing process, which commits appends for a server under load, and sends requests to it.
 
 The event loop and a committing thread share one interpreter lock. With 32 concurrent conversations the thread requested
-the lock three times a turn, and each request woke a processor needlessly: a quarter of a turn's CPU time. A separate
-process has its own interpreter. It writes only whole batches of appends. The thread of `sqlite/writer.py` does all
-other work. It also writes the batches that the process cannot write. The code of the process is `process_main.py`.
+the lock three times per turn, and each request needlessly woke a processor. This took a quarter of a turn's CPU time. A
+separate process has a separate interpreter. It writes only whole batches of appends. The thread of `sqlite/writer.py`
+does all other work, and writes the batches that the process cannot write. `process_main.py` contains the code of the
+process.
 """
 
 import asyncio
@@ -25,12 +26,15 @@ from manent.stores.sqlite.process_main import LENGTH, RESPONSE
 from manent.stores.sqlite.rows import AppendRows
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that stop a server, often sent to its whole process group or container. The writing process ignores them: the
-server still writes while it stops, and closes the process afterwards."""
+"""Signals that stop a server.
+
+They are often sent to its whole process group or container. The writing process ignores them, because the server still
+writes while it stops. The server closes the process afterwards.
+"""
 
 
 class WritingProcess(asyncio.Protocol):
-    """The writing process, and the server's end of the socket to it. Used by one event loop."""
+    """The writing process, and the server's end of the socket to it. Only one event loop may use it."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -50,7 +54,8 @@ class WritingProcess(asyncio.Protocol):
         ours, theirs = socket.socketpair()
         with contextlib.ExitStack() as on_failure, theirs:
             on_failure.callback(ours.close)
-            # -P: keeps the current folder out of sys.path, so that no file of the project shadows a module.
+            # -P keeps the current folder out of sys.path, so that no file of the project is imported instead of a
+            # module.
             command = [sys.executable, "-P", "-m", process_main.__name__, str(path), durability]
             process = await asyncio.to_thread(_spawn, command, theirs)
             on_failure.pop_all()
@@ -72,10 +77,10 @@ class WritingProcess(asyncio.Protocol):
         """Write appends to different conversations in one commit.
 
         Returns:
-            Whether all appends were written (otherwise none was), and the duration in seconds.
+            Whether all appends were written (if not, none was), and the duration in seconds.
 
         Raises:
-            StoreError: `store_io`: the process ended; the appends may or may not have been written.
+            StoreError: `store_io`: the process ended. The appends may or may not have been written.
             TypeError, ValueError, OverflowError: an append cannot be encoded, for example because it contains half of a
                 surrogate pair. Nothing was written.
         """
@@ -99,11 +104,11 @@ class WritingProcess(asyncio.Protocol):
         await asyncio.to_thread(self._process.wait)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See `asyncio.Protocol`."""
+        """Keep the transport, on which requests are sent."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`."""
+        """Read responses and resolve the futures of their requests."""
         self._received += data
         whole = len(self._received) // RESPONSE.size * RESPONSE.size
         for response in RESPONSE.iter_unpack(self._received[:whole]):
@@ -113,7 +118,7 @@ class WritingProcess(asyncio.Protocol):
         self._received = self._received[whole:]
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """See `asyncio.Protocol`."""
+        """Fail all waiting requests, because the process has ended."""
         self._ended = True
         while self._waiting:
             with contextlib.suppress(asyncio.InvalidStateError):
@@ -135,9 +140,9 @@ class WritingProcess(asyncio.Protocol):
 
 def _spawn(command: Sequence[str], channel: socket.socket) -> "subprocess.Popen[bytes]":
     """Start the process with the stop signals blocked. It inherits the signal mask, so no signal can end it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # changes the mask of this thread only
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # this changes the mask of this thread only
     try:
-        return subprocess.Popen(  # noqa: S603 - our own module under our own Python
+        return subprocess.Popen(  # noqa: S603 - the command runs a module of Manent with the same Python
             command, stdin=channel.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
         )
     finally:

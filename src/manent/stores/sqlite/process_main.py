@@ -1,6 +1,7 @@
-"""The main program of the writing process: commits batches of appends. Arguments: the file, and its durability.
+"""The main program of the writing process: commits batches of appends.
 
-`sqlite/process.py` starts the process. Its standard input is a socket to the server.
+Its arguments are the file and the durability. `sqlite/process.py` starts the process. The standard input of the process
+is a socket to the server.
 
 - A request is a length (`LENGTH`) and that many bytes: a list of `AppendRows` in MessagePack. Length 0 requests
   SQLite's `data_version`.
@@ -9,7 +10,7 @@
   batch one by one, which shows which of them fails.
 
 The process ends when the socket is closed, at the latest after the current batch. Stop signals are blocked from the
-start. It imports little besides SQLite: 15 MB of memory, 40 ms of CPU time to start.
+start. It imports little besides SQLite, so it needs 15 MB of memory, and 40 ms of CPU time to start.
 """
 
 import contextlib
@@ -31,14 +32,14 @@ LENGTH: Final = Struct("<I")
 """The length of a request in bytes."""
 
 RESPONSE: Final = Struct("<?d")
-"""Whether the batch was written, and the duration in seconds; or True and `data_version`."""
+"""Format of a response: whether the batch was written and the duration in seconds, or True and `data_version`."""
 
 BUSY_TIMEOUT_S: Final = 0.1
-"""How long to wait for another writer before the batch is rejected. The server's writer waits longer."""
+"""Time to wait for another writer before the batch is rejected. The server's writer waits longer."""
 
 
 class Batches:
-    """Writes batches. Owns the connection."""
+    """Writes batches. It owns the connection."""
 
     def __init__(self, path: Path, *, durability: str) -> None:
         self._connection = WritingConnection(path, durability=durability, busy_timeout_s=BUSY_TIMEOUT_S)
@@ -56,7 +57,7 @@ class Batches:
         return True
 
     def data_version(self) -> int:
-        """Return a number that changes with each commit of another connection, -1 if SQLite reports an error."""
+        """Return a number that changes with each commit of another connection, or -1 if SQLite reports an error."""
         try:
             return self._connection.data_version()
         except sqlite3.Error:

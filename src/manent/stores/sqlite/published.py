@@ -1,4 +1,4 @@
-"""The publishing cursors of the SQLite store. Only its writer and its readers call this."""
+"""The publishing cursors of the SQLite store. Only the writer and the readers of the store call these functions."""
 
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -18,7 +18,7 @@ _AMONG = "IN (SELECT value FROM json_each(?))"
 
 
 def begin_publishing(cursor: sqlite3.Cursor) -> None:
-    """See `Outbox.begin_publishing`."""
+    """Mark everything in the store as published. Only the first call on a store, ever, has an effect."""
     cursor.execute("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", (MARK, b"1"))
     if cursor.rowcount == 1:
         cursor.execute(
@@ -28,7 +28,7 @@ def begin_publishing(cursor: sqlite3.Cursor) -> None:
 
 
 def behind(cursor: sqlite3.Cursor, after: str, limit: int) -> Behind:
-    """See `Outbox.behind`."""
+    """Search the next `limit` conversations after `after`, in order of `sender_id`."""
     count, upto = cursor.execute(
         """
         SELECT count(*), max(sender_id) FROM (
@@ -61,7 +61,7 @@ def behind(cursor: sqlite3.Cursor, after: str, limit: int) -> Behind:
 def claim(
     cursor: sqlite3.Cursor, sender_ids: Sequence[str], lease: Lease, now: float, over: Collection[str]
 ) -> list[Cursor]:
-    """See `Outbox.claim`."""
+    """Acquire a lease on the cursors of conversations. Missing cursors are created."""
     wanted = _json(sender_ids)
     cursor.execute(
         "INSERT OR IGNORE INTO published (sender_id, epoch, seq) "
@@ -83,7 +83,7 @@ def claim(
 
 
 def unpublished(cursor: sqlite3.Cursor, cursors: Sequence[Cursor], limit: int) -> list[UnpublishedEvents]:
-    """See `Outbox.unpublished`."""
+    """Return the events after each cursor, at most `limit` events each, from one consistent read."""
     return [_unpublished(cursor, one, limit) for one in cursors]
 
 
@@ -100,7 +100,7 @@ def _unpublished(cursor: sqlite3.Cursor, one: Cursor, limit: int) -> Unpublished
 
 
 def move(cursor: sqlite3.Cursor, cursors: Sequence[Cursor], gone: Sequence[str], owner: str) -> None:
-    """See `Outbox.move`."""
+    """Set cursors, remove the cursors of conversations that are `gone`, and release the leases on both."""
     cursor.execute(
         """
         UPDATE published SET epoch = new.epoch, seq = new.seq, lease_owner = NULL, lease_until = NULL

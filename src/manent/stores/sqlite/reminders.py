@@ -1,4 +1,4 @@
-"""The reminders of the SQLite store. Only its writer and its readers call this."""
+"""The reminders of the SQLite store. Only the writer and the readers of the store call these functions."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -55,7 +55,7 @@ def due_reminders(cursor: sqlite3.Cursor, now: float, limit: int) -> list[Remind
 
 
 def next_reminder(cursor: sqlite3.Cursor) -> float | None:
-    """Return the time of the next reminder. None: no reminder is stored."""
+    """Return the time of the next reminder, or None if no reminder is stored."""
     due: float | None = cursor.execute("SELECT min(due) FROM reminders").fetchone()[0]
     return due
 

@@ -1,15 +1,16 @@
 """Converts appends to rows, and writes the rows of many appends with few SQL statements.
 
-Under load, the cost of a commit depends on the number of statements, not on the number of rows: each step of a
-statement releases Python's interpreter lock and must acquire it again from the event loop. Only the SQLite store uses
-this module: its writer, its readers, and the writing process (`sqlite/process_main.py`), which imports little else.
+Under load, the cost of a commit depends on the number of statements, not on the number of rows. The reason is that each
+step of a statement releases Python's interpreter lock and must acquire it again from the event loop. Only the writer
+and the readers of the SQLite store use this module, and the writing process (`sqlite/process_main.py`), which imports
+few other modules.
 
 NULL is bound as a value that its column never has, and the statement converts it to NULL. sqlite3 takes 0.05 µs to bind
 a number, but 0.4 µs to bind None, bytes or a boolean, because it searches for an adapter first. This saves 10 µs a
 turn.
 
-With `OR FAIL`, SQLite does not copy each page that a statement changes (many copies would need a temporary file). The
-copies are not needed: when a statement fails, the writer rolls back its transaction or savepoint.
+With `OR FAIL`, SQLite does not copy each page that a statement changes. Many copies would need a temporary file. The
+copies are not needed, because the writer rolls back its transaction or savepoint if a statement fails.
 """
 
 import sqlite3
@@ -22,20 +23,20 @@ import msgspec
 
 from manent.core.conversation_log import Append, LogEntry
 from manent.stores.codec import entry_to_row
-from manent.stores.head_row import Row, lease_values
+from manent.stores.head_row import Row, lease_values, owner_of
 from manent.stores.thinning import superfluous
 
 NO_TEXT = 0
-"""Represents NULL in a text column: no text equals a number."""
+"""Stands for NULL in a text column, because no text equals a number."""
 
 NO_NUMBER = ""
-"""Represents NULL in a number column."""
+"""Stands for NULL in a number column."""
 
 INSERT_CONVERSATION = """
     INSERT INTO conversations (
-        version, sender_id, epoch, lease_owner, lease_until,
+        version, sender_id, epoch, lease_owner,
         visible, session_seq, plain_seq, open_turn, started, updated
-    ) VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0)
+    ) VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0)
     """
 """Inserts a conversation in the state that its first append expects. The append then overwrites the head."""
 INSERT_EVENTS = "INSERT OR FAIL INTO events (conversation_id, seq, format, prev, divider, title, data) VALUES "
@@ -47,16 +48,21 @@ UPDATE_HEADS = (
     """
     UPDATE OR FAIL conversations SET
         version = new.column5, visible = new.column6, divider = new.column7, session_seq = new.column8,
-        plain_seq = new.column9, open_turn = new.column10, lease_owner = new.column11, lease_until = new.column12,
+        plain_seq = new.column9, open_turn = new.column10, lease_owner = new.column11, lease_until = CASE
+            WHEN new.column11 = conversations.lease_owner
+            THEN max(coalesce(conversations.lease_until, 0), new.column12) ELSE new.column12 END,
         owner = new.column13, started = new.column14, updated = new.column15
     FROM (VALUES """,
     """) AS new
     WHERE conversations.id = new.column1 AND conversations.version = new.column2
         AND conversations.sender_id = new.column3 AND conversations.epoch = new.column4
-        AND conversations.lease_owner IS new.column16 AND conversations.lease_until IS new.column17
+        AND conversations.lease_owner IS new.column16
     """,
 )
-"""Updates heads that have the expected epoch, version and lease. The row count shows whether all of them had."""
+"""Updates heads that have the expected epoch, version and owner of the lease. The row count shows whether all had.
+
+The end of a lease that its owner has renewed meanwhile is kept.
+"""
 
 _MAX_ROWS = 160
 """Maximum rows in one statement: the events of 32 turns. sqlite3 prepares one statement per number of rows."""
@@ -64,7 +70,7 @@ _MAX_ROWS = 160
 _TEXT = f"NULLIF(?,{NO_TEXT})"
 _NUMBER = f"NULLIF(?,'{NO_NUMBER}')"
 _EVENT_ROW = f"(?,?,?,{_NUMBER},{_TEXT},{_TEXT},?)"
-_HEAD_ROW = f"(?,?,?,?,?,?,{_TEXT},?,?,?,{_TEXT},{_NUMBER},{_TEXT},?,?,{_TEXT},{_NUMBER})"
+_HEAD_ROW = f"(?,?,?,?,?,?,{_TEXT},?,?,?,{_TEXT},{_NUMBER},{_TEXT},?,?,{_TEXT})"
 
 
 class AppendRows(msgspec.Struct, frozen=True, array_like=True):
@@ -105,7 +111,7 @@ def write_rows(cursor: sqlite3.Cursor, appends: Sequence[tuple[int, AppendRows]]
     """Write appends to different conversations.
 
     Args:
-        cursor: of an open transaction.
+        cursor: a cursor of an open transaction.
         appends: pairs of a conversation's row id and its append.
 
     Raises:
@@ -132,7 +138,7 @@ def write_rows(cursor: sqlite3.Cursor, appends: Sequence[tuple[int, AppendRows]]
 
 
 def thin_snapshots(cursor: sqlite3.Cursor, number: int) -> None:
-    """Delete the snapshots of a conversation that `thinning.py` calls superfluous."""
+    """Delete the snapshots of a conversation that `thinning.py` selects."""
     found = cursor.execute(SNAPSHOT_VERSIONS, (number,)).fetchall()
     gone = superfluous(version for (version,) in found)
     if gone:
@@ -141,9 +147,8 @@ def thin_snapshots(cursor: sqlite3.Cursor, number: int) -> None:
 
 def insert_conversation(cursor: sqlite3.Cursor, rows: AppendRows) -> int:
     """Insert the conversation of a first append, without its events, and return its row id."""
-    version, sender_id, epoch, *_, lease_owner, lease_until = rows.head
-    lease = (lease_owner or None, lease_until if lease_until != NO_NUMBER else None)
-    cursor.execute(INSERT_CONVERSATION, (version, sender_id, epoch, *lease))
+    version, sender_id, epoch, *_, lease_owner = rows.head
+    cursor.execute(INSERT_CONVERSATION, (version, sender_id, epoch, lease_owner or None))
     return cast("int", cursor.lastrowid)
 
 
@@ -171,7 +176,7 @@ def _head_row(append: Append) -> Row:
     """Convert an append's head to a row for `UPDATE_HEADS`, without the conversation's row id."""
     head = append.head
     owner, until = lease_values(head.lease)
-    expected_owner, expected_until = lease_values(append.expected_lease)
+    expected_owner = owner_of(append.expected_lease)
     return (
         append.expected_version,
         head.sender_id,
@@ -188,7 +193,6 @@ def _head_row(append: Append) -> Row:
         head.started,
         head.updated,
         NO_TEXT if expected_owner is None else expected_owner,
-        NO_NUMBER if expected_until is None else expected_until,
     )
 
 

@@ -1,9 +1,9 @@
 """The default store: one SQLite file in the project's folder.
 
 An append returns when its events are on disk. `sqlite/writer.py` does all writing, so that turns of many conversations
-share a commit. Two threads read, each on its own connection and in one transaction per call: a head and its entries are
-consistent, and every acknowledged commit is visible. Several processes may open one file: each append checks epoch and
-version while it holds SQLite's write lock.
+share a commit. Two threads read, each on a separate connection and in one transaction per call. So a head and its
+entries are consistent, and every acknowledged commit is visible. Several processes may open one file, because each
+append checks epoch and version while it holds SQLite's write lock.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from manent.core.errors import StoreError
 from manent.runtime.ports.store import Behind, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, row_to_entry
 from manent.stores.failed_writes import FailedWrites
-from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row
+from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row, lease_values
 from manent.stores.sqlite import published
 from manent.stores.sqlite.appends import AppendWork, append_to_new, append_work, insert_head
 from manent.stores.sqlite.errors import store_error
@@ -56,14 +56,13 @@ class SqliteStore:
     """Implements `ConversationStore` on one file.
 
     Args:
-        path: the database file; created if it does not exist.
-        durability: `disk`: a returned append survives a power failure. `process`: it survives a crash of this process,
-            but not a power failure.
-        process_from: when this many appends are queued at once, the store starts a separate process, which then commits
-            the appends. The process takes 15 MB of memory, which pays off on a busy server. None: a thread always
-            commits.
-        observe: called after each commit with its number of pieces of work and its duration in seconds; on any thread,
-            one call at a time.
+        path: the database file. It is created if it does not exist.
+        durability: with `disk`, a returned append survives a power failure. With `process`, it survives a crash of this
+            process, but not a power failure.
+        process_from: number of queued appends at which the store starts a separate process to commit them. The process
+            takes 15 MB of memory and makes a busy server faster. None: a thread always commits.
+        observe: called after each commit with its number of pieces of work and its duration in seconds. It is called on
+            any thread, but only once at a time.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class SqliteStore:
         self._failed_writes = FailedWrites(time.monotonic)
 
     async def open(self) -> None:
-        """See `ConversationStore.open`.
+        """Open the file. Create the tables in a new file, or check the schema of an existing one.
 
         Raises:
             StoreError: `store_foreign_file`, `store_schema_old`, `store_schema_new`, `store_unreachable`, …
@@ -103,7 +102,7 @@ class SqliteStore:
         )
 
     async def close(self) -> None:
-        """See `ConversationStore.close`."""
+        """Finish queued writes, then close all connections and files."""
         readers, self._readers = self._readers, None
         writer, self._writer = self._writer, None
         if readers is not None:
@@ -116,15 +115,15 @@ class SqliteStore:
             await writer.close()
 
     async def head(self, sender_id: str) -> Head | None:
-        """See `ConversationStore.head`."""
+        """Return the head, or None if the conversation does not exist."""
         return await self._read(lambda cursor: _head(cursor, sender_id))
 
     async def create(self, head: Head) -> Head:
-        """See `ConversationStore.create`."""
+        """Create an empty conversation (`version` 0) durably. If it exists, return its head unchanged."""
         return await self._write(lambda cursor: _create(cursor, head))
 
     async def append(self, append: Append) -> None:
-        """See `ConversationStore.append`."""
+        """Append to a log, atomically and durably."""
         check_append(append)
         try:
             await self._writing().submit(append_work(append))
@@ -134,33 +133,36 @@ class SqliteStore:
         self._failed_writes.note_success()
 
     async def load(self, sender_id: str, *, before: int | None = None) -> Loaded | None:
-        """See `ConversationStore.load`."""
+        """Return the newest snapshot (with a version below `before`, if given) and all entries after it."""
         return await self._read(lambda cursor: _load(cursor, sender_id, before))
 
     async def page(self, sender_id: str, *, limit: int, before: int | None = None) -> Page | None:
-        """See `ConversationStore.page`."""
+        """Return the newest `limit` visible entries (with a `seq` below `before`, if given), in log order."""
         return await self._read(lambda cursor: _page(cursor, sender_id, before, limit))
 
     async def after(self, sender_id: str, seq: int, *, limit: int) -> Page | None:
-        """See `ConversationStore.after`."""
+        """Return the first `limit` visible entries after `seq`."""
         return await self._read(lambda cursor: _after(cursor, sender_id, seq, limit))
 
     async def entries(self, sender_id: str, *, after: int = 0, limit: int | None = None) -> list[LogEntry]:
-        """See `ConversationStore.entries`."""
+        """Return all entries after `after`, visible or not, oldest first."""
         return await self._read(lambda cursor: _entries(cursor, sender_id, after, limit))
 
     async def tail(self, sender_id: str, *, after: int, limit: int) -> list[bytes]:
-        """See `ConversationStore.tail`."""
+        """Return the newest `limit` events after `after` as JSON, oldest first. Action servers receive them."""
         return await self._read(lambda cursor: _tail(cursor, sender_id, after, limit))
 
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
-        """See `ConversationStore.erase`. Also overwrites its bytes in the file and the write-ahead log."""
+        """Remove all data of the conversation and return whether it existed.
+
+        Also overwrites its bytes in the file and the write-ahead log.
+        """
         found = await self._write(lambda cursor: _erase(cursor, sender_id, new_epoch))
         await self._writing().scrub()
         return found
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """See `ConversationStore.replace`."""
+        """Replace the log by another one, which has another epoch (`append.head.epoch`)."""
         check_append(append)
         work = append_work(append)
         await self._write(lambda cursor: _replace(cursor, work, expected_epoch))
@@ -168,7 +170,7 @@ class SqliteStore:
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100
     ) -> Sequence[Head]:
-        """See `ConversationStore.conversations`."""
+        """Return heads: those of one owner, newest first, or all after `after` in order of `sender_id`."""
         if owner is not None:
             where, arguments = "owner = ? ORDER BY updated DESC, sender_id LIMIT ?", (owner, limit)
         else:
@@ -176,24 +178,46 @@ class SqliteStore:
         return await self._read(lambda cursor: _heads(cursor, where, arguments))
 
     async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """See `ConversationStore.places`."""
+        """Return epoch and version of the conversations that exist. The call is fast even for a thousand ids."""
         return await self._read(lambda cursor: _places(cursor, sender_ids))
 
-    async def unfinished(self, *, now: float, limit: int = 100) -> Sequence[Head]:
+    async def unfinished(self, *, now: float, over: Collection[str] = (), limit: int = 100) -> Sequence[Head]:
         """See `ConversationStore.unfinished`."""
-        where = "open_turn AND (lease_until IS NULL OR lease_until <= ?) ORDER BY updated, sender_id LIMIT ?"
-        return await self._read(lambda cursor: _heads(cursor, where, (now, limit)))
+        where = (
+            "open_turn AND (lease_until IS NULL OR lease_until <= ? OR lease_owner IN (SELECT value FROM json_each(?)))"
+            " ORDER BY updated, sender_id LIMIT ?"
+        )
+        names = msgspec.json.encode(list(over)).decode()
+        return await self._read(lambda cursor: _heads(cursor, where, (now, names, limit)))
+
+    async def lease_owners(self) -> Collection[str | None]:
+        """See `ConversationStore.lease_owners`."""
+        return await self._read(_lease_owners)
+
+    async def renew_leases(self, owner: str, *, for_s: float) -> float:
+        """See `ConversationStore.renew_leases`. Writes nothing if the owner has no leases."""
+        if owner in await self.lease_owners():
+            await self._write(lambda cursor: _set_leases(cursor, owner, Lease(owner=owner, until=time.time() + for_s)))
+        return time.time()
+
+    async def release_leases(self, owner: str) -> None:
+        """See `ConversationStore.release_leases`. Writes nothing if the owner has no leases."""
+        if owner in await self.lease_owners():
+            await self._write(lambda cursor: _set_leases(cursor, owner, None))
 
     async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
-        """See `ConversationStore.due_reminders`."""
+        """Return reminders that are due at `now`, the most overdue first."""
         return await self._read(lambda cursor: due_reminders(cursor, now, limit))
 
     async def next_reminder(self) -> float | None:
-        """See `ConversationStore.next_reminder`."""
+        """Return the time of the next reminder, which may be in the past. Return None if there is no reminder."""
         return await self._read(next_reminder)
 
     async def purge(self, *, older_than: float) -> int:
-        """See `ConversationStore.purge`. Deletes in steps; other writes run between two steps."""
+        """Remove conversations that were last changed before this time (seconds since the epoch).
+
+        The store deletes in steps, so that other writes can run between two steps.
+        """
         total = 0
         while gone := await self._write(lambda cursor: _purge(cursor, older_than)):
             total += gone
@@ -202,7 +226,10 @@ class SqliteStore:
         return total
 
     async def news(self, *, within_s: float) -> tuple[str, ...] | None:
-        """See `ConversationStore.news`. SQLite reports that another process has written, not to which conversation."""
+        """Wait until another process writes to the store, at most `within_s` seconds.
+
+        SQLite reports that another process has written, not to which conversation.
+        """
         until = time.monotonic() + within_s
         while (commits := await self._writing().count_foreign_commits()) == self._foreign_commits:
             if time.monotonic() >= until:
@@ -212,46 +239,46 @@ class SqliteStore:
         return None
 
     async def get_meta(self, key: str) -> bytes | None:
-        """See `ConversationStore.get_meta`."""
+        """Return a value that belongs to the whole store, for example a generated secret."""
         return await self._read(lambda cursor: _meta(cursor, key))
 
     async def put_meta(self, key: str, value: bytes) -> bytes:
-        """See `ConversationStore.put_meta`."""
+        """Store a value, unless the key already has a value. Return the value that the key then has."""
         return await self._write(lambda cursor: _put_meta(cursor, key, value))
 
     async def check_writable(self) -> None:
-        """See `ConversationStore.check_writable`."""
+        """Write a row that belongs to no conversation, durably."""
         self._failed_writes.check()
         await self._write(_write_health)
 
     async def revoke(self, revocation: Revocation) -> None:
-        """See `ConversationStore.revoke`."""
+        """Store a revocation. It replaces an earlier one of the same kind and value."""
         await self._write(lambda cursor: _revoke(cursor, revocation))
 
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
-        """See `ConversationStore.revocations`."""
+        """Return revocations (also lifted ones) made at `since` (seconds since the epoch) or later, oldest first."""
         return await self._read(lambda cursor: _revocations(cursor, since))
 
     async def begin_publishing(self) -> None:
-        """See `Outbox.begin_publishing`."""
+        """Mark everything in the store as published. Only the first call on a store, ever, has an effect."""
         await self._write(published.begin_publishing)
 
     async def behind(self, *, after: str, limit: int) -> Behind:
-        """See `Outbox.behind`."""
+        """Search the next `limit` conversations after `after`, in order of `sender_id`."""
         return await self._read(lambda cursor: published.behind(cursor, after, limit))
 
     async def claim(
         self, sender_ids: Sequence[str], lease: Lease, *, now: float, over: Collection[str] = ()
     ) -> list[Cursor]:
-        """See `Outbox.claim`."""
+        """Acquire a lease on the cursors of conversations. Missing cursors are created."""
         return await self._write(lambda cursor: published.claim(cursor, sender_ids, lease, now, over))
 
     async def unpublished(self, cursors: Sequence[Cursor], *, limit: int) -> list[UnpublishedEvents]:
-        """See `Outbox.unpublished`."""
+        """Return the events after each cursor, at most `limit` events each, from one consistent read."""
         return await self._read(lambda cursor: published.unpublished(cursor, cursors, limit))
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
-        """See `Outbox.move`."""
+        """Set cursors, remove the cursors of conversations that are `gone`, and release the leases on both."""
         await self._write(lambda cursor: published.move(cursor, cursors, gone, owner))
 
     def _writing(self) -> Writer:
@@ -294,6 +321,17 @@ def _head(cursor: sqlite3.Cursor, sender_id: str) -> Head | None:
 def _heads(cursor: sqlite3.Cursor, where: str, arguments: tuple[Any, ...]) -> list[Head]:
     found = cursor.execute(f"SELECT {HEAD_COLUMNS} FROM conversations WHERE {where}", arguments)
     return [head_of_row(row) for row in found.fetchall()]
+
+
+def _lease_owners(cursor: sqlite3.Cursor) -> list[str | None]:
+    return [owner for (owner,) in cursor.execute("SELECT DISTINCT lease_owner FROM conversations WHERE open_turn")]
+
+
+def _set_leases(cursor: sqlite3.Cursor, owner: str, lease: Lease | None) -> None:
+    cursor.execute(
+        "UPDATE conversations SET lease_owner = ?, lease_until = ? WHERE open_turn AND lease_owner = ?",
+        (*lease_values(lease), owner),
+    )
 
 
 def _places(cursor: sqlite3.Cursor, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:

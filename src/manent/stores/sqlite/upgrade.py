@@ -1,4 +1,7 @@
-"""Upgrades an older SQLite store to this version's schema. For `manent db upgrade`; a server never upgrades a store."""
+"""Upgrades an older SQLite store to the schema of this version, for `manent db upgrade`.
+
+A server never upgrades a store.
+"""
 
 import sqlite3
 from contextlib import closing
@@ -18,10 +21,10 @@ def upgrade_sqlite(path: Path, *, backup: bool = True) -> tuple[str | None, str]
 
     Args:
         path: the database file.
-        backup: first copy an existing file to `<name>.<old revision>.bak` in the same folder.
+        backup: whether to copy an existing file to `<name>.<old revision>.bak` in the same folder first.
 
     Returns:
-        The revision before (None: the file did not exist) and after.
+        The revisions before and after. The first is None if the file did not exist.
 
     Raises:
         StoreError: `store_foreign_file`, `store_schema_new`, an error of `backup_sqlite`, or an error of SQLite.
@@ -37,7 +40,7 @@ def upgrade_sqlite(path: Path, *, backup: bool = True) -> tuple[str | None, str]
             before = revision_of(connection)
             if before == newest:
                 return before, newest
-            missing_steps(before, "sqlite", where=str(path))  # raises before the backup is written
+            missing_steps(before, "sqlite", where=str(path))  # this raises errors before the backup is written
             if backup:
                 backup_sqlite(path, path.with_name(f"{path.name}.{before}.bak"))
             _upgrade(connection, path)
@@ -49,7 +52,7 @@ def upgrade_sqlite(path: Path, *, backup: bool = True) -> tuple[str | None, str]
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        # Read again under the lock: another process may have upgraded the file in the meantime.
+        # Read again under the lock, because another process may have upgraded the file in the meantime.
         apply_steps(connection, missing_steps(revision_of(connection), "sqlite", where=str(path)))
         connection.execute("COMMIT")
     except BaseException:

@@ -1,9 +1,9 @@
 """The writer of a SQLite store: collects work, commits it in batches, and sets the results of the waiting futures.
 
-`sqlite/store.py` submits work and gets futures. Work that arrives during a commit goes into the next one; only one
-commit runs at a time. A thread commits (`sqlite/commits.py`). Under load the writer starts a process that commits
-appends (`sqlite/process.py`); the thread commits all other work. If the process fails, the thread commits everything.
-Checkpoints run concurrently with the commits (`sqlite/checkpointer.py`).
+`sqlite/store.py` submits work and gets futures. Only one commit runs at a time. Work that arrives during a commit is
+part of the next one. A thread commits (`sqlite/commits.py`). Under load, the writer starts a process that commits
+appends (`sqlite/process.py`), and the thread commits all other work. If the process fails, the thread commits
+everything. Checkpoints run concurrently with the commits (`sqlite/checkpointer.py`).
 """
 
 import asyncio
@@ -25,17 +25,20 @@ from manent.stores.sqlite.commits import TRUNCATE_WAIT_MS, Commits, Work
 from manent.stores.sqlite.process import WritingProcess
 
 BATCH_LIMIT: Final = 256
-"""Maximum number of pieces of work in one commit; limits how long the first waits for the last."""
+"""Maximum number of pieces of work in one commit. It limits the time that the first piece waits for the last one."""
 
 EMPTY_LOG_WAIT_S: Final = 5.0
-"""How long the checkpointer waits for the writer to truncate the write-ahead log."""
+"""Time for which the checkpointer waits for the writer to truncate the write-ahead log."""
 
 TRUNCATE_TRIES: Final = 10
-"""How often the writer tries to truncate the log after an erase while readers block it."""
+"""Number of times that the writer tries to truncate the log after an erase while readers block it."""
 
 ForeignCommits = tuple[int, int, int]
-"""Changes when another server commits: number of connections that the thread has opened, SQLite's `data_version` on the
-newest of them, and the increase of the process's `data_version` since it took over."""
+"""A value that changes when another server commits.
+
+It consists of the number of connections that the thread has opened, SQLite's `data_version` on the newest of them, and
+the increase of the process's `data_version` since the process commits.
+"""
 
 log = logging.getLogger("manent.store")
 
@@ -59,12 +62,12 @@ class _Waiting(msgspec.Struct, frozen=True, eq=False):
 
 
 class Writer:
-    """Owns the thread, the process, and the queue of work. Used by one event loop.
+    """Owns the thread, the process, and the queue of work. Only one event loop may use it.
 
     Args:
         path: the database file.
-        durability: see `SqliteStore`.
-        process_from: the writer starts the process when this many pieces of work are queued at once. None: never.
+        durability: `disk` or `process`, as for `SqliteStore`.
+        process_from: number of queued pieces of work at which the writer starts the process. None: it never does.
         observe: called after each commit with its number of pieces of work and its duration in seconds.
     """
 
@@ -99,10 +102,11 @@ class Writer:
         self._thread.start()
 
     def submit(self, work: Work | _BetweenCommits) -> asyncio.Future[Any]:
-        """Queue work and return a future, which holds the result once it is durable.
+        """Queue work and return a future.
 
-        Work of one conversation is done in the order of the calls. All work submitted in one iteration of the event
-        loop goes into one batch: with 32 concurrent conversations a commit contains about 30 appends instead of 3.
+        It resolves with the result when the work is durable. Work of one conversation is done in the order of the
+        calls. All work that is submitted in one iteration of the event loop is part of one batch. So with 32 concurrent
+        conversations, a commit contains about 30 appends instead of 3.
 
         Raises:
             StoreError: `store_closed`.
@@ -141,8 +145,9 @@ class Writer:
     async def count_foreign_commits(self) -> ForeignCommits:
         """Return a value that changes with each commit of another server, but not with this server's appends.
 
-        SQLite's `data_version` changes on a connection when another connection commits. Once the process runs, it
-        commits all appends, so its `data_version` is used; the thread's remaining commits then count as foreign.
+        SQLite's `data_version` changes on a connection when another connection commits. When the process runs, it
+        commits all appends, so its `data_version` is used. The remaining commits of the thread then look like commits
+        of another server.
         """
         if self._process is not None:
             before, begun_at = self._counts_at_takeover
@@ -151,9 +156,10 @@ class Writer:
         return *count, 0
 
     def _ask_for_empty_log(self) -> bool:
-        """Have the thread truncate the log, and wait for it. The checkpointer's thread calls this.
+        """Let the thread truncate the log, and wait for it.
 
-        The checkpointer must not do it itself: two checkpoints at the same time would block each other.
+        The checkpointer's thread calls this. It must not truncate the log itself, because two checkpoints at the same
+        time would block each other.
         """
         work = _BetweenCommits(self._commits.empty_log)
         with contextlib.suppress(RuntimeError):  # the event loop is closed
@@ -215,8 +221,8 @@ class Writer:
     async def _switch_to_process(self, process: WritingProcess) -> None:
         """Let the started process commit appends from now on.
 
-        Neither the thread nor the process writes meanwhile. The counts are read in this order so that a commit of
-        another server between the two reads is included in one of them.
+        Neither the thread nor the process writes during this call. The counts are read in this order, so that a commit
+        of another server between the two reads is included in one of them.
         """
         try:
             begun_at = await process.data_version()
@@ -274,12 +280,12 @@ class Writer:
         self._checkpointer.note_commits(count)
 
     def _run(self) -> None:
-        """Serve batches; runs in the thread."""
+        """Serve batches. This runs in the thread."""
         while (batch := self._queue.get()) is not None:
             results = self._serve(batch)
-            with contextlib.suppress(RuntimeError):  # the event loop is closed: no caller waits
+            with contextlib.suppress(RuntimeError):  # the event loop is closed, so no caller waits
                 self._loop.call_soon_threadsafe(self._finish, batch, results)
-        self._commits.empty_log()  # so that a copy of the database file alone is complete
+        self._commits.empty_log()  # truncate the log, so that a copy of only the database file is complete
         self._commits.discard()
 
     def _serve(self, batch: Sequence[_Waiting]) -> list[Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from manent.runtime.background import publishing
 from manent.runtime.background.publishing import Publisher
 from manent.runtime.ports.broker import Outgoing
 from manent.runtime.ports.store import ConversationStore
+from manent.runtime.server_name import own_name
 from manent.stores.memory import MemoryStore
 from support.logs import empty, talk
 from support.small_talk import home, opened, say, until
@@ -77,10 +78,10 @@ class Listener:
 
 @contextlib.asynccontextmanager
 async def publishing_to(
-    broker: Listener, store: ConversationStore, *, owner: str = "h:1:1:a", dead: Sequence[str] = ()
+    broker: Listener, store: ConversationStore, *, owner: str = "h:1:1:a"
 ) -> AsyncIterator[Publisher]:
     """A publisher at work on an open store."""
-    publisher = Publisher(store, broker, owner=owner, is_dead=lambda lease: lease.owner in dead)
+    publisher = Publisher(store, broker, owner=owner)
     await publisher.open()
     try:
         yield publisher
@@ -167,10 +168,11 @@ async def test_lease_of_a_dead_server_is_taken_over_at_once() -> None:
     broker, store = Listener(), MemoryStore()
     await store.open()
     await store.begin_publishing()
-    for name, owner in (("ada", "h:2:2:dead"), ("bob", "h:3:3:alive")):
+    dead = str(replace(own_name(), pid=2**22 + 1))  # no process has such an id
+    for name, owner in (("ada", dead), ("bob", "h:3:3:alive")):
         await talk(store, empty(name), 1)
         await store.claim([name], Lease(owner=owner, until=1e12), now=0.0)
-    async with publishing_to(broker, store, dead=["h:2:2:dead"]) as publisher:
+    async with publishing_to(broker, store) as publisher:
         await until(lambda: len(broker.got) == 4)
         publisher.note("bob")
         await asyncio.sleep(0.1)
@@ -187,7 +189,7 @@ async def test_broker_that_is_away_is_said_once_and_told_later(caplog: pytest.Lo
         assert (publisher.trouble, publisher.waiting) == ("broker_away", 1)
         assert publisher.lag_s > 0
         await until(lambda: broker.attempts > 8)
-        said = [record for record in caplog.records if "is away" in record.message]
+        said = [record for record in caplog.records if "is not available" in record.message]
         broker.away = False
         await until(lambda: not publisher.waiting)
         assert (publisher.trouble, publisher.lag_s) == (None, 0.0)

@@ -4,24 +4,34 @@ import asyncio
 import contextlib
 import datetime as dt
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from manent.core.conversation_log import LogEntry, Reminder
-from manent.core.events import Json, ReminderScheduled, Restarted, SessionStarted, UserUttered
+from manent.core.domain import SessionConfig
+from manent.core.events import (
+    ActionExecuted,
+    Event,
+    Json,
+    ReminderScheduled,
+    Restarted,
+    SessionStarted,
+    UserUttered,
+)
 from manent.dialogue.steps import ActionResult
 from manent.runtime import operations
+from manent.runtime.background import reminders as reminders_module
 from manent.runtime.background.reminders import Reminders
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.conversation.reminder_changes import changes_of, is_void
+from manent.runtime.conversation.reminder_changes import VoidCheck, changes_of
 from manent.runtime.ports.actions import ActionCall
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore
-from support.small_talk import Actions, home, message, opened, say, shown, until
+from support.small_talk import Actions, assistant, home, message, opened, say, shown, until
 
 SOON = 0.5
 
@@ -182,14 +192,106 @@ async def test_reminder_reaches_the_channel_that_scheduled_it() -> None:
     assert sent == [("ada", ["Ping."])]
 
 
+async def test_reminders_that_cannot_fire_yet_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Due reminders of busy conversations, more than one read returns, do not keep a later one from firing."""
+    monkeypatch.setattr(reminders_module, "DUE_AT_ONCE", 2)
+    store = MemoryStore()
+    busy = [f"busy {number}" for number in range(4)]
+    free = asyncio.Event()
+    async with ticking(store, schedules()) as conversations:
+        for sender_id in busy:
+            await say(conversations, "work", sender_id=sender_id)
+        jobs = [asyncio.create_task(conversations.get(one).perform(lambda _: free.wait())) for one in busy]
+        await say(conversations, "work", sender_id="bob")
+        await reminded(store, "bob")
+        assert [await pings(store, one) for one in busy] == [0] * 4
+        free.set()
+        await asyncio.gather(*jobs)
+        for one in busy:
+            await reminded(store, one)
+
+
+async def test_reminder_is_due_by_the_clock_of_the_store() -> None:
+    """A reminder fires when the store's clock says so, whatever this server's clock says."""
+
+    class Ahead(MemoryStore):
+        async def renew_leases(self, owner: str, *, for_s: float) -> float:
+            return 60 + await super().renew_leases(owner, for_s=for_s + 60)
+
+    store = Ahead()
+    async with ticking(store, schedules(after_s=30)) as conversations:
+        await say(conversations, "work")
+        async with asyncio.timeout(10):
+            while await pings(store) == 0:  # noqa: ASYNC110  # the store has no event
+                await asyncio.sleep(0.02)
+
+
 REMINDER = Reminder(sender_id="ada", name="tea", seq=1, due=1.0, intent="ping")
 
 
+KEPT = replace(REMINDER, kill_on_user_msg=False)
+LISTEN = ActionExecuted(name="action_listen")
+OVER = [ActionExecuted(name="action_work"), LISTEN]
+"""The rest of the turn that scheduled the reminder."""
+
+SESSION = [ActionExecuted(name="action_session_start"), SessionStarted(), LISTEN]
+OTHER = UserUttered(text="EXTERNAL: ping", metadata={"is_external": True})
+
+
+def is_void(reminder: Reminder, events: Sequence[Event]) -> bool:
+    """Whether these events after it cancel the reminder, read one by one."""
+    check = VoidCheck(reminder)
+    for event in events:
+        check.read([event])
+    return check.is_void()
+
+
 @pytest.mark.parametrize("event", [Restarted(), SessionStarted(), UserUttered(text="hello")])
-def test_what_makes_a_reminder_void(event: Restarted | SessionStarted | UserUttered) -> None:
+def test_what_makes_a_reminder_void(event: Event) -> None:
     """A restart, a new session or a message make it void; nothing at all does not."""
     assert is_void(REMINDER, [event])
-    assert not is_void(REMINDER, [])
+    assert not is_void(REMINDER, OVER)
+
+
+@pytest.mark.parametrize(
+    ("events", "void"),
+    [
+        ([*OVER, *SESSION, OTHER], False),
+        ([*OVER, *SESSION, OTHER, *OVER, *SESSION, OTHER], False),
+        ([*OVER, *SESSION, UserUttered(text="hello")], True),
+        ([*OVER, *SESSION], True),
+        ([*OVER, UserUttered(text="/session_start"), *SESSION, OTHER], True),
+        ([*OVER, *SESSION, OTHER, *OVER, Restarted()], True),
+    ],
+)
+def test_session_that_another_reminder_starts_keeps_a_reminder(events: Sequence[Event], *, void: bool) -> None:
+    """Only a session that the visitor starts makes a reminder void, not one that another reminder or trigger starts."""
+    assert is_void(KEPT, events) is void
+
+
+@pytest.mark.parametrize("apart_s", [0.0, 0.4])
+async def test_reminders_that_are_due_after_the_session_has_expired_all_fire(
+    monkeypatch: pytest.MonkeyPatch, apart_s: float
+) -> None:
+    """The first of two reminders starts a new session; the second fires all the same."""
+
+    def work(_: ActionCall) -> ActionResult:
+        dues = [
+            dt.datetime.fromtimestamp(time.time() + SOON + apart_s * number, dt.UTC).isoformat() for number in (0, 1)
+        ]
+        fields: Json = {"event": "reminder", "intent": "ping", "kill_on_user_msg": False}
+        return ActionResult(events=tuple({**fields, "date_time": due, "name": due} for due in dues))
+
+    monkeypatch.setitem(vars(assistant().domain), "session", SessionConfig(expiration_time_min=0.1 / 60))
+    store = MemoryStore()
+    async with ticking(store, Actions(work=work)) as conversations:
+        await say(conversations, "work")
+        async with asyncio.timeout(30):
+            while await pings(store) < 2:  # noqa: ASYNC110  # the store has no event
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+        assert await pings(store) == 2
+        assert await store.next_reminder() is None
 
 
 def test_unreadable_time_schedules_nothing() -> None:

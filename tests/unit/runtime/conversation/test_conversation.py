@@ -2,16 +2,16 @@
 
 import asyncio
 import dataclasses
-import secrets
 
 import pytest
 from msgspec.structs import replace
 
-from manent.core.conversation_log import Append
+from manent.core.conversation_log import Append, Head
 from manent.core.errors import RequestError
 from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
 from manent.dialogue.steps import ActionResult
 from manent.runtime import operations
+from manent.runtime.conversation import registry
 from manent.runtime.conversation.feed import Committed, News
 from manent.runtime.ports.actions import ActionCall
 from manent.stores.memory import MemoryStore
@@ -281,12 +281,53 @@ async def test_another_process_finishes_an_unfinished_turn() -> None:
     assert [call.idempotency_key for call in alive.calls] == [call.idempotency_key for call in dead.calls]
 
 
+async def test_an_action_that_hangs_holds_up_no_other_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the action of a dead server's turn hangs, other open turns are finished, also those found later."""
+    monkeypatch.setattr(registry, "RECOVERY_INTERVAL_S", 0.05)
+    store = MemoryStore()
+    await store.open()
+    hangs = asyncio.Event()
+
+    class Mixed(Actions):
+        async def run(self, call: ActionCall) -> ActionResult:
+            if call.sender_id == "hangs":
+                await hangs.wait()
+            return await super().run(call)
+
+    await leave_open(store, "hangs", "ada", "bob")
+    async with opened(store, Mixed()):
+        await until(lambda: [head.sender_id for head in heads(store) if head.open_turn] == ["hangs"], timeout_s=5)
+        await leave_open(store, "eve")
+        await until(lambda: [head.sender_id for head in heads(store) if head.open_turn] == ["hangs"], timeout_s=5)
+        hangs.set()
+        await until(lambda: not any(head.open_turn for head in heads(store)))
+
+
+async def leave_open(store: MemoryStore, *names: str) -> None:
+    """Let a server die in the actions of these conversations."""
+    actions = Actions(hold=asyncio.Event())
+    server = home(store, actions)
+    for name in names:
+        await server.get(name).submit(message("work")).accepted
+    await until(lambda: len(actions.calls) == len(names))
+    for worker in tuple(server.workers):
+        worker.cancel()
+    for name in names:
+        found = store._find(name)
+        assert found is not None
+        found.head = replace(found.head, lease=None)
+
+
+def heads(store: MemoryStore) -> list[Head]:
+    """The heads of all conversations."""
+    return [found.head for found in store._conversations.values()]
+
+
 async def test_a_living_server_keeps_its_turn() -> None:
     """A turn under a lease that has not run out is nobody else's to finish; a message meanwhile must come back."""
     store = MemoryStore()
     actions = Actions(hold=asyncio.Event())
     async with opened(store, actions) as one, opened(store, Actions()) as other:
-        other.engine.owner = f"elsewhere:1:1:{secrets.token_hex(2)}"
         ticket = one.get("ada").submit(message("work"))
         await until(lambda: bool(actions.calls))
         with pytest.raises(RequestError) as refused:

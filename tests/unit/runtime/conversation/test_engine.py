@@ -1,14 +1,9 @@
 """The parts that turns share: custom actions, generated responses, ids and leases."""
 
-import os
-import subprocess
-import sys
-import time
 from typing import Any
 
 import pytest
 
-from manent.core.conversation_log import Lease
 from manent.core.errors import ActionError, RequestError
 from manent.core.events import Json
 from manent.dialogue.turn import CallAction, Generate
@@ -110,19 +105,3 @@ def test_ids_are_unique() -> None:
 
     assert len(ids) == 1000
     assert {len(one) for one in ids} == {32}
-
-
-def test_leases_of_running_processes_are_respected() -> None:
-    """A lease may be taken over when it has expired or its process on this host has ended, and not before."""
-    mine = engine()
-    host, pid, started, _ = mine.owner.rsplit(":", 3)
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    now = time.time()
-
-    assert int(pid) == os.getpid()
-    assert not mine.may_take_over(Lease(owner=mine.owner, until=now + 60))
-    assert mine.may_take_over(Lease(owner=mine.owner, until=now - 1))
-    assert mine.may_take_over(Lease(owner=f"{host}:{ended.pid}:1:nonce", until=now + 60))
-    assert mine.is_dead(Lease(owner=f"{host}:{pid}:{started}0:nonce", until=now + 60))
-    assert not mine.may_take_over(Lease(owner="elsewhere:1:1:nonce", until=now + 60))

@@ -91,7 +91,7 @@ async def test_listeners_are_called_if_anything_may_have_changed() -> None:
 
 async def test_a_store_that_fails_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """After an error of the store, changes are read again."""
-    monkeypatch.setattr(wakeups, "RETRY_S", 0.01)
+    monkeypatch.setattr(wakeups, "MAX_RETRY_S", 0.01)
     store = Scripted(None)
     store.failures = 2
     conversations = home(store)

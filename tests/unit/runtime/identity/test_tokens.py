@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from manent.core.conversation_log import Revocation
 from manent.core.errors import RequestError
+from manent.runtime.identity.lasting_tokens import LastingTokens
 from manent.runtime.identity.tokens import PUBLIC, Revoked, TokenRules, TokenVerifier, VerifiedToken, constant_keys
 
 SHARED_KEY = "k" * 64
@@ -138,3 +139,24 @@ async def test_an_expiry_that_is_no_number_is_refused(expiry: Any) -> None:
     """A number as text would pass as one when it is compared, and never end the socket."""
     with pytest.raises(RequestError, match="not valid"):
         await verifier().verify(jwt.encode({"sub": "ada", "exp": expiry}, SHARED_KEY, "HS256"))
+
+
+async def test_tokens_that_never_expire(caplog: pytest.LogCaptureFixture) -> None:
+    """They are accepted with a warning a day, or rejected if the options require `exp`."""
+    times = [0.0, 10.0, 80_000.0, 90_000.0]
+    lasting = LastingTokens("jwt_require_exp", iter(times).__next__)
+    rules, keys = TokenRules(methods=frozenset({"HS256"})), constant_keys(SHARED_KEY, frozenset({"HS256"}))
+    checks = TokenVerifier(rules, keys, lasting=lasting)
+    token = jwt.encode({"sub": "ada"}, SHARED_KEY)
+    for _ in times:
+        assert (await checks.verify(token)).expires_at is None
+    await checks.verify(jwt.encode({"sub": "ada", "exp": 4e9}, SHARED_KEY))
+    warned = [line.getMessage() for line in caplog.records if "never expires" in line.getMessage()]
+    assert len(warned) == 2
+    assert token not in caplog.text
+
+    strict = verifier(require_exp=True)
+    with pytest.raises(RequestError) as caught:
+        await strict.verify(token)
+    assert caught.value.code == "jwt_no_expiry"
+    assert (await strict.verify(jwt.encode({"sub": "ada", "exp": 4e9}, SHARED_KEY))).subject == "ada"

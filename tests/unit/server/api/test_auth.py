@@ -39,3 +39,18 @@ def test_a_token_of_another_key_is_not_authenticated() -> None:
         with pytest.raises(RequestError) as caught:
             guard.check(request(token))
         assert caught.value.status == 401
+
+
+def test_tokens_that_never_expire(caplog: pytest.LogCaptureFixture) -> None:
+    """They are accepted with one warning, or not at all if `exp` is required."""
+    secret, claims = "x" * 32, {"user": {"role": "admin"}}
+    guard = Guard(jwt_secret=secret)
+    for _ in range(3):
+        guard.check(request(jwt.encode(claims, secret)))
+    assert caplog.text.count("--jwt-require-exp rejects the others") == 1
+
+    strict = Guard(jwt_secret=secret, jwt_require_exp=True)
+    strict.check(request(jwt.encode({**claims, "exp": 4e9}, secret)))
+    with pytest.raises(RequestError) as caught:
+        strict.check(request(jwt.encode(claims, secret)))
+    assert caught.value.status == 401

@@ -124,7 +124,7 @@ def test_a_failing_server_is_logged_once_until_it_is_back(caplog: pytest.LogCapt
             assistant.parse("tomorrow")
 
     said = [record.getMessage().partition(server.url)[2] for record in caplog.records]
-    away, back = " fail, its entities are missing: status 503", " succeed again"
+    away, back = " fail, so its entities are missing: status 503", " succeed again"
     assert said == [away, back, away]
 
 

@@ -1,0 +1,111 @@
+"""Runs every task that repeats in the background, so that no error ends one.
+
+Recovery, reminders, retention, revocations, publishing and the notifications between servers each have a `Loop`. A
+round that raises is logged and counted, and the loop continues after a pause. Metrics and `/health/ready` name the
+loops whose last round failed.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from manent.core.errors import ManentError
+from manent.runtime.metrics import Metrics
+
+log = logging.getLogger("manent.background")
+
+FIRST_RETRY_S: Final = 0.5
+MAX_RETRY_S: Final = 5.0
+"""Pause after a failed round. It doubles with each failure in a row, up to the maximum."""
+
+
+class Loop:
+    """A task that repeats a round until it is closed.
+
+    Args:
+        name: the loop's name in logs and metrics, for example `recovery`.
+        round_: runs one round and returns the pause before the next one in seconds.
+        metrics: counts failed rounds.
+        max_retry_s: longest pause after a failed round.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        round_: Callable[[], Awaitable[float]],
+        *,
+        metrics: Metrics,
+        max_retry_s: float = MAX_RETRY_S,
+    ) -> None:
+        self.name = name
+        self._round = round_
+        self._metrics = metrics
+        self._max_retry_s = max_retry_s
+        self._failures = 0
+        self._awake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        metrics.background_failures.setdefault(name, 0)
+
+    def open(self) -> None:
+        """Start. The first round begins at once."""
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def close(self) -> None:
+        """Cancel the current round and stop."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def wake(self) -> None:
+        """End the pause between two rounds, or skip the next one. Does not shorten the pause after a failure."""
+        self._awake.set()
+
+    def succeeded(self) -> None:
+        """Note that the loop works. Called after each round; a round that runs for long may call it itself."""
+        if self._failures:
+            log.info("a background task works again", extra={"loop": self.name, "failures": self._failures})
+            self._failures = 0
+        self._metrics.background_failing.pop(self.name, None)
+
+    async def _run(self) -> None:
+        while True:
+            self._awake.clear()
+            try:
+                pause_s = await self._round()
+            except asyncio.CancelledError as error:
+                if _is_cancelled():
+                    raise
+                self._failed(error)  # something that the round waited for was cancelled, not the loop
+            except Exception as error:  # noqa: BLE001  # logged and counted; the loop must continue
+                self._failed(error)
+            else:
+                self.succeeded()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._awake.wait(), pause_s)
+                continue
+            await asyncio.sleep(min(FIRST_RETRY_S * 2 ** min(self._failures - 1, 16), self._max_retry_s))
+
+    def _failed(self, error: BaseException) -> None:
+        """Count a failure. Log the 1st, 2nd, 4th, 8th … in a row, with the traceback unless the error is expected."""
+        self._failures += 1
+        self._metrics.background_failures[self.name] += 1
+        code = error.code if isinstance(error, ManentError) else type(error).__name__
+        self._metrics.background_failing[self.name] = code
+        if self._failures & (self._failures - 1):
+            return
+        extra = {"loop": self.name, "failures": self._failures, "code": code, "error": str(error)}
+        if isinstance(error, ManentError):
+            log.warning("a background task failed; it tries again", extra=extra)
+        else:
+            log.error(
+                "a background task failed; it tries again",
+                extra=extra,
+                exc_info=error if self._failures == 1 else None,
+            )
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
