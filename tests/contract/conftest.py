@@ -1,16 +1,15 @@
 """The stores under test. Each can be closed and opened again with the same data."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.sqlite.store import SqliteStore
-from support.logs import MakeStore
+from manent.testing.logs import MakeStore
 from support.postgres import Cluster, programs, running
 
 TABLES = "conversations, events, accepted, snapshots, reminders, meta, published"
@@ -48,12 +47,3 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
     dsn: str = request.getfixturevalue("cluster").dsn
     asyncio.run(empty_database(dsn))
     return lambda: PostgresqlStore(dsn)
-
-
-@pytest.fixture
-async def store(make_store: MakeStore) -> AsyncIterator[ConversationStore]:
-    """An open, empty store."""
-    opened = make_store()
-    await opened.open()
-    yield opened
-    await opened.close()

@@ -1,9 +1,8 @@
-"""What every event broker does, wherever it takes the messages."""
+"""The built-in event brokers pass the suite of `manent.testing.brokers`."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -14,16 +13,9 @@ from manent.brokers.file import FileBroker
 from manent.brokers.postgresql import PostgresqlBroker
 from manent.brokers.rabbitmq import RabbitMq, RabbitMqBroker
 from manent.brokers.sqlite import SqliteBroker
-from manent.runtime.ports.broker import Broker, Outgoing
+from manent.testing.brokers import *  # noqa: F403  # the tests
+from manent.testing.brokers import Place
 from support import rabbitmq
-
-
-@dataclass
-class Place:
-    """A broker, and a way to see what has got there."""
-
-    make: Callable[[], Broker]
-    read: Callable[[], Awaitable[list[str]]]
 
 
 @pytest.fixture(scope="session")
@@ -93,50 +85,3 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             yield in_postgresql(request.getfixturevalue("cluster").dsn)
         case _:
             yield in_rabbitmq(request.getfixturevalue("node").url)
-
-
-def message(number: int, text: str = "é \\n 😀") -> Outgoing:
-    """A message that can be told from others."""
-    return Outgoing(
-        "ada", f"e1:{number}", f'{{"sender_id":"ada","event":"user","number":{number},"text":"{text}"}}'.encode()
-    )
-
-
-async def test_messages_arrive_whole_and_in_order(place: Place) -> None:
-    """What was handed over in several batches, by one broker after another, is there in this order."""
-    expected = [message(number) for number in range(60)]
-    first = place.make()
-    await first.connect()
-    await first.connect()
-    await first.publish(expected[:50])
-    await first.publish(expected[50:55])
-    await first.close()
-    second = place.make()
-    await second.connect()
-    await second.publish(expected[55:])
-    await second.close()
-
-    assert await place.read() == [one.body.decode() for one in expected]
-
-
-async def test_a_broker_that_was_closed_connects_again(place: Place) -> None:
-    """After trouble the same broker is asked to connect again, and goes on."""
-    broker = place.make()
-    await broker.connect()
-    await broker.publish([message(1)])
-    await broker.close()
-    await broker.connect()
-    await broker.publish([message(2)])
-    await broker.close()
-
-    assert await place.read() == [message(1).body.decode(), message(2).body.decode()]
-
-
-async def test_long_messages(place: Place) -> None:
-    """A message of a megabyte is a message."""
-    broker = place.make()
-    await broker.connect()
-    await broker.publish([message(1, "x" * 1_000_000)])
-    await broker.close()
-
-    assert [len(one) for one in await place.read()] == [len(message(1, "x" * 1_000_000).body)]

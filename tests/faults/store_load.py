@@ -16,7 +16,7 @@ from manent.stores.sqlite import checkpointer, connection
 from manent.stores.sqlite import file as database_file
 from manent.stores.sqlite import store as store_module
 from manent.stores.sqlite.store import SqliteStore
-from support.logs import empty, turn
+from manent.testing.logs import empty, turn
 
 checkpointer.COPY_AFTER_BYTES = 60_000  # type: ignore[misc]  # so that short runs see checkpoints, too
 checkpointer.TRUNCATE_AFTER_BYTES = 200_000  # type: ignore[misc]

@@ -19,8 +19,8 @@ from manent.runtime.ports.store import ConversationStore
 from manent.stores.database_copy import copy_database
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.sqlite.store import SqliteStore
+from manent.testing.logs import empty, talk, turn
 from support.filled_stores import fill
-from support.logs import empty, talk, turn
 from support.network import network_to
 from support.postgres import Cluster, programs, running
 

@@ -19,7 +19,7 @@ from manent.core.errors import StoreError
 from manent.stores.sqlite import connection
 from manent.stores.sqlite import file as database_file
 from manent.stores.sqlite.store import SqliteStore
-from support.logs import empty, talk, turn
+from manent.testing.logs import empty, talk, turn
 
 HERE = Path(__file__).parent
 

@@ -9,7 +9,7 @@ import pytest
 from manent.core.errors import StoreError
 from manent.stores.postgresql.options import PostgresqlOptions
 from manent.stores.postgresql.store import PostgresqlStore
-from support.logs import empty, talk, turn
+from manent.testing.logs import empty, talk, turn
 from support.network import Network, network_to
 from support.postgres import Cluster, programs, running
 

@@ -15,7 +15,7 @@ from manent.stores.postgresql.options import PostgresqlOptions
 from manent.stores.postgresql.schema import upgrade_postgresql
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.schema.steps import newest_revision
-from support.logs import empty, talk, turn
+from manent.testing.logs import empty, talk, turn
 from support.pgbouncer import bouncer, program
 from support.postgres import Cluster, programs, running
 

@@ -18,7 +18,7 @@ from manent.stores.postgresql.append_batches import append_many
 from manent.stores.postgresql.schema import upgrade_postgresql
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.schema.steps import newest_revision
-from support.logs import empty, talk, turn
+from manent.testing.logs import empty, talk, turn
 from support.old_stores import ALEMBIC, ALEMBIC_REVISIONS
 from support.postgres import Cluster, programs, running
 

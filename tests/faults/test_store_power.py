@@ -14,8 +14,8 @@ import pytest
 
 from manent.core.errors import StoreError
 from manent.stores.sqlite.store import SqliteStore
+from manent.testing.logs import accepted_message
 from support.disk import Disk, read_log
-from support.logs import accepted_message
 
 HERE = Path(__file__).parent
 

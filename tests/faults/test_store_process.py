@@ -20,7 +20,7 @@ from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 from manent.stores.sqlite import process_main
 from manent.stores.sqlite.file import connect
 from manent.stores.sqlite.store import SqliteStore
-from support.logs import empty, talk, turn
+from manent.testing.logs import empty, talk, turn
 
 HERE = Path(__file__).parent
 
@@ -211,7 +211,7 @@ async def test_locked_database_is_waited_for(store: SqliteStore, tmp_path: Path)
 def test_it_ends_when_its_server_is_killed(tmp_path: Path) -> None:
     """Nothing is left of a server that is killed, though its process ignores the terminal's signals."""
     code = (
-        "import asyncio, pathlib, sys; sys.path.insert(0, sys.argv[2]); from support.logs import *\n"
+        "import asyncio, pathlib, sys; sys.path.insert(0, sys.argv[2]); from manent.testing.logs import *\n"
         "from manent.stores.sqlite.store import SqliteStore\n"
         "async def main():\n"
         "    store = SqliteStore(pathlib.Path(sys.argv[1]), process_from=1); await store.open(); head = empty()\n"

@@ -17,7 +17,7 @@ from manent.runtime.conversation.numbering import Numbering
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore
-from support.logs import empty
+from manent.testing.logs import empty
 
 EVENTS = st.lists(
     st.one_of(

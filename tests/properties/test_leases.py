@@ -14,7 +14,7 @@ from manent.runtime.ports.store import ConversationStore, VersionConflict
 from manent.stores.head_row import owner_of
 from manent.stores.memory import MemoryStore
 from manent.stores.sqlite.store import SqliteStore
-from support.logs import empty, turn
+from manent.testing.logs import empty, turn
 
 Stores = tuple[MemoryStore, SqliteStore]
 SERVERS = ("a:1:1:x", "b:2:2:y", "c:3:3:z")

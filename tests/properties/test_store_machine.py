@@ -18,7 +18,7 @@ from manent.core.conversation_log import Accepted, Append, Head, LogEntry, Snaps
 from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 from manent.stores.sqlite.store import SqliteStore
 from manent.stores.thinning import superfluous
-from support.logs import accepted_message, empty, turn
+from manent.testing.logs import accepted_message, empty, turn
 
 NAMES = st.sampled_from(["ada", "bob", "cyd"])
 IDS = st.sampled_from(["m1", "m2", "m3", "m4", "m5", None])

@@ -13,7 +13,7 @@ from manent.core.conversation_log import Head
 from manent.core.events import UserUttered
 from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 from manent.stores.sqlite.store import SqliteStore
-from support.logs import accept, accepted_message, empty, turn
+from manent.testing.logs import accept, accepted_message, empty, turn
 
 NAMES = itertools.count()
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from manent.core.conversation_log import Lease, Reminder, Revocation
 from manent.stores.sqlite.store import SqliteStore
-from support.logs import empty, talk, turn
+from manent.testing.logs import empty, talk, turn
 
 
 async def fill(path: Path, conversations: int) -> None:

@@ -20,7 +20,7 @@ def names_in(path: str) -> frozenset[str]:
 def named(row: str) -> list[tuple[str, str]]:
     """File and name of what a row says it is proven by; programs have no name."""
     cell = row.rstrip(" |").rpartition(" | ")[2]
-    return re.findall(r"`((?:tests|bench)/[\w/]+\.py)(?:::(\w+))?`", cell)
+    return re.findall(r"`((?:tests|bench|src/manent/testing)/[\w/]+\.py)(?:::(\w+))?`", cell)
 
 
 def test_each_promise_names_its_proof() -> None:

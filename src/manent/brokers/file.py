@@ -11,14 +11,34 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from manent.core.errors import BrokerError
+from manent.extensions.finding import Site
 from manent.runtime.ports.broker import Outgoing
 
 _BLOCK = 65_536
 
 
+class FileOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of `type: file`.
+
+    Attributes:
+        path: the file.
+    """
+
+    path: str = "rasa_event.log"
+
+
 class FileBroker:
     """Implements `Broker` on a file. Several processes may write to it."""
+
+    options = FileOptions
+
+    @classmethod
+    def from_options(cls, options: FileOptions, site: Site) -> "FileBroker":
+        """Return the broker of the file that the options name."""
+        return cls(site.root / options.path)
 
     def __init__(self, path: Path) -> None:
         self.path = path

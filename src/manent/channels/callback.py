@@ -11,22 +11,22 @@ import importlib
 import logging
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 
+from manent.channels.identity_options import ModeOptions
+from manent.channels.inbox import Inbox
 from manent.channels.replies import replies_in
-from manent.channels.webhook import submit_message, webhook_routes
+from manent.channels.webhook import take_message, webhook_route
 from manent.core.conversation_log import LogEntry
-from manent.core.errors import Problem, ProjectError, RequestError
+from manent.core.errors import RequestError
 from manent.core.events import Json
-from manent.runtime.conversation.registry import Conversations
-from manent.runtime.identity.admission import Identity
+from manent.extensions.options import Secret, WrongOption
 
 if TYPE_CHECKING:
     import aiohttp
@@ -39,70 +39,62 @@ TIMEOUT_S = 30.0
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallbackOptions:
-    """The `callback:` section of `credentials.yml`. Its keys are those of a section of `endpoints.yml`."""
+class CallbackOptions(ModeOptions, frozen=True, kw_only=True):
+    """The `callback:` section of `credentials.yml`. It has the same keys as an endpoint.
+
+    Attributes:
+        url: address of the server that receives the bot's messages.
+        headers: HTTP headers of each request.
+        params: query parameters of each request.
+        basic_auth: `username` and `password` for HTTP basic authentication.
+        token: sent as a query parameter.
+        token_name: name of this parameter.
+        cafile: file with the certificates of the authorities that are trusted.
+    """
 
     url: str
-    headers: dict[str, Any] = field(default_factory=dict)
-    params: dict[str, Any] = field(default_factory=dict)
-    basic_auth: dict[str, Any] = field(default_factory=dict)
-    token: str | None = None
-    token_name: str = "token"  # noqa: S105  # not a secret: the name of a query parameter, as in Rasa
+    headers: dict[str, Any] = msgspec.field(default_factory=dict)
+    params: dict[str, Any] = msgspec.field(default_factory=dict)
+    basic_auth: dict[str, Any] = msgspec.field(default_factory=dict)
+    token: Secret | None = None
+    token_name: str = "token"  # noqa: S105  # the name of a query parameter, Rasa's default
     cafile: str | None = None
 
+    def __post_init__(self) -> None:
+        """Check the address.
 
-def read_options(section: Json, file: str = "credentials.yml") -> CallbackOptions:
-    """Read the section. Ignore unknown keys, as Rasa does.
-
-    Raises:
-        ProjectError: `url` is missing or a value has the wrong type.
-    """
-    known = {key: value for key, value in section.items() if key in CallbackOptions.__slots__ and value is not None}
-    try:
-        options = msgspec.convert(known, CallbackOptions)
-        if not options.url.startswith(("http://", "https://")):
-            raise msgspec.ValidationError(f"url {options.url!r} - at `$.url`")  # noqa: TRY301  # reported like the other errors
-    except msgspec.ValidationError as error:
-        problem = Problem(
-            file=file,
-            line=0,
-            path="callback",
-            code="credentials.callback",
-            found=str(error),
-            expected="`url:` of the server that receives the bot's messages, starting with http:// or https://",
-        )
-        raise ProjectError([problem]) from error
-    return options
+        Raises:
+            WrongOption: it is not the address of an HTTP server.
+        """
+        if not self.url.startswith(("http://", "https://")):
+            raise WrongOption("url", "a URL that starts with http:// or https://")
 
 
 class CallbackChannel:
-    """Serves `POST /webhooks/callback/webhook` and its health, and sends messages as an `Output`."""
+    """`POST /webhooks/callback/webhook`. Implements `Channel`, and is its own `Output`."""
 
     name = "callback"
+    options = CallbackOptions
 
-    def __init__(self, options: CallbackOptions, conversations: Conversations, identity: Identity) -> None:
-        self.options = options
-        self.conversations = conversations
-        self.identity = identity
+    def __init__(self, options: CallbackOptions) -> None:
+        self.output = self
+        self._options = options
+        self._inbox: Inbox
         self._session: aiohttp.ClientSession | None = None
         self._opening = asyncio.Lock()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def routes(self) -> list[Route]:
-        """Return the channel's routes."""
-        return webhook_routes(self.name, self.receive)
+    def routes(self, inbox: Inbox) -> list[BaseRoute]:
+        """See `Channel.routes`."""
+        self._inbox = inbox
+        return [webhook_route(self.name, self._receive)]
 
-    async def receive(self, request: Request) -> Response:
-        """Submit a message, send the replies to the project's server, and answer `success`."""
-        ticket = await submit_message(
-            request,
-            self.conversations,
-            self.identity,
-            channel=self.name,
-            output_channel=self.name,
-            has_metadata=False,
-        )
+    async def open(self) -> None:
+        """See `Channel.open`. Does nothing: the first reply opens the connections."""
+
+    async def _receive(self, request: Request) -> Response:
+        """Submit a message, POST the replies, answer `success`."""
+        ticket = await take_message(request, self._inbox, has_metadata=False)
         await ticket.accepted
         entries = await ticket.finished
         if ticket.error is not None:
@@ -127,9 +119,9 @@ class CallbackChannel:
     async def _post(self, reply: Json) -> None:
         import aiohttp
 
-        session = self._session or await self._open()
+        session = self._session or await self._open_session()
         try:
-            async with session.post(self.options.url, params=self._params(), data=_encode(reply)) as answer:
+            async with session.post(self._options.url, params=self._params(), data=_encode(reply)) as answer:
                 await answer.read()
                 if answer.status >= 400:  # noqa: PLR2004  # every status of an HTTP error
                     raise _failed(f"answered {answer.status}")
@@ -137,12 +129,12 @@ class CallbackChannel:
             raise _failed(f"could not be reached: {error or type(error).__name__}") from error
 
     def _params(self) -> dict[str, str]:
-        params = {name: str(value) for name, value in self.options.params.items()}
-        if self.options.token:
-            params[self.options.token_name] = self.options.token
+        params = {name: str(value) for name, value in self._options.params.items()}
+        if self._options.token:
+            params[self._options.token_name] = self._options.token
         return params
 
-    async def _open(self) -> "aiohttp.ClientSession":
+    async def _open_session(self) -> "aiohttp.ClientSession":
         await asyncio.to_thread(
             importlib.import_module, "aiohttp"
         )  # the import takes 0.2 s and would block the event loop
@@ -150,7 +142,7 @@ class CallbackChannel:
 
         async with self._opening:
             if self._session is None:
-                options = self.options
+                options = self._options
                 context = ssl.create_default_context(cafile=options.cafile) if options.cafile else True
                 self._session = aiohttp.ClientSession(
                     connector=aiohttp.TCPConnector(limit=0, ssl=context),
@@ -161,7 +153,7 @@ class CallbackChannel:
             return self._session
 
     async def close(self) -> None:
-        """Close all connections."""
+        """See `Channel.close`."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from manent.core.errors import Problem, ProjectError
-from manent.core.events import Json
+from manent.extensions.options import Secret, WrongOption
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import Identity, Mode
 from manent.runtime.identity.claiming import Claims
@@ -34,12 +34,37 @@ MakeKeys = Callable[[str], KeySource]
 """Creates a key source from a JWKS URL."""
 
 
-class IdentityOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of `credentials.yml` that decide who may join a conversation. `docs/identity.md` describes them."""
+class ModeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The identity options of a channel that shares the keys of `socketio:`.
+
+    Attributes:
+        session_identity: who may use a conversation: anyone who knows its id (`open`), the browser that started it
+            (`minted`), or the subject of a JSON web token (`jwt`). See `docs/identity.md`.
+    """
 
     session_identity: Mode = "open"
-    session_secret: str | None = None
-    jwt_key: str | None = None
+
+
+class IdentityOptions(ModeOptions, frozen=True, kw_only=True):
+    """The options of `credentials.yml` that decide who may join a conversation; see `docs/identity.md`.
+
+    Attributes:
+        session_secret: key that signs session tokens, at least 16 bytes. Default: generated and kept in the store.
+        jwt_key: key that verifies JSON web tokens.
+        jwt_key_file: file with this key.
+        jwks_url: address of the keys that verify JSON web tokens.
+        jwt_method: signature algorithms, separated by commas.
+        jwt_issuer: the required issuer of tokens.
+        jwt_audience: the required audience of tokens.
+        jwt_subject_claim: claim with the subject.
+        jwt_leeway: seconds that the clocks of the issuer and the server may differ.
+        jwt_require_exp: whether tokens without an expiry time are rejected.
+        jwt_anonymous: what happens to visitors without a token: `refuse`, or a conversation as in the mode `minted`.
+        claim: what happens to an anonymous conversation when its visitor sends a token: `keep` it as it is, or `merge`.
+    """
+
+    session_secret: Secret | None = None
+    jwt_key: Secret | None = None
     jwt_key_file: str | None = None
     jwks_url: str | None = None
     jwt_method: str | None = None
@@ -51,26 +76,45 @@ class IdentityOptions(msgspec.Struct, frozen=True, kw_only=True):
     jwt_anonymous: Literal["refuse", "minted"] = "refuse"
     claim: Literal["keep", "merge"] = "keep"
 
+    def __post_init__(self) -> None:
+        """Check the options against each other.
+
+        Raises:
+            WrongOption: a secret is too short, or options contradict each other.
+        """
+        length = len((self.session_secret or "").encode())
+        if 0 < length < MIN_SECRET:
+            raise WrongOption("session_secret", f"at least {MIN_SECRET} bytes", found=f"{length} bytes")
+        if self.session_identity == "jwt" and not self.has_key:
+            raise WrongOption("session_identity", "jwt_key, jwt_key_file or jwks_url", found="jwt without a key")
+        if self.has_key and self.session_identity != "minted":
+            self._check_keys()
+
+    def _check_keys(self) -> None:
+        if unknown := sorted(self.methods - METHODS):
+            raise WrongOption("jwt_method", f"one or more of {', '.join(sorted(METHODS))}", found=", ".join(unknown))
+        if sum(map(bool, (self.jwt_key, self.jwt_key_file, self.jwks_url))) > 1:
+            option = "jwt_key" if self.jwt_key else "jwt_key_file"
+            raise WrongOption(option, "only one of jwt_key, jwt_key_file, jwks_url", found="several sources of keys")
+        if self.jwks_url is None:
+            return
+        if not self.methods <= PUBLIC:
+            expected = f"one or more of {', '.join(sorted(PUBLIC))}, because a key that can be fetched is not a secret"
+            raise WrongOption("jwt_method", expected, found=", ".join(sorted(self.methods - PUBLIC)))
+        if not self.jwks_url.startswith(("https://", "http://")):
+            raise WrongOption("jwks_url", "a URL that starts with https:// or http://")
+
     @property
     def has_key(self) -> bool:
         """Whether a key for JSON web tokens is configured."""
         return bool(self.jwt_key or self.jwt_key_file or self.jwks_url)
 
-
-def read_identity(section: Json, channel: str, file: str = "credentials.yml") -> IdentityOptions:
-    """Read the identity options. Ignore the channel's other keys.
-
-    Raises:
-        ProjectError: a value has the wrong type or is not one of the choices.
-    """
-    names = IdentityOptions.__struct_fields__
-    known = {key: value for key, value in section.items() if key in names and value is not None}
-    try:
-        return msgspec.convert(known, IdentityOptions)
-    except msgspec.ValidationError as error:
-        raise _problem(
-            channel, "identity", str(error), f"options for the identity: {', '.join(names)}", file
-        ) from error
+    @property
+    def methods(self) -> frozenset[str]:
+        """The signature algorithms of tokens."""
+        if self.jwt_method is None:
+            return PUBLIC if self.jwks_url else frozenset({"HS256"})
+        return frozenset(name.strip() for name in self.jwt_method.split(",") if name.strip())
 
 
 def make_identity(
@@ -84,18 +128,13 @@ def make_identity(
     """Build the identity that `socketio:` configures.
 
     Raises:
-        ProjectError: options contradict each other, or a key is invalid.
+        ProjectError: a key is invalid or cannot be read.
     """
-    secret = (options.session_secret or "").encode()
-    if secret and len(secret) < MIN_SECRET:
-        raise _problem("socketio", "session_secret", f"{len(secret)} bytes", f"at least {MIN_SECRET} bytes")
     mode = options.session_identity
-    if mode == "jwt" and not options.has_key:
-        raise _problem("socketio", "session_identity", "jwt without a key", "jwt_key, jwt_key_file or jwks_url")
     asks_for_tokens = options.has_key and mode != "minted"
     return Identity(
         mode=mode,
-        secret=secret,
+        secret=(options.session_secret or "").encode(),
         verifier=_verifier(options, revocations, make_keys, root) if asks_for_tokens else None,
         anonymous=options.jwt_anonymous,
         store=conversations.engine.store,
@@ -104,13 +143,12 @@ def make_identity(
     )
 
 
-def identity_beside(channel: str, options: IdentityOptions, other: Identity) -> Identity:
+def identity_beside(channel: str, mode: Mode, other: Identity) -> Identity:
     """Return the identity of another channel, with its own mode and the keys of `socketio:`.
 
     Raises:
         ProjectError: jwt mode without keys under `socketio:`.
     """
-    mode = options.session_identity
     if mode == "jwt" and other.mode != "jwt":
         raise _problem(channel, "session_identity", "jwt", "session_identity: jwt and its keys under socketio:, too")
     return replace(
@@ -145,7 +183,7 @@ def notes_on(options: IdentityOptions) -> list[str]:
         )
     elif mode == "minted" and options.has_key:
         notes.append("jwt_key has no effect with session_identity: minted")
-    shared = options.jwt_key is not None and options.jwks_url is None and not _methods(options) & PUBLIC
+    shared = options.jwt_key is not None and options.jwks_url is None and not options.methods & PUBLIC
     if shared and len((options.jwt_key or "").encode()) < SECURE_KEY:
         notes.append(f"jwt_key is shorter than {SECURE_KEY} bytes; an attacker can guess it and forge tokens")
     return notes
@@ -155,38 +193,22 @@ def _mints(identity: Identity) -> bool:
     return identity.mode == "minted" or (identity.mode == "jwt" and identity.anonymous == "minted")
 
 
-def _methods(options: IdentityOptions) -> frozenset[str]:
-    if options.jwt_method is None:
-        return PUBLIC if options.jwks_url else frozenset({"HS256"})
-    return frozenset(name.strip() for name in options.jwt_method.split(",") if name.strip())
-
-
 def _verifier(
     options: IdentityOptions, revocations: Revocations, make_keys: MakeKeys | None, root: Path
 ) -> TokenVerifier:
-    methods = _methods(options)
-    if unknown := sorted(methods - METHODS):
-        raise _problem("socketio", "jwt_method", ", ".join(unknown), f"one or more of {', '.join(sorted(METHODS))}")
-    if sum(map(bool, (options.jwt_key, options.jwt_key_file, options.jwks_url))) > 1:
-        raise _problem("socketio", "jwt_key", "several sources of keys", "only one of jwt_key, jwt_key_file, jwks_url")
     rules = TokenRules(
-        methods=methods,
+        methods=options.methods,
         issuer=options.jwt_issuer,
         audience=options.jwt_audience,
         subject_claim=options.jwt_subject_claim if options.session_identity == "jwt" else None,
-        leeway_s=options.jwt_leeway,
         require_exp=options.jwt_require_exp,
+        leeway_s=options.jwt_leeway,
     )
-    return TokenVerifier(rules, _keys(options, methods, make_keys, root), revocations.known)
+    return TokenVerifier(rules, _keys(options, make_keys, root), revocations.known)
 
 
-def _keys(options: IdentityOptions, methods: frozenset[str], make_keys: MakeKeys | None, root: Path) -> KeySource:
+def _keys(options: IdentityOptions, make_keys: MakeKeys | None, root: Path) -> KeySource:
     if options.jwks_url is not None:
-        if not methods <= PUBLIC:
-            expected = f"one or more of {', '.join(sorted(PUBLIC))}, because a key that can be fetched is not a secret"
-            raise _problem("socketio", "jwt_method", ", ".join(sorted(methods - PUBLIC)), expected)
-        if not options.jwks_url.startswith(("https://", "http://")):
-            raise _problem("socketio", "jwks_url", "not a URL", "a URL that starts with https:// or http://")
         assert make_keys is not None  # noqa: S101  # the server always passes it
         return make_keys(options.jwks_url)
     text = options.jwt_key or ""
@@ -196,9 +218,9 @@ def _keys(options: IdentityOptions, methods: frozenset[str], make_keys: MakeKeys
         except (OSError, UnicodeError) as error:
             raise _problem("socketio", "jwt_key_file", str(error), "a readable file that contains a key") from error
     try:
-        return constant_keys(text, methods)
+        return constant_keys(text, options.methods)
     except ValueError as error:
-        expected = f"a key for {', '.join(sorted(methods))} (jwt_method)"
+        expected = f"a key for {', '.join(sorted(options.methods))} (jwt_method)"
         raise _problem("socketio", "jwt_key", str(error), expected) from error
 
 

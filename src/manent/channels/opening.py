@@ -1,33 +1,40 @@
 """Builds the channels that `credentials.yml` configures. `server/app.py` calls this."""
 
+import contextlib
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from starlette.routing import Route
+from msgspec.structs import replace as replace_options
+from starlette.routing import BaseRoute
 
-from manent.channels import callback
-from manent.channels.callback import CallbackChannel
 from manent.channels.identity_options import (
-    IdentityOptions,
     MakeKeys,
     identity_beside,
     make_identity,
     needs_secret,
     notes_on,
-    read_identity,
 )
-from manent.channels.rest import RestChannel
+from manent.channels.inbox import Inbox
+from manent.channels.port import Channel
 from manent.channels.socketio.channel import SocketIoChannel
-from manent.channels.socketio.options import read_options
+from manent.channels.socketio.options import SocketIoOptions
 from manent.channels.webhook import health_routes
+from manent.core.errors import Problem, ProjectError
 from manent.core.events import Json
-from manent.core.messages import SERVED_CHANNELS
+from manent.extensions.finding import Site, create, find
+from manent.extensions.options import options_of
+from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.identity.admission import Identity
+from manent.runtime.identity.admission import Mode
 from manent.runtime.identity.revocations import Revocations
 from manent.runtime.ports.store import ConversationStore
+
+FILE = "credentials.yml"
+
+OWN_PATH = "/webchat/socket.io"
+"""Path of the web chat's sockets if a channel of the project serves the default path."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,42 +42,43 @@ class Channels:
     """The channels of one server process.
 
     Attributes:
-        socketio: the Socket.IO channel. It always exists, because the hosted web chat needs it.
-        rest: the REST channel, if `credentials.yml` names it or names no channel at all.
-        callback: the callback channel, if `credentials.yml` names it.
+        socketio: always there, because the hosted web chat needs it.
+        others: the other channels, each with its inbox, by name.
+        routes: the routes of all channels.
         notes: notes about the configuration for the user, one sentence each.
     """
 
     socketio: SocketIoChannel
-    rest: RestChannel | None
-    callback: CallbackChannel | None
+    others: dict[str, tuple[Channel, Inbox]]
+    routes: list[BaseRoute]
     notes: tuple[str, ...]
-
-    def routes(self) -> list[Route]:
-        """Return the routes of the HTTP channels, and the health route of Socket.IO."""
-        routes = health_routes(SocketIoChannel.name)
-        routes += [] if self.rest is None else self.rest.routes()
-        return routes if self.callback is None else [*routes, *self.callback.routes()]
+    _opened: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     async def open(self, store: ConversationStore) -> None:
-        """Set the key that signs session tokens. It is configured, or generated once and kept in the store."""
-        channels = [channel for channel in (self.socketio, self.rest, self.callback) if channel is not None]
-        if any(needs_secret(channel.identity) for channel in channels):
+        """Open all channels.
+
+        Before, set the key that signs session tokens: the configured one, or one generated once and kept in the store.
+        """
+        holders: list[SocketIoChannel | Inbox] = [self.socketio, *(inbox for _, inbox in self.others.values())]
+        if any(needs_secret(holder.identity) for holder in holders):
             secret = await store.put_meta("session_secret", secrets.token_bytes(32))
-            for channel in channels:
-                channel.identity = replace(channel.identity, secret=secret)
-        self.socketio.conversations.engine.session_token = self.socketio.identity.token_of
+            for holder in holders:
+                holder.identity = replace(holder.identity, secret=secret)
+        self.socketio.sessions.conversations.engine.session_token = self.socketio.identity.token_of
+        async with contextlib.AsyncExitStack() as opened:
+            for channel, _ in self.others.values():
+                opened.push_async_callback(channel.close)
+                await channel.open()
+            self._opened = opened.pop_all()
 
     async def close(self) -> None:
-        """Close the connections to other servers."""
-        if self.callback is not None:
-            await self.callback.close()
-        if self.socketio.identity.verifier is not None:
-            await self.socketio.identity.verifier.keys.close()
+        """Close all channels, the last one first."""
+        await self._opened.aclose()
+        await self.socketio.close()
 
 
 def open_channels(
-    credentials: dict[str, Json],
+    credentials: Mapping[str, Json],
     conversations: Conversations,
     revocations: Revocations | None = None,
     *,
@@ -82,54 +90,96 @@ def open_channels(
     """Build the channels that a project configures.
 
     Args:
-        credentials: channel → options.
-        conversations: the registry that receives messages. Channels that can send without a request are added to
-            `engine.outputs`.
-        revocations: the revoked tokens. The Socket.IO channel is added to its listeners, to close the sockets of
-            revoked tokens.
-        make_keys: creates the key source for `jwks_url`. It is required if `jwks_url` is configured.
-        root: the folder from which relative paths start.
-        cors: origins of other sites whose pages may connect.
+        credentials: channel → options, as `project/settings/credentials.py` has checked them.
+        conversations: where messages go. The channels that can send without a request are added to `engine.outputs`.
+        revocations: of tokens. The channel that closes the sockets of revoked tokens is added to its listeners.
+        make_keys: creates the key source for `jwks_url`; required if `jwks_url` is configured.
+        root: the folder that relative paths start from.
+        cors: origins of pages that may connect, besides the server's own.
         connector: open only this channel (and Socket.IO, which the hosted page needs).
 
     Raises:
         ProjectError: an option is invalid, or a secret is too short.
+        BadExtension: a channel's class cannot be imported.
     """
     if connector is not None:
         credentials = {connector: credentials.get(connector) or {}}
-    options = read_options(credentials.get("socketio") or {})
+    section = credentials.get(SocketIoChannel.name) or {}
+    options: SocketIoOptions = options_of(SocketIoChannel, SocketIoChannel.name, section, file=FILE)
     revocations = revocations or Revocations(conversations.engine.store)
-    identity_options = read_identity(credentials.get("socketio") or {}, "socketio")
-    identity = make_identity(identity_options, conversations, revocations, make_keys, root=root)
-    socketio = SocketIoChannel(options, conversations, identity, cors=cors)
-    conversations.engine.outputs[SocketIoChannel.name] = None
+    identity = make_identity(options, conversations, revocations, make_keys, root=root)
+    others: dict[str, tuple[Channel, Inbox]] = {}
+    routes: list[BaseRoute] = [*health_routes(SocketIoChannel.name)]
+    unknown = []
+    for name, own_section in (credentials or {"rest": {}}).items():
+        if name == SocketIoChannel.name or name in CHANNELS_WITHOUT_SERVER:
+            continue
+        found = find(CHANNELS, name)
+        if found is None:
+            unknown.append(name)
+            continue
+        own_options = options_of(found, name, own_section, file=FILE)
+        channel: Channel = create(found, own_options, Site(root))
+        _check_name(name, channel.name, {*others, *(credentials.keys() & {SocketIoChannel.name})})
+        mode: Mode = getattr(own_options, "session_identity", "open")
+        inbox = Inbox(channel.name, conversations, identity_beside(channel.name, mode, identity))
+        others[channel.name] = (channel, inbox)
+        routes += [*channel.routes(inbox), *health_routes(channel.name)]
+        if channel.output is not None:
+            conversations.engine.outputs[channel.name] = channel.output
+    socketio = SocketIoChannel(_beside_other_sockets(options, credentials, others), conversations, identity, cors=cors)
+    conversations.engine.outputs.setdefault(SocketIoChannel.name, None)
     revocations.listeners.append(socketio.close_revoked)
+    notes = (*_notes(unknown), *(notes_on(options) if SocketIoChannel.name in credentials else ()))
+    return Channels(socketio=socketio, others=others, routes=routes, notes=notes)
 
-    rest = None
-    rest_section = credentials.get("rest")
-    if rest_section is not None or not credentials:
-        rest = RestChannel(conversations, _beside("rest", rest_section, identity))
-    callbacks = None
-    if (section := credentials.get("callback")) is not None:
-        callbacks = CallbackChannel(
-            callback.read_options(section), conversations, _beside("callback", section, identity)
+
+def _check_name(section: str, name: str, taken: set[str]) -> None:
+    if name in taken:
+        raise ProjectError(
+            [
+                Problem(
+                    file=FILE,
+                    line=0,
+                    path=section,
+                    code="credentials.channel-twice",
+                    found=f'a second channel with the name "{name}"',
+                    expected="a different name for each channel",
+                    suggestion="Remove one of the sections, or return another name in the class",
+                )
+            ]
         )
-        conversations.engine.outputs[CallbackChannel.name] = callbacks
-    return Channels(socketio=socketio, rest=rest, callback=callbacks, notes=_notes(credentials, identity_options))
 
 
-def _beside(channel: str, section: Json | None, other: Identity) -> Identity:
-    return identity_beside(channel, read_identity(section or {}, channel), other)
+def _beside_other_sockets(
+    options: SocketIoOptions, credentials: Mapping[str, Json], others: Mapping[str, tuple[Channel, Inbox]]
+) -> SocketIoOptions:
+    """Return the options of Socket.IO with a path that no other channel serves.
+
+    Raises:
+        ProjectError: the project has configured the same path for two channels.
+    """
+    for name, (channel, _) in others.items():
+        path = getattr(channel, "socket_path", None)
+        if path is None or path != options.socketio_path.rstrip("/"):
+            continue
+        if SocketIoChannel.name in credentials:
+            problem = Problem(
+                file=FILE,
+                line=0,
+                path="socketio.socketio_path",
+                code="credentials.socketio-path",
+                found=f"the path {path}, which the channel {name} serves, too",
+                expected="a different path for each channel",
+            )
+            raise ProjectError([problem])
+        return replace_options(options, socketio_path=OWN_PATH)
+    return options
 
 
-def _notes(credentials: dict[str, Json], options: IdentityOptions) -> tuple[str, ...]:
-    unknown = [name for name in credentials if name not in SERVED_CHANNELS]
-    notes = []
-    if unknown:
-        notes.append(
-            f"credentials.yml contains unsupported channels, which are ignored: {', '.join(unknown)}."
-            f" Supported channels: {', '.join(SERVED_CHANNELS)}"
-        )
-    if "socketio" in credentials:
-        notes += notes_on(options)
-    return tuple(notes)
+def _notes(unknown: Sequence[str]) -> list[str]:
+    if not unknown:
+        return []
+    served = ", ".join((*CHANNELS.built_in, *CHANNELS_WITHOUT_SERVER))
+    ignored = f"{FILE} contains unsupported channels, which are ignored: {', '.join(unknown)}."
+    return [f"{ignored} Supported channels: {served}, and channels that a package or the project adds"]

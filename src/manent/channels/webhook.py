@@ -1,31 +1,28 @@
-"""The common parts of HTTP webhook channels: routes, authentication of the caller, and submission of the message.
+"""Routes of HTTP webhook channels, and the message in the body of the built-in ones.
 
 `server/edge/security.py` has already limited the size of the body. `server/api/errors.py` turns a `RequestError` that
 is raised here into a JSON response with its status.
 """
 
 from collections.abc import Awaitable, Callable
-from functools import partial
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from manent.channels.inbox import Inbox
 from manent.core.errors import RequestError
-from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.ticket import Ticket
-from manent.runtime.identity.admission import Caller, Identity
 from manent.runtime.json_input import read_json_object
-from manent.runtime.rate_limits import address_of
-from manent.runtime.user_messages import user_message
 
 DEFAULT_SENDER = "default"
 """Id of the conversation for messages without a sender, as in Rasa."""
 
 
-def webhook_routes(channel: str, receive: Callable[[Request], Awaitable[Response]]) -> list[Route]:
-    """Return the routes of a channel: `POST /webhooks/<channel>/webhook`, and its health route."""
-    return [Route(f"/webhooks/{channel}/webhook", receive, methods=["POST"]), *health_routes(channel)]
+def webhook_route(channel: str, receive: Callable[[Request], Awaitable[Response]]) -> Route:
+    """Return the route `POST /webhooks/<channel>/webhook`."""
+    return Route(f"/webhooks/{channel}/webhook", receive, methods=["POST"])
 
 
 def health_routes(channel: str) -> list[Route]:
@@ -37,67 +34,38 @@ def health_routes(channel: str) -> list[Route]:
     return [Route(f"/webhooks/{channel}/", health), Route(f"/webhooks/{channel}", health)]
 
 
-def bearer_token(request: Request) -> str | None:
-    """Return the token of the `Authorization: Bearer` header. Return None without a header of this scheme."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
-
-
-async def caller_of(request: Request, identity: Identity) -> Caller:
-    """Authenticate the sender of a request.
-
-    Raises:
-        RequestError: `not_authenticated`, or an error of the token.
-    """
-    address = address_of(request.client.host if request.client else None)
-    return await identity.authenticate(bearer_token(request), address)
-
-
-async def submit_message(
-    request: Request,
-    conversations: Conversations,
-    identity: Identity,
-    *,
-    channel: str,
-    output_channel: str,
-    has_metadata: bool,
+async def take_message(
+    request: Request, inbox: Inbox, *, output_channel: str | None = None, has_metadata: bool
 ) -> Ticket:
     """Submit the message in a request's body: `message`, and optionally `sender`, `input_channel`, `message_id`.
 
     Args:
-        request: the request. A JSON web token is in its `Authorization` header, a session token in its body.
-        conversations: the registry that receives the message.
-        identity: the identity mode of the channel.
-        channel: the input channel, unless the body names another one.
-        output_channel: the channel for which responses are selected.
-        has_metadata: whether the `metadata` of the body is read. Rasa's callback channel ignores it.
+        request: its token, if one is needed, is in the `Authorization` header; a session token is in the body.
+        inbox: the channel's.
+        output_channel: see `Inbox.take`.
+        has_metadata: whether the body's `metadata` is read; Rasa's callback channel ignores it.
 
     Raises:
-        RequestError: the body is not a JSON object, a key has the wrong type, the sender may not use the conversation,
-            or `Conversation.submit` refuses the message.
+        RequestError: the body is not a JSON object, a key has the wrong type, or an error of `Inbox.take`.
     """
     body = read_json_object(await request.body())
     text = body.get("message")
     if not isinstance(text, str):
         raise RequestError("bad_request", 'the body must contain "message", a string')
-    caller = await caller_of(request, identity)
-    sender = body.get("sender")
+    caller = await inbox.caller(request)
+    sender: Any = body.get("sender")
     if sender is None and caller.subject is None:
         sender = DEFAULT_SENDER
-    sender = str(sender) if isinstance(sender, int) else sender
-    input_channel = body.get("input_channel") or channel
+    input_channel = body.get("input_channel") or inbox.channel
     if not isinstance(input_channel, str):
         raise RequestError("bad_request", "input_channel must be a string")
-    admission = await identity.admit(sender, body.get("session_token"), caller)
-    conversations.rates.speak(caller.address, caller.subject or admission.sender_id)
-    message = user_message(
-        admission.sender_id,
+    return await inbox.take(
+        str(sender) if isinstance(sender, int) else sender,
         text,
-        limits=conversations.engine.limits,
         message_id=body.get("message_id"),
-        input_channel=input_channel,
-        output_channel=output_channel,
         metadata=body.get("metadata") if has_metadata else None,
+        caller=caller,
+        session_token=body.get("session_token"),
+        input_channel=input_channel,
+        output_channel=output_channel or inbox.channel,
     )
-    confirm = partial(identity.confirm, admission, beginner=caller)
-    return conversations.get(admission.sender_id).submit(message, confirm=confirm)

@@ -15,7 +15,6 @@ from manent.core.events import encode_event
 from manent.runtime.background.publishing import message_of
 from manent.runtime.export import PAGE
 from manent.runtime.ports.store import ConversationStore
-from manent.stores.opening import postgresql_dsn
 
 MISSING: Final = (
     "endpoints.yml contains no event_broker; add one, such as `event_broker: {type: file, path: events.jsonl}`"
@@ -29,7 +28,7 @@ async def publish(store: ConversationStore, heads: Iterable[Head], endpoints: Pa
         BrokerError: `broker_missing`: no broker is configured. Or the broker cannot be reached.
     """
     section = read_project_endpoints(endpoints).event_broker
-    broker = open_broker(section, root=Path(), postgresql_dsn=postgresql_dsn)
+    broker = open_broker(section, root=Path())
     if broker is None:
         raise BrokerError("broker_missing", MISSING)
     count = 0

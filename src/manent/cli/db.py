@@ -11,7 +11,8 @@ import typer
 from manent.cli.project_store import read_project_endpoints
 from manent.cli.shared_options import Endpoints
 from manent.core.errors import StoreError
-from manent.stores.opening import postgresql_dsn, postgresql_options, sqlite_path
+from manent.runtime.database_url import postgresql_dsn
+from manent.stores.opening import postgresql_options, sqlite_path
 
 Target = Annotated[
     Path | None,

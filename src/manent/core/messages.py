@@ -4,9 +4,6 @@ import msgspec
 
 from manent.core.events import Json
 
-SERVED_CHANNELS = ("socketio", "rest", "callback", "cmdline")
-"""Channels that Manent serves. It ignores other channels in `credentials.yml`."""
-
 
 class UserMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One message of a visitor.

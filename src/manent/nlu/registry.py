@@ -2,6 +2,8 @@
 
 from manent.core.events import Json
 from manent.core.training_data import Where
+from manent.extensions.finding import find
+from manent.extensions.points import COMPONENTS
 from manent.nlu.component import Kind, Training
 from manent.nlu.components.custom import custom_kind
 from manent.nlu.components.duckling import DUCKLING
@@ -68,11 +70,12 @@ KINDS: dict[str, Kind] = {
 
 
 def find_kind(name: str, where: Where = Where()) -> Kind | None:  # noqa: B008 - immutable
-    """Return the kind of a component by Rasa's name, or by the module path of a custom class.
+    """Return the kind of a component by Rasa's name, or of a class of a package or of the project. None: unknown.
 
     Args:
         name: name in `config.yml`.
         where: its line, for messages.
     """
-    known = KINDS.get(name)
-    return known if known is not None or "." not in name else custom_kind(name, where)
+    if name in KINDS:
+        return KINDS[name]
+    return custom_kind(name, where) if "." in name or find(COMPONENTS, name) is not None else None

@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from manent.core.domain import DEFAULT_ACTIONS, DEFAULT_INTENTS, Domain
-from manent.core.errors import ProjectError
 from manent.core.training_data import AssistantConfig, ComponentConfig, NluData, Stories, Where
 from manent.dialogue.responses import ACTION_FAILED
-from manent.nlu.components.custom import check_class
 from manent.project.data.story_checks import StoryNames, check_stories
 from manent.project.domain.merging import RawDomain, item_options
 from manent.project.problems import Report, Spot, did_you_mean
@@ -68,7 +66,6 @@ def check_project(parsed: Parsed, report: Report) -> None:
         if not parsed.is_config_broken:
             _check_policies(parsed, rule_policy, report)
         _check_forms(parsed)
-    _check_components(parsed, report)
     _check_examples(parsed, report)
     _check_lookups(parsed, report)
 
@@ -211,17 +208,6 @@ def _check_payload(payload: Spot | None, intents: tuple[str, ...]) -> None:
     name = payload.value[1:].partition("{")[0].partition("@")[0].strip()
     if name and name.partition("/")[0] not in intents and name not in intents:
         payload.warn("responses.unknown-intent", "an intent of the domain", did_you_mean(name, intents))
-
-
-def _check_components(parsed: Parsed, report: Report) -> None:
-    """Import custom components, so that their mistakes are reported together with the other mistakes."""
-    for component in parsed.config.pipeline:
-        if "." in component.name:
-            try:
-                check_class(component.name, component.where)
-            except ProjectError as error:
-                for problem in error.problems:
-                    report.add(problem)
 
 
 def _check_policies(parsed: Parsed, rule_policy: ComponentConfig | None, report: Report) -> None:

@@ -126,6 +126,14 @@ class Rates:
         self._messages.take(address)
         self._messages_per_sender.take(sender)
 
+    def speak_as(self, sender: str) -> None:
+        """Count a message that a platform delivers. Its address is the same for all visitors and is not counted.
+
+        Raises:
+            RequestError: `too_many_requests`.
+        """
+        self._messages_per_sender.take(sender)
+
 
 def address_of(host: str | None) -> str:
     """Return the key of a client's address: an IPv4 address, or the network of an IPv6 subscriber."""

@@ -28,6 +28,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
 from manent.actions.opening import open_actions, open_generator
@@ -65,7 +66,7 @@ from manent.server.loading import load_assistant
 from manent.server.options import ServeOptions
 from manent.server.outside.addresses import AllowedAddresses
 from manent.server.outside.jwks import JwksKeys
-from manent.stores.opening import open_store, postgresql_dsn
+from manent.stores.opening import open_store
 
 log = logging.getLogger("manent.server")
 
@@ -150,7 +151,7 @@ def build(options: ServeOptions) -> Application:
     wakeups = Wakeups(conversations)
     revocations = Revocations(store, metrics=counters)
     retention = Retention(store, endpoints.retention_days, metrics=counters)
-    broker = open_broker(endpoints.event_broker, root=options.root, postgresql_dsn=postgresql_dsn)
+    broker = open_broker(endpoints.event_broker, root=options.root)
     publisher: Publisher | None = None
     if broker is not None:
         publisher = Publisher(store, broker, owner=engine.leases.owner, now=engine.leases.now, metrics=counters)
@@ -167,7 +168,7 @@ def build(options: ServeOptions) -> Application:
     socketio = channels.socketio
     shutdown = Shutdown()
     routes: list[BaseRoute] = [
-        *channels.routes(),
+        *channels.routes,
         *sessions.routes(socketio.sessions),
         *health.routes(conversations, shutdown, publisher),
     ]
@@ -197,7 +198,7 @@ def build(options: ServeOptions) -> Application:
     routes += admin.routes(revocations, guard)
     routes += metrics.routes(conversations, socketio, guard, publisher)
     routes += openapi.routes(management=options.enable_api)
-    routes += page.routes(socketio.options, studio=options.enable_api)
+    routes += page.routes(socketio.configured, studio=options.enable_api)
 
     @contextlib.asynccontextmanager
     async def opened() -> AsyncIterator[None]:
@@ -236,6 +237,7 @@ def build(options: ServeOptions) -> Application:
         exception_handlers={
             ManentError: errors.answer,
             HTTPException: errors.answer_http,
+            ClientDisconnect: errors.answer_nobody,
             Exception: errors.answer_unexpected,
         },
     )
@@ -243,7 +245,7 @@ def build(options: ServeOptions) -> Application:
         asgi=Gate(
             socketio.app(starlette),
             rates,
-            socket_path=socketio.options.socketio_path.rstrip("/") + "/",
+            socket_path=socketio.configured.socketio_path.rstrip("/") + "/",
             shutdown=shutdown,
         ),
         opened=opened,

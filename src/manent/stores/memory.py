@@ -29,6 +29,8 @@ from manent.core.conversation_log import (
 )
 from manent.core.errors import StoreError
 from manent.core.events import encode_event
+from manent.extensions.finding import Site
+from manent.extensions.options import NoOptions
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
 from manent.stores.head_row import empty_head, owner_of
@@ -70,6 +72,13 @@ class _Conversation:
 
 class MemoryStore:
     """Implements `ConversationStore` in memory, without durability."""
+
+    options = NoOptions
+
+    @classmethod
+    def from_options(cls, _: NoOptions, __: Site) -> "MemoryStore":
+        """Return an empty store."""
+        return cls()
 
     def __init__(self) -> None:
         self._conversations: dict[str, _Conversation] = {}

@@ -5,11 +5,19 @@ check whether the file belongs to another program.
 """
 
 import logging
+import math
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
 
 from manent.core.errors import StoreError
 from manent.core.events import Json
+from manent.extensions.finding import Site, create, find
+from manent.extensions.options import WrongOption, options_of
+from manent.extensions.points import STORES
+from manent.runtime.database_url import DATABASE, SqlOptions, kind_of, postgresql_dsn
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
@@ -20,14 +28,79 @@ from manent.stores.sqlite.store import SqliteStore
 DEFAULT_FILE = "conversations.db"
 """Name of the store's file in the folder of a project without `tracker_store`."""
 
-RASA_FILE = "rasa.db"
-"""Rasa's default for `db` of a SQL tracker store."""
-
 SUPPORTED = "no section (a SQLite file), `type: InMemory`, and `type: SQL` with `dialect: sqlite` or `postgresql`"
 
-_POSTGRESQL = ("postgresql", "postgres")
+_TIMES = ("connect_timeout", "statement_timeout", "network_timeout")
+
+TYPE_KEYS = ("type", "store_type")
+"""Keys of the section that name the store. The others are its options."""
 
 log = logging.getLogger("manent.store")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSite(Site):
+    """Where and how a store is created. A store of a project may ignore all but `root`.
+
+    Attributes:
+        durability: what a commit survives: a power failure (`disk`) or the death of the process (`process`).
+        process_from: see `SqliteStore`.
+        metrics: counts the commits and the failures of a SQL store.
+    """
+
+    durability: str = "disk"
+    process_from: int | None = None
+    metrics: Metrics | None = None
+
+
+class SqlStoreOptions(SqlOptions, frozen=True, kw_only=True):
+    """The options of `type: SQL`. All but those that name the database are for PostgreSQL.
+
+    Attributes:
+        pool_size: maximum number of connections of one server, without the one for notifications. Default: 10.
+        max_overflow: is added to `pool_size`. Default: 0.
+        connect_timeout: seconds to wait for a new connection. Default: 5.
+        statement_timeout: seconds that a statement may take. Default: 10.
+        network_timeout: seconds of silence on the network after which a connection is closed. Default: 5.
+        pgbouncer: whether a pooler such as PgBouncer is between the server and PostgreSQL. Default: detected.
+    """
+
+    pool_size: int | None = None
+    max_overflow: int | None = None
+    connect_timeout: float | None = None
+    statement_timeout: float | None = None
+    network_timeout: float | None = None
+    pgbouncer: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            WrongOption: a number is out of range.
+        """
+        for name, least in (("pool_size", 1), ("max_overflow", 0)):
+            count = getattr(self, name)
+            if count is not None and count < least:
+                raise WrongOption(name, f"a whole number, {least} or more")
+        for name in _TIMES:
+            seconds = getattr(self, name)
+            if seconds is not None and not 0 < seconds < math.inf:
+                raise WrongOption(name, "a number of seconds above 0")
+
+
+class SqlStore:
+    """Creates the store of `type: SQL`."""
+
+    options = SqlStoreOptions
+
+    @classmethod
+    def from_options(cls, options: SqlStoreOptions, site: StoreSite) -> ConversationStore:
+        """Return the store of the database that the options name, not opened."""
+        settings = {"type": "SQL", **msgspec.structs.asdict(options)}
+        dsn = postgresql_dsn(settings)
+        if dsn is not None:
+            return _postgresql(dsn, postgresql_options(settings), durability=site.durability, metrics=site.metrics)
+        return _sqlite(settings, site)
 
 
 def open_store(
@@ -49,46 +122,34 @@ def open_store(
 
     Raises:
         StoreError: `store_unsupported`; the message lists the supported stores.
+        BadExtension: the class that `type` names cannot be imported.
+        ProjectError: an option is wrong.
     """
     settings = tracker_store or {}
     if durability not in ("disk", "process"):
         raise StoreError("store_unsupported", f"unknown durability {durability!r}; expected disk or process")
-    dsn = postgresql_dsn(settings)
-    if dsn is not None:
-        return _postgresql(dsn, postgresql_options(settings), durability=durability, metrics=metrics)
-    path = sqlite_path(settings, root=root)
+    site = StoreSite(root, durability, process_from, metrics)
+    name = str(settings.get("type") or settings.get("store_type") or "")
+    if not name:
+        return _sqlite(settings, site)
+    found = find(STORES, name)
+    if found is None:
+        raise _unsupported(settings)
+    given = {key: value for key, value in settings.items() if key not in TYPE_KEYS}
+    store: ConversationStore = create(found, options_of(found, "tracker_store", given, file="endpoints.yml"), site)
+    return store
+
+
+def _sqlite(settings: Json, site: StoreSite) -> ConversationStore:
+    path = sqlite_path(settings, root=site.root)
     if path is None:
         return MemoryStore()
-    observe = None if metrics is None else metrics.committed
-    return SqliteStore(path, durability=durability, process_from=process_from, observe=observe)
-
-
-def postgresql_dsn(settings: Json) -> str | None:
-    """Return the libpq URL of the PostgreSQL database that a `tracker_store` section names.
-
-    Return None for another store.
-
-    The keys are those of Rasa. The section contains `dialect: postgresql` with `url` (a host), `port`, `db`,
-    `username`, `password` and `query`, or a complete URL as `url`. A driver in the URL (`postgresql+psycopg2`) is
-    ignored.
-    """
-    if _kind(settings) != "sql":
-        return None
-    url = str(settings.get("url") or "")
-    scheme, separator, rest = url.partition("://")
-    if separator:
-        return f"postgresql://{rest}" if scheme.partition("+")[0] in _POSTGRESQL else None
-    if str(settings.get("dialect") or "").partition("+")[0].lower() not in _POSTGRESQL:
-        return None
-    account = ":".join(quote(str(settings[key]), safe="") for key in ("username", "password") if settings.get(key))
-    port = f":{settings['port']}" if settings.get("port") else ""
-    place = f"{account}{'@' if account else ''}{url or 'localhost'}{port}"
-    database = quote(str(settings.get("db") or RASA_FILE), safe="")
-    return urlunsplit(("postgresql", place, database, urlencode(settings.get("query") or {}), ""))
+    observe = None if site.metrics is None else site.metrics.committed
+    return SqliteStore(path, durability=site.durability, process_from=site.process_from, observe=observe)
 
 
 def postgresql_options(settings: Json) -> PostgresqlOptions:
-    """Return the options of a `tracker_store` section, whose values `project/settings/tracker_store.py` has checked.
+    """Return the options of a `tracker_store` section.
 
     `max_overflow` is added to `pool_size`. libpq's `connect_timeout` (seconds) and `tcp_user_timeout` (milliseconds) in
     `query` or in the URL count, too.
@@ -97,16 +158,11 @@ def postgresql_options(settings: Json) -> PostgresqlOptions:
     query = dict(parse_qsl(url.query))
     if "tcp_user_timeout" in query:
         query["network_timeout"] = str(float(query["tcp_user_timeout"]) / 1000)
-    given = {**query, **settings}
-    times = {
-        name: float(given[name])
-        for name in ("connect_timeout", "statement_timeout", "network_timeout")
-        if given.get(name)
-    }
+    given = {**query, **{name: value for name, value in settings.items() if value is not None}}
     return PostgresqlOptions(
         pool_size=int(given.get("pool_size", DEFAULTS.pool_size)) + int(given.get("max_overflow", 0)),
         pgbouncer=settings.get("pgbouncer"),
-        **times,
+        **{name: float(given[name]) for name in _TIMES if name in given},
     )
 
 
@@ -132,23 +188,24 @@ def sqlite_path(settings: Json, *, root: Path) -> Path | None:
     Raises:
         StoreError: `store_unsupported`.
     """
-    kind = _kind(settings)
+    kind = kind_of(settings)
     if kind == "":
         return _beside_foreign(root / DEFAULT_FILE)
     if kind == "inmemory":
         return None
     dialect, database = _dialect_and_database(settings)
     if kind != "sql" or dialect != "sqlite":
-        found = f"type {settings.get('type') or settings.get('store_type')!r}"
-        found += f" with dialect {dialect!r}" if kind == "sql" else ""
-        raise StoreError(
-            "store_unsupported", f"unsupported tracker_store in endpoints.yml: {found}; supported are {SUPPORTED}"
-        )
+        raise _unsupported(settings)
     return None if database in ("", ":memory:") else _beside_foreign(root / database)
 
 
-def _kind(settings: Json) -> str:
-    return str(settings.get("type") or settings.get("store_type") or "").lower().replace("_", "")
+def _unsupported(settings: Json) -> StoreError:
+    found = f"type {settings.get('type') or settings.get('store_type')!r}"
+    if kind_of(settings) == "sql":
+        found += f" with dialect {_dialect_and_database(settings)[0]!r}"
+    return StoreError(
+        "store_unsupported", f"unsupported tracker_store in endpoints.yml: {found}; supported are {SUPPORTED}"
+    )
 
 
 def _dialect_and_database(settings: Json) -> tuple[str, str]:
@@ -156,7 +213,7 @@ def _dialect_and_database(settings: Json) -> tuple[str, str]:
     if "://" in url:
         scheme, _, rest = url.partition("://")
         return scheme.partition("+")[0].lower(), rest.partition("?")[0].removeprefix("/")
-    return str(settings.get("dialect") or "sqlite").lower(), str(settings.get("db") or RASA_FILE)
+    return str(settings.get("dialect") or "sqlite").lower(), str(settings.get("db") or DATABASE)
 
 
 def _beside_foreign(path: Path) -> Path:

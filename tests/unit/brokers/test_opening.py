@@ -13,17 +13,16 @@ from manent.brokers.sqlite import SqliteBroker
 from manent.core.errors import BrokerError
 from manent.core.events import Json
 from manent.runtime.ports.broker import Broker
-from manent.stores.opening import postgresql_dsn
 
 
 def broker_of(**section: object) -> Broker | None:
     """The broker that these options mean."""
-    return open_broker(section, root=Path("/project"), postgresql_dsn=postgresql_dsn)
+    return open_broker(section, root=Path("/project"))
 
 
 def test_no_section_no_broker() -> None:
     """Nothing is published unless it is asked for."""
-    assert open_broker(None, root=Path(), postgresql_dsn=postgresql_dsn) is None
+    assert open_broker(None, root=Path()) is None
 
 
 @pytest.mark.parametrize(

@@ -2,27 +2,25 @@
 
 from pathlib import Path
 
-import pytest
-
-from manent.channels.socketio.options import SocketIoOptions, read_options
-from manent.core.errors import ProjectError
+from manent.channels.socketio.options import SocketIoOptions
+from manent.extensions.options import convert
 from support.small_talk import Actions, running, until
 from unit.channels.sockets import PERSISTENT, page
 
 
-def test_unknown_keys_are_ignored() -> None:
-    """Keys of other parts, such as the identity options, and empty values leave the defaults."""
-    options = read_options({"session_persistence": True, "namespace": None, "jwt_key": "x", "anything": 1})
+def test_empty_values_are_the_defaults() -> None:
+    """Unknown keys and empty values leave the defaults."""
+    options, wrong = convert(SocketIoOptions, {"session_persistence": True, "namespace": None, "anything": 1})
 
-    assert options == SocketIoOptions(session_persistence=True)
+    assert (options, wrong) == (SocketIoOptions(session_persistence=True), [])
 
 
-def test_wrong_type_is_located() -> None:
-    """A value of the wrong type is reported with its section."""
-    with pytest.raises(ProjectError) as refused:
-        read_options({"namespace": 5})
+def test_wrong_type_is_named() -> None:
+    """A value of the wrong type is reported with its option and with what was expected."""
+    options, wrong = convert(SocketIoOptions, {"namespace": 5, "session_persistence": "true"})
 
-    assert (refused.value.problems[0].path, refused.value.problems[0].code) == ("socketio", "credentials.socketio")
+    assert options is None
+    assert [(each.option, each.expected, each.kind) for each in wrong] == [("namespace", "a string", "type")]
 
 
 async def test_names_and_namespace_are_the_projects(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from starlette.requests import Request
 
-from manent.channels.webhook import bearer_token
+from manent.channels.inbox import bearer_token
 from support.small_talk import running
 
 URL = "/webhooks/rest/webhook"

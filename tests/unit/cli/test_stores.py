@@ -10,7 +10,7 @@ import pytest
 
 from manent.cli.main import main
 from manent.stores.sqlite.store import SqliteStore
-from support.logs import empty, talk
+from manent.testing.logs import empty, talk
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """The configuration: defaults, names, and the file that is never touched."""
 
+import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,10 @@ def read(spot_of: SpotOf, report: Report, tmp_path: Path) -> Read:
     return lambda text: read_config(spot_of(text).value, "file.yml", tmp_path / "my bot", report)
 
 
-def test_components_and_options(read: Read, report: Report) -> None:
+def test_components_and_options(read: Read, report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     """Names may be plain, with options, or module paths of Rasa's built-ins; paths of the project's own are kept."""
+    methods = dict.fromkeys(("train", "process", "persist", "load"), lambda _: None)
+    monkeypatch.setitem(sys.modules, "mine", types.SimpleNamespace(Thing=type("Thing", (), methods)))
     config = read(
         "language: de\npipeline:\n- name: WhitespaceTokenizer\n  intent_tokenization_flag: true\n"
         "- RegexFeaturizer\n- name: rasa.nlu.classifiers.diet_classifier.DIETClassifier\n- name: mine.Thing\n"

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from manent.core.errors import ProjectError
-from manent.project.settings.credentials import read_credentials
+from manent.project.problems import Report, Spot
+from manent.project.settings.credentials import read_channels, read_credentials
+from manent.project.yaml.documents import read_document
 
 
 def test_channels(tmp_path: Path) -> None:
@@ -13,7 +15,7 @@ def test_channels(tmp_path: Path) -> None:
     path = tmp_path / "credentials.yml"
     path.write_text(
         "rest:\nsocketio:\n  session_persistence: true\n  user_message_evt: user_uttered\n"
-        "facebook: {verify: a, secret: b, page-access-token: c}\nmine.channels.Kiosk: {x: [1]}\n"
+        "facebook: {verify: a, secret: b, page-access-token: c}\nrocketchat: {x: [1]}\n"
         'rasa:\n  url: "http://localhost:5002/api"\n'
     )
 
@@ -21,7 +23,7 @@ def test_channels(tmp_path: Path) -> None:
         "rest": {},
         "socketio": {"session_persistence": True, "user_message_evt": "user_uttered"},
         "facebook": {"verify": "a", "secret": "b", "page-access-token": "c"},
-        "mine.channels.Kiosk": {"x": [1]},
+        "rocketchat": {"x": [1]},
         "rasa": {"url": "http://localhost:5002/api"},
     }
 
@@ -62,3 +64,52 @@ def test_broken_file(tmp_path: Path) -> None:
 
     with pytest.raises(ProjectError):
         read_credentials(path)
+
+
+def problems_of(text: str, tmp_path: Path) -> list[str]:
+    """Return file line, path, code and suggestion of each problem, as `manent data validate` finds them."""
+    (tmp_path / "credentials.yml").write_text(text)
+    report = Report(tmp_path)
+    document = read_document(tmp_path / "credentials.yml", report)
+    read_channels(Spot(document, "credentials.yml", 1, "", report))
+    found = [*report.errors, *report.warnings]
+    return [f"{each.line} {each.path} [{each.code}] {each.suggestion}".strip() for each in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("callback:\n", ["1 callback [credentials.no-url]"]),
+        ("callback:\n  url: ftp://x\n", ["2 callback.url [credentials.url]"]),
+        ("callback:\n  url: http://x\n  headers: y\n", ["3 callback.headers [yaml.type]"]),
+        (
+            "callback:\n  url: http://x\n  tokn: y\n",
+            ['3 callback.tokn [credentials.unknown-key] Did you mean "token"?'],
+        ),
+        ("socketio:\n  session_secret: short\n", ["2 socketio.session_secret [credentials.session-secret]"]),
+        ("socketio:\n  session_identity: jwt\n", ["2 socketio.session_identity [credentials.session-identity]"]),
+        (
+            "socketio:\n  sesion_identity: minted\n",
+            ['2 socketio.sesion_identity [credentials.unknown-key] Did you mean "session_identity"?'],
+        ),
+        ("socketio:\n  jwks_url: ftp://x\n  jwt_method: RS256\n", ["2 socketio.jwks_url [credentials.jwks-url]"]),
+        ("rest:\n  jwt_key: abc\n", ["2 rest.jwt_key [credentials.unknown-key]"]),
+        ("rset:\n", ['1 rset [credentials.channel] Did you mean "rest"?']),
+        ("kiosk:\n", ["1 kiosk [credentials.channel]"]),
+        ("telegram:\n  verify: x\n", ["1 telegram [credentials.not-served]"]),
+        ("cmdline:\n", []),
+    ],
+)
+def test_every_option_is_checked(text: str, problems: list[str], tmp_path: Path) -> None:
+    """Each wrong option of each channel, and each section that is not a channel, is reported at its line."""
+    assert problems_of(text, tmp_path) == problems
+
+
+def test_a_channel_that_cannot_be_imported_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names file, line and the missing name, and suggests the one that exists."""
+    (tmp_path / "shop_kiosk.py").write_text("class Kiosk: ...\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    assert problems_of("rest:\nshop_kiosk.Kisok:\n", tmp_path) == [
+        '2 shop_kiosk.Kisok [credentials.bad-channel] Did you mean "Kiosk"?'
+    ]

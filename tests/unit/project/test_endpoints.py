@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from manent.core.errors import ProjectError, StoreError
+from manent.extensions.finding import BadExtension
 from manent.project.problems import Report
 from manent.project.settings.endpoints import Endpoints, read_endpoints
 from manent.project.yaml.documents import plain, read_document
@@ -72,7 +73,7 @@ def test_in_process_actions_and_own_limits(tmp_path: Path) -> None:
         ("tracker_store:\n  type: SLQ\n", 2, "endpoints.type"),
         ("event_broker:\n  type: kafak\n", 2, "endpoints.type"),
         ("event_broker:\n  type: kafka\n  url: k\n", 2, "endpoints.broker-unsupported"),
-        ("event_broker:\n  type: my.own.Broker\n", 2, "endpoints.broker-unsupported"),
+        ("event_broker:\n  type: my.own.Broker\n", 2, "endpoints.bad-broker"),
         ("event_broker:\n  type: pika\n", 2, "endpoints.no-url"),
         ("event_broker:\n  queues: [a]\n", 2, "endpoints.no-url"),
         ("event_broker:\n  url: http://mq\n", 2, "endpoints.url"),
@@ -80,19 +81,19 @@ def test_in_process_actions_and_own_limits(tmp_path: Path) -> None:
         ("event_broker:\n  url: mq\n  queues: {a: b}\n", 3, "yaml.type"),
         ("event_broker:\n  url: mq\n  raise_on_failure: maybe\n", 3, "yaml.type"),
         ("event_broker:\n  url: mq\n  connection_attempts: some\n", 3, "yaml.type"),
-        ("event_broker:\n  type: sql\n  dialect: mysql\n", 3, "endpoints.broker-dialect"),
-        ("event_broker:\n  type: sql\n  url: mysql://u:s3cr3t@db/x\n", 3, "endpoints.broker-dialect"),
+        ("event_broker:\n  type: sql\n  dialect: mysql\n", 3, "endpoints.dialect"),
+        ("event_broker:\n  type: sql\n  url: mysql://u:s3cr3t@db/x\n", 3, "endpoints.url"),
         ("event_broker:\n  type: file\n  path: [a]\n", 3, "yaml.type"),
         ("tracker_store:\n  type: mongod\n  url: m\n", 2, "endpoints.store-unsupported"),
         ("tracker_store:\n  url: m\n  store_type: redis\n", 3, "endpoints.store-unsupported"),
-        ("tracker_store:\n  type: my.own.Store\n", 2, "endpoints.store-unsupported"),
+        ("tracker_store:\n  type: my.own.Store\n", 2, "endpoints.bad-store"),
         ("tracker_store:\n  type: SQL\n  dialect: mysql\n", 3, "endpoints.store-unsupported"),
         ("tracker_store:\n  type: SQL\n  url: mysql://u:s3cr3t@db/x\n", 3, "endpoints.store-unsupported"),
         ("tracker_store:\n  type: SQL\n  pool_size: 0\n", 3, "endpoints.pool-size"),
-        ("tracker_store:\n  type: SQL\n  max_overflow: -1\n", 3, "endpoints.pool-size"),
-        ("tracker_store:\n  type: SQL\n  statement_timeout: 0\n", 3, "endpoints.timeout"),
-        ("tracker_store:\n  type: SQL\n  connect_timeout: soon\n", 3, "endpoints.timeout"),
-        ("tracker_store:\n  type: SQL\n  network_timeout: .inf\n", 3, "endpoints.timeout"),
+        ("tracker_store:\n  type: SQL\n  max_overflow: -1\n", 3, "endpoints.max-overflow"),
+        ("tracker_store:\n  type: SQL\n  statement_timeout: 0\n", 3, "endpoints.statement-timeout"),
+        ("tracker_store:\n  type: SQL\n  connect_timeout: soon\n", 3, "yaml.type"),
+        ("tracker_store:\n  type: SQL\n  network_timeout: .inf\n", 3, "endpoints.network-timeout"),
         ("tracker_store:\n  type: SQL\n  pgbouncer: perhaps\n", 3, "yaml.type"),
         ("nlg:\n  url: http://x\n  type: my.own.Nlg\n", 3, "endpoints.type"),
         ("lock_store:\n  type: redis\n  port: many\n", 3, "endpoints.port"),
@@ -158,7 +159,7 @@ def test_what_is_read_can_be_opened(section: str, tmp_path: Path) -> None:
         endpoints = read(tmp_path, f"tracker_store:\n  {section}\n")
     except ProjectError:
         options = plain(read_document(tmp_path / "endpoints.yml", Report(tmp_path)))["tracker_store"]
-        with pytest.raises(StoreError):
+        with pytest.raises((StoreError, BadExtension)):
             open_store(options, root=tmp_path)
     else:
         open_store(endpoints.tracker_store, root=tmp_path)

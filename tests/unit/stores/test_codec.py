@@ -7,7 +7,7 @@ from manent.core.conversation_log import LogEntry
 from manent.core.errors import StoreError
 from manent.core.events import Json, SlotSet, UserUttered, encode_event
 from manent.stores import codec
-from support.logs import empty, turn
+from manent.testing.logs import empty, turn
 
 
 def test_rows_round_trip() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from manent.core.errors import StoreError
 from manent.core.events import Json
+from manent.runtime.database_url import postgresql_dsn
 from manent.stores.memory import MemoryStore
-from manent.stores.opening import open_store, postgresql_dsn, postgresql_options, sqlite_path
+from manent.stores.opening import open_store, postgresql_options, sqlite_path
 from manent.stores.postgresql.options import PostgresqlOptions
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.sqlite.file import prepare_file
@@ -99,7 +100,7 @@ def test_postgresql_store(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "section",
-    [{"type": "redis", "url": "localhost"}, {"type": "SQL", "dialect": "oracle"}, {"type": "my_module.MyStore"}],
+    [{"type": "redis", "url": "localhost"}, {"type": "SQL", "dialect": "oracle"}],
 )
 def test_unsupported_stores_are_named(section: Json, tmp_path: Path) -> None:
     """What is not supported is refused by name, with what is; conversations never go elsewhere in silence."""

@@ -16,7 +16,7 @@ from manent.core.events import ActiveLoop, LoopInterrupted, SlotSet, UserUttered
 from manent.stores.memory import MemoryStore
 from manent.stores.rasa_import import ImportReport, import_rasa
 from manent.stores.sqlite.store import SqliteStore
-from support.logs import accepted_message, turn
+from manent.testing.logs import accepted_message, turn
 
 HERE = Path(__file__).parent
 Wire = dict[str, Any]

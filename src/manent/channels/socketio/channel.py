@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import socketio
+from starlette.routing import BaseRoute
 
 from manent.channels.socketio.connection import Connection
 from manent.channels.socketio.options import CHANNEL, SocketIoOptions
@@ -22,17 +23,22 @@ CLOSE_WITHIN_S = 0.5
 
 
 class SocketIoChannel:
-    """The channel of one server process."""
+    """The channel of one server process.
+
+    `opening.py` creates it, in every server: the hosted web chat needs it, the socket path wraps all other routes, and
+    its identity options are the server's.
+    """
 
     name = CHANNEL
+    options = SocketIoOptions
 
     def __init__(
-        self, options: SocketIoOptions, conversations: Conversations, identity: Identity, *, cors: Sequence[str] = ()
+        self, configured: SocketIoOptions, conversations: Conversations, identity: Identity, *, cors: Sequence[str] = ()
     ) -> None:
-        self.options = options
+        self.configured = configured
         self.conversations = conversations
         self.sessions = Sessions(conversations, identity)
-        self.server = SocketIoServer(self.sessions, options, cors=cors)
+        self.server = SocketIoServer(self.sessions, configured, cors=cors)
 
     @property
     def identity(self) -> Identity:
@@ -49,8 +55,20 @@ class SocketIoChannel:
         return tuple(self.server.connections.values())
 
     def app(self, other: Any) -> Any:
-        """Return an ASGI application that serves the path of Socket.IO and passes all other requests to `other`."""
-        return socketio.ASGIApp(self.server, other, socketio_path=self.options.socketio_path)
+        """Return an ASGI application that serves the socket path and passes everything else to `other`."""
+        return socketio.ASGIApp(self.server, other, socketio_path=self.configured.socketio_path)
+
+    def routes(self, _: object) -> list[BaseRoute]:
+        """Return no routes: `app` serves the sockets."""
+        return []
+
+    async def open(self) -> None:
+        """Do nothing: sockets connect by themselves."""
+
+    async def close(self) -> None:
+        """Close the connections to the servers that publish keys."""
+        if self.identity.verifier is not None:
+            await self.identity.verifier.keys.close()
 
     def close_revoked(self) -> None:
         """Close the sockets whose tokens are no longer valid. This is called after new revocations."""
@@ -71,7 +89,7 @@ class SocketIoChannel:
             is_over = loop.time() >= until
             for connection in staying:
                 is_done = connection.is_idle and connection.dialect.is_settled()
-                if connection not in ended and (is_done or (is_over and self.options.session_persistence)):
+                if connection not in ended and (is_done or (is_over and self.configured.session_persistence)):
                     connection.send_queue.end()
                     ended[connection] = loop.time() + CLOSE_WITHIN_S
             if loop.time() >= until + CLOSE_WITHIN_S:

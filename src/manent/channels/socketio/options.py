@@ -1,19 +1,22 @@
 """The `socketio:` section of `credentials.yml`."""
 
-from dataclasses import dataclass
-
-import msgspec
-
-from manent.core.errors import Problem, ProjectError
-from manent.core.events import Json
+from manent.channels.identity_options import IdentityOptions
 
 CHANNEL = "socketio"
 """The channel's name: in `credentials.yml`, in URLs, and as the input channel of its messages."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocketIoOptions:
-    """The `socketio:` section of `credentials.yml`."""
+class SocketIoOptions(IdentityOptions, frozen=True, kw_only=True):
+    """The `socketio:` section of `credentials.yml`.
+
+    Attributes:
+        user_message_evt: name of the event with a visitor's message.
+        bot_message_evt: name of the event with a bot message.
+        namespace: the Socket.IO namespace.
+        session_persistence: whether conversations have session ids, so that they continue after a reload.
+        socketio_path: path of the socket.
+        metadata_key: key of a message's metadata in its event.
+    """
 
     user_message_evt: str = "user_uttered"
     bot_message_evt: str = "bot_uttered"
@@ -21,24 +24,3 @@ class SocketIoOptions:
     session_persistence: bool = False
     socketio_path: str = "/socket.io"
     metadata_key: str = "metadata"
-
-
-def read_options(section: Json, file: str = "credentials.yml") -> SocketIoOptions:
-    """Read the section. Ignore unknown keys, as Rasa does.
-
-    Raises:
-        ProjectError: a value has the wrong type.
-    """
-    known = {key: value for key, value in section.items() if key in SocketIoOptions.__slots__ and value is not None}
-    try:
-        return msgspec.convert(known, SocketIoOptions)
-    except msgspec.ValidationError as error:
-        problem = Problem(
-            file=file,
-            line=0,
-            path="socketio",
-            code="credentials.socketio",
-            found=str(error),
-            expected=f"options of socketio: {', '.join(SocketIoOptions.__slots__)}",
-        )
-        raise ProjectError([problem]) from error

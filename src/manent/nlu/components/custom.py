@@ -1,24 +1,29 @@
-"""Custom components: a class that `config.yml` names by its module path, with four methods.
+"""Custom components: a class of the project or of a package, with four methods.
 
-`docs/nlu.md` shows an example. The class comes from the project folder, which the command line adds to the import path.
-It never comes from the model. A model contains only the files that the component's `persist` returned.
+`docs/nlu.md` shows an example. `extensions/finding.py` finds the class by its name in `config.yml`. It never comes from
+the model. A model contains only the files that the component's `persist` returned.
 """
 
-import importlib
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from manent.core.errors import Problem, ProjectError
 from manent.core.events import Json
 from manent.core.training_data import Where
+from manent.extensions.finding import BadExtension, Site, create, find
+from manent.extensions.options import options_of
+from manent.extensions.points import COMPONENTS
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.files import Files
 from manent.nlu.message import Message
 
 
-@runtime_checkable
 class CustomComponent(Protocol):
-    """The methods of a custom component. It is created with its options from `config.yml`: `MyComponent(options)`."""
+    """The methods of a custom component. It is created with its options from `config.yml`: `MyComponent(options)`.
+
+    If the class declares `options`, a `msgspec.Struct`, it gets an object of it, and the options are checked before
+    training. Otherwise it gets the options as a dictionary.
+    """
 
     def train(self, examples: list[Json]) -> None:
         """Train on examples: `{"text", "intent", "entities", "tokens"}`."""
@@ -94,65 +99,33 @@ def _loader(path: str, where: Where) -> Any:
     return load
 
 
-def check_class(path: str, where: Where) -> None:
-    """Import the class of a component without creating an instance, to find errors before training.
-
-    Raises:
-        ProjectError: the class does not exist or lacks a method.
-    """
-    _import(path, where)
-
-
-def _import(path: str, where: Where) -> Any:
-    module, _, name = path.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except Exception as error:  # importing runs code of the project, which can raise any exception
-        raise _problem(path, where, f"a class that can be imported ({_reason(error)})", error) from error
-    if not (isinstance(found, type) and issubclass(found, CustomComponent)):
-        raise _problem(path, where, "a class with the methods train, process, persist and load")
-    return found
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"
-
-
 def _make(path: str, options: Json, where: Where) -> CustomComponent:
-    found = _import(path, where)
     try:
-        made: CustomComponent = found(dict(options))
+        found = find(COMPONENTS, path)
+        if found is None:
+            raise _problem(path, where, "an unknown name", "a component, or the path of a component class")
+        made: CustomComponent = create(found, options_of(found, path, options, file=_FILE), Site())
+    except BadExtension as error:
+        raise _problem(path, where, error.found, error.expected, error.advice) from error
     except TypeError as error:
-        raise _problem(path, where, f"a class that accepts its options ({error})") from error
+        raise _problem(path, where, f"a class that does not accept its options ({error})", "one that does") from error
     return made
 
 
-_OWN = "A custom component is a class with the methods train(examples), process(result), persist() and load(files)"
-_FOR_RASA = f"It is written for Rasa's pipeline, which Manent does not have. {_OWN}"
+_FILE = "config.yml"
 
 
-def _suggestion(path: str, error: BaseException | None) -> str:
-    missing = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-    if missing == "rasa":
-        return _FOR_RASA
-    if missing and missing == path.split(".", maxsplit=1)[0]:
-        return f"Put {missing}.py into the project's folder, or correct the name. {_OWN}"
-    if missing:
-        return f"The module {missing} is not installed; install it, for example with `pip install {missing}`"
-    return _OWN
-
-
-def _problem(path: str, where: Where, expected: str, error: BaseException | None = None) -> ProjectError:
+def _problem(path: str, where: Where, found: str, expected: str, advice: str = "") -> ProjectError:
     return ProjectError(
         [
             Problem(
-                file=where.file or "config.yml",
+                file=where.file or _FILE,
                 line=where.line,
                 path="pipeline",
                 code="pipeline.bad-component",
-                found=f'"{path}"',
+                found=f'"{path}": {found}',
                 expected=expected,
-                suggestion=_suggestion(path, error),
+                suggestion=advice,
             )
         ]
     )

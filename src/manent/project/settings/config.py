@@ -13,8 +13,10 @@ from manent.core.config_options import FLAG, Options, Values
 from manent.core.events import Json
 from manent.core.training_data import AssistantConfig, ComponentConfig
 from manent.dialogue.policies.declared_options import POLICIES
+from manent.extensions.points import COMPONENTS
 from manent.nlu.registry import KINDS
 from manent.project.problems import Report, Spot, did_you_mean, flag_hint, one_of
+from manent.project.settings.options import check_options, find_class
 from manent.project.settings.policies_2x import OLD_POLICIES
 from manent.project.yaml.documents import plain
 
@@ -22,7 +24,7 @@ CONFIG_KEYS = ("recipe", "assistant_id", "language", "pipeline", "policies", "im
 IMPORTERS = ("RasaFileImporter", "MultiProjectImporter")
 PLACEHOLDER_ID = "placeholder_default"
 
-COMPONENTS: dict[str, Options] = {name: kind.declared for name, kind in KINDS.items()}
+ALL_COMPONENTS: dict[str, Options] = {name: kind.declared for name, kind in KINDS.items()}
 """Components that a pipeline may contain, with their options."""
 ALL_POLICIES: dict[str, Options] = {**POLICIES, **OLD_POLICIES}
 """Names of policies that `policies:` may contain, including those of Rasa 2.x."""
@@ -71,7 +73,7 @@ def read_config(document: Any, file: str, root: Path, report: Report) -> Assista
     _check_importers(spot)
     return AssistantConfig(
         language=_text(spot, "language"),
-        pipeline=_components(spot, "pipeline", COMPONENTS) or default_pipeline(),
+        pipeline=_components(spot, "pipeline", ALL_COMPONENTS) or default_pipeline(),
         policies=_components(spot, "policies", ALL_POLICIES) or default_policies(),
         assistant_id=_assistant_id(spot, root),
         recipe=_recipe(spot),
@@ -133,17 +135,32 @@ def _component(item: Spot, known: Mapping[str, Options], key: str) -> ComponentC
         return None
     if name.startswith("rasa.") or name.partition(".")[0] in ("rasa_core", "rasa_nlu"):
         name = name.rpartition(".")[2]
-    if "." not in name and name not in known:
-        name_spot.error(f"config.unknown-{what}", f"the name of a {what}", did_you_mean(name, known))
-        return None
-    if name not in known and key == "policies":
+    if name not in known:
+        return _own_component(item, name, name_spot, known, key)
+    return ComponentConfig(name=name, options=_options(item, f"{key}.{name}", known.get(name)), where=name_spot.where)
+
+
+def _own_component(
+    item: Spot, name: str, name_spot: Spot, known: Mapping[str, Options], key: str
+) -> ComponentConfig | None:
+    """Return a component or policy that is not built in. Report a class that cannot be used, and wrong options."""
+    what = "component" if key == "pipeline" else "policy"
+    if "." in name and key == "policies":
         name_spot.error(
             "config.custom-policy",
             "a policy of Rasa",
             "Custom policies are not supported; use rules, stories or a custom action instead",
         )
         return None
-    return ComponentConfig(name=name, options=_options(item, f"{key}.{name}", known.get(name)), where=name_spot.where)
+    place = replace(name_spot, path=key)
+    found = find_class(COMPONENTS, name, place, "pipeline.bad-component") if key == "pipeline" else None
+    if found is None:
+        if "." not in name:
+            name_spot.error(f"config.unknown-{what}", f"the name of a {what}", did_you_mean(name, known))
+        return None
+    section = replace(item, path=f"{key}.{name}") if isinstance(item.value, dict) else replace(item, value=None)
+    check_options(section, getattr(found, "options", None), "config", besides=("name",))
+    return ComponentConfig(name=name, options=_options(item, f"{key}.{name}", None), where=name_spot.where)
 
 
 def _options(item: Spot, path: str, known: Options | None) -> Json:

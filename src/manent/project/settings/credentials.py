@@ -1,19 +1,18 @@
-"""Reads `credentials.yml`: the channels and their options. Called by the server.
+"""Reads `credentials.yml`: the channels and their options. Called by the server and by `manent data validate`.
 
-Each channel checks its options itself. This module checks only the structure, and the types of the options that the
-contract names (§7).
+Each channel's class declares its options; `options.py` checks them.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from manent.core.events import Json
-from manent.core.messages import SERVED_CHANNELS
+from manent.extensions.finding import known_names
+from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER
 from manent.project.problems import Report, Spot, did_you_mean, one_of
+from manent.project.settings.options import check_options, find_class
 from manent.project.yaml.documents import Broken, plain, read_document
 
-CHANNELS = (
+RASA_CHANNELS = (
     "socketio",
     "rest",
     "callback",
@@ -30,25 +29,7 @@ CHANNELS = (
     "hangouts",
     "rasa",
 )
-"""Names of Rasa's channels. Any other key is the module path of a custom channel."""
-
-IDENTITIES = ("open", "minted", "jwt")
-_FLAGS = ("session_persistence", "jwt_require_exp", "use_threads", "enhanced")
-_TEXTS = (
-    "user_message_evt",
-    "bot_message_evt",
-    "namespace",
-    "socketio_path",
-    "jwt_key",
-    "jwt_method",
-    "metadata_key",
-    "session_secret",
-    "jwks_url",
-    "jwt_issuer",
-    "jwt_audience",
-    "jwt_subject_claim",
-)
-_CHOICES = {"session_identity": IDENTITIES, "jwt_anonymous": ("refuse", "minted"), "claim": ("keep", "merge")}
+"""Rasa's channels, which projects name without a path."""
 
 
 def read_credentials(path: Path | None) -> dict[str, Json]:
@@ -81,38 +62,26 @@ def read_channels(root: Spot) -> dict[str, Json]:
     """Check a parsed credentials file and return its channels."""
     channels: dict[str, Json] = {}
     for name, spot in root.entries():
-        if "." not in name and name not in CHANNELS:
-            suggestion = did_you_mean(name, CHANNELS)
-            if suggestion:
-                spot.warn("credentials.channel", "the name of a channel", suggestion, found=f'"{name}"')
-        elif name not in SERVED_CHANNELS:
-            spot.warn(
-                "credentials.not-served",
-                f"{one_of(SERVED_CHANNELS)} (this channel is left out)",
-                found=f'the channel "{name}"',
-            )
-        if spot.value is None:
-            channels[name] = {}
-        elif isinstance(spot.value, dict):
-            _check_options(spot)
-            channels[name] = plain(spot.value)
-        else:
+        if spot.value is not None and not isinstance(spot.value, dict):
             spot.error("credentials.options", f"the options of {name}, one `option: value` per line")
+            continue
+        channels[name] = plain(spot.value) if spot.value else {}
+        if name in CHANNELS_WITHOUT_SERVER:
+            continue
+        found = find_class(CHANNELS, name, spot, "credentials.bad-channel")
+        if found is not None:
+            check_options(spot, getattr(found, "options", None), "credentials")
+        elif "." not in name:
+            _warn_unknown(name, spot)
     return channels
 
 
-def _check_options(channel: Spot) -> None:
-    checks: dict[str, Callable[[Spot], Any]] = dict.fromkeys(_FLAGS, Spot.flag) | dict.fromkeys(_TEXTS, _check_text)
-    for name, spot in channel.entries():
-        if spot.value is None:
-            continue
-        if name in checks:
-            checks[name](spot)
-        elif name in _CHOICES and spot.value not in _CHOICES[name]:
-            choices = _CHOICES[name]
-            spot.error(f"credentials.{name.replace('_', '-')}", one_of(choices), did_you_mean(spot.value, choices))
-
-
-def _check_text(spot: Spot) -> None:
-    if not isinstance(spot.value, str):
-        spot.error("yaml.type", "a string", f'Put it in quotes: "{spot.value}"')
+def _warn_unknown(name: str, spot: Spot) -> None:
+    if name in RASA_CHANNELS:
+        served = (*CHANNELS.built_in, *CHANNELS_WITHOUT_SERVER)
+        expected = f"{one_of(served)} (this channel is left out)"
+        spot.warn("credentials.not-served", expected, found=f'the channel "{name}"')
+        return
+    known = (*known_names(CHANNELS), *RASA_CHANNELS)
+    expected = "the name of a channel, or the path of a channel class (this section is left out)"
+    spot.warn("credentials.channel", expected, did_you_mean(name, known), found=f'"{name}"')

@@ -26,23 +26,9 @@ KEYS = (*SECTIONS, "durability", "conversations", "limits", "allow_private_addre
 SERVER_KEYS = ("url", "params", "headers", "basic_auth", "token", "token_name", "cafile", "type")
 _SERVER_SECTIONS = ("action_endpoint", "nlg", "nlu", "models")
 _TYPES = {
-    "tracker_store": (
-        "SQL",
-        "redis",
-        "mongod",
-        "dynamo",
-        "in_memory",
-        "InMemory",
-        "InMemoryTrackerStore",
-        "postgresql",
-        "sqlite",
-    ),
     "lock_store": ("in_memory", "redis"),
-    "event_broker": ("pika", "kafka", "sql", "file"),
     "nlg": ("callback", "response"),
 }
-_CLASSES = ("tracker_store", "lock_store", "event_broker")
-"""Sections whose `type` may be the path of a class in Rasa projects. A later check reports unsupported classes."""
 _IGNORED = {
     "models": "a model from the folder `models/`, from --model or from PUT /model (model servers are not supported)",
     "lock_store": (
@@ -146,9 +132,10 @@ def _section(name: str, spot: Spot) -> Json | None:
     elif (url := spot.get("url")) is not None:
         _check_variables(url, url.warn)
     kind = spot.get("type") or spot.get("store_type")
-    is_known = kind is None or kind.value is None or _check_type(name, kind)
-    if name == "tracker_store" and is_known:
+    if name == "tracker_store":
         check_tracker_store(spot)
+    elif kind is not None and kind.value is not None:
+        _check_type(name, kind)
     if (port := spot.get("port")) is not None and not str(port.value).isdigit():
         port.error("endpoints.port", "a port number")
     if name == "event_broker" and spot.value:
@@ -208,17 +195,16 @@ def _check_variables(url: Spot, report: Callable[..., None]) -> bool:
     return True
 
 
-def _check_type(name: str, kind: Spot) -> bool:
-    """Report an unknown type. Return whether the type is known."""
+def _check_type(name: str, kind: Spot) -> None:
+    """Report an unknown type."""
     known = _TYPES.get(name)
     written = str(kind.value)
     if known is None or written.lower() in [option.lower() for option in known]:
-        return True
-    if "." in written and name in _CLASSES:
-        return True
-    expected = one_of(known) + (", or the path of a class" if name in _CLASSES else "")
+        return
+    if "." in written and name == "lock_store":
+        return
+    expected = one_of(known) + (", or the path of a class" if name == "lock_store" else "")
     kind.error("endpoints.type", expected, did_you_mean(written, known))
-    return False
 
 
 def _durability(root: Spot) -> Durability:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from manent.channels.webhook import caller_of
+from manent.channels.inbox import caller_of
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
 from manent.runtime.conversation.conversation import Conversation

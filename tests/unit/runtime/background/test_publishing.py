@@ -18,7 +18,7 @@ from manent.runtime.ports.broker import Outgoing
 from manent.runtime.ports.store import ConversationStore
 from manent.runtime.server_name import own_name
 from manent.stores.memory import MemoryStore
-from support.logs import empty, talk
+from manent.testing.logs import empty, talk
 from support.small_talk import home, opened, say, until
 
 

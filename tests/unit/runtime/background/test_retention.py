@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from manent.runtime.background.retention import DAY_S, Retention
 from manent.stores.sqlite.store import SqliteStore
-from support.logs import empty, talk, turn
+from manent.testing.logs import empty, talk, turn
 
 KEPT = 90
 

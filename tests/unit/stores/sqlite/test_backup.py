@@ -8,7 +8,7 @@ import pytest
 from manent.core.errors import StoreError
 from manent.stores.sqlite.backup import backup_sqlite
 from manent.stores.sqlite.store import SqliteStore
-from support.logs import empty, talk
+from manent.testing.logs import empty, talk
 
 
 def files(folder: Path) -> list[str]:

@@ -14,7 +14,7 @@ from manent.stores.sqlite import appends, checkpointer, rows
 from manent.stores.sqlite import store as sqlite_store
 from manent.stores.sqlite.file import connect
 from manent.stores.sqlite.store import SqliteStore
-from support.logs import empty, talk, turn
+from manent.testing.logs import empty, talk, turn
 
 
 async def open_store(path: Path, batches: list[int] | None = None) -> SqliteStore:

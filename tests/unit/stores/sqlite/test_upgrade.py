@@ -14,7 +14,7 @@ from manent.stores.sqlite.backup import backup_sqlite
 from manent.stores.sqlite.file import prepare_file
 from manent.stores.sqlite.store import SqliteStore
 from manent.stores.sqlite.upgrade import upgrade_sqlite
-from support.logs import empty, talk
+from manent.testing.logs import empty, talk
 from support.old_stores import ALEMBIC_REVISIONS, contents, shape, store_of_alembic
 
 NEWEST = newest_revision("sqlite")

@@ -1,0 +1,1 @@
+"""A channel, an event broker, a store and an NLU component, each in one file."""

@@ -1,0 +1,208 @@
+"""Finds the class that a name in a project's files means, and creates it.
+
+A name means, in this order: a built-in class; a class that an installed package has registered as an entry point; the
+path of a class, as in `my_package.my_module.MyClass`. Installed packages are searched only for names without a dot that
+are not built in: the search reads the metadata of every package. The command line has added the project's folder to
+the import path.
+"""
+
+import importlib
+import importlib.metadata
+import pkgutil
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from manent.core.errors import ManentError
+from manent.extensions.points import ExtensionPoint
+from manent.rasa_names.importing import RASA_NAMES, MissingRasaName, provide_rasa_names
+
+EXTRAS = {"aiormq": "rabbitmq", "asyncpg": "postgresql", "rasa_sdk": "actions", "sanic": "actions"}
+"""Module → the extra of Manent that installs it."""
+
+
+class BadExtension(ManentError):
+    """A name means a class that cannot be used.
+
+    Attributes:
+        found: what is wrong, for example `no module named "chanels"`.
+        expected: what was expected instead.
+        wrong: the part of the name that does not exist. "": the name exists.
+        known: names that exist in its place, for a suggestion.
+        advice: what to do, for example `pip install 'manent[rabbitmq]'`. "": no advice.
+    """
+
+    status = 400
+
+    def __init__(
+        self, name: str, found: str, expected: str, *, wrong: str = "", known: tuple[str, ...] = (), advice: str = ""
+    ) -> None:
+        super().__init__("bad_extension", f"{name}: found {found}; expected {expected}. {advice}".strip())
+        self.found = found
+        self.expected = expected
+        self.wrong = wrong
+        self.known = known
+        self.advice = advice
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a part is created.
+
+    Attributes:
+        root: the project's folder; relative paths start from it.
+    """
+
+    root: Path = Path()
+
+
+def find(point: ExtensionPoint, name: str) -> Any:
+    """Return the class that a name means. None: the name is unknown and is not the path of a class.
+
+    Raises:
+        BadExtension: the class cannot be imported, or lacks a method.
+    """
+    target = built_in(point, name)
+    if target is not None:
+        return _import_built_in(name, target)
+    if "." in name:
+        return _checked(point, name, _import_class(point, name))
+    registered = importlib.metadata.entry_points(group=point.group, name=name)
+    targets = sorted({entry.value for entry in registered})
+    if not targets:
+        return None
+    if len(targets) > 1:
+        raise BadExtension(
+            name,
+            f"several packages that register it: {', '.join(targets)}",
+            f"one package with this name in {point.group}",
+            advice="Uninstall all but one, or write the path of the class instead",
+        )
+    return _checked(point, name, _import_class(point, targets[0].replace(":", ".")))
+
+
+def built_in(point: ExtensionPoint, name: str) -> str | None:
+    """Return `module:class` of a built-in name. None: the name is not built in."""
+    if not point.ignores_case:
+        return point.built_in.get(name)
+    return next((target for known, target in point.built_in.items() if known.lower() == name.lower()), None)
+
+
+def known_names(point: ExtensionPoint) -> tuple[str, ...]:
+    """Return the names that are built in or registered by a package. Reads the metadata of every installed package."""
+    registered = importlib.metadata.entry_points(group=point.group)
+    return tuple(dict.fromkeys((*point.built_in, *sorted(registered.names))))
+
+
+def create(found: Any, options: Any, site: Site) -> Any:
+    """Create an object of a class that `find` returned.
+
+    A class that needs the project's folder has a class method `from_options(options, site)`. Other classes are called
+    with their options.
+    """
+    return found.from_options(options, site) if hasattr(found, "from_options") else found(options)
+
+
+def _import_built_in(name: str, target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise _missing_library(name, error) from error
+
+
+def _import_class(point: ExtensionPoint, path: str) -> Any:
+    module_name, _, class_name = path.rpartition(".")
+    what = f"the path of a {point.what} class (package.module.Class)"
+    provide_rasa_names()
+    try:
+        module = importlib.import_module(module_name)
+    except MissingRasaName as error:
+        raise _not_provided(path, f"the module {error.name}") from error
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if module_name != missing and not module_name.startswith(f"{missing}."):
+            raise _missing_library(path, error) from error
+        parent, _, wrong = missing.rpartition(".")
+        raise BadExtension(
+            path,
+            f'no module named "{missing}"',
+            what,
+            wrong=wrong,
+            known=_modules_in(parent),
+            advice=f"Module paths start in the project's folder, {Path.cwd()}, or in an installed package",
+        ) from error
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == "rasa" or (error.name or "").startswith(RASA_NAMES):
+            raise _not_provided(path, str(error)) from error
+        raise _fails(path, module_name, error, what) from error
+    except Exception as error:  # importing runs the project's code, which can raise anything
+        raise _fails(path, module_name, error, what) from error
+    found = getattr(module, class_name, None)
+    if found is None:
+        raise BadExtension(
+            path,
+            f'no class "{class_name}" in the module {module_name}',
+            what,
+            wrong=class_name,
+            known=tuple(name for name in vars(module) if not name.startswith("_")),
+        )
+    return found
+
+
+def _fails(path: str, module: str, error: Exception, what: str) -> BadExtension:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return BadExtension(
+        path,
+        f"a module that raises {type(error).__name__} when it is imported: {error}"
+        f" (line {place.lineno} of {place.filename})",
+        what,
+        advice=f"Correct the module; `python -c 'import {module}'` shows the whole error",
+    )
+
+
+def _not_provided(path: str, what: str) -> BadExtension:
+    return BadExtension(
+        path,
+        f"an import of Rasa that Manent does not provide: {what}",
+        "a class that imports only the names in docs/extending.md",
+        advice="docs/extending.md#classes-written-for-rasa lists these names",
+    )
+
+
+def _modules_in(package: str) -> tuple[str, ...]:
+    """Return the names of the modules beside one that does not exist."""
+    paths = importlib.import_module(package).__path__ if package else None
+    return tuple(module.name for module in pkgutil.iter_modules(paths))
+
+
+def _missing_library(name: str, error: ModuleNotFoundError) -> BadExtension:
+    top = (error.name or "").partition(".")[0]
+    extra = EXTRAS.get(top)
+    install = f"pip install 'manent[{extra}]'" if extra else "Install the package that contains this module"
+    return BadExtension(
+        name, f"no module named {error.name!r}, which it imports", "an installed module", advice=install
+    )
+
+
+def _checked(point: ExtensionPoint, name: str, found: Any) -> Any:
+    """Return the class, or the adapter of a class that is written for Rasa."""
+    if not isinstance(found, type):
+        raise BadExtension(name, f"a {type(found).__name__} with this name", f"a {point.what} class")
+    for mark, target in point.adapters.items():
+        if hasattr(found, mark):
+            return _import_built_in(name, target)(found)
+    missing = [method for method in point.methods if not callable(getattr(found, method, None))]
+    if missing:
+        raise BadExtension(
+            name,
+            f"a class without {_listed(missing)}",
+            f"a {point.what} class, with the methods {_listed(point.methods)}",
+            advice="docs/extending.md shows an example",
+        )
+    return found
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,84 @@
+"""The extension points: what a project can add, and which classes are built in.
+
+`finding.py` looks names up here. A built-in class is named by a string and imported when a project uses it, so that a
+start imports only what it needs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtensionPoint:
+    """One kind of part that a project can add.
+
+    Attributes:
+        what: what a part is called in messages, for example `channel`.
+        group: group of entry points in which packages register their classes.
+        methods: methods that every class has.
+        built_in: name in the project's files → `module:class`.
+        adapters: name of a method that only classes written for Rasa have → `module:function`. The function takes such
+            a class and returns one with `methods`.
+        ignores_case: whether names in upper and lower case are the same.
+    """
+
+    what: str
+    group: str
+    methods: tuple[str, ...]
+    built_in: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    adapters: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    ignores_case: bool = False
+
+
+CHANNELS = ExtensionPoint(
+    what="channel",
+    group="manent.channels",
+    methods=("routes", "open", "close"),
+    built_in={
+        "socketio": "manent.channels.socketio.channel:SocketIoChannel",
+        "rest": "manent.channels.rest:RestChannel",
+        "callback": "manent.channels.callback:CallbackChannel",
+    },
+    adapters={"blueprint": "manent.channels.rasa_channel:adapt"},
+)
+CHANNELS_WITHOUT_SERVER = ("cmdline",)
+"""Sections of `credentials.yml` that need no channel in the server."""
+
+BROKERS = ExtensionPoint(
+    what="event broker",
+    group="manent.brokers",
+    methods=("connect", "publish", "close"),
+    built_in={
+        "file": "manent.brokers.file:FileBroker",
+        "sql": "manent.brokers.sql:SqlBroker",
+        "pika": "manent.brokers.pika:PikaBroker",
+    },
+    ignores_case=True,
+)
+STORES = ExtensionPoint(
+    what="tracker store",
+    group="manent.stores",
+    methods=("open", "close", "append", "load"),
+    built_in={
+        "SQL": "manent.stores.opening:SqlStore",
+        "InMemory": "manent.stores.memory:MemoryStore",
+        "in_memory": "manent.stores.memory:MemoryStore",
+    },
+    ignores_case=True,
+)
+COMPONENTS = ExtensionPoint(
+    what="component",
+    group="manent.components",
+    methods=("train", "process", "persist", "load"),
+)
+"""Components of a project or a package. The built-in ones are `KINDS` in `nlu/registry.py`."""
+
+POLICIES = ExtensionPoint(
+    what="policy",
+    group="manent.policies",
+    methods=("train", "predict", "persist", "load"),
+)
+"""Policies of a project or a package. The built-in ones are in `dialogue/policies/`."""

@@ -1,0 +1,138 @@
+"""What every channel with a webhook does.
+
+Import the tests, and write a fixture `case` that returns a `Case`.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from manent.core.events import UserUttered
+from manent.runtime.conversation.registry import Conversations
+from manent.server.app import build
+from manent.server.options import ServeOptions
+from manent.training import TrainingOptions, train
+
+__all__ = [
+    "pytestmark",
+    "test_a_message_is_stored_with_its_channel",
+    "test_a_redelivered_message_is_one_turn",
+    "test_health",
+    "test_what_is_not_a_message_changes_nothing",
+]
+
+pytestmark = pytest.mark.asyncio
+
+Arguments = Mapping[str, Any]
+"""Arguments of `httpx.AsyncClient.request`: `method`, `url`, `json` or `content`, `headers`."""
+
+_PROJECT = {
+    "config.yml": "pipeline:\n- name: KeywordIntentClassifier\npolicies:\n- name: RulePolicy\n",
+    "domain.yml": 'version: "3.1"\nintents: [greet]\nresponses:\n  utter_greet: [{text: Hello.}]\n',
+    "data/nlu.yml": 'version: "3.1"\nnlu:\n- intent: greet\n  examples: |\n    - hello\n',
+    "data/rules.yml": 'version: "3.1"\nrules:\n- rule: greet\n  steps: [{intent: greet}, {action: utter_greet}]\n',
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A channel, and how its platform delivers messages.
+
+    Attributes:
+        section: the channel's name in `credentials.yml`, or the path of its class.
+        options: its options.
+        name: its name in URLs and in the log.
+        deliver: returns the request that delivers a message: sender, text, id of the message.
+        rejected: requests that must be rejected with a status from 400 to 499, for example one with a wrong signature.
+        knows_ids: whether the platform gives messages ids.
+    """
+
+    section: str
+    name: str
+    deliver: Callable[[str, str, str], Arguments]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    rejected: tuple[Arguments, ...] = ()
+    knows_ids: bool = True
+
+
+@cache
+def _model() -> Path:
+    root = Path(tempfile.mkdtemp(prefix="manent-testing-"))
+    for name, text in _PROJECT.items():
+        path = root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    trained = train(TrainingOptions(root=root)).path
+    assert trained is not None
+    return trained.absolute()
+
+
+@contextlib.asynccontextmanager
+async def serving(case: Case, root: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Conversations]]:
+    """Serve a small assistant over the channel, in this process."""
+    (root / "credentials.yml").write_bytes(msgspec.json.encode({case.section: dict(case.options)}))  # JSON is YAML
+    application = build(ServeOptions(root=root, model=_model()))
+    transport = httpx.ASGITransport(application.asgi, raise_app_exceptions=False)
+    async with application.opened(), httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+        yield http, application.conversations
+
+
+async def said(conversations: Conversations, sender: str) -> list[UserUttered]:
+    """Return the messages of a sender that the log has, after their turns have ended."""
+    await conversations.get(sender).perform(_nothing)
+    entries = await conversations.engine.store.entries(sender)
+    return [entry.event for entry in entries if isinstance(entry.event, UserUttered)]
+
+
+async def _nothing(_: object) -> None:
+    """Do nothing: a job that runs after the turns that wait."""
+
+
+async def test_health(case: Case, tmp_path: Path) -> None:
+    """`GET /webhooks/<name>/` says that the channel is there."""
+    async with serving(case, tmp_path) as (http, _):
+        answer = await http.get(f"/webhooks/{case.name}/")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_a_message_is_stored_with_its_channel(case: Case, tmp_path: Path) -> None:
+    """A delivered message is confirmed, and in the log of its sender, with the name of the channel."""
+    async with serving(case, tmp_path) as (http, conversations):
+        answer = await http.request(**case.deliver("ada", "hello", "m1"))
+        events = await said(conversations, "ada")
+
+    assert answer.is_success
+    assert [(event.text, event.input_channel) for event in events] == [("hello", case.name)]
+
+
+async def test_a_redelivered_message_is_one_turn(case: Case, tmp_path: Path) -> None:
+    """A platform that delivers a message again gets a success again, and the bot answers once."""
+    if not case.knows_ids:
+        pytest.skip("the platform gives messages no ids")
+    async with serving(case, tmp_path) as (http, conversations):
+        answers = [await http.request(**case.deliver("ada", "hello", "m1")) for _ in range(3)]
+        events = await said(conversations, "ada")
+
+    assert all(answer.is_success for answer in answers)
+    assert len(events) == 1
+
+
+async def test_what_is_not_a_message_changes_nothing(case: Case, tmp_path: Path) -> None:
+    """A forged or malformed request is rejected, and nothing of it is stored."""
+    url = case.deliver("ada", "hello", "m1")["url"]
+    malformed: tuple[Arguments, ...] = ({"method": "POST", "url": url, "content": b"{"},)
+    async with serving(case, tmp_path) as (http, conversations):
+        answers = [await http.request(**request) for request in (*malformed, *case.rejected)]
+        heads = await conversations.engine.store.conversations()
+
+    assert [answer.status_code for answer in answers if not 400 <= answer.status_code < 500] == []
+    assert list(heads) == []

@@ -1,0 +1,212 @@
+"""How far logs were published: what every store keeps beside them.
+
+Import the tests, and the fixture `store` of `manent.testing.stores`.
+"""
+
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
+from manent.core.conversation_log import Cursor, Lease, UnpublishedEvents
+from manent.core.events import encode_event
+from manent.runtime.ports.store import ConversationStore
+from manent.testing.logs import MakeStore, empty, talk, turn
+
+pytestmark = pytest.mark.asyncio
+
+MINE = Lease(owner="host:1:1:a", until=1_000.0)
+OTHER = Lease(owner="host:2:2:b", until=1_000.0)
+NOW = 900.0
+
+
+async def waiting(store: ConversationStore, *, limit: int = 100) -> list[str]:
+    """All that is not published yet."""
+    found: list[str] = []
+    after: str | None = ""
+    while after is not None:
+        page = await store.behind(after=after, limit=limit)
+        found += [sender_id for sender_id, _ in page.found]
+        after = page.upto
+    return sorted(found)
+
+
+async def publish_all(store: ConversationStore, sender_id: str = "ada") -> Cursor:
+    """Bring the cursor of a conversation to its end."""
+    await store.claim([sender_id], MINE, now=NOW)
+    head = await store.head(sender_id)
+    assert head is not None
+    cursor = Cursor(sender_id=sender_id, epoch=head.epoch, seq=head.version)
+    await store.move([cursor], (), owner=MINE.owner)
+    return cursor
+
+
+async def test_what_was_there_before_is_regarded_as_published(store: ConversationStore) -> None:
+    """Publishing begins with what is said after its beginning, once in the life of a store."""
+    old = await talk(store, empty("old"), 2)
+    await store.begin_publishing()
+    await talk(store, empty("new"), 1)
+    await store.begin_publishing()
+
+    assert await waiting(store) == ["new"]
+    assert await store.claim(["old"], MINE, now=NOW) == [
+        Cursor(sender_id="old", epoch=old.epoch, seq=old.version, lease=MINE)
+    ]
+
+
+async def test_behind_is_what_has_more_than_was_published(store: ConversationStore) -> None:
+    """Found are logs that went on, began, were erased or replaced since; not those that are done, nor empty ones."""
+    for sender_id in ("done", "on", "erased", "emptied", "replaced"):
+        await talk(store, empty(sender_id), 1)
+        await publish_all(store, sender_id)
+    head = await store.head("on")
+    assert head is not None
+    await talk(store, head, 1)
+    await talk(store, empty("begun"), 1)
+    await store.create(empty("empty"))
+    await store.erase("erased", new_epoch=None)
+    await store.erase("emptied", new_epoch="e2")
+    await store.replace(turn(empty("replaced", "e2")), expected_epoch="e1")
+
+    expected = ["begun", "emptied", "erased", "on", "replaced"]
+    assert await waiting(store) == expected
+    assert await waiting(store, limit=1) == await waiting(store, limit=2) == expected
+
+
+async def test_purged_conversation_is_behind(store: ConversationStore) -> None:
+    """What was removed for its age is to be taken back, too."""
+    await talk(store, empty(), 1)
+    await publish_all(store)
+    assert await store.purge(older_than=1e12) == 1
+
+    assert await waiting(store) == ["ada"]
+
+
+async def test_unpublished_are_the_events_after_the_cursor(store: ConversationStore) -> None:
+    """They come in order, as JSON, so many at a time; nothing comes of a log at another epoch."""
+    head = await talk(store, empty(), 3)
+    [cursor] = await store.claim(["ada"], MINE, now=NOW)
+    [first] = await store.unpublished([cursor], limit=5)
+    [rest] = await store.unpublished([replace(cursor, seq=5)], limit=100)
+    entries = await store.entries("ada")
+
+    assert cursor == Cursor(sender_id="ada", epoch=head.epoch, seq=0, lease=MINE)
+    assert first.epoch == head.epoch
+    assert [*first.events, *rest.events] == [(entry.seq, encode_event(entry.event)) for entry in entries]
+
+    await store.erase("ada", new_epoch="e2")
+    await store.append(turn(replace(empty(), epoch="e2")))
+    assert await store.unpublished([cursor], limit=5) == [UnpublishedEvents(cursor=cursor, epoch="e2")]
+    await store.erase("ada", new_epoch=None)
+    assert await store.unpublished([cursor], limit=5) == [UnpublishedEvents(cursor=cursor, epoch=None)]
+
+
+async def test_unpublished_answers_in_order(store: ConversationStore) -> None:
+    """Each cursor has its answer, also one without anything before it."""
+    for sender_id in ("a", "b", "c"):
+        await talk(store, empty(sender_id), 1)
+    cursors = {one.sender_id: one for one in await store.claim(["a", "b", "c"], MINE, now=NOW)}
+    asked = [cursors["c"], replace(cursors["a"], seq=4), cursors["b"]]
+
+    assert [(one.cursor, len(one.events)) for one in await store.unpublished(asked, limit=9)] == [
+        (asked[0], 4),
+        (asked[1], 0),
+        (asked[2], 4),
+    ]
+
+
+async def test_one_at_a_time_publishes(store: ConversationStore) -> None:
+    """A leased cursor is shown to others and not given to them, until the lease has run out or counts no more."""
+    await talk(store, empty(), 1)
+    await store.claim(["ada"], OTHER, now=NOW)
+
+    [refused] = await store.claim(["ada"], MINE, now=NOW)
+    assert refused.lease == OTHER
+    assert (await store.behind(after="", limit=9)).found == (("ada", OTHER),)
+    [inherited] = await store.claim(["ada"], MINE, now=NOW, over=[OTHER.owner])
+    assert inherited.lease == MINE
+    [expired] = await store.claim(["ada"], OTHER, now=MINE.until)
+    assert expired.lease == OTHER
+    [again] = await store.claim(["ada"], OTHER, now=NOW)
+    assert again.lease == OTHER
+
+
+async def test_many_who_claim_at_once(make_store: MakeStore) -> None:
+    """Of many servers that want the same conversations each gets others."""
+    stores = [make_store() for _ in range(4)]
+    for one in stores:
+        await one.open()
+    names = [f"s{number}" for number in range(20)]
+    for name in names:
+        await talk(stores[0], empty(name), 1)
+    leases = [Lease(owner=f"host:{number}:0:x", until=1_000.0) for number in range(len(stores))]
+    claimed = await asyncio.gather(
+        *(
+            one.claim(names if index % 2 else names[::-1], lease, now=NOW)
+            for index, (one, lease) in enumerate(zip(stores, leases, strict=True))
+        )
+    )
+    got = [
+        [cursor.sender_id for cursor in found if cursor.lease == lease]
+        for found, lease in zip(claimed, leases, strict=True)
+    ]
+    for one in stores:
+        await one.close()
+
+    assert sorted(name for part in got for name in part) == sorted(names)
+
+
+async def test_cursor_moves_only_under_its_lease(store: ConversationStore) -> None:
+    """Who has lost the lease changes nothing; who has it sets the cursor and lets go."""
+    await talk(store, empty(), 1)
+    await talk(store, empty("bob"), 1)
+    await store.claim(["ada", "bob"], OTHER, now=NOW)
+    late = [Cursor(sender_id="ada", epoch="e1", seq=4), Cursor(sender_id="bob", epoch="e1", seq=4)]
+    await store.move(late[:1], ["bob"], owner=MINE.owner)
+    assert {(one.seq, one.lease) for one in await store.claim(["ada", "bob"], MINE, now=NOW)} == {(0, OTHER)}
+
+    await store.move(late, (), owner=OTHER.owner)
+    assert await waiting(store) == []
+    assert {(one.seq, one.lease) for one in await store.claim(["ada", "bob"], MINE, now=NOW)} == {(4, MINE)}
+
+
+async def test_gone_conversation_leaves_no_cursor(store: ConversationStore) -> None:
+    """Once its end was published nothing is left of it; its name may be used again, from the beginning."""
+    await talk(store, empty(), 1)
+    await publish_all(store)
+    await store.erase("ada", new_epoch=None)
+    [cursor] = await store.claim(["ada"], MINE, now=NOW)
+    assert (cursor.epoch, cursor.seq) == ("e1", 4)
+    await store.move((), ["ada"], owner=MINE.owner)
+
+    assert await waiting(store) == []
+    assert await store.claim(["ada", "nobody"], MINE, now=NOW) == []
+    await talk(store, empty(epoch="e2"), 1)
+    assert [(one.epoch, one.seq) for one in await store.claim(["ada"], MINE, now=NOW)] == [("e2", 0)]
+
+
+async def test_an_erased_log_that_nobody_heard_of_is_not_waited_for(store: ConversationStore) -> None:
+    """Nothing of it was published, so nothing has to be taken back."""
+    await store.begin_publishing()
+    await talk(store, empty(), 1)
+    await store.erase("ada", new_epoch="e2")
+
+    assert await waiting(store) == []
+    assert await store.claim(["ada"], MINE, now=NOW) == []
+
+
+async def test_cursors_survive(make_store: MakeStore) -> None:
+    """A cursor is where it was when the store is opened again."""
+    first = make_store()
+    await first.open()
+    await first.begin_publishing()
+    await talk(first, empty(), 2)
+    await publish_all(first)
+    await first.close()
+    second = make_store()
+    await second.open()
+    await second.begin_publishing()
+    [cursor] = await second.claim(["ada"], MINE, now=NOW)
+    await second.close()
+
+    assert cursor.seq == 8

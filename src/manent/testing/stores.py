@@ -1,0 +1,840 @@
+"""What every conversation store does, whatever it keeps the logs in.
+
+Import the tests, and write a fixture `make_store` that returns a `MakeStore` (`manent.testing.logs`). The suite of
+`manent.testing.publishing` needs the same fixture.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec.structs import replace
+
+from manent.core.conversation_log import (
+    Append,
+    CancelReminders,
+    FireReminder,
+    Head,
+    Lease,
+    Reminder,
+    Revocation,
+    Snapshot,
+    View,
+)
+from manent.core.errors import InternalError, StoreError
+from manent.core.events import UserUttered, decode_event
+from manent.runtime.ports.store import ConversationStore, DuplicateMessage, ReminderGone, VersionConflict
+from manent.testing.logs import MakeStore, accept, accepted_message, empty, talk, turn
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.fixture
+async def store(make_store: MakeStore) -> AsyncIterator[ConversationStore]:
+    """An open, empty store."""
+    opened = make_store()
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+async def test_append_creates_and_keeps_everything(store: ConversationStore) -> None:
+    """An append to an unknown conversation makes it, and every field of head, entries and ids comes back."""
+    append = turn(
+        empty(), "héllo \U0001f600 \x00 'quoted'", message_id="m1", snapshot=b"\x00\xffstate", divider="session"
+    )
+    full = replace(
+        append.head,
+        divider="restart",
+        session_seq=2,
+        plain_seq=3,
+        open_turn=True,
+        lease=Lease(owner="host:1:abc", until=123.456),
+        owner="subject",
+        started=99.25,
+    )
+    append = replace(append, head=full)
+    await store.append(append)
+
+    assert await store.head("ada") == full
+    assert tuple(await store.entries("ada")) == append.entries
+    assert await accepted_message(store, "ada", "m1") == append.accepted[0]
+    loaded = await store.load("ada")
+    assert loaded is not None
+    assert (loaded.head, loaded.snapshot, loaded.entries) == (full, append.snapshot, ())
+
+
+@pytest.mark.parametrize("word", ["", "0", "None", "'; --", None])
+async def test_odd_values_come_back(store: ConversationStore, word: str | None) -> None:
+    """Empty words and words that look like nothing stay what they are, and what is nothing stays nothing."""
+    first = turn(empty())
+    await store.append(first)
+    second = turn(first.head)
+    said = replace(second.entries[0], view=View(prev=0, title=word))
+    lease = None if word is None else Lease(owner=word, until=0.0)
+    second = replace(
+        second,
+        head=replace(second.head, owner=word, lease=lease, open_turn=lease is not None),
+        entries=(said, *second.entries[1:]),
+    )
+    await store.append(second)
+
+    assert tuple(await store.entries("ada", after=first.head.version)) == second.entries
+    assert await store.head("ada") == second.head
+    with pytest.raises(VersionConflict):
+        await store.append(replace(turn(second.head), expected_lease=Lease(owner="other", until=0.0)))
+    await store.append(replace(turn(second.head), expected_lease=lease))
+
+
+async def test_unknown_conversation_reads_as_nothing(store: ConversationStore) -> None:
+    """Reading a conversation that nobody has made gives None or nothing, not an error."""
+    assert await store.head("nobody") is None
+    assert await store.load("nobody") is None
+    assert await store.page("nobody", limit=10) is None
+    assert await store.after("nobody", 0, limit=10) is None
+    assert await store.entries("nobody") == []
+    assert await store.tail("nobody", after=0, limit=10) == []
+    assert await accepted_message(store, "nobody", "m1") is None
+    assert await store.erase("nobody", new_epoch=None) is False
+
+
+async def test_create_is_idempotent(store: ConversationStore) -> None:
+    """The second creation returns the first one's head and changes nothing."""
+    assert await store.create(empty(epoch="first")) == empty(epoch="first")
+    assert await store.create(empty(epoch="second")) == empty(epoch="first")
+    assert await store.head("ada") == empty(epoch="first")
+
+
+async def test_create_at_once_makes_one(store: ConversationStore) -> None:
+    """Of many creations at the same time one wins, and all are told the winner."""
+    heads = await asyncio.gather(*(store.create(empty(epoch=f"e{n}")) for n in range(20)))
+
+    assert set(heads) == {await store.head("ada")}
+
+
+async def test_append_to_created_conversation(store: ConversationStore) -> None:
+    """A conversation made empty takes its first append under its own epoch only."""
+    head = await store.create(empty())
+    with pytest.raises(VersionConflict):
+        await store.append(turn(replace(head, epoch="other")))
+    await store.append(turn(head))
+
+    assert (await store.head("ada")) == turn(head).head
+
+
+@pytest.mark.parametrize("version", [0, 3, 5, 8])
+async def test_append_at_another_version_conflicts(store: ConversationStore, version: int) -> None:
+    """An append that builds on a version other than the log's writes nothing."""
+    head = await talk(store, empty(), 1)
+    stale = turn(replace(head, version=version), "late", message_id="late", snapshot=b"late")
+    with pytest.raises(VersionConflict):
+        await store.append(stale)
+
+    assert await store.head("ada") == head
+    assert len(await store.entries("ada")) == 4
+    assert await accepted_message(store, "ada", "late") is None
+    loaded = await store.load("ada")
+    assert loaded is not None
+    assert loaded.snapshot is None
+
+
+async def test_append_to_missing_log_beyond_its_start_conflicts(store: ConversationStore) -> None:
+    """An append to an erased conversation does not bring it back in the middle."""
+    with pytest.raises(VersionConflict):
+        await store.append(turn(replace(empty(), version=4)))
+
+    assert await store.head("ada") is None
+
+
+async def test_append_under_another_epoch_conflicts(store: ConversationStore) -> None:
+    """The right version of the wrong epoch is a conflict."""
+    head = await talk(store, empty(), 1)
+    with pytest.raises(VersionConflict):
+        await store.append(turn(replace(head, epoch="e2")))
+
+    assert await store.head("ada") == head
+
+
+async def test_used_message_id_is_refused(store: ConversationStore) -> None:
+    """A message id is used up once per conversation; the refusal names the first use and writes nothing."""
+    first = turn(empty(), "one", message_id="m1")
+    await store.append(first)
+    with pytest.raises(DuplicateMessage) as refused:
+        await store.append(turn(first.head, "two", message_id="m1"))
+
+    assert refused.value.accepted == first.accepted[0]
+    assert await store.head("ada") == first.head
+    await store.append(turn(first.head, "three", message_id="m2"))
+    await store.append(turn(empty("bob"), "four", message_id="m1"))
+
+
+async def test_contradictory_append_is_a_fault_of_ours(store: ConversationStore) -> None:
+    """Entries that do not lead from the expected version to the head's are refused before they reach the log."""
+    append = turn(empty())
+    with pytest.raises(InternalError):
+        await store.append(replace(append, entries=append.entries[1:]))
+
+    assert await store.head("ada") is None
+
+
+async def test_of_two_who_take_over_a_lease_one_is_refused(store: ConversationStore) -> None:
+    """An append that builds on another lease than the log's is a conflict, though epoch and version are right."""
+    dead, heir, late = (Lease(owner=f"host:{number}:1:a", until=100.5 + number) for number in range(3))
+    first = turn(empty())
+    await store.append(replace(first, head=replace(first.head, open_turn=True, lease=dead)))
+    held = await store.head("ada")
+    assert held is not None
+    take = Append(head=replace(held, lease=heir), expected_version=held.version, expected_lease=dead)
+    await store.append(take)
+    for stale in (replace(take, head=replace(held, lease=late)), replace(turn(held), expected_lease=dead), turn(held)):
+        with pytest.raises(VersionConflict):
+            await store.append(stale)
+    assert await store.head("ada") == take.head
+
+    after = turn(take.head)
+    await store.append(replace(after, head=replace(after.head, lease=None), expected_lease=heir))
+    assert (await store.entries("ada"))[-1].seq == after.head.version
+
+
+async def test_append_without_entries_moves_the_head(store: ConversationStore) -> None:
+    """A lease or `plain_seq` is written under the same conditions as events."""
+    head = await talk(store, empty(), 1)
+    moved = replace(head, plain_seq=3, lease=Lease(owner="host:1:x", until=9.0), open_turn=True)
+    await store.append(Append(head=moved, expected_version=head.version))
+
+    assert await store.head("ada") == moved
+    with pytest.raises(VersionConflict):
+        await store.append(Append(head=replace(moved, epoch="e2"), expected_version=head.version))
+
+
+async def test_order_and_ranges_of_entries(store: ConversationStore) -> None:
+    """Entries come in log order, after a number and up to a limit."""
+    await talk(store, empty(), 30)
+
+    assert [entry.seq for entry in await store.entries("ada")] == list(range(1, 121))
+    assert [entry.seq for entry in await store.entries("ada", after=117)] == [118, 119, 120]
+    assert [entry.seq for entry in await store.entries("ada", after=7, limit=2)] == [8, 9]
+    assert await store.entries("ada", after=120) == []
+
+
+async def test_tail_is_the_newest_as_json(store: ConversationStore) -> None:
+    """The tail holds the newest events above a number, oldest first, in wire form."""
+    await talk(store, empty(), 5)
+    newest = [entry.event for entry in await store.entries("ada", after=17)]
+
+    assert [decode_event(data) for data in await store.tail("ada", after=0, limit=3)] == newest
+    assert [decode_event(data) for data in await store.tail("ada", after=18, limit=100)] == newest[1:]
+    assert await store.tail("ada", after=20, limit=100) == []
+
+
+async def test_load_gives_newest_snapshot_and_the_rest(store: ConversationStore) -> None:
+    """Loading takes the newest snapshot, or an older one on request, with every entry after it."""
+    head = await talk(store, empty(), 5, snapshot_every=2)
+    newest = await store.load("ada")
+    assert newest is not None
+    assert newest.head == head
+    assert newest.snapshot == Snapshot(version=16, data=b"state 4")
+    assert [entry.seq for entry in newest.entries] == [17, 18, 19, 20]
+
+    older = await store.load("ada", before=16)
+    assert older is not None
+    assert older.snapshot == Snapshot(version=8, data=b"state 2")
+    assert [entry.seq for entry in older.entries] == list(range(9, 21))
+
+    first = await store.load("ada", before=8)
+    assert first is not None
+    assert first.snapshot is None
+    assert len(first.entries) == 20
+
+
+async def test_snapshot_of_same_version_is_replaced(store: ConversationStore) -> None:
+    """A head-only append may bring another snapshot of the version that is there."""
+    append = turn(empty(), snapshot=b"old")
+    await store.append(append)
+    again = Append(head=append.head, expected_version=4, snapshot=Snapshot(version=4, data=b"new"))
+    await store.append(again)
+    loaded = await store.load("ada")
+
+    assert loaded is not None
+    assert loaded.snapshot == again.snapshot
+
+
+async def test_old_snapshots_are_thinned(store: ConversationStore) -> None:
+    """A long conversation keeps a few snapshots, and for each state one that is at most twice as far back."""
+    head = await talk(store, empty(), 200, snapshot_every=1)
+    found, before = [], head.version + 1
+    while (loaded := await store.load("ada", before=before)) is not None and loaded.snapshot is not None:
+        before = loaded.snapshot.version
+        found.append(before)
+
+    assert found[:3] == [head.version, head.version - 4, head.version - 8]
+    assert len(found) < 20
+    for back in range(4, head.version):
+        reached = next((version for version in found if version <= head.version - back), 0)
+        assert head.version - reached <= 2 * back
+
+
+async def test_page_back_through_visible_entries(store: ConversationStore) -> None:
+    """Paging back from the end meets each visible entry once, in log order, and says when there are no more."""
+    head = await talk(store, empty(), 4)
+    visible = [1, 3, 5, 7, 9, 11, 13, 15]
+    last = await store.page("ada", limit=3)
+    assert last is not None
+    assert last.head == head
+    assert [entry.seq for entry in last.entries] == visible[5:]
+    assert last.has_more
+
+    middle = await store.page("ada", limit=3, before=11)
+    assert middle is not None
+    assert [entry.seq for entry in middle.entries] == visible[2:5]
+    assert middle.has_more
+    first = await store.page("ada", limit=3, before=5)
+    assert first is not None
+    assert [entry.seq for entry in first.entries] == visible[:2]
+    assert not first.has_more
+    exact = await store.page("ada", limit=8)
+    assert exact is not None
+    assert not exact.has_more
+    assert all(entry.view is not None for entry in exact.entries)
+
+
+async def test_after_reads_on_from_a_cursor(store: ConversationStore) -> None:
+    """Reading on from a cursor gives the visible entries above it, and says when there are newer ones still."""
+    head = await talk(store, empty(), 3)
+    some = await store.after("ada", 3, limit=2)
+    assert some is not None
+    assert some.head == head
+    assert [entry.seq for entry in some.entries] == [5, 7]
+    assert some.has_more
+
+    rest = await store.after("ada", 7, limit=2)
+    assert rest is not None
+    assert [entry.seq for entry in rest.entries] == [9, 11]
+    assert not rest.has_more
+    beyond = await store.after("ada", 1000, limit=2)
+    assert beyond is not None
+    assert beyond.entries == ()
+
+
+async def test_reopened_store_has_it_all(make_store: MakeStore) -> None:
+    """After closing, another instance over the same data goes on where the first one ended."""
+    first = make_store()
+    await first.open()
+    head = await talk(first, empty(), 3, snapshot_every=1)
+    await first.put_meta("secret", b"s")
+    await first.close()
+    second = make_store()
+    await second.open()
+
+    loaded = await second.load("ada")
+    assert loaded is not None
+    assert loaded.head == head
+    assert loaded.snapshot == Snapshot(version=12, data=b"state 3")
+    assert await second.get_meta("secret") == b"s"
+    await talk(second, head, 1)
+    assert len(await second.entries("ada")) == 16
+    await second.close()
+
+
+async def test_erase_leaves_nothing(store: ConversationStore) -> None:
+    """An erased conversation is gone with events, ids and snapshots, and can begin anew."""
+    first = turn(empty(), message_id="m1", snapshot=b"state")
+    await store.append(first)
+    other = await talk(store, empty("bob"), 1)
+    assert await store.erase("ada", new_epoch=None) is True
+
+    assert await store.head("ada") is None
+    assert await store.entries("ada") == []
+    assert await accepted_message(store, "ada", "m1") is None
+    assert [head.sender_id for head in await store.conversations()] == ["bob"]
+    assert await store.head("bob") == other
+    with pytest.raises(VersionConflict):
+        await store.append(turn(first.head))
+    again = turn(empty(epoch="e2"), message_id="m1")
+    await store.append(again)
+    loaded = await store.load("ada")
+    assert loaded is not None
+    assert loaded.snapshot is None
+    assert loaded.entries == again.entries
+
+
+async def test_erase_with_new_epoch_leaves_an_empty_one(store: ConversationStore) -> None:
+    """Erasing in place keeps the id and the owner under another epoch; the old epoch can't come back."""
+    append = turn(replace(empty(), owner="subject", session_seq=1, plain_seq=1, divider="session"))
+    await store.append(append)
+    assert await store.erase("ada", new_epoch="e2") is True
+    head = await store.head("ada")
+
+    assert head is not None
+    expected = Head(sender_id="ada", epoch="e2", owner="subject", started=head.started, updated=head.updated)
+    assert head == expected
+    assert await store.entries("ada") == []
+    for stale in (append.head, empty()):
+        with pytest.raises(VersionConflict):
+            await store.append(turn(stale))
+    await store.append(turn(head))
+
+
+async def test_replace_puts_another_log_in_place(store: ConversationStore) -> None:
+    """A replacement leaves the new log only, and holds against the epoch that it was made for."""
+    old = turn(empty(), "old words", message_id="m1", snapshot=b"old")
+    await store.append(old)
+    new = turn(empty(epoch="e2"), "new words", message_id="m2")
+    await store.replace(new, expected_epoch="e1")
+
+    assert await store.head("ada") == new.head
+    assert tuple(await store.entries("ada")) == new.entries
+    assert await accepted_message(store, "ada", "m1") is None
+    assert await accepted_message(store, "ada", "m2") == new.accepted[0]
+    loaded = await store.load("ada")
+    assert loaded is not None
+    assert loaded.snapshot is None
+    with pytest.raises(VersionConflict):
+        await store.replace(turn(empty(epoch="e3")), expected_epoch="e1")
+    with pytest.raises(VersionConflict):
+        await store.replace(turn(empty("nobody")), expected_epoch="e1")
+    with pytest.raises(VersionConflict):
+        await store.append(turn(old.head))
+    assert await store.head("ada") == new.head
+
+
+async def test_conversations_in_order(store: ConversationStore) -> None:
+    """All heads come in order of their ids, page by page."""
+    for name in ("c", "a", "é", "b", "B"):
+        await store.create(empty(name))
+    assert [head.sender_id for head in await store.conversations()] == ["B", "a", "b", "c", "é"]
+
+    assert [head.sender_id for head in await store.conversations(limit=2)] == ["B", "a"]
+    assert [head.sender_id for head in await store.conversations(after="a", limit=2)] == ["b", "c"]
+
+
+async def test_conversations_of_an_owner(store: ConversationStore) -> None:
+    """One owner's heads come newest first, and nobody else's."""
+    for name, owner, updated in (("a", "o", 1.0), ("b", "o", 3.0), ("c", "p", 9.0), ("d", None, 9.0), ("e", "o", 2.0)):
+        await store.create(replace(empty(name), owner=owner, updated=updated))
+
+    assert [head.sender_id for head in await store.conversations(owner="o")] == ["b", "e", "a"]
+    assert [head.sender_id for head in await store.conversations(owner="o", limit=1)] == ["b"]
+    assert await store.conversations(owner="nobody") == []
+
+
+async def test_places_of_many_conversations(store: ConversationStore) -> None:
+    """Epoch and version come for those that exist, nothing for the others."""
+    await store.append(turn(empty("ada"), "hi"))
+    await store.create(empty("bob", epoch="other"))
+    ada = await store.head("ada")
+    assert ada is not None
+
+    assert await store.places(["bob", "nobody", "ada"]) == {"ada": (ada.epoch, ada.version), "bob": ("other", 0)}
+    assert await store.places([]) == {}
+
+
+async def test_unfinished_turns_are_found(store: ConversationStore) -> None:
+    """Open turns without a lease or with one that has run out are found; finished and leased ones are not."""
+    cases: list[tuple[str, bool, float | None]] = [
+        ("done", False, None),
+        ("free", True, None),
+        ("held", True, 200.0),
+        ("over", True, 100.0),
+    ]
+    for number, (name, is_open, until) in enumerate(cases):
+        lease = None if until is None else Lease(owner="host:1:x", until=until)
+        await store.create(replace(empty(name), open_turn=is_open, lease=lease, updated=float(number)))
+
+    assert [head.sender_id for head in await store.unfinished(now=150.0)] == ["free", "over"]
+    assert [head.sender_id for head in await store.unfinished(now=250.0)] == ["free", "held", "over"]
+    assert [head.sender_id for head in await store.unfinished(now=250.0, limit=1)] == ["free"]
+    over = ["host:1:x", "another"]
+    assert [head.sender_id for head in await store.unfinished(now=150.0, over=over)] == ["free", "held", "over"]
+    assert [head.sender_id for head in await store.unfinished(now=float("-inf"))] == ["free"]
+
+
+async def lease_of(store: ConversationStore, name: str) -> Lease | None:
+    """The lease of a conversation."""
+    head = await store.head(name)
+    assert head is not None
+    return head.lease
+
+
+async def test_leases_of_one_owner_are_renewed_and_released(store: ConversationStore) -> None:
+    """All leases of one owner on open turns end later after a renewal and are gone after a release; others stay."""
+    assert await store.lease_owners() in ([], set())
+    before = await store.renew_leases("mine", for_s=60.0)
+    assert before == pytest.approx(time.time(), abs=5)
+    cases = [("a", "mine", True), ("b", "mine", True), ("c", "other", True), ("d", "mine", False), ("e", None, True)]
+    for name, owner, is_open in cases:
+        lease = None if owner is None else Lease(owner=owner, until=100.0)
+        await store.create(replace(empty(name), open_turn=is_open, lease=lease))
+    assert set(await store.lease_owners()) == {"mine", "other", None}
+
+    now = await store.renew_leases("mine", for_s=60.0)
+    ends = {name: lease.until for name, _, _ in cases if (lease := await lease_of(store, name)) is not None}
+    assert ends == {"a": pytest.approx(now + 60, abs=1), "b": pytest.approx(now + 60, abs=1), "c": 100.0, "d": 100.0}
+    await store.release_leases("mine")
+    assert [await lease_of(store, name) for name in "abe"] == [None] * 3
+    assert await lease_of(store, "c") == Lease(owner="other", until=100.0)
+    assert set(await store.lease_owners()) == {"other", None}
+
+
+async def test_append_keeps_a_renewal(store: ConversationStore) -> None:
+    """An append of the lease's owner fits after a renewal that it does not know, and does not shorten the lease."""
+    lease = Lease(owner="mine", until=100.0)
+    first = turn(empty())
+    first = replace(first, head=replace(first.head, open_turn=True, lease=lease))
+    await store.append(first)
+    await store.renew_leases("mine", for_s=60.0)
+    renewed = await lease_of(store, "ada")
+    assert renewed is not None
+    step = Append(head=replace(first.head, plain_seq=1), expected_version=first.head.version, expected_lease=lease)
+    await store.append(step)
+    assert await lease_of(store, "ada") == renewed
+
+    taken = Lease(owner="other", until=200.0)
+    await store.append(replace(step, head=replace(first.head, lease=taken)))
+    assert await lease_of(store, "ada") == taken
+    with pytest.raises(VersionConflict):
+        await store.append(step)
+
+
+async def test_meta_is_put_once(store: ConversationStore) -> None:
+    """The first value under a key stays; everybody is told it."""
+    assert await store.get_meta("secret") is None
+    values = await asyncio.gather(*(store.put_meta("secret", b"%d" % n) for n in range(10)))
+
+    assert len(set(values)) == 1
+    assert await store.put_meta("secret", b"late") == values[0]
+    assert await store.get_meta("secret") == values[0]
+    assert await store.put_meta("empty", b"") == b""
+    assert await store.get_meta("empty") == b""
+
+
+async def test_many_appenders_at_once(store: ConversationStore) -> None:
+    """Appends of many conversations at the same time all arrive, each log in order."""
+
+    async def chat(name: str) -> Head:
+        return await talk(store, empty(name), 10)
+
+    heads = await asyncio.gather(*(chat(f"visitor {n}") for n in range(40)))
+    for head in heads:
+        assert await store.head(head.sender_id) == head
+        entries = await store.entries(head.sender_id)
+        assert [entry.seq for entry in entries] == list(range(1, 41))
+        assert [e.event.text for e in entries if isinstance(e.event, UserUttered)] == [
+            f"message {n}" for n in range(1, 11)
+        ]
+
+
+async def test_one_conflict_fails_alone(store: ConversationStore) -> None:
+    """Of appends that are made together, those that don't fit fail, and only they."""
+    heads = [await talk(store, empty(f"visitor {n}"), 1) for n in range(30)]
+    appends = [turn(head, "again", message_id="m") for head in heads]
+    appends[7] = turn(replace(heads[7], version=0), "stale")
+    appends[21] = turn(replace(heads[21], epoch="other"), "stale")
+    appends[22] = replace(appends[22], accepted=(*appends[22].accepted, accept("n", 5, "x")))
+    results = await asyncio.gather(*(store.append(append) for append in appends), return_exceptions=True)
+
+    assert [n for n, result in enumerate(results) if result is not None] == [7, 21]
+    assert isinstance(results[7], VersionConflict)
+    assert isinstance(results[21], VersionConflict)
+    for n, append in enumerate(appends):
+        assert await store.head(append.head.sender_id) == (heads[n] if n in (7, 21) else append.head)
+    second = await asyncio.gather(
+        *(store.append(turn(append.head, "more", message_id="m")) for append in (appends[3], appends[4])),
+        store.append(turn(appends[5].head, "more", message_id="other")),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in second] == [DuplicateMessage, DuplicateMessage, type(None)]
+
+
+async def test_race_for_one_version_has_one_winner(store: ConversationStore) -> None:
+    """Of many appends on the same version exactly one is written."""
+    head = await talk(store, empty(), 1)
+    appends = [turn(head, f"claim {n}") for n in range(20)]
+    results = await asyncio.gather(*(store.append(append) for append in appends), return_exceptions=True)
+
+    assert sorted(type(result).__name__ for result in results) == ["NoneType"] + ["VersionConflict"] * 19
+    winner = next(append for append, result in zip(appends, results, strict=True) if result is None)
+    assert tuple(await store.entries("ada", after=4)) == winner.entries
+
+
+async def test_appends_in_a_row_without_waiting(store: ConversationStore) -> None:
+    """Appends of one conversation handed in one after the other are written in that order."""
+    head = empty()
+    appends = []
+    for number in range(10):
+        appends.append(turn(head, f"message {number}"))
+        head = appends[-1].head
+    await asyncio.gather(*(store.append(append) for append in appends))
+
+    assert await store.head("ada") == head
+    assert tuple(await store.entries("ada")) == tuple(entry for append in appends for entry in append.entries)
+
+
+async def test_unusable_text_fails_alone(store: ConversationStore) -> None:
+    """What no database can keep is an error to its sender or is kept; others are not harmed."""
+    odd = replace(empty(), sender_id="odd \ud800")
+    results = await asyncio.gather(
+        store.append(turn(odd)), store.append(turn(empty("bob"))), store.create(odd), return_exceptions=True
+    )
+    assert results[1] is None
+    assert all(result is None or isinstance(result, StoreError | Head) for result in results)
+
+    assert await store.head("bob") is not None
+
+
+async def test_half_written_appends_are_taken_back(store: ConversationStore) -> None:
+    """An append that fails in its middle leaves nothing of itself, and harms none that is written together with it."""
+    known = await talk(store, empty("known"), 1)
+    appends = [turn(known, "fine so far"), turn(empty("new"), "fine so far"), turn(empty("bob"))]
+    for n in (0, 1):
+        broken = list(appends[n].entries)
+        broken[2] = replace(broken[2], view=View(prev=broken[0].seq, title="\ud800"))
+        appends[n] = replace(appends[n], entries=tuple(broken))
+    results = await asyncio.gather(*(store.append(append) for append in appends), return_exceptions=True)
+
+    assert results[2] is None
+    assert await store.head("bob") == appends[2].head
+    for before, append, result in zip((known, None), appends, results, strict=False):
+        assert result is None or isinstance(result, StoreError)
+        assert await store.head(append.head.sender_id) == (append.head if result is None else before)
+    entries = await store.entries("known")
+    assert [entry.seq for entry in entries] == list(range(1, 5 if results[0] else 9))
+
+
+async def test_acknowledged_is_seen_by_the_next_read(store: ConversationStore) -> None:
+    """A read that begins after an append has returned sees it."""
+    head = await store.create(empty())
+    for number in range(50):
+        append = turn(head, f"message {number}")
+        await store.append(append)
+        head = append.head
+        assert await store.head("ada") == head
+        page = await store.after("ada", append.expected_version, limit=10)
+        assert page is not None
+        assert len(page.entries) == 2
+
+
+async def test_head_and_entries_of_a_page_belong_together(store: ConversationStore) -> None:
+    """While somebody writes, a page's newest entry is the newest of its own head."""
+    done = asyncio.Event()
+
+    async def read() -> int:
+        reads = 0
+        while not done.is_set():
+            page = await store.page("ada", limit=2)
+            loaded = await store.load("ada")
+            await asyncio.sleep(0)
+            if page is not None and loaded is not None:
+                reads += 1
+                assert page.entries[-1].seq == page.head.visible
+                assert loaded.entries[-1].seq == loaded.head.version
+        return reads
+
+    reader = asyncio.create_task(read())
+    await talk(store, empty(), 60)
+    await asyncio.sleep(0.01)
+    done.set()
+    assert await reader > 0
+
+
+async def test_purge_removes_what_is_old(store: ConversationStore) -> None:
+    """Conversations without a change since a time go, with everything; the others stay."""
+    for number in range(250):
+        await store.create(replace(empty(f"old {number}"), updated=1.0))
+    await talk(store, replace(empty("old"), updated=10.0), 2)
+    head = await talk(store, empty("young"), 2)
+
+    assert await store.purge(older_than=50.0) == 251
+    assert await store.conversations() == [head]
+    assert await store.entries("old") == []
+    assert await store.purge(older_than=50.0) == 0
+
+
+async def test_close_finishes_queued_work(make_store: MakeStore) -> None:
+    """What was handed in before closing is written; what comes after is refused with a code."""
+    store = make_store()
+    await store.open()
+    appends = [asyncio.ensure_future(store.append(turn(empty(f"visitor {n}")))) for n in range(50)]
+    await asyncio.sleep(0)
+    await store.close()
+    await asyncio.gather(*appends)
+    for refused in (store.append(turn(empty("late"))), store.head("late")):
+        with pytest.raises(StoreError) as error:
+            await refused
+        assert error.value.code == "store_closed"
+    await store.close()
+
+    again = make_store()
+    await again.open()
+    assert len(await again.conversations()) == 50
+    await again.close()
+
+
+async def test_cancelled_append_harms_nobody(store: ConversationStore) -> None:
+    """A caller that goes away while its append is queued leaves the store working."""
+    first = asyncio.ensure_future(store.append(turn(empty())))
+    await asyncio.sleep(0)
+    first.cancel()
+    await store.append(turn(empty("bob")))
+
+    assert await store.head("bob") is not None
+
+
+def _remind(
+    head: Head, name: str = "tea", *, due: float = 50.0, intent: str = "ping", entities: object = None
+) -> Append:
+    """A turn that schedules a reminder."""
+    append = turn(head)
+    reminder = Reminder(
+        sender_id=head.sender_id, name=name, seq=append.head.version, due=due, intent=intent, entities=entities
+    )
+    return replace(append, reminders=(reminder,))
+
+
+async def test_reminders_are_due_in_order(store: ConversationStore) -> None:
+    """Scheduled reminders are handed out when they are due, the longest overdue first, whatever conversation."""
+    for sender_id, due in (("ada", 30.0), ("bob", 10.0), ("cyd", 20.0)):
+        await store.append(_remind(empty(sender_id), due=due))
+
+    assert [one.sender_id for one in await store.due_reminders(now=25.0)] == ["bob", "cyd"]
+    assert [one.sender_id for one in await store.due_reminders(now=99.0, limit=1)] == ["bob"]
+    assert await store.due_reminders(now=5.0) == []
+    assert await store.next_reminder() == 10.0
+
+
+async def test_reminder_comes_back_whole(make_store: MakeStore) -> None:
+    """A reminder has all its fields after the store was closed and opened again."""
+    store = make_store()
+    await store.open()
+    append = _remind(empty(), entities={"what": "tea"})
+    await store.append(append)
+    await store.close()
+    store = make_store()
+    await store.open()
+
+    assert tuple(await store.due_reminders(now=99.0)) == append.reminders
+    await store.close()
+
+
+async def test_same_name_replaces_a_reminder(store: ConversationStore) -> None:
+    """The same name replaces within the conversation and leaves other conversations alone."""
+    first = _remind(empty(), due=10.0)
+    await store.append(first)
+    await store.append(_remind(first.head, due=60.0))
+    await store.append(_remind(empty("bob"), due=20.0))
+
+    assert [(one.sender_id, one.due) for one in await store.due_reminders(now=99.0)] == [("bob", 20.0), ("ada", 60.0)]
+
+
+@pytest.mark.parametrize(
+    ("cancel", "left"),
+    [
+        (CancelReminders(), []),
+        (CancelReminders(name="tea"), ["cake"]),
+        (CancelReminders(intent="eat"), ["tea"]),
+        (CancelReminders(entities=[{"entity": "what", "value": "tea"}]), ["cake"]),
+        (CancelReminders(name="tea", intent="eat"), ["tea", "cake"]),
+    ],
+)
+async def test_cancel_matches_every_given_field(
+    store: ConversationStore, cancel: CancelReminders, left: list[str]
+) -> None:
+    """Cancelling drops what matches all that is given; nothing given drops everything."""
+    first = _remind(empty(), "tea", due=1.0, entities={"what": "tea"})
+    await store.append(first)
+    second = _remind(first.head, "cake", due=2.0, intent="eat")
+    await store.append(second)
+    await store.append(replace(turn(second.head), reminders=(cancel,)))
+
+    assert [one.name for one in await store.due_reminders(now=99.0)] == left
+
+
+async def test_reminder_fires_once(store: ConversationStore) -> None:
+    """The append that uses up a reminder is written once; the second one, and one of an older name, writes nothing."""
+    scheduled = _remind(empty())
+    await store.append(scheduled)
+    fire = FireReminder(name="tea", seq=scheduled.head.version)
+    fired = replace(turn(scheduled.head, "fired"), reminders=(fire,))
+    await store.append(fired)
+
+    assert await store.next_reminder() is None
+    with pytest.raises(ReminderGone):
+        await store.append(replace(turn(fired.head, "again"), reminders=(fire,)))
+    with pytest.raises(ReminderGone):
+        await store.append(replace(turn(fired.head), reminders=(replace(fire, seq=1),)))
+    assert await store.head("ada") == fired.head
+
+
+async def test_reminders_end_with_their_conversation(store: ConversationStore) -> None:
+    """Erasing, replacing or purging a conversation drops its reminders."""
+    for sender_id in ("ada", "bob", "cyd"):
+        await store.append(_remind(empty(sender_id)))
+    await store.erase("ada", new_epoch="e2")
+    await store.replace(turn(replace(empty("bob"), epoch="e2")), expected_epoch="e1")
+    assert [one.sender_id for one in await store.due_reminders(now=99.0)] == ["cyd"]
+    await store.purge(older_than=1e12)
+
+    assert await store.next_reminder() is None
+
+
+async def test_what_another_process_wrote_is_news(make_store: MakeStore) -> None:
+    """An append, an erase and a revocation through one store are heard of at another over the same data, soon."""
+    here, there = make_store(), make_store()
+    if here is there:
+        pytest.skip("no other process can write to memory")
+    await here.open()
+    await there.open()
+    await here.news(within_s=5)  # of what was written before it listened
+    works = [
+        there.append(turn(empty())),
+        there.erase("ada", new_epoch="e2"),
+        there.revoke(Revocation(kind="subject", value="ada", made=1.0)),
+    ]
+    for work in works:
+        listening = asyncio.create_task(here.news(within_s=20))
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        await work
+        heard = await listening
+        assert heard is None or "ada" in heard
+        assert time.monotonic() - began < 5
+    await here.close()
+    await there.close()
+
+
+async def test_own_writing_is_no_news(store: ConversationStore) -> None:
+    """What a store has written itself wakes nobody who waits for others."""
+    await store.news(within_s=2)
+    listening = asyncio.create_task(store.news(within_s=30))
+    await talk(store, empty(), 3)
+    await asyncio.wait({listening}, timeout=0.3)
+
+    assert not listening.done()
+    listening.cancel()
+
+
+async def test_revocations_are_kept_and_replaced(store: ConversationStore) -> None:
+    """A revocation of the same subject or token takes the place of the one before; each comes back as it was given."""
+    everything = Revocation(kind="subject", value="ada", made=10.5)
+    older_ones = Revocation(kind="subject", value="ada", before=9.0, made=11.5)
+    one_token = Revocation(kind="token", value="ada", made=12.5)
+    for revocation in (everything, one_token, older_ones):
+        await store.revoke(revocation)
+    lifted = replace(one_token, lifted=True, made=13.5)
+    await store.revoke(lifted)
+
+    assert list(await store.revocations()) == [older_ones, lifted]
+    assert list(await store.revocations(since=13.5)) == [lifted]
+    assert list(await store.revocations(since=13.6)) == []
+
+
+async def test_check_writable(store: ConversationStore) -> None:
+    """An open store can be written, a closed one cannot; conversations are not changed."""
+    head = await talk(store, empty(), 1)
+    await store.check_writable()
+    await store.check_writable()
+    assert await store.conversations() == [head]
+    await store.close()
+    with pytest.raises(StoreError):
+        await store.check_writable()

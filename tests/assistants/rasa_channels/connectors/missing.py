@@ -1,0 +1,6 @@
+from rasa.core.agent import Agent
+from rasa.core.channels.channel import InputChannel
+
+
+class MissingModule(InputChannel):
+    agent = Agent
