@@ -65,7 +65,7 @@ test-unit: .venv/tests ## run the quick tests: no Node, no PostgreSQL, no browse
 	$(BIN)/pytest tests/unit tests/properties -m "not slow" --hypothesis-profile quick --numprocesses $(WORKERS) --dist loadfile --quiet $(ARGS)
 
 .PHONY: test
-test: test-python test-web ## run all tests except the slow ones (installs Chromium and PostgreSQL with apt when root)
+test: test-python test-web ## run all tests except the slow ones (installs Chromium, PostgreSQL and PgBouncer with apt when root)
 
 # Tests start many Python processes. Without stored bytecode, each of them would compile its imports again.
 test-python test-slow test-unit: export PYTHONDONTWRITEBYTECODE :=
@@ -191,6 +191,7 @@ UV := $(BIN)/uv --quiet --system-certs pip install --python $(BIN)/python --no-d
 	command -v chromium >/dev/null || missing+=(chromium); \
 	for program in nginx haproxy; do PATH="$$PATH:/usr/sbin:/sbin" command -v $$program >/dev/null || missing+=($$program); done; \
 	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql); \
+	command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer); \
 	case "$$(/sbin/ldconfig -p 2>/dev/null)" in *libatomic.so.1*) ;; *) missing+=(libatomic1) ;; esac; \
 	if [ $${#missing[@]} -gt 0 ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

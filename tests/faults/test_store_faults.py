@@ -16,6 +16,7 @@ import pytest
 
 from faults.small_disk import fill
 from manent.core.errors import StoreError
+from manent.stores.sqlite import connection
 from manent.stores.sqlite import file as database_file
 from manent.stores.sqlite.store import SqliteStore
 from manent.testing.logs import empty, talk, turn
@@ -179,3 +180,27 @@ async def test_new_file_opened_by_many_at_once(tmp_path: Path) -> None:
         heads = await asyncio.gather(*(store.create(empty(epoch=f"e{n}")) for n, store in enumerate(stores)))
         assert len(set(heads)) == 1
         await asyncio.gather(*(store.close() for store in stores))
+
+
+async def test_check_writable_on_a_read_only_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store whose file became read-only says so, also to a load balancer, and reads on."""
+    store = SqliteStore(tmp_path / "store.db")
+    await store.open()
+    head = await talk(store, empty(), 1)
+    await store.check_writable()
+
+    opened = database_file.connect
+    with monkeypatch.context() as patch:
+        # Root may write to any file, so SQLite itself refuses instead.
+        patch.setattr(
+            connection, "connect", lambda path, *, durability: opened(path, durability=durability, read_only=True)
+        )
+        store._writing()._commits.discard()
+        for _ in range(2):
+            with pytest.raises(StoreError) as refused:
+                await store.check_writable()
+            assert refused.value.code == "store_readonly"
+        assert await store.head("ada") == head
+    store._writing()._commits.discard()
+    await store.check_writable()
+    await store.close()

@@ -2,15 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
+from manent.core.conversation_log import Append
 from manent.core.errors import StoreError
 from manent.core.events import UserUttered
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import VersionConflict
+from manent.stores.postgresql import append_batches
+from manent.stores.postgresql.append_batches import append_many
 from manent.stores.postgresql.schema import upgrade_postgresql
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.schema.steps import newest_revision
@@ -61,12 +65,12 @@ async def test_connection_for_notifications_is_made_again_after_any_error(
     real = asyncpg.connect
     failures = 3
 
-    async def connect(*args: object, **kwargs: object) -> object:
+    async def connect(*args: object, server_settings: dict[str, str], **kwargs: object) -> object:
         nonlocal failures
-        if failures and kwargs.get("server_settings"):
+        if failures and server_settings["application_name"] == "manent news":
             failures -= 1
             raise asyncpg.InternalClientError("cannot switch to state 11")
-        return await real(*args, **kwargs)
+        return await real(*args, server_settings=server_settings, **kwargs)
 
     monkeypatch.setattr(asyncpg, "connect", connect)
     metrics = Metrics()
@@ -210,3 +214,73 @@ async def test_unreachable_databases(cluster: Cluster) -> None:
     with pytest.raises(StoreError, match=r"nothing on 127\.0\.0\.1:1 ") as refused:
         await PostgresqlStore("postgresql://ada:secret@127.0.0.1:1/nothing?password=secret").open()
     assert "secret" not in str(refused.value)
+
+
+async def test_read_only_sessions_are_dropped(cluster: Cluster) -> None:
+    """Sessions that began while the database was read-only fail once; then new ones write."""
+    dsn = await asyncio.to_thread(cluster.new_database)
+    name = dsn.rpartition("@/")[2].partition("?")[0]
+    store = PostgresqlStore(dsn)
+    await store.open()
+    heads = await asyncio.gather(*(talk(store, empty(f"visitor {n}"), 1) for n in range(5)))
+    await store.check_writable()
+
+    admin = await asyncpg.connect(cluster.dsn)
+    await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+    await asyncio.sleep(0.1)
+    results = await asyncio.gather(*(store.append(turn(head)) for head in heads), return_exceptions=True)
+    assert {isinstance(result, StoreError) and result.code for result in results} == {"store_readonly"}
+    with pytest.raises(StoreError) as refused:
+        await store.check_writable()
+    assert refused.value.code == "store_readonly"
+    assert await store.head("visitor 1") == heads[1]
+
+    await asyncio.gather(*(store.head(head.sender_id) for head in heads))  # keeps read-only sessions in the pool
+    await admin.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    await admin.close()
+    with pytest.raises(StoreError):
+        await store.append(turn(heads[0]))
+    await asyncio.gather(*(store.append(turn(head)) for head in heads))
+    await store.check_writable()
+    await store.close()
+
+
+async def test_appends_share_statements(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Appends that arrive together are one statement; one that cannot be written fails alone, and delays no other."""
+    sizes: list[int] = []
+
+    async def count(connection: object, appends: Sequence[Append]) -> set[int]:
+        sizes.append(len(appends))
+        return await append_many(connection, appends)
+
+    monkeypatch.setattr(append_batches, "append_many", count)
+    store = PostgresqlStore(cluster.dsn, schema="together_now")
+    await store.open()
+    heads = list(await asyncio.gather(*(talk(store, empty(f"visitor {n}"), 1) for n in range(20))))
+    sizes.clear()
+    await asyncio.gather(*(store.append(turn(head, message_id="m1")) for head in heads))
+    assert sum(sizes) == 20
+    assert len(sizes) <= 3
+
+    heads = [turn(head).head for head in heads]
+    appends = [turn(head, message_id="m2") for head in heads]
+    appends[3] = turn(replace(heads[3], version=4))
+    appends[5] = turn(heads[5], message_id="m1")
+    appends[7] = turn(heads[7], "half of a pair \ud800")
+    async with store._transaction() as connection:
+        await connection.execute("SELECT 1 FROM conversations WHERE sender_id = 'visitor 9' FOR UPDATE")
+        writing = [asyncio.create_task(store.append(append)) for append in appends]
+        done, waiting = await asyncio.wait(writing, timeout=1.5)
+        assert [number for number, one in enumerate(writing) if one in waiting] == [9]
+        assert len(done) == 19
+    results = await asyncio.gather(*writing, return_exceptions=True)
+    assert {number: type(result).__name__ for number, result in enumerate(results) if result is not None} == {
+        3: "VersionConflict",
+        5: "DuplicateMessage",
+        7: "StoreError",
+    }
+    for number, head in enumerate(heads):
+        expected = 8 if number in (3, 5, 7) else 12
+        assert [entry.seq for entry in await store.entries(head.sender_id)] == list(range(1, expected + 1))
+    await store.close()

@@ -14,6 +14,7 @@ from faults.servers import Fleet, Server, fleet, history, tab, until
 from faults.small_disk import fill
 from manent.client.chat import texts
 from manent.core.events import Json
+from manent.server.api.health import CHECK_EVERY_S
 
 HOLD = """
 import sqlite3, sys
@@ -59,6 +60,13 @@ async def say_over_rest(server: Server, message_id: str) -> tuple[int, str]:
         return answer.status_code, answer.text
 
 
+async def ready(server: Server) -> tuple[int, str | None]:
+    """Return the status of `/health/ready` and the code of the store's error."""
+    async with httpx.AsyncClient(timeout=60) as http:
+        answer = await http.get(f"{server.url}/health/ready")
+        return answer.status_code, answer.json().get("code")
+
+
 async def test_full_disk_is_an_error_to_the_sender(small_disk: Path, tmp_path: Path) -> None:
     """Refused with `store_full` until there is space; then the same messages are accepted, and run once each."""
     with on_disk(tmp_path / "project", small_disk) as servers:
@@ -73,6 +81,7 @@ async def test_full_disk_is_an_error_to_the_sender(small_disk: Path, tmp_path: P
             status, body = await say_over_rest(server, f"m{sent}")
             assert status == 503
             assert "store_full" in body
+            assert await ready(server) == (503, "store_full")
             said = client.say("hello")
             await asyncio.sleep(1)
             assert not said.done()
@@ -80,6 +89,8 @@ async def test_full_disk_is_an_error_to_the_sender(small_disk: Path, tmp_path: P
             await asyncio.to_thread(filler.unlink)
             assert (await say(server, f"m{sent}"))["ok"]
             assert (await say(server, f"m{sent}"))["duplicate"]
+            await asyncio.sleep(CHECK_EVERY_S)
+            assert await ready(server) == (200, None)
             await asyncio.wait_for(said, 60)
             await client.wait_for(lambda messages: texts(messages) == ["hello", "Hello."])
         assert await history(server, "bob") == ["hello", "Hello."] * (sent + 2)

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,18 +30,24 @@ class Cluster:
         folder: an empty folder that other accounts may enter.
         bin_folder: contains PostgreSQL's programs.
         durable: whether commits are synced, as on a production server.
+        settings: more settings, `name=value`.
+
+    Attributes:
+        socket: the Unix socket that it listens on.
     """
 
-    def __init__(self, folder: Path, bin_folder: Path, *, durable: bool) -> None:
+    def __init__(self, folder: Path, bin_folder: Path, *, durable: bool, settings: Sequence[str] = ()) -> None:
         self._data = folder / "data"
         self._bin = bin_folder
         self._options = f"-k {folder} -c listen_addresses='' -c fsync={'on' if durable else 'off'}"
+        self._options += "".join(f" -c {setting}" for setting in settings)
         self._as = []
         self._databases = 0
         if os.geteuid() == 0:
             shutil.chown(folder, ACCOUNT)
             self._as = ["runuser", "-u", ACCOUNT, "--"]
-        self._folder = folder
+        self.folder = folder
+        self.socket = folder / ".s.PGSQL.5432"
         self.dsn = f"postgresql://{ACCOUNT}@/postgres?host={folder}"
         self._run("initdb", "-U", ACCOUNT, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 
@@ -65,7 +71,7 @@ class Cluster:
             await connection.close()
 
         asyncio.run(make())
-        return f"postgresql://{ACCOUNT}@/{name}?host={self._folder}"
+        return f"postgresql://{ACCOUNT}@/{name}?host={self.folder}"
 
     def stop(self, mode: str = "fast") -> None:
         """Stop. `fast` closes connections; `immediate` has the same effect as a crash."""
@@ -73,7 +79,7 @@ class Cluster:
 
 
 @contextmanager
-def running(bin_folder: Path, *, durable: bool = False) -> Iterator[Cluster]:
+def running(bin_folder: Path, *, durable: bool = False, settings: Sequence[str] = ()) -> Iterator[Cluster]:
     """Run a new cluster in a separate folder, which is removed at the end.
 
     It is not below pytest's folder, because other accounts cannot enter that folder.
@@ -81,7 +87,7 @@ def running(bin_folder: Path, *, durable: bool = False) -> Iterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="manent-postgresql-"))
     folder.chmod(0o755)
     try:
-        cluster = Cluster(folder, bin_folder, durable=durable)
+        cluster = Cluster(folder, bin_folder, durable=durable, settings=settings)
         cluster.start()
         try:
             yield cluster

@@ -1,6 +1,7 @@
-"""`manent db upgrade|backup`: upgrade or copy the database with the conversations."""
+"""`manent db upgrade|backup|copy`: upgrade, back up or move the database with the conversations."""
 
 import asyncio
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +12,21 @@ from manent.cli.project_store import read_project_endpoints
 from manent.cli.shared_options import Endpoints
 from manent.core.errors import StoreError
 from manent.runtime.database_url import postgresql_dsn
-from manent.stores.opening import sqlite_path
+from manent.stores.opening import postgresql_options, sqlite_path
 
 Target = Annotated[
     Path | None,
     typer.Argument(
         metavar="[FILE]", help="Output file. Default: a file in the same folder, with the time in its name."
     ),
+]
+
+Source = Annotated[
+    Path | None, typer.Option("--from", metavar="FILE", help="SQLite file; default: the one that the project uses.")
+]
+TargetUrl = Annotated[
+    str | None,
+    typer.Option("--to", metavar="URL", help="postgresql://…; default: the database in endpoints.yml."),
 ]
 
 
@@ -48,6 +57,39 @@ def db_backup(target: Target = None, *, endpoints: Endpoints = None) -> None:
     target = target or path.with_name(f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}")
     size = backup_sqlite(path, target)
     print(f"Copied {path} to {target} ({size:,} bytes).")
+
+
+def db_copy(*, source: Source = None, target: TargetUrl = None, endpoints: Endpoints = None) -> None:
+    """Copy all conversations from a SQLite file to an empty PostgreSQL database, and compare both at the end.
+
+    Stop the servers first. If the command is interrupted, run it again: it continues.
+    """
+    section = read_project_endpoints(endpoints).tracker_store or {}
+    dsn = postgresql_dsn({"type": "SQL", "url": target}) if target is not None else postgresql_dsn(section)
+    if dsn is None:
+        raise typer.BadParameter(
+            "--to needs the URL of a PostgreSQL database, or endpoints.yml a tracker_store with one"
+        )
+    if source is None and postgresql_dsn(section) is not None:
+        raise typer.BadParameter("--from needs the SQLite file, because endpoints.yml already names PostgreSQL")
+    try:
+        from manent.stores.database_copy import copy_database
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            "store_unsupported", f"this command needs the module {error.name}: pip install 'manent[postgresql]'"
+        ) from error
+    path = source or _file(endpoints)
+    options = postgresql_options(section if target is None else {"type": "SQL", "url": target})
+    report = asyncio.run(copy_database(path, dsn, options=options, progress=_show))
+    rows = report.rows
+    print(f"Copied {path}: {report.copied:,} conversations in this run. Source and target hold the same:")
+    for table, count in rows.items():
+        print(f"  {table}: {count:,}")
+
+
+def _show(step: str, done: int, of: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{step} {done:,} of {of:,}", end="\n" if done == of else "", file=sys.stderr, flush=True)
 
 
 def _file(endpoints: Path | None) -> Path:

@@ -65,6 +65,7 @@ COMMANDS = (
     Command("conversations erase", "manent.cli.conversations:erase_conversation", "Erase a conversation permanently."),
     Command("import-rasa", "manent.cli.import_rasa:import_rasa", "Import the conversations of a Rasa tracker store."),
     Command("db upgrade", "manent.cli.db:db_upgrade", "Upgrade the store to this version's schema."),
+    Command("db copy", "manent.cli.db:db_copy", "Copy the conversations from SQLite to PostgreSQL."),
     Command("db backup", "manent.cli.db:db_backup", "Back up the store while it is in use."),
 )
 """Every command, in the order of the help."""

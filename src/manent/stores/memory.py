@@ -314,6 +314,10 @@ class MemoryStore:
         self._find("")
         self._model_parts = {key: data for key, data in self._model_parts.items() if key[0] in digests}
 
+    async def check_writable(self) -> None:
+        """Check that the store is open. Memory can always be written."""
+        self._find("")
+
     async def revoke(self, revocation: Revocation) -> None:
         """Store a revocation. It replaces an earlier one of the same kind and value."""
         self._find("")

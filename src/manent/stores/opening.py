@@ -5,20 +5,23 @@ check whether the file belongs to another program.
 """
 
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
 from manent.core.errors import StoreError
 from manent.core.events import Json
 from manent.extensions.finding import Site, create, find
-from manent.extensions.options import options_of
+from manent.extensions.options import WrongOption, options_of
 from manent.extensions.points import STORES
 from manent.runtime.database_url import DATABASE, SqlOptions, kind_of, postgresql_dsn
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.memory import MemoryStore
+from manent.stores.postgresql.options import DEFAULTS, PostgresqlOptions
 from manent.stores.sqlite.file import is_database, is_foreign
 from manent.stores.sqlite.store import SqliteStore
 
@@ -26,6 +29,8 @@ DEFAULT_FILE = "conversations.db"
 """Name of the store's file in the folder of a project without `tracker_store`."""
 
 SUPPORTED = "no section (a SQLite file), `type: InMemory`, and `type: SQL` with `dialect: sqlite` or `postgresql`"
+
+_TIMES = ("connect_timeout", "statement_timeout", "network_timeout")
 
 TYPE_KEYS = ("type", "store_type")
 """Keys of the section that name the store. The others are its options."""
@@ -48,18 +53,53 @@ class StoreSite(Site):
     metrics: Metrics | None = None
 
 
+class SqlStoreOptions(SqlOptions, frozen=True, kw_only=True):
+    """The options of `type: SQL`. All but those that name the database are for PostgreSQL.
+
+    Attributes:
+        pool_size: maximum number of connections of one server, without the one for notifications. Default: 10.
+        max_overflow: is added to `pool_size`. Default: 0.
+        connect_timeout: seconds to wait for a new connection. Default: 5.
+        statement_timeout: seconds that a statement may take. Default: 10.
+        network_timeout: seconds of silence on the network after which a connection is closed. Default: 5.
+        pgbouncer: whether a pooler such as PgBouncer is between the server and PostgreSQL. Default: detected.
+    """
+
+    pool_size: int | None = None
+    max_overflow: int | None = None
+    connect_timeout: float | None = None
+    statement_timeout: float | None = None
+    network_timeout: float | None = None
+    pgbouncer: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            WrongOption: a number is out of range.
+        """
+        for name, least in (("pool_size", 1), ("max_overflow", 0)):
+            count = getattr(self, name)
+            if count is not None and count < least:
+                raise WrongOption(name, f"a whole number, {least} or more")
+        for name in _TIMES:
+            seconds = getattr(self, name)
+            if seconds is not None and not 0 < seconds < math.inf:
+                raise WrongOption(name, "a number of seconds above 0")
+
+
 class SqlStore:
     """Creates the store of `type: SQL`."""
 
-    options = SqlOptions
+    options = SqlStoreOptions
 
     @classmethod
-    def from_options(cls, options: SqlOptions, site: StoreSite) -> ConversationStore:
+    def from_options(cls, options: SqlStoreOptions, site: StoreSite) -> ConversationStore:
         """Return the store of the database that the options name, not opened."""
         settings = {"type": "SQL", **msgspec.structs.asdict(options)}
         dsn = postgresql_dsn(settings)
         if dsn is not None:
-            return _postgresql(dsn, durability=site.durability, metrics=site.metrics)
+            return _postgresql(dsn, postgresql_options(settings), durability=site.durability, metrics=site.metrics)
         return _sqlite(settings, site)
 
 
@@ -108,7 +148,25 @@ def _sqlite(settings: Json, site: StoreSite) -> ConversationStore:
     return SqliteStore(path, durability=site.durability, process_from=site.process_from, observe=observe)
 
 
-def _postgresql(dsn: str, *, durability: str, metrics: Metrics | None) -> ConversationStore:
+def postgresql_options(settings: Json) -> PostgresqlOptions:
+    """Return the options of a `tracker_store` section.
+
+    `max_overflow` is added to `pool_size`. libpq's `connect_timeout` (seconds) and `tcp_user_timeout` (milliseconds) in
+    `query` or in the URL count, too.
+    """
+    url = urlsplit(postgresql_dsn(settings) or "")
+    query = dict(parse_qsl(url.query))
+    if "tcp_user_timeout" in query:
+        query["network_timeout"] = str(float(query["tcp_user_timeout"]) / 1000)
+    given = {**query, **{name: value for name, value in settings.items() if value is not None}}
+    return PostgresqlOptions(
+        pool_size=int(given.get("pool_size", DEFAULTS.pool_size)) + int(given.get("max_overflow", 0)),
+        pgbouncer=settings.get("pgbouncer"),
+        **{name: float(given[name]) for name in _TIMES if name in given},
+    )
+
+
+def _postgresql(dsn: str, options: PostgresqlOptions, *, durability: str, metrics: Metrics | None) -> ConversationStore:
     try:
         from manent.stores.postgresql.store import PostgresqlStore
     except ModuleNotFoundError as error:
@@ -118,7 +176,7 @@ def _postgresql(dsn: str, *, durability: str, metrics: Metrics | None) -> Conver
             "'manent[postgresql]'`",
         ) from error
     observe = None if metrics is None else metrics.committed
-    return PostgresqlStore(dsn, durability=durability, observe=observe, metrics=metrics)
+    return PostgresqlStore(dsn, durability=durability, options=options, observe=observe, metrics=metrics)
 
 
 def sqlite_path(settings: Json, *, root: Path) -> Path | None:

@@ -827,3 +827,14 @@ async def test_revocations_are_kept_and_replaced(store: ConversationStore) -> No
     assert list(await store.revocations()) == [older_ones, lifted]
     assert list(await store.revocations(since=13.5)) == [lifted]
     assert list(await store.revocations(since=13.6)) == []
+
+
+async def test_check_writable(store: ConversationStore) -> None:
+    """An open store can be written, a closed one cannot; conversations are not changed."""
+    head = await talk(store, empty(), 1)
+    await store.check_writable()
+    await store.check_writable()
+    assert await store.conversations() == [head]
+    await store.close()
+    with pytest.raises(StoreError):
+        await store.check_writable()

@@ -10,7 +10,8 @@ from manent.core.errors import StoreError
 from manent.core.events import Json
 from manent.runtime.database_url import postgresql_dsn
 from manent.stores.memory import MemoryStore
-from manent.stores.opening import open_store, sqlite_path
+from manent.stores.opening import open_store, postgresql_options, sqlite_path
+from manent.stores.postgresql.options import PostgresqlOptions
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.sqlite.file import prepare_file
 from manent.stores.sqlite.store import SqliteStore
@@ -152,3 +153,23 @@ def test_a_locked_store_is_not_another_programs(tmp_path: Path) -> None:
         other.execute("CREATE TABLE t (x)")
 
         assert sqlite_path({}, root=tmp_path) == path
+
+
+@pytest.mark.parametrize(
+    ("section", "options"),
+    [
+        ({}, PostgresqlOptions()),
+        ({"pool_size": "4", "max_overflow": 2, "pgbouncer": True}, PostgresqlOptions(pool_size=6, pgbouncer=True)),
+        (
+            {"connect_timeout": 1, "statement_timeout": "2.5", "network_timeout": 3},
+            PostgresqlOptions(connect_timeout=1.0, statement_timeout=2.5, network_timeout=3.0),
+        ),
+        (
+            {"query": {"connect_timeout": 7, "tcp_user_timeout": 9000}},
+            PostgresqlOptions(connect_timeout=7.0, network_timeout=9.0),
+        ),
+    ],
+)
+def test_postgresql_options(section: Json, options: PostgresqlOptions) -> None:
+    """The keys of `tracker_store`, libpq's names in `query`, and the defaults become options."""
+    assert postgresql_options({"type": "SQL", "dialect": "postgresql", **section}) == options

@@ -266,6 +266,9 @@ class ConversationStore(Outbox, SharedModels, Protocol):
     async def put_meta(self, key: str, value: bytes) -> bytes:
         """Store a value, unless the key already has a value. Return the value that the key then has."""
 
+    async def check_writable(self) -> None:
+        """Write a row that belongs to no conversation, durably. Raises StoreError if that or a recent append failed."""
+
     async def revoke(self, revocation: Revocation) -> None:
         """Store a revocation. It replaces an earlier one of the same kind and value."""
 

@@ -1,6 +1,10 @@
 """Health checks and the version of the server."""
 
-from typing import Literal
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -9,12 +13,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from manent import __version__
-from manent.core.errors import ManentError
+from manent.core.errors import ManentError, StoreError
 from manent.runtime.background.publishing import Publisher
 from manent.runtime.conversation.registry import Conversations
 from manent.server.edge.shutdown import Shutdown
 from manent.server.models.switching import SharedModel
 from manent.server.operation import Operation
+
+log = logging.getLogger("manent.server")
+
+CHECK_EVERY_S: Final = 1.0
+CHECK_TIMEOUT_S: Final = 2.0
+"""How long `/health/ready` waits for the store. Load balancers often wait for 5 seconds."""
 
 MINIMUM_COMPATIBLE_VERSION = "0.1.0"
 
@@ -48,8 +58,10 @@ class Ready(msgspec.Struct, kw_only=True):
     """Whether the server can serve.
 
     Attributes:
-        status: `ok`, or with HTTP status 503 one of `closing` (the server is shutting down), `store` (the store fails,
-            and `code` is its error) and `model` (no model could be loaded yet, and `code` is the reason).
+        status: `ok`, or with HTTP status 503 one of `closing` (the server is shutting down), `store` (the store cannot
+            be written, and `code` is its error) and `model` (no model could be loaded yet, and `code` is the reason).
+        code: why the server is not ready, for example `store_full`, `store_readonly`, or `store_timeout` if the store
+            did not answer in time.
         model: name of the loaded model file.
         failing: background tasks whose last round failed, and the code of the error. They try again by themselves.
     """
@@ -67,10 +79,59 @@ READY = Operation(method="GET", path="/health/ready", summary="Can it serve?", a
 OPERATIONS = (VERSION, LIVE, READY)
 
 
+class StoreCheck:
+    """Checks whether the store can be written, at most once in `CHECK_EVERY_S` seconds, however often it is asked.
+
+    Args:
+        check: writes to the store; raises ManentError if that fails.
+        within_s: how long the check may take, in seconds.
+    """
+
+    def __init__(self, check: Callable[[], Awaitable[None]], *, within_s: float = CHECK_TIMEOUT_S) -> None:
+        self._check = check
+        self._within_s = within_s
+        self._checking: asyncio.Task[ManentError | None] | None = None
+        self._checked_at = float("-inf")
+        self._failure = ""
+
+    async def error(self) -> ManentError | None:
+        """Return why the store cannot be written. None: it can."""
+        now = time.monotonic()
+        if self._checking is None or (self._checking.done() and now - self._checked_at >= CHECK_EVERY_S):
+            self._checking = asyncio.create_task(self._run())
+        return await asyncio.shield(self._checking)
+
+    async def _run(self) -> ManentError | None:
+        error = await self._try()
+        self._checked_at = time.monotonic()
+        failure = "" if error is None else error.code
+        if failure != self._failure:
+            self._failure = failure
+            if error is None:
+                log.info("the store can be written again; the server is ready")
+            else:
+                log.warning(
+                    "the store cannot be written; the server is not ready",
+                    extra={"code": error.code, "error": error.message},
+                )
+        return error
+
+    async def _try(self) -> ManentError | None:
+        try:
+            async with asyncio.timeout(self._within_s):
+                await self._check()
+        except TimeoutError:
+            return StoreError("store_timeout", f"the store did not finish a write within {self._within_s:g} s")
+        except ManentError as error:
+            return error
+        return None
+
+
 def routes(
     conversations: Conversations, shutdown: Shutdown, models: SharedModel, publisher: Publisher | None = None
 ) -> list[Route]:
     """Return `/version`, `/health/live` and `/health/ready`. `publisher`: None if there is no event broker."""
+    store_check = StoreCheck(conversations.engine.store.check_writable)
 
     async def version(_: Request) -> Response:
         return _json(Version(version=__version__, minimum_compatible_version=MINIMUM_COMPATIBLE_VERSION))
@@ -82,9 +143,8 @@ def routes(
         """Answer 503 before and during the shutdown and when the store fails, but not when the broker is down."""
         if shutdown.is_announced or conversations.engine.is_closing:
             return _json(Ready(status="closing"), 503)
-        try:
-            await conversations.engine.store.get_meta("health")
-        except ManentError as error:
+        error = await store_check.error()
+        if error is not None:
             return _json(Ready(status="store", code=error.code), 503)
         if models.is_waiting:
             return _json(Ready(status="model", code=models.problem.code if models.problem else UNSET), 503)

@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-import asyncpg
 import msgspec
 
 from manent.runtime.loops import Loop
 from manent.runtime.metrics import Metrics
+from manent.stores.postgresql.connection import connect
 from manent.stores.postgresql.errors import translated
+from manent.stores.postgresql.options import PostgresqlOptions
 
 GATHER_S: Final = 0.01
 """Time for which notifications are collected before they are sent. It limits them to 100 transactions per second."""
@@ -22,7 +23,6 @@ GATHER_S: Final = 0.01
 MAX_RECONNECT_S: Final = 1.0
 """Longest pause before another connection is made. Meanwhile the servers compare conversations with the store."""
 
-CONNECT_TIMEOUT_S: Final = 10.0
 
 _MAX_PAYLOAD: Final = 7_000
 """Maximum bytes of conversation ids in one notification. PostgreSQL's limit is 8000 bytes."""
@@ -34,11 +34,13 @@ class ServerNotifications:
     Args:
         dsn: the database.
         channel: PostgreSQL's channel for the notifications.
+        options: timeouts.
         metrics: counts failed connections.
     """
 
-    def __init__(self, dsn: str, channel: str, metrics: Metrics | None = None) -> None:
+    def __init__(self, dsn: str, channel: str, options: PostgresqlOptions, metrics: Metrics | None = None) -> None:
         self._dsn = dsn
+        self._options = options
         self._channel = channel
         self._outgoing: set[str] = set()
         self._incoming: set[str] = set()
@@ -94,12 +96,8 @@ class ServerNotifications:
         return MAX_RECONNECT_S
 
     async def _exchange_on_one_connection(self) -> None:
-        connection = await asyncpg.connect(
-            self._dsn,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=CONNECT_TIMEOUT_S,
-            server_settings={"application_name": "manent news", "synchronous_commit": "off"},
-        )
+        settings = {"application_name": "manent news", "synchronous_commit": "off"}
+        connection = await connect(self._dsn, self._options, settings=settings)
         try:
             self._own_pid = connection.get_server_pid()
             await connection.add_listener(self._channel, self._receive)

@@ -7,6 +7,7 @@ from manent.core.conversation_log import Cursor, Lease, UnpublishedEvents
 from manent.runtime.ports.store import Behind
 from manent.stores.codec import current_json
 from manent.stores.head_row import lease_of
+from manent.stores.postgresql.connection import UPGRADE_TIMEOUT_S
 
 MARK = "INSERT INTO meta (name, value) VALUES ('publishing', '1') ON CONFLICT (name) DO NOTHING RETURNING name"
 MARK_AS_PUBLISHED = """
@@ -73,7 +74,7 @@ async def begin_publishing(connection: Any) -> None:
     Only the first call on a store, ever, has an effect. Call it inside a transaction.
     """
     if await connection.fetchval(MARK) is not None:
-        await connection.execute(MARK_AS_PUBLISHED)
+        await connection.execute(MARK_AS_PUBLISHED, timeout=UPGRADE_TIMEOUT_S)
 
 
 async def behind(connection: Any, after: str, limit: int) -> Behind:

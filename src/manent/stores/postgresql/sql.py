@@ -6,8 +6,7 @@ _ID = "(SELECT id FROM conversations WHERE sender_id = $1)"
 _ENTRY = f"SELECT seq, format, prev, divider, title, data FROM events WHERE conversation_id = {_ID}"
 _HEADS = f"SELECT {HEAD_COLUMNS} FROM conversations"
 
-APPEND = """
-WITH head AS (
+_WRITE_HEAD = """
     UPDATE conversations SET
         version = $3, visible = $4, divider = $5, session_seq = $6, plain_seq = $7, open_turn = $8,
         lease_owner = $9, owner = $11, started = $12, updated = $13,
@@ -15,6 +14,19 @@ WITH head AS (
     WHERE sender_id = $1 AND epoch = $2 AND version = $14
         AND lease_owner IS NOT DISTINCT FROM $26
     RETURNING id
+"""
+_WRITE_FIRST_HEAD = f"""
+    INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({", ".join(f"${n}" for n in range(1, 14))})
+    ON CONFLICT (sender_id) DO UPDATE SET
+        version = $3, visible = $4, divider = $5, session_seq = $6, plain_seq = $7, open_turn = $8,
+        lease_owner = $9, owner = $11, started = $12, updated = $13,
+        lease_until = CASE WHEN conversations.lease_owner = $9
+            THEN greatest(conversations.lease_until, $10) ELSE $10 END
+    WHERE conversations.epoch = $2 AND conversations.version = $14
+        AND conversations.lease_owner IS NOT DISTINCT FROM $26
+    RETURNING id
+"""
+_WRITE_REST = """
 ), new_events AS (
     INSERT INTO events (conversation_id, seq, format, prev, divider, title, data)
     SELECT head.id, new.* FROM head, unnest(
@@ -27,13 +39,61 @@ WITH head AS (
     INSERT INTO snapshots (conversation_id, version, data)
     SELECT head.id, $24::bigint, $25::bytea FROM head WHERE $24::bigint IS NOT NULL
     ON CONFLICT (conversation_id, version) DO UPDATE SET data = excluded.data
+), gone_snapshots AS (
+    DELETE FROM snapshots USING head WHERE conversation_id = head.id AND snapshots.version = ANY($27::bigint[])
 )
 SELECT id FROM head
 """
+APPEND = f"WITH head AS ({_WRITE_HEAD}{_WRITE_REST}"
 """Writes an append if the head has epoch $2, version $14 and a lease of $26.
 
 If it does not, the statement writes nothing and returns no row. If the owner has renewed its lease in the meantime, the
-statement keeps the later end. $1 to $13 are `head_values`.
+statement keeps the later end. $1 to $13 are `head_values`, $27 the versions of the snapshots to delete.
+"""
+
+APPEND_FIRST = f"WITH head AS ({_WRITE_FIRST_HEAD}{_WRITE_REST}"
+"""The same for an append that expects version 0: inserts the conversation if it does not exist."""
+
+APPEND_MANY = """
+WITH expected AS (
+    SELECT conversations.id, new.* FROM unnest(
+        $1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::boolean[],
+        $9::text[], $10::float8[], $11::text[], $12::float8[], $13::float8[],
+        $14::bigint[], $15::text[], $16::integer[]
+    ) AS new (
+        sender_id, epoch, version, visible, divider, session_seq, plain_seq, open_turn,
+        lease_owner, lease_until, owner, started, updated,
+        expected_version, expected_owner, number
+    ) JOIN conversations ON conversations.sender_id = new.sender_id
+    WHERE conversations.epoch = new.epoch AND conversations.version = new.expected_version
+        AND conversations.lease_owner IS NOT DISTINCT FROM new.expected_owner
+    FOR UPDATE OF conversations SKIP LOCKED
+), head AS (
+    UPDATE conversations SET
+        version = new.version, visible = new.visible, divider = new.divider, session_seq = new.session_seq,
+        plain_seq = new.plain_seq, open_turn = new.open_turn, lease_owner = new.lease_owner,
+        lease_until = CASE WHEN conversations.lease_owner = new.lease_owner
+            THEN greatest(conversations.lease_until, new.lease_until) ELSE new.lease_until END,
+        owner = new.owner, started = new.started, updated = new.updated
+    FROM expected AS new WHERE conversations.id = new.id
+    RETURNING conversations.id, new.number
+), new_events AS (
+    INSERT INTO events (conversation_id, seq, format, prev, divider, title, data)
+    SELECT head.id, seq, format, prev, divider, title, data FROM head JOIN unnest(
+        $17::bigint[], $18::smallint[], $19::bigint[], $20::text[], $21::text[], $22::text[], $23::integer[]
+    ) AS new (seq, format, prev, divider, title, data, number) USING (number)
+), new_accepted AS (
+    INSERT INTO accepted (conversation_id, message_id, seq, digest)
+    SELECT head.id, message_id, seq, digest FROM head JOIN unnest(
+        $24::text[], $25::bigint[], $26::bytea[], $27::integer[]
+    ) AS new (message_id, seq, digest, number) USING (number)
+)
+SELECT number FROM head
+"""
+"""Writes appends to different conversations and returns their numbers.
+
+The statement leaves out appends whose conversation has another epoch, version or owner of the lease, and those whose
+conversation is locked by another transaction. So it never waits for a lock, and two servers cannot deadlock.
 """
 
 INSERT_HEAD = (
@@ -72,15 +132,40 @@ RELEASE_LEASES = "UPDATE conversations SET lease_owner = NULL, lease_until = NUL
 OLD_SENDERS = "SELECT sender_id FROM conversations WHERE updated < $1 LIMIT $2 FOR UPDATE SKIP LOCKED"
 
 ENTRIES = f"{_ENTRY} AND seq > $2 ORDER BY seq LIMIT $3"
-VISIBLE_AFTER = f"{_ENTRY} AND seq > $2 AND prev IS NOT NULL ORDER BY seq LIMIT $3"
-VISIBLE_BEFORE = f"{_ENTRY} AND seq < $2 AND prev IS NOT NULL ORDER BY seq DESC LIMIT $3"
 TAIL = f"SELECT format, data FROM events WHERE conversation_id = {_ID} AND seq > $2 ORDER BY seq DESC LIMIT $3"
-NEWEST_SNAPSHOT = (
-    f"SELECT version, data FROM snapshots WHERE conversation_id = {_ID} AND version < $2 ORDER BY version DESC LIMIT 1"
-)
-SNAPSHOT_VERSIONS = "SELECT version FROM snapshots WHERE conversation_id = $1"
-DROP_SNAPSHOTS = "DELETE FROM snapshots WHERE conversation_id = $1 AND version = ANY($2::bigint[])"
+SNAPSHOT_VERSIONS = f"SELECT version FROM snapshots WHERE conversation_id = {_ID}"
 ACCEPTED = f"SELECT message_id, seq, digest FROM accepted WHERE conversation_id = {_ID} AND message_id = $2"
+
+
+def _head_and_entries(which: str, snapshot: str = "") -> str:
+    """Return a statement that reads a head and entries in the same instant: one row, with one array per column."""
+    columns = ("seq", "format", "prev", "divider", "title", "data")
+    arrays = ", ".join(f"array_agg({name}) AS {name}_of_entries" for name in columns)
+    return f"""
+        SELECT {HEAD_COLUMNS}, {"snapshot_version, snapshot_data" if snapshot else "NULL, NULL"}, entries.*
+        FROM conversations {snapshot} CROSS JOIN LATERAL (
+            SELECT {arrays} FROM (
+                SELECT {", ".join(columns)} FROM events WHERE conversation_id = conversations.id AND {which}
+            ) AS entry
+        ) AS entries
+        WHERE sender_id = $1
+    """
+
+
+LOAD = _head_and_entries(
+    "seq > coalesce(snapshot_version, 0) ORDER BY seq",
+    """LEFT JOIN LATERAL (
+        SELECT version AS snapshot_version, data AS snapshot_data FROM snapshots
+        WHERE conversation_id = conversations.id AND version < coalesce($2, conversations.version + 1)
+        ORDER BY version DESC LIMIT 1
+    ) AS snapshot ON true""",
+)
+"""Reads the head, the newest snapshot below version $2, and the entries after it."""
+
+VISIBLE_AFTER = _head_and_entries("seq > $2 AND prev IS NOT NULL ORDER BY seq LIMIT $3")
+VISIBLE_BEFORE = _head_and_entries(
+    "seq < coalesce($2, conversations.version + 1) AND prev IS NOT NULL ORDER BY seq DESC LIMIT $3"
+)
 
 META = "SELECT value FROM meta WHERE name = $1"
 PUT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
@@ -102,6 +187,10 @@ REMOVE_SERVER = "DELETE FROM servers WHERE name = $1"
 PUT_MODEL_PART = "INSERT INTO model_parts (digest, number, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 MODEL_PART = "SELECT data FROM model_parts WHERE digest = $1 AND number = $2"
 KEEP_MODELS = "DELETE FROM model_parts WHERE digest <> ALL($1)"
+
+WRITE_HEALTH = (
+    "INSERT INTO meta (name, value) VALUES ('health', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 
 PUT_REMINDER = """
 INSERT INTO reminders (conversation_id, name, seq, due, data) VALUES ($1, $2, $3, $4, $5)

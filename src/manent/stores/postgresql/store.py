@@ -6,13 +6,14 @@ Rasa tracker store can be in the same database.
 """
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
 import asyncpg
-from msgspec.structs import replace
 
 from manent.core.conversation_log import (
     Accepted,
@@ -31,22 +32,27 @@ from manent.core.errors import InternalError, StoreError
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
+from manent.stores.failed_writes import FailedWrites
 from manent.stores.head_row import empty_head, head_of_row, head_values, owner_of
 from manent.stores.postgresql import published, sql
+from manent.stores.postgresql.append_batches import AppendBatches
+from manent.stores.postgresql.connection import UPGRADE_TIMEOUT_S, Connection, connect, session_settings
 from manent.stores.postgresql.errors import place_of, translated
 from manent.stores.postgresql.notifications import ServerNotifications
+from manent.stores.postgresql.options import DEFAULTS, PostgresqlOptions
+from manent.stores.postgresql.pool import Pool
 from manent.stores.postgresql.reminders import change_reminders, decode_reminder
 from manent.stores.postgresql.schema import SCHEMA, prepare_database
 from manent.stores.thinning import superfluous
 
-MAX_CONNECTIONS: Final = 10
-"""Maximum number of connections of one server process, without the one for notifications."""
+log = logging.getLogger("manent.store")
 
-CONNECT_TIMEOUT_S: Final = 10.0
-STATEMENT_TIMEOUT_S: Final = 60.0
+POLL_INTERVAL_S: Final = 0.25
+"""With a pooler, other servers' commits are not notified: how often conversations are compared instead."""
+
 _PURGE_BATCH: Final = 100
-
-Connection = Any  # asyncpg.Connection, or the proxy that the pool returns, which has the same methods
+_LONG_STATEMENT: Final = f"SET LOCAL statement_timeout = {int(UPGRADE_TIMEOUT_S * 1000)}"
+_HEAD_COLUMN_COUNT: Final = 13
 
 
 class PostgresqlStore:
@@ -57,6 +63,7 @@ class PostgresqlStore:
         durability: `disk`: PostgreSQL has flushed an append before it returns. `process`: a crash of PostgreSQL may
             lose the newest appends (`synchronous_commit = off`).
         schema: PostgreSQL's schema with the tables.
+        options: number of connections, and timeouts.
         observe: called after each append with 1 and its duration in seconds.
         metrics: counts failures of the connection for notifications.
     """
@@ -67,20 +74,20 @@ class PostgresqlStore:
         *,
         durability: str = "disk",
         schema: str = SCHEMA,
+        options: PostgresqlOptions = DEFAULTS,
         observe: Callable[[int, float], None] | None = None,
         metrics: Metrics | None = None,
     ) -> None:
         self._dsn = dsn
         self._schema = schema
-        self._settings = {
-            "search_path": schema,
-            "synchronous_commit": "off" if durability == "process" else "on",
-            "application_name": "manent",
-        }
+        self._settings = session_settings(schema, durability, options)
+        self._options = options
         self._observe = observe
         self._metrics = metrics
-        self._pool: asyncpg.Pool | None = None
+        self._pool: Pool | None = None
+        self._batches: AppendBatches | None = None
         self._notifications: ServerNotifications | None = None
+        self._failed_writes = FailedWrites(time.monotonic)
         self._in_use = 0
         self._idle = asyncio.Event()
         self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -92,16 +99,28 @@ class PostgresqlStore:
             StoreError: `store_unreachable`, `store_schema_old`, `store_schema_new`, …
         """
         with translated(where=place_of(self._dsn)):
-            await prepare_database(self._dsn, self._schema)
-            self._pool = await asyncpg.create_pool(
-                self._dsn,
-                min_size=1,
-                max_size=MAX_CONNECTIONS,
-                server_settings=self._settings,
-                timeout=CONNECT_TIMEOUT_S,
-                command_timeout=STATEMENT_TIMEOUT_S,
-            )
-        self._notifications = ServerNotifications(self._dsn, self._schema, self._metrics)
+            behind_pooler = await prepare_database(self._dsn, self._schema, self._options)
+        self._pool = self._pool_behind_pooler() if behind_pooler else self._direct_pool()
+        self._batches = AppendBatches(self._pool)
+        if not behind_pooler:
+            self._notifications = ServerNotifications(self._dsn, self._schema, self._options, self._metrics)
+
+    def _direct_pool(self) -> Pool:
+        return Pool(
+            lambda: connect(self._dsn, self._options, settings=self._settings),
+            size=self._options.pool_size,
+            wait_s=self._options.statement_timeout,
+        )
+
+    def _pool_behind_pooler(self) -> Pool:
+        """Return a pool that keeps no state in a session, because each transaction may run in another one."""
+        log.info("a pooler is between this server and PostgreSQL; changes of other servers are polled")
+        return Pool(
+            lambda: connect(self._dsn, self._options, prepare=False),
+            size=self._options.pool_size,
+            wait_s=self._options.statement_timeout,
+            settings="; ".join(f"SET LOCAL {name} = '{value}'" for name, value in self._settings.items()),
+        )
 
     async def close(self) -> None:
         """Finish queued writes, then close all connections and files."""
@@ -111,6 +130,8 @@ class PostgresqlStore:
         while self._in_use:
             self._idle.clear()
             await self._idle.wait()
+        if self._batches is not None:
+            await self._batches.close()
         notifications, self._notifications = self._notifications, None
         if notifications is not None:
             await notifications.close()
@@ -142,53 +163,55 @@ class PostgresqlStore:
         check_append(append)
         loop = asyncio.get_running_loop()
         started = loop.time()
-        with self._lend_pool() as pool:
-            async with (
-                self._append_lock(append.head.sender_id),
-                pool.acquire(timeout=STATEMENT_TIMEOUT_S) as connection,
-            ):
-                try:
-                    if append.reminders or append.snapshot or await _append(connection, append) is None:
-                        async with connection.transaction():
-                            await _append_with_all(connection, append)
-                except asyncpg.UniqueViolationError as error:
-                    raise await _unique_violation(connection, append) from error
+        try:
+            await self._write_append(append)
+        except StoreError as error:
+            self._failed_writes.note(error)
+            raise
+        self._failed_writes.note_success()
         self._notify(append.head.sender_id)
         if self._observe is not None:
             self._observe(1, loop.time() - started)
 
+    async def _write_append(self, append: Append) -> None:
+        can_share = append.expected_version and not append.reminders and append.snapshot is None
+        with self._lend_pool() as pool:
+            async with self._append_lock(append.head.sender_id):
+                if can_share and self._batches is not None and await self._batches.write(append):
+                    return
+                try:
+                    async with pool.transaction() if append.reminders else pool.statement() as connection:
+                        await _append(connection, append)
+                except asyncpg.UniqueViolationError as error:
+                    async with pool.statement() as connection:
+                        raise await _unique_violation(connection, append) from error
+
     async def load(self, sender_id: str, *, before: int | None = None) -> Loaded | None:
         """Return the newest snapshot (with a version below `before`, if given) and all entries after it."""
-        async with self._snapshot() as connection:
-            head = await _head(connection, sender_id)
-            if head is None:
-                return None
-            below = head.version + 1 if before is None else before
-            row = await connection.fetchrow(sql.NEWEST_SNAPSHOT, sender_id, below)
-            snapshot = row and Snapshot(version=row[0], data=row[1])
-            entries = await _entries(connection, sender_id, snapshot.version if snapshot else 0, None)
-            return Loaded(head=head, snapshot=snapshot, entries=tuple(entries))
+        async with self._connection() as connection:
+            row = await connection.fetchrow(sql.LOAD, sender_id, before)
+        if row is None:
+            return None
+        head, snapshot, entries = _head_and_entries(row)
+        return Loaded(head=head, snapshot=snapshot, entries=tuple(entries))
 
     async def page(self, sender_id: str, *, limit: int, before: int | None = None) -> Page | None:
         """Return the newest `limit` visible entries (with a `seq` below `before`, if given), in log order."""
-        async with self._snapshot() as connection:
-            head = await _head(connection, sender_id)
-            if head is None:
-                return None
-            below = head.version + 1 if before is None else before
-            found = await connection.fetch(sql.VISIBLE_BEFORE, sender_id, below, limit + 1)
-        entries = tuple(_entry(row) for row in reversed(found[:limit]))
-        return Page(head=head, entries=entries, has_more=len(found) > limit)
+        async with self._connection() as connection:
+            row = await connection.fetchrow(sql.VISIBLE_BEFORE, sender_id, before, limit + 1)
+        if row is None:
+            return None
+        head, _, entries = _head_and_entries(row)
+        return Page(head=head, entries=tuple(reversed(entries[:limit])), has_more=len(entries) > limit)
 
     async def after(self, sender_id: str, seq: int, *, limit: int) -> Page | None:
         """Return the first `limit` visible entries after `seq`."""
-        async with self._snapshot() as connection:
-            head = await _head(connection, sender_id)
-            if head is None:
-                return None
-            found = await connection.fetch(sql.VISIBLE_AFTER, sender_id, seq, limit + 1)
-        entries = tuple(_entry(row) for row in found[:limit])
-        return Page(head=head, entries=entries, has_more=len(found) > limit)
+        async with self._connection() as connection:
+            row = await connection.fetchrow(sql.VISIBLE_AFTER, sender_id, seq, limit + 1)
+        if row is None:
+            return None
+        head, _, entries = _head_and_entries(row)
+        return Page(head=head, entries=tuple(entries[:limit]), has_more=len(entries) > limit)
 
     async def entries(self, sender_id: str, *, after: int = 0, limit: int | None = None) -> list[LogEntry]:
         """Return all entries after `after`, visible or not, oldest first."""
@@ -206,10 +229,11 @@ class PostgresqlStore:
 
         PostgreSQL's next vacuum frees the space.
         """
-        async with self._connection() as connection, connection.transaction():
+        async with self._transaction() as connection:
+            await connection.execute(_LONG_STATEMENT)
             head = await _locked_head(connection, sender_id)
             if head is not None:
-                await connection.execute(sql.DELETE, [sender_id])
+                await connection.execute(sql.DELETE, [sender_id], timeout=UPGRADE_TIMEOUT_S)
             if new_epoch is not None:
                 fresh = empty_head(sender_id, new_epoch, owner=head.owner if head else None)
                 await connection.execute(sql.INSERT_HEAD, *head_values(fresh))
@@ -220,12 +244,13 @@ class PostgresqlStore:
         """Replace the log by another one, which has another epoch (`append.head.epoch`)."""
         check_append(append)
         sender_id = append.head.sender_id
-        async with self._connection() as connection, connection.transaction():
+        async with self._transaction() as connection:
+            await connection.execute(_LONG_STATEMENT)
             head = await _locked_head(connection, sender_id)
             if head is None or head.epoch != expected_epoch:
                 raise VersionConflict(sender_id)
-            await connection.execute(sql.DELETE, [sender_id])
-            await _append_with_all(connection, append)
+            await connection.execute(sql.DELETE, [sender_id], timeout=UPGRADE_TIMEOUT_S)
+            await _append(connection, append)
         self._notify(sender_id)
 
     async def conversations(
@@ -279,18 +304,22 @@ class PostgresqlStore:
         """
         total, gone = 0, 1
         while gone:
-            async with self._connection() as connection, connection.transaction():
-                old = await connection.fetch(sql.OLD_SENDERS, older_than, _PURGE_BATCH)
-                await connection.execute(sql.DELETE, [row[0] for row in old])
+            async with self._transaction() as connection:
+                await connection.execute(_LONG_STATEMENT)
+                old = await connection.fetch(sql.OLD_SENDERS, older_than, _PURGE_BATCH, timeout=UPGRADE_TIMEOUT_S)
+                await connection.execute(sql.DELETE, [row[0] for row in old], timeout=UPGRADE_TIMEOUT_S)
             gone = len(old)
             total += gone
         return total
 
     async def news(self, *, within_s: float) -> frozenset[str] | None:
         """Wait until another process writes to the store, at most `within_s` seconds."""
-        if self._notifications is None:
+        if self._pool is None:
             raise StoreError("store_closed", "the store is closed")
-        return await self._notifications.wait(within_s=within_s)
+        if self._notifications is not None:
+            return await self._notifications.wait(within_s=within_s)
+        await asyncio.sleep(min(within_s, POLL_INTERVAL_S))
+        return None
 
     def _notify(self, sender_id: str) -> None:
         """Notify the other servers that a conversation has changed. "": any conversation may have changed."""
@@ -343,6 +372,12 @@ class PostgresqlStore:
         async with self._connection() as connection:
             await connection.execute(sql.KEEP_MODELS, list(digests))
 
+    async def check_writable(self) -> None:
+        """Write a row that belongs to no conversation, durably."""
+        self._failed_writes.check()
+        async with self._connection() as connection:
+            await connection.execute(sql.WRITE_HEALTH, str(time.time()).encode())
+
     async def revoke(self, revocation: Revocation) -> None:
         """Store a revocation. It replaces an earlier one of the same kind and value."""
         one = revocation
@@ -361,19 +396,20 @@ class PostgresqlStore:
 
     async def begin_publishing(self) -> None:
         """Mark everything in the store as published. Only the first call on a store, ever, has an effect."""
-        async with self._connection() as connection, connection.transaction():
+        async with self._transaction() as connection:
+            await connection.execute(_LONG_STATEMENT)
             await published.begin_publishing(connection)
 
     async def behind(self, *, after: str, limit: int) -> Behind:
         """Search the next `limit` conversations after `after`, in order of `sender_id`."""
-        async with self._snapshot() as connection:
+        async with self._connection() as connection:
             return await published.behind(connection, after, limit)
 
     async def claim(
         self, sender_ids: Sequence[str], lease: Lease, *, now: float, over: Collection[str] = ()
     ) -> list[Cursor]:
         """Acquire a lease on the cursors of conversations. Missing cursors are created."""
-        async with self._connection() as connection, connection.transaction():
+        async with self._transaction() as connection:
             return await published.claim(connection, sender_ids, lease, now, over)
 
     async def unpublished(self, cursors: Sequence[Cursor], *, limit: int) -> list[UnpublishedEvents]:
@@ -383,7 +419,7 @@ class PostgresqlStore:
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
         """Set cursors, remove the cursors of conversations that are `gone`, and release the leases on both."""
-        async with self._connection() as connection, connection.transaction():
+        async with self._transaction() as connection:
             await published.move(connection, cursors, gone, owner)
 
     def _append_lock(self, sender_id: str) -> asyncio.Lock:
@@ -394,11 +430,18 @@ class PostgresqlStore:
     async def _connection(self) -> AsyncIterator[Connection]:
         """Lend a connection of the pool."""
         with self._lend_pool() as pool:
-            async with pool.acquire(timeout=STATEMENT_TIMEOUT_S) as connection:
+            async with pool.statement() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection of the pool inside a transaction."""
+        with self._lend_pool() as pool:
+            async with pool.transaction() as connection:
                 yield connection
 
     @contextmanager
-    def _lend_pool(self) -> Iterator[Any]:
+    def _lend_pool(self) -> Iterator[Pool]:
         """Lend the pool. `close` waits until it is returned. Errors inside are raised as StoreError."""
         if self._pool is None:
             raise StoreError("store_closed", "the store is closed")
@@ -411,15 +454,6 @@ class PostgresqlStore:
             if not self._in_use:
                 self._idle.set()
 
-    @asynccontextmanager
-    async def _snapshot(self) -> AsyncIterator[Connection]:
-        """Lend a connection whose reads all see the same state."""
-        async with (
-            self._connection() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            yield connection
-
 
 async def _head(connection: Connection, sender_id: str) -> Head | None:
     row = await connection.fetchrow(sql.HEAD, sender_id)
@@ -431,15 +465,17 @@ async def _locked_head(connection: Connection, sender_id: str) -> Head | None:
     return None if row is None else head_of_row(tuple(row))
 
 
-async def _append(connection: Connection, append: Append) -> int | None:
-    """Write an append and return the row id of the conversation.
+async def _append(connection: Connection, append: Append) -> None:
+    """Write an append. With reminders, the caller must have begun a transaction.
 
-    Return None if the log has another epoch, version or lease.
+    Raises:
+        VersionConflict: the log has another epoch, version or lease. Nothing was written.
     """
+    sender_id = append.head.sender_id
     events = [entry_to_row(entry) for entry in append.entries]
     snapshot = append.snapshot
     conversation_id: int | None = await connection.fetchval(
-        sql.APPEND,
+        sql.APPEND if append.expected_version else sql.APPEND_FIRST,
         *head_values(append.head),
         append.expected_version,
         *([row[column] for row in events] for column in range(5)),
@@ -450,24 +486,23 @@ async def _append(connection: Connection, append: Append) -> int | None:
         snapshot and snapshot.version,
         snapshot and snapshot.data,
         owner_of(append.expected_lease),
+        await _superfluous_snapshots(connection, sender_id, snapshot),
     )
-    return conversation_id
-
-
-async def _append_with_all(connection: Connection, append: Append) -> None:
-    """Write an append inside a transaction, with reminders and snapshots. Insert the conversation if necessary."""
-    sender_id = append.head.sender_id
-    if append.expected_version == 0:
-        await connection.execute(
-            sql.INSERT_HEAD, *head_values(replace(append.head, version=0, lease=append.expected_lease))
-        )
-    conversation_id = await _append(connection, append)
     if conversation_id is None:
         raise VersionConflict(sender_id)
-    await change_reminders(connection, conversation_id, sender_id, append.reminders)
-    if append.snapshot is not None:
-        found = await connection.fetch(sql.SNAPSHOT_VERSIONS, conversation_id)
-        await connection.execute(sql.DROP_SNAPSHOTS, conversation_id, superfluous(row[0] for row in found))
+    if append.reminders:
+        await change_reminders(connection, conversation_id, sender_id, append.reminders)
+
+
+async def _superfluous_snapshots(connection: Connection, sender_id: str, new: Snapshot | None) -> list[int]:
+    """Return the versions of the snapshots to delete when a new one is stored.
+
+    If another server adds a snapshot meanwhile, the version changes and the append fails.
+    """
+    if new is None:
+        return []
+    found = await connection.fetch(sql.SNAPSHOT_VERSIONS, sender_id)
+    return superfluous([new.version, *(row[0] for row in found)])
 
 
 async def _unique_violation(connection: Connection, append: Append) -> Exception:
@@ -491,3 +526,13 @@ async def _entries(connection: Connection, sender_id: str, after: int, limit: in
 def _entry(row: Any) -> LogEntry:
     seq, written_as, prev, divider, title, data = row
     return row_to_entry((seq, written_as, prev, divider, title, data.encode()))
+
+
+def _head_and_entries(row: Any) -> tuple[Head, Snapshot | None, list[LogEntry]]:
+    """Decode a row of `sql.LOAD`, `sql.VISIBLE_AFTER` or `sql.VISIBLE_BEFORE`."""
+    columns = tuple(row)
+    head = head_of_row(columns[:_HEAD_COLUMN_COUNT])
+    version, data, *arrays = columns[_HEAD_COLUMN_COUNT:]
+    snapshot = None if version is None else Snapshot(version=version, data=data)
+    entries = [] if arrays[0] is None else [_entry(one) for one in zip(*arrays, strict=True)]
+    return head, snapshot, entries

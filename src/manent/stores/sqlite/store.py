@@ -32,6 +32,7 @@ from manent.core.conversation_log import (
 from manent.core.errors import StoreError
 from manent.runtime.ports.store import Behind, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, row_to_entry
+from manent.stores.failed_writes import FailedWrites
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row, lease_values
 from manent.stores.sqlite import published, shared_models
 from manent.stores.sqlite.appends import AppendWork, append_to_new, append_work, insert_head
@@ -81,6 +82,7 @@ class SqliteStore:
         self._reading = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._foreign_commits = (0, 0, 0)
+        self._failed_writes = FailedWrites(time.monotonic)
 
     async def open(self) -> None:
         """Open the file. Create the tables in a new file, or check the schema of an existing one.
@@ -123,7 +125,12 @@ class SqliteStore:
     async def append(self, append: Append) -> None:
         """Append to a log, atomically and durably."""
         check_append(append)
-        await self._writing().submit(append_work(append))
+        try:
+            await self._writing().submit(append_work(append))
+        except StoreError as error:
+            self._failed_writes.note(error)
+            raise
+        self._failed_writes.note_success()
 
     async def load(self, sender_id: str, *, before: int | None = None) -> Loaded | None:
         """Return the newest snapshot (with a version below `before`, if given) and all entries after it."""
@@ -262,6 +269,11 @@ class SqliteStore:
     async def keep_models(self, digests: Collection[str]) -> None:
         """Remove the parts of all other model files."""
         await self._write(lambda cursor: shared_models.keep_models(cursor, digests))
+
+    async def check_writable(self) -> None:
+        """Write a row that belongs to no conversation, durably."""
+        self._failed_writes.check()
+        await self._write(_write_health)
 
     async def revoke(self, revocation: Revocation) -> None:
         """Store a revocation. It replaces an earlier one of the same kind and value."""
@@ -458,6 +470,10 @@ def _meta(cursor: sqlite3.Cursor, key: str) -> bytes | None:
 def _put_meta(cursor: sqlite3.Cursor, key: str, value: bytes) -> bytes:
     cursor.execute("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", (key, value))
     return _meta(cursor, key) or value
+
+
+def _write_health(cursor: sqlite3.Cursor) -> None:
+    cursor.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('health', ?)", (str(time.time()).encode(),))
 
 
 def _revoke(cursor: sqlite3.Cursor, made: Revocation) -> None:

@@ -1,0 +1,141 @@
+"""What a turn costs on PostgreSQL: turns a second, statements and round trips a turn, CPU of both servers.
+
+    python bench/postgresql.py [--conversations 1,32] [--seconds 5] [--rounds 3] [--round-trip-ms 0]
+                               [--bouncer] [--against SRC]
+
+It starts a PostgreSQL that syncs its commits. With --round-trip-ms the server reaches it through a proxy that adds this
+delay and counts round trips. With --bouncer the server reaches it through PgBouncer in transaction mode. With
+--against, rounds alternate with another copy of `src`, so that two versions are compared on a noisy machine.
+"""
+
+import argparse
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import asyncpg
+import load
+import psutil
+from project import trained
+from servers import MANENT, ROOT, running, wait_until_up
+
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.network import Network, network_to
+from support.pgbouncer import bouncer
+from support.postgres import Cluster, programs
+from support.postgres import running as running_cluster
+
+STATEMENTS = (
+    "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'"
+)
+
+
+@contextmanager
+def delayed(socket: Path, round_trip_s: float) -> Iterator[Network]:
+    """Open a network to PostgreSQL on an event loop in a thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    opened = network_to(socket, round_trip_s=round_trip_s)
+    network = asyncio.run_coroutine_threadsafe(opened.__aenter__(), loop).result()
+    try:
+        yield network
+    finally:
+        asyncio.run_coroutine_threadsafe(opened.__aexit__(None, None, None), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+async def count_statements(cluster: Cluster) -> None:
+    """Let PostgreSQL count its statements."""
+    connection = await asyncpg.connect(cluster.dsn)
+    await connection.execute("CREATE EXTENSION pg_stat_statements")
+    await connection.close()
+
+
+async def statements(cluster: Cluster) -> int:
+    """Return how many statements PostgreSQL has run."""
+    connection = await asyncpg.connect(cluster.dsn)
+    try:
+        count: int = await connection.fetchval(STATEMENTS)
+        return count
+    finally:
+        await connection.close()
+
+
+def cpu_s(folder: Path) -> float:
+    """Return the CPU seconds of PostgreSQL's processes."""
+    first = psutil.Process(int((folder / "data" / "postmaster.pid").read_text().split()[0]))
+    return sum(sum(one.cpu_times()[:4]) for one in [first, *first.children()])
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--conversations", default="1,32")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--round-trip-ms", type=float, default=0.0)
+    parser.add_argument("--bouncer", action="store_true")
+    parser.add_argument("--against", type=Path, metavar="SRC")
+    chosen = parser.parse_args()
+    bin_folder = programs()
+    if bin_folder is None:
+        sys.exit("needs PostgreSQL: apt install postgresql")
+    versions = {"here": ROOT / "src"} | ({"against": chosen.against} if chosen.against else {})
+    found: dict[tuple[int, str], list[tuple[float, ...]]] = {}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        settings = ("shared_preload_libraries=pg_stat_statements",)
+        cluster = stack.enter_context(running_cluster(bin_folder, durable=True, settings=settings))
+        asyncio.run(count_statements(cluster))
+        network = None
+        if chosen.round_trip_ms:
+            network = stack.enter_context(delayed(cluster.socket, chosen.round_trip_ms / 1000))
+        project = trained(MANENT, folder / "project")
+        for _ in range(chosen.rounds):
+            for name, source in versions.items():
+                dsn = cluster.new_database()
+                if network is not None:
+                    dsn = dsn.partition("?")[0].replace("@/", f"@127.0.0.1:{network.port}/")
+                if chosen.bouncer:
+                    port = stack.enter_context(bouncer(cluster, connections=10))
+                    dsn = dsn.partition("?")[0].replace("@/", f"@127.0.0.1:{port}/")
+                (project / "endpoints.yml").write_text(f"tracker_store:\n  type: SQL\n  url: {dsn}\n")
+                contender = replace(MANENT, environment={"PYTHONPATH": str(source)})
+                with running(contender, project, log=folder / "server.log") as server:
+                    wait_until_up(server, MANENT.patience_s)
+                    for count in map(int, chosen.conversations.split(",")):
+                        before = asyncio.run(statements(cluster)), cpu_s(cluster.folder)
+                        trips = network.round_trips if network else 0
+                        result = asyncio.run(load.run(server, conversations=count, seconds=chosen.seconds))
+                        after = asyncio.run(statements(cluster)), cpu_s(cluster.folder)
+                        row = (
+                            result.per_second,
+                            result.p50_ms,
+                            result.p99_ms,
+                            (after[0] - before[0]) / result.turns,
+                            ((network.round_trips if network else 0) - trips) / result.turns,
+                            result.cpu_us,
+                            (after[1] - before[1]) / result.turns * 1e6,
+                        )
+                        found.setdefault((count, name), []).append(row)
+                        print(count, name, *(f"{number:.2f}" for number in row), flush=True)
+    heads = ("conversations", "version", "turns/s", "p50 ms", "p99 ms", "statements", "trips", "CPU µs", "PG CPU µs")
+    print("".join(f"{head:>14}" for head in heads))
+    for (count, name), rows in found.items():
+        middle = [statistics.median(column) for column in zip(*rows, strict=True)]
+        print(f"{count:>14}{name:>14}" + "".join(f"{number:>14.2f}" for number in middle))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    main()

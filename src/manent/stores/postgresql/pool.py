@@ -1,0 +1,162 @@
+"""Keeps connections to PostgreSQL for one server process and lends each to one caller at a time.
+
+asyncpg's pool resets a connection each time it is returned: another round trip and four statements a turn. This pool
+does not: the store changes no session state outside a transaction. A connection is used again only after a statement
+that succeeded or that PostgreSQL itself rejected. After a cancellation or an error of unknown extent it is closed.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+
+from manent.core.errors import ManentError, StoreError
+from manent.stores.postgresql.connection import CLOSE_TIMEOUT_S, Connection
+
+MAX_IDLE_S: Final = 300.0
+"""Connections that are unused for longer are closed."""
+
+_READ_ONLY: Final = "25006"
+_CONNECTION_CLASSES: Final = ("08", "57")
+"""Classes of SQLSTATE after which a connection is not used again: connection exceptions, operator intervention."""
+
+_CANCELLED: Final = "57014"
+"""The statement timed out. The connection is sound."""
+
+
+class Pool:
+    """Up to `size` connections. They are opened when they are needed.
+
+    Args:
+        connect: opens a connection.
+        size: maximum number of connections.
+        wait_s: how long a caller waits for a connection while all are in use, in seconds.
+        settings: `SET LOCAL` statements that begin each transaction. "": the session has the settings. With settings,
+            `statement` runs a transaction, too, because a pooler may change the server process between transactions.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Connection]], *, size: int, wait_s: float, settings: str = ""
+    ) -> None:
+        self._connect = connect
+        self._wait_s = wait_s
+        self._size = size
+        self._settings = settings
+        self._begin = f"BEGIN; {settings}" if settings else "BEGIN"
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[tuple[Connection, float]] = []
+        self._dropped_at = 0
+        self._loop = asyncio.get_running_loop()
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Connection]:
+        """Lend a connection for statements that need no common transaction.
+
+        Raises:
+            StoreError: `store_busy`: all connections stayed in use.
+            OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: the database or the network failed.
+        """
+        if self._settings:
+            async with self.transaction() as connection:
+                yield connection
+            return
+        async with self._lend() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside a transaction, which commits at the end of the block. Raises as `statement`."""
+        async with self._lend() as connection:
+            await connection.execute(self._begin)
+            try:
+                yield connection
+            except (ManentError, asyncpg.PostgresError, UnicodeError, OverflowError):
+                if not connection.is_closed():
+                    await connection.execute("ROLLBACK")
+                raise
+            await connection.execute("COMMIT")
+
+    def drop_all(self) -> None:
+        """Close the idle connections now, and those in use when they are returned."""
+        self._dropped_at += 1
+        while self._idle:
+            self._idle.pop()[0].terminate()
+
+    async def close(self) -> None:
+        """Close the connections. None may be in use."""
+        for connection, _ in self._idle:
+            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await connection.close(timeout=CLOSE_TIMEOUT_S)
+        self._idle.clear()
+
+    @asynccontextmanager
+    async def _lend(self) -> AsyncIterator[Connection]:
+        await self._wait_until_free()
+        try:
+            number = self._dropped_at
+            connection = self._take() or await self._open()
+            is_sound = False
+            try:
+                yield connection
+                is_sound = True
+            except (ManentError, asyncpg.PostgresError, UnicodeError, OverflowError) as error:
+                is_sound = self._is_sound_after(error)
+                raise
+            except (OSError, TimeoutError):
+                self.drop_all()
+                raise
+            finally:
+                if is_sound and number == self._dropped_at and not connection.is_closed():
+                    self._put_back(connection)
+                else:
+                    connection.terminate()
+        finally:
+            self._free.release()
+
+    async def _wait_until_free(self) -> None:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise StoreError(
+                "store_busy",
+                f"all {self._size} connections to the database were in use for {self._wait_s:g} s: find out why its "
+                "statements are slow, or increase pool_size under tracker_store in endpoints.yml",
+            ) from error
+
+    def _take(self) -> Connection | None:
+        while self._idle:
+            connection, _ = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return None
+
+    async def _open(self) -> Connection:
+        try:
+            return await self._connect()
+        except (OSError, TimeoutError):
+            self.drop_all()
+            raise
+
+    def _put_back(self, connection: Connection) -> None:
+        now = self._loop.time()
+        self._idle.append((connection, now))
+        if now - self._idle[0][1] > MAX_IDLE_S:
+            self._idle.pop(0)[0].terminate()
+
+    def _is_sound_after(self, error: Exception) -> bool:
+        """Return whether a connection can be used again. Drops all of them if their sessions are read-only.
+
+        A database that became a standby, or whose administrator made it read-only, keeps its old sessions. A new
+        connection may reach the new primary.
+        """
+        state = getattr(error, "sqlstate", None) or ""
+        if state == _READ_ONLY:
+            self.drop_all()
+        return state == _CANCELLED or state[:2] not in _CONNECTION_CLASSES
