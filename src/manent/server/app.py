@@ -221,9 +221,15 @@ def build(options: ServeOptions) -> Application:
             if publisher is not None:
                 await publisher.open()
                 parts.push_async_callback(publisher.close)
+            if channels.sender is not None:
+                await channels.sender.open()
+                parts.push_async_callback(channels.sender.close)
             # At shutdown, the turns finish first. The publisher and the channels are still open then, to send the
             # events of these turns.
             parts.push_async_callback(conversations.drain, within_s=DRAIN_S)
+            if channels.receiver is not None:
+                await channels.receiver.open()
+                parts.push_async_callback(channels.receiver.close)
             await reminders.open()
             parts.push_async_callback(reminders.close)
             parts.push_async_callback(api.close)

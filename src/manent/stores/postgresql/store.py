@@ -6,9 +6,10 @@ Rasa tracker store can be in the same database.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
 import asyncpg
@@ -32,6 +33,7 @@ from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
 from manent.stores.head_row import empty_head, head_of_row, head_values, owner_of
+from manent.stores.postbox import Operation, PostboxTables, forget_conversation
 from manent.stores.postgresql import published, sql
 from manent.stores.postgresql.errors import place_of, translated
 from manent.stores.postgresql.notifications import ServerNotifications
@@ -46,10 +48,12 @@ CONNECT_TIMEOUT_S: Final = 10.0
 STATEMENT_TIMEOUT_S: Final = 60.0
 _PURGE_BATCH: Final = 100
 
+T = TypeVar("T")
+
 Connection = Any  # asyncpg.Connection, or the proxy that the pool returns, which has the same methods
 
 
-class PostgresqlStore:
+class PostgresqlStore(PostboxTables):
     """Implements `ConversationStore` on a PostgreSQL database.
 
     Args:
@@ -60,6 +64,8 @@ class PostgresqlStore:
         observe: called after each append with 1 and its duration in seconds.
         metrics: counts failures of the connection for notifications.
     """
+
+    names_in = "(SELECT jsonb_array_elements_text({}::jsonb))"
 
     def __init__(
         self,
@@ -210,6 +216,7 @@ class PostgresqlStore:
             head = await _locked_head(connection, sender_id)
             if head is not None:
                 await connection.execute(sql.DELETE, [sender_id])
+            await _run_operation(connection, forget_conversation(sender_id, time.time()))
             if new_epoch is not None:
                 fresh = empty_head(sender_id, new_epoch, owner=head.owner if head else None)
                 await connection.execute(sql.INSERT_HEAD, *head_values(fresh))
@@ -282,6 +289,8 @@ class PostgresqlStore:
             async with self._connection() as connection, connection.transaction():
                 old = await connection.fetch(sql.OLD_SENDERS, older_than, _PURGE_BATCH)
                 await connection.execute(sql.DELETE, [row[0] for row in old])
+                for (sender_id,) in old:
+                    await _run_operation(connection, forget_conversation(sender_id, time.time()))
             gone = len(old)
             total += gone
         return total
@@ -353,6 +362,16 @@ class PostgresqlStore:
         async with self._connection() as connection, connection.transaction():
             await published.move(connection, cursors, gone, owner)
 
+    async def run_operation(self, operation: Operation[T], *, is_read: bool = False, is_alone: bool = False) -> T:
+        """See `PostboxTables.run_operation`."""
+        if is_read:
+            async with self._snapshot() as connection:
+                return await _run_operation(connection, operation)
+        async with self._connection() as connection, connection.transaction():
+            if is_alone:
+                await connection.execute(sql.LOCK_POSTBOX)
+            return await _run_operation(connection, operation)
+
     def _append_lock(self, sender_id: str) -> asyncio.Lock:
         """Return the lock that keeps appends of one conversation in the order of their calls."""
         return self._writing.setdefault(sender_id, asyncio.Lock())
@@ -386,6 +405,16 @@ class PostgresqlStore:
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield connection
+
+
+async def _run_operation(connection: Connection, operation: Operation[T]) -> T:
+    try:
+        statement, values = next(operation)
+        while True:
+            statement, values = operation.send(await connection.fetch(statement, *values))
+    except StopIteration as finished:
+        result: T = finished.value
+        return result
 
 
 async def _head(connection: Connection, sender_id: str) -> Head | None:
