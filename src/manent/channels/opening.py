@@ -167,16 +167,12 @@ def open_channels(
     )
 
 
-def _open_messengers(
-    messengers: Mapping[str, Messenger], conversations: Conversations
-) -> tuple["Receiver", "Sender"]:
+def _open_messengers(messengers: Mapping[str, Messenger], conversations: Conversations) -> tuple["Receiver", "Sender"]:
     from manent.runtime.background.receiving import Receiver
     from manent.runtime.background.sending import Sender
 
     engine = conversations.engine
-    sender = Sender(
-        engine.store, messengers, owner=engine.leases.owner, now=engine.leases.now, metrics=engine.metrics
-    )
+    sender = Sender(engine.store, messengers, owner=engine.leases.owner, now=engine.leases.now, metrics=engine.metrics)
     engine.log_readers.append(sender.note)
     return Receiver(conversations, messengers), sender
 

@@ -64,7 +64,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Undelivered(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a bot message that the platform refused for good.
+    """A part of a bot message that the platform refused permanently.
 
     Attributes:
         seq: `seq` of the bot message.

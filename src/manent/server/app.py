@@ -32,7 +32,7 @@ from starlette.routing import BaseRoute
 
 from manent.actions.opening import open_actions, open_generator
 from manent.brokers.opening import open_broker
-from manent.channels.opening import open_channels
+from manent.channels.opening import Channels, open_channels
 from manent.channels.socketio.send_queue import MAX_PACKET
 from manent.core.errors import ManentError
 from manent.project.settings.credentials import read_credentials
@@ -109,6 +109,7 @@ class Application:
     conversations: Conversations
     wakeups: Wakeups
     sessions: Sessions
+    channels: Channels
     flush: Callable[[float], Awaitable[None]]
     move_plain_clients: Callable[[float], Awaitable[None]]
     shutdown: Shutdown
@@ -256,6 +257,7 @@ def build(options: ServeOptions) -> Application:
         conversations=conversations,
         wakeups=wakeups,
         sessions=socketio.sessions,
+        channels=channels,
         flush=socketio.flush,
         move_plain_clients=socketio.move_plain_clients,
         shutdown=shutdown,

@@ -6,7 +6,6 @@ Import the tests, and the fixture `store` of `manent.testing.stores`.
 import asyncio
 
 import pytest
-
 from msgspec.structs import replace
 
 from manent.core.conversation_log import Cursor, Lease, UnpublishedEvents

@@ -27,7 +27,6 @@ from manent.core.events import UserUttered, decode_event
 from manent.runtime.ports.store import ConversationStore, DuplicateMessage, ReminderGone, VersionConflict
 from manent.testing.logs import MakeStore, accept, accepted_message, empty, talk, turn
 
-
 pytestmark = pytest.mark.asyncio
 
 

@@ -1,17 +1,16 @@
 """Gives messages that platforms deliver to their conversations: each once, and in order.
 
-A webhook stores its message with `receive` and confirms it to the platform. A background task claims stored messages
-and submits them, one conversation at a time, whichever server received them. A message is removed from the store when
-its conversation has accepted it. After a crash between the two, the message is submitted again, and the conversation
-recognises its id.
+A webhook stores its message with `receive` and confirms it to the platform. A background task claims stored messages,
+also those that another server received, and submits them. One server at a time handles a conversation. A message is
+removed from the store when its conversation has accepted it. After a crash between the two, the message is submitted
+again, and the conversation recognises its id.
 """
 
 import asyncio
 import hashlib
 import logging
-import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -24,7 +23,9 @@ from manent.core.messages import UserMessage
 from manent.core.postbox import ReceivedMessage, Route
 from manent.runtime.choices import LOOK_BACK, find_choice, may_be_choice
 from manent.runtime.conversation.registry import Conversations
+from manent.runtime.loops import Loop
 from manent.runtime.ports.channel import Messenger
+from manent.runtime.server_name import is_dead
 from manent.runtime.user_messages import MAX_MESSAGE_ID, checked_metadata, checked_text
 
 log = logging.getLogger("manent.channels")
@@ -65,49 +66,43 @@ class Receiver:
     Args:
         conversations: where messages go.
         messengers: the channels by name.
-        is_dead: returns whether the process that holds a lease has ended.
 
     Attributes:
         received: messages that were stored, by channel.
         repeated: deliveries of messages that were received before, by channel.
         lost: messages that could not be processed, by channel. Each is logged.
-        trouble: code of the error that currently prevents receiving. None: receiving works.
     """
 
-    def __init__(
-        self, conversations: Conversations, messengers: Mapping[str, Messenger], *, is_dead: Callable[[Lease], bool]
-    ) -> None:
+    def __init__(self, conversations: Conversations, messengers: Mapping[str, Messenger]) -> None:
         self.messengers = messengers
         self.received: dict[str, int] = {}
         self.repeated: dict[str, int] = {}
         self.lost: dict[str, int] = {}
-        self.trouble: str | None = None
         self._conversations = conversations
         self._engine = conversations.engine
         self._store = conversations.engine.store
-        self._is_dead = is_dead
+        self._leases = conversations.engine.leases
         self._queues: dict[str, deque[ReceivedMessage]] = {}
         self._handlers: dict[str, asyncio.Task[None]] = {}
         self._typing: set[asyncio.Task[None]] = set()
         self._in_hand: set[int] = set()
-        self._dead: set[str] = set()
         self._renewed = 0.0
         self._forgot = 0.0
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._loop = Loop("receiving", self._round, metrics=conversations.engine.metrics)
 
     async def open(self) -> None:
         """Start to submit stored messages."""
-        self._task = asyncio.create_task(self._run())
+        self._loop.open()
 
     async def close(self) -> None:
         """Stop. Messages that are not accepted yet are submitted by another server, or after the next start."""
-        tasks = [*self._handlers.values(), *self._typing, *([self._task] if self._task is not None else [])]
+        await self._loop.close()
+        tasks = [*self._handlers.values(), *self._typing]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         with suppress(StoreError):  # the leases expire
-            await self._store.release_received(self._engine.owner)
+            await self._store.release_received(self._leases.owner)
 
     async def receive(self, message: ReceivedMessage) -> bool:
         """Store a message durably. Return whether it is new: False if it was received before.
@@ -124,14 +119,14 @@ class Receiver:
             self.repeated[message.channel] = self.repeated.get(message.channel, 0) + 1
             return False
         self.received[message.channel] = self.received.get(message.channel, 0) + 1
-        self._wake.set()
+        self._loop.wake()
         return True
 
     async def _start_of(self, message: ReceivedMessage) -> Route:
         """Return the route to create for an address that has none.
 
         A conversation of the same id continues if it came from this channel, for example one imported from Rasa.
-        Otherwise it belongs to somebody else.
+        Otherwise it belongs to another channel.
         """
         address, channel = message.address, message.channel
         route = await self._store.route_at(channel, address)
@@ -152,27 +147,10 @@ class Receiver:
             return other
         return replace(other, sender_id=address, epoch=head.epoch, seq=head.version)
 
-    async def _run(self) -> None:
-        while True:
-            self._wake.clear()
-            try:
-                await self._round()
-                self.trouble = None
-            except ManentError as error:
-                if self.trouble is None:
-                    extra = {"code": error.code, "error": error.message}
-                    log.warning("could not read received messages; trying again", extra=extra)
-                self.trouble = error.code
-            except Exception as error:
-                if self.trouble is None:
-                    log.exception("could not read received messages; trying again")
-                self.trouble = type(error).__name__
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_S)
-
-    async def _round(self) -> None:
-        now = time.time()
-        lease = Lease(owner=self._engine.owner, until=now + LEASE_S)
+    async def _round(self) -> float:
+        """Claim stored messages and start to submit them. Return the pause until the next round."""
+        now, owner = self._leases.now(), self._leases.owner
+        lease = Lease(owner=owner, until=now + LEASE_S)
         if self._in_hand and now - self._renewed >= RENEW_S:
             await self._store.renew_received(lease)
             self._renewed = now
@@ -180,20 +158,18 @@ class Receiver:
             await self._store.forget_received(older_than=now - KEEP_KEYS_S)
             self._forgot = now
         if self._engine.is_closing or len(self._in_hand) >= MAX_IN_HAND:
-            return
-        owners = [owner for owner in await self._store.received_owners() if owner != self._engine.owner]
-        self._dead = {owner for owner in owners if self._is_dead(Lease(owner=owner, until=0.0))}
+            return POLL_S
         if await self._store.count_received() <= len(self._in_hand):
-            return
-        claimed = await self._store.claim_received(lease, now=now, over=self._dead, limit=CLAIM_LIMIT)
+            return POLL_S
+        dead = [one for one in await self._store.received_owners() if one != owner and is_dead(one)]
+        claimed = await self._store.claim_received(lease, now=now, over=dead, limit=CLAIM_LIMIT)
         for message in claimed:
             if message.number not in self._in_hand:
                 self._in_hand.add(message.number)
                 self._queues.setdefault(message.sender_id, deque()).append(message)
                 if message.sender_id not in self._handlers:
                     self._handlers[message.sender_id] = asyncio.create_task(self._handle(message.sender_id))
-        if len(claimed) == CLAIM_LIMIT:
-            self._wake.set()
+        return 0.0 if len(claimed) == CLAIM_LIMIT else POLL_S
 
     async def _handle(self, sender_id: str) -> None:
         """Submit the messages of one conversation in order, until none is left."""
@@ -224,7 +200,7 @@ class Receiver:
             )
         for attempt in range(1_000_000):
             try:
-                await self._store.finish_received([one.number for one in finished], now=time.time())
+                await self._store.finish_received([one.number for one in finished], now=self._leases.now())
                 break
             except StoreError:
                 await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])

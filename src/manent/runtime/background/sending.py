@@ -23,8 +23,11 @@ from manent.core.conversation_log import Lease, LogEntry
 from manent.core.errors import ManentError, StoreError
 from manent.core.events import BotUttered
 from manent.core.postbox import Route, Undelivered
+from manent.runtime.loops import Loop
+from manent.runtime.metrics import Metrics
 from manent.runtime.ports.channel import Messenger, SendLater, Undeliverable
 from manent.runtime.ports.store import ConversationStore
+from manent.runtime.server_name import is_dead
 
 log = logging.getLogger("manent.channels")
 
@@ -91,7 +94,8 @@ class Sender:
         store: has the logs and the routes.
         messengers: the channels by name.
         owner: name of this process in leases.
-        is_dead: returns whether the process that holds a lease has ended.
+        now: the clock for leases, in seconds since the epoch. All servers must use the same one.
+        metrics: counts failed rounds.
 
     Attributes:
         lanes: the channels by name, with their counts.
@@ -103,28 +107,31 @@ class Sender:
         messengers: Mapping[str, Messenger],
         *,
         owner: str,
-        is_dead: Callable[[Lease], bool],
+        now: Callable[[], float] = time.time,
+        metrics: Metrics | None = None,
     ) -> None:
         self.lanes = {name: Lane(messenger) for name, messenger in messengers.items()}
         self._store = store
         self._owner = owner
-        self._is_dead = is_dead
+        self._now = now
         self._noted: dict[str, None] = {}
         self._dead: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._wake = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        metrics = metrics or Metrics()
+        self._distributing = Loop("sending", self._distribute, metrics=metrics)
+        self._searching = Loop("sending_search", self._search, metrics=metrics)
         self._is_closing = False
 
     async def open(self) -> None:
         """Start to send."""
-        self._tasks = [asyncio.create_task(self._distribute_forever()), asyncio.create_task(self._search_forever())]
+        self._distributing.open()
+        self._searching.open()
 
     async def close(self, *, within_s: float = 5.0) -> None:
         """Let sends that are running finish within the time limit. The rest is sent after the next start."""
         self._is_closing = True
-        for task in self._tasks:
-            task.cancel()
+        await self._searching.close()
+        await self._distributing.close()
         for timer in self._timers.values():
             timer.cancel()
         running = [task for lane in self.lanes.values() for task in lane.running.values()]
@@ -132,8 +139,7 @@ class Sender:
             _, late = await asyncio.wait(running, timeout=within_s)
             for task in late:
                 task.cancel()
-            self._tasks += late
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*late, return_exceptions=True)
         with suppress(StoreError):  # the leases expire
             await self._store.release_routes(self._owner)
 
@@ -147,23 +153,13 @@ class Sender:
         del entries  # read from the store when they are sent
         if len(self._noted) < MAX_WAITING:
             self._noted[sender_id] = None
-            self._wake.set()
+            self._distributing.wake()
 
-    async def _distribute_forever(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            try:
-                await self._distribute()
-            except ManentError as error:
-                log.warning("could not read routes; trying again", extra={"code": error.code, "error": error.message})
-                self._note_later("", BUSY_S)
-            except Exception:
-                log.exception("could not distribute messages; trying again")
-                self._note_later("", BUSY_S)
+    async def _distribute(self) -> float:
+        """Put noted conversations into the lanes of their channels, and start to send where there is room.
 
-    async def _distribute(self) -> None:
-        """Put noted conversations into the lanes of their channels, and start to send where there is room."""
+        Return the pause until the next round in seconds.
+        """
         while self._noted:
             batch = list(self._noted)[:BATCH]
             routes = await self._store.routes(batch)
@@ -179,13 +175,14 @@ class Sender:
                     lane.waiting[route.sender_id] = None
         for lane in self.lanes.values():
             await self._start(lane)
+        return SEARCH_INTERVAL_S
 
     async def _start(self, lane: Lane) -> None:
         room = AT_ONCE - len(lane.running)
         chosen = list(lane.waiting)[: max(0, room)]
         if not chosen or self._is_closing:
             return
-        now = time.time()
+        now = self._now()
         lease = Lease(owner=self._owner, until=now + LEASE_S)
         claimed = await self._store.claim_routes(chosen, lease, now=now, over=self._dead)
         for sender_id in chosen:
@@ -210,7 +207,7 @@ class Sender:
         self._timers.pop(sender_id, None)
         if sender_id:
             self.note(sender_id)
-        self._wake.set()
+        self._distributing.wake()
 
     async def _send_all(self, lane: Lane, route: Route) -> None:
         """Send everything that the log has after a route's position, and release the lease."""
@@ -236,7 +233,7 @@ class Sender:
             if route.sender_id in lane.again:
                 lane.again.discard(route.sender_id)
                 self.note(route.sender_id)
-            self._wake.set()
+            self._distributing.wake()
 
     async def _send_page(self, lane: Lane, route: Route) -> tuple[Route, bool] | None:
         """Send the next entries. Return the new position and whether it is the end. None: the lease was given up."""
@@ -281,7 +278,7 @@ class Sender:
                 seq=seq if is_last else seq - 1,
                 part=0 if is_last else number + 1,
                 failures=0,
-                lease=Lease(owner=self._owner, until=time.time() + LEASE_S),
+                lease=Lease(owner=self._owner, until=self._now() + LEASE_S),
             )
             if not await self._store.move_route(route, owner=self._owner, undelivered=undelivered):
                 log.warning("another server sends this conversation now", extra={"sender_id": route.sender_id})
@@ -297,7 +294,7 @@ class Sender:
         pause_s = RETRY_S[min(route.failures, len(RETRY_S) - 1)]
         if failure.retry_after is not None:
             pause_s = min(failure.retry_after, MAX_RETRY_AFTER_S)
-        postponed = replace(route, failures=route.failures + 1, retry_at=time.time() + pause_s, lease=None)
+        postponed = replace(route, failures=route.failures + 1, retry_at=self._now() + pause_s, lease=None)
         await self._store.move_route(postponed, owner=self._owner)
         self._note_later(route.sender_id, pause_s)
 
@@ -310,30 +307,20 @@ class Sender:
         )
         return Undelivered(seq=seq, part=part, reason=reason, time=time.time())
 
-    async def _search_forever(self) -> None:
-        while True:
-            try:
-                await self._search()
-            except ManentError as error:
-                extra = {"code": error.code, "error": error.message}
-                log.warning("could not search for unsent messages; trying again", extra=extra)
-            except Exception:
-                log.exception("the search for unsent messages failed; trying again")
-            await asyncio.sleep(SEARCH_INTERVAL_S)
-
-    async def _search(self) -> None:
-        """Search all routes for messages that are not sent."""
+    async def _search(self) -> float:
+        """Search all routes for messages that are not sent. Return the pause until the next search in seconds."""
         after: str | None = ""
         while after is not None:
             began = time.monotonic()
             page = await self._store.routes_behind(after=after, limit=SEARCH_BATCH)
-            now = time.time()
+            now = self._now()
             for route in page.found:
                 lease = route.lease
-                if lease is not None and lease.owner != self._owner and self._is_dead(lease):
+                if lease is not None and lease.owner != self._owner and is_dead(lease.owner):
                     self._dead.add(lease.owner)
                 is_free = lease is None or lease.until <= now or lease.owner in (self._owner, *self._dead)
                 if is_free and route.retry_at <= now:
                     self.note(route.sender_id)
             after = page.upto
             await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - began))
+        return SEARCH_INTERVAL_S

@@ -34,7 +34,7 @@ class SendLater(ManentError):
 
 
 class Undeliverable(ManentError):
-    """The platform refused a message for good, for example because the visitor has blocked the bot."""
+    """The platform refused a message permanently, for example because the visitor has blocked the bot."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("undeliverable", reason)
@@ -69,7 +69,7 @@ class Messenger(Protocol):
 
         Raises:
             SendLater: the platform could not take it now.
-            Undeliverable: the platform refused it for good.
+            Undeliverable: the platform refused it permanently.
         """
 
     async def show_typing(self, route: Route) -> None:
