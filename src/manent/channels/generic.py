@@ -1,4 +1,4 @@
-"""The generic channel: signed webhooks in both directions, for every service that has no channel of its own.
+"""The generic channel: signed webhooks in both directions, for every service without a built-in channel.
 
 Both directions use the header `X-Manent-Signature: t=<seconds>,v1=<hex>`: the HMAC-SHA256 of the seconds, a full stop
 and the body, with the shared secret. `docs/channels/generic.md` describes both bodies.
@@ -127,7 +127,7 @@ class GenericChannel:
         """See `Messenger.show_typing`. Does nothing."""
 
     async def check(self) -> str:
-        """See `Checked.check`. The service has no address to ask."""
+        """Return where messages are sent. The service has no address to ask."""
         return f"messages are sent to {self._options.url}"
 
 
@@ -141,7 +141,7 @@ def is_signed(given: str, secret: str, body: bytes, *, now: float) -> bool:
     """Return whether a value of `X-Manent-Signature` is right for a body, and recent."""
     moment, _, rest = given.partition(",")
     moment = moment.strip().removeprefix("t=")
-    if not moment.isascii() or not moment.isdigit() or len(moment) > 12:  # noqa: PLR2004  # more is no time
+    if not moment.isascii() or not moment.isdigit() or len(moment) > 12:  # noqa: PLR2004  # longer numbers are not a time
         return False
     if not is_same(rest.strip().removeprefix("v1="), _digest(secret, moment, body)):
         return False

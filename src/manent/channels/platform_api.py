@@ -96,7 +96,7 @@ class PlatformApi:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request and return the answer, whatever its status. Redirects are not followed.
+        """Send one request and return the answer, also if its status is an error. Redirects are not followed.
 
         Args:
             method: the HTTP method.

@@ -283,7 +283,7 @@ def _row(button: dict[str, Any], title: str) -> Json:
 
 
 def _unique(titles: Sequence[str], limit: int) -> list[str]:
-    """Shorten titles. WhatsApp rejects a message with two equal ones, so a number tells them apart."""
+    """Shorten titles. WhatsApp rejects a message with two equal ones, so a number is added."""
     found: list[str] = []
     for number, title in enumerate(titles, 1):
         short = shorten(title, limit)

@@ -196,7 +196,7 @@ def build(options: ServeOptions) -> Application:
             *evaluation.routes(conversations, guard, models.load, allowed),
         ]
     routes += admin.routes(revocations, guard)
-    routes += metrics.routes(conversations, socketio, guard, publisher)
+    routes += metrics.routes(conversations, channels, guard, publisher)
     routes += openapi.routes(management=options.enable_api)
     routes += page.routes(socketio.configured, studio=options.enable_api)
 
