@@ -1,9 +1,25 @@
-import { copyFileSync } from "node:fs";
+import { copyFileSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const here = import.meta.dirname;
+
+/** Modules of Socket.IO that the chat does not need, and what stands in for them. */
+const UNUSED: Record<string, string> = {
+  "webtransport.js": "export class WT {}",
+  "polling-fetch.js": "export class Fetch {}",
+  "is-binary.js": "export const isBinary = () => false; export const hasBinary = () => false;",
+  "binary.js": "export const deconstructPacket = () => {}; export const reconstructPacket = () => {};",
+  "base64-arraybuffer.js": "export const encode = () => ''; export const decode = () => null;",
+  "parseuri.js": `export const parse = (uri) => {
+    const { protocol, hostname, port, pathname, search, hash, host } = new URL(uri, location);
+    const path = pathname === "/" ? "" : pathname;
+    return { source: uri, protocol: protocol.slice(0, -1), host: hostname.replace(/^\\[|\\]$/g, ""), port, authority: host, path,
+      query: search.slice(1), anchor: hash.slice(1), relative: path + search };
+  };`,
+};
 
 /**
  * The server hands the output out as it lies: `index.html` is `/`, the rest is below `/webchat/`. Entry points keep
@@ -31,23 +47,67 @@ export default defineConfig({
   },
   plugins: [
     {
+      // Vite's wrapper around `import()` would be shared by the loader and the chat: a chat could then run only with the
+      // loader of its own release.
+      name: "bare-imports",
+      apply: "build",
+      configResolved({ plugins }) {
+        const isWrapper = ({ name }: { name: string }): boolean =>
+          /^(vite:build-import-analysis|native:import-analysis-build)$/.test(name);
+        if (!plugins.some(isWrapper)) throw new Error("Vite's wrapper has another name: update bare-imports");
+        const others = plugins.filter((plugin) => !isWrapper(plugin));
+        (plugins as Plugin[]).splice(0, plugins.length, ...others);
+      },
+    },
+    {
       // The minifier leaves template strings alone: remove the indentation of markup, and the spaces in styles.
       name: "compact-templates",
       enforce: "pre",
       transform(code, id) {
         if (!id.includes("/src/ui/")) return null;
         const lines = code.replace(/\n\s+/g, "\n");
-        if (!/\/(styles|theme|launcher)\.ts$/.test(id)) return lines;
+        if (!/\/(styles|theme|launcher|waiting)\.ts$/.test(id)) return lines;
         return lines.replace(/\/\*.*?\*\//gs, "").replace(/ ?([{};]) ?|([:,]) /g, "$1$2");
       },
     },
     {
-      // `client/socketio.ts` uses WebSocket and polling only; Socket.IO would bundle a third transport.
-      name: "no-webtransport",
+      // The texts of a language without their names, in the order of `en.ts`; `i18n/index.ts` puts them together.
+      name: "compact-texts",
+      apply: "build",
       enforce: "pre",
-      resolveId: (source, importer) =>
-        /engine\.io-client/.test(importer ?? "") && source === "./webtransport.js" ? "\0webtransport" : null,
-      load: (id) => (id === "\0webtransport" ? "export class WT {}" : null),
+      async transform(code, id) {
+        if (!/\/i18n\/[a-z]{2}\.ts$/.test(id) || id.endsWith("/en.ts")) return null;
+        const read = async (text: string): Promise<Record<string, string>> =>
+          (await import(`data:text/javascript,${encodeURIComponent(text)}`))[
+            text.includes("const en") ? "en" : "words"
+          ];
+        const bare = (text: string): string => text.replace(/^import .*$|^export type .*$|: Words\b/gm, "");
+        const en = await read(bare(readFileSync(resolve(id, "../en.ts"), "utf8")));
+        const words = await read(bare(code));
+        return `export const words = ${JSON.stringify(Object.keys(en).map((name) => words[name]))};`;
+      },
+    },
+    {
+      // `client/socketio.ts` uses WebSocket and polling, and sends JSON. Socket.IO would bundle a third transport, binary
+      // packets, and a parser of addresses that every browser has.
+      name: "less-of-socket.io",
+      enforce: "pre",
+      resolveId(source, importer) {
+        const name = source.split("/").at(-1)!;
+        const isLibrary = /\/(engine|socket)\.io-(client|parser)\//.test(importer ?? "");
+        return isLibrary && name in UNUSED ? `\0${name}` : null;
+      },
+      load: (id) => UNUSED[id.slice(1)] ?? null,
+    },
+    {
+      name: "chat-file",
+      apply: "build",
+      generateBundle(_options, bundle) {
+        const chunks = Object.values(bundle).filter((file) => file.type === "chunk");
+        const chat = chunks.find(({ name }) => name === "chat")!;
+        for (const chunk of chunks)
+          chunk.code = chunk.code.replace("CHAT_FILE", chat.fileName.replace("webchat/", "./"));
+      },
     },
     {
       name: "hosted-page",

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
+VIEWPORT = "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+
 
 @dataclass
 class Site:
@@ -49,5 +51,5 @@ class Site:
     def page(self, path: str, body: str) -> str:
         """Put a page up; returns its address."""
         main = f"<main><h1>A site</h1>{body}</main>"
-        self.pages[path] = f"<!doctype html><html lang='en'><title>A site</title><body>{main}</body></html>"
+        self.pages[path] = f"<!doctype html><html lang='en'><title>A site</title>{VIEWPORT}<body>{main}</body></html>"
         return self.url.rstrip("/") + path

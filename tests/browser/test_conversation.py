@@ -154,7 +154,7 @@ def test_paper_shows_everything(chat: Chat) -> None:
 
 
 def test_the_parts_of_an_answer_stand_in_order(chat: Chat) -> None:
-    """A text with blank lines is several messages, in order."""
+    """Several replies to one message are in order."""
     chat.say("count to three").heard("Three.")
 
     assert chat.lines() == ["> count to three", "One.", "Two.", "Three."]
@@ -304,10 +304,10 @@ def test_the_transcript_waits_for_what_is_loading(page: Page, server: ChatServer
 
     page.route_web_socket("**/socket.io/**", relay)
     chat = Chat(page).open(server.url)
-    page.evaluate(TALK, 30)
+    page.evaluate(TALK, 20)
 
     def to_the_top() -> None:
-        chat.reload().said("Turn 30.")
+        chat.reload().said("Turn 20.")
         up = "log => { log.scrollTop = 0; return log.innerText.includes('Loading earlier messages'); }"
         page.wait_for_function(up, arg=chat.log.element_handle())
 

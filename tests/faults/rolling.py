@@ -1,23 +1,26 @@
 """Clients that do not retry, behind a load balancer, while its servers are restarted one after the other."""
 
 import asyncio
+import json
+import shutil
 import signal
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 import httpx
-import socketio
+import pytest
 
 from faults.servers import Fleet, Server, until
 
+CLIENT = Path(__file__).parents[1] / "pages" / "node_modules" / "socket.io-client-newest"
 PAUSE_S = 0.1
-"""Pause of a client after an answer."""
+"""Pause of a REST client after an answer."""
 
 
 @dataclass
 class Clients:
-    """What the clients sent, and what went wrong."""
+    """What the clients met."""
 
     errors: list[str] = field(default_factory=list)
     answered: int = 0
@@ -32,65 +35,51 @@ class Clients:
                     found = answer.json() if answer.status_code == 200 else answer.status_code
                 except httpx.HTTPError as error:
                     found = repr(error)
-                self._judge(f"REST {name}", found, [{"recipient_id": name, "text": "Hello."}])
+                if found == [{"recipient_id": name, "text": "Hello."}]:
+                    self.answered += 1
+                else:
+                    self.errors.append(f"{time.strftime('%X')} {name}: {found}")
                 await asyncio.sleep(PAUSE_S)
 
-    async def plain(self, url: str, name: str) -> None:
-        """Talk as a plain page does: reconnect, ask for the session, never send a message twice."""
-        replies: asyncio.Queue[Any] = asyncio.Queue()
-        confirmed = asyncio.Event()
-        page = socketio.AsyncClient(reconnection_delay=0.1, reconnection_delay_max=0.5)
+    async def plain(self, url: str, count: int) -> None:
+        """Talk as plain pages do (`plain_pages.js`): each message is sent once, and must have one reply."""
+        script = str(Path(__file__).with_name("plain_pages.js"))
+        pages = await asyncio.create_subprocess_exec(
+            node(), script, str(CLIENT), url, str(count), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+        assert pages.stdin is not None
+        assert pages.stdout is not None
+        ending = asyncio.create_task(self._end(pages.stdin))
+        async for line in pages.stdout:
+            if line == b"answer\n":
+                self.answered += 1
+                continue
+            for page in json.loads(line):
+                if page["sent"] != page["received"] or page["errors"]:
+                    self.errors.append(str(page))
+        await ending
+        assert await pages.wait() == 0
 
-        async def connect() -> None:
-            await page.emit("session_request", {"session_id": name})
+    async def _end(self, pages: asyncio.StreamWriter) -> None:
+        while not self.is_over:  # noqa: ASYNC110  # it is set once
+            await asyncio.sleep(0.1)
+        pages.close()
 
-        def confirm(_session_id: str) -> None:
-            confirmed.set()
 
-        def disconnect(*_: object) -> None:
-            confirmed.clear()
-
-        def refuse(error: Any) -> None:
-            self.errors.append(f"{name} was refused: {error}")
-
-        page.on("connect", connect)
-        page.on("session_confirm", confirm)
-        page.on("disconnect", disconnect)
-        page.on("error", refuse)
-        page.on("bot_uttered", replies.put_nowait)
-        await page.connect(url, transports=["websocket"], wait_timeout=20)
-        try:
-            while not self.is_over:
-                await asyncio.wait_for(confirmed.wait(), 20)
-                try:
-                    await page.emit("user_uttered", {"session_id": name, "message": "hello"})
-                except socketio.exceptions.BadNamespaceError:  # socket.io-client would send it after it has connected
-                    continue
-                try:
-                    found = await asyncio.wait_for(replies.get(), 20)
-                except TimeoutError:
-                    found = "no reply within 20 s"
-                self._judge(f"plain {name}", found, {"text": "Hello."})
-                await asyncio.sleep(PAUSE_S)
-            await asyncio.sleep(1)
-            if not replies.empty():
-                self.errors.append(f"{name} got {replies.qsize()} replies twice")
-        finally:
-            await page.disconnect()
-
-    def _judge(self, who: str, found: object, expected: object) -> None:
-        if found == expected:
-            self.answered += 1
-        else:
-            self.errors.append(f"{time.strftime('%X')} {who}: {found}")
+def node() -> str:
+    """Return Node.js; skip if it or the client's package is not installed."""
+    found = shutil.which("node")
+    if found is None or not CLIENT.exists():
+        pytest.skip("needs Node.js and the packages of tests/pages (make install)")
+    return found
 
 
 async def restart(fleet: Fleet, server: Server, *arguments: str) -> Server:
     """Stop a server as an orchestrator does, and start it again on its port when it has ended."""
     server.send(signal.SIGTERM)
     status = await asyncio.to_thread(server.process.wait, 60)
-    assert status == 0, server.log.read_text()
     log = server.log.read_text()
+    assert status == 0, log
     assert "Traceback" not in log, log
     fleet.servers.remove(server)
     return await asyncio.to_thread(fleet.start, *arguments, port=server.port)
@@ -102,8 +91,8 @@ async def roll(
     """Restart all servers, one after the other, under clients of both kinds. Return what the clients met."""
     found = Clients()
     tasks = [asyncio.create_task(found.rest(url, f"rest{number}")) for number in range(clients)]
-    tasks += [asyncio.create_task(found.plain(url, f"plain{number}")) for number in range(clients)]
-    await until(lambda: found.answered > 4 * clients or bool(found.errors))
+    tasks.append(asyncio.create_task(found.plain(url, clients)))
+    await until(lambda: found.answered > 8 * clients or bool(found.errors))
     for _ in range(rounds):
         for place, server in enumerate(servers):
             servers[place] = await restart(fleet, server, *arguments)

@@ -107,7 +107,7 @@ def test_killed_between_commit_and_publication(servers: Fleet) -> None:
     assert published(servers) == expected
     said = [line for line in first.log.read_text().splitlines() if "manent.broker" in line]
     assert len(said) == 1
-    assert "is away" in said[0]
+    assert "is not available" in said[0]
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -11,11 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from faults.rolling import roll
+from faults.rolling import CLIENT, node, roll
 from faults.servers import Fleet, fleet, until
 from support.proxies import proxy
 
-CLIENT = Path(__file__).parents[1] / "pages" / "node_modules" / "socket.io-client-newest"
 PROXIES = pytest.mark.parametrize("program", ["nginx", "haproxy"])
 
 PAGES = """
@@ -57,14 +55,12 @@ def servers(tmp_path: Path) -> Iterator[Fleet]:
 @PROXIES
 async def test_pages_that_begin_with_polling_connect(servers: Fleet, tmp_path: Path, program: str) -> None:
     """The default socket.io-client connects, talks and upgrades behind a load balancer with two servers, each time."""
-    node = shutil.which("node")
-    if node is None or not CLIENT.exists():
-        pytest.skip("needs Node.js and the packages of tests/pages (make install)")
+    program_of_pages = node()
     ports = [servers.start("--lame-duck", "0").port for _ in range(2)]
     with proxy(program, tmp_path / program, ports) as url:
         if program == "haproxy":
             await until(lambda: httpx.get(f"{url}/health/ready").status_code == 200)
-        command = [node, "-e", PAGES, str(CLIENT), url, "16"]
+        command = [program_of_pages, "-e", PAGES, str(CLIENT), url, "16"]
         answer = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False, text=True)
 
     assert answer.returncode == 0, answer.stdout + answer.stderr

@@ -142,7 +142,7 @@ async def test_reset_on_one_server_takes_the_tabs_of_the_other_along(servers: Fl
         await until(lambda: listener.session_id == speaker.session_id, within_s=5)
         assert time.monotonic() - began < SOON_S
         await speaker.send("count")
-        await listener.wait_for(lambda messages: texts(messages) == ["count", "One.", "Two."])
+        await listener.wait_for(lambda messages: texts(messages) == ["count", "One.\n\nTwo."])
 
     assert speaker.session_id != session_id
     assert await history(there, session_id) == ["hello", "Hello."]

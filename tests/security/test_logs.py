@@ -1,5 +1,6 @@
 """What visitors send cannot forge a line of the log or control the terminal that shows it."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -42,3 +43,18 @@ async def test_no_request_forges_a_line(serve: Serve, form: str, level: str) -> 
             assert json.loads(line)["level"] in ("debug", "info", "warning"), line
         else:
             assert TEXT_LINE.fullmatch(line), line
+
+
+async def test_clients_that_go_away_are_no_errors(serve: Serve) -> None:
+    """A request that breaks off in the middle of its body leaves no line in the log."""
+    site = serve(credentials=OPEN)
+    for _ in range(5):
+        _, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(b"POST /webhooks/rest/webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+        await writer.drain()
+        writer.close()
+    answer = await site.post("/webhooks/rest/webhook", {"sender": "ada", "message": "hello"})
+
+    assert answer.status_code == 200
+    assert "ERROR" not in site.log
+    assert "Traceback" not in site.log

@@ -363,7 +363,7 @@ async def test_anonymous_conversation_is_merged_at_login(serve: Serve) -> None:
 
     assert merged["session_id"] == again["session_id"] == own
     assert told[0]["session_id"] == own
-    assert shown == ["I am Ada", "Hello, Ada.", "count", "One.", "Two.", "Stop", "Hello."]
+    assert shown == ["I am Ada", "Hello, Ada.", "count", "One.\n\nTwo.", "Stop", "Hello."]
     assert dividers == ["session"]
     assert len(again["messages"]) == len(merged["messages"])
 

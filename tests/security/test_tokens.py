@@ -153,7 +153,7 @@ async def test_rasas_mode_goes_on_as_before(serve: Serve) -> None:
 
     assert answer["ok"]
     assert ended == [{"reason": "expired"}]
-    assert "jwt_key without session_identity" in site.log
+    assert "jwt_key is set without session_identity" in site.log
 
 
 async def test_open_rest_beside_jwt_leaves_owned_conversations_alone(serve: Serve) -> None:

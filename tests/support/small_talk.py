@@ -42,7 +42,7 @@ policies:
 """,
     "domain.yml": """
 version: "3.1"
-intents: [greet, count, act, name, ping]
+intents: [greet, count, act, name, ping, picture]
 entities: [who]
 slots:
   who: {type: text, mappings: [{type: from_entity, entity: who}]}
@@ -85,6 +85,8 @@ rules:
   steps: [{intent: act}, {action: action_work}]
 - rule: name
   steps: [{intent: name}, {action: utter_name}]
+- rule: picture
+  steps: [{intent: picture}, {action: utter_picture}]
 - rule: ping
   steps: [{intent: ping}, {action: utter_ping}]
 """,

@@ -30,7 +30,10 @@ if (process.argv[2] === "client") {
 } else {
   cpSync(join(web, "../src/manent/web/static/webchat"), join(web, "dist"), {
     recursive: true,
-    filter: (path) => !/((page|studio)\.(js|css|html)|icon\.svg)$/.test(path),
+    filter: (path) => !/((page|studio)\.(js|css|html)|icon\.svg|\.br|\.gz)$/.test(path),
   });
   nameFiles(join(web, "dist/types"));
+  copyFileSync(join(web, "dev/jsx.d.ts"), join(web, "dist/types/jsx.d.ts"));
+  const element = join(web, "dist/types/ui/element.d.ts");
+  writeFileSync(element, `import "../jsx.js";\n${readFileSync(element, "utf8")}`);
 }

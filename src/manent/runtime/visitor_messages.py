@@ -1,8 +1,9 @@
 """Converts events to the messages that a visitor sees.
 
 The functions do no I/O. `Numbering` uses them to find visible events. Channels and session requests use them to convert
-the events. A bot event with blank lines in its text, or with several attachments, becomes several messages: its
-*parts*. The keys of a message are those of Rasa's Socket.IO channel.
+the events. A bot event with several attachments becomes several messages: its *parts*. Plain Rasa clients also get one
+part for each paragraph of a text, as from Rasa, although this tears code and lists apart. The keys of a message are
+those of Rasa's Socket.IO channel.
 """
 
 from collections.abc import Iterable
@@ -14,13 +15,17 @@ from manent.core.events import BotUttered, Event, Json, UserUttered
 QUICK_REPLY_TYPE = "text"
 
 
-def bot_parts(event: BotUttered) -> list[Json]:
+def bot_parts(event: BotUttered, *, plain: bool = False) -> list[Json]:
     """Return the payloads of a bot event in order, or [] if there is nothing to show.
 
     Custom JSON is `{"custom": <any JSON>}`. `plain_payload` converts it for plain Rasa clients.
+
+    Args:
+        event: the event.
+        plain: for plain Rasa clients: a text is split at blank lines, and buttons have Rasa's keys only.
     """
     data = event.data
-    parts: list[Json] = _text_parts(event.text, data.get("quick_replies") or data.get("buttons"))
+    parts: list[Json] = _text_parts(event.text, data.get("quick_replies") or data.get("buttons"), plain=plain)
     if (custom := data.get("custom")) is not None and custom != {}:
         parts.append({"custom": custom})
     if image := data.get("image"):
@@ -33,20 +38,26 @@ def bot_parts(event: BotUttered) -> list[Json]:
     return parts
 
 
-def _text_parts(text: str | None, buttons: Any) -> list[Json]:
-    if buttons:
-        parts: list[Json] = [{"text": part, "quick_replies": []} for part in (text or "").strip().split("\n\n")]
-        parts[-1]["quick_replies"] = [
-            {"content_type": QUICK_REPLY_TYPE, "title": button.get("title"), "payload": button.get("payload")}
-            for button in buttons
-            if isinstance(button, dict)
-        ]
-        return parts
-    if not text:
+def _text_parts(text: str | None, buttons: Any, *, plain: bool) -> list[Json]:
+    if not text and not buttons:
         return []
-    if "\n" not in text:
-        return [{"text": text.strip()}]
-    return [{"text": part} for part in text.strip().split("\n\n")]
+    texts = (text or "").strip().split("\n\n") if plain else [(text or "").strip()]
+    if not buttons:
+        return [{"text": part} for part in texts]
+    parts: list[Json] = [{"text": part, "quick_replies": []} for part in texts]
+    parts[-1]["quick_replies"] = [_quick_reply(button, plain=plain) for button in buttons if isinstance(button, dict)]
+    return parts
+
+
+def _quick_reply(button: Json, *, plain: bool) -> Json:
+    reply: Json = {"content_type": QUICK_REPLY_TYPE, "title": button.get("title"), "payload": button.get("payload")}
+    url = button.get("url")
+    if not url:
+        return reply
+    if not plain:
+        return {**reply, "url": url}
+    # Rasa cannot send a button without a payload. rasa-webchat shows one of this type as a link.
+    return reply if button.get("payload") else {**reply, "type": "web_url", "url": url}
 
 
 def plain_payload(part: Json) -> Any:

@@ -28,6 +28,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
 from manent.actions.opening import open_actions, open_generator
@@ -243,6 +244,7 @@ def build(options: ServeOptions) -> Application:
         exception_handlers={
             ManentError: errors.answer,
             HTTPException: errors.answer_http,
+            ClientDisconnect: errors.answer_nobody,
             Exception: errors.answer_unexpected,
         },
     )

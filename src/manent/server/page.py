@@ -1,13 +1,15 @@
 """Serves the web chat at `/`, its files, and its studio. Clients other than browsers get one line of text."""
 
+import mimetypes
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Mount
-from starlette.staticfiles import StaticFiles
+from starlette.staticfiles import NotModifiedResponse
 from starlette.types import Receive, Scope, Send
 
 from manent import __version__
@@ -30,6 +32,16 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+
+ASSET_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+"""For the bundle's files, which pages of other origins embed."""
+
+ENCODINGS = {"br": ".br", "gzip": ".gz"}
+"""Content codings, best first, with the suffix of the compressed files that the build writes beside each file."""
 
 STUDIO = "/webchat/studio"
 """Path of the page for site owners. The paths of its files start with it."""
@@ -62,10 +74,10 @@ def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = F
             return PlainTextResponse(f"Hello from Manent: {__version__}")
         if not index.exists():
             return PlainTextResponse("the web chat is not built; run `npm ci && npm run build` in web/", 503)
-        return _page(index)
+        return _page(request, index)
 
-    async def studio_page(_: Request) -> Response:
-        return _page(static / "webchat/studio.html")
+    async def studio_page(request: Request) -> Response:
+        return _page(request, static / "webchat/studio.html")
 
     async def webchat_config(_: Request) -> Response:
         return Response(config, media_type="application/json", headers={"Cache-Control": "no-cache"})
@@ -78,37 +90,60 @@ def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = F
     return found
 
 
-def _page(path: Path) -> Response:
-    return FileResponse(path, headers={**SECURITY_HEADERS, "Cache-Control": "no-cache"})
-
-
 class _Bundle(Mount):
     """The files of the bundle at the root. It matches only existing files. Other routes answer other paths."""
 
     def __init__(self, static: Path, *, studio: bool) -> None:
-        super().__init__("/", _Assets(directory=static))
-        paths = {f"/{path.relative_to(static).as_posix()}" for path in static.rglob("*") if path.is_file()}
-        pages = {"/index.html", f"{STUDIO}.html"}  # other routes serve these files, with other headers
-        self.paths = {path for path in paths - pages if studio or not path.startswith(STUDIO)}
+        super().__init__("/", self._serve)
+        self._static = static
+        self._studio = studio
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match requests for an existing file."""
-        if scope["type"] != "http" or scope["path"] not in self.paths:
+        if scope["type"] != "http" or self._file(scope["path"]) is None:
             return Match.NONE, {}
         return super().matches(scope)
 
+    def _file(self, path: str) -> Path | None:
+        """Return the file of a path; None for a path outside the bundle, and for pages that other routes serve."""
+        is_page = path.endswith(".html") or (path.startswith(STUDIO) and not self._studio)
+        if is_page or path.endswith(("/", *ENCODINGS.values())) or "\0" in path or ".." in path.split("/"):
+            return None
+        file = self._static / path.lstrip("/")
+        return file if file.is_file() else None
 
-class _Assets(StaticFiles):
-    """The files of the bundle. Pages of other origins may embed them. Their headers disable content sniffing."""
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        file = self._file(scope["path"])
+        if file is None:
+            raise HTTPException(404)
+        # A name in assets/ contains a hash of the file's content; other names stay the same in all releases.
+        cache = "public, max-age=31536000, immutable" if file.parent.name == "assets" else "no-cache"
+        await _answer(request, file, {**ASSET_HEADERS, "Cache-Control": cache})(scope, receive, send)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] += [
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"access-control-allow-origin", b"*"),
-                    (b"cross-origin-resource-policy", b"cross-origin"),
-                ]
-            await send(message)
 
-        await super().__call__(scope, receive, with_headers)
+def _page(request: Request, path: Path) -> Response:
+    return _answer(request, path, {**SECURITY_HEADERS, "Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding"})
+
+
+def _answer(request: Request, path: Path, headers: dict[str, str]) -> Response:
+    """Return a file, compressed if the client accepts it and the build has a compressed form."""
+    accepted = {
+        name.strip()
+        for name, _, quality in (item.partition(";") for item in request.headers.get("accept-encoding", "").split(","))
+        if quality.strip() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    }
+    found = next(
+        (
+            name
+            for name, suffix in ENCODINGS.items()
+            if name in accepted and path.with_name(path.name + suffix).exists()
+        ),
+        None,
+    )
+    sent = path if found is None else path.with_name(path.name + ENCODINGS[found])
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    headers = {"Vary": "Accept-Encoding", **headers, **({} if found is None else {"Content-Encoding": found})}
+    response = FileResponse(sent, headers=headers, media_type=media_type, stat_result=sent.stat())
+    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+    return NotModifiedResponse(response.headers) if response.headers["etag"] in known else response

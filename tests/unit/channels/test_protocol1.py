@@ -133,7 +133,7 @@ async def test_a_refused_switch_leaves_the_socket_plain(tmp_path: Path) -> None:
         plain = ada.events.copy()
         joined = await ada.join()
         await ada.ask("user_uttered", said("count", "m1"))
-        await until(lambda: len(ada.got("bot_uttered")) == 3)
+        await until(lambda: len(ada.got("bot_uttered")) == 2)
 
     assert (refused["error"]["code"], refused["error"]["supported"]) == ("unsupported_protocol", [1])
     assert [event for event, _ in plain] == ["error", "session_confirm", "bot_uttered"]

@@ -84,7 +84,7 @@ async def test_whoever_begins_a_conversation_second_goes_on_with_it() -> None:
         after = await join(Sessions(other, Identity()))
 
     told = [message.get("message") or message.get("text") for message in after["messages"]]
-    assert told == ["count", "One.", "Two.", "hello", "Hello."]
+    assert told == ["count", "One.\n\nTwo.", "hello", "Hello."]
     assert after["epoch"] == begun["epoch"]
 
 
@@ -97,7 +97,7 @@ async def test_join_with_cursor_gets_what_is_newer() -> None:
         await say(conversations, "count")
         after = await join(sessions, cursor={"epoch": before["epoch"], "seq": before["seq"]})
 
-    assert [message.get("message") or message.get("text") for message in after["messages"]] == ["count", "One.", "Two."]
+    assert [message.get("message") or message.get("text") for message in after["messages"]] == ["count", "One.\n\nTwo."]
     assert (after["gap"], after["resumed"]) == (False, True)
 
 
@@ -134,13 +134,13 @@ async def test_too_far_behind_is_a_gap_that_pages_fill() -> None:
 
 
 async def test_page_never_cuts_an_event() -> None:
-    """The limit counts events: a reply of two parts comes whole."""
+    """The limit counts events: a reply of three parts comes whole."""
     async with opened(MemoryStore()) as conversations:
         sessions = Sessions(conversations, Identity())
-        await say(conversations, "count")
+        await say(conversations, "/picture")
         answer = await join(sessions, limit=1)
 
-    assert [message["id"].partition(".")[2] for message in answer["messages"]] == ["0", "1"]
+    assert [message["id"].partition(".")[2] for message in answer["messages"]] == ["0", "1", "2"]
     assert answer["has_more"] is True
 
 

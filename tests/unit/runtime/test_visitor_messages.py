@@ -48,11 +48,43 @@ SHOWN_BUTTONS = [
 )
 def test_bot_event_as_payloads(text: str | None, data: Json, parts: list[Json] | None) -> None:
     """A bot event shows as Rasa's Socket.IO channel shows it, key by key and in its order."""
-    shown = bot_parts(BotUttered(text=text, data=data))
+    shown = bot_parts(BotUttered(text=text, data=data), plain=True)
     if parts is None:
         assert [sorted(part) for part in shown] == [["text"], ["custom"], ["attachment"]]
     else:
         assert shown == parts
+
+
+@pytest.mark.parametrize(
+    ("button", "shown", "shown_plain"),
+    [
+        ({"title": "Map", "url": "https://a/"}, {"payload": None, "url": "https://a/"}, {"type": "web_url"}),
+        (
+            {"title": "Map", "payload": "", "url": "https://a/"},
+            {"payload": "", "url": "https://a/"},
+            {"type": "web_url"},
+        ),
+        ({"title": "Map", "payload": "/map", "url": "https://a/"}, {"payload": "/map", "url": "https://a/"}, None),
+    ],
+)
+def test_a_button_with_an_address(button: Json, shown: Json, shown_plain: Json | None) -> None:
+    """Protocol 1 gets the address of every button; plain clients get it if the button has no payload."""
+    event = BotUttered(text="Where?", data={"buttons": [button]})
+
+    (part,) = bot_parts(event)
+    assert part["quick_replies"] == [{"content_type": "text", "title": "Map", **shown}]
+    (part,) = bot_parts(event, plain=True)
+    plain = {"content_type": "text", "title": "Map", "payload": button.get("payload")}
+    address = {} if shown_plain is None else {**shown_plain, "url": "https://a/"}
+    assert part["quick_replies"] == [{**plain, **address}]
+
+
+def test_a_text_is_one_message() -> None:
+    """Blank lines do not tear code or a list apart, except for plain clients."""
+    text = "Run:\n\n```\na\n\nb\n```\n\n- one\n\n- two"
+
+    assert bot_parts(BotUttered(text=text)) == [{"text": text}]
+    assert len(bot_parts(BotUttered(text=text), plain=True)) > 1
 
 
 @pytest.mark.parametrize(
@@ -76,7 +108,9 @@ def test_only_what_shows_is_visible() -> None:
 
 def test_parts_share_their_event() -> None:
     """The parts of one event have its number and count, ids of their own, and the divider on the first."""
-    entry = LogEntry(seq=7, event=BotUttered(timestamp=1.5, text="a\n\nb"), view=View(prev=3, divider="restart"))
+    entry = LogEntry(
+        seq=7, event=BotUttered(timestamp=1.5, text="a", data={"image": "b"}), view=View(prev=3, divider="restart")
+    )
     first, second = messages_of(entry)
 
     assert first == {

@@ -7,7 +7,8 @@
 
 import { ConversationClient, type ClientOptions, type ClientPorts } from "./client";
 import type { Chance, Clock, KeyValueStore, Network, Timer } from "./ports";
-import { socketIoTransport, type SocketIoOptions } from "./socketio";
+import type { SocketIoOptions } from "./socketio";
+import { bestTransport } from "./transports";
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -51,7 +52,7 @@ export interface ConnectOptions extends SocketIoOptions, Partial<ClientOptions> 
 export function connect({ url, path, namespace, ports, ...options }: ConnectOptions): ConversationClient {
   const client = new ConversationClient(
     {
-      transport: socketIoTransport({
+      transport: bestTransport({
         url,
         ...(path === undefined ? {} : { path }),
         ...(namespace === undefined ? {} : { namespace }),

@@ -9,7 +9,8 @@ import type { JsonObject } from "./wire";
 
 /** Receives the events of a transport. */
 export interface TransportListener {
-  connected(): void;
+  /** `isWebSocket` is true if nothing between the browser and the server is in the way. */
+  connected(isWebSocket?: boolean): void;
   /** The connection ended or could not be opened; `refused` is set when the server rejected it. */
   disconnected(reason: string, refused?: { code: string; message: string }): void;
   received(event: string, payload: unknown): void;

@@ -10,9 +10,9 @@ import type { Transport, TransportListener } from "./ports";
 import { isObject, type JsonObject } from "./wire";
 
 export interface SocketIoOptions {
-  /** The server's address. Only its origin is used; `path` is separate. */
+  /** The server's address, with the path below which a proxy serves it. */
   url: string;
-  /** Default `/socket.io`. */
+  /** Below the path of `url`; default `/socket.io`. */
   path?: string;
   /** Default `/`. */
   namespace?: string;
@@ -48,20 +48,18 @@ export function socketIoTransport(options: SocketIoOptions): Transport {
     open(auth) {
       drop();
       const namespace = options.namespace ?? "/";
-      const own = io(
-        new URL(options.url).origin + (namespace.startsWith("/") ? namespace : `/${namespace}`),
-        {
-          path: options.path ?? "/socket.io",
-          auth,
-          transports: ["websocket", "polling"],
-          tryAllTransports: true,
-          reconnection: false,
-          forceNew: true,
-          timeout: CONNECT_TIMEOUT_MS,
-        },
-      );
+      const { origin, pathname } = new URL(options.url);
+      const own = io(origin + (namespace.startsWith("/") ? namespace : `/${namespace}`), {
+        path: pathname.replace(/\/+$/, "") + (options.path ?? "/socket.io"),
+        auth,
+        transports: ["websocket", "polling"],
+        tryAllTransports: true,
+        reconnection: false,
+        forceNew: true,
+        timeout: CONNECT_TIMEOUT_MS,
+      });
       socket = own;
-      own.on("connect", () => listener?.connected());
+      own.on("connect", () => listener?.connected(own.io.engine.transport.name === "websocket"));
       own.on("disconnect", (reason) => {
         if (socket === own) listener?.disconnected(reason);
       });

@@ -56,21 +56,38 @@ const COLOURS: Record<string, string> = {
   assistBackgoundColor: "--manent-surface", // rasa-webchat's spelling
 };
 
-const UNSUPPORTED = [
-  "customComponent",
-  "docViewer",
-  "tooltipPayload",
-  "withRules",
-  "protocol",
-  "showFullScreenButton",
-];
+/** The options that have an effect; all others are reported. */
+const SUPPORTED = new Set([
+  ...Object.keys(COLOURS),
+  ..."socketUrl socketPath initPayload title subtitle inputTextFieldHint profileAvatar openLauncherImage".split(
+    " ",
+  ),
+  ..."storage embedded fullScreenMode customData customMessageDelay protocolOptions params selector".split(
+    " ",
+  ),
+  ..."onSocketEvent onWidgetEvent".split(" "),
+]);
+
+/** Tell the site's owner which options have no effect. */
+function warnAbout(ignored: readonly string[], where: string): void {
+  if (ignored.length > 0)
+    console.warn(`manent-compat: ${where}: these have no effect: ${ignored.join(", ")}`);
+}
+
+/** rasa-webchat's path begins at the origin. Ours begins at the server's address, which may itself have a path. */
+function address(url: string | null, path: string | null): Record<string, string | null> {
+  const given = path?.replace(/\/$/, "") ?? null;
+  if (url === null || given === null) return { "server-url": url, "socket-path": given };
+  const end = given.endsWith("/socket.io") ? given.length - "/socket.io".length : 0;
+  const server = new URL(url, document.baseURI).origin + given.slice(0, end);
+  return { "server-url": server, "socket-path": given.slice(end) };
+}
 
 function fromWebChat(options: Options): Chat {
   const params = object(options["params"]);
   const delay = options["customMessageDelay"];
   const chat = create({
-    "server-url": text(options["socketUrl"]),
-    "socket-path": text(options["socketPath"]),
+    ...address(text(options["socketUrl"]), text(options["socketPath"])),
     "initial-payload": text(options["initPayload"]),
     heading: text(options["title"]) ?? "Welcome",
     subheading: text(options["subtitle"]),
@@ -88,10 +105,16 @@ function fromWebChat(options: Options): Chat {
     const value = text(options[option]);
     if (value !== null) chat.style.setProperty(property, value);
   }
-  for (const option of UNSUPPORTED) {
-    if (options[option] !== undefined)
-      console.warn(`manent-compat: ignoring the unsupported option ${option}`);
-  }
+  const ignored = Object.keys(options).filter((option) => !SUPPORTED.has(option));
+  const events = Object.keys({ ...object(options["onSocketEvent"]), ...object(options["onWidgetEvent"]) });
+  warnAbout(
+    [
+      ...ignored,
+      ...Object.keys(params).filter((name) => name !== "storage"),
+      ...events.filter((name) => !EVENT_NAMES.has(name)),
+    ],
+    "WebChat",
+  );
   const token =
     object(object(options["protocolOptions"])["auth"])["token"] ??
     object(options["protocolOptions"])["token"];
@@ -99,6 +122,11 @@ function fromWebChat(options: Options): Chat {
   listenAsWebChat(chat, object(options["onSocketEvent"]), object(options["onWidgetEvent"]));
   return chat;
 }
+
+const EVENT_NAMES = new Set([
+  ..."connect disconnect session_confirm bot_uttered user_uttered".split(" "),
+  ..."onChatOpen onChatClose onChatVisible onChatHidden".split(" "),
+]);
 
 function listenAsWebChat(chat: Chat, socket: Options, widget: Options): void {
   const call = (listeners: Options, name: string, payload?: unknown): void => {
@@ -168,6 +196,13 @@ const EVENTS: Record<string, string> = {
   "manent-close": "chatWidgetClosed",
 };
 
+const ATTRIBUTES = new Set([
+  ..."server-url sender-id initial-payload widget-title bot-icon widget-icon input-message-placeholder".split(
+    " ",
+  ),
+  ..."message-delay auto-open authentication-token id class style hidden".split(" "),
+]);
+
 class RasaChatbotWidget extends HTMLElement {
   private chat: Chat | null = null;
 
@@ -186,6 +221,10 @@ class RasaChatbotWidget extends HTMLElement {
       adopt: ADOPTED_KEYS,
       open: get("auto-open") === null || get("auto-open") === "false" ? null : "",
     });
+    warnAbout(
+      this.getAttributeNames().filter((name) => !ATTRIBUTES.has(name)),
+      "rasa-chatbot-widget",
+    );
     const token = get("authentication-token");
     if (token !== null) whenReady(chat, (ready) => ready.setToken(token));
     for (const [from, to] of Object.entries(EVENTS)) {
@@ -242,6 +281,11 @@ class Chatroom {
   private readonly chat: Chat;
 
   constructor(options: Options) {
+    const supported = ["host", "title", "container", "welcomeMessage", "speechRecognition", "voiceLang"];
+    warnAbout(
+      Object.keys(options).filter((option) => !supported.includes(option)),
+      "Chatroom",
+    );
     this.chat = create({
       "server-url": text(options["host"]),
       heading: text(options["title"]) ?? "Chat",

@@ -27,7 +27,7 @@ export interface Card {
 export type Content =
   | { kind: "text"; text: string }
   | { kind: "image"; src: string; alt: string }
-  | { kind: "video"; src: string; title: string }
+  | { kind: "video"; src: string; title: string; poster: string | null }
   | { kind: "audio"; src: string; title: string }
   | { kind: "file"; url: string; name: string; text: string }
   | { kind: "cards"; cards: Card[] }
@@ -55,8 +55,7 @@ function readButtons(value: unknown): Button[] {
   return list(value).map((item) => {
     const url = firstText(item["url"]) || null;
     const payload = item["payload"];
-    const message =
-      text(payload) || (payload === undefined || payload === null ? "" : JSON.stringify(payload));
+    const message = typeof payload === "object" && payload !== null ? JSON.stringify(payload) : text(payload);
     const title = firstText(item["title"], item["text"], item["label"], payload, url);
     return { title, payload: message !== "" ? message : url === null ? title : null, url };
   });
@@ -89,7 +88,9 @@ function readTyped(type: string, value: Record<string, unknown>): Content | null
     case "image":
       return src === "" ? null : { kind: "image", src, alt: name };
     case "video":
-      return src === "" ? null : { kind: "video", src, title: name };
+      return src === ""
+        ? null
+        : { kind: "video", src, title: name, poster: firstText(value["poster"], value["thumbnail"]) || null };
     case "audio":
       return src === "" ? null : { kind: "audio", src, title: name };
     case "file":

@@ -28,3 +28,10 @@ export function safeSource(address: string, base: string): string | null {
   if (url === null) return null;
   return SOURCES.has(url.protocol) || INLINE_IMAGE.test(url.href) ? url.href : null;
 }
+
+const PLAYERS = /(^|\.)(youtube\.com|youtube-nocookie\.com|youtu\.be|vimeo\.com|dailymotion\.com|loom\.com)$/;
+
+/** Return whether an address is a page that plays a video, not a video file. */
+export function isPlayer(address: string): boolean {
+  return PLAYERS.test(new URL(address).hostname);
+}

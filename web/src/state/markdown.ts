@@ -2,8 +2,9 @@
  * Parses a subset of Markdown into a tree.
  *
  * Called by `ui/views/markdown.ts` and `content.ts`. Pure. Must not produce markup: HTML in a message stays text. Each
- * line is read once and nesting is bounded, so hostile input takes bounded time. Supported: paragraphs, line breaks, headings, lists (nested by indentation), quotes,
- * fenced code, rules, **strong**, *emphasis*, ~~strike~~, `code`, [links](…), <https://…> and bare addresses.
+ * line is read once and nesting is bounded, so hostile input takes bounded time. Supported: paragraphs, line breaks,
+ * headings, lists (nested by indentation), quotes, fenced code, tables, rules, **strong**, *emphasis*, ~~strike~~,
+ * `code`, ![images](…), [links](…), <https://…> and bare addresses.
  */
 
 export type Inline =
@@ -11,7 +12,8 @@ export type Inline =
   | { kind: "break" }
   | { kind: "code"; text: string }
   | { kind: "strong" | "em" | "strike"; inlines: Inline[] }
-  | { kind: "link"; href: string; inlines: Inline[] };
+  | { kind: "link"; href: string; inlines: Inline[] }
+  | { kind: "image"; src: string; alt: string };
 
 export type Block =
   | { kind: "paragraph"; inlines: Inline[] }
@@ -19,7 +21,8 @@ export type Block =
   | { kind: "list"; ordered: boolean; start: number; items: Block[][] }
   | { kind: "quote"; blocks: Block[] }
   | { kind: "code"; text: string }
-  | { kind: "rule" };
+  | { kind: "rule" }
+  | { kind: "table"; head: Inline[][]; rows: Inline[][][] };
 
 /** Maximum distance between an opening and a closing mark, in characters. Bounds the time for hostile input. */
 const MAX_SPAN = 1_000;
@@ -39,6 +42,8 @@ const RULE = /^ {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$/;
 const QUOTE = /^ {0,3}> ?/;
 const BULLET = /^( *)([-*+]|\d{1,9}[.)])( +)(?=\S)/;
 
+const TABLE_RULE = /^\|?:?-+:?(\|:?-+:?)*\|?$/;
+
 export function parseMarkdown(text: string): Block[] {
   return blocks(text.replace(/\r\n?/g, "\n").split("\n"), 0);
 }
@@ -57,7 +62,7 @@ function blocks(lines: readonly string[], depth: number): Block[] {
     const heading = HEADING.exec(line);
     if (fence !== undefined) {
       flush();
-      const end = lines.findIndex((other, i) => i > at && other.trim().startsWith(fence));
+      const end = lines.findIndex((other, i) => i > at && isFenceEnd(other, fence));
       const until = end === -1 ? lines.length : end;
       found.push({ kind: "code", text: lines.slice(at + 1, until).join("\n") });
       at = until + 1;
@@ -68,6 +73,14 @@ function blocks(lines: readonly string[], depth: number): Block[] {
       flush();
       found.push({ kind: "heading", inlines: inlines(heading[1]!) });
       at += 1;
+    } else if (isTable(lines, at)) {
+      flush();
+      const rows: Inline[][][] = [];
+      const width = cells(line).length;
+      const head = cells(line).map((cell) => inlines(cell));
+      for (at += 2; at < lines.length && lines[at]!.includes("|") && lines[at]!.trim() !== ""; at += 1)
+        rows.push(Array.from({ length: width }, (_, column) => inlines(cells(lines[at]!)[column] ?? "")));
+      found.push({ kind: "table", head, rows });
     } else if (RULE.test(line)) {
       flush();
       found.push({ kind: "rule" });
@@ -89,6 +102,29 @@ function blocks(lines: readonly string[], depth: number): Block[] {
   return found;
 }
 
+function isFenceEnd(line: string, fence: string): boolean {
+  const text = line.trim();
+  return text.startsWith(fence) && text === fence[0]!.repeat(text.length);
+}
+
+/** Return whether a table begins at line `at`: a row, and below it a rule with as many columns. */
+function isTable(lines: readonly string[], at: number): boolean {
+  const [head, rule] = [lines[at]!, lines[at + 1] ?? ""];
+  return (
+    head.includes("|") &&
+    TABLE_RULE.test(rule.replace(/\s/g, "")) &&
+    cells(head).length === cells(rule).length
+  );
+}
+
+function cells(row: string): string[] {
+  const text = row
+    .trim()
+    .replace(/^\|/, "")
+    .replace(/(^|[^\\])\|$/, "$1");
+  return text.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
+}
+
 /** Read one list from line `at`. Returns the number of the line after it. */
 function list(lines: readonly string[], at: number, depth: number, found: Block[]): number {
   const [, indent, marker] = BULLET.exec(lines[at]!)!;
@@ -107,6 +143,10 @@ function list(lines: readonly string[], at: number, depth: number, found: Block[
       at += 1;
     }
     items.push(blocks(item, depth + 1));
+    // A blank line between two items does not end the list.
+    let next = at;
+    while (next < lines.length && lines[next]!.trim() === "") next += 1;
+    if (next < lines.length && BULLET.exec(lines[next]!)?.[1] === indent) at = next;
   }
   found.push({ kind: "list", ordered, start: ordered ? Number.parseInt(marker!, 10) : 1, items });
   return at;
@@ -184,6 +224,8 @@ function special(text: string, at: number, depth: number): Taken | null {
       return /[!-/:-@[-`{-~]/.test(text[at + 1] ?? "") ? { inline: text[at + 1]!, end: at + 2 } : null;
     case "`":
       return code(text, at);
+    case "!":
+      return image(text, at);
     case "[":
       return link(text, at, depth);
     case "<": {
@@ -234,6 +276,13 @@ function link(text: string, at: number, depth: number): Taken | null {
     inline: { kind: "link", href, inlines: inlines(label === "" ? href : label, depth + 3) },
     end: open > 0 ? end + title![0].length : end,
   };
+}
+
+function image(text: string, at: number): Taken | null {
+  const taken = text[at + 1] === "[" ? link(text, at + 1, MAX_DEPTH) : null;
+  if (taken === null || typeof taken.inline === "string" || taken.inline.kind !== "link") return null;
+  const alt = text.slice(at + 2, text.indexOf("](", at));
+  return { inline: { kind: "image", src: taken.inline.href, alt }, end: taken.end };
 }
 
 function autolink(href: string): Inline {
@@ -304,15 +353,19 @@ function blockText(block: Block): string {
       return blocksText(block.blocks);
     case "code":
       return block.text;
+    case "table":
+      return [block.head, ...block.rows].map((row) => row.map(inlinesText).join(", ")).join("\n");
     case "rule":
       return "";
   }
 }
 
-function inlinesText(found: readonly Inline[]): string {
+/** Return the text of inlines without marks. */
+export function inlinesText(found: readonly Inline[]): string {
   return found
     .map((inline): string => {
       if (inline.kind === "break") return "\n";
+      if (inline.kind === "image") return inline.alt;
       return "text" in inline ? inline.text : inlinesText(inline.inlines);
     })
     .join("");

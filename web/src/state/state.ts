@@ -27,6 +27,8 @@ export interface ChatState {
   readonly troubles: Readonly<Record<string, Notice>>;
   /** The `seq` up to which the visitor has seen the conversation. */
   readonly read: number;
+  /** How often connecting has failed since the last success. */
+  readonly failures: number;
 }
 
 /** Events of the page itself. */
@@ -36,7 +38,8 @@ export type PageEvent =
   | { type: "noticed"; notice: Notice }
   /** The visitor has sent a message. */
   | { type: "written" }
-  | { type: "read" };
+  /** The visitor has seen the conversation up to `seq`, or all of it. */
+  | { type: "read"; seq?: number | undefined };
 
 export type ChatEvent = ClientEvent | PageEvent;
 
@@ -54,6 +57,7 @@ export const EMPTY: ChatState = {
   notices: [],
   troubles: {},
   read: 0,
+  failures: 0,
 };
 
 function part(message: Message): number {
@@ -149,6 +153,7 @@ export function reduce(state: ChatState, event: ChatEvent): ChatState {
       return {
         ...state,
         connection: event.status,
+        failures: event.status === "online" ? 0 : state.failures + (event.status === "offline" ? 1 : 0),
         refusal: event.error ?? null,
         notices: connected ? without(state, isOverOnline) : state.notices,
       };
@@ -156,7 +161,7 @@ export function reduce(state: ChatState, event: ChatEvent): ChatState {
     case "joined":
       return joined(state, event);
     case "left":
-      return { ...EMPTY, connection: state.connection, refusal: state.refusal };
+      return { ...EMPTY, connection: state.connection, refusal: state.refusal, failures: state.failures };
     case "message":
       return { ...state, messages: merge(state.messages, [event.message]) };
     case "loading_older":
@@ -185,6 +190,6 @@ export function reduce(state: ChatState, event: ChatEvent): ChatState {
         notices: without(state, (code) => !LASTING.has(code) && !code.startsWith("token_")),
       };
     case "read":
-      return { ...state, read: head(state) };
+      return { ...state, read: Math.max(state.read, Math.min(event.seq ?? Infinity, head(state))) };
   }
 }

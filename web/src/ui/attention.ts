@@ -55,14 +55,18 @@ export class Attention {
     this.titleCount.show(unread);
   }
 
-  /** Switch a preference; for notifications the browser asks the visitor for permission. */
-  async switch(preference: Preference): Promise<void> {
+  /**
+   * Switch a preference; for notifications the browser asks the visitor for permission. Returns false if the browser
+   * does not allow them.
+   */
+  async switch(preference: Preference): Promise<boolean> {
     const on = !this.preferences.has(preference);
-    if (on && preference === "notifications" && !(await mayNotify())) return;
+    if (on && preference === "notifications" && !(await mayNotify())) return false;
     this.preferences.set(preference, on);
     if (on && preference === "sound") chime();
     if (!on && preference === "read_aloud") hush();
     this.changed();
+    return true;
   }
 
   stop(): void {

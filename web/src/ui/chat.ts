@@ -18,25 +18,34 @@ import { Attention } from "./attention";
 import { browserStore } from "./browser";
 import { createClient } from "./client";
 import { Composer } from "./composer";
-import { storageScope, type ChatConfig } from "./config";
+import type { Basics } from "./basics";
+import { readConfig, type ChatConfig } from "./config";
+import { keepAboveKeyboard } from "./covered";
+import { diagnose } from "./diagnosis";
 import { Dialogs } from "./dialogs";
 import { downloadTranscript } from "./download";
+import { inOneTab } from "./election";
 import { ENGLISH, fill, localize, type Localization } from "./i18n";
 import { menuEntries } from "./menu";
 import { reasonText } from "./notices";
 import { Pacing } from "./pacing";
 import { Panel, type PanelSource } from "./panel";
 import { Past } from "./past";
-import { Preferences } from "./preferences";
+import { Preferences, type Preference } from "./preferences";
+import { ReadMark } from "./read_mark";
 import { styles } from "./styles";
 import type { CustomRenderer } from "./views/content";
 import type { MenuEntry } from "./views/shell";
 
-/** What the element around the chat provides. */
+/** What the element around the chat provides. It may be of an older release than the chat: only add to this. */
 export interface ChatHost {
+  readonly element: HTMLElement;
   readonly root: ShadowRoot;
   readonly panel: HTMLElement;
+  basics(): Basics;
   readonly renderers: ReadonlyMap<string, CustomRenderer>;
+  /** Add styles to the shadow root, once. */
+  adopt(css: string): void;
   token(): Promise<string | null | undefined>;
   /** Metadata that the page adds to every message. */
   metadata(): JsonObject;
@@ -45,6 +54,8 @@ export interface ChatHost {
   open(): void;
   close(): void;
   isOpen(): boolean;
+  /** Whether the visitor uses a finger: a focused text field would open the keyboard. */
+  isTouched(): boolean;
   showUnread(count: number): void;
 }
 
@@ -65,16 +76,15 @@ export class Chat implements PanelSource {
   private readonly store: KeyValueStore;
   private readonly preferences: Preferences;
   private readonly past: Past;
+  private readonly readMark: ReadMark;
   private readonly ending = new AbortController();
 
-  constructor(
-    private readonly host: ChatHost,
-    public config: ChatConfig,
-  ) {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(styles);
-    host.root.adoptedStyleSheets = [...host.root.adoptedStyleSheets, sheet];
-    const scope = storageScope(config);
+  config: ChatConfig;
+
+  constructor(private readonly host: ChatHost) {
+    host.adopt(styles);
+    const config = (this.config = readConfig(host.element, host.basics()));
+    const { scope } = config;
     this.renderers = host.renderers;
     this.store = browserStore(config.storage);
     adoptSession(this.store, scope, config.adopt);
@@ -89,6 +99,7 @@ export class Chat implements PanelSource {
       host.panel,
       (text) => this.submit(text),
       () => this.panel.schedule(),
+      () => this.deny("microphone_denied"),
       // Each tab has its own draft.
       browserStore(config.storage === "none" ? "none" : "session"),
       `${scope}:draft`,
@@ -96,11 +107,12 @@ export class Chat implements PanelSource {
     this.dialogs = new Dialogs(
       host.panel,
       () => this.panel.draw(),
-      () => this.composer.focus(),
+      () => this.focus(),
       (session_id) => this.client.open(session_id),
     );
     this.preferences = new Preferences(this.store, scope);
     this.attention = new Attention(this.preferences, () => this.panel.schedule());
+    this.readMark = new ReadMark(this.store, scope);
     this.past = new Past(
       this.client,
       () => this.state,
@@ -112,7 +124,7 @@ export class Chat implements PanelSource {
   }
 
   async start(): Promise<void> {
-    await this.configure(this.config);
+    await this.configure();
     if (!this.store.persistent && this.config.storage !== "none") {
       this.dispatch({ type: "noticed", notice: { code: "no_storage", message: "" } });
     }
@@ -120,6 +132,7 @@ export class Chat implements PanelSource {
   }
 
   stop(): void {
+    this.attention.count(0);
     this.client.stop();
     this.ending.abort();
     this.composer.stop();
@@ -127,9 +140,10 @@ export class Chat implements PanelSource {
     this.panel.stop();
   }
 
-  async configure(config: ChatConfig): Promise<void> {
-    this.config = config;
-    const preferred = [...config.language.split(/[\s,]+/), document.documentElement.lang];
+  /** Read the element's attributes again. */
+  async configure(): Promise<void> {
+    this.config = readConfig(this.host.element, this.host.basics());
+    const preferred = [...this.config.language.split(/[\s,]+/), document.documentElement.lang];
     this.localization = await localize(preferred, navigator.languages);
     this.panel.configure();
   }
@@ -154,7 +168,7 @@ export class Chat implements PanelSource {
     this.dispatch({ type: "read" });
     this.panel.draw();
     const isTyping = document.activeElement?.matches("input, textarea, select, [contenteditable]") ?? false;
-    if (!isTyping) this.composer.focus();
+    if (!isTyping) this.focus();
   }
 
   async reset(): Promise<void> {
@@ -174,7 +188,7 @@ export class Chat implements PanelSource {
       fresh: () => void this.reset(),
       download: () => void this.download(),
       erase: () => void this.erase(),
-      switch: (preference) => void this.attention.switch(preference),
+      switch: (preference) => void this.switch(preference),
     });
   }
 
@@ -184,22 +198,30 @@ export class Chat implements PanelSource {
 
   choose(payload: string, title: string): void {
     this.sendWritten(payload, title);
-    this.composer.focus();
+    this.focus();
   }
 
   retry(message_id: string): void {
     this.client.retry(message_id);
-    this.composer.focus();
+    this.focus();
   }
 
   discard(message_id: string): void {
     this.client.discard(message_id);
+    this.focus();
+  }
+
+  /** Put the text of a message that cannot be sent back into the text field. */
+  edit(message_id: string, text: string): void {
+    this.client.discard(message_id);
+    this.composer.edit(text);
+    this.panel.draw();
     this.composer.focus();
   }
 
   dismiss(notice: Notice): void {
     this.dispatch({ type: "dismissed", notice });
-    this.composer.focus(); // the button that had the focus is gone
+    this.focus(); // the button that had the focus is gone
   }
 
   loadOlder(): void {
@@ -213,6 +235,12 @@ export class Chat implements PanelSource {
   }
 
   // -- events -------------------------------------------------------------------------------------------------
+
+  /** Focus the text field; for a finger the conversation, because the keyboard would cover it. */
+  private focus(): void {
+    if (this.host.isTouched()) this.panel.focusLog();
+    else this.composer.focus();
+  }
 
   private handle(event: ClientEvent): void {
     const before = this.state;
@@ -236,11 +264,13 @@ export class Chat implements PanelSource {
           resumed: event.resumed,
           plain: event.plain,
         });
-        // Messages from before this visit are not new.
-        if (before.session_id !== event.session_id) this.dispatch({ type: "read" });
+        // Without a mark, messages from before this visit are not new.
+        if (before.session_id !== event.session_id)
+          this.dispatch({ type: "read", seq: this.readMark.get(this.state) ?? undefined });
         break;
       case "connection":
         this.host.fire("status", { status: event.status });
+        if (event.status === "offline" && this.state.failures === 2) void diagnose(this.config);
         break;
       case "notice":
         this.host.fire("notice", event.notice);
@@ -251,9 +281,21 @@ export class Chat implements PanelSource {
     const { words, language } = this.localization;
     const text = plainWords(contents(message.body), words);
     this.attention.announce(`${fill(words.said, this.config.heading)}: ${text}`);
-    this.attention.readAloud(text, language);
-    if (document.visibilityState === "visible" && this.host.isOpen()) return;
-    this.attention.call(this.config.heading, text, () => this.host.open());
+    // The tab in which the visitor reads comes first, then a visible one, then any.
+    const isVisible = document.visibilityState === "visible";
+    const isRead = isVisible && this.host.isOpen();
+    const id = `${this.state.session_id} ${this.state.epoch} ${message.id}`;
+    const later = setTimeout(
+      () => {
+        if (!isRead && message.seq <= (this.readMark.get(this.state) ?? -1)) return; // read in another tab
+        inOneTab(this.store, this.config.scope, id, () => {
+          this.attention.readAloud(text, language);
+          if (!isRead) this.attention.call(this.config.heading, text, () => this.host.open());
+        });
+      },
+      isRead ? 0 : isVisible ? 300 : 600,
+    );
+    this.ending.signal.addEventListener("abort", () => clearTimeout(later), { once: true });
   }
 
   private announceFailed(before: ChatState, entries: readonly OutboxEntry[]): void {
@@ -271,9 +313,12 @@ export class Chat implements PanelSource {
     if (this.isWatched() && this.state.read !== head(this.state)) {
       this.state = reduce(this.state, { type: "read" });
     }
-    const count = unread(this.state);
-    this.host.showUnread(count);
-    this.attention.count(count);
+    if (this.state.read > 0) this.readMark.set(this.state);
+    if (this.state.session_id !== null) {
+      const count = unread(this.state);
+      this.host.showUnread(count);
+      this.attention.count(count);
+    }
     this.panel.schedule();
   }
 
@@ -295,6 +340,12 @@ export class Chat implements PanelSource {
     panel.addEventListener("focusin", turned, { signal });
     document.addEventListener("visibilitychange", () => this.visibilityChanged(), { signal });
     addEventListener("beforeprint", () => this.panel.print(signal), { signal });
+    keepAboveKeyboard(panel, signal);
+    const unwatch = this.readMark.watch(() => {
+      const seq = this.readMark.get(this.state);
+      if (seq !== null) this.dispatch({ type: "read", seq });
+    });
+    signal.addEventListener("abort", unwatch);
   }
 
   /** Send what the visitor typed. It is shown even if it looks like a payload. Returns false for an empty text. */
@@ -330,17 +381,22 @@ export class Chat implements PanelSource {
     downloadTranscript(this.state.messages, complete, this.config.heading, words, locale);
   }
 
+  private async switch(preference: Preference): Promise<void> {
+    if (!(await this.attention.switch(preference))) this.deny("notifications_denied");
+  }
+
+  /** Show that the browser forbids something, because the visitor or a policy has said so. */
+  private deny(code: string): void {
+    this.dispatch({ type: "noticed", notice: { code, message: "" } });
+  }
+
   private async listSessions(): Promise<void> {
     await this.attempt(async () => this.dialogs.offer((await this.client.list()).filter(hasMessages)));
   }
 
   private pressed(event: KeyboardEvent): void {
     if (event.key === "Tab") this.dialogs.tab(event, this.host.root.activeElement);
-    if (event.key !== "Escape") return;
-    if (!this.dialogs.close()) {
-      if (this.config.layout === "fill") return;
-      this.host.close();
-    }
-    event.stopPropagation();
+    // Otherwise the element closes the chat.
+    if (event.key === "Escape" && this.dialogs.close()) event.stopPropagation();
   }
 }

@@ -7,10 +7,10 @@
 import { ConversationClient } from "../client/client";
 import { systemChance, systemClock } from "../client/connect";
 import type { KeyValueStore } from "../client/ports";
-import { socketIoTransport } from "../client/socketio";
+import { bestTransport } from "../client/transports";
 import type { JsonObject } from "../client/wire";
 import { browserNetwork } from "./browser";
-import { storageScope, type ChatConfig } from "./config";
+import type { ChatConfig } from "./config";
 
 /** Create the client; `token` and `metadata` are called whenever a new value is needed. */
 export function createClient(
@@ -21,7 +21,7 @@ export function createClient(
 ): ConversationClient {
   return new ConversationClient(
     {
-      transport: socketIoTransport({
+      transport: bestTransport({
         url: config.server_url,
         path: config.socket_path,
         namespace: config.namespace,
@@ -32,7 +32,7 @@ export function createClient(
       chance: systemChance,
     },
     {
-      scope: storageScope(config),
+      scope: config.scope,
       token,
       metadata,
       plain_metadata_key: config.plain_metadata_key,

@@ -23,6 +23,8 @@ export class Composer {
     /** Send a text; returns false if it was empty. */
     private readonly send: (text: string) => boolean,
     private readonly changed: () => void,
+    /** Called when the browser does not allow the microphone. */
+    private readonly denied: () => void,
     /** Where the draft is stored. */
     private readonly store: KeyValueStore,
     private readonly key: string,
@@ -64,6 +66,11 @@ export class Composer {
     this.write("");
   }
 
+  /** Put a text into the field, before what is there. */
+  edit(text: string): void {
+    this.write(this.draft === "" ? text : `${text}\n${this.draft}`);
+  }
+
   private write(text: string): void {
     this.draft = text;
     if (text === "") this.store.remove(this.key);
@@ -94,6 +101,7 @@ export class Composer {
         this.stopListening = null;
         this.changed();
       },
+      this.denied,
     );
     this.changed();
   }

@@ -1,20 +1,19 @@
 /**
  * The configuration of a chat, read from the element's attributes.
  *
- * Called by `element.ts`. The attributes are documented in `docs/web-chat.md`. Must not change the element.
+ * Called by `chat.ts`. The attributes are documented in `docs/web-chat.md`. Must not change the element.
  */
 
 import type { JsonObject } from "../client/wire";
-import type { StorageKind } from "./browser";
+import type { ATTRIBUTES, Basics } from "./basics";
+
+type Attribute = (typeof ATTRIBUTES)[number];
 
 export type Theme = "auto" | "light" | "dark";
 
-export interface ChatConfig {
-  /** The server's address, for example `https://bot.example`. */
-  server_url: string;
-  socket_path: string;
-  namespace: string;
-  heading: string;
+export type LinkTarget = "_blank" | "_self" | "_parent" | "_top";
+
+export interface ChatConfig extends Basics {
   /** The level of the heading in the page's outline, 1 to 6. */
   heading_level: number;
   subheading: string;
@@ -24,15 +23,12 @@ export interface ChatConfig {
   theme: Theme;
   /** `launcher`: a floating button that opens the chat; `fill`: the chat fills its container. */
   layout: "launcher" | "fill";
-  storage: StorageKind;
   initial_payload: string;
   session_id: string;
   /** Storage keys of other chats whose session is taken over if this browser has no session yet. */
   adopt: string[];
   /** Image beside the assistant's messages; `""` for Manent's logo. */
   avatar: string;
-  /** Image on the button that opens the chat; `""` for Manent's logo. */
-  launcher_icon: string;
   metadata: JsonObject;
   /** Pause between the messages of one answer, in milliseconds. */
   message_delay_ms: number;
@@ -42,37 +38,12 @@ export interface ChatConfig {
   voice: boolean;
   /** Names of the menu entries to hide: `past new download erase sound notifications read_aloud`. */
   hide: string[];
+  /** Where links open: `_blank` is a new tab, `_self` this one. */
+  link_target: LinkTarget;
   plain_metadata_key: string;
   user_message_event: string;
   bot_message_event: string;
 }
-
-export const ATTRIBUTES = [
-  "server-url",
-  "socket-path",
-  "namespace",
-  "heading",
-  "heading-level",
-  "subheading",
-  "placeholder",
-  "lang",
-  "theme",
-  "layout",
-  "storage",
-  "initial-payload",
-  "session-id",
-  "adopt",
-  "avatar",
-  "launcher-icon",
-  "metadata",
-  "message-delay",
-  "conversations",
-  "voice",
-  "hide",
-  "metadata-key",
-  "user-message-event",
-  "bot-message-event",
-] as const;
 
 function oneOf<T extends string>(value: string | null, allowed: readonly T[], otherwise: T): T {
   return allowed.find((item) => item === value) ?? otherwise;
@@ -96,43 +67,29 @@ function flag(value: string | null): boolean {
   return value !== null && value !== "false";
 }
 
-/** Read the attributes of an element. Without `server-url`, the server is the origin of `script_url`. */
-export function readConfig(element: Element, script_url: string): ChatConfig {
-  const attribute = (name: (typeof ATTRIBUTES)[number]): string | null => element.getAttribute(name);
-  const page = document.baseURI;
-  const server = attribute("server-url");
+/** Read the attributes of an element. */
+export function readConfig(element: Element, basics: Basics): ChatConfig {
+  const attribute = (name: Attribute): string | null => element.getAttribute(name);
   return {
-    server_url:
-      server === null || server === ""
-        ? new URL(script_url).origin
-        : new URL(server, page).href.replace(/\/$/, ""),
-    socket_path: attribute("socket-path") ?? "/socket.io",
-    namespace: attribute("namespace") ?? "/",
-    heading: attribute("heading") ?? "Manent",
+    ...basics,
     heading_level: Math.min(6, Math.max(1, Number(attribute("heading-level")) || 2)),
     subheading: attribute("subheading") ?? "",
     placeholder: attribute("placeholder") ?? "",
     language: attribute("lang") ?? "",
     theme: oneOf(attribute("theme"), ["auto", "light", "dark"], "auto"),
     layout: oneOf(attribute("layout"), ["launcher", "fill"], "launcher"),
-    storage: oneOf(attribute("storage"), ["local", "session", "none"], "local"),
     initial_payload: attribute("initial-payload") ?? "",
     session_id: attribute("session-id") ?? "",
     adopt: words(attribute("adopt")),
     avatar: attribute("avatar") ?? "",
-    launcher_icon: attribute("launcher-icon") ?? "",
     metadata: json(attribute("metadata")),
     message_delay_ms: Math.max(0, Number(attribute("message-delay") ?? 0) || 0),
     conversations: flag(attribute("conversations")),
     voice: flag(attribute("voice")),
     hide: words(attribute("hide")),
+    link_target: oneOf(attribute("link-target"), ["_blank", "_self", "_parent", "_top"], "_blank"),
     plain_metadata_key: attribute("metadata-key") ?? "metadata",
     user_message_event: attribute("user-message-event") ?? "user_uttered",
     bot_message_event: attribute("bot-message-event") ?? "bot_uttered",
   };
-}
-
-/** Return the prefix of every stored key: one per server, so that two chats on one site do not share a session. */
-export function storageScope(config: ChatConfig): string {
-  return `manent:${config.server_url}${config.socket_path}${config.namespace}`;
 }

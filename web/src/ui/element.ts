@@ -10,11 +10,14 @@
  * @fires manent-unread
  */
 
+import type { ConnectionStatus, Notice } from "../client/events";
 import type { JsonObject, Message } from "../client/wire";
 import type { Chat } from "./chat";
-import { ATTRIBUTES, readConfig, storageScope, type ChatConfig } from "./config";
-import { launcherPicture, launcherStyles } from "./launcher";
+import { ATTRIBUTES, readBasics, type Basics } from "./basics";
+import { launcherPicture, launcherStyles, pageStyles } from "./launcher";
+import { remember, remembered } from "./remembered";
 import type { CustomRenderer } from "./views/content";
+import { Waiting, waitingStyles } from "./waiting";
 
 export type { ChatConfig } from "./config";
 export type { CustomRenderer } from "./views/content";
@@ -25,30 +28,49 @@ export type TokenSource =
 
 const SCRIPT_URL = import.meta.url;
 
-export class ManentChat extends HTMLElement {
+/** Whether the last press was by finger: focusing a text field would then open the keyboard over the chat. */
+let touched = "matchMedia" in globalThis && matchMedia("(pointer: coarse)").matches;
+
+/**
+ * Load the chat's code. Exported so that an older release of this file can load a newer chat.
+ *
+ * With `again`, a query, the browser asks the server again: it remembers an address that has failed. The build replaces
+ * `CHAT_FILE`. Bundlers of other sites know the file by its first form only.
+ */
+export const importChat = (again = ""): Promise<typeof import("./chat")> =>
+  again === "" ? import("./chat") : import(/* @vite-ignore */ new URL("CHAT_FILE" + again, SCRIPT_URL).href);
+
+// Without a browser (server-side rendering) the module can be imported, and defines nothing.
+const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
+
+export class ManentChat extends Base {
   static readonly observedAttributes = [...ATTRIBUTES, "open"];
 
   private readonly panel = document.createElement("section");
   private readonly launcher = document.createElement("button");
   private readonly badge = document.createElement("span");
   private readonly renderers = new Map<string, CustomRenderer>();
+  private readonly adopted = new Set<string>();
   private tokenSource: TokenSource = null;
   private user: JsonObject | null = null;
   private loading: Promise<Chat> | null = null;
   private chat: Chat | null = null;
+  private waiting: Waiting | null = null;
   private shownCount = "";
+  /** Aborted when the element is removed: what is still loading must not start then. */
+  private life = new AbortController();
+  /** Whether attributes are changed by the page or the visitor, and not by the parser or the element itself. */
+  private settled = false;
   private root: ShadowRoot;
 
   constructor() {
     super();
     this.root = this.attachShadow({ mode: "open" });
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(launcherStyles);
-    this.root.adoptedStyleSheets = [sheet];
     this.panel.className = "panel";
     this.panel.id = "panel";
     this.panel.setAttribute("part", "panel");
     this.panel.hidden = true;
+    this.panel.tabIndex = -1;
     this.launcher.className = "launcher";
     this.launcher.type = "button";
     this.launcher.setAttribute("part", "launcher");
@@ -58,41 +80,66 @@ export class ManentChat extends HTMLElement {
     this.badge.hidden = true;
     this.launcher.addEventListener("click", () => this.toggle());
     // Start loading before the click.
-    this.launcher.addEventListener("pointerenter", () => void this.load(), { once: true });
+    this.launcher.addEventListener("pointerenter", () => this.prepare(), { once: true });
+    this.root.addEventListener("keydown", (event) => {
+      if ((event as KeyboardEvent).key !== "Escape" || !this.isOpen || !this.floats) return;
+      event.stopPropagation();
+      this.close();
+    });
   }
 
   connectedCallback(): void {
-    const config = this.config();
-    const floats = config.layout !== "fill";
-    this.root.replaceChildren(this.panel, ...(floats ? [this.launcher] : []));
-    this.launcher.replaceChildren(launcherPicture(config.launcher_icon), this.badge);
+    const basics = this.basics();
+    const { floats } = this;
+    if (this.panel.parentNode === null) this.root.append(this.panel);
+    if (!floats) this.launcher.remove();
+    else if (this.launcher.parentNode === null) this.root.append(this.launcher);
+    this.adopt(launcherStyles + waitingStyles);
+    this.launcher.replaceChildren(launcherPicture(this.getAttribute("launcher-icon") ?? ""), this.badge);
     this.panel.setAttribute("role", floats ? "dialog" : "region");
-    this.panel.setAttribute("aria-label", config.heading);
+    this.panel.setAttribute("aria-label", basics.heading);
+    const stored = remembered(basics, "open");
+    if (floats && stored !== null && this.chat === null) {
+      this.settled = false;
+      this.toggleAttribute("open", stored === "1");
+    }
+    this.settled = true;
     this.showState();
-    if (!floats || this.hasAttribute("open")) void this.load();
-    else if (this.hasConversation(config)) whenIdle(() => this.isConnected && void this.load());
+    if (this.chat !== null) return; // moved within the page
+    this.drawUnread(Number(remembered(basics, "unread")) || 0);
+    if (this.isOpen) this.prepare();
+    else if (remembered(basics, "session") !== null) whenIdle(() => this.isConnected && this.prepare());
   }
 
   disconnectedCallback(): void {
-    this.chat?.stop();
-    this.chat = null;
-    this.loading = null;
+    // An element that is moved is connected again at once: keep its chat.
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.life.abort();
+      this.life = new AbortController();
+      this.chat?.stop();
+      this.chat = this.loading = null;
+    });
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
-    if (!this.isConnected || before === after) return;
+    if (!this.settled || !this.isConnected || before === after) return;
     if (name === "open") {
+      if (before !== null && after !== null) return;
       this.showState();
+      remember(this.basics(), "open", after === null ? "0" : "1");
       if (after === null) {
         this.fire("close", null);
       } else {
         this.fire("open", null);
-        void this.load().then((chat) => chat.opened());
+        // The launcher may be hidden now. Until the chat is there, Escape and Tab start from the panel.
+        if (this.chat === null && this.root.activeElement !== null) this.waiting?.focus();
+        this.load().then((chat) => chat.opened(), ignored);
       }
       return;
     }
-    this.panel.setAttribute("aria-label", this.config().heading);
-    void this.chat?.configure(this.config());
+    this.panel.setAttribute("aria-label", this.basics().heading);
+    void this.chat?.configure();
   }
 
   // -- for the page -------------------------------------------------------------------------------------------
@@ -119,7 +166,7 @@ export class ManentChat extends HTMLElement {
 
   /** Focus the text field. */
   override focus(options?: FocusOptions): void {
-    void this.load().then(() => this.root.querySelector("textarea")?.focus(options));
+    this.load().then(() => this.root.querySelector("textarea")?.focus(options), ignored);
   }
 
   /** Send a message for the visitor and show `title`, or `text` without one. Resolves with its id. */
@@ -175,7 +222,7 @@ export class ManentChat extends HTMLElement {
   /** Draw custom JSON of this `type` with `renderer`; `"*"` is for all other types. Returns this element. */
   registerRenderer(type: string, renderer: CustomRenderer): this {
     this.renderers.set(type, renderer);
-    void this.chat?.configure(this.config());
+    void this.chat?.configure();
     return this;
   }
 
@@ -190,44 +237,90 @@ export class ManentChat extends HTMLElement {
 
   // -- inside -------------------------------------------------------------------------------------------------
 
-  private config(): ChatConfig {
-    return readConfig(this, SCRIPT_URL);
+  private basics(): Basics {
+    return readBasics(this, SCRIPT_URL);
+  }
+
+  private get floats(): boolean {
+    return this.getAttribute("layout") !== "fill";
+  }
+
+  /** Load the chat without anyone waiting for it; a failure is logged and shown. */
+  private prepare(): void {
+    this.load().catch(ignored);
   }
 
   private load(): Promise<Chat> {
-    this.loading ??= this.loadChat();
+    if (this.loading === null) {
+      this.wait();
+      const { signal } = this.life;
+      this.loading = this.loadChat(signal).catch((error: unknown) => {
+        if (!signal.aborted) {
+          this.loading = null; // the next call tries again
+          this.waiting?.failed(true);
+          console.error(`manent-chat: the chat could not be loaded from ${SCRIPT_URL}`, error);
+        }
+        throw error;
+      });
+    }
     return this.loading;
   }
 
-  private async loadChat(): Promise<Chat> {
-    const { Chat } = await import("./chat");
-    const chat = new Chat(
-      {
-        root: this.root,
-        panel: this.panel,
-        renderers: this.renderers,
-        token: async () => (typeof this.tokenSource === "function" ? this.tokenSource() : this.tokenSource),
-        metadata: () => (this.user === null ? {} : { user: this.user }),
-        fire: (name, detail) => this.fire(name, detail),
-        open: () => this.open(),
-        close: () => this.close(),
-        isOpen: () => this.isOpen,
-        showUnread: (count) => this.showUnread(count),
-      },
-      this.config(),
-    );
+  /** Show that the chat is loading. */
+  private wait(): void {
+    if (this.waiting === null) {
+      const tags = [this.lang, document.documentElement.lang, ...navigator.languages];
+      this.waiting = new Waiting(
+        this.basics().heading,
+        tags.flatMap((tag) => tag.split(/[\s,]+/)),
+        this.floats ? () => this.close() : null,
+        () => this.load().then((chat) => chat.opened(), ignored),
+      );
+    }
+    this.waiting.failed(false);
+    this.panel.prepend(this.waiting.element);
+  }
+
+  private async loadChat(signal: AbortSignal): Promise<Chat> {
+    const { Chat } = await loadCode(signal);
+    signal.throwIfAborted();
+    const chat = new Chat({
+      element: this,
+      root: this.root,
+      panel: this.panel,
+      basics: () => this.basics(),
+      renderers: this.renderers,
+      adopt: (css) => this.adopt(css),
+      token: async () => (typeof this.tokenSource === "function" ? this.tokenSource() : this.tokenSource),
+      metadata: () => (this.user === null ? {} : { user: this.user }),
+      fire: (name, detail) => this.fire(name, detail),
+      open: () => this.open(),
+      close: () => this.close(),
+      isOpen: () => this.isOpen,
+      isTouched: () => touched,
+      showUnread: (count) => this.showUnread(count),
+    });
     this.chat = chat;
     await chat.start();
+    signal.throwIfAborted();
+    this.waiting?.element.remove();
     this.fire("ready", { language: chat.localization.language });
     return chat;
   }
 
-  private hasConversation(config: ChatConfig): boolean {
-    try {
-      return localStorage.getItem(`${storageScope(config)}:session`) !== null;
-    } catch {
-      return false; // storage is blocked
-    }
+  /**
+   * Add styles, once. A length in rem follows the visitor's own text size, not the size that the page gives `html`.
+   */
+  private adopt(css: string): void {
+    if (this.adopted.has(css)) return;
+    this.adopted.add(css);
+    const { style } = this.panel;
+    style.fontSize = "medium";
+    const medium = parseFloat(getComputedStyle(this.panel).fontSize) || 16;
+    style.fontSize = "";
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css.replace(/([\d.]+)rem\b/g, (_, length: string) => `${Number(length) * medium}px`));
+    this.root.adoptedStyleSheets = [...this.root.adoptedStyleSheets, sheet];
   }
 
   private showState(): void {
@@ -238,22 +331,52 @@ export class ManentChat extends HTMLElement {
   }
 
   private launcherLabel(): string {
-    const heading = this.config().heading;
+    const heading = this.basics().heading;
     return this.badge.hidden ? heading : `${heading} (${this.badge.textContent})`;
   }
 
   private showUnread(count: number): void {
-    const text = count > 99 ? "99+" : String(count);
-    if (count === 0 ? this.shownCount === "" : this.shownCount === text) return;
-    this.shownCount = count === 0 ? "" : text;
+    if (!this.drawUnread(count)) return;
+    remember(this.basics(), "unread", count === 0 ? null : String(count));
+    this.fire("unread", { count });
+  }
+
+  /** Show the number on the launcher. Returns false if it is there already. */
+  private drawUnread(count: number): boolean {
+    const text = count === 0 ? "" : count > 99 ? "99+" : String(count);
+    if (this.shownCount === text) return false;
+    this.shownCount = text;
     this.badge.textContent = text;
     this.badge.hidden = count === 0;
     this.launcher.setAttribute("aria-label", this.launcherLabel());
-    this.fire("unread", { count });
+    return true;
   }
 
   private fire(name: string, detail: unknown): void {
     this.dispatchEvent(new CustomEvent(`manent-${name}`, { detail, bubbles: true, composed: true }));
+  }
+}
+
+const ignored = (): void => undefined; // `load` has reported it
+
+const ATTEMPTS = 3;
+
+/** Load the chat's code, again after a pause if that fails. */
+async function loadCode(signal: AbortSignal): Promise<typeof import("./chat")> {
+  for (let attempt = 1; ; attempt += 1) {
+    signal.throwIfAborted();
+    try {
+      if (attempt === 1 || !new URL(SCRIPT_URL).pathname.endsWith("/manent-chat.js"))
+        return await importChat();
+      // After an upgrade, the code that this file names is gone: ask the newest release of this file.
+      const again = `?again=${Date.now()}`;
+      const newest = new URL(again, SCRIPT_URL).href;
+      const loader = (await import(/* @vite-ignore */ newest)) as typeof import("./element");
+      return await loader.importChat(again);
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 700 * attempt));
+    }
   }
 }
 
@@ -262,11 +385,10 @@ function whenIdle(callback: () => void): void {
   else setTimeout(callback, 1000);
 }
 
-if (customElements.get("manent-chat") === undefined) customElements.define("manent-chat", ManentChat);
-
-// `<script type="module" src="…/manent-chat.js" data-chat …>` creates the element from its data attributes.
-const script = [...document.scripts].find((candidate) => candidate.src === SCRIPT_URL);
-if (script !== undefined && "chat" in script.dataset) {
+/** Create the element for `<script type="module" src="…/manent-chat.js" data-chat …>`, from its data attributes. */
+function placeFromScript(): void {
+  const script = [...document.scripts].find((candidate) => candidate.src === SCRIPT_URL);
+  if (script === undefined || !("chat" in script.dataset)) return;
   const place = (): void => {
     const element = document.createElement("manent-chat");
     for (const { name, value } of script.attributes) {
@@ -278,8 +400,32 @@ if (script !== undefined && "chat" in script.dataset) {
   else place();
 }
 
+if ("customElements" in globalThis && customElements.get("manent-chat") === undefined) {
+  customElements.define("manent-chat", ManentChat);
+  const pressed = (event: Event): void => void (touched = (event as PointerEvent).pointerType === "touch");
+  addEventListener("pointerdown", pressed, { capture: true, passive: true });
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(pageStyles);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  placeFromScript();
+}
+
+/** The events of the element. They bubble and are composed, so any ancestor can listen to them. */
+export interface ManentChatEvents {
+  "manent-ready": CustomEvent<{ language: string }>;
+  "manent-open": CustomEvent<null>;
+  "manent-close": CustomEvent<null>;
+  "manent-session": CustomEvent<{ session_id: string; resumed: boolean; plain: boolean }>;
+  "manent-message": CustomEvent<Message>;
+  "manent-sent": CustomEvent<{ message: string; title?: string; message_id: string }>;
+  "manent-status": CustomEvent<{ status: ConnectionStatus }>;
+  "manent-unread": CustomEvent<{ count: number }>;
+  "manent-notice": CustomEvent<Notice>;
+}
+
 declare global {
   interface HTMLElementTagNameMap {
     "manent-chat": ManentChat;
   }
+  interface GlobalEventHandlersEventMap extends ManentChatEvents {}
 }

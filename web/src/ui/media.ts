@@ -37,6 +37,7 @@ interface Recognition {
   interimResults: boolean;
   onresult: ((event: { results: ArrayLike<ArrayLike<{ transcript: string }>> }) => void) | null;
   onend: (() => void) | null;
+  onerror: ((event: { error: string }) => void) | null;
   start(): void;
   stop(): void;
 }
@@ -49,8 +50,16 @@ function recognitionClass(): (new () => Recognition) | null {
 
 export const canListen = (): boolean => recognitionClass() !== null;
 
-/** Listen until the visitor pauses; `heard` gets all words so far. Returns a function that stops listening. */
-export function listen(language: string, heard: (words: string) => void, ended: () => void): () => void {
+/**
+ * Listen until the visitor pauses; `heard` gets all words so far, `denied` is called if the microphone is not allowed.
+ * Returns a function that stops listening.
+ */
+export function listen(
+  language: string,
+  heard: (words: string) => void,
+  ended: () => void,
+  denied: () => void,
+): () => void {
   const Recognizer = recognitionClass();
   if (Recognizer === null) {
     ended();
@@ -63,11 +72,14 @@ export function listen(language: string, heard: (words: string) => void, ended: 
     heard(Array.from(event.results, (result) => result[0]?.transcript ?? "").join(" "));
   };
   recognition.onend = ended;
+  recognition.onerror = ({ error }) => {
+    if (/not-allowed|audio-capture/.test(error)) denied();
+  };
   recognition.start();
   return () => recognition.stop();
 }
 
-export const canNotify = (): boolean => "Notification" in window && Notification.permission !== "denied";
+export const canNotify = (): boolean => "Notification" in window;
 
 /** Ask the visitor for permission; the browser remembers the answer. */
 export async function mayNotify(): Promise<boolean> {

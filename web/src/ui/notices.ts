@@ -21,6 +21,8 @@ const BY_CODE: Record<string, keyof Words> = {
   too_long: "too_long",
   unsupported_protocol: "unsupported",
   failed_request: "failed_request",
+  microphone_denied: "microphone_denied",
+  notifications_denied: "notifications_denied",
 };
 
 export function noticeText(notice: Notice, words: Words): string {

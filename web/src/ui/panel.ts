@@ -41,6 +41,7 @@ export interface PanelSource {
   choose(payload: string, title: string): void;
   retry(message_id: string): void;
   discard(message_id: string): void;
+  edit(message_id: string, text: string): void;
   dismiss(notice: Notice): void;
   loadOlder(): void;
   scrollToEnd(): void;
@@ -51,6 +52,7 @@ export class Panel {
   private scheduled = false;
   private frame: number | null = null;
   private stopped = false;
+  private printing = false;
   /** What all messages are drawn with. Replaced by a new object on each change, so that messages are drawn again. */
   private look: Look;
   /** Keys of the messages that are being animated. */
@@ -121,9 +123,11 @@ export class Panel {
   /** Draw all loaded messages for the printer, and the usual part again afterwards. */
   print(signal: AbortSignal): void {
     const restore = this.viewport.showAll();
+    this.printing = true;
     this.draw();
     const printed = (): void => {
       restore();
+      this.printing = false;
       this.draw();
     };
     addEventListener("afterprint", printed, { once: true, signal });
@@ -207,6 +211,7 @@ export class Panel {
     if (this.viewport.span.start > 0) return nothing;
     if (state.older === "loading") return html`<p class="older" role="status">${words.loading}</p>`;
     if (!state.has_more) return nothing;
+    if (this.printing) return html`<p class="older">${words.missing}</p>`;
     return html`<button type="button" class="older quiet" @click=${() => this.source.loadOlder()}>
       ${words.older}
     </button>`;
@@ -234,12 +239,14 @@ export class Panel {
       choose: (payload, title) => this.source.choose(payload, title),
       retry: (message_id) => this.source.retry(message_id),
       discard: (message_id) => this.source.discard(message_id),
+      edit: (message_id, text) => this.source.edit(message_id, text),
+      target: config.link_target,
     };
   }
 
   /** The line below the heading while the chat is not connected; `""` when it is. */
   private status(): string {
-    const { connection, session_id, refusal, notices } = this.source.state;
+    const { connection, session_id, refusal, notices, failures } = this.source.state;
     const { words } = this.source.localization;
     if (connection === "online") return "";
     if (connection === "refused") {
@@ -247,6 +254,8 @@ export class Panel {
       // Do not repeat the text of a notice.
       return notices.some((notice) => noticeText(notice, words) === reason) ? words.refused : reason;
     }
-    return connection === "offline" && session_id !== null ? words.offline : words.connecting;
+    // Until it has failed twice, it is probably about to work.
+    if (session_id === null) return failures < 2 ? words.connecting : words.unreachable;
+    return connection === "offline" || failures > 1 ? words.offline : words.connecting;
   }
 }

@@ -6,13 +6,12 @@
 
 export const styles = `
 .panel, .panel * { box-sizing: border-box; }
-.panel { font: 400 1rem/1.5 var(--sans); color: var(--ink); text-align: start; -webkit-text-size-adjust: 100%; }
 .panel button, .panel textarea { font: inherit; color: inherit; }
 .panel button { cursor: pointer; touch-action: manipulation; }
 .panel button:disabled { cursor: default; }
-.panel :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.panel :focus-visible { outline: 2px solid var(--accent-ink); outline-offset: 2px; }
 .panel p, .panel ul, .panel ol { margin: 0; }
-.panel a { color: var(--accent); text-decoration-thickness: 1px; text-underline-offset: 0.18em; }
+.panel a { color: var(--accent-ink); text-decoration-thickness: 1px; text-underline-offset: 0.18em; }
 .sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .mark { width: 1.5rem; height: 1.5rem; flex: none; }
 .mark .stet { fill: var(--rubric); }
@@ -31,7 +30,7 @@ button.icon:hover { background: var(--wash); color: var(--ink); }
 #menu button { display: flex; width: 100%; padding: 0.55rem 0.75rem; border: 0; border-radius: 9px; background: none; text-align: start; align-items: center; gap: 0.75rem; }
 #menu button:hover, #menu button:focus-visible { background: var(--wash); }
 #menu [role="menuitemcheckbox"]::after { content: ""; margin-inline-start: auto; width: 2rem; height: 1.15rem; border-radius: 1rem; border: 1.5px solid var(--edge); background: radial-gradient(circle at 0.5rem 50%, var(--edge) 0.32rem, transparent 0.36rem); }
-#menu [aria-checked="true"]::after { border-color: var(--accent); background: radial-gradient(circle at calc(100% - 0.5rem) 50%, var(--on-accent) 0.32rem, transparent 0.36rem) var(--accent); }
+#menu [aria-checked="true"]::after { border-color: var(--accent-ink); background: radial-gradient(circle at calc(100% - 0.5rem) 50%, var(--on-accent) 0.32rem, transparent 0.36rem) var(--accent); }
 
 /* notices */
 .notices { display: grid; background: var(--wash); }
@@ -46,7 +45,7 @@ button.icon:hover { background: var(--wash); color: var(--ink); }
 .log { height: 100%; overflow-y: auto; overflow-x: hidden; overflow-anchor: none; overscroll-behavior: contain; scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
 .panel .log:focus-visible { outline-offset: -3px; }
 .column { display: flex; flex-direction: column; min-height: 100%; max-width: 44rem; margin-inline: auto; padding: 1rem 1rem 1.25rem; }
-.column > :first-child { margin-block-start: auto; }
+.column::before { content: ""; margin-block-start: auto; }
 .older { align-self: center; margin-block: 0.25rem 0.75rem; font-size: 0.875rem; color: var(--soft); }
 
 .divider { display: flex; align-items: center; gap: 0.875rem; margin-block: 1.5rem 0.75rem; color: var(--soft); font: italic 400 0.875rem/1.3 var(--serif); }
@@ -61,8 +60,9 @@ button.icon:hover { background: var(--wash); color: var(--ink); }
 .bot .name { font-weight: 600; color: var(--ink); }
 .avatar { position: absolute; inset-inline-start: -2.5rem; inset-block-start: -0.2rem; display: grid; place-items: center; width: 1.75rem; height: 1.75rem; border-radius: 9px; background: var(--wash); color: var(--ink); }
 .avatar img { width: 100%; height: 100%; object-fit: cover; border-radius: inherit; }
+.avatar img:not(.broken) + .mark, .avatar .broken, .card > .broken { display: none; }
 .avatar .mark { width: 1.125rem; height: 1.125rem; }
-time { font-variant-numeric: tabular-nums; }
+time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 
 .text { max-width: 100%; }
 .text > :not(:last-child) { margin-block-end: 0.5rem; }
@@ -74,6 +74,11 @@ time { font-variant-numeric: tabular-nums; }
 .text code, .custom code { font: 0.875em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; background: var(--wash); padding: 0.1em 0.3em; border-radius: 5px; }
 .text pre, .custom pre { max-width: 100%; margin: 0; padding: 0.75rem 0.875rem; overflow-x: auto; background: var(--wash); border-radius: 10px; overflow-wrap: normal; direction: ltr; text-align: left; }
 .text pre code, .custom pre code { background: none; padding: 0; }
+.text .media { max-height: 16rem; margin-block: 0.25rem; }
+.table { max-width: 100%; overflow-x: auto; }
+.table table { border-collapse: collapse; }
+.table :is(th, td) { padding: 0.3rem 0.6rem; border: 1px solid var(--line); text-align: start; overflow-wrap: normal; }
+.table th { font-weight: 600; background: var(--wash); }
 .text hr { border: 0; border-block-start: 1px solid var(--line); margin-block: 0.75rem; }
 
 .user { align-self: flex-end; display: flex; flex-direction: column; align-items: flex-end; max-width: min(85%, 34rem); }
@@ -86,7 +91,7 @@ time { font-variant-numeric: tabular-nums; }
 .waiting { display: inline-flex; gap: 4px; }
 .waiting i, .typing i { width: 5px; height: 5px; border-radius: 50%; background: var(--rubric); }
 .waiting i { background: var(--edge); animation: beat 1.2s infinite ease-in-out; }
-.tick svg { display: block; width: 1rem; height: 1rem; color: var(--accent); }
+.tick svg { display: block; width: 1rem; height: 1rem; color: var(--accent-ink); }
 .waiting i:nth-child(2), .typing i:nth-of-type(2) { animation-delay: 0.16s; }
 .waiting i:nth-child(3), .typing i:nth-of-type(3) { animation-delay: 0.32s; }
 .trouble { margin-block-start: 0.25rem; font-size: 0.875rem; color: var(--rubric); text-align: end; }
@@ -101,17 +106,22 @@ time { font-variant-numeric: tabular-nums; }
 
 /* what an assistant can show */
 .buttons, .rating { display: flex; flex-wrap: wrap; gap: 0.5rem; margin-block: 0.125rem; max-width: 100%; }
-.buttons > *, .rating > * { display: inline-flex; align-items: center; gap: 0.4rem; min-height: 2.5rem; padding: 0.4rem 1rem; border: 1.5px solid var(--accent); border-radius: 1.25rem; background: var(--raised); color: var(--accent); font-weight: 500; line-height: 1.3; text-align: start; text-decoration: none; transition: background 0.12s, color 0.12s; }
-.panel .buttons > button, .panel .rating > button { color: var(--accent); }
+.buttons > *, .rating > * { display: inline-flex; align-items: center; gap: 0.4rem; min-height: 2.5rem; padding: 0.4rem 1rem; border: 1.5px solid var(--accent-ink); border-radius: 1.25rem; background: var(--raised); color: var(--accent-ink); font-weight: 500; line-height: 1.3; text-align: start; text-decoration: none; transition: background 0.12s, color 0.12s; }
+.panel .buttons > button, .panel .rating > button { color: var(--accent-ink); }
 .panel .buttons > :not(:disabled):hover, .panel .rating > :not(:disabled):hover { background: var(--tint); }
 .panel .buttons > :not(:disabled):active { background: var(--accent); color: var(--on-accent); }
 .panel .buttons > :disabled, .panel .rating > :disabled { border-color: var(--line); background: none; color: var(--soft); font-weight: 400; }
-.panel .buttons > .chosen:disabled, .panel .rating > .chosen:disabled { border-color: var(--accent); background: var(--tint); color: var(--ink); font-weight: 500; }
-.buttons svg, .rating svg { width: 16px; height: 16px; flex: none; color: var(--accent); }
+.panel .buttons > .chosen:disabled, .panel .rating > .chosen:disabled { border-color: var(--accent-ink); background: var(--tint); color: var(--ink); font-weight: 500; }
+.buttons svg, .rating svg { width: 16px; height: 16px; flex: none; color: var(--accent-ink); }
 .picture { display: block; border-radius: var(--radius); max-width: 100%; }
 .media { display: block; max-width: min(100%, 26rem); max-height: 24rem; height: auto; border-radius: var(--radius); background: var(--wash); }
 img.media { min-height: 3rem; min-width: 3rem; object-fit: contain; }
-img.broken { min-height: 0; padding: 0.5rem 0.875rem; font-size: 0.875rem; color: var(--soft); border: 1px dashed var(--line); }
+.panel :is(.media, audio, .poster img).broken, :is(.media, audio):not(.broken) + :is(.caption, .poster) { display: none; }
+.caption { display: block; padding: 0.5rem 0.875rem; font-size: 0.875rem; color: var(--soft); border: 1px dashed var(--edge); border-radius: var(--radius); }
+.panel .poster { display: grid; grid-template-columns: auto 1fr; align-items: center; gap: 0.6rem; width: min(100%, 20rem); padding: 0.75rem 1rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); text-decoration: none; font-weight: 500; }
+.poster img { grid-column: span 2; width: 100%; border-radius: 8px; }
+.poster svg { width: 2.25rem; height: 2.25rem; padding: 0.5rem; border-radius: 50%; background: var(--accent); color: var(--on-accent); box-sizing: border-box; }
+.poster:hover { background: var(--tint); }
 audio { width: min(100%, 22rem); }
 .panel a.file { display: inline-flex; align-items: center; gap: 0.6rem; padding: 0.6rem 1rem; border: 1px solid var(--line); border-radius: 12px; background: var(--raised); text-decoration: none; font-weight: 500; }
 .file:hover { background: var(--tint); }
@@ -136,10 +146,10 @@ details.custom { width: 100%; border: 1px dashed var(--line); border-radius: var
 details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
 
 /* composer */
-.composer { padding: 0.5rem 1rem max(0.875rem, env(safe-area-inset-bottom)); background: var(--paper); }
+.composer { padding: 0.5rem 1rem max(0.875rem, env(safe-area-inset-bottom) - var(--covered, 0px)); background: var(--paper); }
 .field { display: flex; align-items: flex-end; gap: 0.25rem; max-width: 42rem; margin-inline: auto; padding: 0.3125rem; border: 1.5px solid var(--edge); border-radius: 1.5rem; background: var(--raised); }
-.field:focus-within { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }
-.field textarea { flex: 1; min-width: 0; min-height: 2.375rem; max-height: 9rem; padding: 0.44rem 0.5rem 0.44rem 0.8rem; border: 0; background: none; resize: none; outline: none; line-height: 1.5; field-sizing: content; }
+.field:focus-within { border-color: var(--accent-ink); box-shadow: 0 0 0 1px var(--accent-ink); }
+.field textarea { flex: 1; min-width: 0; min-height: 2.375rem; max-height: 9rem; padding: 0.44rem 0.5rem 0.44rem 0.8rem; border: 0; background: none; resize: none; outline: none; font-size: max(1rem, 16px); line-height: 1.5; field-sizing: content; }
 .field textarea:dir(rtl) { padding: 0.44rem 0.8rem 0.44rem 0.5rem; }
 .panel .field textarea:focus-visible { outline: none; }
 .field textarea::placeholder { color: var(--soft); opacity: 1; }
@@ -149,7 +159,7 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
 .dictate.on { color: var(--rubric); }
 .jump { position: absolute; inset-block-end: 0.5rem; inset-inline: 0; width: fit-content; margin-inline: auto; display: flex; align-items: center; gap: 0.4rem; min-height: 2.5rem; min-width: 2.5rem; justify-content: center; padding: 0.25rem 0.6rem; border: 1px solid var(--line); border-radius: 1.25rem; background: var(--raised); box-shadow: 0 4px 16px var(--shade); font-size: 0.875rem; }
 .jump span { padding-inline-start: 0.4rem; }
-.panel button.quiet { padding: 0.25rem 0.5rem; min-height: 1.75rem; border: 0; border-radius: 8px; background: none; color: var(--accent); font-weight: 500; text-decoration: underline; text-underline-offset: 0.2em; text-decoration-thickness: 1px; }
+.panel button.quiet { padding: 0.25rem 0.5rem; min-height: 1.75rem; border: 0; border-radius: 8px; background: none; color: var(--accent-ink); font-weight: 500; text-decoration: underline; text-underline-offset: 0.2em; text-decoration-thickness: 1px; }
 .panel button.quiet:hover { background: var(--wash); }
 
 /* questions */
@@ -177,6 +187,8 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
 }
 @media (forced-colors: active) {
   .bubble, .buttons > *, .field, .send { border: 1px solid; }
+  .panel { outline: 1px solid; }
+  .field:focus-within { outline: 2px solid Highlight; outline-offset: 2px; }
   .waiting i, .typing i { background: CanvasText; }
 }
 @container chat (max-width: 26rem) {
@@ -186,13 +198,27 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
   .avatar { position: static; width: 1.5rem; height: 1.5rem; }
   .composer { padding-inline: 0.625rem; }
 }
+@media (max-width: 30rem) { .panel > header, .composer { touch-action: pinch-zoom; } }
+/* At 400 % zoom, or above a keyboard: leave the height to the conversation. */
+@media (max-height: 22rem) {
+  .panel > header { padding-block: 0; }
+  .brand, .status:not(.away) { display: none; }
+  .titles [role="heading"] { font-size: 1rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+  .composer { padding-block: 0.125rem; }
+  .field { padding: 0; }
+  .field textarea { max-height: 4rem; }
+  .column { padding-block: 0.25rem; }
+}
 @container chat (min-width: 60rem) {
   .panel > header { padding-inline: 1.5rem; }
   .column { padding-block-start: 2rem; }
 }
 @media print {
-  .panel > header button, .composer, .jump, .notices, .state { display: none !important; }
-  .scroll, .log { overflow: visible; height: auto; }
+  .panel > header button, .composer, .jump, .notices, .state, button.older { display: none !important; }
+  .scroll, .log, .column { display: block; overflow: visible; height: auto; min-height: 0; }
+  .cards { flex-wrap: wrap; }
+  .bot, .user { break-inside: avoid-page; }
+  .user { margin-inline-start: auto; width: fit-content; }
   .bubble { border: 1px solid; background: none; color: #000; }
 }
 `;

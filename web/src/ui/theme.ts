@@ -14,13 +14,13 @@ const LIGHT = `
   --line: var(--manent-line, #dfe1de);
   --edge: var(--manent-edge, #7d8394);
   --accent: var(--manent-accent, #2c3e91);
-  --on-accent: var(--manent-on-accent, #ffffff);
+  --fallback: #fff;
+  --readable: min(l, 0.5);
   --tint: color-mix(in srgb, var(--accent) 8%, var(--raised));
   --rubric: var(--manent-rubric, #b4321f);
   --bubble: var(--manent-user-background, var(--accent));
-  --on-bubble: var(--manent-user-text, var(--on-accent));
   --shade: rgb(22 27 48 / 16%);
-  color-scheme: light;
+  --scheme: light;
 `;
 
 const DARK = `
@@ -32,14 +32,17 @@ const DARK = `
   --line: var(--manent-line, #2e3240);
   --edge: var(--manent-edge, #7f869b);
   --accent: var(--manent-accent, #a9b6ff);
-  --on-accent: var(--manent-on-accent, #14182c);
+  --fallback: #14182c;
+  --readable: max(l, 0.75);
   --tint: color-mix(in srgb, var(--accent) 12%, var(--raised));
   --rubric: var(--manent-rubric, #ff8d78);
   --bubble: var(--manent-user-background, #3a4990);
-  --on-bubble: var(--manent-user-text, #ffffff);
   --shade: rgb(0 0 0 / 50%);
-  color-scheme: dark;
+  --scheme: dark;
 `;
+
+/** White on a dark colour, black on a light one; the contrast is at least 4.5:1. */
+const textOn = (background: string): string => `lab(from var(${background}) calc((49.5 - l) * 9999) 0 0)`;
 
 export const theme = `
 :host {
@@ -47,7 +50,12 @@ export const theme = `
   --sans: var(--manent-font, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", Arial, sans-serif);
   --serif: var(--manent-heading-font, "Iowan Old Style", "Palatino Linotype", Palatino, "URW Palladio L", P052, "Noto Serif", Georgia, serif);
   --radius: var(--manent-radius, 14px);
+  --on-accent: var(--manent-on-accent, var(--fallback));
+  --on-bubble: var(--manent-user-text, #fff);
+  --accent-ink: var(--accent);
 }
+/* A site that sets only a background colour gets text that can be read: white or black on it, and links of its hue. */
+@supports (color: lab(from red l 0 0)) { :host { --on-accent: var(--manent-on-accent, ${textOn("--accent")}); --on-bubble: var(--manent-user-text, ${textOn("--bubble")}); --accent-ink: oklch(from var(--accent) var(--readable) c h); } }
 @media (prefers-color-scheme: dark) { :host(:not([theme="light"])) { ${DARK} } }
 :host([theme="dark"]) { ${DARK} }
 `;

@@ -16,9 +16,9 @@ let next: () => Promise<unknown[]>;
 
 beforeEach(async () => {
   const http = createServer();
-  io = new Server(http);
+  io = new Server(http, { path: "/behind/a/proxy/socket.io" });
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/ignored/path`;
+  url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/behind/a/proxy/`;
   events = [];
   let wake = (): void => undefined;
   let read = 0;

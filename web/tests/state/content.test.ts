@@ -120,3 +120,19 @@ describe("what a bot message shows", () => {
     expect(plainWords(contents(body), UNSPOKEN)).toBe(words);
   });
 });
+
+it("sends the title of a button with an empty payload, and makes a link of one with an address", () => {
+  const buttons = [
+    { title: "Say it", payload: "" },
+    { title: "Map", payload: "", url: "https://x/" },
+    { title: "Form", payload: { a: 1 } },
+  ];
+  expect(contents({ text: "?", quick_replies: buttons })[1]).toEqual({
+    kind: "buttons",
+    buttons: [
+      { title: "Say it", payload: "Say it", url: null },
+      { title: "Map", payload: null, url: "https://x/" },
+      { title: "Form", payload: '{"a":1}', url: null },
+    ],
+  });
+});

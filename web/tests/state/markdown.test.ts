@@ -13,6 +13,8 @@ function words(nodes: readonly Inline[]): string {
           return "⏎";
         case "link":
           return `[${words(node.inlines)}](${node.href})`;
+        case "image":
+          return `![${node.alt}](${node.src})`;
         default:
           return `<${node.kind}>${words(node.inlines)}</${node.kind}>`;
       }
@@ -90,5 +92,53 @@ describe("marks", () => {
       parseMarkdown(piece.repeat(Math.ceil(20_000 / piece.length)));
       expect(process.cpuUsage(before).user / 1000).toBeLessThan(500);
     }
+  });
+});
+
+describe("blocks with blank lines and columns", () => {
+  it("keeps a list whole when blank lines separate its items", () => {
+    expect(parseMarkdown("1. one\n\n2. two\n\n\n3. three\n\ntext")).toMatchObject([
+      { kind: "list", ordered: true, items: [{}, {}, {}] },
+      { kind: "paragraph" },
+    ]);
+  });
+
+  it("ends code only at a closing fence", () => {
+    expect(parseMarkdown("```\na\n\n```js is not the end\n```\nb")).toEqual([
+      { kind: "code", text: "a\n\n```js is not the end" },
+      { kind: "paragraph", inlines: [{ kind: "text", text: "b" }] },
+    ]);
+  });
+
+  it("reads a table, with as many cells in each row as in the head", () => {
+    const cell = (text: string) => [{ kind: "text", text }];
+    expect(parseMarkdown("| a | b\\|c |\n|:--|---|\n| 1 |\n| 2 | 3 | 4 |\n\nend")).toMatchObject([
+      {
+        kind: "table",
+        head: [cell("a"), cell("b|c")],
+        rows: [
+          [cell("1"), []],
+          [cell("2"), cell("3")],
+        ],
+      },
+      { kind: "paragraph" },
+    ]);
+    expect(parseMarkdown("a | b\nno rule")[0]!.kind).toBe("paragraph");
+  });
+
+  it("reads an image, and leaves a lone exclamation mark", () => {
+    expect(inlines("see ![a cat](https://x/c.png)!")).toEqual([
+      { kind: "text", text: "see " },
+      { kind: "image", src: "https://x/c.png", alt: "a cat" },
+      { kind: "text", text: "!" },
+    ]);
+  });
+
+  it("takes little time for hostile tables and lists", () => {
+    const started = performance.now();
+    parseMarkdown(`|${" -".repeat(20_000)}x\n`.repeat(3));
+    parseMarkdown("- a\n\n".repeat(20_000));
+    parseMarkdown(`a|b\n${"-|".repeat(20_000)}x`);
+    expect(performance.now() - started).toBeLessThan(2_000);
   });
 });

@@ -272,7 +272,7 @@ class Plain:
         """Send a bot event. Return False for any other event."""
         if not isinstance(entry.event, BotUttered):
             return False
-        for part in bot_parts(entry.event):
+        for part in bot_parts(entry.event, plain=True):
             self._connection.send_queue.emit(self._connection.options.bot_message_evt, plain_payload(part))
         return True
 

@@ -175,9 +175,17 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         host = environ.get("HTTP_X_FORWARDED_HOST") or environ.get("HTTP_HOST")
         if host and origin.partition("://")[2] == host:
             return True
+        # Behind a proxy that replaces the host. Only browsers can send this header, and pages cannot change it.
+        if environ.get("HTTP_SEC_FETCH_SITE") == "same-origin":
+            return True
         if origin not in self._refused_origins and len(self._refused_origins) < MAX_REFUSED_ORIGINS:
             self._refused_origins.add(origin)
-            log.warning("refused a page of another origin; to allow it, start the server with --cors %s", origin)
+            log.warning(
+                "refused a page of another origin; to allow it, start the server with --cors %s (if it is this server's"
+                " own page, its proxy must pass on the header Host, which is %s here)",
+                origin,
+                host,
+            )
         return False
 
     # closing --------------------------------------------------------------------------------------------------------

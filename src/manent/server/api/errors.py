@@ -82,6 +82,12 @@ async def answer_unexpected(request: Request, error: Exception) -> Response:
     return error_response(InternalError("internal_error", "internal error; the server log contains the details"))
 
 
+async def answer_nobody(_: Request, error: Exception) -> Response:
+    """End a request whose client has disconnected before it sent the whole body. It gets no answer."""
+    log.debug("a client disconnected", exc_info=error)
+    return Response(status_code=400)
+
+
 async def answer_http(request: Request, error: Exception) -> Response:
     """Answer a request for an unknown path with a line of text, or with an object if the client sent JSON."""
     assert isinstance(error, HTTPException)  # noqa: S101  # it is registered only for these errors

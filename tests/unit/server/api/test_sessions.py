@@ -35,7 +35,7 @@ async def test_a_whole_visit_without_a_socket(tmp_path: Path) -> None:
         page = await ask(http, "history_request", **named, before=news["messages"][1]["seq"])
 
     assert (first["duplicate"], again["duplicate"], first["seq"]) == (False, True, again["seq"])
-    assert [message.get("message") or message["text"] for message in news["messages"]] == ["count", "One.", "Two."]
+    assert [message.get("message") or message["text"] for message in news["messages"]] == ["count", "One.\n\nTwo."]
     assert (news["gap"], [message["message"] for message in page["messages"]]) == (False, ["count"])
 
 

@@ -17,6 +17,7 @@ export const words: Words = {
   failed: "Nicht gesendet",
   too_long: "Die Nachricht ist zu lang.",
   retry: "Noch einmal",
+  edit: "Bearbeiten",
   discard: "Entfernen",
   empty: "Schreiben Sie eine Nachricht, um zu beginnen. Ihr Gespräch ist noch da, wenn Sie wiederkommen.",
   today: "Heute",
@@ -31,6 +32,7 @@ export const words: Words = {
   unread_many: "{} neue Nachrichten",
   connecting: "Verbindung wird hergestellt",
   offline: "Offline. Nachrichten werden aufgehoben und so bald wie möglich gesendet.",
+  unreachable: "Der Chat erreicht seinen Server nicht. Er versucht es weiter.",
   refused: "Der Server hat die Verbindung abgelehnt.",
   fresh: "Neues Gespräch",
   fresh_ask: "Ein neues Gespräch beginnen?",
@@ -61,6 +63,10 @@ export const words: Words = {
   session_claimed: "Das Gespräch gehört nun zu Ihrem Konto.",
   token_expired: "Sie wurden abgemeldet. Melden Sie sich an, um fortzufahren.",
   token_revoked: "Ihr Zugang wurde beendet.",
+  microphone_denied:
+    "Der Browser erlaubt das Mikrofon nicht. Sie können es in den Einstellungen dieser Website erlauben.",
+  notifications_denied:
+    "Der Browser erlaubt keine Benachrichtigungen. Sie können sie in den Einstellungen dieser Website erlauben.",
   action_failed: "Bei der Antwort auf diese Nachricht ist etwas schiefgegangen.",
   failed_request: "Das hat nicht geklappt. Bitte versuchen Sie es noch einmal.",
   unsupported: "Dieser Chat ist veraltet. Bitte laden Sie die Seite neu.",

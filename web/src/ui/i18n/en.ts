@@ -19,6 +19,7 @@ export const en = {
   failed: "Not sent",
   too_long: "The message is too long.",
   retry: "Try again",
+  edit: "Edit",
   discard: "Remove",
   empty: "Write a message to get started. Your conversation will be here when you come back.",
   today: "Today",
@@ -33,6 +34,7 @@ export const en = {
   unread_many: "{} new messages",
   connecting: "Connecting",
   offline: "Offline. Your messages will be sent when the connection is back.",
+  unreachable: "The chat cannot reach its server. It keeps trying.",
   refused: "The server refused the connection.",
   fresh: "New conversation",
   fresh_ask: "Start a new conversation?",
@@ -63,6 +65,10 @@ export const en = {
   session_claimed: "This conversation now belongs to your account.",
   token_expired: "You have been signed out. Please sign in again to continue.",
   token_revoked: "Your access has ended.",
+  microphone_denied:
+    "The browser does not allow the microphone. You can allow it in the settings of this site.",
+  notifications_denied:
+    "The browser does not allow notifications. You can allow them in the settings of this site.",
   action_failed: "Something went wrong while answering this message.",
   failed_request: "That did not work. Please try again.",
   unsupported: "This chat is out of date. Please reload the page.",

@@ -17,6 +17,7 @@ export const words: Words = {
   failed: "No enviado",
   too_long: "El mensaje es demasiado largo.",
   retry: "Reintentar",
+  edit: "Editar",
   discard: "Quitar",
   empty: "Escribe un mensaje para empezar. Tu conversación seguirá aquí cuando vuelvas.",
   today: "Hoy",
@@ -31,6 +32,7 @@ export const words: Words = {
   unread_many: "{} mensajes nuevos",
   connecting: "Conectando",
   offline: "Sin conexión. Los mensajes se guardan y se envían en cuanto sea posible.",
+  unreachable: "El chat no puede conectar con su servidor. Lo sigue intentando.",
   refused: "El servidor rechazó la conexión.",
   fresh: "Nueva conversación",
   fresh_ask: "¿Empezar una nueva conversación?",
@@ -61,6 +63,10 @@ export const words: Words = {
   session_claimed: "La conversación pertenece ahora a tu cuenta.",
   token_expired: "Se ha cerrado tu sesión. Inicia sesión para seguir.",
   token_revoked: "Tu acceso ha terminado.",
+  microphone_denied:
+    "El navegador no permite el micrófono. Puede permitirlo en la configuración de este sitio.",
+  notifications_denied:
+    "El navegador no permite las notificaciones. Puede permitirlas en la configuración de este sitio.",
   action_failed: "Algo salió mal con la respuesta a este mensaje.",
   failed_request: "No ha funcionado. Inténtalo de nuevo.",
   unsupported: "Este chat está desactualizado. Recarga la página.",

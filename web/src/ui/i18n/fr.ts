@@ -17,6 +17,7 @@ export const words: Words = {
   failed: "Non envoyé",
   too_long: "Le message est trop long.",
   retry: "Réessayer",
+  edit: "Modifier",
   discard: "Retirer",
   empty: "Écrivez un message pour commencer. Vous retrouverez votre conversation à votre retour.",
   today: "Aujourd’hui",
@@ -31,6 +32,7 @@ export const words: Words = {
   unread_many: "{} nouveaux messages",
   connecting: "Connexion en cours",
   offline: "Hors ligne. Les messages sont gardés et envoyés dès que possible.",
+  unreachable: "Le chat ne parvient pas à joindre son serveur. Il continue d’essayer.",
   refused: "Le serveur a refusé la connexion.",
   fresh: "Nouvelle conversation",
   fresh_ask: "Commencer une nouvelle conversation ?",
@@ -61,6 +63,10 @@ export const words: Words = {
   session_claimed: "La conversation appartient maintenant à votre compte.",
   token_expired: "Vous avez été déconnecté. Reconnectez-vous pour continuer.",
   token_revoked: "Votre accès a pris fin.",
+  microphone_denied:
+    "Le navigateur n’autorise pas le microphone. Vous pouvez l’autoriser dans les paramètres de ce site.",
+  notifications_denied:
+    "Le navigateur n’autorise pas les notifications. Vous pouvez les autoriser dans les paramètres de ce site.",
   action_failed: "La réponse à ce message a échoué.",
   failed_request: "Cela n’a pas fonctionné. Veuillez réessayer.",
   unsupported: "Ce chat n’est plus à jour. Veuillez recharger la page.",

@@ -23,7 +23,10 @@ export interface Localization {
 
 export const ENGLISH: Localization = { language: "en", locale: "en", direction: "ltr", words: en };
 
-const LOADERS: Record<string, () => Promise<Words>> = {
+/** As built, a language is a list in the order of `en` (see `vite.config.ts`). */
+type Texts = Words | readonly string[];
+
+const LOADERS: Record<string, () => Promise<Texts>> = {
   de: async () => (await import("./de")).words,
   fr: async () => (await import("./fr")).words,
   es: async () => (await import("./es")).words,
@@ -37,19 +40,25 @@ const LOADERS: Record<string, () => Promise<Words>> = {
 
 const RIGHT_TO_LEFT = new Set(["ar", "he", "fa", "ur"]);
 
-/** Choose a language from the tags that the site prefers, then those of the browser, and load its texts. */
+/**
+ * Choose a language from the tags that the site prefers, then those of the browser, and load its texts.
+ *
+ * English, if they cannot be loaded: a chat in another language is better than none.
+ */
 export async function localize(
   preferred: readonly string[],
   browser: readonly string[],
+  load = loadWords,
 ): Promise<Localization> {
   const wanted = [...preferred, ...browser].filter((tag) => tag !== "");
   const language = chooseLanguage(wanted);
-  return {
-    language,
-    locale: chooseLocale(language, wanted),
-    direction: direction(language),
-    words: await loadWords(language),
-  };
+  try {
+    const words = await load(language);
+    return { language, locale: chooseLocale(language, wanted), direction: direction(language), words };
+  } catch (error) {
+    console.error(`manent-chat: the texts for "${language}" could not be loaded; using English`, error);
+    return { ...ENGLISH, locale: chooseLocale("en", wanted) };
+  }
 }
 
 /** Return the first language of `wanted` that the interface has; `"pt"` serves `"pt-BR"`. */
@@ -75,9 +84,12 @@ function isTag(tag: string): boolean {
   }
 }
 
+/** Load the texts of a language; throws if they cannot be loaded. */
 export async function loadWords(language: string): Promise<Words> {
   const loader = LOADERS[language];
-  return loader === undefined ? en : loader();
+  const texts = loader === undefined ? en : await loader();
+  if (!Array.isArray(texts)) return texts as Words;
+  return Object.fromEntries(Object.keys(en).map((name, index) => [name, texts[index]])) as Words;
 }
 
 export function direction(language: string): "ltr" | "rtl" {

@@ -17,6 +17,7 @@ export const words: Words = {
   failed: "Non inviato",
   too_long: "Il messaggio è troppo lungo.",
   retry: "Riprova",
+  edit: "Modifica",
   discard: "Rimuovi",
   empty: "Scrivi un messaggio per cominciare. Ritroverai la conversazione quando torni.",
   today: "Oggi",
@@ -31,6 +32,7 @@ export const words: Words = {
   unread_many: "{} nuovi messaggi",
   connecting: "Connessione in corso",
   offline: "Offline. I messaggi vengono conservati e inviati appena possibile.",
+  unreachable: "La chat non riesce a raggiungere il server. Continua a provare.",
   refused: "Il server ha rifiutato la connessione.",
   fresh: "Nuova conversazione",
   fresh_ask: "Iniziare una nuova conversazione?",
@@ -61,6 +63,10 @@ export const words: Words = {
   session_claimed: "La conversazione ora appartiene al tuo account.",
   token_expired: "La sessione è scaduta. Accedi di nuovo per continuare.",
   token_revoked: "Il tuo accesso è terminato.",
+  microphone_denied:
+    "Il browser non consente il microfono. Può consentirlo nelle impostazioni di questo sito.",
+  notifications_denied:
+    "Il browser non consente le notifiche. Può consentirle nelle impostazioni di questo sito.",
   action_failed: "Qualcosa è andato storto con la risposta a questo messaggio.",
   failed_request: "Non ha funzionato. Riprova.",
   unsupported: "Questa chat non è aggiornata. Ricarica la pagina.",

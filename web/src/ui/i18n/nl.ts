@@ -17,6 +17,7 @@ export const words: Words = {
   failed: "Niet verstuurd",
   too_long: "Het bericht is te lang.",
   retry: "Opnieuw proberen",
+  edit: "Bewerken",
   discard: "Verwijderen",
   empty: "Schrijf een bericht om te beginnen. Uw gesprek staat hier nog als u terugkomt.",
   today: "Vandaag",
@@ -31,6 +32,7 @@ export const words: Words = {
   unread_many: "{} nieuwe berichten",
   connecting: "Verbinding maken",
   offline: "Offline. Berichten worden bewaard en zo snel mogelijk verstuurd.",
+  unreachable: "De chat kan de server niet bereiken. Hij blijft het proberen.",
   refused: "De server heeft de verbinding geweigerd.",
   fresh: "Nieuw gesprek",
   fresh_ask: "Een nieuw gesprek beginnen?",
@@ -61,6 +63,10 @@ export const words: Words = {
   session_claimed: "Het gesprek hoort nu bij uw account.",
   token_expired: "U bent afgemeld. Meld u opnieuw aan om verder te gaan.",
   token_revoked: "Uw toegang is beëindigd.",
+  microphone_denied:
+    "De browser staat de microfoon niet toe. U kunt dit in de instellingen van deze site toestaan.",
+  notifications_denied:
+    "De browser staat geen meldingen toe. U kunt dit in de instellingen van deze site toestaan.",
   action_failed: "Er ging iets mis met het antwoord op dit bericht.",
   failed_request: "Dat is niet gelukt. Probeer het opnieuw.",
   unsupported: "Deze chat is verouderd. Laad de pagina opnieuw.",

@@ -9,10 +9,11 @@ import { html, nothing, type TemplateResult } from "lit-html";
 
 import type { Json } from "../../client/wire";
 import type { Button, Card, Content } from "../../state/content";
-import { safeLink, safeSource } from "../../state/links";
+import { isPlayer, safeLink, safeSource } from "../../state/links";
 import { chosenOf, type Choice } from "../../state/transcript";
-import { checkIcon, fileIcon } from "./icons";
+import { checkIcon, fileIcon, playIcon } from "./icons";
 import { fill, type Words } from "../i18n";
+import type { LinkTarget } from "../config";
 import { link, markdown } from "./markdown";
 
 /** Draws custom JSON of one `type`. Returns a node or a text; a text is not parsed as HTML. */
@@ -25,6 +26,8 @@ export interface ContentContext {
   words: Words;
   /** Base of relative addresses: the server. */
   base: string;
+  /** Where links open. */
+  target: LinkTarget;
   choice: Choice;
   choose(payload: string, title: string): void;
   renderers: ReadonlyMap<string, CustomRenderer>;
@@ -35,22 +38,24 @@ type Drawn = TemplateResult | typeof nothing;
 export function content(piece: Content, context: ContentContext): Drawn {
   switch (piece.kind) {
     case "text":
-      return html`<div class="text" part="text" dir="auto">${markdown(piece.text, context.base)}</div>`;
+      return html`<div class="text" part="text" dir="auto">${markdown(piece.text, context)}</div>`;
     case "image":
       return image(piece.src, piece.alt, context);
     case "video":
-      return media(
-        piece.src,
-        context,
-        (src) =>
-          html`<video
-            part="video"
-            class="media"
-            controls
-            preload="metadata"
-            src=${src}
-            aria-label=${piece.title || nothing}
-          ></video>`,
+      return media(piece.src, context, (src) =>
+        isPlayer(src)
+          ? poster(src, piece, context)
+          : html`<video
+                part="video"
+                class="media"
+                controls
+                preload="metadata"
+                src=${src}
+                poster=${(piece.poster !== null && safeSource(piece.poster, context.base)) || nothing}
+                aria-label=${piece.title || nothing}
+                @error=${broken}
+              ></video
+              >${poster(src, piece, context)}`,
       );
     case "audio":
       return media(
@@ -58,12 +63,14 @@ export function content(piece: Content, context: ContentContext): Drawn {
         context,
         (src) =>
           html`<audio
-            part="audio"
-            controls
-            preload="metadata"
-            src=${src}
-            aria-label=${piece.title || nothing}
-          ></audio>`,
+              part="audio"
+              controls
+              preload="metadata"
+              src=${src}
+              aria-label=${piece.title || nothing}
+              @error=${broken}
+            ></audio
+            >${poster(src, { ...piece, poster: null }, context)}`,
       );
     case "file":
       return file(piece, context);
@@ -76,14 +83,14 @@ export function content(piece: Content, context: ContentContext): Drawn {
             html`<details>
               <summary dir="auto">${section.title}</summary>
               <div class="text" dir="auto">
-                ${markdown(section.text, context.base)}
+                ${markdown(section.text, context)}
                 ${section.link === null ? nothing : address(section.link, section.link, context)}
               </div>
             </details>`,
         )}
       </div>`;
     case "rating":
-      return html`${piece.text === "" ? nothing : html`<div class="text" dir="auto">${markdown(piece.text, context.base)}</div>`}
+      return html`${piece.text === "" ? nothing : html`<div class="text" dir="auto">${markdown(piece.text, context)}</div>`}
       ${buttons(piece.options, context, "rating")}
       ${
         chosenOf(piece.options, context.choice).length > 0 && piece.thanks !== ""
@@ -97,7 +104,7 @@ export function content(piece: Content, context: ContentContext): Drawn {
   }
 }
 
-function media(src: string, context: ContentContext, draw: (src: string) => TemplateResult): Drawn {
+function media(src: string, context: ContentContext, draw: (src: string) => Drawn): Drawn {
   const safe = safeSource(src, context.base);
   return safe === null ? html`<div class="text" dir="auto">${src}</div>` : draw(safe);
 }
@@ -105,64 +112,83 @@ function media(src: string, context: ContentContext, draw: (src: string) => Temp
 function image(src: string, alt: string, context: ContentContext): Drawn {
   return media(src, context, (safe) => {
     const picture = html`<img
-      part="image"
-      class="media"
-      src=${safe}
-      alt=${alt}
-      @error=${broken}
-      loading="lazy"
-      decoding="async"
-    />`;
+        part="image"
+        class="media"
+        src=${safe}
+        alt=${alt}
+        @error=${broken}
+        loading="lazy"
+        decoding="async"
+      /><span class="caption">${alt || context.words.picture}</span>`;
     // The image is a link to its full size; without a description the link needs a name.
     return safe.startsWith("data:")
       ? picture
       : html`<a
           class="picture"
           href=${safe}
-          target="_blank"
+          target=${context.target}
           rel="noopener noreferrer"
-          aria-label=${alt === "" ? safe.split("/").at(-1)! : nothing}
+          aria-label=${alt || context.words.picture}
           >${picture}</a
         >`;
   });
 }
 
-/** Show the description of an image that cannot be loaded. */
+/** Hide an image, video or sound that cannot be loaded, and show what stands behind it. */
 function broken(event: Event): void {
-  const picture = event.target as HTMLImageElement;
-  picture.classList.add("broken");
-  if (picture.alt === "") picture.alt = new URL(picture.src).pathname.split("/").at(-1) ?? "";
+  (event.target as Element).classList.add("broken");
+}
+
+/** A link to a video or sound, for what the browser cannot play itself. Loads nothing from the other site by itself. */
+function poster(
+  src: string,
+  piece: { title: string; poster: string | null },
+  context: ContentContext,
+): TemplateResult {
+  const picture = piece.poster === null ? null : safeSource(piece.poster, context.base);
+  return html`<a class="poster" part="poster" href=${src} target=${context.target} rel="noopener noreferrer">
+    ${picture === null ? nothing : html`<img src=${picture} alt="" loading="lazy" @error=${broken} />`}
+    ${playIcon()}<span dir="auto">${piece.title || new URL(src).hostname.replace(/^www\./, "")}</span>
+  </a>`;
 }
 
 function address(href: string, label: string, context: ContentContext): Drawn {
   const safe = safeLink(href, context.base);
-  return safe === null ? html`${label}` : link(safe, label);
+  return safe === null ? html`${label}` : link(safe, label, context.target);
 }
 
 function file(piece: Extract<Content, { kind: "file" }>, context: ContentContext): Drawn {
   const href = safeLink(piece.url, context.base);
   if (href === null) return html`<div class="text" dir="auto">${piece.name}</div>`;
-  return html`${piece.text === "" ? nothing : html`<div class="text" dir="auto">${markdown(piece.text, context.base)}</div>`}
+  return html`${piece.text === "" ? nothing : html`<div class="text" dir="auto">${markdown(piece.text, context)}</div>`}
     <a
       class="file"
       part="file"
       href=${href}
       download
-      target="_blank"
+      target=${context.target}
       rel="noopener noreferrer"
       aria-label=${fill(context.words.download_file, piece.name)}
       >${fileIcon()}<span dir="auto">${piece.name}</span></a
     >`;
 }
 
-function buttons(list: readonly Button[], context: ContentContext, kind: "buttons" | "rating"): Drawn {
+/** `about` tells buttons with the same title on several cards apart. */
+function buttons(
+  list: readonly Button[],
+  context: ContentContext,
+  kind: "buttons" | "rating",
+  about = "",
+): Drawn {
   if (list.length === 0) return nothing;
   const { choice } = context;
   const picked = chosenOf(list, choice);
   return html`<div class=${kind} part=${kind} role="group">
     ${list.map((button) => {
       const href = button.url === null ? null : safeLink(button.url, context.base);
-      if (href !== null && button.payload === null) return link(href, button.title, "button link-button");
+      const label = about === "" ? "" : `${button.title}, ${about}`;
+      if (href !== null && button.payload === null)
+        return link(href, button.title, context.target, "button link-button", label);
       if (button.payload === null) return nothing;
       const payload = button.payload;
       const chosen = picked.includes(button);
@@ -172,10 +198,11 @@ function buttons(list: readonly Button[], context: ContentContext, kind: "button
         class=${chosen ? "chosen" : ""}
         dir="auto"
         ?disabled=${!choice.open}
+        aria-label=${label || nothing}
         aria-pressed=${choice.open ? nothing : String(chosen)}
         @click=${() => {
           context.choose(payload, button.title);
-          if (href !== null) open(href, "_blank", "noopener,noreferrer");
+          if (href !== null) open(href, context.target, "noopener,noreferrer");
         }}
       >
         ${chosen ? checkIcon() : nothing}<span>${button.title}</span>
@@ -186,6 +213,8 @@ function buttons(list: readonly Button[], context: ContentContext, kind: "button
 
 function cards(list: readonly Card[], context: ContentContext): Drawn {
   if (list.length === 0) return nothing;
+  const titles = list.flatMap((card) => card.buttons.map((button) => button.title));
+  const isAmbiguous = new Set(titles).size < titles.length;
   return html`<div
     class="cards"
     part="cards"
@@ -196,14 +225,14 @@ function cards(list: readonly Card[], context: ContentContext): Drawn {
     ${list.map((card) => {
       const src = card.image === null ? null : safeSource(card.image, context.base);
       return html`<article class="card" part="card">
-        ${src === null ? nothing : html`<img src=${src} alt="" loading="lazy" decoding="async" />`}
+        ${src === null ? nothing : html`<img src=${src} alt="" loading="lazy" decoding="async" @error=${broken} />`}
         <div class="card-words">
           <p class="heading" dir="auto">
             ${card.link === null ? card.title : address(card.link, card.title, context)}
           </p>
           ${card.subtitle === "" ? nothing : html`<p dir="auto">${card.subtitle}</p>`}
         </div>
-        ${buttons(card.buttons, context, "buttons")}
+        ${buttons(card.buttons, context, "buttons", isAmbiguous ? card.title : "")}
       </article>`;
     })}
   </div>`;

@@ -56,5 +56,4 @@ export const microphoneIcon = () =>
   icon(
     svg`<rect x="9" y="3.5" width="6" height="11" rx="3"/><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3"/>`,
   );
-export const backIcon = () => icon(svg`<path d="M14.5 5.5 8 12l6.5 6.5"/>`);
-export const forwardIcon = () => icon(svg`<path d="M9.5 5.5 16 12l-6.5 6.5"/>`);
+export const playIcon = () => icon(svg`<path d="M8 5.5v13l10.5-6.5z"/>`);

@@ -7,12 +7,19 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 
-import { safeLink } from "../../state/links";
-import { parseMarkdown, type Block, type Inline } from "../../state/markdown";
+import { safeLink, safeSource } from "../../state/links";
+import type { LinkTarget } from "../config";
+import { inlinesText, parseMarkdown, type Block, type Inline } from "../../state/markdown";
+
+/** `base`: base of relative addresses; `target`: where links open. */
+export interface MarkdownLook {
+  readonly base: string;
+  readonly target: LinkTarget;
+}
 
 type Drawn = TemplateResult | string | typeof nothing;
 
-function inline(node: Inline, base: string): Drawn {
+function inline(node: Inline, look: MarkdownLook): Drawn {
   switch (node.kind) {
     case "text":
       return node.text;
@@ -21,49 +28,80 @@ function inline(node: Inline, base: string): Drawn {
     case "code":
       return html`<code>${node.text}</code>`;
     case "strong":
-      return html`<strong>${inlines(node.inlines, base)}</strong>`;
+      return html`<strong>${inlines(node.inlines, look)}</strong>`;
     case "em":
-      return html`<em>${inlines(node.inlines, base)}</em>`;
+      return html`<em>${inlines(node.inlines, look)}</em>`;
     case "strike":
-      return html`<s>${inlines(node.inlines, base)}</s>`;
+      return html`<s>${inlines(node.inlines, look)}</s>`;
     case "link": {
-      const href = safeLink(node.href, base);
-      const label = inlines(node.inlines, base);
-      return href === null ? html`${label}` : link(href, label);
+      const href = safeLink(node.href, look.base);
+      const label = inlines(node.inlines, look);
+      return href === null ? html`${label}` : link(href, label, look.target);
+    }
+    case "image": {
+      const src = safeSource(node.src, look.base);
+      if (src === null) return node.alt;
+      return html`<img class="media" src=${src} alt=${node.alt} loading="lazy" @error=${broken} /><span
+          class="caption"
+          >${node.alt || node.src}</span
+        >`;
     }
   }
 }
 
-/** A link that opens a new tab, without referrer and without access to this page. */
-export function link(href: string, label: unknown, part = ""): TemplateResult {
+function broken(event: Event): void {
+  (event.target as Element).classList.add("broken");
+}
+
+/** A link to elsewhere, without referrer and without access to this page. `name`: for screen readers, if not `label`. */
+export function link(href: string, label: unknown, target: LinkTarget, part = "", name = ""): TemplateResult {
   const away = /^https?:/.test(href);
   return html`<a
     part=${part || nothing}
     href=${href}
-    target=${away ? "_blank" : nothing}
+    target=${away ? target : nothing}
+    aria-label=${name || nothing}
     rel="noopener noreferrer nofollow"
     >${label}</a
   >`;
 }
 
-function inlines(nodes: readonly Inline[], base: string): Drawn[] {
-  return nodes.map((node) => inline(node, base));
+function inlines(nodes: readonly Inline[], look: MarkdownLook): Drawn[] {
+  return nodes.map((node) => inline(node, look));
 }
 
-function block(node: Block, base: string): Drawn {
+function block(node: Block, look: MarkdownLook): Drawn {
   switch (node.kind) {
     case "paragraph":
-      return html`<p>${inlines(node.inlines, base)}</p>`;
+      return html`<p>${inlines(node.inlines, look)}</p>`;
     case "heading":
-      return html`<p class="heading">${inlines(node.inlines, base)}</p>`;
+      return html`<p class="heading">${inlines(node.inlines, look)}</p>`;
     case "quote":
-      return html`<blockquote>${blocks(node.blocks, base)}</blockquote>`;
+      return html`<blockquote>${blocks(node.blocks, look)}</blockquote>`;
     case "code":
       return html`<pre tabindex="0"><code>${node.text}</code></pre>`;
     case "rule":
       return html`<hr />`;
+    case "table":
+      return html`<div class="table" tabindex="0" role="group" aria-label=${inlinesText(node.head.flat())}>
+        <table>
+          <thead>
+            <tr>
+              ${node.head.map((cell) => html`<th scope="col">${inlines(cell, look)}</th>`)}
+            </tr>
+          </thead>
+          <tbody>
+            ${node.rows.map(
+              (row) =>
+                html`<tr>
+                  ${row.map((cell) => html`<td>${inlines(cell, look)}</td>`)}
+                </tr>`,
+            )}
+          </tbody>
+        </table>
+      </div>`;
     case "list": {
-      const items = node.items.map((item) => html`<li>${blocks(item, base)}</li>`);
+      const items = node.items.map((item) => html`<li>${blocks(item, look)}</li>`);
       return node.ordered
         ? html`<ol start=${node.start}>
             ${items}
@@ -75,19 +113,19 @@ function block(node: Block, base: string): Drawn {
   }
 }
 
-function blocks(nodes: readonly Block[], base: string): Drawn[] {
-  return nodes.map((node) => block(node, base));
+function blocks(nodes: readonly Block[], look: MarkdownLook): Drawn[] {
+  return nodes.map((node) => block(node, look));
 }
 
 const parsed = new Map<string, Block[]>();
 /** Several times the number of messages that are drawn at once. */
 const MAX_PARSED = 500;
 
-export function markdown(text: string, base: string): Drawn[] {
+export function markdown(text: string, look: MarkdownLook): Drawn[] {
   let tree = parsed.get(text);
   if (tree === undefined) {
     if (parsed.size >= MAX_PARSED) parsed.clear();
     parsed.set(text, (tree = parseMarkdown(text)));
   }
-  return blocks(tree, base);
+  return blocks(tree, look);
 }

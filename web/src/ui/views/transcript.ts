@@ -25,6 +25,7 @@ export interface Look extends Omit<ContentContext, "choice"> {
   readonly locale: string;
   retry(message_id: string): void;
   discard(message_id: string): void;
+  edit(message_id: string, text: string): void;
 }
 
 export interface TranscriptContext {
@@ -93,7 +94,7 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
           item.starts
             ? html`<header>
                 <span class="avatar" part="avatar"
-                  >${look.avatar === null ? mark() : html`<img src=${look.avatar} alt="" />`}</span
+                  >${look.avatar === null ? mark() : html`<img src=${look.avatar} alt="" @error=${noAvatar} />${mark()}`}</span
                 ><span class="name">${look.name}</span>${time(item.message.timestamp, look)}
               </header>`
             : html`<span class="sr">${fill(look.words.said, look.name)}</span>`
@@ -117,6 +118,11 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
   }
 }
 
+/** Show the mark, which stands behind the image, when the image cannot be loaded. */
+function noAvatar(event: Event): void {
+  (event.target as Element).classList.add("broken");
+}
+
 function pending(item: Extract<Item, { kind: "pending" }>, state: string, look: Look): TemplateResult {
   const { entry } = item;
   const { words } = look;
@@ -130,9 +136,20 @@ function pending(item: Extract<Item, { kind: "pending" }>, state: string, look: 
             <span
               >${words.failed}${reason === "" ? nothing : html`<span class="reason">: ${reason}</span>`}</span
             >
-            <button type="button" class="quiet" @click=${() => look.retry(entry.message_id)}>
-              ${words.retry}
-            </button>
+            ${
+              // The same text would fail again.
+              entry.error?.code === "too_long"
+                ? html`<button
+                    type="button"
+                    class="quiet"
+                    @click=${() => look.edit(entry.message_id, item.text)}
+                  >
+                    ${words.edit}
+                  </button>`
+                : html`<button type="button" class="quiet" @click=${() => look.retry(entry.message_id)}>
+                    ${words.retry}
+                  </button>`
+            }
             <button type="button" class="quiet" @click=${() => look.discard(entry.message_id)}>
               ${words.discard}
             </button>

@@ -1,0 +1,133 @@
+"""The chat behind nginx: below a path, without WebSocket, without stickiness, and where it cannot connect at all."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from browser.chat import Chat
+from browser.servers import ChatServer
+from browser.sites import Site
+from support.ports import free_port
+from support.processes import listens, wait_for
+
+NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
+pytestmark = pytest.mark.skipif(not Path(NGINX).exists(), reason="nginx is not installed (Debian: apt install nginx)")
+
+UPGRADE = """proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
+  proxy_set_header Connection $connection_upgrade; proxy_read_timeout 1h;"""
+HEADERS = "proxy_set_header Host $http_host; proxy_set_header X-Forwarded-Proto $scheme;"
+
+
+@contextmanager
+def nginx(folder: Path, *locations: str, upstream: str) -> Iterator[str]:
+    """Run nginx with these locations; yields its address."""
+    port = free_port()
+    folder.mkdir()
+    (folder / "nginx.conf").write_text(
+        f"""daemon off; error_log stderr; pid {folder}/pid; worker_processes 1; events {{}}
+        http {{ access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+        fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+        map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}
+        upstream manent {{ {upstream} }}
+        server {{ listen 127.0.0.1:{port}; {" ".join(locations)} }} }}"""
+    )
+    process = subprocess.Popen([NGINX, "-p", str(folder), "-c", "nginx.conf"])
+    wait_for(lambda: listens(port), "nginx")
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(10)
+
+
+def one(server: ChatServer) -> str:
+    """Return the upstream of one server."""
+    return f"server 127.0.0.1:{server.port};"
+
+
+def embedded(address: str, attributes: str = "open") -> str:
+    """Return a page's body with the chat."""
+    return (
+        f'<script type="module" src="{address}/webchat/manent-chat.js"></script>'
+        f'<manent-chat heading="Ask us" {attributes}></manent-chat>'
+    )
+
+
+@pytest.mark.parametrize("headers", [HEADERS + UPGRADE, ""], ids=["as documented", "plain proxy_pass"])
+def test_below_a_path(page: Page, server: ChatServer, site: Site, tmp_path: Path, headers: str) -> None:
+    """The hosted page, an embedded chat and one with `server-url` work below `/chat/`, also without any header."""
+    location = f"location /chat/ {{ proxy_pass http://manent/; {headers} }}"
+    with nginx(tmp_path / "nginx", location, upstream=one(server)) as address:
+        sockets: list[str] = []
+        page.on("websocket", lambda socket: sockets.append(socket.url))
+        Chat(page).open(f"{address}/chat/").say("many thanks").heard("With pleasure.")
+        if headers:
+            assert sockets
+            assert all("/chat/socket.io/" in url for url in sockets)
+        page.goto(site.page("/", embedded(f"{address}/chat")))
+        Chat(page).connected().say("many thanks").heard("With pleasure.")
+        elsewhere = f'open server-url="{address}/chat/"'
+        page.goto(site.page("/elsewhere", embedded(server.url.rstrip("/"), elsewhere)))
+        Chat(page).connected().heard("With pleasure.")
+
+
+@pytest.fixture
+def second(server: ChatServer) -> Iterator[ChatServer]:
+    """A second server on the same store."""
+    other = ChatServer(project=server.project, arguments=("--cors", "*"))
+    other.start()
+    yield other
+    other.stop()
+
+
+def test_two_servers_without_websocket_and_without_stickiness(
+    open_context: Callable[..., BrowserContext], server: ChatServer, second: ChatServer, tmp_path: Path
+) -> None:
+    """Each request goes to the other server; the conversation works, and survives a reload."""
+    location = f"location / {{ proxy_pass http://manent; {HEADERS} }}"
+    upstream = one(server) + one(second)
+    with nginx(tmp_path / "nginx", location, upstream=upstream) as address:
+        context = open_context()
+        chat = Chat(context.new_page()).open(address + "/").say("hello").heard("What can I do for you?")
+        chat.click("Book a table").heard("For how many people?")
+        chat.reload().heard("For how many people?").click("Two").heard("And your name, please?")
+        other = Chat(context.new_page()).open(address + "/").heard("And your name, please?")
+        other.say("Ada").heard("A table for 2, Ada.")
+        chat.heard("A table for 2, Ada.")
+
+
+def test_a_page_that_may_not_connect_learns_why(page: Page, trained_project: Path, site: Site, tmp_path: Path) -> None:
+    """The visitor reads a sentence; the owner finds the missing flag in the console."""
+    project = tmp_path / "project"
+    shutil.copytree(trained_project, project)
+    closed = ChatServer(project=project)
+    closed.start()
+    said: list[str] = []
+    page.on("console", lambda line: said.append(line.text))
+    try:
+        page.goto(site.page("/", embedded(closed.url.rstrip("/"))))
+        expect(page.get_by_text("The chat cannot reach its server. It keeps trying.")).to_be_visible()
+        page.wait_for_timeout(1_000)
+    finally:
+        closed.stop()
+
+    hint = f"Start it with: manent run --cors {site.url.rstrip('/')}"
+    assert [line for line in said if line.startswith("manent-chat:") and hint in line]
+    assert f"--cors {site.url.rstrip('/')}" in (project / "server.log").read_text()
+
+
+def test_a_policy_that_blocks_the_connection_is_named(page: Page, server: ChatServer, site: Site) -> None:
+    """A content security policy without `connect-src`: the console says what to add."""
+    said: list[str] = []
+    page.on("console", lambda line: said.append(line.text))
+    policy = "<meta http-equiv='Content-Security-Policy' content=\"connect-src 'self'\">"
+    site.pages["/"] = f"<!doctype html><html lang=en>{policy}<title>A site</title>{embedded(server.url.rstrip('/'))}"
+    page.goto(site.url)
+    expect(page.get_by_text("The chat cannot reach its server. It keeps trying.")).to_be_visible()
+    page.wait_for_timeout(1_000)
+
+    origin = server.url.rstrip("/")
+    assert [line for line in said if f"Add to connect-src: {origin} {origin.replace('http', 'ws')}" in line]

@@ -1,0 +1,88 @@
+"""How the web chat's files are served: compressed, cached by their names, and only those of the bundle."""
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from manent.channels.socketio.options import SocketIoOptions
+from manent.server import page
+
+CODE = "export const chat = 1;\n" * 50
+
+
+@pytest.fixture
+def static(tmp_path: Path) -> Path:
+    """A small bundle."""
+    folder = tmp_path / "static"
+    (folder / "webchat/assets").mkdir(parents=True)
+    (folder / "index.html").write_text("<!doctype html><title>Chat</title>")
+    for name in ("webchat/manent-chat.js", "webchat/assets/chat-abc.js", "webchat/studio.js"):
+        (folder / name).write_text(CODE)
+        (folder / f"{name}.gz").write_bytes(gzip.compress(CODE.encode()))
+        (folder / f"{name}.br").write_bytes(b"brotli")
+    (tmp_path / "secret.txt").write_text("secret")
+    return folder
+
+
+@pytest.fixture
+def client(static: Path) -> Iterator[TestClient]:
+    """A browser without the studio's page."""
+    with TestClient(Starlette(routes=page.routes(SocketIoOptions(), static))) as found:
+        yield found
+
+
+def test_names_decide_how_long_a_browser_keeps_a_file(client: TestClient) -> None:
+    """A file whose name contains a hash never changes; the others are checked each time."""
+    hashed = client.get("/webchat/assets/chat-abc.js")
+    entry = client.get("/webchat/manent-chat.js")
+    page_ = client.get("/", headers={"Accept": "text/html"})
+
+    assert hashed.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert (entry.headers["cache-control"], page_.headers["cache-control"]) == ("no-cache", "no-cache")
+    again = client.get("/webchat/manent-chat.js", headers={"If-None-Match": f"W/{entry.headers['etag']}"})
+    assert (again.status_code, again.content) == (304, b"")
+    assert hashed.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [("gzip, deflate, br", "br"), ("gzip", "gzip"), ("br;q=0, gzip;q=0.5", "gzip"), ("identity", None)],
+)
+def test_files_are_compressed(client: TestClient, accepted: str, encoding: str | None) -> None:
+    """A browser gets the best form that it accepts, under the type of the file itself."""
+    with client.stream("GET", "/webchat/manent-chat.js", headers={"Accept-Encoding": accepted}) as answer:
+        sent = b"".join(answer.iter_raw())
+
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert sent == {"br": b"brotli", "gzip": gzip.compress(CODE.encode()), None: CODE.encode()}[encoding]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/webchat/assets/chat-old.js",
+        "/webchat/manent-chat.js.gz",
+        "/index.html",
+        "/webchat/studio.js",
+        "/webchat/../../secret.txt",
+        "/webchat/%2e%2e/%2e%2e/secret.txt",
+        "/webchat",
+        "/webchat/assets/%00",
+    ],
+)
+def test_nothing_else_is_served(client: TestClient, path: str) -> None:
+    """Other paths are not found: files of no release, compressed forms, pages, the studio, files outside."""
+    assert client.get(path).status_code == 404
+
+
+def test_a_new_build_is_served_without_a_restart(client: TestClient, static: Path) -> None:
+    """A file that is added while the server runs is found."""
+    (static / "webchat/assets/chat-new.js").write_text(CODE)
+
+    assert client.get("/webchat/assets/chat-new.js").text == CODE

@@ -1,0 +1,115 @@
+/**
+ * The transport over single HTTP requests, for networks in which Socket.IO cannot work.
+ *
+ * Works behind any proxy: no request depends on the one before it, so there may be several servers and no WebSocket.
+ * Speaks `POST /sessions/…` (protocol 1 only). Called by `transports.ts`.
+ * Must not reconnect by itself.
+ */
+
+import type { Transport, TransportListener } from "./ports";
+import { isAnswer, isObject, readError, type JsonObject } from "./wire";
+
+/** How long the server waits for news. Many proxies end a silent request after 30 s. */
+const WAIT_S = 25;
+/** How much longer a request may take than the server waits. */
+const SLACK_MS = 15_000;
+
+type Fetch = typeof fetch;
+
+/** `url`: the server's address without a slash at its end. */
+export function httpTransport(url: string, fetcher: Fetch = (...request) => fetch(...request)): Transport {
+  let listener: TransportListener | null = null;
+  /** Aborts everything that belongs to the current connection. */
+  let connection = new AbortController();
+  let following = new AbortController();
+  let bearer: Record<string, string> = {};
+  let session: JsonObject = {};
+
+  async function post(request: string, body: JsonObject, timeout_ms: number): Promise<unknown> {
+    const ending = new AbortController();
+    const timer = setTimeout(() => ending.abort(), timeout_ms);
+    const { signal } = connection;
+    const end = (): void => ending.abort();
+    signal.addEventListener("abort", end);
+    try {
+      // A body of type text/plain needs no preflight request from another origin.
+      const answer = await fetcher(`${url}/sessions/${request}`, {
+        method: "POST",
+        body: JSON.stringify(body),
+        headers: bearer,
+        signal: ending.signal,
+      });
+      return await answer.json();
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+    }
+  }
+
+  /** Take over the session of an answer and wait for what comes after it. */
+  function joined(answer: Record<string, unknown>, request: JsonObject): void {
+    following.abort();
+    following = new AbortController();
+    session = { session_id: String(answer["session_id"]) };
+    const token = answer["session_token"] ?? request["session_token"];
+    if (typeof token === "string") session["session_token"] = token;
+    void follow({ epoch: String(answer["epoch"]), seq: Number(answer["seq"]) }, following.signal);
+  }
+
+  async function follow(cursor: { epoch: string; seq: number }, signal: AbortSignal): Promise<void> {
+    const own = connection;
+    const isOver = (): boolean => signal.aborted || own.signal.aborted;
+    while (!isOver()) {
+      let answer: unknown;
+      try {
+        answer = await post("events", { ...session, cursor, wait_s: WAIT_S }, WAIT_S * 1000 + SLACK_MS);
+      } catch (error) {
+        if (!isOver()) listener?.disconnected(String(error));
+        return;
+      }
+      if (isOver()) return;
+      const page = isObject(answer) ? answer : {};
+      // The log was replaced, or too much was missed: join again, with the cursor of the client.
+      if (readError(answer) !== null || page["gap"] === true || page["epoch"] !== cursor.epoch) {
+        listener?.disconnected("the conversation has changed");
+        return;
+      }
+      cursor = { ...cursor, seq: Number(page["seq"]) };
+      for (const message of list(page["messages"]))
+        listener?.received(message["role"] === "user" ? "user_uttered" : "bot_uttered", message);
+      for (const error of list(page["errors"])) listener?.received("error", error);
+      listener?.received("bot_typing", { on: page["typing"] === true });
+    }
+  }
+
+  return {
+    listen(next) {
+      listener = next;
+    },
+    open(auth) {
+      connection.abort();
+      connection = new AbortController();
+      bearer = typeof auth["token"] === "string" ? { Authorization: `Bearer ${auth["token"]}` } : {};
+      listener?.connected();
+    },
+    close: () => connection.abort(),
+    emit() {
+      throw new Error("a plain server cannot be reached over HTTP requests");
+    },
+    async request(event, payload, timeout_ms) {
+      if (event === "token_refresh") bearer = { Authorization: `Bearer ${String(payload["token"])}` };
+      const own = connection;
+      const isJoined = payload["session_id"] === session["session_id"];
+      const answer = await post(event, isJoined ? { ...session, ...payload } : payload, timeout_ms);
+      if (own.signal.aborted) throw new Error("the connection has ended");
+      if (!isAnswer(answer)) throw new Error("the server does not speak protocol 1 over HTTP");
+      const isSession = event.startsWith("session_") && event !== "session_list";
+      if (isSession && readError(answer) === null && isObject(answer)) joined(answer, payload);
+      return answer;
+    },
+  };
+}
+
+function list(value: unknown): Record<string, unknown>[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}

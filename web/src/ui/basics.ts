@@ -1,0 +1,74 @@
+/**
+ * What the element must know before the chat is loaded: its attributes, and which conversation it is about.
+ *
+ * Called by `element.ts`. Part of the first download of every page; `config.ts` reads everything else. Must not change
+ * the element.
+ */
+
+import type { StorageKind } from "./browser";
+
+export const ATTRIBUTES = [
+  "server-url",
+  "socket-path",
+  "namespace",
+  "heading",
+  "heading-level",
+  "subheading",
+  "placeholder",
+  "lang",
+  "theme",
+  "layout",
+  "storage",
+  "initial-payload",
+  "session-id",
+  "adopt",
+  "avatar",
+  "launcher-icon",
+  "metadata",
+  "message-delay",
+  "conversations",
+  "voice",
+  "hide",
+  "link-target",
+  "metadata-key",
+  "user-message-event",
+  "bot-message-event",
+] as const;
+
+export interface Basics {
+  /** The server's address without a slash at its end, for example `https://bot.example` or `https://example/bot`. */
+  readonly server_url: string;
+  readonly socket_path: string;
+  readonly namespace: string;
+  /** Prefix of every stored key: one per server, so that two chats on one site do not share a conversation. */
+  readonly scope: string;
+  readonly heading: string;
+  readonly storage: StorageKind;
+}
+
+/** Return the address of the server that serves `script_url`: what is before `/webchat/`, with the path of a proxy. */
+function serverOf(script_url: string): string {
+  const { origin, pathname } = new URL(script_url);
+  const end = pathname.lastIndexOf("/webchat/");
+  return end === -1 ? origin : origin + pathname.slice(0, end);
+}
+
+/** Read the attributes of an element. Without `server-url`, the server is the one that serves `script_url`. */
+export function readBasics(element: Element, script_url: string): Basics {
+  const attribute = (name: (typeof ATTRIBUTES)[number]): string | null => element.getAttribute(name);
+  const server = attribute("server-url");
+  const server_url = server
+    ? new URL(server, document.baseURI).href.replace(/\/+$/, "")
+    : serverOf(script_url);
+  const socket_path = attribute("socket-path") ?? "/socket.io";
+  const namespace = attribute("namespace") ?? "/";
+  const storage = attribute("storage");
+  return {
+    server_url,
+    socket_path,
+    namespace,
+    scope: `manent:${server_url}${socket_path}${namespace}`,
+    heading: attribute("heading") ?? "Manent",
+    storage: storage === "session" || storage === "none" ? storage : "local",
+  };
+}

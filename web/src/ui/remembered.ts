@@ -1,0 +1,34 @@
+/**
+ * What the element knows about this visitor before the chat is loaded: a session, unread messages, whether it is open.
+ *
+ * Called by `element.ts`. Part of the first download of every page. Must not throw when the browser blocks storage.
+ */
+
+import type { Basics } from "./basics";
+
+/** `open` belongs to the tab; the others to all tabs unless the site keeps the conversation in one. */
+export type Remembered = "open" | "session" | "unread";
+
+function storageOf(basics: Basics, name: Remembered): Storage | null {
+  if (basics.storage === "none") return null;
+  try {
+    return basics.storage === "session" || name === "open" ? sessionStorage : localStorage;
+  } catch {
+    return null; // blocked by the browser
+  }
+}
+
+export function remembered(basics: Basics, name: Remembered): string | null {
+  return storageOf(basics, name)?.getItem(`${basics.scope}:${name}`) ?? null;
+}
+
+/** Store a value; null removes it. */
+export function remember(basics: Basics, name: Remembered, value: string | null): void {
+  const key = `${basics.scope}:${name}`;
+  try {
+    if (value === null) storageOf(basics, name)?.removeItem(key);
+    else storageOf(basics, name)?.setItem(key, value);
+  } catch {
+    // Storage is full: the next page forgets this value.
+  }
+}
