@@ -53,6 +53,9 @@ MAX_ROW_ID: Final = 200
 _LATER: Final = frozenset({"1", "2", "4", "190", "80007", "130429", "131000", "131016", "131048", "131056", "131057"})
 """Error codes after which a message is sent again: rate limits, outages, and tokens that must be replaced."""
 
+_MARK: Final = "\u200b"
+"""A space without width. It separates the payload of a button from a number that makes its id unique."""
+
 _MEDIA: Final = ("image", "audio", "video", "document", "sticker")
 
 
@@ -160,7 +163,7 @@ class WhatsAppChannel:
             text = text_of(message, "text", "body")
         elif kind == "interactive":
             reply = part_of(message, "interactive", text_of(message, "interactive", "type"))
-            text, title = text_of(reply, "id"), text_of(reply, "title")
+            text, title = text_of(reply, "id").partition(_MARK)[0], text_of(reply, "title")
         elif kind == "button":
             text, title = text_of(message, "button", "payload"), text_of(message, "button", "text")
             text = text or title
@@ -266,20 +269,30 @@ def _interactive(text: str, buttons: Sequence[dict[str, Any]]) -> Json:
     """Return a message with reply buttons, or with a list if there are more than three."""
     if len(buttons) <= MAX_REPLY_BUTTONS:
         titles = _unique([str(button["title"]) for button in buttons], MAX_REPLY_TITLE)
-        ids = [short_payload(payload_of(button), MAX_REPLY_ID) for button in buttons]
+        ids = _ids(buttons, MAX_REPLY_ID)
         replies = [{"id": one, "title": title} for one, title in zip(ids, titles, strict=True)]
         action: Json = {"buttons": [{"type": "reply", "reply": reply} for reply in replies]}
         return {"type": "interactive", "interactive": {"type": "button", "body": {"text": text}, "action": action}}
     titles = _unique([str(button["title"]) for button in buttons], MAX_ROW_TITLE)
-    rows = [_row(button, title) for button, title in zip(buttons, titles, strict=True)]
+    ids = _ids(buttons, MAX_ROW_ID)
+    rows = [_row(*each) for each in zip(buttons, titles, ids, strict=True)]
     action = {"button": "…", "sections": [{"rows": rows}]}
     return {"type": "interactive", "interactive": {"type": "list", "body": {"text": text}, "action": action}}
 
 
-def _row(button: dict[str, Any], title: str) -> Json:
-    row: Json = {"id": short_payload(payload_of(button), MAX_ROW_ID), "title": title}
+def _row(button: dict[str, Any], title: str, row_id: str) -> Json:
+    row: Json = {"id": row_id, "title": title}
     whole = str(button["title"])
     return row if len(whole) <= MAX_ROW_TITLE else {**row, "description": shorten(whole, MAX_ROW_TEXT)}
+
+
+def _ids(buttons: Sequence[dict[str, Any]], limit: int) -> list[str]:
+    """Return the ids of buttons. WhatsApp rejects a message with two equal ones, so a mark and a number are added."""
+    found: list[str] = []
+    for number, button in enumerate(buttons, 1):
+        one = short_payload(payload_of(button), limit - 3)
+        found.append(f"{one}{_MARK}{number}" if one in found else one)
+    return found
 
 
 def _unique(titles: Sequence[str], limit: int) -> list[str]:
