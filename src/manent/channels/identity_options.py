@@ -154,6 +154,7 @@ def identity_beside(channel: str, mode: Mode, other: Identity) -> Identity:
     return replace(
         other,
         mode=mode,
+        channel=channel,
         verifier=other.verifier if mode == "jwt" else None,
         guards_minted=_mints(other),
         guards_owned=other.mode == "jwt",

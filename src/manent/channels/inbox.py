@@ -6,7 +6,7 @@ own inbox, which knows the channel's name and its identity mode.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,12 +14,16 @@ from starlette.requests import Request
 
 from manent.core.conversation_log import LogEntry
 from manent.core.events import Json
+from manent.core.postbox import ReceivedMessage
 from manent.runtime.conversation.feed import Committed, News
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.ticket import Ticket
 from manent.runtime.identity.admission import Caller, Identity
 from manent.runtime.rate_limits import address_of
 from manent.runtime.user_messages import user_message
+
+Receive = Callable[[ReceivedMessage], Awaitable[bool]]
+"""Stores a message that a platform delivered: `Receiver.receive`."""
 
 
 def bearer_token(request: Request) -> str | None:
@@ -41,13 +45,18 @@ async def caller_of(request: Request, identity: Identity) -> Caller:
 class Inbox:
     """Takes the messages of one channel.
 
+    A channel whose client waits for the answer calls `take`. A channel of a messenger platform calls `receive`.
+
     Attributes:
         channel: name of the channel, the input channel of its messages.
         identity: who may use which conversation over this channel.
     """
 
-    def __init__(self, channel: str, conversations: Conversations, identity: Identity) -> None:
+    def __init__(
+        self, channel: str, conversations: Conversations, identity: Identity, receive: Receive | None = None
+    ) -> None:
         self.channel = channel
+        self._receive = receive
         self.identity = identity
         self._conversations = conversations
 
@@ -112,6 +121,50 @@ class Inbox:
         )
         confirm = partial(self.identity.confirm, admission, beginner=caller)
         return self._conversations.get(admission.sender_id).submit(message, confirm=confirm)
+
+    async def receive(
+        self,
+        address: str,
+        text: str,
+        *,
+        message_id: str,
+        title: str | None = None,
+        metadata: Json | None = None,
+        reference: Json | None = None,
+    ) -> bool:
+        """Store a message that a platform delivered, so that the channel can confirm it to the platform.
+
+        The channel must have verified the platform. The message is durable when this returns, and it becomes part of
+        the conversation later. The bot's replies are sent by `Messenger.send_part`.
+
+        Args:
+            address: id of the visitor, chat or room on the platform.
+            text: the message.
+            message_id: the platform's id of the message, unique for this address.
+            title: text of the clicked button, if `text` is its payload.
+            metadata: the message's metadata.
+            reference: what `send_part` needs besides the address. Replaces the one of earlier messages.
+
+        Returns:
+            Whether the message is new. False: the platform delivered it before.
+
+        Raises:
+            RequestError: the message can never be processed (status 400 or 413), or the platform must deliver it
+                again later (429).
+            StoreError: the platform must deliver it again later.
+        """
+        assert self._receive is not None, "only channels that implement Messenger receive messages"  # noqa: S101
+        return await self._receive(
+            ReceivedMessage(
+                channel=self.channel,
+                address=address,
+                message_id=message_id,
+                text=text,
+                title=title,
+                metadata=metadata or {},
+                reference=reference or {},
+            )
+        )
 
     async def follow(self, ticket: Ticket) -> AsyncIterator[Sequence[LogEntry]]:
         """Yield the entries that the turn of an accepted message commits, as soon as each is durable."""

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace as replace_options
 from starlette.routing import BaseRoute
@@ -29,7 +30,12 @@ from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import Mode
 from manent.runtime.identity.revocations import Revocations
+from manent.runtime.ports.channel import Messenger
 from manent.runtime.ports.store import ConversationStore
+
+if TYPE_CHECKING:
+    from manent.runtime.background.receiving import Receiver
+    from manent.runtime.background.sending import Sender
 
 FILE = "credentials.yml"
 
@@ -46,12 +52,18 @@ class Channels:
         others: the other channels, each with its inbox, by name.
         routes: the routes of all channels.
         notes: notes about the configuration for the user, one sentence each.
+        shared_with: messenger channel → the channels that may use its conversations.
+        receiver: takes the messages of messenger platforms. None: no messenger channel is configured.
+        sender: sends messages to them.
     """
 
     socketio: SocketIoChannel
     others: dict[str, tuple[Channel, Inbox]]
     routes: list[BaseRoute]
     notes: tuple[str, ...]
+    shared_with: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    receiver: "Receiver | None" = None
+    sender: "Sender | None" = None
     _opened: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     async def open(self, store: ConversationStore) -> None:
@@ -64,6 +76,9 @@ class Channels:
             secret = await store.put_meta("session_secret", secrets.token_bytes(32))
             for holder in holders:
                 holder.identity = replace(holder.identity, secret=secret)
+        if self.shared_with or await store.has_routes():
+            for holder in holders:
+                holder.identity = replace(holder.identity, shared_with=self.shared_with)
         self.socketio.sessions.conversations.engine.session_token = self.socketio.identity.token_of
         async with contextlib.AsyncExitStack() as opened:
             for channel, _ in self.others.values():
@@ -108,8 +123,7 @@ def open_channels(
     options: SocketIoOptions = options_of(SocketIoChannel, SocketIoChannel.name, section, file=FILE)
     revocations = revocations or Revocations(conversations.engine.store)
     identity = make_identity(options, conversations, revocations, make_keys, root=root)
-    others: dict[str, tuple[Channel, Inbox]] = {}
-    routes: list[BaseRoute] = [*health_routes(SocketIoChannel.name)]
+    created: dict[str, tuple[Channel, Any]] = {}
     unknown = []
     for name, own_section in (credentials or {"rest": {}}).items():
         if name == SocketIoChannel.name or name in CHANNELS_WITHOUT_SERVER:
@@ -120,18 +134,47 @@ def open_channels(
             continue
         own_options = options_of(found, name, own_section, file=FILE)
         channel: Channel = create(found, own_options, Site(root))
-        _check_name(name, channel.name, {*others, *(credentials.keys() & {SocketIoChannel.name})})
+        _check_name(name, channel.name, {*created, *(credentials.keys() & {SocketIoChannel.name})})
+        created[channel.name] = (channel, own_options)
+    messengers = {name: channel for name, (channel, _) in created.items() if isinstance(channel, Messenger)}
+    receiver, sender = _open_messengers(messengers, conversations) if messengers else (None, None)
+    others: dict[str, tuple[Channel, Inbox]] = {}
+    routes: list[BaseRoute] = [*health_routes(SocketIoChannel.name)]
+    for name, (channel, own_options) in created.items():
         mode: Mode = getattr(own_options, "session_identity", "open")
-        inbox = Inbox(channel.name, conversations, identity_beside(channel.name, mode, identity))
-        others[channel.name] = (channel, inbox)
-        routes += [*channel.routes(inbox), *health_routes(channel.name)]
-        if channel.output is not None:
-            conversations.engine.outputs[channel.name] = channel.output
+        beside = identity_beside(name, mode, identity)
+        inbox = Inbox(name, conversations, beside, receiver.receive if receiver is not None else None)
+        others[name] = (channel, inbox)
+        routes += [*channel.routes(inbox), *health_routes(name)]
+        if name in messengers:
+            conversations.engine.outputs[name] = None
+        elif channel.output is not None:
+            conversations.engine.outputs[name] = channel.output
     socketio = SocketIoChannel(_beside_other_sockets(options, credentials, others), conversations, identity, cors=cors)
     conversations.engine.outputs.setdefault(SocketIoChannel.name, None)
     revocations.listeners.append(socketio.close_revoked)
-    notes = (*_notes(unknown), *(notes_on(options) if SocketIoChannel.name in credentials else ()))
-    return Channels(socketio=socketio, others=others, routes=routes, notes=notes)
+    shared_with = {name: frozenset(getattr(created[name][1], "shared_with", ())) for name in messengers}
+    notes = [*_notes(unknown), *_notes_on_sharing(shared_with)]
+    notes += notes_on(options) if SocketIoChannel.name in credentials else ()
+    return Channels(
+        socketio=socketio,
+        others=others,
+        routes=routes,
+        notes=tuple(notes),
+        shared_with=shared_with,
+        receiver=receiver,
+        sender=sender,
+    )
+
+
+def _open_messengers(messengers: Mapping[str, Messenger], conversations: Conversations) -> tuple["Receiver", "Sender"]:
+    from manent.runtime.background.receiving import Receiver
+    from manent.runtime.background.sending import Sender
+
+    engine = conversations.engine
+    sender = Sender(engine.store, messengers, owner=engine.leases.owner, now=engine.leases.now, metrics=engine.metrics)
+    engine.log_readers.append(sender.note)
+    return Receiver(conversations, messengers), sender
 
 
 def _check_name(section: str, name: str, taken: set[str]) -> None:
@@ -175,6 +218,15 @@ def _beside_other_sockets(
             raise ProjectError([problem])
         return replace_options(options, socketio_path=OWN_PATH)
     return options
+
+
+def _notes_on_sharing(shared_with: Mapping[str, frozenset[str]]) -> list[str]:
+    return [
+        f"{name}: {', '.join(sorted(others))} can use its conversations (shared_with): anyone who knows the id of a"
+        " visitor can read and write them"
+        for name, others in shared_with.items()
+        if others
+    ]
 
 
 def _notes(unknown: Sequence[str]) -> list[str]:

@@ -18,6 +18,11 @@ class Channel(Protocol):
     Attributes:
         name: the channel's section in `credentials.yml`, its part of URLs, and the input channel in the log.
         output: sends bot messages that no request waits for: reminders and triggers. None: the channel cannot.
+
+    A channel of a platform that Manent calls to send messages also implements `Messenger` (`runtime/ports/channel.py`).
+    It may have two methods that `manent channels` uses: `check()` asks the platform whether the credentials are right
+    and returns a sentence about them, and `set_webhook()` tells the platform the address of the webhook. Both raise
+    `SendLater` or `Undeliverable`.
     """
 
     name: str

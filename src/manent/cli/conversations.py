@@ -50,13 +50,18 @@ def list_conversations(
 
 
 def show_conversation(sender_id: SenderId, *, endpoints: Endpoints = None) -> None:
-    """Print the messages of a conversation."""
+    """Print the messages of a conversation, and which of them could not be delivered."""
 
     async def work(store: ConversationStore) -> None:
         await _existing(store, sender_id)
         async for entry in entries_of(store, sender_id):
             for line in transcript_lines(entry):
                 print(line)
+        for route in await store.routes([sender_id]):
+            print(f"\nBelongs to the channel {route.channel}: {printable(route.address)}")
+        for lost in await store.undelivered(sender_id):
+            what = f"message {lost.seq}, part {lost.part + 1}"
+            print(f"{moment(lost.time)}  not delivered: {what}: {printable(lost.reason)}")
 
     with_store(endpoints, work)
 

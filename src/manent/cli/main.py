@@ -63,6 +63,8 @@ COMMANDS = (
         "conversations export", "manent.cli.conversations:export_conversations", "Export the events of conversations."
     ),
     Command("conversations erase", "manent.cli.conversations:erase_conversation", "Erase a conversation permanently."),
+    Command("channels", "manent.cli.channels:list_channels", "List the channels and their webhook URLs."),
+    Command("channels set-webhook", "manent.cli.channels:set_webhook", "Set the webhook of a channel."),
     Command("import-rasa", "manent.cli.import_rasa:import_rasa", "Import the conversations of a Rasa tracker store."),
     Command("db upgrade", "manent.cli.db:db_upgrade", "Upgrade the store to this version's schema."),
     Command("db copy", "manent.cli.db:db_copy", "Copy the conversations from SQLite to PostgreSQL."),

@@ -41,6 +41,10 @@ CHANNELS = ExtensionPoint(
         "socketio": "manent.channels.socketio.channel:SocketIoChannel",
         "rest": "manent.channels.rest:RestChannel",
         "callback": "manent.channels.callback:CallbackChannel",
+        "generic": "manent.channels.generic:GenericChannel",
+        "telegram": "manent.channels.telegram:TelegramChannel",
+        "slack": "manent.channels.slack:SlackChannel",
+        "whatsapp": "manent.channels.whatsapp:WhatsAppChannel",
     },
     adapters={"blueprint": "manent.channels.rasa_channel:adapt"},
 )

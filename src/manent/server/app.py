@@ -33,7 +33,7 @@ from starlette.routing import BaseRoute
 
 from manent.actions.opening import open_actions, open_generator
 from manent.brokers.opening import open_broker
-from manent.channels.opening import open_channels
+from manent.channels.opening import Channels, open_channels
 from manent.channels.socketio.send_queue import MAX_PACKET
 from manent.core.errors import ManentError, ModelError
 from manent.models.archive import find_model
@@ -114,6 +114,7 @@ class Application:
     models: SharedModel
     wakeups: Wakeups
     sessions: Sessions
+    channels: Channels
     flush: Callable[[float], Awaitable[None]]
     move_plain_clients: Callable[[float], Awaitable[None]]
     shutdown: Shutdown
@@ -200,7 +201,7 @@ def build(options: ServeOptions) -> Application:
             *evaluation.routes(conversations, guard, models.load, allowed),
         ]
     routes += admin.routes(revocations, guard)
-    routes += metrics.routes(conversations, socketio, guard, publisher)
+    routes += metrics.routes(conversations, channels, guard, publisher)
     routes += openapi.routes(management=options.enable_api)
     routes += page.routes(socketio.configured, studio=options.enable_api)
 
@@ -228,9 +229,15 @@ def build(options: ServeOptions) -> Application:
             if publisher is not None:
                 await publisher.open()
                 parts.push_async_callback(publisher.close)
+            if channels.sender is not None:
+                await channels.sender.open()
+                parts.push_async_callback(channels.sender.close)
             # At shutdown, the turns finish first. The publisher and the channels are still open then, to send the
             # events of these turns.
             parts.push_async_callback(conversations.drain, within_s=DRAIN_S)
+            if channels.receiver is not None:
+                await channels.receiver.open()
+                parts.push_async_callback(channels.receiver.close)
             await reminders.open()
             parts.push_async_callback(reminders.close)
             parts.push_async_callback(api.close)
@@ -259,6 +266,7 @@ def build(options: ServeOptions) -> Application:
         models=shared,
         wakeups=wakeups,
         sessions=socketio.sessions,
+        channels=channels,
         flush=socketio.flush,
         move_plain_clients=socketio.move_plain_clients,
         shutdown=shutdown,

@@ -5,10 +5,12 @@ the same conditions on writes as the other stores.
 """
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -34,7 +36,11 @@ from manent.extensions.options import NoOptions
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
 from manent.stores.head_row import empty_head, owner_of
+from manent.stores.postbox import Operation, PostboxTables, forget_conversation, run_on_sqlite
+from manent.stores.schema.steps import steps
 from manent.stores.thinning import superfluous
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -70,7 +76,7 @@ class _Conversation:
         return found is not None and found.seq == change.seq
 
 
-class MemoryStore:
+class MemoryStore(PostboxTables):
     """Implements `ConversationStore` in memory, without durability."""
 
     options = NoOptions
@@ -88,6 +94,7 @@ class MemoryStore:
         self._revocations: dict[tuple[str, str], Revocation] = {}
         self._cursors: dict[str, Cursor] = {}
         self._publishing = False
+        self._tables: sqlite3.Connection | None = None
         self._closed = False
 
     async def open(self) -> None:
@@ -97,6 +104,28 @@ class MemoryStore:
     async def close(self) -> None:
         """Reject further calls."""
         self._closed = True
+
+    async def run_operation(self, operation: Operation[T], *, is_read: bool = False, is_alone: bool = False) -> T:
+        """See `PostboxTables.run_operation`. The tables are in an SQLite database in memory."""
+        del is_read, is_alone
+        self._find("")
+        if self._tables is None:
+            self._tables = sqlite3.connect(":memory:", isolation_level=None)
+            self._tables.execute("CREATE TABLE conversations (sender_id TEXT PRIMARY KEY, epoch TEXT, version INTEGER)")
+            postbox = next(step for step in steps("sqlite") if step.file.stem.endswith("_postbox"))
+            self._tables.executescript(postbox.file.read_text())
+        self._tables.execute("BEGIN")
+        try:
+            self._tables.execute("DELETE FROM conversations")
+            heads = [found.head for found in self._conversations.values()]
+            rows = [(head.sender_id, head.epoch, head.version) for head in heads]
+            self._tables.executemany("INSERT INTO conversations VALUES (?, ?, ?)", rows)
+            result = run_on_sqlite(self._tables.cursor(), operation)
+        except BaseException:
+            self._tables.execute("ROLLBACK")
+            raise
+        self._tables.execute("COMMIT")
+        return result
 
     def _find(self, sender_id: str) -> _Conversation | None:
         if self._closed:
@@ -186,7 +215,12 @@ class MemoryStore:
         if new_epoch is not None:
             head = empty_head(sender_id, new_epoch, owner=found.head.owner if found else None)
             self._conversations[sender_id] = _Conversation(head)
+        await self._forget(sender_id)
         return found is not None
+
+    async def _forget(self, sender_id: str) -> None:
+        if self._tables is not None:
+            await self.run_operation(forget_conversation(sender_id, time.time()))
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
         """Replace the log by another one, which has another epoch (`append.head.epoch`)."""
@@ -261,6 +295,7 @@ class MemoryStore:
         old = [key for key, found in self._conversations.items() if found.head.updated < older_than]
         for sender_id in old:
             del self._conversations[sender_id]
+            await self._forget(sender_id)
         return len(old)
 
     async def news(self, *, within_s: float) -> Collection[str] | None:

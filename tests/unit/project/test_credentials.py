@@ -42,7 +42,7 @@ def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "credentials.yml"
     path.write_text(
         "rest: yes\nsocketio:\n  session_persistence: on\n  session_identity: mined\n  jwt_key: 5\n"
-        "slack:\n  slack_token: ${NOT_SET}\n"
+        "mattermost:\n  token: ${NOT_SET}\n"
     )
 
     with pytest.raises(ProjectError) as caught:
@@ -96,7 +96,14 @@ def problems_of(text: str, tmp_path: Path) -> list[str]:
         ("rest:\n  jwt_key: abc\n", ["2 rest.jwt_key [credentials.unknown-key]"]),
         ("rset:\n", ['1 rset [credentials.channel] Did you mean "rest"?']),
         ("kiosk:\n", ["1 kiosk [credentials.channel]"]),
-        ("telegram:\n  verify: x\n", ["1 telegram [credentials.not-served]"]),
+        ("mattermost:\n  url: x\n", ["1 mattermost [credentials.not-served]"]),
+        (
+            "telegram:\n  verify: x\n  webhook_url: x\n  acces_token: y\n",
+            [
+                "1 telegram [credentials.no-access-token]",
+                '4 telegram.acces_token [credentials.unknown-key] Did you mean "access_token"?',
+            ],
+        ),
         ("cmdline:\n", []),
     ],
 )

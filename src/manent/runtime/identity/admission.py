@@ -14,7 +14,7 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from weakref import WeakValueDictionary
@@ -86,6 +86,9 @@ class Identity:
             in open mode, too.
         guards_owned: whether another channel of this server is in jwt mode. If so, other modes cannot use conversations
             that have an owner.
+        channel: name of the channel.
+        shared_with: messenger channel → the channels that may use its conversations. None: no conversation belongs to
+            a messenger channel.
         verifier: checks JSON web tokens. In open mode this is Rasa's `jwt_key`: a token is required, but its subject
             owns no conversations.
         anonymous: how callers without a token are treated in jwt mode.
@@ -99,6 +102,8 @@ class Identity:
     secret: bytes = b""
     guards_minted: bool = False
     guards_owned: bool = False
+    channel: str = "socketio"
+    shared_with: Mapping[str, frozenset[str]] | None = None
     verifier: TokenVerifier | None = None
     anonymous: Literal["refuse", "minted"] = "refuse"
     store: ConversationStore | None = None
@@ -157,8 +162,17 @@ class Identity:
             caller: the result of `authenticate`.
 
         Raises:
-            RequestError: `bad_session_id` (wrong type, empty, too long), `forbidden`, or an error of `check`.
+            RequestError: `bad_session_id` (wrong type, empty, too long), `forbidden`, `wrong_channel`, or an error of
+                `check`.
         """
+        admission = await self._admit(session_id, session_token, caller)
+        if self.shared_with is not None and not admission.is_new:
+            for route in await self._stored.routes([admission.sender_id]):
+                if self.channel not in self.shared_with.get(route.channel, ()):
+                    raise _wrong_channel(route.channel, self.channel)
+        return admission
+
+    async def _admit(self, session_id: Any, session_token: Any, caller: Caller) -> Admission:
         self.check(caller)
         sender_id = None if session_id is None else checked_id(session_id)
         if self.mode == "jwt":
@@ -278,6 +292,15 @@ def _forbidden() -> RequestError:
         "forbidden",
         "no access to this conversation; send the session_token that was issued with its session_id,"
         " or no session_id to start a new one",
+        status=403,
+    )
+
+
+def _wrong_channel(owner: str, channel: str) -> RequestError:
+    return RequestError(
+        "wrong_channel",
+        f"this conversation belongs to the channel {owner}; `shared_with: [{channel}]` under {owner}: in"
+        " credentials.yml opens it",
         status=403,
     )
 

@@ -18,6 +18,7 @@ from manent.core.conversation_log import (
     UnpublishedEvents,
 )
 from manent.core.errors import ManentError
+from manent.core.postbox import ReceivedMessage, Route, Undelivered
 
 
 class VersionConflict(ManentError):
@@ -152,7 +153,104 @@ class SharedModels(Protocol):
         """Remove the parts of all other model files."""
 
 
-class ConversationStore(Outbox, SharedModels, Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutesBehind:
+    """One page of routes whose conversations have events that are not sent yet.
+
+    Attributes:
+        found: the routes.
+        upto: the last route that was searched. None: there are no more routes.
+    """
+
+    found: tuple[Route, ...]
+    upto: str | None
+
+
+class Postbox(Protocol):
+    """The part of a store that channels of messenger platforms use.
+
+    It keeps the messages that platforms delivered until their conversations have accepted them, and for each
+    conversation of a platform how far its bot messages are sent. Erasing and purging a conversation remove its route.
+    """
+
+    async def receive(self, message: ReceivedMessage, start: Route, *, limit: int) -> ReceivedMessage | None:
+        """Store a message durably, unless a message with its channel, address and id was received before.
+
+        Args:
+            message: without `sender_id` and `number`.
+            start: the route that is created if the address has none. If the conversation of its `sender_id` belongs to
+                another address, the conversation `<channel>:<address>` is used instead.
+            limit: maximum number of messages that may wait in one conversation.
+
+        Returns:
+            The message with its conversation and number. None: it was received before.
+
+        Raises:
+            RequestError: `busy`; too many messages wait.
+        """
+
+    async def claim_received(
+        self, lease: Lease, *, now: float, over: Collection[str] = (), limit: int
+    ) -> list[ReceivedMessage]:
+        """Acquire a lease on waiting messages, oldest first, and return them. Their `reference` is empty.
+
+        A message is not claimed while another owner has a valid lease on a message of the same conversation, so that
+        one server at a time handles a conversation. `over`: owners whose leases are no longer valid.
+        """
+
+    async def renew_received(self, lease: Lease) -> None:
+        """Set the end of all leases on messages that the lease's owner has."""
+
+    async def release_received(self, owner: str) -> None:
+        """Release all leases on messages that an owner has."""
+
+    async def finish_received(self, numbers: Sequence[int], *, now: float) -> None:
+        """Remove accepted messages. Their keys remain, so that they are not received again."""
+
+    async def received_owners(self) -> list[str]:
+        """Return the owners of leases on waiting messages."""
+
+    async def count_received(self) -> int:
+        """Return the number of waiting messages."""
+
+    async def forget_received(self, *, older_than: float) -> int:
+        """Remove the keys of messages that were finished before that time. Return their number."""
+
+    async def routes(self, sender_ids: Sequence[str]) -> list[Route]:
+        """Return the routes that these conversations have."""
+
+    async def route_at(self, channel: str, address: str) -> Route | None:
+        """Return the route of an address. None: no message was received from it."""
+
+    async def has_routes(self) -> bool:
+        """Return whether any conversation has a route."""
+
+    async def routes_behind(self, *, after: str, limit: int) -> RoutesBehind:
+        """Search the next `limit` routes above `after`, in order of `sender_id`."""
+
+    async def claim_routes(
+        self, sender_ids: Sequence[str], lease: Lease, *, now: float, over: Collection[str] = ()
+    ) -> list[Route]:
+        """Acquire a lease on routes whose `retry_at` has passed. Return the routes that now have it.
+
+        `over`: owners whose leases are no longer valid.
+        """
+
+    async def move_route(self, route: Route, *, owner: str, undelivered: Undelivered | None = None) -> bool:
+        """Write a route's position, retry time and lease, and record a part as undelivered.
+
+        Returns:
+            Whether `owner` still had the lease. If not, nothing was written.
+        """
+
+    async def release_routes(self, owner: str) -> None:
+        """Release all leases on routes that an owner has."""
+
+    async def undelivered(self, sender_id: str) -> list[Undelivered]:
+        """Return the parts of a conversation's bot messages that could not be delivered, in order."""
+
+
+class ConversationStore(Outbox, Postbox, SharedModels, Protocol):
     """Stores the logs.
 
     Every method raises StoreError if the store is not available. `tests/contract/` tests every implementation.

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from manent import __version__
+from manent.channels.opening import Channels
 from manent.channels.socketio.channel import SocketIoChannel
 from manent.core.errors import ManentError
 from manent.runtime.background.publishing import Publisher
@@ -30,6 +31,9 @@ MAX_UNFINISHED = 1_000
 Gauges = dict[str, tuple[str, float]]
 """Name → description and value."""
 
+Labelled = dict[str, tuple[str, dict[str, int]]]
+"""Name → description, and the value of each channel."""
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 METRICS = Operation(
@@ -38,9 +42,10 @@ METRICS = Operation(
 
 
 def routes(
-    conversations: Conversations, socketio: SocketIoChannel, guard: Guard, publisher: Publisher | None = None
+    conversations: Conversations, channels: Channels, guard: Guard, publisher: Publisher | None = None
 ) -> list[Route]:
     """Return the route `/metrics`. `publisher` is None if there is no event broker."""
+    socketio = channels.socketio
 
     async def metrics(request: Request) -> Response:
         guard.check(request)
@@ -67,21 +72,53 @@ def routes(
             )
             counters["broker_messages_published"] = ("Messages that the broker has stored.", publisher.published)
             counters["broker_failures"] = ("Failed attempts to publish.", publisher.failures)
-        return Response(await asyncio.to_thread(_render, conversations, gauges, counters), media_type=CONTENT_TYPE)
+        if channels.sender is not None:
+            gauges["channel_conversations_waiting"] = (
+                "Conversations that are known to have messages to send.",
+                channels.sender.waiting,
+            )
+        of_channels = _of_channels(channels)
+        body = await asyncio.to_thread(_render, conversations, gauges, counters, of_channels)
+        return Response(body, media_type=CONTENT_TYPE)
 
     return [METRICS.route(metrics)]
+
+
+def _of_channels(channels: Channels) -> Labelled:
+    """Return the counters of the messenger channels: name → description, and channel → value."""
+    sender, receiver = channels.sender, channels.receiver
+    if sender is None or receiver is None:
+        return {}
+    lanes = sender.lanes.items()
+    counts = [(name, channel.counts) for name, (channel, _) in channels.others.items() if hasattr(channel, "counts")]
+    return {
+        "channel_messages_received": ("Messages from platforms.", dict(receiver.received)),
+        "channel_messages_repeated": ("Messages that platforms delivered again.", dict(receiver.repeated)),
+        "channel_messages_lost": ("Received messages that could not be processed.", dict(receiver.lost)),
+        "channel_updates_ignored": ("Updates of unsupported kinds.", {name: one.ignored for name, one in counts}),
+        "channel_requests_unverified": (
+            "Requests that the platform did not sign.",
+            {name: one.unverified for name, one in counts},
+        ),
+        "channel_messages_sent": ("Messages sent to platforms.", {name: lane.sent for name, lane in lanes}),
+        "channel_sends_retried": ("Failed attempts to send.", {name: lane.retried for name, lane in lanes}),
+        "channel_messages_undeliverable": (
+            "Messages that platforms refused.",
+            {name: lane.undeliverable for name, lane in lanes},
+        ),
+    }
 
 
 def _sockets(socketio: SocketIoChannel, *, protocol: bool) -> int:
     return sum((connection.dialect.protocol > 0) is protocol for connection in socketio.connections)
 
 
-def _render(conversations: Conversations, gauges: Gauges, counters: Gauges) -> bytes:
+def _render(conversations: Conversations, gauges: Gauges, counters: Gauges, of_channels: Labelled) -> bytes:
     from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry, generate_latest
 
     registry = CollectorRegistry()
     registry.register(PROCESS_COLLECTOR)
-    registry.register(_Collector(conversations, gauges, counters))
+    registry.register(_Collector(conversations, gauges, counters, of_channels))
     rendered: bytes = generate_latest(registry)
     return rendered
 
@@ -89,10 +126,11 @@ def _render(conversations: Conversations, gauges: Gauges, counters: Gauges) -> b
 class _Collector:
     """Converts the metrics to Prometheus' metric families for one request."""
 
-    def __init__(self, conversations: Conversations, gauges: Gauges, counters: Gauges) -> None:
+    def __init__(self, conversations: Conversations, gauges: Gauges, counters: Gauges, of_channels: Labelled) -> None:
         self.conversations = conversations
         self.gauges = gauges
         self.counters = counters
+        self.of_channels = of_channels
 
     def collect(self) -> Iterator["Metric"]:
         from prometheus_client.core import (
@@ -139,6 +177,11 @@ class _Collector:
         for code, value in tuple(metrics.refused.items()):
             refused.add_metric([code], value)
         yield refused
+        for name, (text, values) in self.of_channels.items():
+            family = CounterMetricFamily(f"manent_{name}", text, labels=["channel"])
+            for channel, value in values.items():
+                family.add_metric([channel], value)
+            yield family
         background = CounterMetricFamily(
             "manent_background_failures", "Failed rounds of the background tasks.", labels=["loop"]
         )

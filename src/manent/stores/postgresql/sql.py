@@ -211,3 +211,5 @@ REVOCATIONS = (
     "SELECT kind, value, issued_before, lifted, made FROM revocations WHERE made >= $1 ORDER BY made, kind, value"
 )
 """Returns revocations made at $1 or later."""
+LOCK_POSTBOX = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.postbox'))"
+"""Lets one server at a time claim received messages and routes, so that two servers do not share a conversation."""

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
 import asyncpg
@@ -34,6 +34,7 @@ from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, Version
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
 from manent.stores.failed_writes import FailedWrites
 from manent.stores.head_row import empty_head, head_of_row, head_values, owner_of
+from manent.stores.postbox import Operation, PostboxTables, forget_conversation
 from manent.stores.postgresql import published, sql
 from manent.stores.postgresql.append_batches import AppendBatches
 from manent.stores.postgresql.connection import UPGRADE_TIMEOUT_S, Connection, connect, session_settings
@@ -51,11 +52,14 @@ POLL_INTERVAL_S: Final = 0.25
 """With a pooler, other servers' commits are not notified: how often conversations are compared instead."""
 
 _PURGE_BATCH: Final = 100
+
+T = TypeVar("T")
+
 _LONG_STATEMENT: Final = f"SET LOCAL statement_timeout = {int(UPGRADE_TIMEOUT_S * 1000)}"
 _HEAD_COLUMN_COUNT: Final = 13
 
 
-class PostgresqlStore:
+class PostgresqlStore(PostboxTables):
     """Implements `ConversationStore` on a PostgreSQL database.
 
     Args:
@@ -67,6 +71,8 @@ class PostgresqlStore:
         observe: called after each append with 1 and its duration in seconds.
         metrics: counts failures of the connection for notifications.
     """
+
+    names_in = "(SELECT jsonb_array_elements_text({}::jsonb))"
 
     def __init__(
         self,
@@ -234,6 +240,7 @@ class PostgresqlStore:
             head = await _locked_head(connection, sender_id)
             if head is not None:
                 await connection.execute(sql.DELETE, [sender_id], timeout=UPGRADE_TIMEOUT_S)
+            await _run_operation(connection, forget_conversation(sender_id, time.time()))
             if new_epoch is not None:
                 fresh = empty_head(sender_id, new_epoch, owner=head.owner if head else None)
                 await connection.execute(sql.INSERT_HEAD, *head_values(fresh))
@@ -308,6 +315,8 @@ class PostgresqlStore:
                 await connection.execute(_LONG_STATEMENT)
                 old = await connection.fetch(sql.OLD_SENDERS, older_than, _PURGE_BATCH, timeout=UPGRADE_TIMEOUT_S)
                 await connection.execute(sql.DELETE, [row[0] for row in old], timeout=UPGRADE_TIMEOUT_S)
+                for (sender_id,) in old:
+                    await _run_operation(connection, forget_conversation(sender_id, time.time()))
             gone = len(old)
             total += gone
         return total
@@ -422,6 +431,13 @@ class PostgresqlStore:
         async with self._transaction() as connection:
             await published.move(connection, cursors, gone, owner)
 
+    async def run_operation(self, operation: Operation[T], *, is_read: bool = False, is_alone: bool = False) -> T:
+        """See `PostboxTables.run_operation`."""
+        async with self._connection() if is_read else self._transaction() as connection:
+            if is_alone:
+                await connection.execute(sql.LOCK_POSTBOX)
+            return await _run_operation(connection, operation)
+
     def _append_lock(self, sender_id: str) -> asyncio.Lock:
         """Return the lock that keeps appends of one conversation in the order of their calls."""
         return self._writing.setdefault(sender_id, asyncio.Lock())
@@ -453,6 +469,16 @@ class PostgresqlStore:
             self._in_use -= 1
             if not self._in_use:
                 self._idle.set()
+
+
+async def _run_operation(connection: Connection, operation: Operation[T]) -> T:
+    try:
+        statement, values = next(operation)
+        while True:
+            statement, values = operation.send(await connection.fetch(statement, *values))
+    except StopIteration as finished:
+        result: T = finished.value
+        return result
 
 
 async def _head(connection: Connection, sender_id: str) -> Head | None:

@@ -34,6 +34,7 @@ from manent.runtime.ports.store import Behind, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, row_to_entry
 from manent.stores.failed_writes import FailedWrites
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row, lease_values
+from manent.stores.postbox import Operation, PostboxTables, forget_conversation, run_on_sqlite
 from manent.stores.sqlite import published, shared_models
 from manent.stores.sqlite.appends import AppendWork, append_to_new, append_work, insert_head
 from manent.stores.sqlite.errors import store_error
@@ -52,7 +53,7 @@ _ENTRY_COLUMNS = "seq, format, prev, divider, title, CAST(data AS BLOB)"
 _EVENTS_OF = "FROM events WHERE conversation_id = (SELECT id FROM conversations WHERE sender_id = ?)"
 
 
-class SqliteStore:
+class SqliteStore(PostboxTables):
     """Implements `ConversationStore` on one file.
 
     Args:
@@ -305,6 +306,11 @@ class SqliteStore:
         """Set cursors, remove the cursors of conversations that are `gone`, and release the leases on both."""
         await self._write(lambda cursor: published.move(cursor, cursors, gone, owner))
 
+    async def run_operation(self, operation: Operation[T], *, is_read: bool = False, is_alone: bool = False) -> T:
+        """See `PostboxTables.run_operation`. SQLite runs one write at a time."""
+        del is_alone
+        return await (self._read if is_read else self._write)(lambda cursor: run_on_sqlite(cursor, operation))
+
     def _writing(self) -> Writer:
         if self._writer is None:
             raise StoreError("store_closed", "the store is closed")
@@ -440,6 +446,7 @@ def _delete(cursor: sqlite3.Cursor, sender_id: str) -> None:
 def _erase(cursor: sqlite3.Cursor, sender_id: str, new_epoch: str | None) -> bool:
     head = _head(cursor, sender_id)
     _delete(cursor, sender_id)
+    run_on_sqlite(cursor, forget_conversation(sender_id, time.time()))
     if new_epoch is not None:
         insert_head(cursor, empty_head(sender_id, new_epoch, owner=head.owner if head else None))
     return head is not None
@@ -459,6 +466,7 @@ def _purge(cursor: sqlite3.Cursor, older_than: float) -> int:
     ).fetchall()
     for (sender_id,) in found:
         _delete(cursor, sender_id)
+        run_on_sqlite(cursor, forget_conversation(sender_id, time.time()))
     return len(found)
 
 

@@ -53,15 +53,6 @@ async def test_old_store_is_refused_then_upgraded(tmp_path: Path, revision: str)
     assert contents(tmp_path / f"store.db.{revision}.bak") == old
 
 
-async def test_newest_alembic_store_opens_as_it_is(tmp_path: Path) -> None:
-    """A file whose schema is this version's needs no upgrade, though Alembic made it."""
-    store = SqliteStore(store_of_alembic(tmp_path / "store.db", ALEMBIC_REVISIONS[-1]))
-    await store.open()
-
-    assert len(await store.entries("ada")) == 12
-    await store.close()
-
-
 def test_upgrade_without_a_backup(tmp_path: Path) -> None:
     """Without a backup there is only the upgraded file."""
     path = store_of_alembic(tmp_path / "store.db", "0001")

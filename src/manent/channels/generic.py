@@ -1,0 +1,152 @@
+"""The generic channel: signed webhooks in both directions, for every service without a built-in channel.
+
+Both directions use the header `X-Manent-Signature: t=<seconds>,v1=<hex>`: the HMAC-SHA256 of the seconds, a full stop
+and the body, with the shared secret. `docs/channels/generic.md` describes both bodies.
+"""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Sequence
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from manent.channels.inbox import Inbox
+from manent.channels.messenger import (
+    Incoming,
+    MessengerOptions,
+    WebhookCounts,
+    accept,
+    check_url,
+    is_same,
+    read_object,
+    refuse,
+    text_of,
+    webhook_routes,
+)
+from manent.channels.platform_api import PlatformApi
+from manent.channels.replies import replies_of
+from manent.core.errors import RequestError
+from manent.core.events import BotUttered, Json
+from manent.core.postbox import Route
+from manent.extensions.options import Secret, WrongOption
+
+WINDOW_S = 300.0
+"""How far the time of a signature may be from the server's clock."""
+
+MIN_SECRET = 16
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class GenericOptions(MessengerOptions, frozen=True, kw_only=True):
+    """The `generic:` section of `credentials.yml`.
+
+    Attributes:
+        url: address to which the bot's messages are sent.
+        secret: key of the signatures in both directions, at least 16 bytes.
+    """
+
+    url: str
+    secret: Secret
+
+    def __post_init__(self) -> None:
+        """Check the options.
+
+        Raises:
+            WrongOption: the URL is not one, or the secret is too short.
+        """
+        check_url("url", self.url)
+        if len(self.secret.encode()) < MIN_SECRET:
+            found = f"{len(self.secret.encode())} bytes"
+            raise WrongOption("secret", f"at least {MIN_SECRET} bytes", found=found)
+
+
+class GenericChannel:
+    """`POST /webhooks/generic/webhook`. Implements `Channel` and `Messenger`."""
+
+    name = "generic"
+    options = GenericOptions
+    output = None
+    max_buttons = 1_000
+
+    def __init__(self, options: GenericOptions) -> None:
+        self.counts = WebhookCounts()
+        self._options = options
+        self._api = PlatformApi()
+        self._inbox: Inbox
+
+    def routes(self, inbox: Inbox) -> list[BaseRoute]:
+        """See `Channel.routes`."""
+        self._inbox = inbox
+        return [*webhook_routes(self.name, self._receive)]
+
+    async def open(self) -> None:
+        """See `Channel.open`. Does nothing."""
+
+    async def close(self) -> None:
+        """See `Channel.close`."""
+        await self._api.close()
+
+    async def _receive(self, request: Request) -> Response:
+        body = await request.body()
+        if not is_signed(request.headers.get("x-manent-signature", ""), self._options.secret, body, now=time.time()):
+            refuse(self.name, "the signature is missing, wrong or too old", self.counts)
+        message = read_object(body)
+        sender, message_id = text_of(message, "sender"), text_of(message, "message_id")
+        text, metadata = message.get("text"), message.get("metadata")
+        if not sender or not message_id or not isinstance(text, str) or not isinstance(metadata, dict | None):
+            raise RequestError(
+                "bad_request", 'the body needs "sender", "message_id" and "text", texts; "metadata" is an object'
+            )
+        incoming = Incoming(address=sender, text=text, message_id=message_id, metadata=metadata or {})
+        await accept(self._inbox, [incoming], self.counts)
+        return Response(b'{"status":"accepted"}', media_type="application/json")
+
+    def parts(self, event: BotUttered) -> Sequence[Json]:
+        """See `Messenger.parts`: the messages of Rasa's REST channel."""
+        return [
+            {name: value for name, value in reply.items() if name != "recipient_id"} for reply in replies_of("", event)
+        ]
+
+    async def send_part(self, route: Route, part: Json, key: str) -> None:
+        """See `Messenger.send_part`."""
+        _, seq, number = key.rsplit(":", 2)
+        body = _encode({"recipient_id": route.address, "seq": int(seq), "part": int(number), **part})
+        headers = {
+            "X-Manent-Signature": signature(self._options.secret, body, now=time.time()),
+            "Idempotency-Key": key,
+        }
+        answer = await self._api.call("POST", self._options.url, body=body, headers=headers)
+        answer.check(text_of(answer.json, "error"))
+
+    async def show_typing(self, route: Route) -> None:
+        """See `Messenger.show_typing`. Does nothing."""
+
+    async def check(self) -> str:
+        """Return where messages are sent. The service has no address to ask."""
+        return f"messages are sent to {self._options.url}"
+
+
+def signature(secret: str, body: bytes, *, now: float) -> str:
+    """Return the value of `X-Manent-Signature` for a body that is sent at `now`, in seconds since the epoch."""
+    moment = str(int(now))
+    return f"t={moment},v1={_digest(secret, moment, body)}"
+
+
+def is_signed(given: str, secret: str, body: bytes, *, now: float) -> bool:
+    """Return whether a value of `X-Manent-Signature` is right for a body, and recent."""
+    moment, _, rest = given.partition(",")
+    moment = moment.strip().removeprefix("t=")
+    if not moment.isascii() or not moment.isdigit() or len(moment) > 12:  # noqa: PLR2004  # longer numbers are not a time
+        return False
+    if not is_same(rest.strip().removeprefix("v1="), _digest(secret, moment, body)):
+        return False
+    return abs(now - int(moment)) <= WINDOW_S
+
+
+def _digest(secret: str, moment: str, body: bytes) -> str:
+    return hmac.new(secret.encode(), moment.encode() + b"." + body, hashlib.sha256).hexdigest()

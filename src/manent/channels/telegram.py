@@ -1,0 +1,374 @@
+"""The Telegram channel: updates of the Bot API in, calls of its methods out. See `docs/channels/telegram.md`."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.routing import Route as HttpRoute
+
+from manent.channels.inbox import Inbox
+from manent.channels.messenger import (
+    ATTACHMENT,
+    CONTACT,
+    Incoming,
+    MessengerOptions,
+    WebhookCounts,
+    accept,
+    check_url,
+    ignore,
+    is_same,
+    items_of,
+    part_of,
+    read_object,
+    refuse,
+    text_of,
+    webhook_routes,
+)
+from manent.channels.platform_api import Answer, PlatformApi
+from manent.channels.texts import shorten, texts_of, utf16_units
+from manent.core.events import BotUttered, Json
+from manent.core.postbox import Route
+from manent.extensions.options import Secret
+from manent.runtime.choices import buttons_of, payload_of, short_payload
+from manent.runtime.ports.channel import SendLater, Undeliverable
+
+log = logging.getLogger("manent.channels")
+
+MAX_TEXT: Final = 4096
+"""UTF-16 code units of a message (Bot API, sendMessage)."""
+
+MAX_CALLBACK_DATA: Final = 64
+"""Bytes (Bot API, InlineKeyboardButton)."""
+
+ROW: Final = 8
+MAX_BUTTONS: Final = 100
+RETRY_S: Final = 60.0
+UPDATES: Final = ("message", "edited_message", "callback_query")
+
+_CUSTOM: Final = (
+    ({"photo"}, "sendPhoto"),
+    ({"audio"}, "sendAudio"),
+    ({"document"}, "sendDocument"),
+    ({"sticker"}, "sendSticker"),
+    ({"video"}, "sendVideo"),
+    ({"video_note"}, "sendVideoNote"),
+    ({"animation"}, "sendAnimation"),
+    ({"voice"}, "sendVoice"),
+    ({"media"}, "sendMediaGroup"),
+    ({"latitude", "longitude", "title", "address"}, "sendVenue"),
+    ({"latitude", "longitude"}, "sendLocation"),
+    ({"phone_number", "first_name"}, "sendContact"),
+    ({"question", "options"}, "sendPoll"),
+    ({"dice"}, "sendDice"),
+    ({"emoji"}, "sendDice"),
+    ({"game_short_name"}, "sendGame"),
+    ({"action"}, "sendChatAction"),
+    ({"title", "description", "payload", "currency", "prices"}, "sendInvoice"),
+    ({"text"}, "sendMessage"),
+)
+"""Keys of a custom message → the method that it is sent with. The first match counts."""
+
+_ATTACHMENTS: Final = ("photo", "document", "audio", "voice", "video", "video_note", "animation", "sticker")
+
+
+class TelegramOptions(MessengerOptions, frozen=True, kw_only=True):
+    """The `telegram:` section of `credentials.yml`.
+
+    Attributes:
+        access_token: the bot's token from @BotFather.
+        verify: the bot's name, without @.
+        webhook_url: public address of `/webhooks/telegram/webhook`.
+        split_paragraphs: whether a text is sent as several messages, one for each paragraph, as Rasa does.
+        api_url: base of the Bot API.
+    """
+
+    access_token: Secret
+    verify: str
+    webhook_url: str
+    split_paragraphs: bool = True
+    api_url: str = "https://api.telegram.org"
+
+    def __post_init__(self) -> None:
+        """Check the options.
+
+        Raises:
+            WrongOption: an address is not one.
+        """
+        check_url("webhook_url", self.webhook_url)
+        check_url("api_url", self.api_url)
+
+
+class TelegramChannel:
+    """`POST /webhooks/telegram/webhook`. Implements `Channel` and `Messenger`."""
+
+    name = "telegram"
+    options = TelegramOptions
+    output = None
+    max_buttons = MAX_BUTTONS
+
+    def __init__(self, options: TelegramOptions) -> None:
+        self.counts = WebhookCounts()
+        self._options = options
+        self._api = PlatformApi()
+        self._inbox: Inbox
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def secret_token(self) -> str:
+        """The secret that Telegram sends with each update. It is derived from the bot's token."""
+        return hmac.new(self._options.access_token.encode(), b"manent webhook", hashlib.sha256).hexdigest()
+
+    def routes(self, inbox: Inbox) -> list[BaseRoute]:
+        """See `Channel.routes`."""
+        self._inbox = inbox
+        path = f"/webhooks/{self.name}/set_webhook"
+        return [
+            *webhook_routes(self.name, self._receive),
+            HttpRoute(path, self._set_webhook, methods=["GET", "POST"]),
+        ]
+
+    async def open(self) -> None:
+        """See `Channel.open`. Sets the webhook in the background; a failure is logged, and it is tried again."""
+        self._background(self._set_webhook_until_done())
+
+    async def close(self) -> None:
+        """See `Channel.close`."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._api.close()
+
+    def _background(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _set_webhook_until_done(self) -> None:
+        while True:
+            try:
+                await self.set_webhook()
+            except (SendLater, Undeliverable) as error:
+                extra = {"channel": self.name, "error": error.message, "retry_s": RETRY_S}
+                log.warning("could not set the webhook of Telegram; trying again", extra=extra)
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+    async def set_webhook(self) -> None:
+        """Tell Telegram the address and the secret of the webhook.
+
+        Raises:
+            SendLater: Telegram could not be reached.
+            Undeliverable: Telegram refused the address.
+        """
+        await self._call(
+            "setWebhook",
+            {"url": self._options.webhook_url, "secret_token": self.secret_token, "allowed_updates": list(UPDATES)},
+        )
+
+    async def check(self) -> str:
+        """Return the bot's name as Telegram has it.
+
+        Raises:
+            SendLater, Undeliverable: the token is wrong, or Telegram could not be reached.
+        """
+        bot = await self._call("getMe", {})
+        name = text_of(bot, "result", "username")
+        if name.lower() != self._options.verify.lower().lstrip("@"):
+            raise Undeliverable(f"the token belongs to the bot {name}, not to {self._options.verify} (verify)")
+        return f"the bot is @{name}"
+
+    async def _set_webhook(self, _: Request) -> Response:
+        """Set the webhook again, as Rasa's route does."""
+        try:
+            await self.set_webhook()
+        except (SendLater, Undeliverable) as error:
+            log.warning("could not set the webhook of Telegram", extra={"channel": self.name, "error": error.message})
+            return Response(b"Invalid webhook", status_code=502, media_type="text/plain")
+        return Response(b"Webhook setup successful", media_type="text/plain")
+
+    async def _receive(self, request: Request) -> Response:
+        given = request.headers.get("x-telegram-bot-api-secret-token", "")
+        if not is_same(given, self.secret_token):
+            refuse(self.name, "the secret token is missing or wrong", self.counts)
+        update = read_object(await request.body())
+        incoming = self.incoming(update)
+        if incoming is None:
+            ignore(self.name, f"an update with {', '.join(sorted(update)[:5])}", self.counts)
+        else:
+            await accept(self._inbox, [incoming], self.counts)
+        if query_id := text_of(update, "callback_query", "id"):
+            self._background(self._answer_query(query_id))
+        return Response(b"{}", media_type="application/json")
+
+    async def _answer_query(self, query_id: str) -> None:
+        """End the progress bar of a button. Nobody waits for it, so an error is only logged."""
+        try:
+            await self._call("answerCallbackQuery", {"callback_query_id": query_id})
+        except (SendLater, Undeliverable) as error:
+            log.debug("could not answer a callback query", extra={"error": error.message})
+
+    def incoming(self, update: dict[str, Any]) -> Incoming | None:
+        """Convert an update to a message. None: the channel does not support it."""
+        update_id = text_of(update, "update_id")
+        query = update.get("callback_query")
+        is_edited = "edited_message" in update
+        message = part_of(query, "message") or update.get("message") or update.get("edited_message")
+        address = text_of(message, "chat", "id")
+        sender = part_of(query, "from") if query else part_of(message, "from")
+        if not update_id or not address or part_of(sender, "is_bot"):
+            return None
+        metadata: Json = {"telegram": {"from": sender, "chat": part_of(message, "chat")}}
+        if is_edited:
+            metadata["edited"] = True
+        if query:
+            data = text_of(query, "data")
+            title = _title_of(message, data)
+            return (
+                data and Incoming(address=address, text=data, title=title, message_id=update_id, metadata=metadata)
+            ) or None
+        text = self._text(message, metadata)
+        return None if text is None else Incoming(address=address, text=text, message_id=update_id, metadata=metadata)
+
+    def _text(self, message: Any, metadata: Json) -> str | None:
+        if text := text_of(message, "text"):
+            return self._command(text, metadata)
+        if isinstance(location := part_of(message, "location"), dict):
+            return f'{{"lng":{json.dumps(location.get("longitude"))}, "lat":{json.dumps(location.get("latitude"))}}}'
+        if contact := part_of(message, "contact"):
+            metadata["contact"] = contact
+            return CONTACT
+        for kind in _ATTACHMENTS:
+            found = part_of(message, kind)
+            found = found[-1] if isinstance(found, list) and found else found  # the largest size of a photo
+            if isinstance(found, dict):
+                metadata["attachments"] = [_attachment(kind, found)]
+                return text_of(message, "caption") or ATTACHMENT
+        return None
+
+    def _command(self, text: str, metadata: Json) -> str:
+        """Return a text without the bot's name in its command, and with a parameter of /start in the metadata."""
+        command, space, rest = text.partition(" ")
+        if not command.startswith("/"):
+            return text
+        name, _, bot = command.partition("@")
+        if bot.lower() == self._options.verify.lower().lstrip("@"):
+            command = name
+        if command == "/start" and rest:
+            metadata["start_parameter"] = rest
+            return command
+        return command + space + rest
+
+    def parts(self, event: BotUttered) -> Sequence[Json]:
+        """See `Messenger.parts`: each part is a method and its parameters."""
+        data = event.data
+        buttons = buttons_of(event)[:MAX_BUTTONS]
+        texts = texts_of(
+            event, MAX_TEXT, split_paragraphs=self._options.split_paragraphs and not buttons, measure=utf16_units
+        )
+        if buttons and not texts:
+            texts = ["…"]  # Telegram has no message that consists of buttons only
+        parts: list[Json] = [{"method": "sendMessage", "text": text} for text in texts]
+        if buttons:
+            kind = data.get("button_type") or event.metadata.get("button_type") or "inline"
+            parts[-1] = {**parts[-1], "reply_markup": _keyboard(buttons, kind)}
+        if image := data.get("image"):
+            parts.append({"method": "sendPhoto", "photo": image})
+        if (attachment := data.get("attachment")) and attachment != image:
+            parts.append(_attached(attachment))
+        for element in items_of(data, "elements"):
+            text = "\n".join(filter(None, (text_of(element, "title"), text_of(element, "subtitle"))))
+            parts.append({"method": "sendMessage", "text": text or "…", **_element_keyboard(element)})
+        if isinstance(custom := data.get("custom"), dict):
+            parts.append({"method": _method(custom), **custom})
+        return parts
+
+    async def send_part(self, route: Route, part: Json, key: str) -> None:
+        """See `Messenger.send_part`."""
+        del key  # the Bot API has no idempotency keys
+        parameters = {name: value for name, value in part.items() if name != "method"}
+        await self._call(part["method"], {"chat_id": route.address, **parameters})
+
+    async def show_typing(self, route: Route) -> None:
+        """See `Messenger.show_typing`."""
+        await self._call("sendChatAction", {"chat_id": route.address, "action": "typing"})
+
+    async def _call(self, method: str, parameters: Json) -> dict[str, Any]:
+        base = f"{self._options.api_url.rstrip('/')}/bot{self._options.access_token}"
+        answer = await self._api.call("POST", f"{base}/{method}", json=parameters)
+        moved = part_of(answer.json, "parameters", "migrate_to_chat_id")
+        if moved is not None and parameters.get("chat_id") != moved:  # the group has become a supergroup
+            return await self._call(method, {**parameters, "chat_id": moved})
+        _check(answer)
+        return answer.json
+
+
+def _check(answer: Answer) -> None:
+    wait = part_of(answer.json, "parameters", "retry_after")
+    if answer.status == 429 and isinstance(wait, int | float):  # noqa: PLR2004
+        raise SendLater("Telegram's rate limit is exceeded", retry_after=float(wait))
+    if answer.status == 404 and not part_of(answer.json, "description"):  # noqa: PLR2004
+        raise SendLater("status 404: api_url is not the Bot API, or access_token is wrong")
+    answer.check(text_of(answer.json, "description"))
+
+
+def _title_of(message: Any, data: str) -> str | None:
+    """Return the text of the button that has this data. Telegram sends the keyboard with the query."""
+    rows = part_of(message, "reply_markup", "inline_keyboard")
+    for row in rows if isinstance(rows, list) else ():
+        for button in row if isinstance(row, list) else ():
+            if text_of(button, "callback_data") == data:
+                return text_of(button, "text") or None
+    return None
+
+
+def _attachment(kind: str, found: dict[str, Any]) -> Json:
+    return {
+        "type": kind,
+        "id": found.get("file_id"),
+        "name": found.get("file_name"),
+        "mime": found.get("mime_type"),
+        "size": found.get("file_size"),
+    }
+
+
+def _keyboard(buttons: Sequence[dict[str, Any]], kind: str) -> Json:
+    if kind == "reply":
+        rows = [[{"text": str(button["title"])}] for button in buttons]
+        return {"keyboard": rows, "one_time_keyboard": True, "resize_keyboard": True}
+    made = [_button(button) for button in buttons]
+    width = 1 if kind == "vertical" else ROW
+    return {"inline_keyboard": [made[start : start + width] for start in range(0, len(made), width)]}
+
+
+def _button(button: dict[str, Any]) -> Json:
+    title = shorten(str(button["title"]), MAX_CALLBACK_DATA)
+    if (url := button.get("url")) and not button.get("payload"):
+        return {"text": title, "url": url}
+    return {"text": title, "callback_data": short_payload(payload_of(button), MAX_CALLBACK_DATA)}
+
+
+def _element_keyboard(element: dict[str, Any]) -> Json:
+    buttons = [button for button in items_of(element, "buttons") if button.get("title")]
+    return {"reply_markup": _keyboard(buttons, "vertical")} if buttons else {}
+
+
+def _attached(attachment: Any) -> Json:
+    url = text_of(attachment, "payload", "src") or text_of(attachment, "payload", "url") or attachment
+    return (
+        {"method": "sendDocument", "document": url}
+        if isinstance(url, str)
+        else {"method": "sendMessage", "text": str(url)}
+    )
+
+
+def _method(custom: dict[str, Any]) -> str:
+    """Return the method whose parameters a custom message has. A text is the last resort, which Telegram rejects."""
+    return next((method for keys, method in _CUSTOM if keys <= custom.keys()), "sendMessage")

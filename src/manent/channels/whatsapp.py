@@ -1,0 +1,314 @@
+"""The WhatsApp channel (Cloud API of Meta). See `docs/channels/whatsapp.md`."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from manent.channels.inbox import Inbox
+from manent.channels.messenger import (
+    ATTACHMENT,
+    CONTACT,
+    REACTION,
+    Incoming,
+    MessengerOptions,
+    WebhookCounts,
+    accept,
+    check_url,
+    ignore,
+    is_same,
+    is_signature,
+    items_of,
+    part_of,
+    read_object,
+    refuse,
+    text_of,
+    webhook_routes,
+)
+from manent.channels.platform_api import PlatformApi
+from manent.channels.texts import numbered, shorten, split_text, texts_of
+from manent.core.events import BotUttered, Json
+from manent.core.postbox import Route
+from manent.extensions.options import Secret
+from manent.runtime.choices import buttons_of, payload_of, short_payload
+from manent.runtime.ports.channel import SendLater, Undeliverable
+
+log = logging.getLogger("manent.channels")
+
+MAX_TEXT: Final = 4096
+MAX_BODY: Final = 1024
+"""Characters of a text, and of the body of a message with buttons or a list."""
+
+MAX_REPLY_BUTTONS: Final = 3
+MAX_REPLY_TITLE: Final = 20
+MAX_REPLY_ID: Final = 256
+MAX_ROWS: Final = 10
+MAX_ROW_TITLE: Final = 24
+MAX_ROW_TEXT: Final = 72
+MAX_ROW_ID: Final = 200
+
+_LATER: Final = frozenset({"1", "2", "4", "190", "80007", "130429", "131000", "131016", "131048", "131056", "131057"})
+"""Error codes after which a message is sent again: rate limits, outages, and tokens that must be replaced."""
+
+_MARK: Final = "\u200b"
+"""A space without width. It separates the payload of a button from a number that makes its id unique."""
+
+_MEDIA: Final = ("image", "audio", "video", "document", "sticker")
+
+
+class WhatsAppOptions(MessengerOptions, frozen=True, kw_only=True):
+    """The `whatsapp:` section of `credentials.yml`.
+
+    Attributes:
+        phone_number_id: id of the phone number that the bot writes from.
+        access_token: token of a system user with the permission `whatsapp_business_messaging`.
+        app_secret: secret of the app, which signs webhooks.
+        verify: text of your choice that you also enter as the verify token of the webhook.
+        api_version: version of the Graph API.
+        api_url: base of the Graph API.
+    """
+
+    phone_number_id: str
+    access_token: Secret
+    app_secret: Secret
+    verify: Secret
+    api_version: str = "v21.0"
+    api_url: str = "https://graph.facebook.com"
+
+    def __post_init__(self) -> None:
+        """Check the options.
+
+        Raises:
+            WrongOption: an address is not one.
+        """
+        check_url("api_url", self.api_url)
+
+
+class WhatsAppChannel:
+    """`GET` and `POST /webhooks/whatsapp/webhook`. Implements `Channel` and `Messenger`.
+
+    Attributes:
+        failed: messages that WhatsApp accepted and then could not deliver.
+    """
+
+    name = "whatsapp"
+    options = WhatsAppOptions
+    output = None
+    max_buttons = MAX_ROWS
+
+    def __init__(self, options: WhatsAppOptions) -> None:
+        self.counts = WebhookCounts()
+        self.failed = 0
+        self._options = options
+        self._api = PlatformApi()
+        self._inbox: Inbox
+
+    def routes(self, inbox: Inbox) -> list[BaseRoute]:
+        """See `Channel.routes`."""
+        self._inbox = inbox
+        return [*webhook_routes(self.name, self._receive, self._challenge)]
+
+    async def open(self) -> None:
+        """See `Channel.open`. Does nothing: the page of the app has the address of the webhook."""
+
+    async def close(self) -> None:
+        """See `Channel.close`."""
+        await self._api.close()
+
+    async def _challenge(self, request: Request) -> Response:
+        query = request.query_params
+        if query.get("hub.mode") != "subscribe" or not is_same(query.get("hub.verify_token", ""), self._options.verify):
+            refuse(self.name, "the verify token is wrong", self.counts)
+        return Response(query.get("hub.challenge", ""), media_type="text/plain")
+
+    async def _receive(self, request: Request) -> Response:
+        body = await request.body()
+        given = request.headers.get("x-hub-signature-256", "")
+        if not is_signature(given.removeprefix("sha256="), self._options.app_secret, body):
+            refuse(self.name, "the signature is missing or wrong", self.counts)
+        update = read_object(body)
+        values = [change.get("value") for entry in items_of(update, "entry") for change in items_of(entry, "changes")]
+        incoming = [self._incoming(message, value) for value in values for message in items_of(value, "messages")]
+        statuses = [status for value in values for status in items_of(value, "statuses")]
+        for status in statuses:
+            self._note_status(status)
+        await accept(self._inbox, [one for one in incoming if one is not None], self.counts)
+        for _ in range(incoming.count(None) if incoming or statuses else 1):
+            ignore(self.name, "a message or a change of an unsupported kind", self.counts)
+        return Response(status_code=200)
+
+    def _note_status(self, status: dict[str, Any]) -> None:
+        if status.get("status") != "failed":
+            return
+        self.failed += 1
+        error = part_of(status, "errors", 0)
+        log.warning(
+            "WhatsApp could not deliver a message that it had accepted",
+            extra={
+                "sender_id": text_of(status, "recipient_id"),
+                "code": text_of(error, "code"),
+                "error": text_of(error, "title")[:300],
+            },
+        )
+
+    def _incoming(self, message: dict[str, Any], value: Any) -> Incoming | None:
+        """Convert a message. None: its kind is not supported."""
+        address, message_id, kind = text_of(message, "from"), text_of(message, "id"), text_of(message, "type")
+        metadata: Json = {"whatsapp": {"name": text_of(value, "contacts", 0, "profile", "name"), "type": kind}}
+        title = None
+        if kind == "text":
+            text = text_of(message, "text", "body")
+        elif kind == "interactive":
+            reply = part_of(message, "interactive", text_of(message, "interactive", "type"))
+            text, title = text_of(reply, "id").partition(_MARK)[0], text_of(reply, "title")
+        elif kind == "button":
+            text, title = text_of(message, "button", "payload"), text_of(message, "button", "text")
+            text = text or title
+        elif kind in _MEDIA:
+            media = part_of(message, kind)
+            metadata["attachments"] = [_attachment(kind, media)]
+            text = text_of(media, "caption") or ATTACHMENT
+        elif kind == "location":
+            place = part_of(message, "location")
+            metadata["location"] = place
+            text = f'{{"lng":{text_of(place, "longitude")}, "lat":{text_of(place, "latitude")}}}'
+        elif kind == "contacts":
+            metadata["contacts"] = message.get("contacts")
+            text = CONTACT
+        elif kind == "reaction":
+            metadata["reaction"] = message.get("reaction")
+            text = REACTION
+        else:
+            return None
+        if not address or not message_id or not text:
+            return None
+        return Incoming(
+            address=address,
+            text=text,
+            title=title or None,
+            message_id=message_id,
+            metadata=metadata,
+            reference={"message_id": message_id},
+        )
+
+    def parts(self, event: BotUttered) -> Sequence[Json]:
+        """See `Messenger.parts`: each part is a message object without its recipient."""
+        data = event.data
+        buttons = buttons_of(event)
+        texts = texts_of(event, MAX_TEXT, split_paragraphs=False)
+        parts: list[Json]
+        if not buttons:
+            parts = [_text(text) for text in texts]
+        elif len(buttons) > MAX_ROWS:
+            parts = [_text(text) for text in split_text(numbered(event.text or "", buttons), MAX_TEXT)]
+        else:
+            texts = texts_of(event, MAX_BODY, split_paragraphs=False) or ["…"]
+            parts = [*(_text(text) for text in texts[:-1]), _interactive(texts[-1], buttons)]
+        if image := data.get("image"):
+            parts.append({"type": "image", "image": {"link": str(image)}})
+        if (attachment := data.get("attachment")) and attachment != image:
+            url = text_of(attachment, "payload", "src") or text_of(attachment, "payload", "url") or str(attachment)
+            parts.append({"type": "document", "document": {"link": url}})
+        for element in items_of(data, "elements"):
+            text = "\n".join(filter(None, (text_of(element, "title"), text_of(element, "subtitle")))) or "…"
+            choices = [one for one in items_of(element, "buttons") if one.get("title")][:MAX_ROWS]
+            short = shorten(text, MAX_BODY)
+            parts.append(_interactive(short, choices) if choices else _text(shorten(text, MAX_TEXT)))
+        if isinstance(custom := data.get("custom"), dict):
+            parts.append(custom)
+        return parts
+
+    async def send_part(self, route: Route, part: Json, key: str) -> None:
+        """See `Messenger.send_part`."""
+        del key  # the Cloud API has no idempotency keys
+        await self._call(
+            "POST",
+            f"{self._options.phone_number_id}/messages",
+            {"messaging_product": "whatsapp", "recipient_type": "individual", "to": route.address, **part},
+        )
+
+    async def show_typing(self, route: Route) -> None:
+        """See `Messenger.show_typing`. Also marks the visitor's message as read."""
+        message_id = text_of(route.reference, "message_id")
+        if message_id:
+            shown = {"status": "read", "message_id": message_id, "typing_indicator": {"type": "text"}}
+            path = f"{self._options.phone_number_id}/messages"
+            await self._call("POST", path, {"messaging_product": "whatsapp", **shown})
+
+    async def check(self) -> str:
+        """Return the phone number as WhatsApp displays it.
+
+        Raises:
+            SendLater, Undeliverable: the token or the id is wrong, or the API could not be reached.
+        """
+        found = await self._call("GET", self._options.phone_number_id, None)
+        return f"the number is {text_of(found, 'display_phone_number')}"
+
+    async def _call(self, method: str, path: str, body: Json | None) -> dict[str, Any]:
+        url = f"{self._options.api_url.rstrip('/')}/{self._options.api_version}/{path}"
+        headers = {"Authorization": f"Bearer {self._options.access_token}"}
+        answer = await self._api.call(method, url, json=body, headers=headers)
+        error = part_of(answer.json, "error")
+        code, message = text_of(error, "code"), text_of(error, "message")
+        if code in _LATER:
+            raise SendLater(f"error {code}: {message}", retry_after=answer.retry_after)
+        if code and answer.status < 500:  # noqa: PLR2004
+            raise Undeliverable(f"error {code}: {message}")
+        answer.check(message)
+        return answer.json
+
+
+def _text(text: str) -> Json:
+    return {"type": "text", "text": {"body": text}}
+
+
+def _interactive(text: str, buttons: Sequence[dict[str, Any]]) -> Json:
+    """Return a message with reply buttons, or with a list if there are more than three."""
+    if len(buttons) <= MAX_REPLY_BUTTONS:
+        titles = _unique([str(button["title"]) for button in buttons], MAX_REPLY_TITLE)
+        ids = _ids(buttons, MAX_REPLY_ID)
+        replies = [{"id": one, "title": title} for one, title in zip(ids, titles, strict=True)]
+        action: Json = {"buttons": [{"type": "reply", "reply": reply} for reply in replies]}
+        return {"type": "interactive", "interactive": {"type": "button", "body": {"text": text}, "action": action}}
+    titles = _unique([str(button["title"]) for button in buttons], MAX_ROW_TITLE)
+    ids = _ids(buttons, MAX_ROW_ID)
+    rows = [_row(*each) for each in zip(buttons, titles, ids, strict=True)]
+    action = {"button": "…", "sections": [{"rows": rows}]}
+    return {"type": "interactive", "interactive": {"type": "list", "body": {"text": text}, "action": action}}
+
+
+def _row(button: dict[str, Any], title: str, row_id: str) -> Json:
+    row: Json = {"id": row_id, "title": title}
+    whole = str(button["title"])
+    return row if len(whole) <= MAX_ROW_TITLE else {**row, "description": shorten(whole, MAX_ROW_TEXT)}
+
+
+def _ids(buttons: Sequence[dict[str, Any]], limit: int) -> list[str]:
+    """Return the ids of buttons. WhatsApp rejects a message with two equal ones, so a mark and a number are added."""
+    found: list[str] = []
+    for number, button in enumerate(buttons, 1):
+        one = short_payload(payload_of(button), limit - 3)
+        found.append(f"{one}{_MARK}{number}" if one in found else one)
+    return found
+
+
+def _unique(titles: Sequence[str], limit: int) -> list[str]:
+    """Shorten titles. WhatsApp rejects a message with two equal ones, so a number is added."""
+    found: list[str] = []
+    for number, title in enumerate(titles, 1):
+        short = shorten(title, limit)
+        found.append(f"{shorten(title, limit - 4)} {number}" if short in found else short)
+    return found
+
+
+def _attachment(kind: str, media: Any) -> Json:
+    return {
+        "type": kind,
+        "id": part_of(media, "id"),
+        "name": part_of(media, "filename"),
+        "mime": part_of(media, "mime_type"),
+        "size": None,
+    }

@@ -1,0 +1,107 @@
+"""`manent channels` and `manent channels set-webhook`: show and check the channels of `credentials.yml`."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from manent.core.errors import ManentError
+from manent.core.events import Json
+from manent.extensions.finding import Site, create, find
+from manent.extensions.options import options_of
+from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER
+from manent.project.settings.credentials import read_credentials
+
+FILE = "credentials.yml"
+
+Credentials = Annotated[
+    Path | None, typer.Option("--credentials", metavar="FILE", help="Channel credentials. Default: credentials.yml.")
+]
+
+
+def list_channels(
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Ask the platforms to check the credentials.")] = False,
+    url: Annotated[
+        str, typer.Option("--url", metavar="URL", help="Public address of the server, for the webhook URLs.")
+    ] = "https://<your server>",
+    credentials: Credentials = None,
+) -> None:
+    """List the configured channels and the webhook URLs to enter on the pages of the platforms."""
+    found = _configured(credentials)
+    if not found:
+        print(f"{FILE} has no channels. The server offers the web chat and rest.")
+        return
+    width = max(len(name) for name in found)
+    for name, section in found.items():
+        print(f"{name:<{width}}  {_described(name, section, url)}")
+    if check and not asyncio.run(_check_all(found, width)):
+        raise typer.Exit(1)
+
+
+def set_webhook(
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="For example telegram.")],
+    *,
+    credentials: Credentials = None,
+) -> None:
+    """Tell a platform the address of the channel's webhook."""
+    found = _configured(credentials)
+    if channel not in found:
+        raise ManentError("unknown_channel", f"{FILE} has no channel {channel}; it has: {', '.join(found) or 'none'}")
+    opened = _created(channel, found[channel])
+    if not hasattr(opened, "set_webhook"):
+        raise ManentError(
+            "no_webhook_call",
+            f"{channel} has no call that sets the webhook: enter its URL on the platform's page (manent channels)",
+        )
+    asyncio.run(_use(opened, opened.set_webhook))
+    print(f"{channel}: the webhook is set.")
+
+
+def _configured(given: Path | None) -> dict[str, Json]:
+    return read_credentials(given or Path(FILE))
+
+
+def _created(name: str, section: Json) -> Any:
+    found = find(CHANNELS, name)
+    return create(found, options_of(found, name, section, file=FILE), Site(Path.cwd()))
+
+
+def _described(name: str, section: Json, url: str) -> str:
+    if name in CHANNELS_WITHOUT_SERVER:
+        return "needs no server"
+    found = find(CHANNELS, name)
+    if found is None:
+        return "is not supported, and is ignored"
+    if name == "socketio":
+        return "the web chat"
+    return str(section.get("webhook_url") or f"{url.rstrip('/')}/webhooks/{getattr(found, 'name', name)}/webhook")
+
+
+async def _check_all(found: dict[str, Json], width: int) -> bool:
+    """Check every channel that can be checked, and print the results. Return whether all are right."""
+    is_right = True
+    for name, section in found.items():
+        if name in CHANNELS_WITHOUT_SERVER or find(CHANNELS, name) is None:
+            continue
+        if name == "socketio":
+            continue
+        channel = _created(name, section)
+        if not hasattr(channel, "check"):
+            continue
+        try:
+            print(f"{name:<{width}}  ok: {await _use(channel, channel.check)}")
+        except ManentError as error:
+            is_right = False
+            print(f"{name:<{width}}  failed: {error.message}")
+    return is_right
+
+
+async def _use(channel: Any, work: Callable[[], Awaitable[Any]]) -> Any:
+    """Call a method of a channel whose server does not run, and close its connections."""
+    async with contextlib.AsyncExitStack() as opened:
+        opened.push_async_callback(channel.close)
+        return await work()

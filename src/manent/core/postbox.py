@@ -1,0 +1,79 @@
+"""What a store keeps for channels of messenger platforms: received messages, and how far replies are sent.
+
+A platform calls the channel's webhook (`ReceivedMessage`), and the channel calls the platform's API (`Route`).
+"""
+
+import msgspec
+
+from manent.core.conversation_log import Lease
+from manent.core.events import Json
+
+
+class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that a platform delivered to a webhook and that no conversation has accepted yet.
+
+    Attributes:
+        channel: name of the channel.
+        address: id of the visitor, chat or room on the platform.
+        message_id: the platform's id of the message. A message that is delivered again has the same id.
+        text: the message.
+        title: text of the clicked button, if `text` is its payload.
+        metadata: metadata of the message.
+        reference: what the channel needs besides `address` to send to this conversation, for example a thread.
+        sender_id: key of the conversation; set by the store.
+        number: position among all received messages; set by the store.
+    """
+
+    channel: str
+    address: str
+    message_id: str
+    text: str
+    title: str | None = None
+    metadata: Json = {}
+    reference: Json = {}
+    sender_id: str = ""
+    number: int = 0
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """The channel that a conversation belongs to, and how far its bot messages are sent over it.
+
+    Attributes:
+        sender_id: key of the conversation.
+        channel: name of the channel.
+        address: id of the visitor, chat or room on the platform.
+        reference: what the channel needs besides `address`.
+        epoch: epoch of the log that is sent. "": no message was sent yet.
+        seq: `seq` of the newest event that is sent completely, 0 for none.
+        part: number of parts of the next bot message that are sent.
+        failures: failed attempts to send the next part.
+        retry_at: time before which it is not sent again, in seconds since the epoch.
+        lease: which process sends.
+    """
+
+    sender_id: str
+    channel: str
+    address: str
+    reference: Json = {}
+    epoch: str = ""
+    seq: int = 0
+    part: int = 0
+    failures: int = 0
+    retry_at: float = 0.0
+    lease: Lease | None = None
+
+
+class Undelivered(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a bot message that the platform refused permanently.
+
+    Attributes:
+        seq: `seq` of the bot message.
+        part: number of the part, from 0.
+        reason: the platform's reason.
+        time: seconds since the epoch.
+    """
+
+    seq: int
+    part: int
+    reason: str
+    time: float

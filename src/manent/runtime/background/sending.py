@@ -1,0 +1,326 @@
+"""Sends bot messages over the channels of messenger platforms. The log is the outbox: each route has a position in it.
+
+After a commit, `note` adds the conversation. A background task acquires leases on routes and sends what the log has
+after their positions, one part after the other, and moves the position after each part. So a conversation's messages
+are sent in order and at least once: if a crash cuts off a send, that part is sent again. Every server on a store sends;
+each also searches all routes, to find what a dead server has not sent.
+
+Each channel sends to many conversations at the same time, and each conversation waits only for itself: a platform that
+is slow or refuses calls delays neither other channels nor other conversations.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from msgspec.structs import replace
+
+from manent.core.conversation_log import Lease, LogEntry
+from manent.core.errors import ManentError, StoreError
+from manent.core.events import BotUttered
+from manent.core.postbox import Route, Undelivered
+from manent.runtime.loops import Loop
+from manent.runtime.metrics import Metrics
+from manent.runtime.ports.channel import Messenger, SendLater, Undeliverable
+from manent.runtime.ports.store import ConversationStore
+from manent.runtime.server_name import is_dead
+
+log = logging.getLogger("manent.channels")
+
+AT_ONCE: Final = 64
+"""Conversations that one channel sends to at the same time."""
+
+MAX_WAITING: Final = 100_000
+"""Waiting conversations kept in memory for each channel. The search finds the others."""
+
+BATCH: Final = 256
+PAGE: Final = 200
+SEND_TIMEOUT_S: Final = 45.0
+LEASE_S: Final = 120.0
+"""Longer than a send with its timeout. Each sent part renews the lease."""
+
+BUSY_S: Final = 0.5
+"""Pause if another server sends the same conversation."""
+
+SEARCH_INTERVAL_S: Final = 5.0
+SEARCH_BATCH: Final = 1_000
+PAUSE_FACTOR: Final = 9.0
+"""The pause after a search of one batch, as a multiple of its duration: searching takes at most a tenth of the time."""
+
+RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+"""Pauses after failed attempts to send. The last one repeats."""
+
+MAX_RETRY_AFTER_S: Final = 3_600.0
+GIVE_UP_S: Final = 86_400.0
+"""Age at which a message that the platform does not take becomes undeliverable."""
+
+MAX_REASON: Final = 300
+"""Characters of a reason that are kept."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """The conversations of one channel that have messages to send.
+
+    Attributes:
+        messenger: the channel.
+        waiting: ids of conversations that may have messages to send.
+        running: the conversations that are sent to now.
+        again: conversations whose log has grown since.
+        sent: number of parts that were sent.
+        retried: number of failed attempts.
+        undeliverable: number of parts that were refused.
+        trouble: reason of the last failed attempt. None: the last attempt succeeded.
+    """
+
+    messenger: Messenger
+    waiting: dict[str, None] = field(default_factory=dict)
+    running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    again: set[str] = field(default_factory=set)
+    sent: int = 0
+    retried: int = 0
+    undeliverable: int = 0
+    trouble: str | None = None
+
+
+class Sender:
+    """Sends the bot messages of all messenger channels. Open it after the store, close it before.
+
+    Args:
+        store: has the logs and the routes.
+        messengers: the channels by name.
+        owner: name of this process in leases.
+        now: the clock for leases, in seconds since the epoch. All servers must use the same one.
+        metrics: counts failed rounds.
+
+    Attributes:
+        lanes: the channels by name, with their counts.
+    """
+
+    def __init__(
+        self,
+        store: ConversationStore,
+        messengers: Mapping[str, Messenger],
+        *,
+        owner: str,
+        now: Callable[[], float] = time.time,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.lanes = {name: Lane(messenger) for name, messenger in messengers.items()}
+        self._store = store
+        self._owner = owner
+        self._now = now
+        self._noted: dict[str, None] = {}
+        self._dead: set[str] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        metrics = metrics or Metrics()
+        self._distributing = Loop("sending", self._distribute, metrics=metrics)
+        self._searching = Loop("sending_search", self._search, metrics=metrics)
+        self._is_closing = False
+
+    async def open(self) -> None:
+        """Start to send."""
+        self._distributing.open()
+        self._searching.open()
+
+    async def close(self, *, within_s: float = 5.0) -> None:
+        """Let sends that are running finish within the time limit. The rest is sent after the next start."""
+        self._is_closing = True
+        await self._searching.close()
+        await self._distributing.close()
+        for timer in self._timers.values():
+            timer.cancel()
+        running = [task for lane in self.lanes.values() for task in lane.running.values()]
+        if running:
+            _, late = await asyncio.wait(running, timeout=within_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        with suppress(StoreError):  # the leases expire
+            await self._store.release_routes(self._owner)
+
+    @property
+    def waiting(self) -> int:
+        """Number of conversations that are known to have messages to send."""
+        return len(self._noted) + sum(len(lane.waiting) + len(lane.running) for lane in self.lanes.values())
+
+    def note(self, sender_id: str, entries: Sequence[LogEntry] = ()) -> None:
+        """Add a conversation whose log has changed. Registered in `Engine.log_readers`."""
+        del entries  # read from the store when they are sent
+        if len(self._noted) < MAX_WAITING:
+            self._noted[sender_id] = None
+            self._distributing.wake()
+
+    async def _distribute(self) -> float:
+        """Put noted conversations into the lanes of their channels, and start to send where there is room.
+
+        Return the pause until the next round in seconds.
+        """
+        while self._noted:
+            batch = list(self._noted)[:BATCH]
+            routes = await self._store.routes(batch)
+            for sender_id in batch:
+                self._noted.pop(sender_id, None)
+            for route in routes:
+                lane = self.lanes.get(route.channel)
+                if lane is None:
+                    continue
+                if route.sender_id in lane.running:
+                    lane.again.add(route.sender_id)
+                elif len(lane.waiting) < MAX_WAITING:
+                    lane.waiting[route.sender_id] = None
+        for lane in self.lanes.values():
+            await self._start(lane)
+        return SEARCH_INTERVAL_S
+
+    async def _start(self, lane: Lane) -> None:
+        room = AT_ONCE - len(lane.running)
+        chosen = list(lane.waiting)[: max(0, room)]
+        if not chosen or self._is_closing:
+            return
+        now = self._now()
+        lease = Lease(owner=self._owner, until=now + LEASE_S)
+        claimed = await self._store.claim_routes(chosen, lease, now=now, over=self._dead)
+        for sender_id in chosen:
+            lane.waiting.pop(sender_id, None)
+        for route in claimed:
+            task = asyncio.create_task(self._send_all(lane, route))
+            lane.running[route.sender_id] = task
+        others = set(chosen) - {route.sender_id for route in claimed}
+        for route in await self._store.routes(sorted(others)) if others else ():
+            self._note_later(route.sender_id, max(route.retry_at - now, BUSY_S))
+
+    def _note_later(self, sender_id: str, delay_s: float) -> None:
+        """Note a conversation after a pause. "": only wake up."""
+        if self._is_closing or (len(self._timers) >= MAX_WAITING and sender_id not in self._timers):
+            return  # the search finds it
+        before = self._timers.pop(sender_id, None)
+        if before is not None:
+            before.cancel()
+        self._timers[sender_id] = asyncio.get_running_loop().call_later(delay_s, self._note_now, sender_id)
+
+    def _note_now(self, sender_id: str) -> None:
+        self._timers.pop(sender_id, None)
+        if sender_id:
+            self.note(sender_id)
+        self._distributing.wake()
+
+    async def _send_all(self, lane: Lane, route: Route) -> None:
+        """Send everything that the log has after a route's position, and release the lease."""
+        try:
+            while True:
+                lane.again.discard(route.sender_id)
+                found = await self._send_page(lane, route)
+                if found is None:
+                    return
+                route, is_done = found
+                if is_done and route.sender_id not in lane.again:
+                    await self._store.move_route(replace(route, lease=None), owner=self._owner)
+                    return
+        except ManentError as error:
+            extra = {"sender_id": route.sender_id, "code": error.code, "error": error.message}
+            log.warning("could not read or move a position; trying again", extra=extra)
+            self._note_later(route.sender_id, BUSY_S)
+        except Exception:
+            log.exception("could not send", extra={"sender_id": route.sender_id, "channel": route.channel})
+            self._note_later(route.sender_id, RETRY_S[-1])
+        finally:
+            lane.running.pop(route.sender_id, None)
+            if route.sender_id in lane.again:
+                lane.again.discard(route.sender_id)
+                self.note(route.sender_id)
+            self._distributing.wake()
+
+    async def _send_page(self, lane: Lane, route: Route) -> tuple[Route, bool] | None:
+        """Send the next entries. Return the new position and whether it is the end. None: the lease was given up."""
+        head = await self._store.head(route.sender_id)
+        if head is None:
+            return route, True
+        if route.epoch == "":
+            route = replace(route, epoch=head.epoch)
+        elif route.epoch != head.epoch:  # the log was replaced: the visitor has seen what it contains
+            return replace(route, epoch=head.epoch, seq=head.version, part=0, failures=0), True
+        entries = await self._store.entries(route.sender_id, after=route.seq, limit=PAGE)
+        for entry in entries:
+            if isinstance(entry.event, BotUttered) and entry.view is not None:
+                moved = await self._send_message(lane, route, entry.seq, entry.event)
+                if moved is None:
+                    return None
+                route = moved
+            else:
+                route = replace(route, seq=entry.seq, part=0)
+        return route, len(entries) < PAGE
+
+    async def _send_message(self, lane: Lane, route: Route, seq: int, event: BotUttered) -> Route | None:
+        """Send the parts of a bot message that are not sent yet. None: the lease was given up."""
+        parts = lane.messenger.parts(event)
+        for number in range(min(route.part, len(parts)), len(parts)):
+            undelivered = None
+            try:
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await lane.messenger.send_part(route, parts[number], f"{route.epoch}:{seq}:{number}")
+                lane.sent += 1
+                lane.trouble = None
+            except (Undeliverable, SendLater, TimeoutError) as error:
+                failure = error if isinstance(error, ManentError) else SendLater(f"no answer in {SEND_TIMEOUT_S:.0f} s")
+                age_s = time.time() - (event.timestamp or time.time())
+                if isinstance(failure, SendLater) and not (age_s > GIVE_UP_S and route.failures >= len(RETRY_S)):
+                    await self._postpone(lane, route, failure)
+                    return None
+                undelivered = self._refused(lane, route, seq, number, failure)
+            is_last = number + 1 == len(parts)
+            route = replace(
+                route,
+                seq=seq if is_last else seq - 1,
+                part=0 if is_last else number + 1,
+                failures=0,
+                lease=Lease(owner=self._owner, until=self._now() + LEASE_S),
+            )
+            if not await self._store.move_route(route, owner=self._owner, undelivered=undelivered):
+                log.warning("another server sends this conversation now", extra={"sender_id": route.sender_id})
+                return None
+        return replace(route, seq=seq, part=0)
+
+    async def _postpone(self, lane: Lane, route: Route, failure: ManentError) -> None:
+        lane.retried += 1
+        if lane.trouble is None:
+            extra = {"channel": route.channel, "sender_id": route.sender_id, "error": failure.message}
+            log.warning("the platform did not take a message; it is sent again later", extra=extra)
+        lane.trouble = failure.message
+        pause_s = RETRY_S[min(route.failures, len(RETRY_S) - 1)]
+        if failure.retry_after is not None:
+            pause_s = min(failure.retry_after, MAX_RETRY_AFTER_S)
+        postponed = replace(route, failures=route.failures + 1, retry_at=self._now() + pause_s, lease=None)
+        await self._store.move_route(postponed, owner=self._owner)
+        self._note_later(route.sender_id, pause_s)
+
+    def _refused(self, lane: Lane, route: Route, seq: int, part: int, failure: ManentError) -> Undelivered:
+        lane.undeliverable += 1
+        reason = failure.message[:MAX_REASON]
+        log.warning(
+            "a message could not be delivered; later messages are sent",
+            extra={"channel": route.channel, "sender_id": route.sender_id, "seq": seq, "part": part, "error": reason},
+        )
+        return Undelivered(seq=seq, part=part, reason=reason, time=time.time())
+
+    async def _search(self) -> float:
+        """Search all routes for messages that are not sent. Return the pause until the next search in seconds."""
+        after: str | None = ""
+        while after is not None:
+            began = time.monotonic()
+            page = await self._store.routes_behind(after=after, limit=SEARCH_BATCH)
+            now = self._now()
+            for route in page.found:
+                lease = route.lease
+                if lease is not None and lease.owner != self._owner and is_dead(lease.owner):
+                    self._dead.add(lease.owner)
+                is_free = lease is None or lease.until <= now or lease.owner in (self._owner, *self._dead)
+                if is_free and route.retry_at <= now:
+                    self.note(route.sender_id)
+            after = page.upto
+            await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - began))
+        return SEARCH_INTERVAL_S

@@ -1,0 +1,313 @@
+"""What every channel of a messenger platform does, with a double of its platform over real HTTP."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from manent.core.conversation_log import LogEntry
+from manent.core.events import BotUttered, UserUttered
+from manent.runtime import operations
+from manent.runtime.ports.channel import Messenger
+from support.platforms import CHANNELS, platform_of
+from support.platforms.platform import Platform, Webhook
+from support.small_talk import Actions, Running, running, until
+
+ADA, EVE = "1001", "1002"
+"""Two visitors. Telegram's ids are numbers."""
+
+
+@pytest.fixture(params=CHANNELS)
+async def platform(request: pytest.FixtureRequest) -> AsyncIterator[Platform]:
+    """The double of each platform in turn."""
+    one = platform_of(request.param)
+    async with one.running():
+        yield one
+    assert one.rejected == []
+
+
+@contextlib.asynccontextmanager
+async def serving(root: Path, platform: Platform, *, more: str = "", **options: Any) -> AsyncIterator[Running]:
+    """Serve the assistant with one messenger channel."""
+    async with running(root, credentials=platform.credentials() + more, **options) as server:
+        platform.public_url = server.url
+        await platform.ready()
+        yield server
+
+
+async def deliver(server: Running, platform: Platform, hook: Webhook) -> httpx.Response:
+    """Deliver a webhook."""
+    async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
+        path = f"/webhooks/{platform.name}/webhook"
+        return await http.request(hook.method, path, content=hook.body, headers=hook.headers, params=hook.query)
+
+
+async def delivered(server: Running, platform: Platform, *hooks: Webhook) -> None:
+    """Deliver webhooks one after the other; each is confirmed."""
+    for hook in hooks:
+        answer = await deliver(server, platform, hook)
+        assert answer.status_code == 200, answer.text
+
+
+async def log_of(server: Running, sender_id: str) -> list[LogEntry]:
+    """Return the log of a conversation."""
+    return await server.conversations.engine.store.entries(sender_id)
+
+
+async def said(server: Running, sender_id: str) -> list[str]:
+    """Return the texts of the visitor in the log."""
+    entries = await log_of(server, sender_id)
+    return [entry.event.text or "" for entry in entries if isinstance(entry.event, UserUttered)]
+
+
+async def utter(server: Running, sender_id: str, text: str | None, **data: Any) -> None:
+    """Let the bot say something that no message caused."""
+    conversation = server.conversations.get(sender_id)
+    await operations.apply_events(conversation, [BotUttered(text=text, data=data)])
+
+
+def channel_of(server: Running, platform: Platform) -> Any:
+    """Return the channel."""
+    return server.application.channels.others[platform.name][0]
+
+
+async def test_a_message_is_answered(tmp_path: Path, platform: Platform) -> None:
+    """A text becomes a turn of the visitor's conversation, and the reply reaches the visitor over the platform."""
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"))
+        await until(lambda: platform.shown(ADA) == ["Hello."])
+        users = [one.event for one in await log_of(server, platform.address(ADA)) if isinstance(one.event, UserUttered)]
+    assert [(one.text, one.input_channel) for one in users] == [("hello", platform.name)]
+    assert isinstance(channel_of(server, platform), Messenger)
+
+
+async def test_requests_of_others_are_refused(tmp_path: Path, platform: Platform) -> None:
+    """A request without a right signature is refused, stores nothing, and does not learn why."""
+    async with serving(tmp_path, platform) as server:
+        forged = platform.forged(platform.text(ADA, "hello", "1"))
+        assert len(forged) >= 2
+        for hook in forged:
+            answer = await deliver(server, platform, hook)
+            assert answer.status_code in (401, 403)
+            assert answer.json()["message"] == "this request could not be verified"
+        assert await server.conversations.engine.store.count_received() == 0
+        assert channel_of(server, platform).counts.unverified == len(forged)
+        await asyncio.sleep(0.1)
+        assert platform.attempts == 0
+
+
+async def test_a_message_delivered_ten_times_is_one_turn(tmp_path: Path, platform: Platform) -> None:
+    """Deliveries at the same time, to two servers, and after a restart are one turn with one answer."""
+    async with serving(tmp_path, platform) as server, serving(tmp_path, platform) as other:
+        hook = platform.text(ADA, "hello", "1")
+        for answer in await asyncio.gather(
+            *(deliver(one, platform, hook) for one in (server, other) for _ in range(5))
+        ):
+            assert answer.status_code == 200
+        await until(lambda: platform.shown(ADA) == ["Hello."])
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"), platform.text(ADA, "I am Ada", "2"))
+        await until(lambda: len(platform.shown(ADA)) >= 2)
+        assert await said(server, platform.address(ADA)) == ["hello", "I am Ada"]
+    assert platform.shown(ADA) == ["Hello.", "Hello, Ada."]
+
+
+async def test_a_confirmed_message_survives_a_crash(tmp_path: Path, platform: Platform) -> None:
+    """A message that was confirmed and whose turn had not begun is answered after the next start."""
+    async with serving(tmp_path, platform) as server:
+        assert server.application.channels.receiver is not None
+        await server.application.channels.receiver.close()
+        await delivered(server, platform, *(platform.text(ADA, f"/{name}", name[-1]) for name in ("greet1", "ping2")))
+        assert await said(server, platform.address(ADA)) == []
+    async with serving(tmp_path, platform) as server:
+        await until(lambda: platform.attempts >= 1)
+        await delivered(server, platform, platform.text(ADA, "hello", "3"))
+        await until(lambda: "Hello." in platform.shown(ADA))
+        assert await said(server, platform.address(ADA)) == ["/greet1", "/ping2", "hello"]
+
+
+async def test_a_committed_reply_survives_a_crash(tmp_path: Path, platform: Platform) -> None:
+    """A reply that was committed and not sent is sent after the next start, once."""
+    platform.faults.extend(["down"] * 1)
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"))
+        await until(lambda: platform.attempts == 1)
+        assert platform.sent == []
+    async with serving(tmp_path, platform):
+        await until(lambda: platform.shown(ADA) == ["Hello."])
+        await asyncio.sleep(0.3)
+    assert platform.shown(ADA) == ["Hello."]
+
+
+async def test_order_is_kept(tmp_path: Path, platform: Platform) -> None:
+    """Messages that arrive while turns run are answered in the order of their arrival, also when sends fail."""
+    platform.faults.extend(["busy", "down"])
+    texts = [f"message {number}" for number in range(8)]
+    async with serving(tmp_path, platform) as server:
+        for number, text in enumerate(texts):
+            await delivered(server, platform, platform.text(ADA, text, str(number + 1)))
+        await utter(server, platform.address(ADA), "the last one")
+        await until(lambda: "the last one" in platform.shown(ADA))
+        assert await said(server, platform.address(ADA)) == texts
+        entries = await log_of(server, platform.address(ADA))
+    assert platform.shown(ADA) == [entry.event.text for entry in entries if isinstance(entry.event, BotUttered)]
+
+
+async def test_a_rate_limit_is_honoured(tmp_path: Path, platform: Platform) -> None:
+    """After 429, the message waits as long as the platform asks, and is sent once."""
+    platform.faults.append("busy")
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"))
+        await until(lambda: platform.attempts == 1)
+        began = asyncio.get_running_loop().time()
+        await until(lambda: platform.shown(ADA) == ["Hello."])
+        assert asyncio.get_running_loop().time() - began > 0.8
+    assert platform.attempts == 2
+
+
+async def test_a_refused_message_lets_later_ones_pass(tmp_path: Path, platform: Platform) -> None:
+    """A message that the platform refuses permanently is recorded with the reason, and the next one is sent."""
+    platform.faults.append("gone")
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"), platform.text(ADA, "I am Ada", "2"))
+        await until(lambda: platform.shown(ADA) == ["Hello, Ada."])
+        [lost] = await server.conversations.engine.store.undelivered(platform.address(ADA))
+        entries = await log_of(server, platform.address(ADA))
+        assert entries[lost.seq - 1].event.text == "Hello."  # type: ignore[union-attr]
+        assert lost.reason
+        assert server.application.channels.sender is not None
+        assert server.application.channels.sender.lanes[platform.name].undeliverable == 1
+    assert platform.attempts == 2
+
+
+async def test_a_slow_send_delays_nobody_else(tmp_path: Path, platform: Platform) -> None:
+    """While a send to one visitor hangs, another visitor and other channels are answered."""
+    platform.hold, platform.hold_only = asyncio.Event(), ADA
+    async with serving(tmp_path, platform, more="rest:\n") as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"))
+        await until(lambda: platform.attempts == 1)
+        await delivered(server, platform, platform.text(EVE, "hello", "2"))
+        await until(lambda: platform.shown(EVE) == ["Hello."])
+        async with httpx.AsyncClient(base_url=server.url) as http:
+            answer = await http.post("/webhooks/rest/webhook", json={"sender": "web", "message": "hello"})
+        assert answer.json() == [{"recipient_id": "web", "text": "Hello."}]
+        assert platform.shown(ADA) == []
+        platform.hold.set()
+        await until(lambda: platform.shown(ADA) == ["Hello."])
+
+
+async def test_long_texts_are_split(tmp_path: Path, platform: Platform) -> None:
+    """A text beyond the platform's limit arrives whole, in several messages cut between words."""
+    text = " ".join(f"word{number:06}\U0001f600" for number in range(max(50, min(platform.max_text, 10_000) // 5)))
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"))
+        await until(lambda: platform.shown(ADA) == ["Hello."])
+        await utter(server, platform.address(ADA), text)
+        await utter(server, platform.address(ADA), "end")
+        await until(lambda: "end" in platform.shown(ADA))
+    assert " ".join(platform.shown(ADA)[1:-1]) == text
+
+
+@pytest.mark.parametrize("count", [2, 3, 9, 12, 40])
+async def test_every_button_can_be_chosen(tmp_path: Path, platform: Platform, count: int) -> None:
+    """Every button of a message reaches the visitor, whatever their number; the last one can be chosen."""
+    long = '{"who": "' + "A" * 200 + '"}'
+    buttons = [{"title": f"Choice {number}", "payload": f"/greet{long}"} for number in range(1, count)]
+    buttons.append({"title": "The last", "payload": "/ping" + long})
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"))
+        await until(lambda: platform.shown(ADA) == ["Hello."])
+        await utter(server, platform.address(ADA), "Choose.", buttons=buttons)
+        titles = [button["title"] for button in buttons]
+        await until(lambda: all(any(title in str(one.raw) for one in platform.sent) for title in titles))
+        pressed = [button for one in platform.sent for button in one.buttons]
+        hook = platform.press(ADA, pressed[-1], "2") if pressed else platform.text(ADA, str(count), "2")
+        await delivered(server, platform, hook)
+        await until(lambda: "Ping." in platform.shown(ADA))
+        assert (await said(server, platform.address(ADA)))[-1] == "/ping" + long
+
+
+async def test_attachments_arrive(tmp_path: Path, platform: Platform) -> None:
+    """An image becomes a message that a project can match, with the attachment in its metadata."""
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.attachment(ADA, "1"))
+        await until(lambda: server.application.conversations.engine.metrics.accepted == 1)
+        [user] = [
+            one.event for one in await log_of(server, platform.address(ADA)) if isinstance(one.event, UserUttered)
+        ]
+    assert user.text
+    [attachment] = user.metadata["attachments"]
+    assert attachment["type"] in ("image", "photo")
+    assert attachment.get("url") or attachment.get("id")
+
+
+async def test_images_are_sent(tmp_path: Path, platform: Platform) -> None:
+    """An image of the bot reaches the visitor."""
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"))
+        await utter(server, platform.address(ADA), "Look.", image="https://example.invalid/a.png")
+        await until(lambda: "https://example.invalid/a.png" in str([one.raw for one in platform.sent]))
+    assert "Look." in str([one.raw for one in platform.sent])
+
+
+async def test_unsupported_updates_are_confirmed_and_counted(tmp_path: Path, platform: Platform) -> None:
+    """An update that the channel does not support is confirmed, so that the platform does not deliver it forever."""
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.unknown())
+        assert channel_of(server, platform).counts.ignored == 1
+        assert await server.conversations.engine.store.count_received() == 0
+
+
+async def test_malformed_bodies_are_answered(tmp_path: Path, platform: Platform) -> None:
+    """A verified body of any shape is answered without an internal error."""
+    async with serving(tmp_path, platform) as server:
+        for hook in platform.malformed():
+            assert (await deliver(server, platform, hook)).status_code in (200, 400)
+
+
+async def test_health(tmp_path: Path, platform: Platform) -> None:
+    """The channel's health is served as for every channel."""
+    async with serving(tmp_path, platform) as server, httpx.AsyncClient(base_url=server.url) as http:
+        answer = await http.get(f"/webhooks/{platform.name}/")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_conversations_are_closed_to_other_channels(tmp_path: Path, platform: Platform) -> None:
+    """REST cannot use a conversation of the platform, unless its section shares it."""
+    async with serving(tmp_path, platform, more="rest:\n") as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"))
+        await until(lambda: platform.shown(ADA) == ["Hello."])
+        body = {"sender": platform.address(ADA), "message": "hello"}
+        async with httpx.AsyncClient(base_url=server.url) as http:
+            answer = await http.post("/webhooks/rest/webhook", json=body)
+            assert (answer.status_code, answer.json()["details"]["error"]) == (403, "wrong_channel")
+    shared = platform.credentials() + "  shared_with: [rest]\nrest:\n"
+    async with running(tmp_path, credentials=shared) as server, httpx.AsyncClient(base_url=server.url) as http:
+        answer = await http.post("/webhooks/rest/webhook", json=body)
+        assert answer.status_code == 200
+        assert any("shared_with" in note for note in server.application.notes)
+    async with running(tmp_path, credentials="rest:\n") as server, httpx.AsyncClient(base_url=server.url) as http:
+        assert (await http.post("/webhooks/rest/webhook", json=body)).status_code == 403
+
+
+async def test_the_credentials_are_checked(tmp_path: Path, platform: Platform) -> None:
+    """`check` asks the platform whether the credentials are right."""
+    async with serving(tmp_path, platform) as server:
+        assert await channel_of(server, platform).check()
+
+
+async def test_a_slow_action_does_not_delay_the_confirmation(tmp_path: Path, platform: Platform) -> None:
+    """The platform gets its answer before the turn, and the reply follows when the action is done."""
+    actions = Actions(hold=asyncio.Event())
+    async with serving(tmp_path, platform, actions=actions) as server:
+        async with asyncio.timeout(10):
+            await delivered(server, platform, platform.text(ADA, "work", "1"))
+        await until(lambda: len(actions.calls) == 1)
+        assert platform.sent == []
+        assert actions.hold is not None
+        actions.hold.set()
+        await until(lambda: platform.shown(ADA) == ["Done."])
