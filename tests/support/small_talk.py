@@ -113,6 +113,18 @@ def model_file() -> Path:
 
 
 @functools.cache
+def other_model_file() -> Path:
+    """Return another trained model, which greets with "Good day."."""
+    root = write_project(Path(tempfile.mkdtemp(prefix="manent-small-talk-")))
+    atexit.register(shutil.rmtree, root)
+    domain = root / "domain.yml"
+    domain.write_text(domain.read_text().replace("text: Hello.", "text: Good day."))
+    path = train(TrainingOptions(root=root)).path
+    assert path is not None
+    return path.absolute()
+
+
+@functools.cache
 def assistant() -> Assistant:
     """Return the loaded assistant."""
     return load_assistant(model_file())
@@ -226,7 +238,7 @@ async def running(
     """
     (root / "credentials.yml").write_text(credentials)
     (root / "endpoints.yml").write_text(endpoints)
-    application = build(ServeOptions(root=root, model=model_file(), **options))  # type: ignore[arg-type]
+    application = build(ServeOptions(root=root, **{"model": model_file(), **options}))  # type: ignore[arg-type]
     application.conversations.engine.actions = actions or Actions()
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -52,7 +52,6 @@ _SERVER = {
     "--syslog-address": Word(),
     "--syslog-port": Word(),
     "--syslog-protocol": Word(),
-    "--remote-storage": Word(1, "download the model before the start, or load it with `PUT /model`", is_rejected=True),
     "--jwt-private-key": Word(1, "the server only verifies tokens and does not sign them, so --jwt-secret is enough"),
     "--ssl-ca-file": Word(1, "use a reverse proxy to verify client certificates", is_rejected=True),
 }
@@ -73,7 +72,13 @@ _NO_SERVER = dict.fromkeys(
 OPTIONS: dict[str, dict[str, Word]] = {
     "train": _TRAIN,
     "run": _SERVER,
-    "shell": {**_SERVER, **_NO_SERVER, "--enable-api": Word(0), "--cors": Word(-1)},
+    "shell": {
+        **_SERVER,
+        **_NO_SERVER,
+        "--enable-api": Word(0),
+        "--cors": Word(-1),
+        "--remote-storage": Word(1, "download the model first, or use `manent run`", is_rejected=True),
+    },
     "test": _TEST,
     "data": {"-l": Word(), "--language": Word()},
     "visualize": {

@@ -84,6 +84,15 @@ ForwardedAllowIps = Annotated[
         help="Addresses of proxies whose header X-Forwarded-For is trusted. * trusts all.",
     ),
 ]
+RemoteStorage = Annotated[
+    str | None,
+    typer.Option(
+        "--remote-storage",
+        metavar="STORAGE",
+        help="Load models from aws, gcs, azure, or a URL such as s3://bucket/models.",
+        show_default=False,
+    ),
+]
 PositionalModel = Annotated[Path | None, typer.Argument(metavar="MODEL", help="Same as --model.")]
 
 
@@ -91,6 +100,7 @@ def run(
     *,
     model_path: PositionalModel = None,
     model: Model = MODELS,
+    remote_storage: RemoteStorage = None,
     interface: Interface = "0.0.0.0",  # noqa: S104  # reachable from other machines, as in Rasa
     port: Port = 5005,
     cors: Cors = None,
@@ -128,6 +138,7 @@ def run(
     options = ServeOptions(
         root=Path(),
         model=model_path or model,
+        remote_storage=remote_storage,
         host=interface,
         port=port,
         cors=tuple(origin.rstrip("/") for origin in cors or ()),

@@ -35,7 +35,8 @@ from manent.actions.opening import open_actions, open_generator
 from manent.brokers.opening import open_broker
 from manent.channels.opening import open_channels
 from manent.channels.socketio.send_queue import MAX_PACKET
-from manent.core.errors import ManentError
+from manent.core.errors import ManentError, ModelError
+from manent.models.archive import find_model
 from manent.project.settings.credentials import read_credentials
 from manent.project.settings.endpoints import Endpoints, read_endpoints
 from manent.runtime.assistant import Assistant
@@ -63,6 +64,8 @@ from manent.server.edge.security import Gate
 from manent.server.edge.shutdown import Shutdown
 from manent.server.edge.slashes import TrailingSlashes
 from manent.server.loading import load_assistant
+from manent.server.models.sources import open_source
+from manent.server.models.switching import SharedModel
 from manent.server.options import ServeOptions
 from manent.server.outside.addresses import AllowedAddresses
 from manent.server.outside.jwks import JwksKeys
@@ -108,6 +111,7 @@ class Application:
     asgi: Any
     opened: Callable[[], AbstractAsyncContextManager[None]]
     conversations: Conversations
+    models: SharedModel
     wakeups: Wakeups
     sessions: Sessions
     flush: Callable[[float], Awaitable[None]]
@@ -127,7 +131,8 @@ def build(options: ServeOptions) -> Application:
     """
     credentials = read_credentials(_configured(options, options.credentials, "credentials.yml"))
     endpoints = read_endpoints(_configured(options, options.endpoints, "endpoints.yml"))
-    assistant = load_assistant(options.root / options.model, external_nlg=endpoints.nlg is not None)
+    source = open_source(endpoints.models, options.remote_storage, options.model)
+    local, assistant = _load_local(options, endpoints, is_needed=source is None)
     counters = Metrics()
     store = open_store(
         endpoints.tracker_store,
@@ -141,7 +146,7 @@ def build(options: ServeOptions) -> Application:
     engine = Engine(
         store=store,
         assistant=assistant,
-        actions=open_actions(endpoints.action_endpoint, assistant.domain, root=options.root),
+        actions=open_actions(endpoints.action_endpoint, assistant.domain, root=options.root) if assistant else None,
         generator=open_generator(endpoints.nlg),
         metrics=counters,
         limits=limits,
@@ -167,10 +172,17 @@ def build(options: ServeOptions) -> Application:
     )
     socketio = channels.socketio
     shutdown = Shutdown()
+    models = _Models(options, endpoints, engine)
+    folder = options.root / options.model
+    if not folder.is_dir() and folder.suffix:
+        folder = folder.parent
+    shared = SharedModel(
+        engine, load=models.load, swap=models.swap, local=local, folder=folder.absolute(), source=source
+    )
     routes: list[BaseRoute] = [
         *channels.routes,
         *sessions.routes(socketio.sessions),
-        *health.routes(conversations, shutdown, publisher),
+        *health.routes(conversations, shutdown, shared, publisher),
     ]
     guard = Guard(
         token=options.auth_token,
@@ -178,16 +190,8 @@ def build(options: ServeOptions) -> Application:
         jwt_method=options.jwt_method,
         jwt_require_exp=options.jwt_require_exp,
     )
-    models = _Models(options, endpoints, engine)
     allowed = AllowedAddresses.read(endpoints.allow_private_addresses)
-    api = ModelApi(
-        conversations,
-        guard,
-        models=options.root / options.model,
-        load=models.load,
-        swap=models.swap,
-        allowed=allowed,
-    )
+    api = ModelApi(conversations, guard, models=shared, root=options.root, allowed=allowed)
     reminders = Reminders(conversations)
     if options.enable_api:
         routes += [
@@ -210,6 +214,8 @@ def build(options: ServeOptions) -> Application:
             parts.push_async_callback(conversations.close, within_s=DRAIN_S)
             await conversations.open()
             parts.push_async_callback(models.close)
+            await shared.open()
+            parts.push_async_callback(shared.close)
             await channels.open(store)
             parts.push_async_callback(channels.close)
             await revocations.open()
@@ -250,12 +256,13 @@ def build(options: ServeOptions) -> Application:
         ),
         opened=opened,
         conversations=conversations,
+        models=shared,
         wakeups=wakeups,
         sessions=socketio.sessions,
         flush=socketio.flush,
         move_plain_clients=socketio.move_plain_clients,
         shutdown=shutdown,
-        notes=(*channels.notes, *_notes(options, endpoints, guard), *_missing_parts(assistant)),
+        notes=(*channels.notes, *_notes(options, endpoints, guard), *(_missing_parts(assistant) if assistant else ())),
     )
 
 
@@ -431,6 +438,24 @@ def _configured(options: ServeOptions, given: Any, default: str) -> Any:
     return path if path.exists() else None
 
 
+def _load_local(
+    options: ServeOptions, endpoints: Endpoints, *, is_needed: bool
+) -> tuple[Path | None, Assistant | None]:
+    """Return the model file of this machine and its assistant.
+
+    Raises:
+        ModelError: there is none, or it cannot be loaded, although it is needed.
+    """
+    try:
+        file = find_model(options.root / options.model)
+        return file, load_assistant(file, external_nlg=endpoints.nlg is not None)
+    except ModelError as error:
+        if is_needed:
+            raise
+        log.info("no model of this machine; waiting for the configured source", extra={"code": error.code})
+        return None, None
+
+
 class _Models:
     """Loads models while the server runs, and replaces the current model."""
 
@@ -443,11 +468,15 @@ class _Models:
     def load(self, path: Path) -> Assistant:
         return load_assistant(self.options.root / path, external_nlg=self.endpoints.nlg is not None)
 
-    async def swap(self, assistant: Assistant) -> None:
+    async def swap(self, assistant: Assistant | None) -> None:
         """Use another model from the next turn on. Actions depend on the domain, so they are replaced, too.
 
         Turns that are running finish with the old actions, which are closed when the model is replaced the next time.
+        Without a model, messages are rejected.
         """
+        if assistant is None:
+            self.engine.model = None
+            return
         actions = open_actions(self.endpoints.action_endpoint, assistant.domain, root=self.options.root)
         await self.close()
         self._retired, self.engine.actions = self.engine.actions, actions

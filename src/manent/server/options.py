@@ -12,6 +12,8 @@ class ServeOptions:
     Attributes:
         root: the project's folder. The other paths are relative to it.
         model: a model file, or a folder whose newest model is used.
+        remote_storage: where the model comes from: `aws`, `gcs`, `azure`, or the URL of an object store. None: from
+            `models:` in `endpoints.yml`, or from `model`.
         cors: origins of other sites whose pages may connect. `*` allows all.
         connector: the only channel of `credentials.yml` to serve. None: all.
         log_file: file to which the server also logs.
@@ -24,6 +26,7 @@ class ServeOptions:
 
     root: Path = field(default_factory=Path)
     model: Path = Path("models")
+    remote_storage: str | None = None
     host: str = "0.0.0.0"  # noqa: S104  # reachable from other machines, as in Rasa
     port: int = 5005
     cors: tuple[str, ...] = ()

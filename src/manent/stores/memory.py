@@ -83,6 +83,8 @@ class MemoryStore:
     def __init__(self) -> None:
         self._conversations: dict[str, _Conversation] = {}
         self._meta: dict[str, bytes] = {}
+        self._servers: dict[str, tuple[float, int]] = {}
+        self._model_parts: dict[tuple[str, int], bytes] = {}
         self._revocations: dict[tuple[str, str], Revocation] = {}
         self._cursors: dict[str, Cursor] = {}
         self._publishing = False
@@ -275,6 +277,42 @@ class MemoryStore:
         """Store a value, unless the key already has a value. Return the value that the key then has."""
         self._find("")
         return self._meta.setdefault(key, value)
+
+    async def swap_meta(self, key: str, value: bytes, *, expected: bytes | None) -> bool:
+        """Replace the value of a key if it is `expected`. Return whether it was replaced."""
+        self._find("")
+        if self._meta.get(key) != expected:
+            return False
+        self._meta[key] = value
+        return True
+
+    async def report_server(self, name: str, *, ready: int, for_s: float) -> dict[str, int]:
+        """See `SharedModels.report_server`."""
+        self._find("")
+        now = time.time()
+        self._servers[name] = (now + for_s, ready)
+        self._servers = {one: report for one, report in self._servers.items() if report[0] > now}
+        return {one: report[1] for one, report in self._servers.items()}
+
+    async def remove_server(self, name: str) -> None:
+        """Remove the report of a server, which stops."""
+        self._find("")
+        self._servers.pop(name, None)
+
+    async def put_model_part(self, digest: str, number: int, data: bytes) -> None:
+        """Store a part of a model file, unless it is stored."""
+        self._find("")
+        self._model_parts.setdefault((digest, number), data)
+
+    async def model_part(self, digest: str, number: int) -> bytes | None:
+        """Return a part of a model file. None: it is not stored."""
+        self._find("")
+        return self._model_parts.get((digest, number))
+
+    async def keep_models(self, digests: Collection[str]) -> None:
+        """Remove the parts of all other model files."""
+        self._find("")
+        self._model_parts = {key: data for key, data in self._model_parts.items() if key[0] in digests}
 
     async def revoke(self, revocation: Revocation) -> None:
         """Store a revocation. It replaces an earlier one of the same kind and value."""

@@ -509,6 +509,46 @@ async def test_meta_is_put_once(store: ConversationStore) -> None:
     assert await store.get_meta("empty") == b""
 
 
+async def test_meta_is_swapped_by_one(store: ConversationStore) -> None:
+    """Of several servers that replace the same value, exactly one succeeds; a wrong expectation changes nothing."""
+    assert await store.swap_meta("model", b"1", expected=b"0") is False
+    assert await store.swap_meta("model", b"1", expected=None) is True
+    assert await store.swap_meta("model", b"2", expected=None) is False
+    swapped = await asyncio.gather(*(store.swap_meta("model", b"%d" % n, expected=b"1") for n in range(5, 15)))
+
+    assert sorted(swapped) == [False] * 9 + [True]
+    assert await store.get_meta("model") == b"%d" % (5 + swapped.index(True))
+
+
+async def test_servers_report_for_a_time(store: ConversationStore) -> None:
+    """A server is listed with its newest report until the report expires or is removed."""
+    await store.report_server("one", ready=0, for_s=60.0)
+    await store.report_server("gone", ready=0, for_s=0.0)
+    assert await store.report_server("two", ready=3, for_s=60.0) == {"one": 0, "two": 3}
+    assert await store.report_server("one", ready=3, for_s=60.0) == {"one": 3, "two": 3}
+    await store.remove_server("two")
+    await store.remove_server("nobody")
+
+    assert await store.report_server("one", ready=4, for_s=60.0) == {"one": 4}
+
+
+async def test_model_files_are_stored_in_parts(store: ConversationStore) -> None:
+    """A part stays as it was first stored; parts of models that are not kept are removed."""
+    for digest in ("a", "b", "c"):
+        await store.put_model_part(digest, 0, digest.encode() * 1000)
+        await store.put_model_part(digest, 1, b"")
+    await store.put_model_part("a", 0, b"other")
+    await store.keep_models(["a", "c", "z"])
+
+    assert await store.model_part("a", 0) == b"a" * 1000
+    assert await store.model_part("a", 1) == b""
+    assert await store.model_part("a", 2) is None
+    assert await store.model_part("b", 0) is None
+    assert await store.model_part("c", 0) == b"c" * 1000
+    await store.keep_models([])
+    assert await store.model_part("a", 0) is None
+
+
 async def test_many_appenders_at_once(store: ConversationStore) -> None:
     """Appends of many conversations at the same time all arrive, each log in order."""
 

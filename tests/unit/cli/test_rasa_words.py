@@ -47,10 +47,10 @@ def test_several_policies_are_trained_one_by_one(manent: Manent) -> None:
 
 def test_what_would_not_be_done_is_refused(manent: Manent) -> None:
     """A model in a cloud is not quietly looked for in a folder."""
-    status, shown = manent("run --remote-storage aws")
+    status, shown = manent("shell --remote-storage aws")
 
     assert status == 2
-    assert "--remote-storage is not supported: download the model" in shown
+    assert "--remote-storage is not supported: download the model first" in shown
 
 
 @pytest.mark.parametrize("command", COMMANDS)

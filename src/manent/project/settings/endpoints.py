@@ -30,7 +30,6 @@ _TYPES = {
     "nlg": ("callback", "response"),
 }
 _IGNORED = {
-    "models": "a model from the folder `models/`, from --model or from PUT /model (model servers are not supported)",
     "lock_store": (
         "no lock store: in Rasa, it keeps two servers from running the same conversation at once. Here the tracker"
         " store does this, also for several servers"
@@ -42,9 +41,14 @@ _IGNORED = {
     "nlu": "no NLU server, because the loaded model parses all messages (NLU servers are not supported)",
 }
 _MAX_LEASE_S = 3600
+_MAX_WAIT_S = 30 * 86_400
 _LEASE = f"a number of seconds from 1 to {_MAX_LEASE_S}"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}?")
 _HTTP = re.compile(r"https?://[^\s/]", re.IGNORECASE)
+_MODEL_SOURCE = re.compile(r"(https?|s3a?|gs|az|azure|abfss?|adl)://[^\s/]|file:///\S", re.IGNORECASE)
+
+_URLS = {"models": _MODEL_SOURCE}
+"""What the URL of a section must match, if not `_HTTP`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,14 +162,17 @@ def _check_server(name: str, spot: Spot) -> None:
             found=f"{name} without a url",
         )
     elif url is not None:
-        is_url = isinstance(url.value, str) and _HTTP.match(url.value) is not None
+        is_url = isinstance(url.value, str) and _URLS.get(name, _HTTP).match(url.value) is not None
         if not _check_variables(url, url.warn if is_url else url.error) and not is_url:
-            url.error("endpoints.url", "a URL that begins with http:// or https://")
+            stores = ", or a URL of an object store: s3://, gs://, az:// or file:///" if name == "models" else ""
+            url.error("endpoints.url", f"a URL that begins with http:// or https://{stores}")
     for key in ("params", "headers", "basic_auth"):
         found = spot.get(key)
         if found is not None and found.value is not None and not isinstance(found.value, dict):
             found.error("endpoints.mapping", f"a mapping of {key}")
     checks: dict[str, Callable[[Spot], Any]] = {"enable_selective_domain": Spot.flag, "timeout": _check_seconds}
+    if name == "models":
+        checks["wait_time_between_pulls"] = _check_wait
     for key, check in checks.items():
         if (found := spot.get(key)) is not None:
             check(found)
@@ -175,6 +182,12 @@ def _check_seconds(spot: Spot) -> None:
     number = spot.number()
     if number is not None and number <= 0:
         spot.error("endpoints.timeout", "a number of seconds greater than 0")
+
+
+def _check_wait(spot: Spot) -> None:
+    number = spot.number() if spot.value is not None else None
+    if number is not None and not 0 <= number <= _MAX_WAIT_S:
+        spot.error("endpoints.wait", f"a number of seconds from 0 (load the model once) to {_MAX_WAIT_S:,}")
 
 
 def _check_variables(url: Spot, report: Callable[..., None]) -> bool:

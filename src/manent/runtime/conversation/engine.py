@@ -49,7 +49,7 @@ class Engine:
         self,
         *,
         store: ConversationStore,
-        assistant: Assistant,
+        assistant: Assistant | None,
         actions: ActionRunner | None = None,
         generator: Generator | None = None,
         limits: Limits | None = None,
@@ -57,7 +57,7 @@ class Engine:
         lease_s: float = LEASE_S,
     ) -> None:
         self.store = store
-        self.model: Assistant | None = assistant
+        self.model = assistant
         self.actions = actions
         self.generator = generator
         self.limits = limits or Limits()
@@ -69,7 +69,7 @@ class Engine:
         self.session_token: Callable[[str], str] = lambda _: ""
         self._batcher = ParseBatcher()
         self._rng = random.Random(secrets.randbits(256))  # noqa: S311  # it only picks response variations and generates ids
-        self._env = Env(now=time.time, new_id=self.new_id, rng=self._rng, stamp=assistant.stamp)
+        self._env = Env(now=time.time, new_id=self.new_id, rng=self._rng, stamp=assistant.stamp if assistant else {})
 
     async def open(self) -> None:
         """Open the store and start to renew leases."""

@@ -114,7 +114,45 @@ class Outbox(Protocol):
         """
 
 
-class ConversationStore(Outbox, Protocol):
+class SharedModels(Protocol):
+    """The part of a store with which its servers use the same model: see `server/models/switching.py`.
+
+    Model files are stored in parts, so that a large file does not delay the writes of conversations.
+    """
+
+    async def swap_meta(self, key: str, value: bytes, *, expected: bytes | None) -> bool:
+        """Replace the value of a key if it is `expected`. None: the key has no value.
+
+        Returns:
+            Whether the value was replaced. Of several servers that replace the same value, only one succeeds.
+        """
+
+    async def report_server(self, name: str, *, ready: int, for_s: float) -> dict[str, int]:
+        """Note that a server runs, and which announcement of a model it is ready for.
+
+        Args:
+            name: name of the server process, see `server_name.py`.
+            ready: number of the announcement.
+            for_s: seconds after which the report is no longer valid.
+
+        Returns:
+            Name and `ready` of all servers whose report is valid.
+        """
+
+    async def remove_server(self, name: str) -> None:
+        """Remove the report of a server, which stops."""
+
+    async def put_model_part(self, digest: str, number: int, data: bytes) -> None:
+        """Store a part of a model file, unless it is stored."""
+
+    async def model_part(self, digest: str, number: int) -> bytes | None:
+        """Return a part of a model file. None: it is not stored."""
+
+    async def keep_models(self, digests: Collection[str]) -> None:
+        """Remove the parts of all other model files."""
+
+
+class ConversationStore(Outbox, SharedModels, Protocol):
     """Stores the logs.
 
     Every method raises StoreError if the store is not available. `tests/contract/` tests every implementation.

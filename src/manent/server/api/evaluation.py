@@ -21,8 +21,9 @@ from manent.runtime.assistant import Assistant
 from manent.runtime.conversation.registry import Conversations
 from manent.server.api.auth import Guard
 from manent.server.api.callbacks import Callbacks
-from manent.server.api.model import Load, write_yaml
+from manent.server.api.model import write_yaml
 from manent.server.jobs.cross_validation import cross_validate
+from manent.server.models.switching import Load
 from manent.server.operation import Operation
 from manent.server.outside.addresses import AllowedAddresses
 

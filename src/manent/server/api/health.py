@@ -13,6 +13,7 @@ from manent.core.errors import ManentError
 from manent.runtime.background.publishing import Publisher
 from manent.runtime.conversation.registry import Conversations
 from manent.server.edge.shutdown import Shutdown
+from manent.server.models.switching import SharedModel
 from manent.server.operation import Operation
 
 MINIMUM_COMPATIBLE_VERSION = "0.1.0"
@@ -47,13 +48,13 @@ class Ready(msgspec.Struct, kw_only=True):
     """Whether the server can serve.
 
     Attributes:
-        status: `ok`, or with HTTP status 503 either `closing` (the server is shutting down) or `store` (the store
-            fails, and `code` is its error).
+        status: `ok`, or with HTTP status 503 one of `closing` (the server is shutting down), `store` (the store fails,
+            and `code` is its error) and `model` (no model could be loaded yet, and `code` is the reason).
         model: name of the loaded model file.
         failing: background tasks whose last round failed, and the code of the error. They try again by themselves.
     """
 
-    status: Literal["ok", "closing", "store"]
+    status: Literal["ok", "closing", "store", "model"]
     model: str | UnsetType | None = UNSET
     event_broker: BrokerHealth | UnsetType = UNSET
     failing: dict[str, str] | UnsetType = UNSET
@@ -66,7 +67,9 @@ READY = Operation(method="GET", path="/health/ready", summary="Can it serve?", a
 OPERATIONS = (VERSION, LIVE, READY)
 
 
-def routes(conversations: Conversations, shutdown: Shutdown, publisher: Publisher | None = None) -> list[Route]:
+def routes(
+    conversations: Conversations, shutdown: Shutdown, models: SharedModel, publisher: Publisher | None = None
+) -> list[Route]:
     """Return `/version`, `/health/live` and `/health/ready`. `publisher`: None if there is no event broker."""
 
     async def version(_: Request) -> Response:
@@ -83,6 +86,8 @@ def routes(conversations: Conversations, shutdown: Shutdown, publisher: Publishe
             await conversations.engine.store.get_meta("health")
         except ManentError as error:
             return _json(Ready(status="store", code=error.code), 503)
+        if models.is_waiting:
+            return _json(Ready(status="model", code=models.problem.code if models.problem else UNSET), 503)
         model = conversations.engine.model
         file = model.file if model is not None else None
         failing = dict(conversations.engine.metrics.background_failing) or UNSET

@@ -4,12 +4,11 @@ It is served only with `--enable-api`.
 """
 
 import asyncio
-import logging
 import re
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
@@ -20,7 +19,6 @@ from starlette.routing import Route
 
 from manent.core.errors import ModelError, RequestError
 from manent.runtime import tracker_reader
-from manent.runtime.assistant import Assistant
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.json_input import read_body, read_json
 from manent.runtime.tracker_json import tracker_to_wire
@@ -32,29 +30,12 @@ from manent.server.api.emulation import EMULATIONS
 from manent.server.api.predictions import Prediction, predict
 from manent.server.api.trackers import Event, TrackerQuery, events_of, verbosity_of
 from manent.server.jobs.training import train_document
+from manent.server.models.sources import DOWNLOAD_TIMEOUT_S, Download, remote_source, save_answer
+from manent.server.models.switching import SharedModel
 from manent.server.operation import Operation
 from manent.server.outside.addresses import AllowedAddresses
 
-if TYPE_CHECKING:
-    import aiohttp
-
-log = logging.getLogger("manent.model")
-
 _encode = msgspec.json.Encoder(enc_hook=str).encode
-
-DOWNLOAD_TIMEOUT_S = 300.0
-
-MAX_DOWNLOAD = 256 * 1024**2
-"""Bytes of a model from a model server."""
-
-_PIECE = 1 << 20
-"""Bytes of a download that are written at once."""
-
-Load = Callable[[Path], Assistant]
-"""Loads a model file. Raises ModelError if this is not possible."""
-
-Swap = Callable[[Assistant], Awaitable[None]]
-"""Replaces the assistant, and everything that depends on it, from the next turn on."""
 
 
 class ParseRequest(msgspec.Struct, kw_only=True):
@@ -100,18 +81,29 @@ class ModelServer(msgspec.Struct, kw_only=True):
 
 
 class ModelSource(msgspec.Struct, kw_only=True):
-    """The model to load: a file on this server, or a server from which to download it."""
+    """The model to load: a file on this server, a server from which to download it, or an object store.
+
+    Attributes:
+        remote_storage: the object store that the environment of the server names, as with `--remote-storage`.
+            `model_file` is then the name of the object; without it, the newest model is used.
+    """
 
     model_file: str | None = None
     model_server: ModelServer | None = None
+    remote_storage: Literal["aws", "gcs", "azure"] | None = None
 
 
 class Status(msgspec.Struct, kw_only=True):
-    """The loaded model, and the number of trainings that are running on request."""
+    """The loaded model, and the number of trainings that are running on request.
+
+    Attributes:
+        model_problem: why this server does not use the newest model.
+    """
 
     model_file: str
     model_id: str
     num_active_training_jobs: int
+    model_problem: str | UnsetType = UNSET
 
 
 _GUARDED = (401, 403)
@@ -146,12 +138,14 @@ TRAIN = Operation(
 REPLACE = Operation(
     method="PUT",
     path="/model",
-    summary="Load another model",
+    summary="Load another model on all servers",
     body=ModelSource,
     errors=(400, *_GUARDED),
     status=204,
 )
-UNLOAD = Operation(method="DELETE", path="/model", summary="Unload the model", errors=_GUARDED, status=204)
+UNLOAD = Operation(
+    method="DELETE", path="/model", summary="Unload the model on all servers of the store", errors=_GUARDED, status=204
+)
 DOMAIN = Operation(
     method="GET", path="/domain", summary="The domain", answer=dict[str, Any], errors=(*_GUARDED, 406, 409)
 )
@@ -167,9 +161,8 @@ class ModelApi:
     Args:
         conversations: the conversations that use the model.
         guard: checks who may use the API.
-        models: the server's model file, or folder of models.
-        load: see `Load`.
-        swap: see `Swap`.
+        models: loads models, and replaces the model in use.
+        root: the project's folder.
         allowed: the addresses that URLs in requests may lead to.
     """
 
@@ -178,16 +171,14 @@ class ModelApi:
         conversations: Conversations,
         guard: Guard,
         *,
-        models: Path,
-        load: Load,
-        swap: Swap,
+        models: SharedModel,
+        root: Path,
         allowed: AllowedAddresses,
     ) -> None:
         self.conversations = conversations
         self.guard = guard
-        self.models = (models if models.is_dir() or not models.suffix else models.parent).absolute()
-        self.load = load
-        self.swap = swap
+        self.models = models
+        self.root = root
         self.training_jobs = 0
         self.allowed = allowed
         self.callbacks = Callbacks(allowed)
@@ -214,8 +205,14 @@ class ModelApi:
     async def status(self, _: Request) -> Response:
         """Return the name of the loaded model and the number of running trainings."""
         model = self.conversations.engine.assistant
+        problem = self.models.problem
         return _json(
-            Status(model_file=model.file, model_id=model.model_id, num_active_training_jobs=self.training_jobs)
+            Status(
+                model_file=model.file,
+                model_id=model.model_id,
+                num_active_training_jobs=self.training_jobs,
+                model_problem=problem.message if problem is not None else UNSET,
+            )
         )
 
     async def parse(self, request: Request) -> Response:
@@ -265,35 +262,37 @@ class ModelApi:
         self.training_jobs += 1
         try:
             with tempfile.TemporaryDirectory(prefix="manent-model-") as folder:
-                path = await train_document(text, out=self.models if keep else Path(folder), force=force)
+                path = await train_document(text, out=self.models.folder if keep else Path(folder), force=force)
                 content = await asyncio.to_thread(path.read_bytes)
         finally:
             self.training_jobs -= 1
         return Response(content, headers={"filename": path.name}, media_type="application/octet-stream")
 
     async def replace(self, request: Request) -> Response:
-        """Load another model. Running turns finish with the model with which they started."""
-        source = read_body(await request.body(), ModelSource)
-        if source.model_file:
-            await self._load(Path(source.model_file))
-        elif source.model_server is not None:
-            await self._load_from_server(source.model_server)
-        else:
-            raise RequestError(
-                "bad_request",
-                "the body must contain model_file (a path) or model_server (with url); other sources are not supported",
-            )
-        return Response(status_code=204)
+        """Load another model on all servers of the store.
 
-    async def _load(self, path: Path) -> None:
+        Running turns finish with the model with which they started.
+        """
+        source = read_body(await request.body(), ModelSource)
         try:
-            assistant = await asyncio.to_thread(self.load, path)
+            if source.remote_storage is not None:
+                storage = remote_source(source.remote_storage, source.model_file or "")
+                await self.models.take(lambda to: storage.pull(to, None))
+            elif source.model_file:
+                await self.models.use(self.root / source.model_file)
+            elif source.model_server is not None:
+                await self._take_from_server(source.model_server)
+            else:
+                raise RequestError(
+                    "bad_request",
+                    "the body must contain model_file (a path), model_server (with url) or remote_storage (aws, gcs or"
+                    " azure)",
+                )
         except ModelError as error:
             raise RequestError(error.code, error.message) from error
-        await self.swap(assistant)
-        log.info("loaded a model", extra={"model": assistant.file})
+        return Response(status_code=204)
 
-    async def _load_from_server(self, server: ModelServer) -> None:
+    async def _take_from_server(self, server: ModelServer) -> None:
         import aiohttp
 
         await self.allowed.check_url(server.url, "model_server.url")
@@ -301,22 +300,24 @@ class ModelApi:
         if server.token:
             params[str(server.token_name or "token")] = str(server.token)
         headers = {key: str(value) for key, value in (server.headers or {}).items()}
-        with tempfile.TemporaryDirectory(prefix="manent-model-") as folder:
-            try:
-                async with (
-                    self.allowed.open_session(timeout_s=DOWNLOAD_TIMEOUT_S) as session,
-                    session.get(server.url, params=params, headers=headers, allow_redirects=False) as answer,
-                ):
-                    path = await _download(answer, Path(folder))
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-                raise RequestError(
-                    "model_server", f"the model server could not be reached: {error or type(error).__name__}"
-                ) from error
-            await self._load(path)
+
+        async def pull(to: Path) -> Download:
+            async with (
+                self.allowed.open_session(timeout_s=DOWNLOAD_TIMEOUT_S) as session,
+                session.get(server.url, params=params, headers=headers, allow_redirects=False) as answer,
+            ):
+                return await save_answer(answer, to)
+
+        try:
+            await self.models.take(pull)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise RequestError(
+                "model_server", f"the model server could not be reached: {error or type(error).__name__}"
+            ) from error
 
     async def unload(self, _: Request) -> Response:
-        """Unload the model. Messages are rejected until another one is loaded."""
-        self.conversations.engine.model = None
+        """Unload the model on all servers of the store. Messages are rejected until another one is loaded."""
+        await self.models.unload()
         return Response(status_code=204)
 
     async def domain(self, request: Request) -> Response:
@@ -330,35 +331,6 @@ class ModelApi:
     async def close(self) -> None:
         """Cancel trainings with a callback URL."""
         await self.callbacks.close()
-
-
-async def _download(answer: "aiohttp.ClientResponse", folder: Path) -> Path:
-    """Write the model in a model server's answer to a file, piece by piece.
-
-    Raises:
-        RequestError: `model_server`; the status is not 200, or the model is too large.
-    """
-    if 300 <= answer.status < 400:  # noqa: PLR2004  # the statuses of redirects
-        raise RequestError(
-            "model_server",
-            f"the model server answered with a redirect (status {answer.status}), which is not followed: name the URL"
-            " of the model itself",
-        )
-    if answer.status != 200:  # noqa: PLR2004
-        raise RequestError("model_server", f"the model server answered with status {answer.status}")
-    path = folder / (Path(answer.headers.get("filename") or "model.tar.gz").name or "model.tar.gz")
-    size = answer.content_length or 0
-    if size <= MAX_DOWNLOAD:
-        size = 0
-        with path.open("wb") as file:
-            async for piece in answer.content.iter_chunked(_PIECE):
-                size += len(piece)
-                if size > MAX_DOWNLOAD:
-                    break
-                await asyncio.to_thread(file.write, piece)
-    if size > MAX_DOWNLOAD:
-        raise RequestError("model_server", f"the model on the model server is too large (limit {MAX_DOWNLOAD:,} bytes)")
-    return path
 
 
 class _Dumper(yaml.SafeDumper):

@@ -85,6 +85,24 @@ ACCEPTED = f"SELECT message_id, seq, digest FROM accepted WHERE conversation_id 
 META = "SELECT value FROM meta WHERE name = $1"
 PUT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
 
+PUT_NEW_META = f"{PUT_META} RETURNING name"
+SWAP_META = "UPDATE meta SET value = $2 WHERE name = $1 AND value = $3 RETURNING name"
+
+# The statements of one query see the same state, so the last part adds the row that the second part writes.
+REPORT_SERVER = """
+WITH clock AS (SELECT extract(epoch FROM clock_timestamp())::float8 AS now),
+expired AS (DELETE FROM servers USING clock WHERE until <= now AND name <> $1),
+reported AS (
+    INSERT INTO servers (name, until, ready) SELECT $1, now + $3::float8, $2 FROM clock
+    ON CONFLICT (name) DO UPDATE SET until = excluded.until, ready = excluded.ready
+)
+SELECT name, ready FROM servers, clock WHERE until > now AND name <> $1 UNION ALL SELECT $1, $2::bigint
+"""
+REMOVE_SERVER = "DELETE FROM servers WHERE name = $1"
+PUT_MODEL_PART = "INSERT INTO model_parts (digest, number, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+MODEL_PART = "SELECT data FROM model_parts WHERE digest = $1 AND number = $2"
+KEEP_MODELS = "DELETE FROM model_parts WHERE digest <> ALL($1)"
+
 PUT_REMINDER = """
 INSERT INTO reminders (conversation_id, name, seq, due, data) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (conversation_id, name) DO UPDATE SET seq = excluded.seq, due = excluded.due, data = excluded.data

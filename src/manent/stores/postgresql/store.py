@@ -310,6 +310,39 @@ class PostgresqlStore:
             kept: bytes = await connection.fetchval(sql.META, key)
             return kept
 
+    async def swap_meta(self, key: str, value: bytes, *, expected: bytes | None) -> bool:
+        """Replace the value of a key if it is `expected`. Return whether it was replaced."""
+        async with self._connection() as connection:
+            if expected is None:
+                return await connection.fetchval(sql.PUT_NEW_META, key, value) is not None
+            return await connection.fetchval(sql.SWAP_META, key, value, expected) is not None
+
+    async def report_server(self, name: str, *, ready: int, for_s: float) -> dict[str, int]:
+        """See `SharedModels.report_server`."""
+        async with self._connection() as connection:
+            return dict(await connection.fetch(sql.REPORT_SERVER, name, ready, for_s))
+
+    async def remove_server(self, name: str) -> None:
+        """Remove the report of a server, which stops."""
+        async with self._connection() as connection:
+            await connection.execute(sql.REMOVE_SERVER, name)
+
+    async def put_model_part(self, digest: str, number: int, data: bytes) -> None:
+        """Store a part of a model file, unless it is stored."""
+        async with self._connection() as connection:
+            await connection.execute(sql.PUT_MODEL_PART, digest, number, data)
+
+    async def model_part(self, digest: str, number: int) -> bytes | None:
+        """Return a part of a model file. None: it is not stored."""
+        async with self._connection() as connection:
+            data: bytes | None = await connection.fetchval(sql.MODEL_PART, digest, number)
+            return data
+
+    async def keep_models(self, digests: Collection[str]) -> None:
+        """Remove the parts of all other model files."""
+        async with self._connection() as connection:
+            await connection.execute(sql.KEEP_MODELS, list(digests))
+
     async def revoke(self, revocation: Revocation) -> None:
         """Store a revocation. It replaces an earlier one of the same kind and value."""
         one = revocation

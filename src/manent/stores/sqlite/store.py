@@ -33,7 +33,7 @@ from manent.core.errors import StoreError
 from manent.runtime.ports.store import Behind, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, row_to_entry
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row, lease_values
-from manent.stores.sqlite import published
+from manent.stores.sqlite import published, shared_models
 from manent.stores.sqlite.appends import AppendWork, append_to_new, append_work, insert_head
 from manent.stores.sqlite.errors import store_error
 from manent.stores.sqlite.file import connect, prepare_file
@@ -238,6 +238,30 @@ class SqliteStore:
     async def put_meta(self, key: str, value: bytes) -> bytes:
         """Store a value, unless the key already has a value. Return the value that the key then has."""
         return await self._write(lambda cursor: _put_meta(cursor, key, value))
+
+    async def swap_meta(self, key: str, value: bytes, *, expected: bytes | None) -> bool:
+        """Replace the value of a key if it is `expected`. Return whether it was replaced."""
+        return await self._write(lambda cursor: shared_models.swap_meta(cursor, key, value, expected))
+
+    async def report_server(self, name: str, *, ready: int, for_s: float) -> dict[str, int]:
+        """See `SharedModels.report_server`."""
+        return await self._write(lambda cursor: shared_models.report_server(cursor, name, ready, for_s))
+
+    async def remove_server(self, name: str) -> None:
+        """Remove the report of a server, which stops."""
+        await self._write(lambda cursor: shared_models.remove_server(cursor, name))
+
+    async def put_model_part(self, digest: str, number: int, data: bytes) -> None:
+        """Store a part of a model file, unless it is stored."""
+        await self._write(lambda cursor: shared_models.put_model_part(cursor, digest, number, data))
+
+    async def model_part(self, digest: str, number: int) -> bytes | None:
+        """Return a part of a model file. None: it is not stored."""
+        return await self._read(lambda cursor: shared_models.model_part(cursor, digest, number))
+
+    async def keep_models(self, digests: Collection[str]) -> None:
+        """Remove the parts of all other model files."""
+        await self._write(lambda cursor: shared_models.keep_models(cursor, digests))
 
     async def revoke(self, revocation: Revocation) -> None:
         """Store a revocation. It replaces an earlier one of the same kind and value."""
