@@ -12,7 +12,10 @@ from manent.stores.sqlite.store import SqliteStore
 from manent.testing.logs import MakeStore
 from support.postgres import Cluster, programs, running
 
-TABLES = "conversations, events, accepted, snapshots, reminders, meta, published, servers, model_parts, inbox, routes, undelivered"
+TABLES = (
+    "conversations, events, accepted, snapshots, reminders, meta, published, servers, model_parts, "
+    "inbox, routes, undelivered"
+)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,12 @@ import msgspec
 MODEL_FORMAT = 3
 """Format of the files in a model. It increases when an older Manent cannot read what a newer one writes."""
 
+OLDEST_MODEL_FORMAT = 3
+"""The oldest format that this version reads, so that an update needs no training at the same moment.
+
+From format 4 on, this is the format before `MODEL_FORMAT`. `tests/assistants/models/` has a model of each.
+"""
+
 
 class Metadata(msgspec.Struct, kw_only=True):
     """`metadata.json` in a model.

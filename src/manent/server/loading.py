@@ -9,7 +9,7 @@ from manent.core.domain import Domain
 from manent.core.errors import ModelError
 from manent.dialogue.model import load_dialogue
 from manent.models.archive import find_model, read_model
-from manent.models.metadata import MODEL_FORMAT, Metadata
+from manent.models.metadata import MODEL_FORMAT, OLDEST_MODEL_FORMAT, Metadata
 from manent.models.vectors import open_vectors
 from manent.nlu.pipeline import load_pipeline
 from manent.runtime.assistant import Assistant
@@ -26,11 +26,11 @@ def load_assistant(path: Path, *, external_nlg: bool = False) -> Assistant:
     files = read_model(file)
     try:
         metadata = msgspec.json.decode(files["metadata.json"], type=Metadata)
-        if metadata.format != MODEL_FORMAT:
+        if not OLDEST_MODEL_FORMAT <= metadata.format <= MODEL_FORMAT:
             raise ModelError(
                 "model_format",
-                f"{file} has format {metadata.format}, but this version of Manent reads format {MODEL_FORMAT}; train "
-                "again",
+                f"{file} has format {metadata.format}, but this version of Manent reads the formats"
+                f" {OLDEST_MODEL_FORMAT} to {MODEL_FORMAT}; train again with `manent train`",
             )
         domain = msgspec.json.decode(files["domain.json"], type=Domain)
     except KeyError as error:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from manent.actions.endpoint import read_endpoint
 from manent.core.errors import ModelError
 from manent.server.models import sources
 from manent.server.models.sources import HttpSource, ObjectSource, Source, open_source, remote_source
@@ -145,7 +146,7 @@ async def test_large_models_are_refused(
 
 async def test_a_server_that_is_away(tmp_path: Path) -> None:
     """The error names the server."""
-    source = HttpSource(sources.read_endpoint("models", {"url": "http://127.0.0.1:9/x"}))
+    source = HttpSource(read_endpoint("models", {"url": "http://127.0.0.1:9/x"}))
     with pytest.raises(ModelError, match=r"http://127\.0\.0\.1:9/x"):
         await source.pull(tmp_path / "m", None)
 
