@@ -5,12 +5,11 @@ the same conditions on writes as the other stores.
 """
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
@@ -39,6 +38,9 @@ from manent.stores.head_row import empty_head, owner_of
 from manent.stores.postbox import Operation, PostboxTables, forget_conversation, run_on_sqlite
 from manent.stores.schema.steps import steps
 from manent.stores.thinning import superfluous
+
+if TYPE_CHECKING:
+    import sqlite3
 
 T = TypeVar("T")
 
@@ -110,6 +112,8 @@ class MemoryStore(PostboxTables):
         del is_read, is_alone
         self._find("")
         if self._tables is None:
+            import sqlite3
+
             self._tables = sqlite3.connect(":memory:", isolation_level=None)
             self._tables.execute("CREATE TABLE conversations (sender_id TEXT PRIMARY KEY, epoch TEXT, version INTEGER)")
             postbox = next(step for step in steps("sqlite") if step.file.stem.endswith("_postbox"))

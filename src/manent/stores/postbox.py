@@ -6,9 +6,8 @@ databases accept. A store runs an operation in one transaction (`PostboxTables.r
 """
 
 import hashlib
-import sqlite3
 from collections.abc import Collection, Generator, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -17,6 +16,9 @@ from manent.core.errors import RequestError
 from manent.core.postbox import ReceivedMessage, Route, Undelivered
 from manent.runtime.ports.store import RoutesBehind
 from manent.stores.head_row import lease_of, lease_values
+
+if TYPE_CHECKING:
+    import sqlite3
 
 T = TypeVar("T")
 
@@ -292,7 +294,7 @@ def forget_conversation(sender_id: str, now: float) -> Operation[None]:
     )
 
 
-def run_on_sqlite(cursor: sqlite3.Cursor, operation: Operation[T]) -> T:
+def run_on_sqlite(cursor: "sqlite3.Cursor", operation: Operation[T]) -> T:
     """Run an operation inside the transaction of a cursor."""
     try:
         statement, values = next(operation)
