@@ -1,8 +1,8 @@
 """The only way from a channel into a conversation.
 
 A channel reads a message from the wire and hands it over with `take`. The inbox decides whether the sender may use the
-conversation, checks lengths and types, counts the message against the rate limits, and submits it. Every channel has an
-inbox of its own, which knows the channel's name and its identity mode.
+conversation, checks lengths and types, counts the message against the rate limits, and submits it. Each channel has its
+own inbox, which knows the channel's name and its identity mode.
 """
 
 import asyncio

@@ -26,7 +26,7 @@ class BadExtension(ManentError):
     """A name means a class that cannot be used.
 
     Attributes:
-        found: what is wrong, for example `no module named "chanels"`.
+        found: the problem, for example `no module named "chanels"`.
         expected: what was expected instead.
         wrong: the part of the name that does not exist. "": the name exists.
         known: names that exist in its place, for a suggestion.

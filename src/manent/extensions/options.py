@@ -118,7 +118,7 @@ def convert(options: type[T], section: Mapping[str, Any]) -> tuple[T | None, lis
     A number or a flag may be given as text, because a variable of the environment is text.
 
     Returns:
-        The options, None if something is wrong; and what is wrong.
+        The options (None if a value is wrong), and the wrong values.
     """
     wrong: list[WrongValue] = []
     values: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What every event broker does, wherever it takes the messages.
+"""The test suite that every event broker must pass.
 
 Import the tests, and write a fixture `place` that returns a `Place`.
 """
@@ -35,14 +35,14 @@ class Place:
 
 
 def message(number: int, text: str = "é \\n 😀") -> Outgoing:
-    """Return a message that can be told from others."""
+    """Return a message that differs from all others."""
     return Outgoing(
         "ada", f"e1:{number}", f'{{"sender_id":"ada","event":"user","number":{number},"text":"{text}"}}'.encode()
     )
 
 
 async def test_messages_arrive_whole_and_in_order(place: Place) -> None:
-    """What was handed over in several batches, by one broker after another, is there in this order."""
+    """Messages of several batches, from one broker after another, arrive in the order of their publication."""
     expected = [message(number) for number in range(60)]
     first = place.make()
     await first.connect()
@@ -59,7 +59,7 @@ async def test_messages_arrive_whole_and_in_order(place: Place) -> None:
 
 
 async def test_a_broker_that_was_closed_connects_again(place: Place) -> None:
-    """After trouble the same broker is asked to connect again, and goes on."""
+    """A closed broker connects again and publishes."""
     broker = place.make()
     await broker.connect()
     await broker.publish([message(1)])
@@ -72,7 +72,7 @@ async def test_a_broker_that_was_closed_connects_again(place: Place) -> None:
 
 
 async def test_long_messages(place: Place) -> None:
-    """A message of a megabyte is a message."""
+    """A message of one megabyte arrives complete."""
     broker = place.make()
     await broker.connect()
     await broker.publish([message(1, "x" * 1_000_000)])

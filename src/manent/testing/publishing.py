@@ -21,7 +21,7 @@ NOW = 900.0
 
 
 async def waiting(store: ConversationStore, *, limit: int = 100) -> list[str]:
-    """All that is not published yet."""
+    """Return the conversations with unpublished events."""
     found: list[str] = []
     after: str | None = ""
     while after is not None:
@@ -42,7 +42,7 @@ async def publish_all(store: ConversationStore, sender_id: str = "ada") -> Curso
 
 
 async def test_what_was_there_before_is_regarded_as_published(store: ConversationStore) -> None:
-    """Publishing begins with what is said after its beginning, once in the life of a store."""
+    """Only events after the first `begin_publishing` in the life of a store are published."""
     old = await talk(store, empty("old"), 2)
     await store.begin_publishing()
     await talk(store, empty("new"), 1)
@@ -55,7 +55,7 @@ async def test_what_was_there_before_is_regarded_as_published(store: Conversatio
 
 
 async def test_behind_is_what_has_more_than_was_published(store: ConversationStore) -> None:
-    """Found are logs that went on, began, were erased or replaced since; not those that are done, nor empty ones."""
+    """`behind` finds logs that grew, started, or were erased or replaced, and no published or empty ones."""
     for sender_id in ("done", "on", "erased", "emptied", "replaced"):
         await talk(store, empty(sender_id), 1)
         await publish_all(store, sender_id)
@@ -74,7 +74,7 @@ async def test_behind_is_what_has_more_than_was_published(store: ConversationSto
 
 
 async def test_purged_conversation_is_behind(store: ConversationStore) -> None:
-    """What was removed for its age is to be taken back, too."""
+    """A conversation that was removed because of its age is unpublished, too."""
     await talk(store, empty(), 1)
     await publish_all(store)
     assert await store.purge(older_than=1e12) == 1
@@ -116,7 +116,7 @@ async def test_unpublished_answers_in_order(store: ConversationStore) -> None:
 
 
 async def test_one_at_a_time_publishes(store: ConversationStore) -> None:
-    """A leased cursor is shown to others and not given to them, until the lease has run out or counts no more."""
+    """Other owners see a leased cursor but do not get it until the lease has expired or its owner is dead."""
     await talk(store, empty(), 1)
     await store.claim(["ada"], OTHER, now=NOW)
 
@@ -157,7 +157,7 @@ async def test_many_who_claim_at_once(make_store: MakeStore) -> None:
 
 
 async def test_cursor_moves_only_under_its_lease(store: ConversationStore) -> None:
-    """Who has lost the lease changes nothing; who has it sets the cursor and lets go."""
+    """Only the owner of the lease can move the cursor, which releases the lease."""
     await talk(store, empty(), 1)
     await talk(store, empty("bob"), 1)
     await store.claim(["ada", "bob"], OTHER, now=NOW)
@@ -186,7 +186,7 @@ async def test_gone_conversation_leaves_no_cursor(store: ConversationStore) -> N
 
 
 async def test_an_erased_log_that_nobody_heard_of_is_not_waited_for(store: ConversationStore) -> None:
-    """Nothing of it was published, so nothing has to be taken back."""
+    """A log that was erased before anything was published needs no message."""
     await store.begin_publishing()
     await talk(store, empty(), 1)
     await store.erase("ada", new_epoch="e2")

@@ -1,4 +1,4 @@
-"""What every conversation store does, whatever it keeps the logs in.
+"""The test suite that every conversation store must pass.
 
 Import the tests, and write a fixture `make_store` that returns a `MakeStore` (`manent.testing.logs`). The suite of
 `manent.testing.publishing` needs the same fixture.
@@ -107,7 +107,7 @@ async def test_create_is_idempotent(store: ConversationStore) -> None:
 
 
 async def test_create_at_once_makes_one(store: ConversationStore) -> None:
-    """Of many creations at the same time one wins, and all are told the winner."""
+    """If many callers create a conversation at the same time, all receive the head of the first."""
     heads = await asyncio.gather(*(store.create(empty(epoch=f"e{n}")) for n in range(20)))
 
     assert set(heads) == {await store.head("ada")}
@@ -276,7 +276,7 @@ async def test_old_snapshots_are_thinned(store: ConversationStore) -> None:
 
 
 async def test_page_back_through_visible_entries(store: ConversationStore) -> None:
-    """Paging back from the end meets each visible entry once, in log order, and says when there are no more."""
+    """Paging back returns each visible entry once, in log order, and says when it has reached the start."""
     head = await talk(store, empty(), 4)
     visible = [1, 3, 5, 7, 9, 11, 13, 15]
     last = await store.page("ada", limit=3)
@@ -318,7 +318,7 @@ async def test_after_reads_on_from_a_cursor(store: ConversationStore) -> None:
 
 
 async def test_reopened_store_has_it_all(make_store: MakeStore) -> None:
-    """After closing, another instance over the same data goes on where the first one ended."""
+    """After closing, another instance over the same data continues where the first one ended."""
     first = make_store()
     await first.open()
     head = await talk(first, empty(), 3, snapshot_every=1)
@@ -338,7 +338,7 @@ async def test_reopened_store_has_it_all(make_store: MakeStore) -> None:
 
 
 async def test_erase_leaves_nothing(store: ConversationStore) -> None:
-    """An erased conversation is gone with events, ids and snapshots, and can begin anew."""
+    """An erased conversation is gone with events, ids and snapshots, and can start again."""
     first = turn(empty(), message_id="m1", snapshot=b"state")
     await store.append(first)
     other = await talk(store, empty("bob"), 1)
@@ -498,7 +498,7 @@ async def test_append_keeps_a_renewal(store: ConversationStore) -> None:
 
 
 async def test_meta_is_put_once(store: ConversationStore) -> None:
-    """The first value under a key stays; everybody is told it."""
+    """The first value of a key stays, and every caller receives it."""
     assert await store.get_meta("secret") is None
     values = await asyncio.gather(*(store.put_meta("secret", b"%d" % n) for n in range(10)))
 
@@ -616,7 +616,7 @@ async def test_acknowledged_is_seen_by_the_next_read(store: ConversationStore) -
 
 
 async def test_head_and_entries_of_a_page_belong_together(store: ConversationStore) -> None:
-    """While somebody writes, a page's newest entry is the newest of its own head."""
+    """While another caller writes, the newest entry of a page is the newest one of the head in the page."""
     done = asyncio.Event()
 
     async def read() -> int:
@@ -652,7 +652,7 @@ async def test_purge_removes_what_is_old(store: ConversationStore) -> None:
 
 
 async def test_close_finishes_queued_work(make_store: MakeStore) -> None:
-    """What was handed in before closing is written; what comes after is refused with a code."""
+    """Appends from before the close are written. Later ones are rejected with a code."""
     store = make_store()
     await store.open()
     appends = [asyncio.ensure_future(store.append(turn(empty(f"visitor {n}")))) for n in range(50)]
@@ -693,7 +693,7 @@ def _remind(
 
 
 async def test_reminders_are_due_in_order(store: ConversationStore) -> None:
-    """Scheduled reminders are handed out when they are due, the longest overdue first, whatever conversation."""
+    """Reminders of all conversations are returned when they are due, the longest overdue first."""
     for sender_id, due in (("ada", 30.0), ("bob", 10.0), ("cyd", 20.0)):
         await store.append(_remind(empty(sender_id), due=due))
 
@@ -740,7 +740,7 @@ async def test_same_name_replaces_a_reminder(store: ConversationStore) -> None:
 async def test_cancel_matches_every_given_field(
     store: ConversationStore, cancel: CancelReminders, left: list[str]
 ) -> None:
-    """Cancelling drops what matches all that is given; nothing given drops everything."""
+    """A cancellation removes the reminders that match all its conditions. Without conditions, it removes all."""
     first = _remind(empty(), "tea", due=1.0, entities={"what": "tea"})
     await store.append(first)
     second = _remind(first.head, "cake", due=2.0, intent="eat")
