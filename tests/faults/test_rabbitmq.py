@@ -111,7 +111,10 @@ def test_rabbitmq_is_away(node: rabbitmq.Node, tmp_path: Path) -> None:
 
     assert len(expected) > 40
     assert first_ones(told) == expected
-    assert [("is not available" in line, "is available again" in line) for line in said] == [(True, False), (False, True)]
+    assert [("is not available" in line, "is available again" in line) for line in said] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 def _talk(server: Server, times: int) -> None:
