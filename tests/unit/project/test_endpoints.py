@@ -168,7 +168,8 @@ def test_what_is_read_can_be_opened(section: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "warnings"),
     [
-        ("models:\n  url: http://x\n", ["1 endpoints.ignored"]),
+        ("models:\n  url: http://x\n  wait_time_between_pulls: 0\n", []),
+        ("models:\n  url: s3://bucket/models\n  wait_time_between_pulls:\n", []),
         ("nlu:\n  url: http://x\n", ["1 endpoints.ignored"]),
         ("models:\nnlu:\n", []),
         ('action_endpoint:\n  url: "http://${ACTIONS}/webhook"\n', ["2 endpoints.variable"]),

@@ -18,10 +18,10 @@ def test_what_is_not_done_is_said(tmp_path: Path) -> None:
 
 def test_what_is_suspicious_in_endpoints_is_said(tmp_path: Path) -> None:
     """A section that has no effect here is said at start, by its name and line."""
-    (tmp_path / "endpoints.yml").write_text("models:\n  url: http://localhost/models\n")
+    (tmp_path / "endpoints.yml").write_text("nlu:\n  url: http://localhost/nlu\n")
     (note,) = build(ServeOptions(root=tmp_path, model=model_file(), endpoints=Path("endpoints.yml"))).notes
 
-    assert "endpoints.yml:1 models [endpoints.ignored] found the section models" in note
+    assert "endpoints.yml:1 nlu [endpoints.ignored] found the section nlu" in note
 
 
 def test_origins_that_no_page_has_are_said(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ class ObjectSource:
         try:
             return await self._pull(to, etag)
         except (BaseError, OSError, ValueError) as error:
-            reason = str(error).partition("\n")[0]  # the library adds pages of its own structures
+            reason = str(error).partition("\n")[0]  # the library adds pages of internal structures
             raise ModelError("model_server", f"no model could be read from {self.name}: {reason}") from error
 
     async def _pull(self, to: Path, etag: str | None) -> Download | None:
@@ -238,7 +238,7 @@ def remote_source(storage: str, name: str = "") -> ObjectSource:
         raise ModelError(
             "remote_storage",
             f"unknown remote storage {storage!r}: expected {', '.join(_REMOTE_STORAGE)}, or a URL such as"
-            " s3://bucket/models (classes of your own are not supported)",
+            " s3://bucket/models (custom classes are not supported)",
         )
     url, variables = kind
     try:

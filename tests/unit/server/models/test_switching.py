@@ -218,7 +218,7 @@ async def test_models_come_from_a_source(root: Path, source: ModelServer) -> Non
 
 
 async def test_a_file_of_the_same_name_is_not_overwritten(root: Path, source: ModelServer) -> None:
-    """A model of the source with the name of another model in the folder gets a name of its own."""
+    """A model of the source with the name of another model in the folder gets another name."""
     source.offer(other_model_file().read_bytes(), "first.tar.gz")
     async with serving(root, source.section) as server:
         await until(lambda: not uses(server, "first.tar.gz"))

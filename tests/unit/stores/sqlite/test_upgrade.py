@@ -53,6 +53,17 @@ async def test_old_store_is_refused_then_upgraded(tmp_path: Path, revision: str)
     assert contents(tmp_path / f"store.db.{revision}.bak") == old
 
 
+async def test_newest_alembic_store_opens_after_an_upgrade(tmp_path: Path) -> None:
+    """The last schema that Alembic made lacks the later steps; after them, its conversations are there."""
+    path = store_of_alembic(tmp_path / "store.db", ALEMBIC_REVISIONS[-1])
+    assert upgrade_sqlite(path) == (ALEMBIC_REVISIONS[-1], NEWEST)
+    store = SqliteStore(path)
+    await store.open()
+
+    assert len(await store.entries("ada")) == 12
+    await store.close()
+
+
 def test_upgrade_without_a_backup(tmp_path: Path) -> None:
     """Without a backup there is only the upgraded file."""
     path = store_of_alembic(tmp_path / "store.db", "0001")
@@ -63,9 +74,9 @@ def test_upgrade_without_a_backup(tmp_path: Path) -> None:
 
 def test_failing_upgrade_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When a step fails, the steps before it are rolled back, too."""
-    broken = tmp_path / "0005_broken.sql"
+    broken = tmp_path / "9998_broken.sql"
     broken.write_text("CREATE TABLE more (id INTEGER);\nCREATE TABLE events (id INTEGER);\n")
-    found = (*steps.steps("sqlite"), Step("0005", broken))
+    found = (*steps.steps("sqlite"), Step("9998", broken))
     monkeypatch.setattr(steps, "steps", lambda _: found)
     path = store_of_alembic(tmp_path / "store.db", "0002")
     before = shape(path), contents(path)
