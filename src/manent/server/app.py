@@ -36,6 +36,7 @@ from manent.brokers.opening import open_broker
 from manent.channels.opening import open_channels
 from manent.channels.socketio.send_queue import MAX_PACKET
 from manent.core.errors import ManentError
+from manent.extensions.model_code import trust_model_code
 from manent.project.settings.credentials import read_credentials
 from manent.project.settings.endpoints import Endpoints, read_endpoints
 from manent.runtime.assistant import Assistant
@@ -127,6 +128,7 @@ def build(options: ServeOptions) -> Application:
     """
     credentials = read_credentials(_configured(options, options.credentials, "credentials.yml"))
     endpoints = read_endpoints(_configured(options, options.endpoints, "endpoints.yml"))
+    trust_model_code(is_trusted=endpoints.trust_model_code)
     assistant = load_assistant(options.root / options.model, external_nlg=endpoints.nlg is not None)
     counters = Metrics()
     store = open_store(
@@ -477,6 +479,8 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
         notes.append(
             "with durability: process, a power failure can lose the newest messages; a crash of the server cannot"
         )
+    if endpoints.trust_model_code:
+        notes.append("trust_model_code: true: anyone who can write a model file can run code in this server")
     if options.enable_api and guard.is_open:
         notes.append(
             "--enable-api without --auth-token or --jwt-secret: anyone who can reach this port can read and change"
