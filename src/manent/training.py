@@ -18,9 +18,11 @@ from manent import __version__
 from manent.core.domain import Domain
 from manent.core.errors import ManentError, ModelError, Problem, ProjectError
 from manent.core.training_data import AssistantConfig, NluData, Stories
+from manent.extensions.model_code import trust_model_code
 from manent.models.archive import find_model, model_name, read_model, write_model
 from manent.models.metadata import MODEL_FORMAT, Metadata
 from manent.project.reading import Project, read_project, validate_settings
+from manent.project.settings.endpoints import trusts_model_code
 
 Part = Literal["nlu", "core"]
 Progress = Callable[[str], None]
@@ -115,6 +117,8 @@ def train(options: TrainingOptions, progress: Progress | None = None) -> Trained
     if options.fail_on_warnings and project.warnings:
         raise ProjectError([replace(warning, warning=False) for warning in project.warnings])
 
+    if trusts_model_code(options.root):
+        trust_model_code(is_trusted=True)
     options = _without_empty_parts(options, project, report)
     wanted = fingerprints(project.config, project.domain, project.nlu, project.stories)
     old = _find_old_model(options)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from manent.core.domain import Domain
 from manent.core.errors import ModelError
+from manent.core.tokens import character_tokens, whitespace_tokens
 from manent.models.archive import read_model, write_model
 from manent.models.vectors import open_vectors
 from manent.nlu.message import Message
 from manent.nlu.pipeline import Pipeline, load_pipeline
-from manent.nlu.tokens import character_tokens, whitespace_tokens
 from manent.nlu.training import train_pipeline
 from support.nlu_samples import DEFAULT, config, data, domain, trained
 

@@ -85,6 +85,10 @@ def score_nlu(
 
     configs: list[Path | None] = list(config) if config else [None]
     project = read_project(Path(), domain=domain, data=nlu, config=configs[0])
+    from manent.extensions.model_code import trust_model_code
+    from manent.project.settings.endpoints import trusts_model_code
+
+    trust_model_code(is_trusted=trusts_model_code(Path()))
     if not project.nlu.examples:
         raise ManentError("test.no_examples", "there are no annotated examples; name a file or folder with --nlu")
     if len(configs) > 1 and not cross_validation:

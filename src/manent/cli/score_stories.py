@@ -199,8 +199,11 @@ def score_stories(
     With several models, each model has a separate folder of reports. `known` is the share of the stories that are also
     in the training data.
     """
+    from manent.extensions.model_code import trust_model_code
+    from manent.project.settings.endpoints import trusts_model_code
     from manent.server.loading import load_assistant
 
+    trust_model_code(is_trusted=trusts_model_code(Path()))
     known = _read_training_stories()
     rows = []
     is_kept = True

@@ -91,8 +91,11 @@ def shell_nlu(
     """Show how the assistant parses what you type."""
     _log(verbose, debug=debug, quiet=quiet)
 
+    from manent.extensions.model_code import trust_model_code
+    from manent.project.settings.endpoints import trusts_model_code
     from manent.server.loading import load_assistant
 
+    trust_model_code(is_trusted=trusts_model_code(Path()))
     assistant = load_assistant(model_path or model)
     if not assistant.pipeline.is_trained:
         raise ManentError(

@@ -153,11 +153,23 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentConfig:
-    """One entry of `pipeline:` or `policies:`: its name (Rasa's module paths are resolved) and options."""
+    """One entry of `pipeline:` or `policies:`: its name (Rasa's module paths are resolved) and options.
+
+    Attributes:
+        code: hash of the module of a class that is not built in. "": the component is built in.
+        extends: name of the built-in policy that the class of a policy extends. "": none.
+    """
 
     name: str
     options: Json = field(default_factory=dict)
+    code: str = ""
+    extends: str = ""
     where: Where = Where()
+
+    @property
+    def built_in(self) -> str:
+        """Name of the built-in component that this one is, or that it extends. For other classes their own name."""
+        return self.extends or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from manent.core.events import Json
 from manent.core.training_data import AssistantConfig, ComponentConfig, Stories
 from manent.dialogue.actions import Actions
 from manent.dialogue.fallback import DEFAULT_FALLBACK, DEFAULT_RESPONSE
+from manent.dialogue.policies.custom import find_kind
 from manent.dialogue.policies.ensemble import Ensemble
 from manent.dialogue.policies.features import KnownTexts
 from manent.dialogue.policies.learned import LearnedOptions, LearnedPolicy, LinearModel
@@ -103,7 +104,10 @@ def train_dialogue(
     for number, component in enumerate(config.policies):
         if progress is not None:
             progress(component.name)
-        match component.name:
+        if component.code:
+            own = find_kind(component.name, component.where).train(component.options, [*sequences, *rules], domain)
+            files |= {f"{_own_folder(number)}{name}": content for name, content in own.items()}
+        match component.built_in:
             case "RulePolicy":
                 trained.append({"policy": "RulePolicy", **_dump_rules(ruled.policy)})
             case "MemoizationPolicy" | "AugmentedMemoizationPolicy":
@@ -112,31 +116,35 @@ def train_dialogue(
                     featurizer,
                     _options(MemoizationOptions, component),
                     sequences,
-                    forgets=component.name.startswith("Augmented"),
+                    forgets=component.built_in.startswith("Augmented"),
                 )
-                trained.append({"policy": component.name, **_dump_memoization(memo)})
+                trained.append({"policy": component.built_in, **_dump_memoization(memo)})
             case "UnexpecTEDIntentPolicy":
                 unexpected = train_unexpected(domain, featurizer, _options(UnexpectedOptions, component), sequences)
-                trained.append({"policy": component.name, "lowest": unexpected.lowest, **_dump_linear(unexpected)})
+                trained.append({"policy": component.built_in, "lowest": unexpected.lowest, **_dump_linear(unexpected)})
                 files[_weights_file(number)] = _dump_weights(unexpected.model)
+            case _ if component.code and not component.extends:
+                trained.append({"policy": component.name})
             case _:
                 learned = train_learned(
                     domain,
                     featurizer,
-                    component.name,
+                    component.built_in,
                     _options(LearnedOptions, component),
                     sequences,
                     least_confidence=_least_confidence(domain, ruled.policy.options),
                 )
                 trained.append(
                     {
-                        "policy": component.name,
+                        "policy": component.built_in,
                         "follows": learned.follows,
                         "least": learned.least,
                         **_dump_linear(learned),
                     }
                 )
                 files[_weights_file(number)] = _dump_weights(learned.model)
+        if component.code:
+            trained[-1] |= {"class": component.name, "class_options": component.options}
     files[_FILE] = msgspec.json.encode(
         {
             "format": _FORMAT,
@@ -152,7 +160,7 @@ def compile_rules(
     config: AssistantConfig, domain: Domain, *, rules: Sequence[TrainingSequence], stories: Sequence[TrainingSequence]
 ) -> RuleTraining:
     """Compile the rules with the options of the configured RulePolicy. Without this policy, only check the rules."""
-    component = next((each for each in config.policies if each.name == "RulePolicy"), None)
+    component = next((each for each in config.policies if each.built_in == "RulePolicy"), None)
     options = (
         _options(RuleOptions, component)
         if component is not None
@@ -208,6 +216,11 @@ def _dump_memoization(policy: MemoizationPolicy) -> Json:
         "states": policy.states,
         "entries": [(key, action) for key, action in policy.entries.items()],
     }
+
+
+def _own_folder(number: int) -> str:
+    """Return where the files of a custom policy are."""
+    return f"{_FOLDER}policy_{number}/"
 
 
 def _weights_file(number: int) -> str:
@@ -281,7 +294,7 @@ def load_dialogue(
         found = msgspec.json.decode(files[_FILE], type=_PoliciesFile)
         if found.format != _FORMAT:
             raise ModelError("model_version", f"dialogue model has format {found.format}; expected {_FORMAT}")
-        policies = [_load_policy(each, files, number) for number, each in enumerate(found.policies)]
+        policies = [_load_policy(each, files, number, domain) for number, each in enumerate(found.policies)]
     except KeyError as error:
         raise ModelError("model_incomplete", f"the model does not contain the file {error}") from error
     except msgspec.MsgspecError as error:
@@ -295,7 +308,17 @@ def load_dialogue(
     )
 
 
-def _load_policy(data: Json, files: Mapping[str, bytes], number: int) -> Policy:
+def _load_policy(data: Json, files: Mapping[str, bytes], number: int, domain: Domain) -> Policy:
+    name = data.get("class")
+    if name is None:
+        return _load_built_in(data, files, number)
+    folder = _own_folder(number)
+    own = {path.removeprefix(folder): content for path, content in files.items() if path.startswith(folder)}
+    built_in = None if data["policy"] == name else _load_built_in(data, files, number)
+    return find_kind(name).load(data["class_options"], own, domain, built_in)
+
+
+def _load_built_in(data: Json, files: Mapping[str, bytes], number: int) -> Policy:
     match data["policy"]:
         case "RulePolicy":
             rules = msgspec.convert(data, _RuleFile)

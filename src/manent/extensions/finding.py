@@ -6,9 +6,11 @@ are not built in: the search reads the metadata of every package. The command li
 the import path.
 """
 
+import hashlib
 import importlib
 import importlib.metadata
 import pkgutil
+import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +84,13 @@ def find(point: ExtensionPoint, name: str) -> Any:
     return _checked(point, name, _import_class(point, targets[0].replace(":", ".")))
 
 
+def code_digest(found: Any) -> str:
+    """Return a hash of the module of a class that `find` returned, so that training notices a change of its code."""
+    original = getattr(found, "original", found)
+    file = getattr(sys.modules.get(original.__module__), "__file__", None)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file is not None else ""
+
+
 def built_in(point: ExtensionPoint, name: str) -> str | None:
     """Return `module:class` of a built-in name. None: the name is not built in."""
     if not point.ignores_case:
@@ -135,7 +144,7 @@ def _import_class(point: ExtensionPoint, path: str) -> Any:
         ) from error
     except ImportError as error:
         if (error.name or "").partition(".")[0] == "rasa" or (error.name or "").startswith(RASA_NAMES):
-            raise _not_provided(path, str(error)) from error
+            raise _not_provided(path, str(error).partition(" (")[0].replace(RASA_NAMES, "rasa")) from error
         raise _fails(path, module_name, error, what) from error
     except Exception as error:  # importing runs the project's code, which can raise anything
         raise _fails(path, module_name, error, what) from error

@@ -77,6 +77,7 @@ COMPONENTS = ExtensionPoint(
     what="component",
     group="manent.components",
     methods=("train", "process", "persist", "load"),
+    adapters={"required_components": "manent.nlu.components.rasa_component:adapt"},
 )
 """Components of a project or a package. The built-in ones are `KINDS` in `nlu/registry.py`."""
 
@@ -84,5 +85,6 @@ POLICIES = ExtensionPoint(
     what="policy",
     group="manent.policies",
     methods=("train", "predict", "persist", "load"),
+    adapters={"predict_action_probabilities": "manent.dialogue.policies.rasa_policy:adapt"},
 )
 """Policies of a project or a package. The built-in ones are in `dialogue/policies/`."""

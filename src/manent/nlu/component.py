@@ -87,10 +87,10 @@ class WordFeaturizer(Protocol):
 
 @runtime_checkable
 class TokenFeaturizer(Protocol):
-    """A component that describes each token of a message by names of features. Entity extractors call it."""
+    """A component that describes each token of a message by named features. Entity extractors call it."""
 
-    def token_features(self, message: Message) -> list[list[str]]:
-        """Return the features of each token."""
+    def token_features(self, message: Message) -> list[list[tuple[str, float]]]:
+        """Return the names and the values of each token's features."""
 
 
 @dataclass(slots=True)
@@ -106,6 +106,7 @@ class Context:
         vectors: opens the word vectors.
         spacy_model: `model` of the pipeline's SpacyNLP.
         intent_split: separator of the intents of a multi-intent, if the tokenizer is configured to split them.
+        models: component → the model that it has loaded for other components.
     """
 
     language: str | None
@@ -116,6 +117,7 @@ class Context:
     token_featurizers: dict[str, TokenFeaturizer] = field(default_factory=dict)
     spacy_model: str | None = None
     intent_split: str | None = None
+    models: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -140,6 +142,14 @@ class Training:
     tell: Callable[[str], None]
     chances: NDArray[np.float32] | None = None
     notes: list[str] = field(default_factory=list)
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A component whose results the training of later components needs: a tokenizer, or a featurizer of a project."""
+
+    def process_training(self, training: Training) -> Files:
+        """Process the messages of the training. Return further files of this component."""
 
 
 Trainer = Callable[[Json, Training], Files]

@@ -58,20 +58,26 @@ class Message:
         hashed: normalisation → the text prepared for n-grams. Featurizers share it.
         classifier: the intent classifier. None: no classifier with probabilities has run.
         scores: scores of the intents by `classifier`. Empty without a classifier.
+        view: the message as classes that were written for Rasa see it. None: no such class has run.
+        features: component → features that it added for classifiers and extractors.
+        output: further keys of the parse result, from custom components.
     """
 
     __slots__ = (
         "classifier",
         "entities",
+        "features",
         "found",
         "hashed",
         "intent",
         "intent_ranking",
         "lowered",
+        "output",
         "response_selector",
         "scores",
         "text",
         "tokens",
+        "view",
         "words",
     )
 
@@ -88,15 +94,18 @@ class Message:
         self.hashed: dict[tuple[bool, str | None], HashedText] = {}
         self.classifier: Classifier | None = None
         self.scores = NO_SCORES
+        self.view: Any = None
+        self.features: dict[Any, Sequence[Any]] = {}
+        self.output: Json = {}
 
-    def set_tokens(self, tokens: list[tuple[int, int]]) -> None:
-        """Set the tokens."""
+    def set_tokens(self, tokens: list[tuple[int, int]], words: list[str] | None = None) -> None:
+        """Set the tokens, and their words if these differ from the text, such as stems."""
         self.tokens = tokens
         text = self.text
-        self.words = [text[start:end] for start, end in tokens]
+        self.words = [text[start:end] for start, end in tokens] if words is None else words
         if _long_number.search(text):
             self.words = [LONG_NUMBER if _long_number.fullmatch(word) else word for word in self.words]
-        self.lowered = self.words if text.islower() else [word.lower() for word in self.words]
+        self.lowered = self.words if text.islower() and words is None else [word.lower() for word in self.words]
 
     def result(self) -> Json:
         """Return the parse result (contract: "`/model/parse` shape")."""
@@ -115,4 +124,6 @@ class Message:
             result["intent_ranking"] = self.intent_ranking
         if self.response_selector is not None:
             result["response_selector"] = self.response_selector
+        if self.output:
+            result |= self.output
         return result

@@ -11,7 +11,7 @@ import msgspec
 from manent.core.domain import Domain
 from manent.core.errors import ModelError
 from manent.core.events import Json
-from manent.nlu.component import Component, Context, Idle, TextFeaturizer, TokenFeaturizer, WordFeaturizer
+from manent.nlu.component import Component, Context, Idle, Preparing, TextFeaturizer, TokenFeaturizer, WordFeaturizer
 from manent.nlu.components.duckling import Duckling
 from manent.nlu.components.entities import EntityExtractor
 from manent.nlu.components.joint_classifier import Diet
@@ -144,7 +144,12 @@ def load_pipeline(files: Mapping[str, bytes], domain: Domain, *, vectors: Callab
         check_vectors(opened, index.vectors)
         opened.prepare()
     context = Context(language=index.language, domain=domain, vectors=vectors)
-    return Pipeline([load_component(entry, files, context) for entry in index.components], domain)
+    components = []
+    for entry in index.components:
+        component = load_component(entry, files, context)
+        offer_features(entry, component, context)
+        components.append(component)
+    return Pipeline(components, domain)
 
 
 def read_index(files: Mapping[str, bytes]) -> Index | None:
@@ -153,7 +158,7 @@ def read_index(files: Mapping[str, bytes]) -> Index | None:
 
 
 def load_component(entry: Entry, files: Mapping[str, bytes], context: Context) -> Component:
-    """Load one component and register it for the components after it.
+    """Load one component.
 
     Raises:
         ModelError: the component is unknown to this version, or one of its files is missing.
@@ -165,14 +170,19 @@ def load_component(entry: Entry, files: Mapping[str, bytes], context: Context) -
     own = {name.removeprefix(prefix): content for name, content in files.items() if name.startswith(prefix)}
     try:
         # A model of an earlier version of Manent lacks newer options.
-        component = kind.load({**kind.options, **entry.options}, own, context)
+        return kind.load({**kind.options, **entry.options}, own, context)
     except KeyError as error:
         raise ModelError("model_unusable", f"the model lacks {error} of {entry.name}; train again") from error
+
+
+def offer_features(entry: Entry, component: Component, context: Context) -> None:
+    """Let the components that are loaded after this one use its features. A featurizer of a project may have none."""
     alias = str(entry.options.get("alias") or entry.folder)
+    if isinstance(component, Preparing) and isinstance(component, TextFeaturizer) and not component.width:
+        return
     if isinstance(component, TextFeaturizer):
         context.text_featurizers[alias] = component
     if isinstance(component, WordFeaturizer):
         context.word_featurizers[alias] = component
     if isinstance(component, TokenFeaturizer):
         context.token_featurizers[alias] = component
-    return component

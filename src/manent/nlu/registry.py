@@ -2,8 +2,6 @@
 
 from manent.core.events import Json
 from manent.core.training_data import Where
-from manent.extensions.finding import find
-from manent.extensions.points import COMPONENTS
 from manent.nlu.component import Kind, Training
 from manent.nlu.components.custom import custom_kind
 from manent.nlu.components.duckling import DUCKLING
@@ -78,4 +76,4 @@ def find_kind(name: str, where: Where = Where()) -> Kind | None:  # noqa: B008 -
     """
     if name in KINDS:
         return KINDS[name]
-    return custom_kind(name, where) if "." in name or find(COMPONENTS, name) is not None else None
+    return custom_kind(name, where)

@@ -6,17 +6,17 @@ Each component gets the examples after the previous components processed them.
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
 from threadpoolctl import threadpool_limits
 
 from manent.core.domain import Domain
 from manent.core.errors import Problem, ProjectError
 from manent.core.events import Json
 from manent.core.training_data import AssistantConfig, ComponentConfig, NluData
-from manent.nlu.component import Context, Kind, Training
-from manent.nlu.components.tokenizers import Tokenizer
+from manent.nlu.component import Context, Kind, Preparing, Training
 from manent.nlu.files import dump_json
 from manent.nlu.message import Message
-from manent.nlu.pipeline import FOLDER, INDEX, Entry, Index, load_component, read_index
+from manent.nlu.pipeline import FOLDER, INDEX, Entry, Index, load_component, offer_features, read_index
 from manent.nlu.registry import find_kind
 from manent.nlu.vectors import WordVectors
 
@@ -82,7 +82,7 @@ def _train(
         options, ignored = _options(component, kind)
         if ignored:
             training.notes.append(f"{component.name}: {', '.join(ignored)} {_have_no_effect(ignored)}")
-        fingerprint = _fingerprint(component.name, kind, options, digests, chain)
+        fingerprint = _fingerprint(component, kind, options, digests, chain)
         chain = fingerprint
         entry = Entry(
             name=component.name, options=options, folder=f"{place:02d}-{component.name}", fingerprint=fingerprint
@@ -94,14 +94,14 @@ def _train(
         prefix = f"{FOLDER}{entry.folder}/"
         files |= {prefix + name: content for name, content in own.items()}
         loaded = load_component(entry, files, context)
-        if isinstance(loaded, Tokenizer):
-            for message in messages:
-                loaded.process(message)
+        if isinstance(loaded, Preparing):
+            files |= {prefix + name: content for name, content in loaded.process_training(training).items()}
+        offer_features(entry, loaded, context)
         entries.append(entry)
     index = Index(
         language=config.language, components=entries, vectors=used_vectors[0].sha256 if used_vectors else None
     )
-    files[INDEX] = dump_json(index)
+    files[INDEX] = msgspec.json.encode(index)  # options keep their order, on which a component may depend
     for note in training.notes:
         progress(note)
     return files
@@ -171,8 +171,8 @@ def _digest_data(data: NluData, domain: Domain) -> dict[str, str]:
     return {name: hashlib.sha256(dump_json(part)).hexdigest() for name, part in parts.items()}
 
 
-def _fingerprint(name: str, kind: Kind, options: Json, digests: Mapping[str, str], chain: str) -> str:
-    inputs = (name, kind.version, options, [digests[part] for part in kind.reads], chain)
+def _fingerprint(component: ComponentConfig, kind: Kind, options: Json, digests: Mapping[str, str], chain: str) -> str:
+    inputs = (component.name, component.code, kind.version, options, [digests[part] for part in kind.reads], chain)
     return hashlib.sha256(dump_json(inputs)).hexdigest()
 
 

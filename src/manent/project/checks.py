@@ -48,14 +48,14 @@ class Parsed:
 
 def check_project(parsed: Parsed, report: Report) -> None:
     """Report mistakes across files."""
-    rule_policy = next((policy for policy in parsed.config.policies if policy.name == "RulePolicy"), None)
+    rule_policy = next((policy for policy in parsed.config.policies if policy.built_in == "RulePolicy"), None)
     if not parsed.raw.is_broken:
         used = check_stories(
             parsed.stories,
             _story_names(parsed),
             report,
             are_rules_restricted=rule_policy is not None and rule_policy.options.get("restrict_rules") is not False,
-            needs_actions=any(policy.name in _NUMBERS_ACTIONS for policy in parsed.config.policies),
+            needs_actions=any(policy.built_in in _NUMBERS_ACTIONS for policy in parsed.config.policies),
         )
         _check_mappings(parsed)
         _check_intent_options(parsed)

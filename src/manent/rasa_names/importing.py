@@ -25,7 +25,8 @@ def provide_rasa_names() -> None:
     """Make the stand-ins importable, unless Rasa itself is installed."""
     if any(isinstance(finder, _Finder) for finder in sys.meta_path) or importlib.util.find_spec("rasa") is not None:
         return
-    sys.meta_path.append(_Finder())
+    # First: the usual finder would load the modules below an alias again, from the folder that the alias names.
+    sys.meta_path.insert(0, _Finder())
 
 
 class _Finder:

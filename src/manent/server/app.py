@@ -36,6 +36,7 @@ from manent.brokers.opening import open_broker
 from manent.channels.opening import Channels, open_channels
 from manent.channels.socketio.send_queue import MAX_PACKET
 from manent.core.errors import ManentError, ModelError
+from manent.extensions.model_code import trust_model_code
 from manent.models.archive import find_model
 from manent.project.settings.credentials import read_credentials
 from manent.project.settings.endpoints import Endpoints, read_endpoints
@@ -132,6 +133,7 @@ def build(options: ServeOptions) -> Application:
     """
     credentials = read_credentials(_configured(options, options.credentials, "credentials.yml"))
     endpoints = read_endpoints(_configured(options, options.endpoints, "endpoints.yml"))
+    trust_model_code(is_trusted=endpoints.trust_model_code)
     source = open_source(endpoints.models, options.remote_storage, options.model)
     local, assistant = _load_local(options, endpoints, is_needed=source is None)
     counters = Metrics()
@@ -514,6 +516,8 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
         notes.append(
             "with durability: process, a power failure can lose the newest messages; a crash of the server cannot"
         )
+    if endpoints.trust_model_code:
+        notes.append("trust_model_code: true: anyone who can write a model file can run code in this server")
     if options.enable_api and guard.is_open:
         notes.append(
             "--enable-api without --auth-token or --jwt-secret: anyone who can reach this port can read and change"

@@ -72,11 +72,7 @@ def test_assistant_id(read: Read) -> None:
     [
         ("pipeline:\n- name: DIETClasifier\n", (2, "config.unknown-component"), 'Did you mean "DIETClassifier"?'),
         ("policies:\n- name: RulesPolicy\n", (2, "config.unknown-policy"), 'Did you mean "RulePolicy"?'),
-        (
-            "policies:\n- name: policies.My.Custom\n",
-            (2, "config.custom-policy"),
-            "Custom policies are not supported",
-        ),
+        ("policies:\n- name: policies.My.Custom\n", (2, "config.custom-policy"), "Module paths start in"),
         ("pipeline:\n- epochs: 5\n", (2, "config.component"), ""),
         ("pipeline: supervised\n", (1, "yaml.type"), ""),
         ("recipe: graph.v1\n", (1, "config.recipe"), "Configure the assistant"),

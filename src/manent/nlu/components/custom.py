@@ -1,7 +1,8 @@
 """Custom components: a class of the project or of a package, with four methods.
 
-`docs/nlu.md` shows an example. `extensions/finding.py` finds the class by its name in `config.yml`. It never comes from
-the model. A model contains only the files that the component's `persist` returned.
+`docs/extending.md` shows an example. `extensions/finding.py` finds the class by its name in `config.yml`. It never
+comes from the model. A model contains only the files that the component's `persist` returned. Classes that were written
+for Rasa are in `rasa_component.py`.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from manent.core.errors import Problem, ProjectError
 from manent.core.events import Json
 from manent.core.training_data import Where
 from manent.extensions.finding import BadExtension, Site, create, find
+from manent.extensions.model_code import guarded
 from manent.extensions.options import options_of
 from manent.extensions.points import COMPONENTS
 from manent.nlu.component import Component, Context, Kind, Training
@@ -52,25 +54,52 @@ class _Adapter:
         message.response_selector = result.get("response_selector")
 
 
-def custom_kind(path: str, where: Where) -> Kind:
-    """Return the kind of a custom component by the path of its class.
+def custom_kind(name: str, where: Where) -> Kind | None:
+    """Return the kind of a component by its path, or by the name under which a package registers it. None: unknown.
 
     `where` is the line of `config.yml` that names the class.
 
     Raises:
-        ProjectError: the class does not exist or lacks a method.
+        ProjectError: the class cannot be imported or lacks a method.
     """
+    try:
+        found = find(COMPONENTS, name)
+    except BadExtension as error:
+        raise _problem(name, where, error) from error
+    if found is None:
+        return None
+    adapted = getattr(found, "kind", None)
+    if isinstance(adapted, Kind):
+        return _located(adapted, name, where)
     return Kind(
-        load=_loader(path, where),
-        train=_trainer(path, where),
+        load=_loader(found, name, where),
+        train=_trainer(found, name, where),
         reads=("examples", "synonyms", "patterns", "responses"),
         free=True,
     )
 
 
-def _trainer(path: str, where: Where) -> Any:
+def _located(kind: Kind, name: str, where: Where) -> Kind:
+    """Return a kind whose errors name the line of `config.yml`."""
+
     def train(options: Json, training: Training) -> Files:
-        component = _make(path, options, where)
+        try:
+            return kind.train(options, training)
+        except BadExtension as error:
+            raise _problem(name, where, error) from error
+
+    def load(options: Json, files: Files, context: Context) -> Component:
+        try:
+            return kind.load(options, files, context)
+        except BadExtension as error:
+            raise _problem(name, where, error) from error
+
+    return Kind(load=load, train=train, reads=kind.reads, free=True)
+
+
+def _trainer(found: Any, name: str, where: Where) -> Any:
+    def train(options: Json, training: Training) -> Files:
+        component = _make(found, name, options, where)
         component.train(
             [
                 {
@@ -90,32 +119,31 @@ def _trainer(path: str, where: Where) -> Any:
     return train
 
 
-def _loader(path: str, where: Where) -> Any:
+def _loader(found: Any, name: str, where: Where) -> Any:
     def load(options: Json, files: Files, _: Context) -> Component:
-        component = _make(path, options, where)
-        component.load(files)
+        component = _make(found, name, options, where)
+        with guarded(name):
+            component.load(files)
         return _Adapter(component)
 
     return load
 
 
-def _make(path: str, options: Json, where: Where) -> CustomComponent:
+def _make(found: Any, name: str, options: Json, where: Where) -> CustomComponent:
     try:
-        found = find(COMPONENTS, path)
-        if found is None:
-            raise _problem(path, where, "an unknown name", "a component, or the path of a component class")
-        made: CustomComponent = create(found, options_of(found, path, options, file=_FILE), Site())
+        made: CustomComponent = create(found, options_of(found, name, options, file=_FILE), Site())
     except BadExtension as error:
-        raise _problem(path, where, error.found, error.expected, error.advice) from error
+        raise _problem(name, where, error) from error
     except TypeError as error:
-        raise _problem(path, where, f"a class that does not accept its options ({error})", "one that does") from error
+        unfit = BadExtension(name, f"a class that does not accept its options ({error})", "one that does")
+        raise _problem(name, where, unfit) from error
     return made
 
 
 _FILE = "config.yml"
 
 
-def _problem(path: str, where: Where, found: str, expected: str, advice: str = "") -> ProjectError:
+def _problem(name: str, where: Where, error: BadExtension) -> ProjectError:
     return ProjectError(
         [
             Problem(
@@ -123,9 +151,9 @@ def _problem(path: str, where: Where, found: str, expected: str, advice: str = "
                 line=where.line,
                 path="pipeline",
                 code="pipeline.bad-component",
-                found=f'"{path}": {found}',
-                expected=expected,
-                suggestion=advice,
+                found=f'"{name}": {error.found}',
+                expected=error.expected,
+                suggestion=error.advice,
             )
         ]
     )

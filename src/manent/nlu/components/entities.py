@@ -129,9 +129,11 @@ class EntityExtractor:
         emissions: FloatArray = np.add.reduce(self._rows.array.reshape(-1, len(self._tags)).take(rows, axis=0), axis=1)
         self._add_pairs(message.lowered[: len(words)], emissions)
         for featurizer in self._context.token_featurizers.values():
-            for place, names in enumerate(featurizer.token_features(message)[: len(words)]):
-                for name in names:
-                    emissions[place] += self._row(name)
+            for place, features in enumerate(featurizer.token_features(message)[: len(words)]):
+                if features:
+                    rows = self._sparse.rows([self._atoms.get(name, -1) for name, _ in features])
+                    values = np.array([value for _, value in features], np.float32)
+                    emissions[place] += values @ rows * np.float32(self._sparse.unit)
         classifier = message.classifier
         if classifier is not None and len(classifier.labels) == self._labels.intents:
             odds = classifier.odds(message.scores)
@@ -258,8 +260,10 @@ def _shape(word: str) -> str:
 
 def _message_atoms(
     message: Message, context: Context, describe: Callable[[str], Sequence[tuple[str, ...]]]
-) -> list[list[str]]:
-    """Return all features of all tokens, for training. `EntityExtractor` uses the same features.
+) -> list[tuple[list[str], list[float]]]:
+    """Return the names and the values of all features of all tokens, for training.
+
+    `EntityExtractor` uses the same features.
 
     Args:
         message: an example.
@@ -283,9 +287,12 @@ def _message_atoms(
             atoms.append(f"<{lowered[place - 1]} {lowered[place]}")
         if place + 1 < count:
             atoms.append(f">{lowered[place]} {lowered[place + 1]}")
+        values = [1.0] * len(atoms)
         for features in featurizers:
-            atoms += features[place]
-        rows.append(atoms)
+            for name, value in features[place]:
+                atoms.append(name)
+                values.append(value)
+        rows.append((atoms, values))
     return rows
 
 
@@ -352,18 +359,19 @@ def train_entities(options: Json, training: Training, *, use_intents: bool) -> d
     names = [OUTSIDE, *sorted({tag for tags in tagged for tag in tags} - {OUTSIDE})]
     number = {name: index for index, name in enumerate(names)}
     describe = functools.cache(functools.partial(_word_atoms, context=training.context))
-    rows = [atoms for _, message in pairs for atoms in _message_atoms(message, training.context, describe)]
-    counts = Counter(atom for atoms in rows for atom in atoms)
+    rows = [row for _, message in pairs for row in _message_atoms(message, training.context, describe)]
+    counts = Counter(atom for atoms, _ in rows for atom in atoms)
     least = 2 if len(rows) >= _RARE_FROM else 1
     atoms = {atom: index for index, atom in enumerate(atom for atom, count in counts.items() if count >= least)}
-    found = [[atoms[atom] for atom in names_ if atom in atoms] for names_ in rows]
+    found = [[atoms[atom] for atom in names_ if atom in atoms] for names_, _ in rows]
     ends = np.cumsum([0, *map(len, found)])
     indices = np.array([index for row in found for index in row], np.int64)
+    values = [value for each, all_values in rows for atom, value in zip(each, all_values, strict=True) if atom in atoms]
     numbers = [index for index, _ in pairs]
     known = np.zeros((len(pairs), 0), np.float32) if chances is None else chances[numbers]
     dense = _share_features([message for _, message in pairs], vectors, known)
     data = Sentences(
-        sparse=csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=(len(rows), len(atoms))),
+        sparse=csr_matrix((np.array(values, np.float32), indices, ends), shape=(len(rows), len(atoms))),
         dense=dense,
         tags=np.array([number[tag] for tags in tagged for tag in tags], np.int64),
         lengths=np.array([len(tags) for tags in tagged], np.int64),

@@ -46,17 +46,17 @@ class PatternFeatures(Idle):
     def __init__(self, patterns: Named, *, case_sensitive: bool) -> None:
         self._patterns = compile_all(patterns, case_sensitive=case_sensitive)
 
-    def token_features(self, message: Message) -> list[list[str]]:
-        """Return for each token the names of the patterns that match it."""
+    def token_features(self, message: Message) -> list[list[tuple[str, float]]]:
+        """Return for each token the names of the patterns that match it, with the value 1."""
         tokens = (message.tokens or [])[:MAX_WORDS]
-        features: list[list[str]] = [[] for _ in message.tokens or ()]
+        features: list[list[tuple[str, float]]] = [[] for _ in message.tokens or ()]
         limit = min(tokens[-1][1], MAX_SEARCHED) if tokens else 0
         for name, pattern in self._patterns:
             for match in pattern.finditer(message.text, 0, limit):
                 first, last = match.span()
                 for place, (start, end) in enumerate(tokens):
                     if start < last and end > first:
-                        features[place].append(f"re:{name}")
+                        features[place].append((f"re:{name}", 1.0))
         return features
 
 

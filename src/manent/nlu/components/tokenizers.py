@@ -8,10 +8,10 @@ from typing import Any
 
 from manent.core.config_options import PATTERN, TEXT
 from manent.core.events import Json
+from manent.core.tokens import Token, character_tokens, whitespace_tokens
 from manent.nlu.component import Component, Context, Kind, Training
 from manent.nlu.files import Files
 from manent.nlu.message import Message
-from manent.nlu.tokens import Token, character_tokens, whitespace_tokens
 
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "km", "my"})
 """Languages written without spaces between words."""
@@ -38,6 +38,12 @@ class Tokenizer:
             parts = [part.span() for token in tokens for part in self._pattern.finditer(text, *token)]
             tokens = [part for part in parts if part[0] < part[1]] or tokens
         message.set_tokens(tokens)
+
+    def process_training(self, training: Training) -> Files:
+        """Set the tokens of all examples."""
+        for message in training.messages:
+            self.process(message)
+        return {}
 
 
 def _load_whitespace(options: Json, _: Files, context: Context) -> Component:

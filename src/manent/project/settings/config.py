@@ -5,7 +5,7 @@ Called by `reading`. `policies_2x` replaces policies of Rasa 2.x.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from manent.core.config_options import FLAG, Options, Values
 from manent.core.events import Json
 from manent.core.training_data import AssistantConfig, ComponentConfig
 from manent.dialogue.policies.declared_options import POLICIES
+from manent.extensions.finding import code_digest
 from manent.extensions.points import COMPONENTS
+from manent.extensions.points import POLICIES as CUSTOM_POLICIES
 from manent.nlu.registry import KINDS
 from manent.project.problems import Report, Spot, did_you_mean, flag_hint, one_of
 from manent.project.settings.options import check_options, find_class
@@ -117,14 +119,31 @@ def _components(spot: Spot, key: str, known: Mapping[str, Options]) -> tuple[Com
     if found is None or found.value is None:
         return ()
     components = []
+    section = _Section(key, known)
     for item in found.items():
-        component = _component(item, known, key)
+        component = _component(item, section)
         if component is not None:
             components.append(component)
     return tuple(components)
 
 
-def _component(item: Spot, known: Mapping[str, Options], key: str) -> ComponentConfig | None:
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """`pipeline:` or `policies:`, while it is read.
+
+    Attributes:
+        known: the built-in components, with their options.
+        earlier: the entries before the current one: name → its class, or None for a built-in one.
+    """
+
+    key: str
+    known: Mapping[str, Options]
+    earlier: dict[str, Any] = field(default_factory=dict)
+
+
+def _component(item: Spot, section: _Section) -> ComponentConfig | None:
+    """Return one entry, and add it to the earlier ones."""
+    key, known = section.key, section.known
     what = "component" if key == "pipeline" else "policy"
     name_spot = item.get("name") if isinstance(item.value, dict) else item
     if name_spot is None:
@@ -136,31 +155,45 @@ def _component(item: Spot, known: Mapping[str, Options], key: str) -> ComponentC
     if name.startswith("rasa.") or name.partition(".")[0] in ("rasa_core", "rasa_nlu"):
         name = name.rpartition(".")[2]
     if name not in known:
-        return _own_component(item, name, name_spot, known, key)
+        return _own_component(item, name, name_spot, section)
+    section.earlier[name] = None
     return ComponentConfig(name=name, options=_options(item, f"{key}.{name}", known.get(name)), where=name_spot.where)
 
 
-def _own_component(
-    item: Spot, name: str, name_spot: Spot, known: Mapping[str, Options], key: str
-) -> ComponentConfig | None:
+def _own_component(item: Spot, name: str, name_spot: Spot, section: _Section) -> ComponentConfig | None:
     """Return a component or policy that is not built in. Report a class that cannot be used, and wrong options."""
-    what = "component" if key == "pipeline" else "policy"
-    if "." in name and key == "policies":
-        name_spot.error(
-            "config.custom-policy",
-            "a policy of Rasa",
-            "Custom policies are not supported; use rules, stories or a custom action instead",
-        )
-        return None
+    key, known = section.key, section.known
+    what, point = ("component", COMPONENTS) if key == "pipeline" else ("policy", CUSTOM_POLICIES)
     place = replace(name_spot, path=key)
-    found = find_class(COMPONENTS, name, place, "pipeline.bad-component") if key == "pipeline" else None
+    code = "pipeline.bad-component" if what == "component" else "config.custom-policy"
+    found = find_class(point, name, place, code)
     if found is None:
         if "." not in name:
             name_spot.error(f"config.unknown-{what}", f"the name of a {what}", did_you_mean(name, known))
         return None
-    section = replace(item, path=f"{key}.{name}") if isinstance(item.value, dict) else replace(item, value=None)
-    check_options(section, getattr(found, "options", None), "config", besides=("name",))
-    return ComponentConfig(name=name, options=_options(item, f"{key}.{name}", None), where=name_spot.where)
+    missing = found.missing_before(section.earlier) if hasattr(found, "missing_before") else []
+    if missing:
+        place.error(
+            code,
+            "the components that it needs before it in the pipeline",
+            found=f'"{name}" without {" and ".join(missing)} before it',
+        )
+    section.earlier[name] = found
+    extends = getattr(found, "extends", "")
+    given = replace(item, path=f"{key}.{name}") if isinstance(item.value, dict) else replace(item, value=None)
+    check_options(
+        given,
+        getattr(found, "options", None),
+        "config",
+        besides=("name", "priority") if what == "policy" else ("name",),
+    )
+    return ComponentConfig(
+        name=name,
+        options=_options(item, f"{key}.{name}", known.get(extends)),
+        code=code_digest(found),
+        extends=extends,
+        where=name_spot.where,
+    )
 
 
 def _options(item: Spot, path: str, known: Options | None) -> Json:

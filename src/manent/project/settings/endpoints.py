@@ -22,7 +22,15 @@ from manent.project.yaml.documents import Broken, plain, read_document
 Durability = Literal["disk", "process"]
 
 SECTIONS = ("action_endpoint", "nlg", "nlu", "models", "tracker_store", "lock_store", "event_broker")
-KEYS = (*SECTIONS, "durability", "conversations", "limits", "allow_private_addresses", "tracing")
+KEYS = (
+    *SECTIONS,
+    "durability",
+    "conversations",
+    "limits",
+    "allow_private_addresses",
+    "tracing",
+    "trust_model_code",
+)
 SERVER_KEYS = ("url", "params", "headers", "basic_auth", "token", "token_name", "cafile", "type")
 _SERVER_SECTIONS = ("action_endpoint", "nlg", "nlu", "models")
 _TYPES = {
@@ -64,6 +72,7 @@ class Endpoints:
             lease. None: the default.
         limits: limits for one client: `normal`, `public` (stricter), or a mapping of single limits.
         allow_private_addresses: private addresses that URLs in requests may lead to: all, none, or these networks.
+        trust_model_code: whether components of the project may run code from the model, such as pickled objects.
         warnings: the warnings of the file, by line.
     """
 
@@ -79,6 +88,7 @@ class Endpoints:
     lease_s: float | None = None
     limits: str | Json = "normal"
     allow_private_addresses: bool | tuple[str, ...] = False
+    trust_model_code: bool = False
     warnings: tuple[Problem, ...] = ()
 
 
@@ -122,6 +132,7 @@ def read_sections(root: Spot) -> Endpoints:
         lease_s=lease_s,
         limits=_limits(root),
         allow_private_addresses=_private_addresses(root),
+        trust_model_code=_trust(root),
     )
 
 
@@ -250,6 +261,23 @@ def _number(section: Spot, key: str, fits: Callable[[float], bool], expected: st
         spot.error("endpoints.retention" if key == "retention_days" else "endpoints.lease", expected)
         return None
     return number
+
+
+def _trust(root: Spot) -> bool:
+    spot = root.get("trust_model_code")
+    return bool(spot.flag()) if spot is not None and spot.value is not None else False
+
+
+def trusts_model_code(root: Path) -> bool:
+    """Return whether `endpoints.yml` of a project says `trust_model_code: true`. Other parts of it are not checked."""
+    path = root / "endpoints.yml"
+    if not path.exists():
+        return False
+    report = Report(root)
+    try:
+        return _trust(Spot(read_document(path, report), report.name_of(path), 1, "", report))
+    except Broken:
+        return False
 
 
 def _limits(root: Spot) -> str | Json:

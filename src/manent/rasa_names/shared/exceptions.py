@@ -11,3 +11,15 @@ class InvalidConfigException(ValueError, RasaException):
 
 class InvalidParameterException(RasaException, ValueError):
     """A parameter is invalid."""
+
+
+class FileNotFoundException(RasaException, FileNotFoundError):
+    """A file does not exist."""
+
+
+class FileIOException(RasaException):
+    """A file cannot be read or written."""
+
+
+class YamlException(RasaException):
+    """A YAML file is not valid."""

@@ -61,14 +61,17 @@ async def cross_validate(text: str, *, folds: int, domain: str) -> Json:
 
 def _run() -> None:
     """Train and evaluate with the options from standard input."""
+    from manent.extensions.model_code import trust_model_code
     from manent.models.vectors import open_vectors
     from manent.nlu.evaluation import judge, make_folds, report_all
     from manent.nlu.pipeline import load_pipeline
     from manent.nlu.training import train_pipeline
     from manent.project.reading import read_project
+    from manent.project.settings.endpoints import trusts_model_code
     from manent.runtime.assistant import parse_asking
     from manent.server.outside.duckling import open_services
 
+    trust_model_code(is_trusted=trusts_model_code(Path()))
     options = read_options(_Options)
     try:
         project = read_project(Path(options.root), data=[Path("data.yml")])

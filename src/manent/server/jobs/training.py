@@ -93,8 +93,11 @@ def _is_about_the_document(error: ManentError) -> bool:
 
 def _run() -> None:
     """Train with the options from standard input."""
+    from manent.extensions.model_code import trust_model_code
+    from manent.project.settings.endpoints import trusts_model_code
     from manent.training import TrainingOptions, train
 
+    trust_model_code(is_trusted=trusts_model_code(Path()))
     options = read_options(_Options)
     try:
         trained = train(

@@ -1,6 +1,6 @@
 import pytest
 
-from manent.nlu.tokens import character_tokens, whitespace_tokens
+from manent.core.tokens import character_tokens, whitespace_tokens
 
 
 def _words(text: str) -> list[str]:

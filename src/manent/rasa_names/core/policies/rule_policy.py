@@ -1,0 +1,11 @@
+"""Stand-ins for `rasa.core.policies.rule_policy`."""
+
+from typing import ClassVar
+
+from manent.rasa_names.core.policies.policy import BuiltInPolicy
+
+
+class RulePolicy(BuiltInPolicy):
+    """`RulePolicy`, which classes of projects may extend."""
+
+    extends: ClassVar[str] = "RulePolicy"

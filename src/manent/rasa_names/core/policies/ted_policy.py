@@ -1,0 +1,11 @@
+"""Stand-ins for `rasa.core.policies.ted_policy`."""
+
+from typing import ClassVar
+
+from manent.rasa_names.core.policies.policy import BuiltInPolicy
+
+
+class TEDPolicy(BuiltInPolicy):
+    """`TEDPolicy`, which classes of projects may extend."""
+
+    extends: ClassVar[str] = "TEDPolicy"

@@ -1,0 +1,86 @@
+"""Stand-ins for `rasa.engine.graph`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from manent.rasa_names.engine.storage.resource import Resource
+from manent.rasa_names.engine.storage.storage import ModelStorage
+
+
+@dataclass
+class GraphSchema:
+    """The graph that a component belongs to. Manent has no graphs, so it is empty."""
+
+    nodes: dict[str, Any]
+
+
+@dataclass
+class ExecutionContext:
+    """What a component may know about its surroundings.
+
+    Attributes:
+        model_id: id of the model. None: it is being trained.
+        node_name: unique name of the component in the pipeline.
+    """
+
+    graph_schema: GraphSchema
+    model_id: str | None = None
+    should_add_diagnostic_data: bool = False
+    is_finetuning: bool = False
+    node_name: str | None = None
+
+
+class GraphComponent:
+    """A component of the pipeline, or a policy."""
+
+    @classmethod
+    def required_components(cls) -> list[type]:
+        """Return classes of components that must be in the pipeline before this one."""
+        return []
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> "GraphComponent":
+        """Create the component for its training. Classes of projects override this.
+
+        Raises:
+            NotImplementedError: the class does not.
+        """
+        raise NotImplementedError(f"{cls.__name__} does not define `create`")
+
+    @classmethod
+    def load(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **_: Any,
+    ) -> "GraphComponent":
+        """Create the component with what its training stored. Without training, this is `create`."""
+        return cls.create(config, model_storage, resource, execution_context)
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """Return the default options."""
+        return {}
+
+    @staticmethod
+    def supported_languages() -> list[str] | None:
+        """Return the languages that the component supports. None: all."""
+        return None
+
+    @staticmethod
+    def not_supported_languages() -> list[str] | None:
+        """Return the languages that the component does not support. None: it supports all."""
+        return None
+
+    @staticmethod
+    def required_packages() -> list[str]:
+        """Return modules that must be installed."""
+        return []

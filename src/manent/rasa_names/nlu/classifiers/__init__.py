@@ -1,0 +1,3 @@
+"""Stand-ins for `rasa.nlu.classifiers`."""
+
+LABEL_RANKING_LENGTH = 10

@@ -1,0 +1,70 @@
+"""Stand-ins for `rasa.nlu.components`: components of Rasa 1 and 2."""
+
+from typing import Any
+
+from manent.rasa_names.nlu.component_config import Configured
+from manent.rasa_names.shared.exceptions import RasaException
+
+
+class UnsupportedLanguageError(RasaException):
+    """A component does not support the language of the assistant."""
+
+
+class Component(Configured):
+    """A component of the pipeline.
+
+    Attributes:
+        provides: names of what it adds to a message. It has no effect.
+        requires: names of what it needs. It has no effect.
+        defaults: default options.
+        language_list: languages that it supports. None: all.
+    """
+
+    provides: Any = ()
+    requires: Any = ()
+    language_list: Any = None
+    supported_language_list: Any = None
+    not_supported_language_list: Any = None
+
+    def __init__(self, component_config: dict[str, Any] | None = None, **_: Any) -> None:
+        super().__init__(component_config)
+        self.partial_processing_pipeline: Any = None
+        self.partial_processing_context: Any = None
+
+    @property
+    def name(self) -> str:
+        """Name of the class."""
+        return type(self).__name__
+
+    @property
+    def unique_name(self) -> str:
+        """Name of the class and place in the pipeline."""
+        return f"component_{self.component_config.get('index', 0)}_{self.name}"
+
+    @classmethod
+    def create(cls, component_config: dict[str, Any], config: Any = None) -> "Component":  # noqa: ARG003
+        """Create the component for its training."""
+        return cls(component_config)
+
+    @classmethod
+    def load(cls, meta: dict[str, Any], *_: Any, **__: Any) -> "Component":
+        """Create the component with what `persist` returned."""
+        return cls(meta)
+
+    def provide_context(self) -> dict[str, Any] | None:
+        """Return what later components get as keyword arguments. None: nothing."""
+        return None
+
+    def train(self, training_data: Any, config: Any = None, **_: Any) -> None:
+        """Train the component. Components without training do nothing."""
+
+    def process(self, message: Any, **_: Any) -> None:
+        """Change a message."""
+
+    def persist(self, file_name: str, model_dir: str) -> dict[str, Any] | None:  # noqa: ARG002
+        """Write files to a folder and return what `load` gets. None: nothing."""
+        return None
+
+    def prepare_partial_processing(self, pipeline: Any, context: Any) -> None:
+        """Set the components before this one. Manent does not call it."""
+        self.partial_processing_pipeline, self.partial_processing_context = pipeline, context

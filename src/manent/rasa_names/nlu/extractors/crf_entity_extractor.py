@@ -1,0 +1,6 @@
+"""Stand-ins for `rasa.nlu.extractors.crf_entity_extractor`."""
+
+from manent.rasa_names.nlu.built_in import built_in
+from manent.rasa_names.nlu.extractors.extractor import EntityExtractorMixin
+
+CRFEntityExtractor = built_in("CRFEntityExtractor", EntityExtractorMixin)

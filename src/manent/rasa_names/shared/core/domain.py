@@ -1,0 +1,73 @@
+"""Stand-ins for `rasa.shared.core.domain`."""
+
+from typing import Any
+
+from manent.core.domain import Domain as Definition
+from manent.rasa_names.shared.core.not_provided import Partial
+from manent.rasa_names.shared.core.slots import Slot
+from manent.rasa_names.shared.exceptions import RasaException
+
+State = dict[str, Any]
+
+
+class InvalidDomain(RasaException):
+    """The domain is not valid."""
+
+
+class ActionNotFoundException(ValueError, RasaException):
+    """There is no action with this name."""
+
+
+class Domain(Partial):
+    """The domain, as policies read it.
+
+    Attributes:
+        action_names_or_texts: all actions, in the order of the probabilities of a prediction.
+        intents: names of the intents.
+        entities: names of the entities.
+        slots: the slots with their initial values.
+        responses: response → its variations.
+        forms: form → its options.
+    """
+
+    def __init__(self, definition: Definition) -> None:
+        original = definition.original
+        self.action_names_or_texts = list(definition.action_names)
+        self.action_names = self.action_names_or_texts
+        self.user_actions = list(definition.actions)
+        self.intents = list(definition.intents)
+        self.entities = list(definition.entities)
+        self.responses: dict[str, Any] = dict(original.get("responses") or {})
+        self.templates = self.responses
+        self.forms: dict[str, Any] = dict(original.get("forms") or {})
+        self.form_names = list(definition.forms)
+        self.retrieval_intents = [name for name, intent in definition.intents.items() if intent.is_retrieval]
+        self.slots = [
+            Slot(slot.name, slot.initial_value, slot.type, slot.initial_value, slot.influence_conversation)
+            for slot in definition.slots.values()
+        ]
+        self._index = definition.action_index
+        self._original = original
+
+    @property
+    def num_actions(self) -> int:
+        """Number of actions."""
+        return len(self.action_names_or_texts)
+
+    def index_for_action(self, action_name: str) -> int:
+        """Return the place of an action in the probabilities.
+
+        Raises:
+            ActionNotFoundException: there is no action with this name.
+        """
+        if action_name not in self._index:
+            raise ActionNotFoundException(f"the domain has no action {action_name!r}")
+        return self._index[action_name]
+
+    def required_slots_for_form(self, form_name: str) -> list[str]:
+        """Return the slots that a form asks for."""
+        return list((self.forms.get(form_name) or {}).get("required_slots") or ())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the domain as a JSON object."""
+        return dict(self._original)

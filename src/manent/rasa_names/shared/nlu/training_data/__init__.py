@@ -1,0 +1,1 @@
+"""Stand-ins for `rasa.shared.nlu.training_data`."""

@@ -1,0 +1,11 @@
+"""Stand-ins for `rasa.utils.tensorflow.constants`: names of options of featurizers and classifiers."""
+
+POOLING = "pooling"
+MEAN_POOLING = "mean"
+MAX_POOLING = "max"
+EPOCHS = "epochs"
+RANDOM_SEED = "random_seed"
+RANKING_LENGTH = "ranking_length"
+FEATURIZERS = "featurizers"
+BILOU_FLAG = "BILOU_flag"
+RENORMALIZE_CONFIDENCES = "renormalize_confidences"

@@ -1,0 +1,1 @@
+from rasa.nlu.no_such_part import Something

@@ -1,0 +1,1 @@
+from rasa.nlu.components import NoSuchName
