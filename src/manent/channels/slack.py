@@ -140,7 +140,7 @@ class SlackChannel:
         return [*webhook_routes(self.name, self._receive)]
 
     async def open(self) -> None:
-        """See `Channel.open`. Does nothing: Slack's page of the app has the address of the webhook."""
+        """See `Channel.open`. Do nothing, because the address of the webhook is entered on the app's page at Slack."""
 
     async def close(self) -> None:
         """See `Channel.close`."""

@@ -282,7 +282,7 @@ def find_undelivered(sender_id: str) -> Operation[list[Undelivered]]:
 
 
 def forget_conversation(sender_id: str, now: float) -> Operation[None]:
-    """Remove everything about a conversation. The keys of its messages remain: they are not received again."""
+    """Remove everything about a conversation. Keep the keys of its messages, to recognise repeated deliveries."""
     yield ("DELETE FROM routes WHERE sender_id = $1", (sender_id,))
     yield ("DELETE FROM undelivered WHERE sender_id = $1", (sender_id,))
     yield (

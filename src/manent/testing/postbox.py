@@ -34,7 +34,7 @@ async def receive(store: ConversationStore, one: ReceivedMessage, *, limit: int 
 
 
 async def test_a_message_is_received_once(store: ConversationStore) -> None:
-    """The same message again is recognised: while it waits, after it was accepted, and at the same time."""
+    """A message that is delivered again is recognised: while it waits, when accepted, and if both arrive at once."""
     found = await asyncio.gather(*(receive(store, message("1")) for _ in range(5)))
     assert [one.text for one in found if one is not None] == ["text 1"]
     number = next(one.number for one in found if one is not None)

@@ -67,7 +67,7 @@ async def test_append_creates_and_keeps_everything(store: ConversationStore) -> 
 
 @pytest.mark.parametrize("word", ["", "0", "None", "'; --", None])
 async def test_odd_values_come_back(store: ConversationStore, word: str | None) -> None:
-    """Empty words and words that look like nothing stay what they are, and what is nothing stays nothing."""
+    """Empty strings, and strings such as "None", come back unchanged, and None comes back as None."""
     first = turn(empty())
     await store.append(first)
     second = turn(first.head)

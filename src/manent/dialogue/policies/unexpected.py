@@ -1,7 +1,8 @@
 """UnexpecTEDIntentPolicy: detects a message that no story contains at this point.
 
 It predicts `action_unlikely_intent`, an action that has no effect except its entry in the log. It does so if another
-intent is much likelier after the previous states. "Much likelier" means by a factor that is greater than in any story.
+intent is much likelier after the previous states. "Much likelier" means that the factor between the two is greater
+than in any story.
 It wins only if neither a rule nor a memorized story predicts an action.
 """
 

@@ -47,7 +47,7 @@ MAX_FAULTS: Final = 5
 """Attempts after which a message that ends in an internal error is given up."""
 
 KEEP_KEYS_S: Final = 8 * 86_400.0
-"""How long the key of a message is kept. WhatsApp delivers again for seven days, the others for a shorter time."""
+"""How long the key of a message is kept. WhatsApp repeats unconfirmed deliveries for seven days, others for less."""
 
 FORGET_INTERVAL_S: Final = 3_600.0
 TYPING_S: Final = 5.0

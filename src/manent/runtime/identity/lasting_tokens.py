@@ -11,7 +11,7 @@ INTERVAL_S = 24 * 3600.0
 
 
 class LastingTokens:
-    """Logs that a token without `exp` was accepted, at most once a day.
+    """Logs, at most once a day, that tokens without `exp` were accepted.
 
     Args:
         option: the option that rejects such tokens.

@@ -1,4 +1,4 @@
-"""The model that this server uses, and its agreement with the other servers of the store.
+"""Keeps the model of this server the same as that of all other servers on the store.
 
 A new model comes from `PUT /model` or from a source that is polled. This server loads it, puts its file into the store
 and announces it. All servers follow announcements and switch at the same time, see `announcement.py`. A model that
