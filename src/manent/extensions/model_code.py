@@ -1,8 +1,8 @@
 """Keeps code out of models: refuses pickles that name functions or classes while a component loads its files.
 
-A model contains data. A component of a project reads its own files as it likes, and many unpickle them: whoever can
-replace the model could then run code in the server. So a pickle may contain plain values and arrays. One that names
-anything else is refused, unless the project trusts its models: `trust_model_code: true` in `endpoints.yml`. The model
+A model contains data. But a component of a project reads its files itself, and many components unpickle them. Then
+anyone who can replace the model could run code in the server. So a pickle may contain only plain values and arrays. A
+pickle that names anything else is refused, unless the project trusts its models: `trust_model_code: true` in `endpoints.yml`. The model
 itself cannot say so.
 
 Python reports each name that a pickle asks for to audit hooks, whichever library reads it (pickle, joblib, dill,
