@@ -2,8 +2,8 @@
 
 A model contains data. But a component of a project reads its files itself, and many components unpickle them. Then
 anyone who can replace the model could run code in the server. So a pickle may contain only plain values and arrays. A
-pickle that names anything else is refused, unless the project trusts its models: `trust_model_code: true` in `endpoints.yml`. The model
-itself cannot say so.
+pickle that names anything else is refused, unless the project trusts its models with `trust_model_code: true` in
+`endpoints.yml`. A model cannot set this option.
 
 Python reports each name that a pickle asks for to audit hooks, whichever library reads it (pickle, joblib, dill,
 NumPy). A hook cannot be removed, so it is added when the first component with files is loaded, and does nothing outside
