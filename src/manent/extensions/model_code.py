@@ -5,7 +5,7 @@ anyone who can replace the model could run code in the server. So a pickle may c
 pickle that names anything else is refused, unless the project trusts its models with `trust_model_code: true` in
 `endpoints.yml`. A model cannot set this option.
 
-Python reports each name that a pickle asks for to audit hooks, whichever library reads it (pickle, joblib, dill,
+Python reports each name that a pickle asks for to audit hooks, for all libraries that read pickles (joblib, dill,
 NumPy). A hook cannot be removed, so it is added when the first component with files is loaded, and does nothing outside
 of `guarded`.
 """
