@@ -71,3 +71,19 @@ async def test_a_client_that_is_gone_has_an_empty_environ() -> None:
         return {"type": "http.disconnect"}
 
     assert await translate_request(SCOPE, gone, send) == {}
+
+
+async def test_a_body_that_breaks_off_is_not_read() -> None:
+    """The packets of half a body are not served: the client sends them again."""
+    sent: list[Json] = [
+        {"type": "http.request", "body": b'42["user_', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    parts = iter(sent)
+
+    async def receive() -> Json:
+        return next(parts)
+
+    environ = await translate_request(SCOPE, receive, send)
+
+    assert await environ["wsgi.input"].read(100) == b""

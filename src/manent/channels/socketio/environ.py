@@ -32,11 +32,16 @@ class Body:
         self._unread = b""
 
     async def read(self, size: int | None = None) -> bytes:
-        """Return the next bytes of the body, at most `size`; None: all that are left."""
+        """Return the next bytes of the body, at most `size`; None: all that are left.
+
+        Returns nothing if the client has broken off: its packets are incomplete, and it sends them again.
+        """
         while self._event["type"] == "http.request" and (size is None or len(self._unread) < size):
             self._unread += self._event.get("body") or b""
             if self._event.get("more_body"):
                 self._event = await self._receive()
+                if self._event["type"] != "http.request":
+                    self._unread = b""
             else:
                 self._event = {"type": "http.disconnect"}
         end = len(self._unread) if size is None else size
