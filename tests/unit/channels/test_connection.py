@@ -124,7 +124,8 @@ class Parts:
         self.first: Noting = made[0]
         self.other: Other = made[1]
 
-    async def _disconnect(self) -> None:
+    async def _disconnect(self, sid: str) -> None:
+        assert sid == self.connection.sid
         self.disconnected += 1
 
     def ask(self, event: Any, payload: Any = None, *, size: int = 1) -> None:

@@ -59,9 +59,9 @@ async def server(tmp_path: Path) -> AsyncIterator[Running]:
         yield opened
 
 
-async def visit(url: str, transports: list[str]) -> socketio.AsyncClient:
+async def visit(url: str, transports: list[str], http: aiohttp.ClientSession) -> socketio.AsyncClient:
     """Connect, join a session and get an answer."""
-    client = socketio.AsyncClient(reconnection=False)
+    client = socketio.AsyncClient(reconnection=False, http_session=http)
     answers: list[Any] = []
     client.on("bot_uttered", answers.append)
     await client.connect(url, transports=transports)
@@ -74,8 +74,9 @@ async def visit(url: str, transports: list[str]) -> socketio.AsyncClient:
 @pytest.mark.parametrize("transports", [["websocket"], ["polling", "websocket"], ["polling"]])
 async def test_a_client_that_disconnects_is_freed(server: Running, left_over: LeftOver, transports: list[str]) -> None:
     """Its sockets, requests, connection and conversation are gone, on each transport."""
-    client = await visit(server.url, transports)
-    await client.disconnect()
+    async with aiohttp.ClientSession() as http:
+        client = await visit(server.url, transports, http)
+        await client.disconnect()
 
     await until(lambda: not left_over())
 

@@ -60,7 +60,8 @@ async def test_half_a_body_of_packets_is_not_served(tmp_path: Path, caplog: pyte
         async with http.get(address) as answer:
             sid = (await answer.text()).partition('"sid":"')[2].partition('"')[0]
         address += f"&sid={sid}"
-        await http.post(address, data="40")
+        async with http.post(address, data="40") as answer:
+            assert answer.status == 200
         caplog.clear()
         whole = b'42["user_uttered",{"session_id":"ada","message":"hello"}]'
         await break_off(server, address.removeprefix(server.url), whole + b'\x1e42["user_utt')

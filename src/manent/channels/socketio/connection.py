@@ -45,7 +45,7 @@ class Connection:
         sessions: the sessions of protocol 1.
         options: the options of the channel.
         dialects: functions that create the dialects. The first dialect is current until a request selects another one.
-        disconnect: closes the socket after all packets are sent.
+        disconnect: closes the socket with this `sid` after all packets are sent.
 
     Attributes:
         dialect: the current dialect.
@@ -86,7 +86,7 @@ class Connection:
         sessions: Sessions,
         options: SocketIoOptions,
         dialects: Sequence[Callable[["Connection"], Dialect]],
-        disconnect: Callable[[], Coroutine[Any, Any, None]],
+        disconnect: Callable[[str], Coroutine[Any, Any, None]],
     ) -> None:
         self.sid = sid
         self.caller = caller
@@ -333,4 +333,4 @@ class Connection:
             self._waiting = 0
             self.dialect.ended(reason)
             self.leave()
-            self._ending = asyncio.get_running_loop().create_task(self._disconnect())
+            self._ending = asyncio.get_running_loop().create_task(self._disconnect(self.sid))

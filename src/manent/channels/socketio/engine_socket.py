@@ -1,4 +1,4 @@
-"""python-engineio's socket without tasks, timers and reference cycles of its own.
+"""Replaces python-engineio's socket by one without tasks, timers and reference cycles.
 
 python-engineio creates the sockets and offers no way to choose their class, so `adopt` changes it. A socket must not
 refer to its `WebSocket` or `Connection`: they refer to it, and everything of a visitor who leaves must be freed at

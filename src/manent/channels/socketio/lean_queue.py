@@ -21,7 +21,7 @@ class LeanQueue(Generic[T]):
 
     def __init__(self) -> None:
         self.items: list[T] = []
-        self._readers: list[asyncio.Future[None]] = []
+        self._readers: list[asyncio.Future[None]] | None = None  # None: no task has waited yet
 
     def qsize(self) -> int:
         """Return how many items wait."""
@@ -54,6 +54,8 @@ class LeanQueue(Generic[T]):
         """Wait for an item, remove it and return it. If several tasks wait, the one that came first gets it."""
         while not self.items:
             reader = asyncio.get_running_loop().create_future()
+            if self._readers is None:
+                self._readers = []
             self._readers.append(reader)
             try:
                 await reader

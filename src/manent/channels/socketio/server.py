@@ -13,7 +13,7 @@ import logging
 import re
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import socketio
@@ -59,6 +59,18 @@ _ACK = re.compile(r"2(?:/[^,\[]*,)?(\d{1,18})\[")
 
 _BINARY = ("5", "6")
 """Types of Socket.IO packets that announce binary packets."""
+
+
+class Handshake(NamedTuple):
+    """What is kept of the request that opened a socket.
+
+    Attributes:
+        address: where it came from.
+        authorization: its `Authorization` header, "" without one.
+    """
+
+    address: str
+    authorization: str
 
 
 class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package has no types
@@ -109,7 +121,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
 
     # admission ------------------------------------------------------------------------------------------------------
 
-    async def authenticate(self, auth: Any, environ: Json) -> Caller:
+    async def authenticate(self, auth: Any, handshake: Handshake) -> Caller:
         """Authenticate the client that connects. The token is in the `auth` payload or in the `Authorization` header.
 
         Raises:
@@ -117,17 +129,17 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         """
         token = auth.get("token") if isinstance(auth, dict) else None
         if token is None:
-            scheme, _, given = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+            scheme, _, given = handshake.authorization.partition(" ")
             token = given.strip() if scheme.lower() == "bearer" else None
-        caller = await self._sessions.identity.authenticate(token, _address(environ))
+        caller = await self._sessions.identity.authenticate(token, handshake.address)
         self._sessions.conversations.rates.connect_as(caller.subject)
         return caller
 
-    async def _connected(self, sid: str, environ: Json, auth: Any = None) -> bool:
+    async def _connected(self, sid: str, handshake: Handshake, auth: Any = None) -> bool:
         try:
-            caller = await self.authenticate(auth, environ)
+            caller = await self.authenticate(auth, handshake)
         except RequestError as error:
-            note(error, way="socketio connect", address=_address(environ))
+            note(error, way="socketio connect", address=handshake.address)
             if self._sessions.identity.mode == "open":
                 return False  # `jwt_key` alone is Rasa's mode; this makes python-socketio send Rasa's error text
             raise socketio.exceptions.ConnectionRefusedError(error.message, refusal(error)["error"]) from None
@@ -146,9 +158,12 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
             sessions=self._sessions,
             options=self._options,
             dialects=(Plain, Protocol1),
-            disconnect=partial(self.disconnect, sid, namespace=namespace),
+            disconnect=self._end,
         )
         return True
+
+    async def _end(self, sid: str) -> None:
+        await self.disconnect(sid, namespace=self._options.namespace)
 
     async def _disconnected(self, sid: str, reason: object = None) -> None:
         del reason
@@ -161,11 +176,9 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
     async def _handle_eio_connect(self, eio_sid: str, environ: Json) -> None:
         socket = self.eio.sockets[eio_sid]
         adopt(socket, self.heartbeat)
-        # python-socketio keeps this as long as the socket is open: only what `_connected` reads.
-        kept = {"asgi.scope": {"client": (environ.get("asgi.scope") or {}).get("client")}}
-        if "HTTP_AUTHORIZATION" in environ:
-            kept["HTTP_AUTHORIZATION"] = environ["HTTP_AUTHORIZATION"]
-        await super()._handle_eio_connect(eio_sid, kept)
+        # python-socketio keeps this as long as the socket is open, and passes it to `_connected`.
+        handshake = Handshake(_address(environ), environ.get("HTTP_AUTHORIZATION", ""))
+        await super()._handle_eio_connect(eio_sid, handshake)
         # The handshake of Rasa contains no maxPayload. At this moment the packet of the handshake waits in the queue.
         for packet in socket.queue.items:
             packet.data.pop("maxPayload", None)
@@ -294,7 +307,7 @@ def _address(environ: Json) -> str:
 class _Sockets(socketio.AsyncManager):  # type: ignore[misc]  # the package has no types
     """The connected sockets, without rooms.
 
-    python-socketio gives each socket a room of its own, and searches all rooms when a socket disconnects. If thousands
+    python-socketio creates a room for each socket, and searches all rooms when a socket disconnects. If thousands
     of sockets end at once, this takes minutes, in which no visitor is answered.
     """
 
