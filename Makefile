@@ -91,6 +91,10 @@ soak: install ## kill servers under load and check that no message was lost (ARG
 soak-rolling: install ## restart two servers behind nginx and HAProxy again and again under clients that do not retry (ARGS="--rounds 20")
 	PYTHONPATH=tests $(BIN)/python -m soak.rolling $(ARGS)
 
+.PHONY: soak-memory
+soak-memory: install ## let 160,000 visitors come and go, and check that the server's memory does not grow (ARGS="--scale 0.1")
+	PYTHONPATH=tests $(BIN)/python -m soak.memory $(ARGS)
+
 .PHONY: lock
 lock: .venv/develops ## update requirements/*.txt, with hashes, from pyproject.toml (UPGRADE=1: to the newest versions)
 	$(LOCK) pyproject.toml --extra dev --output-file requirements/dev.txt

@@ -61,6 +61,24 @@ def normalised(event: Event) -> Json:
     return seen
 
 
+def carried_once(events: list[Json]) -> list[Json]:
+    """Return the events with each slot set once after the start of a session: the last of its values.
+
+    Rasa repeats all slot events of earlier sessions there, we do not (docs/differences-from-rasa.md). The value that
+    counts must be the same, in the same order.
+    """
+    kept: list[Json] = []
+    carried: list[Json] | None = None
+    for event in events:
+        if carried is not None and event["event"] == "slot":
+            carried[:] = [other for other in carried if other["name"] != event["name"]] + [event]
+            continue
+        kept += carried or []
+        carried = [] if event["event"] == "session_started" else None
+        kept.append(event)
+    return kept + (carried or [])
+
+
 def state_of(tracker: Tracker) -> Json:
     """Return what recordings say of a tracker."""
     wire = tracker_to_wire(tracker, [])

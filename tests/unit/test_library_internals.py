@@ -30,6 +30,7 @@ SERVER = "channels/socketio/server.py"
 WEBSOCKET = "channels/socketio/websocket.py"
 HEARTBEAT = "channels/socketio/heartbeat.py"
 SEND_QUEUE = "channels/socketio/send_queue.py"
+ENGINE_SOCKET = "channels/socketio/engine_socket.py"
 CONNECTIONS = "server/edge/connections.py"
 
 
@@ -93,9 +94,9 @@ ATTRIBUTES: list[tuple[str, str, Callable[[], Any], str]] = [
     ("python-engineio", "upgraded", engine_socket, WEBSOCKET),
     ("python-engineio", "sid", engine_socket, WEBSOCKET),
     ("python-engineio", "server", engine_socket, WEBSOCKET),
-    ("python-engineio", "poll", engine_socket, WEBSOCKET),
-    ("python-engineio", "receive", engine_socket, HEARTBEAT),
-    ("python-engineio", "schedule_ping", engine_socket, HEARTBEAT),
+    ("python-engineio", "poll", engine_socket, ENGINE_SOCKET),
+    ("python-engineio", "receive", engine_socket, ENGINE_SOCKET),
+    ("python-engineio", "schedule_ping", engine_socket, ENGINE_SOCKET),
     ("python-engineio", "last_ping", engine_socket, HEARTBEAT),
     ("python-engineio", "closing", engine_socket, HEARTBEAT),
     ("python-engineio", "closed", engine_socket, SEND_QUEUE),
@@ -105,6 +106,8 @@ ATTRIBUTES: list[tuple[str, str, Callable[[], Any], str]] = [
     ("uvicorn", "writable", uvicorn_websocket, CONNECTIONS),
     ("uvicorn", "transport", uvicorn_websocket, CONNECTIONS),
     ("uvicorn", "handshake_initiated", uvicorn_websocket, CONNECTIONS),
+    ("uvicorn", "disconnected", uvicorn_websocket, CONNECTIONS),
+    ("uvicorn", "parser", uvicorn_http, CONNECTIONS),
     ("uvicorn", "cycle", uvicorn_http, CONNECTIONS),
     ("uvicorn", "loop", uvicorn_http, CONNECTIONS),
     ("uvicorn", "transport", uvicorn_http, CONNECTIONS),
@@ -151,10 +154,25 @@ METHODS = [
         f"{SERVER} and {WEBSOCKET}",
     ),
     Method(
-        "python-engineio", engineio.async_socket.AsyncSocket, "receive", ["pkt"], True, f"{HEARTBEAT} and {WEBSOCKET}"
+        "python-engineio",
+        engineio.async_socket.AsyncSocket,
+        "receive",
+        ["pkt"],
+        True,
+        f"{ENGINE_SOCKET} and {WEBSOCKET}",
     ),
-    Method("python-engineio", engineio.async_socket.AsyncSocket, "poll", [], True, WEBSOCKET),
-    Method("python-engineio", engineio.async_socket.AsyncSocket, "schedule_ping", [], False, HEARTBEAT),
+    Method("python-engineio", engineio.async_socket.AsyncSocket, "poll", [], True, ENGINE_SOCKET),
+    Method("python-engineio", engineio.async_socket.AsyncSocket, "schedule_ping", [], False, ENGINE_SOCKET),
+    Method("python-engineio", engineio.AsyncServer, "create_queue", ["args", "kwargs"], False, ENGINE_SOCKET),
+    Method("python-socketio", socketio.AsyncServer, "_engineio_server_class", [], False, SERVER),
+    Method(
+        "python-socketio",
+        socketio.AsyncManager,
+        "basic_enter_room",
+        ["sid", "namespace", "room", "eio_sid"],
+        False,
+        SERVER,
+    ),
     Method(
         "python-engineio", engineio.async_drivers.asgi.WebSocket, "__init__", ["handler", "server"], False, WEBSOCKET
     ),
@@ -164,6 +182,8 @@ METHODS = [
     Method("uvicorn", HttpToolsProtocol, "on_message_begin", [], False, CONNECTIONS),
     Method("uvicorn", HttpToolsProtocol, "on_headers_complete", [], False, CONNECTIONS),
     Method("uvicorn", HttpToolsProtocol, "timeout_keep_alive_handler", [], False, CONNECTIONS),
+    Method("uvicorn", HttpToolsProtocol, "handle_websocket_upgrade", [], False, CONNECTIONS),
+    Method("uvicorn", WebSocketsSansIOProtocol, "on_task_complete", ["task"], False, CONNECTIONS),
     Method("uvicorn", WebSocketsSansIOProtocol, "handle_connect", ["event"], False, CONNECTIONS),
     Method("uvicorn", WebSocketsSansIOProtocol, "handle_text", ["event"], False, CONNECTIONS),
     Method("uvicorn", WebSocketsSansIOProtocol, "handle_bytes", ["event"], False, CONNECTIONS),
@@ -204,15 +224,47 @@ def test_websocket_class_is_replaceable() -> None:
     assert (made, answer) == ([(socket, server)], "served environ"), sentence
 
 
-def test_queue_shows_what_waits() -> None:
-    """python-engineio queues packets in an asyncio.Queue, whose `_queue` is an iterable of them, oldest first."""
-    queue: Any = engine_socket().queue
-    kind = type(queue)
-    assert kind is asyncio.Queue, moved("python-engineio", "an asyncio.Queue as AsyncSocket.queue", SEND_QUEUE)
-    for number in range(3):
-        queue.put_nowait(number)
+def test_a_socket_takes_its_queue_from_the_server() -> None:
+    """python-engineio asks its server for the queue of a new socket, so that ours can be smaller."""
 
-    assert list(queue._queue) == [0, 1, 2], "asyncio.Queue no longer has `_queue` as send_queue.py uses it"
+    class Server(engineio.AsyncServer):  # type: ignore[misc]  # the package has no types
+        def create_queue(self, *_: Any, **__: Any) -> str:
+            return "ours"
+
+    socket = engineio.async_socket.AsyncSocket(Server(async_mode="asgi"), "sid")
+    assert socket.queue == "ours", moved("python-engineio", "AsyncServer.create_queue", ENGINE_SOCKET)
+
+
+def test_the_class_of_a_socket_can_change() -> None:
+    """A socket is an ordinary object: another class may take it over, with attributes of its own."""
+
+    class Socket(engineio.async_socket.AsyncSocket):  # type: ignore[misc]  # the package has no types
+        more = 1
+
+    socket = engine_socket()
+    socket.__class__ = Socket
+    socket.more = 2
+    assert (socket.more, socket.sid) == (2, "sid"), moved("python-engineio", "a plain AsyncSocket", ENGINE_SOCKET)
+
+
+async def test_the_translation_of_requests_is_replaceable() -> None:
+    """python-engineio calls the translation that its table names with scope, receive and send."""
+    seen: list[Any] = []
+
+    async def translate(*request: Any) -> dict[str, Any]:
+        seen.append(request)
+        return {"REQUEST_METHOD": "OPTIONS", "HTTP_HOST": "a", "wsgi.url_scheme": "http"}
+
+    async def answer(status: str, *_: Any) -> str:
+        return status
+
+    server = engineio.AsyncServer(async_mode="asgi")
+    sentence = moved("python-engineio", 'AsyncServer._async["translate_request"]', SERVER)
+    assert "translate_request" in server._async, sentence
+    server._async = {**server._async, "translate_request": translate, "make_response": answer}
+    await server.handle_request("scope", "receive", "send")
+
+    assert seen == [("scope", "receive", "send")], sentence
 
 
 async def test_open_packet_waits_when_the_socket_is_announced() -> None:
@@ -222,7 +274,7 @@ async def test_open_packet_waits_when_the_socket_is_announced() -> None:
     class Server(socketio.AsyncServer):  # type: ignore[misc]  # the package has no types
         async def _handle_eio_connect(self, eio_sid: str, environ: Any) -> None:
             await super()._handle_eio_connect(eio_sid, environ)
-            waiting.extend(self.eio.sockets[eio_sid].queue._queue)
+            waiting.append(self.eio.sockets[eio_sid].queue.get_nowait())
 
     server = Server(async_mode="asgi", monitor_clients=False)
     await server.eio._handle_connect({"REQUEST_METHOD": "GET"}, "polling")

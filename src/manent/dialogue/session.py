@@ -1,5 +1,7 @@
 """Sessions: decides when a new one starts, and which slots it carries over (contract §5.1, §5.6)."""
 
+from typing import Any
+
 from manent.core.domain import REQUESTED_SLOT, Domain, SessionConfig
 from manent.core.events import ActionExecuted, Event, SessionStarted, SlotSet
 from manent.core.tracker import Tracker
@@ -20,14 +22,18 @@ def needs_new_session(tracker: Tracker, config: SessionConfig, now: float) -> bo
 def session_start_events(tracker: Tracker, domain: Domain) -> list[Event]:
     """Return the events of `action_session_start`: a new session, and the slots that it carries over.
 
-    The requested slot of a form is not carried over, because the form itself is not.
+    Each slot is carried over once, with the value that it was set to last, in the order in which the slots were set
+    last. Rasa repeats all slot events of all earlier sessions, which leads to the same values; a log would then grow
+    with the square of the number of its sessions. The requested slot of a form is not carried over, because the form
+    itself is not.
     """
-    carried: list[SlotSet] = []
+    values: dict[str, Any] = {}
     if domain.session.carry_over_slots:
-        carried += [SlotSet(name=name, value=value) for name, value in tracker.base.values.items()]
-        carried += [event for event in tracker.applied if isinstance(event, SlotSet)]
-    return [
-        SessionStarted(),
-        *(SlotSet(name=event.name, value=event.value) for event in carried if event.name != REQUESTED_SLOT),
-        ActionExecuted(name=LISTEN),
-    ]
+        values.update(tracker.base.values)
+        for event in tracker.applied:
+            if isinstance(event, SlotSet):
+                values.pop(event.name, None)  # moves it to the end
+                values[event.name] = event.value
+        values.pop(REQUESTED_SLOT, None)
+    carried = [SlotSet(name=name, value=value) for name, value in values.items()]
+    return [SessionStarted(), *carried, ActionExecuted(name=LISTEN)]

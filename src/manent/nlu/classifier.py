@@ -251,7 +251,7 @@ class TextClassifier:
         words = message.words[:MAX_WORDS]
         scores = self._bias
         if words and self._blocks:
-            rows = self._rows.take(words)
+            rows = self._rows.take(words, self._describe)
             total = np.add.reduce(rows)
             squares = total[self._scored : self._normed].tolist()
             if self._vectors is not None:
@@ -286,7 +286,7 @@ class TextClassifier:
 
     def word_rows(self, words: Sequence[str]) -> NDArray[np.float16]:
         """Return the rows of some words, for the model."""
-        return self._rows.take(words).astype(np.float16)
+        return self._rows.take(words, self._describe).astype(np.float16)
 
     def _describe(self, word: str) -> FloatArray:
         """Return the row of a word."""

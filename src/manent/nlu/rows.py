@@ -20,6 +20,9 @@ class WordRows:
     When `limit` words are stored, all words except `first` are dropped. This is safe, because the row of a word can be
     computed again and is always the same.
 
+    The function that computes rows is an argument of each call. If it were an attribute, a method of the owner would
+    close a cycle of references, and a model that was replaced would stay in memory until a garbage collection.
+
     Attributes:
         array: (places, width) the rows; the first one is for missing words. `find` may replace the array.
     """
@@ -37,31 +40,35 @@ class WordRows:
 
         Args:
             blank: the first row: (width,).
-            describe: returns the row of a word: (width,).
+            describe: returns the row of a word: (width,). Called for the first words.
             first: words that are never dropped, fewer than `limit`.
             rows: their rows: (words, width). None: compute them.
             limit: maximum number of words. It must not be less than the number of words in a message.
         """
-        self._describe = describe
         self._limit = limit
         self.array = np.empty((len(first) + _MORE_ROWS, len(blank)), np.float32)
         self.array[0] = blank
         self._places: dict[str, int] = {}
         if rows is None:
             for word in first:
-                self._add(word)
+                self._add(word, describe)
         else:
             self.array[1 : len(first) + 1] = rows
             self._places = {word: place for place, word in enumerate(first, 1)}
         self._first = dict(self._places)
 
-    def take(self, words: Sequence[str]) -> FloatArray:
-        """Return the rows of some words: (words, width)."""
-        places = self.find(words)
+    def take(self, words: Sequence[str], describe: Callable[[str], FloatArray]) -> FloatArray:
+        """Return the rows of some words: (words, width). `describe`: see `find`."""
+        places = self.find(words, describe)
         return self.array.take(places, axis=0)
 
-    def find(self, words: Sequence[str]) -> list[int]:
-        """Return the indices of the rows of some words."""
+    def find(self, words: Sequence[str], describe: Callable[[str], FloatArray]) -> list[int]:
+        """Return the indices of the rows of some words.
+
+        Args:
+            words: the words.
+            describe: returns the row of a word: (width,). Called for the words that are not stored.
+        """
         places = self._places
         found = [*map(places.get, words)]
         if None not in found:
@@ -70,12 +77,12 @@ class WordRows:
             places = self._places = dict(self._first)
         for word in words:
             if word not in places:
-                self._add(word)
+                self._add(word, describe)
         return [places[word] for word in words]
 
-    def _add(self, word: str) -> None:
+    def _add(self, word: str, describe: Callable[[str], FloatArray]) -> None:
         place = len(self._places) + 1
         if place == len(self.array):
             self.array = np.concatenate([self.array, np.empty_like(self.array)])
-        self.array[place] = self._describe(word)
+        self.array[place] = describe(word)
         self._places[word] = place

@@ -4,6 +4,7 @@ from typing import Any
 
 from manent.core.errors import RequestError
 from manent.core.events import Json
+from manent.core.finite import storable
 from manent.core.messages import UserMessage
 from manent.runtime.limits import Limits
 
@@ -76,7 +77,7 @@ def checked_text(text: str, limit: int, *, field: str = "message") -> str:
     """
     if len(text) > limit:
         raise RequestError("too_long", f"{field} too long: {len(text):,} characters (limit {limit:,})", status=413)
-    return text.encode("utf-8", "replace").decode().strip()  # lone surrogates cannot be stored
+    return storable(text).strip()
 
 
 def checked_metadata(metadata: Any) -> Json:

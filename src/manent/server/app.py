@@ -536,14 +536,15 @@ def _missing_parts(assistant: Assistant) -> tuple[str, ...]:
 
 
 def _tune_garbage_collector() -> None:
-    """Exclude the loaded objects from garbage collection, and collect less often.
+    """Exclude the loaded objects from garbage collection, and collect less often than by default.
 
-    Code and model contain no garbage, and turns leave almost no reference cycles. Still, collections took 4 % of a
-    turn's CPU time, and this share grows with the number of sockets.
+    Sockets, turns and models are freed by their reference counts; the collector only bounds what a mistake leaves
+    behind. It runs when objects accumulate: hardly ever while visitors talk, but ten thousand open pages have half a
+    million objects, and each full collection looks at all of them.
     """
     gc.enable()
     gc.freeze()
-    gc.set_threshold(50_000, 4, 50)
+    gc.set_threshold(10_000, 5, 5)
 
 
 def _raise_file_limit() -> None:

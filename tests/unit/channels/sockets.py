@@ -1,6 +1,5 @@
 """For tests of the Socket.IO channel: a plain page, and an Engine.IO socket without a wire."""
 
-import asyncio
 import contextlib
 import json
 import time
@@ -10,25 +9,25 @@ from typing import Any
 import aiohttp
 import socketio
 
+from manent.channels.socketio.engine_socket import EngineSocket
+from manent.channels.socketio.lean_queue import LeanQueue
 from support.small_talk import until
 
 PERSISTENT = "socketio:\n  session_persistence: true\n"
 
 
-class EngineSocket:
-    """What the channel uses of python-engineio's socket. With `is_quick` packets skip the queue and land in `sent`."""
+class ScriptedSocket(EngineSocket):
+    """A socket without a server. With `is_quick` packets skip the queue and land in `sent`."""
 
     def __init__(self, *, is_quick: bool = False) -> None:
         self.sid = "engine"
-        self.queue: asyncio.Queue[Any] = asyncio.Queue()
+        self.queue = LeanQueue()
         self.last_ping: float | None = time.time()
         self.closing = self.closed = False
         self.connected = self.upgraded = self.upgrading = False
         self.received: list[Any] = []
         self.sent: list[str] = []
-        self.watch_pong: Any = None
-        if is_quick:
-            self.write_now = self._write_now
+        self.is_quick = is_quick
 
     async def receive(self, packet: Any) -> None:
         """Take a packet."""
@@ -51,9 +50,11 @@ class EngineSocket:
         decoded = [json.loads(packet[2:]) for packet in self.sent if packet.startswith("42")]
         return [payload for event, payload in decoded if event == name]
 
-    def _write_now(self, packet: bytes) -> bool:
-        self.sent.append(packet.decode())
-        return True
+    def write_now(self, text: bytes) -> bool:
+        """Send at once."""
+        if self.is_quick:
+            self.sent.append(text.decode())
+        return self.is_quick or super().write_now(text)
 
 
 class Page:

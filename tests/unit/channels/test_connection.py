@@ -20,7 +20,7 @@ from manent.runtime.identity.admission import Admission, Identity
 from manent.runtime.protocol1 import Sessions
 from manent.stores.memory import MemoryStore
 from support.small_talk import opened, say, until
-from unit.channels.sockets import EngineSocket
+from unit.channels.sockets import ScriptedSocket
 
 
 class Noting:
@@ -101,7 +101,7 @@ class Parts:
         self.sessions = sessions
         for name, value in limits.items():
             object.__setattr__(sessions.conversations.engine.limits, name, value)
-        self.socket = EngineSocket(is_quick=True)
+        self.socket = ScriptedSocket(is_quick=True)
         self.disconnected = 0
         made: list[Any] = []
 
@@ -124,7 +124,8 @@ class Parts:
         self.first: Noting = made[0]
         self.other: Other = made[1]
 
-    async def _disconnect(self) -> None:
+    async def _disconnect(self, sid: str) -> None:
+        assert sid == self.connection.sid
         self.disconnected += 1
 
     def ask(self, event: Any, payload: Any = None, *, size: int = 1) -> None:

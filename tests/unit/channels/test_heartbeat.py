@@ -10,24 +10,24 @@ import aiohttp
 import pytest
 import socketio
 
-from manent.channels.socketio.heartbeat import Heartbeat, ask, watch
+from manent.channels.socketio.heartbeat import Heartbeat, ask
 from support.small_talk import running, until
-from unit.channels.sockets import EngineSocket
+from unit.channels.sockets import ScriptedSocket
 
 
 async def test_who_answers_is_asked_again_and_who_does_not_is_ended() -> None:
     """Each socket is asked after its pong; silence ends it; one that closes meanwhile is left alone."""
     ended: list[Any] = []
     heartbeat = Heartbeat(interval_s=0.03, timeout_s=0.05, end=ended.append)
-    lively, silent, closing = EngineSocket(), EngineSocket(), EngineSocket()
+    lively, silent, closing = ScriptedSocket(), ScriptedSocket(), ScriptedSocket()
     for one in (lively, silent, closing):
-        watch(one, heartbeat)
+        one.heartbeat = heartbeat
         heartbeat.answered(one)
     closing.closing = True
     for _ in range(3):
         await until(lambda: lively.queue.qsize() > 0)
         assert lively.queue.get_nowait().packet_type == 2
-        lively.ponged()  # type: ignore[attr-defined]
+        lively.ponged()
     await until(lambda: bool(ended))
 
     assert ended == [silent]
@@ -57,8 +57,8 @@ async def test_error_of_one_socket_does_not_end_the_heartbeat() -> None:
 async def test_a_pong_out_of_turn_asks_nobody_twice() -> None:
     """A pong that answers no regular ping is shown to who watches, until they have seen enough, and changes nothing."""
     heartbeat = Heartbeat(interval_s=0.02, timeout_s=10, end=print)
-    socket = EngineSocket()
-    watch(socket, heartbeat)
+    socket = ScriptedSocket()
+    socket.heartbeat = heartbeat
     heartbeat.answered(socket)
     seen: list[bool] = []
 
@@ -68,7 +68,7 @@ async def test_a_pong_out_of_turn_asks_nobody_twice() -> None:
 
     socket.watch_pong = enough
     for _ in range(4):
-        socket.ponged()  # type: ignore[attr-defined]
+        socket.ponged()
     await until(lambda: socket.queue.qsize() > 0)
     await asyncio.sleep(0.1)
 
@@ -80,14 +80,14 @@ async def test_a_pong_out_of_turn_asks_nobody_twice() -> None:
 async def test_asking_waits_for_the_right_pong(*, is_pinged: bool) -> None:
     """A pong that answers a regular ping sent before does not count, and later pongs change nothing."""
     heartbeat = Heartbeat(interval_s=10, timeout_s=10, end=print)
-    socket = EngineSocket()
-    watch(socket, heartbeat)
+    socket = ScriptedSocket()
+    socket.heartbeat = heartbeat
     socket.last_ping = 1.0 if is_pinged else None
     answers: list[bool] = []
     ask(socket, lambda: answers.append(True))
     seen = []
     for _ in range(3):
-        socket.ponged()  # type: ignore[attr-defined]
+        socket.ponged()
         seen.append(len(answers))
 
     assert socket.queued() == ["2"]
@@ -110,7 +110,7 @@ async def test_no_socket_is_left(
     async with running(tmp_path, short_way=short_way) as server:
         channel = server.channel
         heartbeat, sockets = channel.server.heartbeat, channel.server.eio.sockets
-        heartbeat._interval_s, heartbeat._timeout_s = 0.05, 1.0
+        heartbeat.resting.wait_s, heartbeat.pinged.wait_s = 0.05, 1.0
         client = socketio.AsyncClient(reconnection=False, http_session=http)
         await client.connect(server.url, transports=transports)
         await asyncio.sleep(0.4)  # several pings
@@ -119,7 +119,7 @@ async def test_no_socket_is_left(
         await asyncio.wait_for(client.disconnect(), 10)
         await until(lambda: not sockets and not channel.server.connections)
 
-        heartbeat._timeout_s = 0.1
+        heartbeat.pinged.wait_s = 0.1
         dumb = await http.ws_connect(f"{server.url}/socket.io/?EIO=4&transport=websocket", autoping=False)
         await dumb.send_str("40")
         await until(lambda: len(channel.server.connections) == 1)

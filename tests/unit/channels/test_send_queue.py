@@ -7,7 +7,7 @@ import pytest
 
 from manent.channels.socketio import send_queue as module
 from manent.channels.socketio.send_queue import SendQueue
-from unit.channels.sockets import EngineSocket
+from unit.channels.sockets import ScriptedSocket
 
 
 def queue(socket: Any, *, namespace: str = "/", max_packets: int = 100) -> SendQueue:
@@ -25,7 +25,7 @@ def queue(socket: Any, *, namespace: str = "/", max_packets: int = 100) -> SendQ
 @pytest.mark.parametrize("is_quick", [True, False])
 async def test_packets_are_socketios(namespace: str, packets: list[str], *, is_quick: bool) -> None:
     """Events and acknowledgements have the namespace's prefix; without a number nothing is acknowledged."""
-    socket = EngineSocket(is_quick=is_quick)
+    socket = ScriptedSocket(is_quick=is_quick)
     sending = queue(socket, namespace=namespace)
     sending.emit("bot_uttered", {"text": "Hi"})
     sending.acknowledge(None, {"ok": True})
@@ -37,7 +37,7 @@ async def test_packets_are_socketios(namespace: str, packets: list[str], *, is_q
 
 async def test_nothing_overtakes_what_waits() -> None:
     """A packet is sent at once only if the queue is empty."""
-    socket = EngineSocket(is_quick=True)
+    socket = ScriptedSocket(is_quick=True)
     sending = queue(socket)
     sending.emit("a", 1)
     socket.queue.put_nowait("of python-engineio")
@@ -54,7 +54,7 @@ async def test_nothing_overtakes_what_waits() -> None:
 
 async def test_a_client_that_does_not_read_is_closed() -> None:
     """Beyond the limit of packets the socket is closed, once, and what waited is thrown away."""
-    socket = EngineSocket()
+    socket = ScriptedSocket()
     sending = queue(socket, max_packets=3)
     for number in range(6):
         sending.emit("n", number)
@@ -69,7 +69,7 @@ async def test_a_client_that_does_not_read_is_closed() -> None:
 async def test_characters_that_were_sent_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of characters is one of those that still wait; one packet alone always passes."""
     monkeypatch.setattr(module, "MAX_WAITING", 100)
-    socket = EngineSocket()
+    socket = ScriptedSocket()
     sending = queue(socket)
     sending.emit("big", "x" * 500)
     socket.queue.get_nowait()
@@ -88,7 +88,7 @@ async def test_characters_that_were_sent_do_not_count(monkeypatch: pytest.Monkey
 
 async def test_a_closed_socket_is_sent_nothing() -> None:
     """What is sent after the end is dropped, and takes no memory."""
-    socket = EngineSocket(is_quick=True)
+    socket = ScriptedSocket(is_quick=True)
     socket.closed = True
     queue(socket).emit("a", 1)
 

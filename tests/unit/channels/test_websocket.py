@@ -7,9 +7,9 @@ from typing import Any
 import engineio.packet
 import pytest
 
-from manent.channels.socketio.websocket import WIRE, WebSocket, send_now
+from manent.channels.socketio.websocket import WIRE, WebSocket
 from support.small_talk import until
-from unit.channels.sockets import EngineSocket
+from unit.channels.sockets import ScriptedSocket
 
 MAX_PACKET = 50
 
@@ -21,6 +21,10 @@ class Wire:
         self.take: Any = None
         self.is_writable = True
         self.written: list[bytes] = []
+
+    def start(self, take: Any) -> None:
+        """Start."""
+        self.take = take
 
     def write(self, text: bytes) -> bool:
         """Send."""
@@ -36,14 +40,14 @@ class Server:
     """A WebSocket that is being served, with a script in place of the client."""
 
     def __init__(self, *, wire: Wire | None, max_size: int = 30) -> None:
-        self.socket = EngineSocket()
+        self.socket = ScriptedSocket()
         self.pongs = 0
         self.events: list[tuple[str, str]] = []
         self.out: list[dict[str, Any]] = []
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         engine = self.socket
-        engine.ponged = self._ponged  # type: ignore[attr-defined]
-        engine.server = SimpleNamespace(reason=SimpleNamespace(TRANSPORT_CLOSE="gone"))  # type: ignore[attr-defined]
+        engine.ponged = self._ponged  # type: ignore[method-assign]
+        engine.server = SimpleNamespace(reason=SimpleNamespace(TRANSPORT_CLOSE="gone"))
         server = SimpleNamespace(max_http_buffer_size=MAX_PACKET)
         self.websocket = WebSocket(self.handler, server, take_event=self._take, max_size=max_size)
         extensions = {} if wire is None else {WIRE: wire}
@@ -126,16 +130,16 @@ async def test_packets_are_written_at_once_only_when_nothing_waits() -> None:
     """Past the queue only while the writer waits for it and the peer is quick; the order is that of the calls."""
     wire = Wire()
     server = Server(wire=wire)
-    assert not send_now(server.socket, b"4early")
+    assert not server.socket.write_now(b"4early")
     serving = asyncio.create_task(server.serve())
-    await until(lambda: server.websocket._is_writer_waiting)
+    await until(lambda: server.socket.is_writer_waiting)
 
-    taken = [send_now(server.socket, b"4one")]
+    taken = [server.socket.write_now(b"4one")]
     server.socket.queue.put_nowait(engineio.packet.Packet(engineio.packet.MESSAGE, "two"))
-    taken.append(send_now(server.socket, b"4not before two"))
+    taken.append(server.socket.write_now(b"4not before two"))
     await until(lambda: bool(server.written()))
     wire.is_writable = False
-    taken.append(send_now(server.socket, b"4slow"))
+    taken.append(server.socket.write_now(b"4slow"))
     server.leave()
     await serving
 

@@ -1,4 +1,4 @@
-"""Numbers that JSON does not have become texts."""
+"""Values that the log cannot contain are replaced: NaN, the infinities and lone surrogates."""
 
 import math
 
@@ -21,3 +21,18 @@ def test_plain_data_keeps_everything_else() -> None:
 def test_json_of_python_is_read(source: str, value: object) -> None:
     """What Python writes is read, in the same way wherever it comes from."""
     assert loads(source) == value
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ('{"a": "\\ud83d"}', {"a": "?"}),
+        ('{"\\udc00": ["x\\uDBFFy", {"b": "\\ud83d"}]}', {"?": ["x?y", {"b": "?"}]}),
+        ('"\\ud83d\\ude00 \\u00e9"', "\U0001f600 \u00e9"),
+        ('"\ud83d"', "?"),
+    ],
+)
+def test_half_a_character_is_replaced(source: str, value: object) -> None:
+    """A lone surrogate, escaped or not, becomes a question mark wherever it is; whole characters stay."""
+    assert loads(source) == finite(loads(source)) == value
+    assert finite({"\ud83d": ["\ud83d", "\u00e9"]}) == {"?": ["?", "\u00e9"]}

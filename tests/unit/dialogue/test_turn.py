@@ -76,10 +76,24 @@ def test_session_expires_and_carries_slots(shop: DialogueModel) -> None:
 
     lines = talk.intent("greet")
 
-    assert lines[:4] == ["action_session_start", "session_started", "size = 'big'", "size = 'big'"]
+    assert lines[:4] == ["action_session_start", "session_started", "size = 'big'", "action_listen"]
     assert talk.tracker.active_loop_name is None
     assert talk.tracker.requested_slot is None
     assert talk.tracker.slots().get("size") == "big"
+
+
+def test_a_session_starts_with_each_slot_once(shop: DialogueModel) -> None:
+    """However many sessions there were, each slot is carried over once: its last value, the newest one last."""
+    talk = Talk(shop, {"validate_order_form": lambda *_: Answer()})
+    starts: list[list[str]] = []
+    for number in range(40):
+        lines = talk.intent("order", size=f"size {number}") if number % 2 else talk.intent("greet", person=f"p{number}")
+        starts.append(lines[: lines.index("action_listen")])
+        talk.now += 61 * 60
+
+    assert {len(start) for start in starts[2:]} == {4}
+    assert starts[-1] == ["action_session_start", "session_started", "size = 'size 37'", "person = 'p38'"]
+    assert starts[-2] == ["action_session_start", "session_started", "person = 'p36'", "size = 'size 37'"]
 
 
 def test_session_does_not_expire_early(shop: DialogueModel) -> None:

@@ -13,8 +13,8 @@ def test_a_word_is_worked_out_once() -> None:
 
     rows = WordRows(np.zeros(2, np.float32), describe, first=("aa",))
 
-    assert rows.take(["b", "aa", "b"]).tolist() == [[1, 98], [2, 97], [1, 98]]
-    assert rows.take(["aa", "b"]).tolist() == [[2, 97], [1, 98]]
+    assert rows.take(["b", "aa", "b"], describe).tolist() == [[1, 98], [2, 97], [1, 98]]
+    assert rows.take(["aa", "b"], describe).tolist() == [[2, 97], [1, 98]]
     assert asked == ["aa", "b"]
 
 
@@ -28,9 +28,9 @@ def test_what_was_kept_first_stays() -> None:
 
     rows = WordRows(np.zeros(1, np.float32), describe, first=("0",), limit=700)
     for number in range(1, 2000):
-        assert rows.take([str(number), "0"]).tolist() == [[number], [0]]
+        assert rows.take([str(number), "0"], describe).tolist() == [[number], [0]]
 
-    assert rows.take(["1"]).tolist() == [[1]]
+    assert rows.take(["1"], describe).tolist() == [[1]]
     assert asked.count("0") == 1
     assert asked.count("1") == 2
     assert len(rows.array) <= 1024
@@ -46,6 +46,6 @@ def test_rows_that_a_model_has_are_not_worked_out() -> None:
         np.zeros(1, np.float32), describe, first=("1", "2"), rows=np.array([[10], [20]], np.float32), limit=4
     )
 
-    assert rows.take(["2", "1", "3", "4"]).tolist() == [[20], [10], [3], [4]]
-    assert rows.take(["5", "2"]).tolist() == [[5], [20]]
+    assert rows.take(["2", "1", "3", "4"], describe).tolist() == [[20], [10], [3], [4]]
+    assert rows.take(["5", "2"], describe).tolist() == [[5], [20]]
     assert rows.array[0].tolist() == [0]

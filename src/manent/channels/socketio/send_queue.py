@@ -1,21 +1,20 @@
 """Sends packets on one Socket.IO connection in the order of the calls.
 
-Each packet is encoded once. If no packet waits, a packet is written immediately (`websocket.py`). If others wait, it is
-added to the outgoing queue of the Engine.IO socket. Acknowledgements use the same path, so they stay in order with the
-events. python-socketio's own `emit` is not used: it looks up rooms and starts a task for each call.
+Each packet is encoded once. If no packet waits, a packet is written immediately (`engine_socket.py`). If others wait,
+it is added to the outgoing queue of the Engine.IO socket. Acknowledgements use the same path, so they stay in order with
+the events. python-socketio's own `emit` is not used: it looks up rooms and starts a task for each call.
 
 This module must not know conversations or dialects.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from typing import Any
 
 import engineio.packet
 import msgspec
 
-from manent.channels.socketio.websocket import begin_close, send_now
+from manent.channels.socketio.engine_socket import EngineSocket
 from manent.core.events import Json
 
 log = logging.getLogger("manent.socketio")
@@ -51,7 +50,7 @@ class SendQueue:
 
     __slots__ = ("_ack_prefix", "_event_prefix", "_max_packets", "_unsent", "dropped", "is_ended", "socket")
 
-    def __init__(self, socket: Any, *, namespace: str, max_packets: int) -> None:
+    def __init__(self, socket: EngineSocket, *, namespace: str, max_packets: int) -> None:
         self.socket = socket
         self.is_ended = False
         self.dropped: asyncio.Task[None] | None = None
@@ -76,13 +75,12 @@ class SendQueue:
         """Ask the client to close the socket and connect to another server. Its packets are read until it does."""
         if not self.is_ended:
             self.is_ended = True
-            begin_close(self.socket)
+            self.socket.begin_close()
 
     @property
     def is_empty(self) -> bool:
         """Whether everything is sent."""
-        empty: bool = self.socket.queue.empty()
-        return empty
+        return self.socket.queue.empty()
 
     @property
     def is_closed(self) -> bool:
@@ -92,8 +90,7 @@ class SendQueue:
 
     def __len__(self) -> int:
         """Return how many packets wait to be sent."""
-        waiting: int = self.socket.queue.qsize()
-        return waiting
+        return self.socket.queue.qsize()
 
     def _send(self, packet: bytes) -> None:
         """Send an Engine.IO packet."""
@@ -102,10 +99,10 @@ class SendQueue:
         queue = self.socket.queue
         if queue.empty():
             self._unsent = 0
-            if send_now(self.socket, packet):
+            if self.socket.write_now(packet):
                 return
         elif self._unsent > MAX_WAITING:  # count again, because some packets have been sent since
-            self._unsent = sum(len(packet.data or "") for packet in packets_of(self.socket) if packet is not None)
+            self._unsent = sum(len(packet.data or "") for packet in self.socket.queue.items if packet is not None)
         if queue.qsize() >= self._max_packets or self._unsent > MAX_WAITING:
             self._drop()
         else:
@@ -119,9 +116,3 @@ class SendQueue:
             self.socket.queue.get_nowait()
         self.socket.queue.put_nowait(None)  # None stops the writer task, which closes the connection
         self.dropped = asyncio.get_running_loop().create_task(self.socket.close(wait=False, abort=True))
-
-
-def packets_of(socket: Any) -> Iterable[Any]:
-    """Return the Engine.IO packets that wait in a socket's queue. A None in the queue ends the socket."""
-    packets: Iterable[Any] = socket.queue._queue  # noqa: SLF001  # asyncio.Queue offers no way to look without taking
-    return packets

@@ -13,18 +13,21 @@ import logging
 import re
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import socketio
 
 from manent.channels.socketio.connection import Connection
+from manent.channels.socketio.deadlines import Deadlines
 from manent.channels.socketio.dialect import Request
-from manent.channels.socketio.heartbeat import Heartbeat, watch
+from manent.channels.socketio.engine_socket import EngineServer, EngineSocket, adopt
+from manent.channels.socketio.environ import translate_request
+from manent.channels.socketio.heartbeat import Heartbeat
 from manent.channels.socketio.options import SocketIoOptions
 from manent.channels.socketio.plain import Plain
 from manent.channels.socketio.protocol1 import Protocol1
-from manent.channels.socketio.send_queue import MAX_PACKET, encode, packets_of
+from manent.channels.socketio.send_queue import MAX_PACKET, encode
 from manent.channels.socketio.websocket import WebSocket
 from manent.core.errors import RequestError
 from manent.core.events import Json
@@ -58,6 +61,18 @@ _BINARY = ("5", "6")
 """Types of Socket.IO packets that announce binary packets."""
 
 
+class Handshake(NamedTuple):
+    """What is kept of the request that opened a socket.
+
+    Attributes:
+        address: where it came from.
+        authorization: its `Authorization` header, "" without one.
+    """
+
+    address: str
+    authorization: str
+
+
 class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package has no types
     """The Socket.IO server of one process.
 
@@ -74,6 +89,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
     def __init__(self, sessions: Sessions, options: SocketIoOptions, *, cors: Sequence[str] = ()) -> None:
         super().__init__(
             async_mode="asgi",
+            client_manager=_Sockets(),
             cors_allowed_origins=self._accepts_origin,
             max_http_buffer_size=MAX_PACKET,
             json=_Json,
@@ -85,6 +101,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         self.heartbeat = Heartbeat(
             interval_s=self.eio.ping_interval, timeout_s=self.eio.ping_timeout, end=self._close_silent
         )
+        self._strangers = Deadlines[str](CONNECT_WITHIN_S, self._close_stranger)
         self._sessions = sessions
         self._options = options
         self._cors = tuple(cors)
@@ -94,13 +111,17 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
             0  # number of characters of the packet that is being read, which python-socketio does not pass on
         )
         websocket = partial(WebSocket, take_event=self._take_event, max_size=MAX_PACKET)
-        self.eio._async = {**self.eio._async, "websocket": websocket}  # noqa: SLF001  # no public way exists
+        ours = {"websocket": websocket, "translate_request": translate_request}
+        self.eio._async = {**self.eio._async, **ours}  # noqa: SLF001  # no public way exists
         self.on("connect", self._connected, namespace=options.namespace)
         self.on("disconnect", self._disconnected, namespace=options.namespace)
 
+    def _engineio_server_class(self) -> type[EngineServer]:
+        return EngineServer
+
     # admission ------------------------------------------------------------------------------------------------------
 
-    async def authenticate(self, auth: Any, environ: Json) -> Caller:
+    async def authenticate(self, auth: Any, handshake: Handshake) -> Caller:
         """Authenticate the client that connects. The token is in the `auth` payload or in the `Authorization` header.
 
         Raises:
@@ -108,17 +129,17 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         """
         token = auth.get("token") if isinstance(auth, dict) else None
         if token is None:
-            scheme, _, given = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+            scheme, _, given = handshake.authorization.partition(" ")
             token = given.strip() if scheme.lower() == "bearer" else None
-        caller = await self._sessions.identity.authenticate(token, _address(environ))
+        caller = await self._sessions.identity.authenticate(token, handshake.address)
         self._sessions.conversations.rates.connect_as(caller.subject)
         return caller
 
-    async def _connected(self, sid: str, environ: Json, auth: Any = None) -> bool:
+    async def _connected(self, sid: str, handshake: Handshake, auth: Any = None) -> bool:
         try:
-            caller = await self.authenticate(auth, environ)
+            caller = await self.authenticate(auth, handshake)
         except RequestError as error:
-            note(error, way="socketio connect", address=_address(environ))
+            note(error, way="socketio connect", address=handshake.address)
             if self._sessions.identity.mode == "open":
                 return False  # `jwt_key` alone is Rasa's mode; this makes python-socketio send Rasa's error text
             raise socketio.exceptions.ConnectionRefusedError(error.message, refusal(error)["error"]) from None
@@ -129,6 +150,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         before = self.connections.pop(eio_sid, None)
         if before is not None:
             before.close()
+        self._strangers.stop(eio_sid)
         self.connections[eio_sid] = Connection(
             sid,
             self.eio.sockets[eio_sid],
@@ -136,9 +158,12 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
             sessions=self._sessions,
             options=self._options,
             dialects=(Plain, Protocol1),
-            disconnect=partial(self.disconnect, sid, namespace=namespace),
+            disconnect=self._end,
         )
         return True
+
+    async def _end(self, sid: str) -> None:
+        await self.disconnect(sid, namespace=self._options.namespace)
 
     async def _disconnected(self, sid: str, reason: object = None) -> None:
         del reason
@@ -146,22 +171,27 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         connection = self.connections.pop(eio_sid, None)
         if connection is not None:
             connection.close()
-            asyncio.get_running_loop().call_later(CONNECT_WITHIN_S, self._close_stranger, eio_sid)
+            self._strangers.start(eio_sid)
 
     async def _handle_eio_connect(self, eio_sid: str, environ: Json) -> None:
         socket = self.eio.sockets[eio_sid]
-        watch(socket, self.heartbeat)
-        await super()._handle_eio_connect(eio_sid, environ)
+        adopt(socket, self.heartbeat)
+        # python-socketio keeps this as long as the socket is open, and passes it to `_connected`.
+        handshake = Handshake(_address(environ), environ.get("HTTP_AUTHORIZATION", ""))
+        await super()._handle_eio_connect(eio_sid, handshake)
         # The handshake of Rasa contains no maxPayload. At this moment the packet of the handshake waits in the queue.
-        for packet in packets_of(socket):
+        for packet in socket.queue.items:
             packet.data.pop("maxPayload", None)
-        asyncio.get_running_loop().call_later(CONNECT_WITHIN_S, self._close_stranger, eio_sid)
+        self._strangers.start(eio_sid)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         await super()._handle_eio_disconnect(eio_sid, reason)
-        self.eio.sockets.pop(
-            eio_sid, None
-        )  # python-engineio would remove the socket only at its next round over all sockets
+        self._strangers.stop(eio_sid)
+        # python-engineio would remove the socket only at its next round over all sockets.
+        socket = self.eio.sockets.pop(eio_sid, None)
+        if socket is not None:
+            self.heartbeat.forget(socket)
+            socket.watch_pong = socket.wire = None
 
     def _accepts_origin(self, origin: str | None, environ: Json) -> bool:
         """Return whether a page of this origin may connect.
@@ -196,11 +226,11 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         if socket is not None and eio_sid not in self.connections:
             self._close(socket, self.eio.reason.SERVER_DISCONNECT)
 
-    def _close_silent(self, socket: Any) -> None:
+    def _close_silent(self, socket: EngineSocket) -> None:
         """Close a socket whose client did not answer a ping."""
         self._close(socket, self.eio.reason.PING_TIMEOUT)
 
-    def _close(self, socket: Any, reason: str) -> None:
+    def _close(self, socket: EngineSocket, reason: str) -> None:
         """Close a socket, even if its client does not close its side."""
 
         async def close() -> None:
@@ -272,6 +302,19 @@ def _address(environ: Json) -> str:
     """Return the client's address of a handshake."""
     client = (environ.get("asgi.scope") or {}).get("client")
     return address_of(client[0] if client else None)
+
+
+class _Sockets(socketio.AsyncManager):  # type: ignore[misc]  # the package has no types
+    """The connected sockets, without rooms.
+
+    python-socketio creates a room for each socket, and searches all rooms when a socket disconnects. If thousands
+    of sockets end at once, this takes minutes, in which no visitor is answered.
+    """
+
+    def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
+        """Enter only the list of the namespace's sockets, which has no name."""
+        if room is None:
+            super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
 
 
 class _Json:

@@ -13,11 +13,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import engineio.exceptions
 import engineio.packet
 from engineio.async_drivers import asgi
+
+from manent.channels.socketio.engine_socket import EngineSocket
 
 log = logging.getLogger("manent.socketio")
 
@@ -30,38 +32,11 @@ PROBED = "3probe"
 UPGRADE = "5"
 """Packets by which a client changes from polling to a WebSocket (Engine.IO protocol 4, "Upgrade")."""
 
-NOT_A_PACKET = b"x"
-"""A text that Engine.IO clients cannot decode. They then close the WebSocket themselves, and connect again.
-
-The protocol has no packet for this on a WebSocket. After a close frame of the server, a client would lose what it sends
-until the connection is closed, a round trip later.
-"""
-
-CLOSE_AFTER_S = 0.25
-"""Seconds that a client may take to do so, before it gets a close frame."""
-
 WIRE = "manent.wire"
 """Name of the ASGI extension under which the HTTP server offers a WebSocket's `Wire`."""
 
 TakeEvent = Callable[[str, str], bool]
 """Takes the Engine.IO id of a socket and an event's packet. Returns False if python-socketio must read the packet."""
-
-
-class Wire(Protocol):
-    """The HTTP server's end of a WebSocket, for messages that need not wait behind others.
-
-    Attributes:
-        take: called with a complete text message if no other message waits to be received. It returns False if the
-            message must be received in the usual way.
-    """
-
-    take: Callable[[str], bool] | None
-
-    def write(self, text: bytes) -> bool:
-        """Send a text message (UTF-8) immediately. Return False if the WebSocket is closing or its peer is slow."""
-
-    def begin_close(self) -> None:
-        """Ask the peer to close the WebSocket. What it sent before it read this is still received."""
 
 
 class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no types
@@ -76,24 +51,23 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
 
     def __init__(self, handler: Any, server: Any, *, take_event: TakeEvent, max_size: int) -> None:
         super().__init__(handler, server)
-        self._socket = handler.__self__
+        self._socket: EngineSocket = handler.__self__
         self._max_packet = server.max_http_buffer_size
         self._take_event = take_event
         self._max_size = max_size
-        self._wire: Wire | None = None
-        self._is_writer_waiting = False
-        self._socket.poll = self._poll
 
     async def __call__(self, environ: dict[str, Any]) -> Any:
         """Serve the WebSocket until it closes."""
         self.asgi_receive, self.asgi_send = environ["asgi.receive"], environ["asgi.send"]
         await self.asgi_send({"type": "websocket.accept"})
         if await self._begin():
-            self._wire = environ["asgi.scope"].get("extensions", {}).get(WIRE)
-            if self._wire is not None:
-                self._wire.take = self._take_text
-                self._socket.write_now = self._write_now
-                self._socket.begin_close = self._wire.begin_close
+            scope = environ["asgi.scope"]
+            wire = scope.get("extensions", {}).pop(WIRE, None)
+            environ.clear()  # python-engineio keeps it as long as the WebSocket is open, and reads it no more
+            if wire is not None:
+                wire.start(self._take_text)
+                self._socket.wire = wire
+            del scope, wire, environ
             await self._serve()
         return ""
 
@@ -148,7 +122,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
     async def _write(self) -> None:
         """Send the packets of the queue until the socket is closed or sending fails."""
         with contextlib.suppress(OSError, RuntimeError, engineio.exceptions.QueueEmpty):
-            while packets := await self._poll():
+            while packets := await self._socket.poll():
                 for packet in packets:
                     await self.send(packet.encode())
         await self.close()
@@ -160,53 +134,3 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
             self._socket.ponged()
             return True
         return False
-
-    def _write_now(self, text: bytes) -> bool:
-        """Send a message immediately. Return False if other packets wait to be sent or the wire does not accept it."""
-        return (
-            self._is_writer_waiting and self._socket.queue.empty() and self._wire is not None and self._wire.write(text)
-        )
-
-    async def _poll(self) -> list[Any]:
-        """Wait for packets to send and return them. Return an empty list if the socket must be closed.
-
-        This replaces `poll` of python-engineio, which sets a timer for each call. The timer is not needed, because a
-        ping is always queued before the timer would fire.
-        """
-        queue = self._socket.queue
-        self._is_writer_waiting = True
-        try:
-            packets = [await queue.get()]
-        except asyncio.CancelledError:
-            raise engineio.exceptions.QueueEmpty from None
-        finally:
-            self._is_writer_waiting = False
-        queue.task_done()
-        while packets[-1] is not None and not queue.empty():
-            packets.append(queue.get_nowait())
-            queue.task_done()
-        if packets[-1] is None:
-            packets.pop()
-            if packets:
-                queue.put_nowait(None)
-        return packets
-
-
-def send_now(socket: Any, packet: bytes) -> bool:
-    """Send an Engine.IO packet without the queue of its socket. Return False if it must be queued."""
-    write_now: Callable[[bytes], bool] | None = getattr(socket, "write_now", None)
-    return write_now is not None and write_now(packet)
-
-
-def begin_close(socket: Any) -> None:
-    """Ask the client of an Engine.IO socket to close it. The client then connects again.
-
-    Packets that the client sent before it read this are still received: unlike `close` of the socket, this loses none.
-    """
-    by_wire: Callable[[], None] | None = getattr(socket, "begin_close", None)
-    if by_wire is None:  # polling: the answer to the waiting poll
-        socket.queue.put_nowait(engineio.packet.Packet(engineio.packet.CLOSE))
-    elif send_now(socket, NOT_A_PACKET):
-        asyncio.get_running_loop().call_later(CLOSE_AFTER_S, by_wire)
-    else:
-        by_wire()

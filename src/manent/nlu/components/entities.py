@@ -123,7 +123,7 @@ class EntityExtractor:
         words = message.words[:MAX_WORDS]
         # For each token, the row indices of the token itself, of the two words before it and of the two words after it.
         step = len(_OFFSETS)
-        rows = np.array([0, 0, *self._rows.find(words), 0, 0]).take(_AROUND[: len(words)])
+        rows = np.array([0, 0, *self._rows.find(words, self._describe), 0, 0]).take(_AROUND[: len(words)])
         rows *= step
         rows += _STEPS
         emissions: FloatArray = np.add.reduce(self._rows.array.reshape(-1, len(self._tags)).take(rows, axis=0), axis=1)
@@ -153,7 +153,7 @@ class EntityExtractor:
 
     def word_rows(self, words: Sequence[str]) -> FloatArray:
         """Return the rows of some words, for the model."""
-        return self._rows.take(words)
+        return self._rows.take(words, self._describe)
 
     def _describe(self, word: str) -> FloatArray:
         """Return the row of a word: its scores for its own token and for the tokens near it, (offsets * tags,)."""

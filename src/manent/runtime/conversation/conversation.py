@@ -36,7 +36,8 @@ class Conversation:
         sender_id: key of the conversation.
         engine: shared by all conversations.
         on_start: called with the worker task when the mailbox starts running jobs.
-        on_rest: called with the conversation and the worker task when no job is left.
+        on_rest: called with the worker task when no job is left. It must not refer to the conversation: a cycle of
+            references would keep a forgotten conversation in memory until a garbage collection.
 
     Attributes:
         engine: shared by all conversations.
@@ -47,7 +48,7 @@ class Conversation:
         tickets: message id → ticket of a message that waits or is being processed.
     """
 
-    __slots__ = ("_on_rest", "engine", "feed", "mailbox", "record", "sender_id", "tickets", "turns")
+    __slots__ = ("engine", "feed", "mailbox", "record", "sender_id", "tickets", "turns")
 
     def __init__(
         self,
@@ -55,16 +56,15 @@ class Conversation:
         engine: Engine,
         *,
         on_start: Callable[[asyncio.Task[None]], None],
-        on_rest: Callable[["Conversation", asyncio.Task[None]], None],
+        on_rest: Callable[[asyncio.Task[None]], None],
     ) -> None:
         self.sender_id = sender_id
         self.engine = engine
-        self.mailbox = Mailbox(on_start=on_start, on_empty=self._rest)
+        self.mailbox = Mailbox(on_start=on_start, on_empty=on_rest)
         self.record = Record(sender_id, engine)
         self.feed = Feed(engine, self.record)
         self.turns = TurnRunner(engine, self.record, self.feed)
         self.tickets: dict[str, Ticket] = {}
-        self._on_rest = on_rest
 
     @property
     def subscribers(self) -> list[Subscriber]:
@@ -232,9 +232,6 @@ class Conversation:
                 raise
 
         return await self.mailbox.perform(job)
-
-    def _rest(self, worker: asyncio.Task[None]) -> None:
-        self._on_rest(self, worker)
 
     def _check_room(self) -> None:
         if self.engine.is_closing:

@@ -4,7 +4,6 @@ Each `Conversation` has one. The mailbox does not know what its jobs do. Each jo
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -28,7 +27,7 @@ class Mailbox:
     ) -> None:
         self._on_start = on_start
         self._on_empty = on_empty
-        self._jobs: deque[Job] = deque()
+        self._jobs: list[Job] = []  # short, and nearly always empty: a deque takes 0.6 kB
         self._worker: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -70,7 +69,7 @@ class Mailbox:
     async def _work(self) -> None:
         try:
             while self._jobs:
-                await self._jobs.popleft()()
+                await self._jobs.pop(0)()
         finally:
             worker, self._worker = self._worker, None
             if worker is not None:

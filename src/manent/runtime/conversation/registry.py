@@ -11,6 +11,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
+from functools import partial
 
 from manent.core.conversation_log import Head
 from manent.core.errors import ManentError
@@ -87,7 +88,7 @@ class Conversations:
         conversation = self._all.get(sender_id)
         if conversation is None:
             conversation = self._all[sender_id] = Conversation(
-                sender_id, self.engine, on_start=self.workers.add, on_rest=self._rest
+                sender_id, self.engine, on_start=self.workers.add, on_rest=partial(self._rest, sender_id)
             )
         return conversation
 
@@ -129,9 +130,11 @@ class Conversations:
             self._all[sender_id] = oldest
             self._remove_if_unused(oldest)
 
-    def _rest(self, conversation: Conversation, worker: asyncio.Task[None]) -> None:
+    def _rest(self, sender_id: str, worker: asyncio.Task[None]) -> None:
         self.workers.discard(worker)
-        self.release(conversation)
+        conversation = self._all.get(sender_id)
+        if conversation is not None:
+            self.release(conversation)
 
     def _remove_if_unused(self, conversation: Conversation) -> None:
         if conversation.is_idle and conversation.record.tracker is None:

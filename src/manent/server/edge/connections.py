@@ -14,6 +14,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import apply_mask  # type: ignore[attr-defined]  # the parser is written in C if a wheel is available, and in Python if not
 from websockets.protocol import OPEN
 
+from manent.channels.socketio.lean_queue import LeanQueue
 from manent.channels.socketio.websocket import WIRE
 
 MAX_HEAD = 65_536
@@ -82,6 +83,11 @@ class HttpConnection(HttpToolsProtocol):
         self._head_size = 0
         super().on_headers_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to a `WebSocketConnection`, and release the parser, which refers to this object."""
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # as uvicorn does it when a connection is lost
+
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection. Abort it if the peer does not read the end of the last answer."""
         super().timeout_keep_alive_handler()
@@ -133,16 +139,25 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.queue = LeanQueue()  # type: ignore[assignment]
         self.take: Callable[[str], bool] | None = None
         self._read_watch = _ReadWatch()
         self._frames = _Frames()
         self._in_parts = False
+        self._is_served = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all timers."""
         self.take = None
         self._read_watch.stop()
         super().connection_lost(exc)
+        self._release_if_over()
+
+    def on_task_complete(self, task: Any) -> None:
+        """Release everything if the connection is lost."""
+        super().on_task_complete(task)
+        self._is_served = True
+        self._release_if_over()
 
     def data_received(self, data: bytes) -> None:
         """Handle data that is exactly one short message here, and pass anything else to uvicorn."""
@@ -192,6 +207,11 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         super().resume_writing()
         self._read_watch.stop()
 
+    def start(self, take: Callable[[str], bool]) -> None:
+        """See `Wire.start`. Releases the handshake: nothing reads it any more."""
+        self.take = take
+        self.request = self.response = self.scope["headers"] = None  # type: ignore[assignment,typeddict-item]
+
     def write(self, text: bytes) -> bool:
         """Send a text message immediately. Return False if this is not possible."""
         if self.conn.state is not OPEN or self.conn.extensions or not self.writable.is_set():
@@ -208,7 +228,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
 
     def begin_close(self) -> None:
         """See `Wire.begin_close`. uvicorn would not pass on what arrives after it has sent the close frame itself."""
-        if self.conn.state is OPEN and not self.disconnected:
+        if not self.disconnected and self.conn.state is OPEN:
             self.conn.send_close(SERVICE_RESTART)
             self.transport.write(b"".join(self.conn.data_to_send()))
 
@@ -218,6 +238,12 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
             self.transport.close()
         else:
             super().shutdown()
+
+    def _release_if_over(self) -> None:
+        """Release the parser, a generator that refers to itself, when the application and the peer are gone."""
+        if self.disconnected and self._is_served:
+            vars(self.conn).clear()
+            self.scope["extensions"].pop(WIRE, None)
 
     def _is_quiet(self) -> bool:
         """Return whether no earlier data is pending and the connection is open."""
