@@ -1,6 +1,6 @@
 """Keeps code out of models: refuses pickles that name functions or classes while a component loads its files.
 
-A model contains data. A component of a project reads its own files as it likes, and many unpickle them: whoever can
+A model contains data. A component of a project reads its own files as it likes, and many unpickle them: anyone who can
 replace the model could then run code in the server. So a pickle may contain plain values and arrays. One that names
 anything else is refused, unless the project trusts its models: `trust_model_code: true` in `endpoints.yml`. The model
 itself cannot say so.

@@ -172,7 +172,7 @@ def build(options: ServeOptions) -> Application:
     routes: list[BaseRoute] = [
         *channels.routes,
         *sessions.routes(socketio.sessions),
-        *health.routes(conversations, shutdown, publisher),
+        *health.routes(conversations, shutdown, publisher, endpoints.unsupported_store),
     ]
     guard = Guard(
         token=options.auth_token,

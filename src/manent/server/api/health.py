@@ -50,12 +50,15 @@ class Ready(msgspec.Struct, kw_only=True):
         status: `ok`, or with HTTP status 503 either `closing` (the server is shutting down) or `store` (the store
             fails, and `code` is its error).
         model: name of the loaded model file.
+        unsupported_store: type of the configured `tracker_store` that Manent does not have. Conversations are in
+            `conversations.db` instead.
         failing: background tasks whose last round failed, and the code of the error. They try again by themselves.
     """
 
     status: Literal["ok", "closing", "store"]
     model: str | UnsetType | None = UNSET
     event_broker: BrokerHealth | UnsetType = UNSET
+    unsupported_store: str | UnsetType = UNSET
     failing: dict[str, str] | UnsetType = UNSET
     code: str | UnsetType = UNSET
 
@@ -66,8 +69,20 @@ READY = Operation(method="GET", path="/health/ready", summary="Can it serve?", a
 OPERATIONS = (VERSION, LIVE, READY)
 
 
-def routes(conversations: Conversations, shutdown: Shutdown, publisher: Publisher | None = None) -> list[Route]:
-    """Return `/version`, `/health/live` and `/health/ready`. `publisher`: None if there is no event broker."""
+def routes(
+    conversations: Conversations,
+    shutdown: Shutdown,
+    publisher: Publisher | None = None,
+    unsupported_store: str | None = None,
+) -> list[Route]:
+    """Return `/version`, `/health/live` and `/health/ready`.
+
+    Args:
+        conversations: their store and model are checked.
+        shutdown: whether the server is shutting down.
+        publisher: its state is reported. None: there is no event broker.
+        unsupported_store: see `Ready`.
+    """
 
     async def version(_: Request) -> Response:
         return _json(Version(version=__version__, minimum_compatible_version=MINIMUM_COMPATIBLE_VERSION))
@@ -86,7 +101,15 @@ def routes(conversations: Conversations, shutdown: Shutdown, publisher: Publishe
         model = conversations.engine.model
         file = model.file if model is not None else None
         failing = dict(conversations.engine.metrics.background_failing) or UNSET
-        return _json(Ready(status="ok", model=file, event_broker=_broker_health(publisher), failing=failing))
+        return _json(
+            Ready(
+                status="ok",
+                model=file,
+                event_broker=_broker_health(publisher),
+                unsupported_store=unsupported_store or UNSET,
+                failing=failing,
+            )
+        )
 
     return [
         VERSION.route(version),

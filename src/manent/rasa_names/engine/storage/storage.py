@@ -85,5 +85,5 @@ class ModelStorage:
 
 
 def _folder_name(resource: Resource) -> str:
-    """Return a name that is one folder, whatever the resource is called."""
+    """Return a name that is a single folder for every name of a resource."""
     return f"{quote(resource.name, safe=' ')}_" if not resource.name.strip(".") else quote(resource.name, safe=" ")

@@ -47,7 +47,7 @@ class Featurizer(Configured, ABC, Generic[FeatureType]):
 
     @staticmethod
     def raise_if_featurizer_configs_are_not_compatible(featurizer_configs: Iterable[dict[str, Any]]) -> None:
-        """Accept the options. Manent gives each featurizer a name of its own."""
+        """Accept the options. Manent gives each featurizer its own name."""
 
 
 class DenseFeaturizer(Featurizer[np.ndarray[Any, Any]], ABC):

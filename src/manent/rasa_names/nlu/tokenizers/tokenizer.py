@@ -20,7 +20,7 @@ from manent.rasa_names.shared.nlu.training_data.training_data import TrainingDat
 
 
 class Token:
-    """A word of a text.
+    """A word in a text.
 
     Attributes:
         text: the word. Components after the tokenizer use it instead of the text at its place.
