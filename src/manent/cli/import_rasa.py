@@ -29,7 +29,7 @@ UrlFile = Annotated[Path | None, typer.Option("--url-file", metavar="FILE", help
 def import_rasa(
     source: Source = None, *, url: Url = None, url_file: UrlFile = None, endpoints: Endpoints = None
 ) -> None:
-    """Copy all conversations of a Rasa SQL tracker store into this project's store.
+    """Copy all conversations of a Rasa tracker store (SQL, Redis or MongoDB) into this project's store.
 
     The source is not changed. Conversations that were imported before are skipped, so an import can be repeated.
     """

@@ -33,12 +33,21 @@ class BadExtension(ManentError):
         wrong: the part of the name that does not exist. "": the name exists.
         known: names that exist in its place, for a suggestion.
         advice: what to do, for example `pip install 'manent[rabbitmq]'`. "": no advice.
+        is_for_rasa: whether the class was written for Rasa and imports what Manent does not provide.
     """
 
     status = 400
 
     def __init__(
-        self, name: str, found: str, expected: str, *, wrong: str = "", known: tuple[str, ...] = (), advice: str = ""
+        self,
+        name: str,
+        found: str,
+        expected: str,
+        *,
+        wrong: str = "",
+        known: tuple[str, ...] = (),
+        advice: str = "",
+        is_for_rasa: bool = False,
     ) -> None:
         super().__init__("bad_extension", f"{name}: found {found}; expected {expected}. {advice}".strip())
         self.found = found
@@ -46,6 +55,7 @@ class BadExtension(ManentError):
         self.wrong = wrong
         self.known = known
         self.advice = advice
+        self.is_for_rasa = is_for_rasa
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +187,7 @@ def _not_provided(path: str, what: str) -> BadExtension:
         f"an import of Rasa that Manent does not provide: {what}",
         "a class that imports only the names in docs/extending.md",
         advice="docs/extending.md#classes-written-for-rasa lists these names",
+        is_for_rasa=True,
     )
 
 

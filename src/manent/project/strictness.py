@@ -14,6 +14,8 @@ _CODES = frozenset(
     {
         "config.option",
         "credentials.channel",
+        "endpoints.broker-unsupported",
+        "endpoints.store-unsupported",
         "endpoints.variable",
         "file.newer-version",
         "file.version",

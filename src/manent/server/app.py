@@ -185,7 +185,7 @@ def build(options: ServeOptions) -> Application:
     routes: list[BaseRoute] = [
         *channels.routes,
         *sessions.routes(socketio.sessions),
-        *health.routes(conversations, shutdown, shared, publisher),
+        *health.routes(conversations, shutdown, shared, publisher, endpoints.unsupported_store),
     ]
     guard = Guard(
         token=options.auth_token,

@@ -1,4 +1,4 @@
-"""Imports the conversations of a Rasa SQL tracker store (its `events` table) into a conversation store.
+"""Imports the conversations of a Rasa tracker store into a conversation store.
 
 For `manent import-rasa`. Each `sender_id` becomes a log with its events in the order of their row ids. The source is
 only read.
@@ -7,36 +7,24 @@ The import can be repeated: an existing log is compared with the converted rows,
 conversation has continued in the target store, or was not imported, it is skipped and listed in the report.
 """
 
-import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 from msgspec.structs import replace
 
 from manent.core.conversation_log import Accepted, Append, Divider, Head, LogEntry, View
-from manent.core.errors import RequestError, StoreError
+from manent.core.errors import RequestError
 from manent.core.events import BotUttered, Event, Restarted, SessionStarted, UserUttered, event_from_wire
 from manent.runtime.ports.store import ConversationStore, VersionConflict
 from manent.runtime.visitor_messages import is_visible, title_of
-
-ROWS_AT_ONCE = 500
-"""Number of rows per read and of events per append.
-
-It limits the memory, and the work that is repeated after an interruption.
-"""
+from manent.stores.rasa_sources import Source, open_source
 
 _MAX_MESSAGE_ID = 128
 _RECENT = 50
 """Number of earlier events that are searched for the button whose payload the message contains."""
-
-_rows = sa.table("events", sa.column("id"), sa.column("sender_id"), sa.column("data"))
 
 
 @dataclass
@@ -59,75 +47,39 @@ class ImportReport:
 async def import_rasa(
     url: str, store: ConversationStore, *, progress: Callable[[int, int], None] | None = None
 ) -> ImportReport:
-    """Copy all conversations of a Rasa SQL tracker store.
+    """Copy all conversations of a Rasa tracker store.
 
     Args:
-        url: SQLAlchemy URL of the database, for example `sqlite:///rasa.db`.
+        url: see `rasa_sources.open_source`, for example `sqlite:///rasa.db`.
         store: an open store.
         progress: called after each conversation with the number of finished conversations and the total number.
 
     Raises:
-        StoreError: `import_source`: the database cannot be read or has no `events` table. Or an error of `store`.
+        StoreError: `import_source`: the source cannot be read. Or an error of `store`.
     """
-    engine = _read_only_engine(url)
+    source = open_source(url)
     try:
-        senders = await asyncio.to_thread(_fetch, engine, sa.select(_rows.c.sender_id).distinct().order_by("sender_id"))
+        senders = await source.senders()
         report = ImportReport()
-        for done, (sender_id,) in enumerate(senders, start=1):
-            await _import_one(engine, store, sender_id, report)
+        for done, sender_id in enumerate(senders, start=1):
+            await _import_one(source, store, sender_id, report)
             if progress is not None:
                 progress(done, len(senders))
         return report
     finally:
-        engine.dispose()
+        source.close()
 
 
-def _read_only_engine(url: str) -> sa.Engine:
-    try:
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            path = Path(parsed.database or "")
-            if not path.is_file():
-                raise StoreError("import_source", f"{path} does not exist")
-            source = f"sqlite:///file:{path.absolute()}?mode=ro&uri=true"
-            return sa.create_engine(source, poolclass=sa.NullPool)
-        return sa.create_engine(parsed, execution_options={"postgresql_readonly": True})
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        raise StoreError("import_source", f"invalid URL of the Rasa database: {error}") from error
-
-
-def _fetch(engine: sa.Engine, query: sa.Select[Any]) -> list[Any]:
-    try:
-        with closing(engine.connect()) as connection:
-            return list(connection.execute(query).all())
-    except sa.exc.SQLAlchemyError as error:
-        raise StoreError("import_source", f"cannot read the Rasa database: {error}") from error
-
-
-async def _source_rows(engine: sa.Engine, sender_id: str) -> AsyncIterator[list[Any]]:
-    """Yield one sender's rows in the order of their ids, page by page."""
-    last = None
-    while True:
-        query = sa.select(_rows.c.id, _rows.c.data).where(_rows.c.sender_id == sender_id)
-        if last is not None:
-            query = query.where(_rows.c.id > last)
-        page = await asyncio.to_thread(_fetch, engine, query.order_by(_rows.c.id).limit(ROWS_AT_ONCE))
-        if not page:
-            return
-        yield page
-        last = page[-1].id
-
-
-async def _import_one(engine: sa.Engine, store: ConversationStore, sender_id: str, report: ImportReport) -> None:
+async def _import_one(source: Source, store: ConversationStore, sender_id: str, report: ImportReport) -> None:
     """Convert all rows of a conversation and write the events that the store does not have yet."""
     existing = await store.head(sender_id)
     conversion = _Conversion(existing or Head(sender_id=sender_id, epoch=_epoch_of(sender_id)))
     unreadable = 0
-    async for page in _source_rows(engine, sender_id):
+    async for page in source.pages(sender_id):
         events = []
         for row in page:
             try:
-                events.append(event_from_wire(msgspec.json.decode(row.data)))
+                events.append(event_from_wire(row.event()))
             except (msgspec.MsgspecError, RequestError, AttributeError, TypeError) as error:
                 unreadable += 1
                 if unreadable == 1:

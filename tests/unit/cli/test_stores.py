@@ -185,7 +185,8 @@ def test_import_rasa(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.usefixtures("project")
 def test_import_without_sqlalchemy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Without SQLAlchemy, which only this command needs, the error names what to install."""
-    monkeypatch.delitem(sys.modules, "manent.stores.rasa_import", raising=False)
+    for module in ("rasa_import", "rasa_sources"):
+        monkeypatch.delitem(sys.modules, f"manent.stores.{module}", raising=False)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
 
     assert main(["import-rasa", "rasa.db"]) == 1

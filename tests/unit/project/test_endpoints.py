@@ -1,5 +1,6 @@
 """The endpoints file."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from manent.core.errors import ProjectError, StoreError
 from manent.extensions.finding import BadExtension
 from manent.project.problems import Report
-from manent.project.settings.endpoints import Endpoints, read_endpoints
+from manent.project.settings.endpoints import Endpoints, read_endpoints, trusts_model_code
+from manent.project.strictness import stricter
 from manent.project.yaml.documents import plain, read_document
 from manent.stores.opening import open_store
 
@@ -71,8 +73,6 @@ def test_in_process_actions_and_own_limits(tmp_path: Path) -> None:
         ("nlg:\n  url: http://x\n  headers: x\n", 3, "endpoints.mapping"),
         ("models:\n  wait_time_between_pulls: 5\n", 2, "endpoints.no-url"),
         ("tracker_store:\n  type: SLQ\n", 2, "endpoints.type"),
-        ("event_broker:\n  type: kafak\n", 2, "endpoints.type"),
-        ("event_broker:\n  type: kafka\n  url: k\n", 2, "endpoints.broker-unsupported"),
         ("event_broker:\n  type: my.own.Broker\n", 2, "endpoints.bad-broker"),
         ("event_broker:\n  type: pika\n", 2, "endpoints.no-url"),
         ("event_broker:\n  queues: [a]\n", 2, "endpoints.no-url"),
@@ -84,11 +84,7 @@ def test_in_process_actions_and_own_limits(tmp_path: Path) -> None:
         ("event_broker:\n  type: sql\n  dialect: mysql\n", 3, "endpoints.dialect"),
         ("event_broker:\n  type: sql\n  url: mysql://u:s3cr3t@db/x\n", 3, "endpoints.url"),
         ("event_broker:\n  type: file\n  path: [a]\n", 3, "yaml.type"),
-        ("tracker_store:\n  type: mongod\n  url: m\n", 2, "endpoints.store-unsupported"),
-        ("tracker_store:\n  url: m\n  store_type: redis\n", 3, "endpoints.store-unsupported"),
         ("tracker_store:\n  type: my.own.Store\n", 2, "endpoints.bad-store"),
-        ("tracker_store:\n  type: SQL\n  dialect: mysql\n", 3, "endpoints.store-unsupported"),
-        ("tracker_store:\n  type: SQL\n  url: mysql://u:s3cr3t@db/x\n", 3, "endpoints.store-unsupported"),
         ("tracker_store:\n  type: SQL\n  pool_size: 0\n", 3, "endpoints.pool-size"),
         ("tracker_store:\n  type: SQL\n  max_overflow: -1\n", 3, "endpoints.max-overflow"),
         ("tracker_store:\n  type: SQL\n  statement_timeout: 0\n", 3, "endpoints.statement-timeout"),
@@ -113,6 +109,63 @@ def test_mistakes(text: str, line: int, code: str, tmp_path: Path) -> None:
         read(tmp_path, text)
     assert [(problem.line, problem.code) for problem in caught.value.problems] == [(line, code)]
     assert "s3cr3t" not in caught.value.message
+
+
+@pytest.fixture
+def _rasa_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module with a tracker store that was written for Rasa is on the import path."""
+    (tmp_path / "rasa_stores.py").write_text("from rasa.core.tracker_store import TrackerStore\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+
+
+@pytest.mark.usefixtures("_rasa_store")
+@pytest.mark.parametrize(
+    ("text", "line", "name", "command"),
+    [
+        ("type: mongod\n  url: m", 2, "mongod", "manent import-rasa --url mongodb://"),
+        ("url: m\n  store_type: redis", 3, "redis", "manent import-rasa --url redis://"),
+        ("type: dynamo", 2, "dynamo", "rasa export"),
+        ("type: mssql", 2, "mssql", "manent import-rasa --url DIALECT+DRIVER://"),
+        ("type: SQL\n  dialect: mysql", 3, "mysql", "manent import-rasa --url DIALECT+DRIVER://"),
+        ("type: SQL\n  url: mysql://u:s3cr3t@db/x", 3, "mysql", "manent import-rasa --url DIALECT+DRIVER://"),
+        ("type: rasa_stores.OwnStore", 2, "rasa_stores.OwnStore", "rasa export"),
+    ],
+)
+def test_a_store_that_only_rasa_has_is_replaced(text: str, line: int, name: str, command: str, tmp_path: Path) -> None:
+    """Conversations are kept in the default file. The warning names the command that copies the earlier ones."""
+    endpoints = read(tmp_path, f"tracker_store:\n  {text}\n")
+
+    (warning,) = endpoints.warnings
+    assert (warning.line, warning.code) == (line, "endpoints.store-unsupported")
+    assert "Conversations are stored in conversations.db instead" in warning.expected
+    assert command in warning.suggestion
+    assert "dialect: postgresql" in warning.suggestion
+    assert "s3cr3t" not in str(warning)
+    assert (endpoints.tracker_store, endpoints.unsupported_store) == (None, name)
+    assert not any(problem.warning for problem in stricter(endpoints.warnings))
+
+
+@pytest.mark.parametrize(("kind", "suggestion"), [("kafka", ""), ("fiel", 'Did you mean "file"?')])
+def test_without_a_known_event_broker_nothing_is_published(kind: str, suggestion: str, tmp_path: Path) -> None:
+    """As in Rasa, the server starts. The warning says how the events are published later."""
+    endpoints = read(tmp_path, f"event_broker:\n  type: {kind}\n  url: k\n")
+
+    (warning,) = endpoints.warnings
+    assert (warning.line, warning.code) == (2, "endpoints.broker-unsupported")
+    assert warning.suggestion.startswith(suggestion)
+    assert "manent conversations export --to-broker" in warning.suggestion
+    assert endpoints.event_broker is None
+    assert not any(problem.warning for problem in stricter(endpoints.warnings))
+
+
+def test_model_code_is_trusted_only_by_this_file(tmp_path: Path) -> None:
+    """`trust_model_code` is a flag, false without the line."""
+    assert not read(tmp_path, "").trust_model_code
+    assert read(tmp_path, "trust_model_code: true\n").trust_model_code
+    assert trusts_model_code(tmp_path)
+    with pytest.raises(ProjectError):
+        read(tmp_path, "trust_model_code: perhaps\n")
 
 
 @pytest.mark.parametrize(

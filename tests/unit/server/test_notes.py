@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import httpx
+
+from manent.extensions.model_code import trust_model_code
 from manent.server.app import build
 from manent.server.options import ServeOptions
-from support.small_talk import model_file
+from support.small_talk import model_file, running
 
 
 def test_what_is_not_done_is_said(tmp_path: Path) -> None:
@@ -54,3 +57,28 @@ def test_sections_without_effect_are_said(tmp_path: Path) -> None:
         "endpoints.yml:1 lock_store [endpoints.ignored] found the section lock_store",
         "endpoints.yml:4 tracing [endpoints.ignored] found the section tracing",
     ]
+
+
+async def test_a_store_that_only_rasa_has_is_named(tmp_path: Path) -> None:
+    """The server starts, with a note and in its readiness, and keeps conversations in the default file."""
+    async with (
+        running(tmp_path, endpoints="tracker_store: {type: mongod, url: m}\n") as server,
+        httpx.AsyncClient(base_url=server.url) as http,
+    ):
+        await http.post("/webhooks/rest/webhook", json={"sender": "ada", "message": "hello"})
+        ready = (await http.get("/health/ready")).json()
+
+    assert [note for note in server.application.notes if "manent import-rasa --url mongodb://" in note]
+    assert ready["unsupported_store"] == "mongod"
+    assert (tmp_path / "conversations.db").exists()
+
+
+def test_trusted_models_are_named(tmp_path: Path) -> None:
+    """That models may contain code is logged at each start."""
+    (tmp_path / "endpoints.yml").write_text("trust_model_code: true\n")
+    try:
+        notes = build(ServeOptions(root=tmp_path, model=model_file())).notes
+    finally:
+        trust_model_code(is_trusted=False)
+
+    assert [note for note in notes if "can write a model file can run code in this server" in note]

@@ -72,6 +72,8 @@ class Endpoints:
             lease. None: the default.
         limits: limits for one client: `normal`, `public` (stricter), or a mapping of single limits.
         allow_private_addresses: private addresses that URLs in requests may lead to: all, none, or these networks.
+        unsupported_store: type of a `tracker_store` that only Rasa has. `tracker_store` is then None, and a warning
+            names what the server uses instead. None: the store is supported.
         trust_model_code: whether components of the project may run code from the model, such as pickled objects.
         warnings: the warnings of the file, by line.
     """
@@ -88,6 +90,7 @@ class Endpoints:
     lease_s: float | None = None
     limits: str | Json = "normal"
     allow_private_addresses: bool | tuple[str, ...] = False
+    unsupported_store: str | None = None
     trust_model_code: bool = False
     warnings: tuple[Problem, ...] = ()
 
@@ -121,8 +124,9 @@ def read_sections(root: Spot) -> Endpoints:
             spot.warn("endpoints.unknown-key", one_of(KEYS), did_you_mean(name, KEYS), found=f'the key "{name}"')
         elif name in _IGNORED and spot.value:
             spot.warn("endpoints.ignored", _IGNORED[name], "Remove the section", found=f"the section {name}")
+    unsupported: dict[str, str] = {}
     sections: dict[str, Any] = {
-        name: _section(name, found) for name in SECTIONS if (found := root.get(name)) is not None
+        name: _section(name, found, unsupported) for name in SECTIONS if (found := root.get(name)) is not None
     }
     retention_days, lease_s = _conversations(root)
     return Endpoints(
@@ -132,11 +136,13 @@ def read_sections(root: Spot) -> Endpoints:
         lease_s=lease_s,
         limits=_limits(root),
         allow_private_addresses=_private_addresses(root),
+        unsupported_store=unsupported.get("tracker_store"),
         trust_model_code=_trust(root),
     )
 
 
-def _section(name: str, spot: Spot) -> Json | None:
+def _section(name: str, spot: Spot, unsupported: dict[str, str]) -> Json | None:
+    """Return the options of a section, and note a part that Manent does not have. Its section is None."""
     if spot.value is None:
         return None
     if not isinstance(spot.value, dict):
@@ -147,14 +153,18 @@ def _section(name: str, spot: Spot) -> Json | None:
     elif (url := spot.get("url")) is not None:
         _check_variables(url, url.warn)
     kind = spot.get("type") or spot.get("store_type")
+    unserved = None
     if name == "tracker_store":
-        check_tracker_store(spot)
+        unserved = check_tracker_store(spot)
     elif kind is not None and kind.value is not None:
         _check_type(name, kind)
     if (port := spot.get("port")) is not None and not str(port.value).isdigit():
         port.error("endpoints.port", "a port number")
     if name == "event_broker" and spot.value:
-        check_event_broker(spot)
+        unserved = check_event_broker(spot)
+    if unserved is not None:
+        unsupported[name] = unserved
+        return None
     return plain(spot.value) or None
 
 

@@ -4,9 +4,9 @@
 """
 
 from manent.core.events import Json
-from manent.extensions.finding import known_names
+from manent.extensions.finding import BadExtension, find, known_names
 from manent.extensions.points import BROKERS
-from manent.project.problems import Spot, did_you_mean, one_of
+from manent.project.problems import Spot, did_you_mean, one_of, quoted
 from manent.project.settings.options import check_options, find_class
 
 
@@ -15,20 +15,45 @@ def kind_of(section: Json) -> str:
     return str(section.get("type") or "pika")
 
 
-def check_event_broker(spot: Spot) -> None:
-    """Report mistakes in the section: an unknown type, and wrong options."""
+_LATER = "Nothing is lost: `manent conversations export --to-broker` sends the events when a broker is configured"
+
+
+def check_event_broker(spot: Spot) -> str | None:
+    """Report mistakes in the section: an unknown type, and wrong options.
+
+    Returns:
+        The type of a broker that Manent does not have. The server then publishes no events, as Rasa, and a warning says
+        so. None: the broker is supported, or an error is reported.
+    """
     kind = kind_of(spot.value)
     type_spot = spot.get("type") or spot
-    if kind.lower() == "kafka":
-        type_spot.error(
-            "endpoints.broker-unsupported",
-            one_of(known_names(BROKERS)),
-            "Manent does not support this type of event broker",
-        )
-        return
+    if kind.lower() != "kafka" and not ("." in kind and _is_for_rasa(kind)):
+        return _check(kind, type_spot, spot)
+    return _warn(type_spot, kind, "")
+
+
+def _is_for_rasa(path: str) -> bool:
+    try:
+        find(BROKERS, path)
+    except BadExtension as error:
+        return error.is_for_rasa
+    return False
+
+
+def _warn(spot: Spot, kind: str, suggestion: str) -> str:
+    spot.warn(
+        "endpoints.broker-unsupported",
+        f"{one_of(known_names(BROKERS))}, or the path of a class. No events are published",
+        f"{suggestion}. {_LATER}" if suggestion else _LATER,
+        found=f"the event broker {quoted(kind)}",
+    )
+    return kind
+
+
+def _check(kind: str, type_spot: Spot, spot: Spot) -> str | None:
     found = find_class(BROKERS, kind, type_spot, "endpoints.bad-broker")
     if found is not None:
         check_options(spot, getattr(found, "options", None), "endpoints", besides=("type",))
     elif "." not in kind:
-        known = known_names(BROKERS)
-        type_spot.error("endpoints.type", f"{one_of(known)}, or the path of a class", did_you_mean(kind, known))
+        return _warn(type_spot, kind, did_you_mean(kind, known_names(BROKERS)))
+    return None

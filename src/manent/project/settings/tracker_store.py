@@ -3,46 +3,82 @@
 Passwords are never shown. `endpoints.py` calls it with the section. `stores/opening.py` creates the store.
 """
 
-from manent.extensions.finding import known_names
+from manent.extensions.finding import BadExtension, find, known_names
 from manent.extensions.points import STORES
 from manent.project.problems import Spot, did_you_mean, one_of, quoted
 from manent.project.settings.options import check_options, find_class
 
 DIALECTS = ("sqlite", "postgresql", "postgres")
-RASA_TYPES = ("SQL", "redis", "mongod", "dynamo", "InMemory", "InMemoryTrackerStore", "postgresql", "sqlite")
-"""Types that Rasa projects name."""
+RASA_TYPES = ("mongod", "redis", "dynamo", "mysql", "oracle", "mssql")
+"""Types of stores that Rasa has and Manent does not."""
+
+REPLACEMENT = "conversations.db"
+"""The file in which the conversations are then."""
 
 _SUPPORTED = "`type: InMemory`, `type: SQL` with `dialect: sqlite` or `postgresql`, or no tracker_store (a SQLite file)"
+_COMMANDS = {
+    "mongod": "`manent import-rasa --url mongodb://HOST/DATABASE` copies the earlier conversations",
+    "redis": "`manent import-rasa --url redis://HOST:6379/0` copies the earlier conversations",
+    "sql": "`manent import-rasa --url DIALECT+DRIVER://USER:PASSWORD@HOST/DATABASE` copies the earlier conversations",
+}
+_OTHERWISE = "Export the earlier conversations with `rasa export` to an SQL database, which `manent import-rasa` reads"
+_CHOICE = "For PostgreSQL, write `type: SQL`, `dialect: postgresql`, `url:`, `db:`, `username:` and `password:`"
 
 
-def check_tracker_store(spot: Spot) -> None:
-    """Report an unknown or unsupported store, and wrong options."""
+def check_tracker_store(spot: Spot) -> str | None:
+    """Report an unknown store, and wrong options.
+
+    Returns:
+        The type of a store that only Rasa has. The server then uses `REPLACEMENT`, and a warning says so. None: the
+        store is supported, or an error is reported.
+    """
     kind = spot.get("type") or spot.get("store_type")
     if kind is None or not kind.value:
-        return
+        return None
     written = str(kind.value)
+    if written.lower() in RASA_TYPES:
+        return _warn(
+            kind,
+            written,
+            _COMMANDS.get(written.lower(), _OTHERWISE if written.lower() == "dynamo" else _COMMANDS["sql"]),
+        )
+    if "." in written and _is_for_rasa(written):
+        return _warn(kind, written, _OTHERWISE)
     found = find_class(STORES, written, kind, "endpoints.bad-store")
     if found is not None:
+        if written.lower() == "sql" and (unsupported := _unsupported_dialect(spot)) is not None:
+            place, name = unsupported
+            return _warn(place, name, _COMMANDS["sql"], found=f"an SQL database with the dialect {quoted(name)}")
         check_options(spot, getattr(found, "options", None), "endpoints", besides=("type", "store_type"))
-        if written.lower() == "sql":
-            _check_dialect(spot)
-    elif "." in written:
-        return
-    elif written.lower() in [name.lower() for name in RASA_TYPES]:
-        kind.error("endpoints.store-unsupported", _SUPPORTED)
-    else:
+    elif "." not in written:
         known = tuple(dict.fromkeys((*known_names(STORES), *RASA_TYPES)))
         kind.error("endpoints.type", f"{one_of(known)}, or the path of a class", did_you_mean(written, known))
+    return None
 
 
-def _check_dialect(spot: Spot) -> None:
+def _is_for_rasa(path: str) -> bool:
+    try:
+        find(STORES, path)
+    except BadExtension as error:
+        return error.is_for_rasa
+    return False
+
+
+def _warn(spot: Spot, name: str, command: str, *, found: str | None = None) -> str:
+    spot.warn(
+        "endpoints.store-unsupported",
+        f"{_SUPPORTED}. Conversations are stored in {REPLACEMENT} instead",
+        f"{command}. {_CHOICE}",
+        found=found,
+    )
+    return name
+
+
+def _unsupported_dialect(spot: Spot) -> tuple[Spot, str] | None:
+    """Return the dialect of an SQL database that is not supported, and its place. None: it is supported."""
     url, dialect = spot.get("url"), spot.get("dialect")
     scheme, separator, _ = str(url.value or "").partition("://") if url is not None else ("", "", "")
     place, name = (url, scheme) if separator else (dialect, str(dialect.value or "sqlite") if dialect else "sqlite")
-    if place is not None and name.partition("+")[0].lower() not in DIALECTS:
-        place.error(
-            "endpoints.store-unsupported",
-            _SUPPORTED,
-            "`manent import-rasa` copies the conversations of another tracker store",
-            found=f"an SQL database with the dialect {quoted(name)}",
-        )
+    if place is None or name.partition("+")[0].lower() in DIALECTS:
+        return None
+    return place, name

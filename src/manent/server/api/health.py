@@ -63,12 +63,15 @@ class Ready(msgspec.Struct, kw_only=True):
         code: why the server is not ready, for example `store_full`, `store_readonly`, or `store_timeout` if the store
             did not answer in time.
         model: name of the loaded model file.
+        unsupported_store: type of the configured `tracker_store` that Manent does not have. Conversations are in
+            `conversations.db` instead.
         failing: background tasks whose last round failed, and the code of the error. They try again by themselves.
     """
 
     status: Literal["ok", "closing", "store", "model"]
     model: str | UnsetType | None = UNSET
     event_broker: BrokerHealth | UnsetType = UNSET
+    unsupported_store: str | UnsetType = UNSET
     failing: dict[str, str] | UnsetType = UNSET
     code: str | UnsetType = UNSET
 
@@ -128,9 +131,21 @@ class StoreCheck:
 
 
 def routes(
-    conversations: Conversations, shutdown: Shutdown, models: SharedModel, publisher: Publisher | None = None
+    conversations: Conversations,
+    shutdown: Shutdown,
+    models: SharedModel,
+    publisher: Publisher | None = None,
+    unsupported_store: str | None = None,
 ) -> list[Route]:
-    """Return `/version`, `/health/live` and `/health/ready`. `publisher`: None if there is no event broker."""
+    """Return `/version`, `/health/live` and `/health/ready`.
+
+    Args:
+        conversations: their store and model are checked.
+        shutdown: whether the server is shutting down.
+        models: the model that the server uses, or waits for.
+        publisher: its state is reported. None: there is no event broker.
+        unsupported_store: see `Ready`.
+    """
     store_check = StoreCheck(conversations.engine.store.check_writable)
 
     async def version(_: Request) -> Response:
@@ -151,7 +166,15 @@ def routes(
         model = conversations.engine.model
         file = model.file if model is not None else None
         failing = dict(conversations.engine.metrics.background_failing) or UNSET
-        return _json(Ready(status="ok", model=file, event_broker=_broker_health(publisher), failing=failing))
+        return _json(
+            Ready(
+                status="ok",
+                model=file,
+                event_broker=_broker_health(publisher),
+                unsupported_store=unsupported_store or UNSET,
+                failing=failing,
+            )
+        )
 
     return [
         VERSION.route(version),
