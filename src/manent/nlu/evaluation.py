@@ -45,8 +45,15 @@ class Judged:
 
 
 def judge(examples: Sequence[Example], parse: Parse) -> list[Judged]:
-    """Parse every example."""
-    return [Judged(example=example, result=parse(example.text)) for example in examples]
+    """Parse every example. Entities without a place in the text are left out: examples have no such annotations."""
+    return [Judged(example=example, result=_with_places(parse(example.text))) for example in examples]
+
+
+def _with_places(result: Json) -> Json:
+    found = [
+        {"extractor": "unknown", **entity} for entity in result["entities"] if "start" in entity and "end" in entity
+    ]
+    return {**result, "entities": found}
 
 
 def report_intents(judged: Sequence[Judged]) -> Json:

@@ -9,9 +9,10 @@ import pytest
 
 from manent.core.domain import Domain
 from manent.core.errors import ModelError, ProjectError
-from manent.core.training_data import AssistantConfig, ComponentConfig, Where
+from manent.core.training_data import AssistantConfig, ComponentConfig, Example, Where
 from manent.extensions.model_code import trust_model_code
 from manent.models.vectors import open_vectors
+from manent.nlu.evaluation import find_extractors, judge
 from manent.nlu.pipeline import Pipeline, load_pipeline
 from manent.nlu.training import train_pipeline
 from manent.project.problems import Report
@@ -255,3 +256,13 @@ def test_a_component_without_those_that_it_needs_is_an_error(tmp_path: Path) -> 
         document = parse_document(f"pipeline:\n{entries}", "config.yml", report)
         read_config(document, "config.yml", tmp_path, report)
         assert [problem.line for problem in report.errors] == lines
+
+
+def test_entities_without_a_place_are_not_evaluated() -> None:
+    """An annotator's entity has no counterpart in the examples; the others are evaluated."""
+    parts = ("WhitespaceTokenizer", "components.annotators.SentimentAnnotator", "components.annotators.OrderExtractor")
+    pipeline = loaded(trained(*parts))
+    judged = judge([Example(text="buy #12", intent="order")], pipeline.parse)
+
+    assert find_extractors(judged) == ["OrderExtractor"]
+    assert [entity["value"] for entity in judged[0].result["entities"]] == ["12"]
