@@ -42,16 +42,16 @@ async def test_error_of_one_socket_does_not_end_the_heartbeat() -> None:
         raise ValueError("anything")
 
     heartbeat = Heartbeat(interval_s=0.02, timeout_s=0.03, end=fail)
-    silent, lively, broken = EngineSocket(), EngineSocket(), EngineSocket()
-    vars(broken)["queue"] = None
+    silent, lively, broken = ScriptedSocket(), ScriptedSocket(), ScriptedSocket()
+    broken.queue = None  # type: ignore[assignment]
     for one in (silent, broken, lively):
-        watch(one, heartbeat)
+        one.heartbeat = heartbeat
         heartbeat.answered(one)
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     for _ in range(5):
         await until(lambda: lively.queue.qsize() > 0, timeout_s=5)
         lively.queue.get_nowait()
-        lively.ponged()  # type: ignore[attr-defined]
+        lively.ponged()
 
 
 async def test_a_pong_out_of_turn_asks_nobody_twice() -> None:

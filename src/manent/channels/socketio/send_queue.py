@@ -1,8 +1,8 @@
 """Sends packets on one Socket.IO connection in the order of the calls.
 
 Each packet is encoded once. If no packet waits, a packet is written immediately (`engine_socket.py`). If others wait,
-it is added to the outgoing queue of the Engine.IO socket. Acknowledgements use the same path, so they stay in order with
-the events. python-socketio's own `emit` is not used: it looks up rooms and starts a task for each call.
+it is added to the outgoing queue of the Engine.IO socket. Acknowledgements use the same path, so they stay in order
+with the events. python-socketio's own `emit` is not used: it looks up rooms and starts a task for each call.
 
 This module must not know conversations or dialects.
 """
