@@ -41,7 +41,9 @@ class ChatServer:
 
     def start(self) -> None:
         """Start, and return when it accepts connections."""
-        command = [sys.executable, "-m", "manent", "run", "-i", "127.0.0.1", "-p", str(self.port), *self.arguments]
+        command = [sys.executable, "-m", "manent", "run", "-i", "127.0.0.1", "-p", str(self.port)]
+        # `stop` must not wait for load balancers. `arguments` may set another time.
+        command += ["--lame-duck", "0", *self.arguments]
         with (self.project / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.project, env=os.environ | self.environment, stdout=log, stderr=subprocess.STDOUT

@@ -94,7 +94,7 @@ class Fleet:
         port = port or free_port()
         log = self.root / f"server-{port}.log"
         program = IMPATIENT if impatient else [*SKEWED, str(ahead_s)] if ahead_s else MANENT
-        command = [*before, *program, "run", "-i", "127.0.0.1", "-p", str(port), *arguments]
+        command = [*before, *program, "run", "-i", "127.0.0.1", "-p", str(port), "--lame-duck", "0", *arguments]
         environment = os.environ | {"LEDGER": str(self.root / "ledger"), "WORK_SECONDS": str(work_s)}
         with log.open("wb") as out:
             process = subprocess.Popen(command, cwd=self.root, stdout=out, stderr=out, env=environment)

@@ -58,7 +58,7 @@ def serving() -> Iterator[Callable[..., Server]]:
     def start(project: Path, *arguments: str, port: int | None = None) -> Server:
         port = port or free_port()
         process = subprocess.Popen(
-            [*MANENT, "run", "-i", "127.0.0.1", "-p", str(port), *arguments],
+            [*MANENT, "run", "-i", "127.0.0.1", "-p", str(port), "--lame-duck", "0", *arguments],
             cwd=project,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
