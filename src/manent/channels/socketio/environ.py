@@ -32,7 +32,7 @@ class Body:
         self._unread = b""
 
     async def read(self, size: int | None = None) -> bytes:
-        """Return the next bytes of the body, at most `size`; None: all that are left.
+        """Return the next bytes of the body, at most `size`. None: all remaining bytes.
 
         Returns nothing if the client has broken off: its packets are incomplete, and it sends them again.
         """

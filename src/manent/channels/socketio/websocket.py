@@ -63,7 +63,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
         if await self._begin():
             scope = environ["asgi.scope"]
             wire = scope.get("extensions", {}).pop(WIRE, None)
-            environ.clear()  # python-engineio keeps it as long as the WebSocket is open, and reads it no more
+            environ.clear()  # python-engineio keeps it as long as the WebSocket is open, and no longer reads it
             if wire is not None:
                 wire.start(self._take_text)
                 self._socket.wire = wire
