@@ -43,7 +43,7 @@ def environment(packages: Path) -> dict[str, str]:
 def test_its_own_tests_pass(packages: Path) -> None:
     """A package that adds parts runs the suites of `manent.testing` on them."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "manent.testing.plugin", "tests"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
         cwd=packages.parent / "source",
         env=environment(packages),
         capture_output=True,

@@ -104,13 +104,17 @@ async def test_the_management_api_is_shut_unless_opened(serve: Serve) -> None:
 
 
 def test_there_is_one_place_that_decides() -> None:
-    """What proves something is compared in `identity.py`; the management API's token in `auth.py`; nowhere else."""
+    """Secrets are compared in three files only: for visitors, for the management API, and for messenger platforms."""
     source = HERE.parents[1] / "src/manent"
     comparing = {
         file.relative_to(source).as_posix() for file in source.rglob("*.py") if "compare_digest" in file.read_text()
     }
 
-    assert comparing == {"runtime/identity/admission.py", "server/api/auth.py"}
+    assert comparing == {
+        "channels/messenger.py",
+        "runtime/identity/admission.py",
+        "server/api/auth.py",
+    }
 
 
 def test_every_test_of_the_threat_model_is_there() -> None:
