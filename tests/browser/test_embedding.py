@@ -139,6 +139,7 @@ def test_speech_in_and_out(page: Page, server: ChatServer, site: Site) -> None:
     page.get_by_role("button", name="Menu").click()
     page.get_by_role("menuitemcheckbox", name="Read replies aloud").click()
     chat.say("many thanks").heard("With pleasure.", times=2)
+    page.wait_for_function("spoken.length > 0")
     assert page.evaluate("spoken") == ["With pleasure."]
 
 

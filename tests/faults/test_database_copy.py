@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -177,15 +178,14 @@ async def test_damage_in_the_target_is_noticed(filled: Path, dsn: str) -> None:
         await connection.execute("UPDATE manent.events SET data = '{}' WHERE seq = 3 AND conversation_id = 5")
         await connection.close()
 
-    damaging: list[asyncio.Future[None]] = []
-
     def between(step: str, done: int, of: int) -> None:
         if step == "copying" and done == of:
-            damaging.append(asyncio.ensure_future(damage()))
+            # In a thread, so that the damage is done before the comparison begins.
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(asyncio.run, damage()).result()
 
     with pytest.raises(StoreError, match="differ in 1 "):
         await copy_database(filled, dsn, progress=between)
-    await asyncio.gather(*damaging)
 
 
 async def conversations_in(connection: asyncpg.Connection, least: int) -> int:
