@@ -239,3 +239,18 @@ def test_command(
     assert "events: 7,204" in capsys.readouterr().out
     assert main(["db", "copy", "--from", str(filled)]) == 1
     assert "not empty" in capsys.readouterr().err
+
+
+async def test_messengers_are_not_left_behind(tmp_path: Path, dsn: str) -> None:
+    """A store with conversations of messengers is refused, because their send positions are not copied."""
+    path = tmp_path / "conversations.db"
+    await fill(path, 1)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "INSERT INTO routes (sender_id, channel, address, reference, epoch, seq, part, failures, retry_at)"
+            " VALUES ('ada', 'telegram', 'ada', '{}', '', 0, 0, 0, 0)"
+        )
+    with pytest.raises(StoreError) as refused:
+        await copy_database(path, dsn)
+
+    assert refused.value.code == "copy_messengers"

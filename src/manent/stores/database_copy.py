@@ -111,9 +111,12 @@ async def copy_database(
     Raises:
         StoreError: `store_missing`, `store_foreign_file`, `store_schema_old`, `store_schema_new`: the source is not a
             store of this version. `copy_target`: the target holds conversations, or an unfinished copy of another file.
+            `copy_messengers`: the source has conversations of messengers, which are not copied yet.
             `copy_refused`: PostgreSQL cannot store a conversation. `copy_differs`: the databases differ at the end.
     """
     place = _check_source(source)
+    with _reading(source) as cursor:
+        _check_messengers(cursor)
     report = progress or (lambda *_: None)
     with translated(where=place_of(dsn)):
         await upgrade_postgresql(dsn, schema=schema, options=options)
@@ -172,6 +175,17 @@ class _Target:
         """Remove the mark."""
         async with self.transaction() as connection:
             await connection.execute("DELETE FROM meta WHERE name = $1", UNFINISHED_COPY)
+
+
+def _check_messengers(cursor: sqlite3.Cursor) -> None:
+    """Refuse a store whose received messages and send positions would be lost, because they are not copied."""
+    found = cursor.execute("SELECT count(*) FROM routes").fetchone()[0]
+    if found:
+        raise StoreError(
+            "copy_messengers",
+            f"{found:,} conversations belong to messengers, and `db copy` cannot copy their waiting messages and send "
+            "positions. Nothing was copied. Keep this store for the messengers",
+        )
 
 
 def _check_source(path: Path) -> Path:
