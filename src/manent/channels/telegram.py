@@ -3,11 +3,11 @@
 import asyncio
 import hashlib
 import hmac
-import json
 import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -18,20 +18,20 @@ from manent.channels.messenger import (
     ATTACHMENT,
     CONTACT,
     Incoming,
+    MessengerChannel,
     MessengerOptions,
-    WebhookCounts,
-    accept,
-    check_url,
-    ignore,
+    Update,
+    card_text,
     is_same,
     items_of,
+    json_text,
+    location_text,
     part_of,
     read_object,
-    refuse,
     text_of,
-    webhook_routes,
+    url_of,
 )
-from manent.channels.platform_api import Answer, PlatformApi
+from manent.channels.platform_api import Answer
 from manent.channels.texts import shorten, texts_of, utf16_units
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
@@ -95,30 +95,18 @@ class TelegramOptions(MessengerOptions, frozen=True, kw_only=True):
     split_paragraphs: bool = True
     api_url: str = "https://api.telegram.org"
 
-    def __post_init__(self) -> None:
-        """Check the options.
 
-        Raises:
-            WrongOption: an address is not one.
-        """
-        check_url("webhook_url", self.webhook_url)
-        check_url("api_url", self.api_url)
-
-
-class TelegramChannel:
+class TelegramChannel(MessengerChannel):
     """`POST /webhooks/telegram/webhook`. Implements `Channel` and `Messenger`."""
 
     name = "telegram"
     options = TelegramOptions
-    output = None
     max_buttons = MAX_BUTTONS
 
     def __init__(self, options: TelegramOptions) -> None:
-        self.counts = WebhookCounts()
+        super().__init__()
         self._options = options
-        self._api = PlatformApi()
-        self._inbox: Inbox
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._setting: asyncio.Task[None] | None = None
 
     @property
     def secret_token(self) -> str:
@@ -127,28 +115,19 @@ class TelegramChannel:
 
     def routes(self, inbox: Inbox) -> list[BaseRoute]:
         """See `Channel.routes`."""
-        self._inbox = inbox
         path = f"/webhooks/{self.name}/set_webhook"
-        return [
-            *webhook_routes(self.name, self._receive),
-            HttpRoute(path, self._set_webhook, methods=["GET", "POST"]),
-        ]
+        return [*super().routes(inbox), HttpRoute(path, self._set_webhook, methods=["GET", "POST"])]
 
     async def open(self) -> None:
         """See `Channel.open`. Sets the webhook in the background; a failure is logged, and it is tried again."""
-        self._background(self._set_webhook_until_done())
+        self._setting = asyncio.create_task(self._set_webhook_until_done())
 
     async def close(self) -> None:
         """See `Channel.close`."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._api.close()
-
-    def _background(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if self._setting is not None:
+            self._setting.cancel()
+            await asyncio.gather(self._setting, return_exceptions=True)
+        await super().close()
 
     async def _set_webhook_until_done(self) -> None:
         while True:
@@ -194,19 +173,23 @@ class TelegramChannel:
             return Response(b"Invalid webhook", status_code=502, media_type="text/plain")
         return Response(b"Webhook setup successful", media_type="text/plain")
 
-    async def _receive(self, request: Request) -> Response:
-        given = request.headers.get("x-telegram-bot-api-secret-token", "")
-        if not is_same(given, self.secret_token):
-            refuse(self.name, "the secret token is missing or wrong", self.counts)
-        update = read_object(await request.body())
+    async def verify(self, request: Request, body: bytes) -> None:
+        """See `MessengerChannel.verify`."""
+        del body  # Telegram sends a secret, and no signature of the body
+        if not is_same(request.headers.get("x-telegram-bot-api-secret-token", ""), self.secret_token):
+            self.refuse("the secret token is missing or wrong")
+
+    async def read(self, request: Request, body: bytes) -> Update:
+        """See `MessengerChannel.read`. The progress bar of a button ends after the answer."""
+        del request
+        update = read_object(body)
+        query_id = text_of(update, "callback_query", "id")
+        after = BackgroundTask(self._answer_query, query_id) if query_id else None
+        answer = Response(b"{}", media_type="application/json", background=after)
         incoming = self.incoming(update)
         if incoming is None:
-            ignore(self.name, f"an update with {', '.join(sorted(update)[:5])}", self.counts)
-        else:
-            await accept(self._inbox, [incoming], self.counts)
-        if query_id := text_of(update, "callback_query", "id"):
-            self._background(self._answer_query(query_id))
-        return Response(b"{}", media_type="application/json")
+            return Update(ignored=[f"an update with {', '.join(sorted(update)[:5])}"], answer=answer)
+        return Update(messages=[incoming], answer=answer)
 
     async def _answer_query(self, query_id: str) -> None:
         """End the progress bar of a button. Nobody waits for it, so an error is only logged."""
@@ -241,7 +224,7 @@ class TelegramChannel:
         if text := text_of(message, "text"):
             return self._command(text, metadata)
         if isinstance(location := part_of(message, "location"), dict):
-            return f'{{"lng":{json.dumps(location.get("longitude"))}, "lat":{json.dumps(location.get("latitude"))}}}'
+            return location_text(location.get("longitude"), location.get("latitude"))
         if contact := part_of(message, "contact"):
             metadata["contact"] = contact
             return CONTACT
@@ -275,17 +258,16 @@ class TelegramChannel:
         )
         if buttons and not texts:
             texts = ["…"]  # Telegram has no message that consists of buttons only
-        parts: list[Json] = [{"method": "sendMessage", "text": text} for text in texts]
+        parts: list[Json] = [_text(text) for text in texts]
         if buttons:
             kind = data.get("button_type") or event.metadata.get("button_type") or "inline"
             parts[-1] = {**parts[-1], "reply_markup": _keyboard(buttons, kind)}
         if image := data.get("image"):
             parts.append({"method": "sendPhoto", "photo": image})
         if (attachment := data.get("attachment")) and attachment != image:
-            parts.append(_attached(attachment))
-        for element in items_of(data, "elements"):
-            text = "\n".join(filter(None, (text_of(element, "title"), text_of(element, "subtitle"))))
-            parts.append({"method": "sendMessage", "text": text or "…", **_element_keyboard(element)})
+            url = url_of(attachment)
+            parts.append({"method": "sendDocument", "document": url} if url else _text(json_text(attachment)))
+        parts += [{**_text(card_text(one)), **_element_keyboard(one)} for one in items_of(data, "elements")]
         if isinstance(custom := data.get("custom"), dict):
             parts.append({"method": _method(custom), **custom})
         return parts
@@ -302,7 +284,7 @@ class TelegramChannel:
 
     async def _call(self, method: str, parameters: Json) -> dict[str, Any]:
         base = f"{self._options.api_url.rstrip('/')}/bot{self._options.access_token}"
-        answer = await self._api.call("POST", f"{base}/{method}", json=parameters)
+        answer = await self.api.call("POST", f"{base}/{method}", json=parameters)
         moved = part_of(answer.json, "parameters", "migrate_to_chat_id")
         if moved is not None and parameters.get("chat_id") != moved:  # the group has become a supergroup
             return await self._call(method, {**parameters, "chat_id": moved})
@@ -355,18 +337,13 @@ def _button(button: dict[str, Any]) -> Json:
     return {"text": title, "callback_data": short_payload(payload_of(button), MAX_CALLBACK_DATA)}
 
 
+def _text(text: str) -> Json:
+    return {"method": "sendMessage", "text": text}
+
+
 def _element_keyboard(element: dict[str, Any]) -> Json:
     buttons = [button for button in items_of(element, "buttons") if button.get("title")]
     return {"reply_markup": _keyboard(buttons, "vertical")} if buttons else {}
-
-
-def _attached(attachment: Any) -> Json:
-    url = text_of(attachment, "payload", "src") or text_of(attachment, "payload", "url") or attachment
-    return (
-        {"method": "sendDocument", "document": url}
-        if isinstance(url, str)
-        else {"method": "sendMessage", "text": str(url)}
-    )
 
 
 def _method(custom: dict[str, Any]) -> str:

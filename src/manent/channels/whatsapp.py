@@ -7,6 +7,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
+from starlette.routing import Route as HttpRoute
 
 from manent.channels.inbox import Inbox
 from manent.channels.messenger import (
@@ -14,21 +15,20 @@ from manent.channels.messenger import (
     CONTACT,
     REACTION,
     Incoming,
+    MessengerChannel,
     MessengerOptions,
-    WebhookCounts,
-    accept,
-    check_url,
-    ignore,
+    Update,
+    card_text,
     is_same,
     is_signature,
     items_of,
+    json_text,
+    location_text,
     part_of,
     read_object,
-    refuse,
     text_of,
-    webhook_routes,
+    url_of,
 )
-from manent.channels.platform_api import PlatformApi
 from manent.channels.texts import numbered, shorten, split_text, texts_of
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
@@ -78,16 +78,8 @@ class WhatsAppOptions(MessengerOptions, frozen=True, kw_only=True):
     api_version: str = "v21.0"
     api_url: str = "https://graph.facebook.com"
 
-    def __post_init__(self) -> None:
-        """Check the options.
 
-        Raises:
-            WrongOption: an address is not one.
-        """
-        check_url("api_url", self.api_url)
-
-
-class WhatsAppChannel:
+class WhatsAppChannel(MessengerChannel):
     """`GET` and `POST /webhooks/whatsapp/webhook`. Implements `Channel` and `Messenger`.
 
     Attributes:
@@ -96,49 +88,44 @@ class WhatsAppChannel:
 
     name = "whatsapp"
     options = WhatsAppOptions
-    output = None
     max_buttons = MAX_ROWS
 
     def __init__(self, options: WhatsAppOptions) -> None:
-        self.counts = WebhookCounts()
+        super().__init__()
         self.failed = 0
         self._options = options
-        self._api = PlatformApi()
-        self._inbox: Inbox
 
     def routes(self, inbox: Inbox) -> list[BaseRoute]:
         """See `Channel.routes`."""
-        self._inbox = inbox
-        return [*webhook_routes(self.name, self._receive, self._challenge)]
-
-    async def open(self) -> None:
-        """See `Channel.open`. Does nothing: the page of the app has the address of the webhook."""
-
-    async def close(self) -> None:
-        """See `Channel.close`."""
-        await self._api.close()
+        challenge = HttpRoute(f"/webhooks/{self.name}/webhook", self._challenge, methods=["GET"])
+        return [*super().routes(inbox), challenge]
 
     async def _challenge(self, request: Request) -> Response:
         query = request.query_params
         if query.get("hub.mode") != "subscribe" or not is_same(query.get("hub.verify_token", ""), self._options.verify):
-            refuse(self.name, "the verify token is wrong", self.counts)
+            self.refuse("the verify token is wrong")
         return Response(query.get("hub.challenge", ""), media_type="text/plain")
 
-    async def _receive(self, request: Request) -> Response:
-        body = await request.body()
+    async def verify(self, request: Request, body: bytes) -> None:
+        """See `MessengerChannel.verify`."""
         given = request.headers.get("x-hub-signature-256", "")
         if not is_signature(given.removeprefix("sha256="), self._options.app_secret, body):
-            refuse(self.name, "the signature is missing or wrong", self.counts)
+            self.refuse("the signature is missing or wrong")
+
+    async def read(self, request: Request, body: bytes) -> Update:
+        """See `MessengerChannel.read`."""
+        del request
         update = read_object(body)
         values = [change.get("value") for entry in items_of(update, "entry") for change in items_of(entry, "changes")]
         incoming = [self._incoming(message, value) for value in values for message in items_of(value, "messages")]
         statuses = [status for value in values for status in items_of(value, "statuses")]
         for status in statuses:
             self._note_status(status)
-        await accept(self._inbox, [one for one in incoming if one is not None], self.counts)
-        for _ in range(incoming.count(None) if incoming or statuses else 1):
-            ignore(self.name, "a message or a change of an unsupported kind", self.counts)
-        return Response(status_code=200)
+        unsupported = incoming.count(None) if incoming or statuses else 1
+        return Update(
+            messages=[one for one in incoming if one is not None],
+            ignored=["a message or a change of an unsupported kind"] * unsupported,
+        )
 
     def _note_status(self, status: dict[str, Any]) -> None:
         if status.get("status") != "failed":
@@ -174,7 +161,7 @@ class WhatsAppChannel:
         elif kind == "location":
             place = part_of(message, "location")
             metadata["location"] = place
-            text = f'{{"lng":{text_of(place, "longitude")}, "lat":{text_of(place, "latitude")}}}'
+            text = location_text(part_of(place, "longitude"), part_of(place, "latitude"))
         elif kind == "contacts":
             metadata["contacts"] = message.get("contacts")
             text = CONTACT
@@ -210,10 +197,10 @@ class WhatsAppChannel:
         if image := data.get("image"):
             parts.append({"type": "image", "image": {"link": str(image)}})
         if (attachment := data.get("attachment")) and attachment != image:
-            url = text_of(attachment, "payload", "src") or text_of(attachment, "payload", "url") or str(attachment)
-            parts.append({"type": "document", "document": {"link": url}})
+            url = url_of(attachment)
+            parts.append({"type": "document", "document": {"link": url}} if url else _text(json_text(attachment)))
         for element in items_of(data, "elements"):
-            text = "\n".join(filter(None, (text_of(element, "title"), text_of(element, "subtitle")))) or "…"
+            text = card_text(element)
             choices = [one for one in items_of(element, "buttons") if one.get("title")][:MAX_ROWS]
             short = shorten(text, MAX_BODY)
             parts.append(_interactive(short, choices) if choices else _text(shorten(text, MAX_TEXT)))
@@ -250,7 +237,7 @@ class WhatsAppChannel:
     async def _call(self, method: str, path: str, body: Json | None) -> dict[str, Any]:
         url = f"{self._options.api_url.rstrip('/')}/{self._options.api_version}/{path}"
         headers = {"Authorization": f"Bearer {self._options.access_token}"}
-        answer = await self._api.call(method, url, json=body, headers=headers)
+        answer = await self.api.call(method, url, json=body, headers=headers)
         error = part_of(answer.json, "error")
         code, message = text_of(error, "code"), text_of(error, "message")
         if code in _LATER:
