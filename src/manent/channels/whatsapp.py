@@ -5,22 +5,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute
-from starlette.routing import Route as HttpRoute
 
-from manent.channels.inbox import Inbox
 from manent.channels.messenger import (
     ATTACHMENT,
     CONTACT,
     REACTION,
     Incoming,
-    MessengerChannel,
     MessengerOptions,
     Update,
     card_text,
-    is_same,
-    is_signature,
     items_of,
     json_text,
     location_text,
@@ -29,12 +22,12 @@ from manent.channels.messenger import (
     text_of,
     url_of,
 )
+from manent.channels.meta import MetaChannel
 from manent.channels.texts import numbered, shorten, split_text, texts_of
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
 from manent.extensions.options import Secret
 from manent.runtime.choices import buttons_of, payload_of, short_payload
-from manent.runtime.ports.channel import SendLater, Undeliverable
 
 log = logging.getLogger("manent.channels")
 
@@ -79,7 +72,7 @@ class WhatsAppOptions(MessengerOptions, frozen=True, kw_only=True):
     api_url: str = "https://graph.facebook.com"
 
 
-class WhatsAppChannel(MessengerChannel):
+class WhatsAppChannel(MetaChannel):
     """`GET` and `POST /webhooks/whatsapp/webhook`. Implements `Channel` and `Messenger`.
 
     Attributes:
@@ -91,26 +84,15 @@ class WhatsAppChannel(MessengerChannel):
     max_buttons = MAX_ROWS
 
     def __init__(self, options: WhatsAppOptions) -> None:
-        super().__init__()
+        super().__init__(
+            secret=options.app_secret,
+            verify=options.verify,
+            access_token=options.access_token,
+            base=f"{options.api_url.rstrip('/')}/{options.api_version}",
+            later=_LATER,
+        )
         self.failed = 0
         self._options = options
-
-    def routes(self, inbox: Inbox) -> list[BaseRoute]:
-        """See `Channel.routes`."""
-        challenge = HttpRoute(f"/webhooks/{self.name}/webhook", self._challenge, methods=["GET"])
-        return [*super().routes(inbox), challenge]
-
-    async def _challenge(self, request: Request) -> Response:
-        query = request.query_params
-        if query.get("hub.mode") != "subscribe" or not is_same(query.get("hub.verify_token", ""), self._options.verify):
-            self.refuse("the verify token is wrong")
-        return Response(query.get("hub.challenge", ""), media_type="text/plain")
-
-    async def verify(self, request: Request, body: bytes) -> None:
-        """See `MessengerChannel.verify`."""
-        given = request.headers.get("x-hub-signature-256", "")
-        if not is_signature(given.removeprefix("sha256="), self._options.app_secret, body):
-            self.refuse("the signature is missing or wrong")
 
     async def read(self, request: Request, body: bytes) -> Update:
         """See `MessengerChannel.read`."""
@@ -211,7 +193,7 @@ class WhatsAppChannel(MessengerChannel):
     async def send_part(self, route: Route, part: Json, key: str) -> None:
         """See `Messenger.send_part`."""
         del key  # the Cloud API has no idempotency keys
-        await self._call(
+        await self.call(
             "POST",
             f"{self._options.phone_number_id}/messages",
             {"messaging_product": "whatsapp", "recipient_type": "individual", "to": route.address, **part},
@@ -223,7 +205,7 @@ class WhatsAppChannel(MessengerChannel):
         if message_id:
             shown = {"status": "read", "message_id": message_id, "typing_indicator": {"type": "text"}}
             path = f"{self._options.phone_number_id}/messages"
-            await self._call("POST", path, {"messaging_product": "whatsapp", **shown})
+            await self.call("POST", path, {"messaging_product": "whatsapp", **shown})
 
     async def check(self) -> str:
         """Return the phone number as WhatsApp displays it.
@@ -231,21 +213,8 @@ class WhatsAppChannel(MessengerChannel):
         Raises:
             SendLater, Undeliverable: the token or the id is wrong, or the API could not be reached.
         """
-        found = await self._call("GET", self._options.phone_number_id, None)
+        found = await self.call("GET", self._options.phone_number_id)
         return f"the number is {text_of(found, 'display_phone_number')}"
-
-    async def _call(self, method: str, path: str, body: Json | None) -> dict[str, Any]:
-        url = f"{self._options.api_url.rstrip('/')}/{self._options.api_version}/{path}"
-        headers = {"Authorization": f"Bearer {self._options.access_token}"}
-        answer = await self.api.call(method, url, json=body, headers=headers)
-        error = part_of(answer.json, "error")
-        code, message = text_of(error, "code"), text_of(error, "message")
-        if code in _LATER:
-            raise SendLater(f"error {code}: {message}", retry_after=answer.retry_after)
-        if code and answer.status < 500:  # noqa: PLR2004
-            raise Undeliverable(f"error {code}: {message}")
-        answer.check(message)
-        return answer.json
 
 
 def _text(text: str) -> Json:

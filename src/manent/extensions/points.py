@@ -45,6 +45,8 @@ CHANNELS = ExtensionPoint(
         "telegram": "manent.channels.telegram:TelegramChannel",
         "slack": "manent.channels.slack:SlackChannel",
         "whatsapp": "manent.channels.whatsapp:WhatsAppChannel",
+        "facebook": "manent.channels.facebook:FacebookChannel",
+        "instagram": "manent.channels.facebook:InstagramChannel",
     },
     adapters={"blueprint": "manent.channels.rasa_channel:adapt"},
 )

@@ -9,6 +9,8 @@ CHANNELS = {
     "telegram": "Telegram",
     "slack": "Slack",
     "whatsapp": "WhatsApp",
+    "facebook": "Facebook",
+    "instagram": "Instagram",
 }
 """Name of the channel → class of its double."""
 
