@@ -250,14 +250,14 @@ def text_of(data: Any, *names: str | int) -> str:
     return str(found) if isinstance(found, int | float) and not isinstance(found, bool) else ""
 
 
-def read_form(body: bytes) -> dict[str, str]:
-    """Return the fields of a form in a verified request. The last value of a field counts.
+def form_fields(body: bytes) -> list[tuple[str, str]]:
+    """Return names and values of the fields of a form.
 
     Raises:
         RequestError: `bad_request`.
     """
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS))
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
     except ValueError as error:
         raise RequestError("bad_request", "the body is not a form") from error
 

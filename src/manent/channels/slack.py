@@ -16,10 +16,10 @@ from manent.channels.messenger import (
     MessengerOptions,
     Update,
     card_text,
+    form_fields,
     is_signature,
     items_of,
     part_of,
-    read_form,
     read_object,
     text_of,
 )
@@ -129,7 +129,7 @@ class SlackChannel(MessengerChannel):
     async def read(self, request: Request, body: bytes) -> Update:
         """See `MessengerChannel.read`."""
         if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            update: dict[str, Any] = read_form(body)
+            update: dict[str, Any] = dict(form_fields(body))
             incoming = self._command(update) if "command" in update else self._interaction(update)
         else:
             update = read_object(body)

@@ -47,6 +47,7 @@ CHANNELS = ExtensionPoint(
         "whatsapp": "manent.channels.whatsapp:WhatsAppChannel",
         "facebook": "manent.channels.facebook:FacebookChannel",
         "instagram": "manent.channels.facebook:InstagramChannel",
+        "twilio": "manent.channels.twilio:TwilioChannel",
     },
     adapters={"blueprint": "manent.channels.rasa_channel:adapt"},
 )

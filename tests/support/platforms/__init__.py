@@ -11,6 +11,7 @@ CHANNELS = {
     "whatsapp": "WhatsApp",
     "facebook": "Facebook",
     "instagram": "Instagram",
+    "twilio": "Twilio",
 }
 """Name of the channel → class of its double."""
 
