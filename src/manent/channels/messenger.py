@@ -160,8 +160,8 @@ class MessengerChannel(ABC):
             self.ignore(what)
         return update.answer or Response(status_code=200)
 
-    async def accept(self, messages: Sequence[Incoming]) -> None:
-        """Store the messages of a verified request.
+    async def accept(self, messages: Sequence[Incoming]) -> int:
+        """Store the messages of a verified request. Return how many are stored, now or by an earlier delivery.
 
         A message that can never be processed is logged and counted, so that the platform does not deliver it forever.
 
@@ -169,6 +169,7 @@ class MessengerChannel(ABC):
             RequestError: the platform must deliver the request again later.
             StoreError: the platform must deliver the request again later.
         """
+        stored = 0
         for message in messages:
             try:
                 await self.inbox.receive(
@@ -183,6 +184,9 @@ class MessengerChannel(ABC):
                 if error.status not in _PERMANENT:
                     raise
                 self.ignore(error.message)
+            else:
+                stored += 1
+        return stored
 
     def ignore(self, what: str) -> None:
         """Count a message that the channel does not take."""

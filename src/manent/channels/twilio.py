@@ -170,13 +170,16 @@ def verify_twilio(channel: MessengerChannel, request: Request, body: bytes, *, t
         request: the request.
         body: its form.
         token: token of the account.
-        url: address that is entered at Twilio. The query of the request is added to it. None: the request's address.
+        url: address that is entered at Twilio. Its query is replaced by the query of the request. None: the address of
+            the request.
 
     Raises:
         RequestError: `unverified`, or `bad_request`: the body is not a form.
     """
-    query = request.url.query
-    address = str(request.url) if url is None else f"{url}?{query}" if query and "?" not in url else url
+    address = str(request.url)
+    if url is not None:
+        query = request.url.query
+        address = url.partition("?")[0] + (f"?{query}" if query else "")
     signed = address + "".join(name + value for name, value in sorted(set(form_fields(body))))
     digest = base64.b64encode(hmac.new(token.encode(), signed.encode(errors="replace"), hashlib.sha1).digest())
     if not is_same(request.headers.get("x-twilio-signature", ""), digest.decode()):

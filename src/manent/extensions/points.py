@@ -48,6 +48,7 @@ CHANNELS = ExtensionPoint(
         "facebook": "manent.channels.facebook:FacebookChannel",
         "instagram": "manent.channels.facebook:InstagramChannel",
         "twilio": "manent.channels.twilio:TwilioChannel",
+        "twilio_voice": "manent.channels.twilio_voice:TwilioVoiceChannel",
     },
     adapters={"blueprint": "manent.channels.rasa_channel:adapt"},
 )
