@@ -25,7 +25,8 @@ from manent.learn.confidence import DIET, Scale
 
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99)
 GRID: dict[str, tuple[float, ...]] = {
-    "sharpness": (20, 30, 40, 60),
+    "sharpness": (90, 120, 180, 240),
+    "decay": (1.5,),
     "least_sharpness": (1.8, 2.0, 2.2, 2.5),
     "slope": (4, 6, 8, 10),
     "offset": (-2, -1.5, -1.25, -1),

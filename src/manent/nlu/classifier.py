@@ -241,7 +241,9 @@ class TextClassifier:
         else:
             shares = np.exp(scores[:count])
             factor = 1.0 / float(np.add.reduce(shares))
-            if len(scores) > count:
+            if not message.text:  # Rasa recognises no intent in an empty message either
+                factor = 0.0
+            elif len(scores) > count:
                 factor *= logistic(-self._slope * (float(scores[count]) + self._middle))
             values = shares.tolist()
         labels = self.labels
