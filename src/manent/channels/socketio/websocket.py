@@ -4,7 +4,7 @@ python-engineio starts three tasks and two timers for each message in each direc
 whole turn. Here an event goes straight to its connection. If the HTTP server offers its end of the WebSocket (a
 `Wire`), messages also skip the queues and tasks of both libraries. Events are then taken from the bytes that the event
 loop has read, and a packet is written by the call that created it. All other packets (connect, upgrade, close) go
-through python-engineio. `docs/decisions/086-events-past-the-libraries.md` describes this decision.
+through python-engineio. `docs/decisions/086-websocket-fast-path.md` describes this decision.
 
 python-engineio creates the `WebSocket`, because `server.py` registers this class in place of that of the library.
 """
