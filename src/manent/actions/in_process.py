@@ -40,7 +40,7 @@ class InProcessActions:
         threads: maximum number of concurrent actions, at least 1.
         timeout_s: time after which the action fails and the conversation continues. The thread cannot be stopped. It is
             not free again until the action returns.
-        newest_events: number of the session's newest events that an action receives. None: all.
+        newest_events: number of the session's newest events that an action receives. None means all.
     """
 
     def __init__(

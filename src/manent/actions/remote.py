@@ -42,7 +42,7 @@ class RemoteActions:
         selective_domain: whether to send the domain only to actions that need it. These are actions with `send_domain:
             true`, and `validate_…` actions that are declared as plain names.
         compress: whether to compress request bodies (deflate).
-        newest_events: number of the session's newest events that an action receives. None: all.
+        newest_events: number of the session's newest events that an action receives. None means all.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ def open_broker(section: Json | None, *, root: Path) -> Broker | None:
     """Create the broker that a project configures, without connecting it. Return None if none is configured.
 
     Args:
-        section: `event_broker` of `endpoints.yml`. None: the section is missing.
+        section: `event_broker` of `endpoints.yml`. None if the section is missing.
         root: the project's folder; relative paths start from it.
 
     Raises:

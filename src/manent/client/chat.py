@@ -35,7 +35,7 @@ class ChatClient:
 
     Args:
         url: URL of the server.
-        session_id: id of the conversation to continue. None: start a new one.
+        session_id: id of the conversation to continue. None starts a new one.
         session_token: the token that was issued with this id.
         state: return value of `state()` of an earlier client. It replaces `session_id` and `session_token`.
         path: path of Socket.IO on the server.

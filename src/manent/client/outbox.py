@@ -19,7 +19,7 @@ class Refused(Exception):  # no suffix `Error`, because a refusal is an answer
 
     Attributes:
         code: stable code of the refusal. `docs/protocol.md` lists the codes.
-        retry_after: seconds after which to retry. None: the server named no time.
+        retry_after: seconds after which to retry. None if the server named no time.
     """
 
     def __init__(self, code: str, message: str, retry_after: float | None = None) -> None:

@@ -344,7 +344,7 @@ class MemoryStore(PostboxTables):
         self._model_parts.setdefault((digest, number), data)
 
     async def model_part(self, digest: str, number: int) -> bytes | None:
-        """Return a part of a model file. None: it is not stored."""
+        """Return a part of a model file. None if it is not stored."""
         self._find("")
         return self._model_parts.get((digest, number))
 

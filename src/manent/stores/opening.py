@@ -114,7 +114,7 @@ def open_store(
     """Create the store that a project configures, without opening it.
 
     Args:
-        tracker_store: section of `endpoints.yml`. None: the section is missing.
+        tracker_store: section of `endpoints.yml`. None if the section is missing.
         root: the project's folder. Relative paths start from it.
         durability: `disk` or `process`.
         process_from: number of queued appends at which `SqliteStore` starts a separate process. Other stores ignore it.

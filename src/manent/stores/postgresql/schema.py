@@ -83,7 +83,7 @@ async def _revision(connection: Any, schema: str) -> str | None:
 
 
 async def _unfinished_copy(connection: Any, schema: str) -> str | None:
-    """Return the source of an unfinished copy. None: the tables are complete."""
+    """Return the source of an unfinished copy. None if the tables are complete."""
     mark: bytes | None = await connection.fetchval(
         f'SELECT value FROM "{schema}".meta WHERE name = $1', UNFINISHED_COPY
     )

@@ -371,7 +371,7 @@ class PostgresqlStore(PostboxTables):
             await connection.execute(sql.PUT_MODEL_PART, digest, number, data)
 
     async def model_part(self, digest: str, number: int) -> bytes | None:
-        """Return a part of a model file. None: it is not stored."""
+        """Return a part of a model file. None if it is not stored."""
         async with self._connection() as connection:
             data: bytes | None = await connection.fetchval(sql.MODEL_PART, digest, number)
             return data

@@ -21,7 +21,7 @@ class WritingConnection:
     Args:
         path: the database file.
         durability: `disk` or `process`, as for `SqliteStore`.
-        busy_timeout_s: time to wait for another writer. None: `BUSY_TIMEOUT_S`.
+        busy_timeout_s: time to wait for another writer. None means `BUSY_TIMEOUT_S`.
 
     Attributes:
         known: `sender_id` → row id of a conversation. Other processes may have erased some of these conversations.
@@ -49,7 +49,10 @@ class WritingConnection:
         return self._connection
 
     def wait_for_others(self, seconds: float | None = None) -> None:
-        """Set the time that statements wait for other writers and readers. None: the value given to the constructor."""
+        """Set the time that statements wait for other writers and readers.
+
+        None means the value given to the constructor.
+        """
         seconds = self._busy_timeout_s if seconds is None else seconds
         self.get().execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 

@@ -61,7 +61,7 @@ class SqliteStore(PostboxTables):
         durability: with `disk`, a returned append survives a power failure. With `process`, it survives a crash of this
             process, but not a power failure.
         process_from: number of queued appends at which the store starts a separate process to commit them. The process
-            takes 15 MB of memory and makes a busy server faster. None: a thread always commits.
+            takes 15 MB of memory and makes a busy server faster. None if a thread always commits.
         observe: called after each commit with its number of pieces of work and its duration in seconds. It is called on
             any thread, but only once at a time.
     """
@@ -264,7 +264,7 @@ class SqliteStore(PostboxTables):
         await self._write(lambda cursor: shared_models.put_model_part(cursor, digest, number, data))
 
     async def model_part(self, digest: str, number: int) -> bytes | None:
-        """Return a part of a model file. None: it is not stored."""
+        """Return a part of a model file. None if it is not stored."""
         return await self._read(lambda cursor: shared_models.model_part(cursor, digest, number))
 
     async def keep_models(self, digests: Collection[str]) -> None:

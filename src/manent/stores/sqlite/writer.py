@@ -67,7 +67,7 @@ class Writer:
     Args:
         path: the database file.
         durability: `disk` or `process`, as for `SqliteStore`.
-        process_from: number of queued pieces of work at which the writer starts the process. None: it never does.
+        process_from: number of queued pieces of work at which the writer starts the process. None if it never does.
         observe: called after each commit with its number of pieces of work and its duration in seconds.
     """
 
