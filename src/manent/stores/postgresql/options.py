@@ -10,8 +10,8 @@ class PostgresqlOptions:
     Attributes:
         pool_size: maximum number of connections, excluding the connection for notifications.
         connect_timeout: maximum time to wait for a new connection.
-        statement_timeout: time after which PostgreSQL cancels a statement. Schema upgrades, erases and the deletion of
-            old conversations have a longer limit.
+        statement_timeout: time after which PostgreSQL cancels a statement. Schema upgrades, erases and purges have a
+            longer limit.
         network_timeout: time without a network response after which a connection is closed.
         pgbouncer: whether a pooler such as PgBouncer in transaction mode is between the server and PostgreSQL. None:
             detected.

@@ -54,7 +54,7 @@ class Commits:
             return self._commit(works)
         except sqlite3.Error as error:
             result: Exception = store_error(error)
-        except Exception as error:  # noqa: BLE001 - the error is set on every waiting future, and the thread must continue
+        except Exception as error:  # noqa: BLE001 - the error is set on all futures, and the thread must continue
             result = error
         self.discard()
         return [result] * len(works)
