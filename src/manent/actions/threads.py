@@ -1,7 +1,7 @@
 """A bounded pool of daemon threads for actions.
 
-`in_process.py` uses it. The pool of the standard library cannot be used, because it waits for its threads at the exit
-of the process, and an action may never return.
+`in_process.py` uses it. The pool of the standard library waits for its threads when the process exits, but some actions
+never return.
 """
 
 import queue
@@ -32,7 +32,7 @@ class ActionThreads:
         return future
 
     def close(self) -> None:
-        """Make the threads end after all submitted functions have run. Do not wait for them."""
+        """Make the threads end after all submitted functions have run, without waiting for them."""
         self._work.put(None)
 
     def _serve(self) -> None:

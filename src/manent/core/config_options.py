@@ -1,8 +1,8 @@
 """Declares and checks the options of components and policies in `config.yml`.
 
 Each component and policy declares its options next to their defaults. `project/settings/config.py` checks the options
-of a file and reports the line of each wrong one. Training checks configurations that do not come from a file. A number
-or a flag may be given as a string: in quotes, or from the environment (`${VARIABLE}`).
+of a file and reports the line of each wrong one. Training checks configurations that do not come from a file. A file
+can give a number or a flag as a string: in quotes, or from the environment (`${VARIABLE}`).
 """
 
 import math
@@ -16,7 +16,7 @@ from manent.core.events import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
-    """The values that an option may have.
+    """The values that an option accepts.
 
     Attributes:
         expected: description for messages.
@@ -37,11 +37,11 @@ class Options:
     """All options of one component or policy.
 
     Attributes:
-        values: options that have an effect.
+        values: option name → accepted values, for options that have an effect.
         ignored: options of Rasa that are accepted and have no effect.
-        is_complete: whether an option with an unknown name is an error. If not, such an option is accepted.
-        conflict: checks the options together, once each of them is valid. Returns the name of an option that
-            contradicts the others, and what was expected instead; or None.
+        is_complete: whether an option with an unknown name is an error.
+        conflict: checks the combination of options after each option was found valid. Returns the name of an option
+            that contradicts the others and a description of the expected value, or None.
     """
 
     values: Mapping[str, Values]
@@ -58,8 +58,8 @@ class Options:
         """Check and parse options. Options that have no effect are returned unchanged.
 
         Returns:
-            The valid options, without those that are null (null stands for the default). For each invalid option, a
-            description of the expected value.
+            The valid options that are not null (null selects the default), and for each invalid option a description
+            of the expected value.
         """
         options: Json = {}
         wrong: dict[str, str] = {}

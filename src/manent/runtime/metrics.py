@@ -15,7 +15,7 @@ turn_id: ContextVar[str] = ContextVar("turn_id", default="")
 
 
 class Histogram:
-    """A histogram of durations. `counts` has one number for each bucket, and one for longer durations."""
+    """A histogram of durations. `counts` has one number for each bucket, and one for durations above the last bound."""
 
     __slots__ = ("bounds", "counts", "total_s")
 
@@ -39,19 +39,20 @@ class Metrics:
     """The metrics of one process.
 
     Attributes:
-        queued: from the arrival of a message to the start of its turn.
-        understood: the NLU, including the wait for other texts of the batch.
-        outside: a custom action or a text generator.
-        appended: from the call of `append` until the events are durable.
-        turns: whole turns, including all of the above except `queued`.
-        commits: transactions of the store.
-        accepted: messages that became durable.
-        duplicates: messages that had already been accepted.
-        refused: rejected messages, by error code.
-        failed: turns that failed after their message was accepted.
-        background_failures: failed rounds of each background loop since the start.
-        background_failing: loops whose last round failed, and the code of its error.
-        works: writes in the store's transactions. If there are more writes than transactions, turns share commits.
+        queued: time from the arrival of a message to the start of its turn.
+        understood: time of the NLU, including the wait for other texts of the batch.
+        outside: time of a call to a custom action or a text generator.
+        appended: time from the call of `append` until the events are durable.
+        turns: time of whole turns, which includes all times above except `queued`.
+        commits: number of transactions of the store.
+        accepted: number of messages that became durable.
+        duplicates: number of repeated messages that were already accepted.
+        refused: number of rejected messages, by error code.
+        failed: number of turns that failed after their message was accepted.
+        background_failures: number of failed rounds since the start, by background loop.
+        background_failing: name of each loop whose last round failed → error code.
+        works: number of writes in the store's transactions. More writes than transactions mean that turns share
+            commits.
     """
 
     def __init__(self) -> None:
@@ -70,7 +71,7 @@ class Metrics:
         self.background_failing: dict[str, str] = {}
 
     def committed(self, works: int, seconds: float) -> None:
-        """Count one transaction. Only the store's writer thread calls this."""
+        """Count one transaction. Only the store's writer thread calls this method."""
         self.works += works
         self.commits.observe(seconds)
 

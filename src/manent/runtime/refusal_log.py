@@ -1,4 +1,4 @@
-"""Logs rejected requests, with a rate limit. So an attack is visible in the log but cannot fill the disk.
+"""Logs rejected requests, with a rate limit. So the log shows attacks, but attackers cannot fill the disk.
 
 Channels, the HTTP API and the security middleware call `note` when they respond with an error. A record contains the
 error code, the endpoint and the address. It contains no data that the client sent.
