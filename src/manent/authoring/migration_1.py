@@ -99,7 +99,10 @@ def new_pipeline(document: YamlFile) -> bool:
 
 
 def add_histories(policies: CommentedSeq, wanted: Sequence[ComponentConfig]) -> bool:
-    """Write the default `max_history` that memoization has in 1.x. Return whether the configuration changed."""
+    """Write the `max_history` that the memoization policies of 1.x use by default.
+
+    Return whether the configuration changed.
+    """
     is_changed = False
     for index, item in enumerate(policies):
         name = str(item.get("name", "") if isinstance(item, CommentedMap) else item).rpartition(".")[2]

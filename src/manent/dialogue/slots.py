@@ -79,7 +79,7 @@ class _Reach:
         """Add the positions that a message can fill."""
         reached.update(self._always, self._intents.get(intent, ()))
         for entity in entities:
-            if isinstance(entity, dict):  # events from other systems can contain anything here
+            if isinstance(entity, dict):  # events from other systems can contain values of any type here
                 reached.update(self._entities.get(str(entity.get("entity")), ()))
 
 
@@ -188,7 +188,7 @@ class SlotFiller:
         return [*others, *answered, *(event for event in candidates if event.name not in settled)]
 
     def _keeps_several(self, slot: str, received: ReceivedMessage) -> bool:
-        """Return whether the slot keeps all values. Only the requested slot of format 2.0 does."""
+        """Return whether the slot stores all values that match. In format 2.0, the requested slot does."""
         return self._domain.is_legacy and received.loop is not None and slot == received.requested
 
     def _applies(self, mapping: SlotMapping, slot: str, received: ReceivedMessage) -> bool:
@@ -217,7 +217,7 @@ class SlotFiller:
     def _legacy_fit(self, mapping: SlotMapping, slot: str, received: ReceivedMessage) -> bool:
         """Return whether format 2.0 fills the slot.
 
-        It does if the slot has the name of the entity, or if a role or group matches.
+        A slot is filled if it has the name of the entity, or if a role or group matches.
         """
         if not self._domain.is_legacy:
             return False

@@ -91,8 +91,8 @@ def fit(features: Features, labels: IntArray, classes: int, *, penalty: float, i
         labels: (n,) class indices.
         classes: number of classes.
         penalty: strength of the L2 penalty, > 0. The loss is the summed cross entropy plus `penalty / 2 * |W|²`.
-        iterations: number of L-BFGS iterations in the dual. In the primal, a tenth of it is the number of passes over
-            the examples (2 to 10).
+        iterations: number of L-BFGS iterations in the dual. In the primal, a tenth of this number is the number of
+            passes over the examples (2 to 10).
         seed: random seed for the order of examples.
 
     Source: Fan et al., LIBLINEAR (dual); Duchi et al., Adaptive Subgradient Methods (Adagrad, primal).

@@ -27,7 +27,7 @@ Rasa uses the same number.
 class MemoizationOptions:
     """The policy's options in `config.yml`, with the same names.
 
-    If `max_history` is None, it uses the whole conversation.
+    If `max_history` is None, the policy uses the whole conversation.
     """
 
     max_history: Annotated[int | None, TURNS] = None
