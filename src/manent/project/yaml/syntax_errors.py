@@ -78,8 +78,11 @@ def _explain(problem: str, error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
             "Check the indentation; put a text that contains a colon in quotes",
         )
     if "could not find expected ':'" in problem:
-        return "yaml.colon", "a colon after the key", "Add the colon; if the line continues a text, put the text "
-        "below `|` or in quotes"
+        return (
+            "yaml.colon",
+            "a colon after the key",
+            "Add the colon; if the line continues a text, put the text below `|` or in quotes",
+        )
     if "escape" in problem:
         return "yaml.syntax", "a valid YAML escape", "Write \\\\ for a backslash, or use single quotes"
     if "block sequence entries are not allowed" in problem:
