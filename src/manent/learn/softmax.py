@@ -249,7 +249,7 @@ def _fit_primal(
     random = np.random.default_rng(seed)
     order = random.permutation(count)
     batches = [order[start : start + batch] for start in range(0, count, batch)]
-    # The batches are the same in each pass, because cutting them out costs as much as learning from them.
+    # The batches are the same in each pass, because creating a batch costs as much as learning from it.
     pieces = [cut_rows(features.sparse, rows) for rows in batches]
     # The penalty of a feature is divided among the examples that have it.
     share = penalty / np.maximum(np.bincount(features.sparse.indices, minlength=width), 1).astype(np.float32)

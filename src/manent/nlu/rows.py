@@ -1,4 +1,4 @@
-"""Caches the contributions of single words to scores as rows of one array.
+"""Caches how much each word contributes to the scores of a message, as rows of one array.
 
 A classifier or extractor can then fetch the rows of all words of a message in one operation, instead of adding small
 arrays word by word.
@@ -67,7 +67,7 @@ class WordRows:
 
         Args:
             words: the words.
-            describe: returns the row of a word: (width,). Called for the words that are not stored.
+            describe: returns the row of a word: (width,). It is called for the words that are not stored.
         """
         places = self._places
         found = [*map(places.get, words)]

@@ -1,4 +1,4 @@
-"""SpacyNLP and SpacyEntityExtractor. They find entities if spaCy and its language model are installed."""
+"""SpacyNLP and SpacyEntityExtractor, which find entities if spaCy and its language model are installed."""
 
 import functools
 import importlib

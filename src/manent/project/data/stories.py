@@ -59,8 +59,8 @@ class StoryFiles:
 def read_test_stories(paths: Iterable[Path], *, root: Path | None = None) -> Stories:
     """Read test stories.
 
-    In directories, these are files named `test_*.yml`, and Markdown files of format 1.x with texts of users. If a path
-    is a file, it may have any name.
+    In a directory, read the files named `test_*.yml`, and Markdown files of format 1.x with texts of users. A path to a
+    single file can have any name.
 
     Args:
         paths: files and directories.
@@ -190,10 +190,7 @@ def _steps(item: Spot, *, is_test: bool) -> tuple[Step, ...]:
 
 
 def _kind(entry: Spot, kinds: tuple[str, ...], code: str, what: str) -> str | None:
-    """Return the kind of an entry by its keys.
-
-    If the entry has none of these kinds, report a problem and return None.
-    """
+    """Return the kind of an entry, which its keys determine. If no kind matches, report a problem and return None."""
     if not isinstance(entry.value, dict):
         entry.error(code, f"{what}, {one_of(kinds)}", _key_hint(entry.value) if kinds == STEP_KEYS else "")
         return None
@@ -280,7 +277,7 @@ def _intent(entry: Spot, *, is_test: bool) -> str | None:
     name = name.removeprefix("/")
     if "/" in name and not is_test:
         retrieval = name.partition("/")[0]
-        spot.warn("story.retrieval-intent", f'"{retrieval}", because stories contain no response keys')
+        spot.warn("story.retrieval-intent", f'"{retrieval}", because stories do not contain response keys')
         return retrieval
     return name
 

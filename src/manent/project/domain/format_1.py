@@ -80,7 +80,7 @@ def _with_short_type(slot: Spot) -> Spot:
 
 
 def _with(spot: Spot, key: str, value: Any) -> Spot:
-    """Return a copy of a mapping with another value for a key. Add the key if it is missing."""
+    """Return a copy of a mapping in which a key has this value. Add the key if it is missing."""
     new = Map(spot.line)
     for name, entry in spot.entries():
         put(new, name, entry.value, entry.line)

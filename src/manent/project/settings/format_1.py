@@ -102,7 +102,7 @@ def has_old_names(document: Any) -> bool:
 
 
 def with_new_names(document: Any) -> Any:
-    """Return a parsed configuration whose pipeline has the names of 3.x. The document itself is not changed."""
+    """Return a parsed configuration whose pipeline contains only names of 3.x. The document itself is not changed."""
     if not has_old_names(document):
         return document
     line = document.lines["pipeline"]

@@ -23,7 +23,7 @@ def explain_syntax_error(error: yaml.YAMLError, text: str, file: str) -> Problem
     line = mark.line + 1
     tab_line = next(_tab_lines(lines, mark.line), None)
     if tab_line is not None:
-        hint = "Replace the tab by spaces (the lines around it show how many)"
+        hint = "Replace the tab with spaces (the lines around it show how many)"
         return _problem(
             file, tab_line, "yaml.tab", found="a tab in the indentation", expected="spaces", suggestion=hint
         )
@@ -51,7 +51,7 @@ def _open_quote(lines: list[str], first: int, last: int) -> int | None:
 def _tab_lines(lines: list[str], around: int) -> Iterator[int]:
     """Yield the 1-based numbers of lines near the error that have a tab in their indentation.
 
-    The line of the error is the first.
+    Yield the line of the error first.
     """
     for index in (around, around - 1, around + 1):
         if 0 <= index < len(lines):
