@@ -1,7 +1,7 @@
 """Writes stories as YAML that `manent test` reads.
 
-It writes a conversation as a test story (`GET …/story`), and evaluated test stories with comments on wrong predictions.
-The functions return strings and write no files.
+The stories are conversations (`GET …/story`), or evaluated test stories with comments on wrong predictions. The
+functions return strings and write no files.
 """
 
 import json

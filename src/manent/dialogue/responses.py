@@ -213,7 +213,7 @@ class Responses:
         Args:
             name: the response, `utter_…`.
             slots: the values of all slots.
-            arguments: more values. They override slots with the same name.
+            arguments: more values. Arguments override slots with the same name.
             channel: name of the output channel.
             rng: selects one of several matching variations.
 

@@ -112,7 +112,7 @@ class SlotFiller:
     def _is_usable(self, mapping: SlotMapping) -> bool:
         """Return whether the domain contains the mapping's entity.
 
-        If the mapping names intents, it must contain one of them, too.
+        If the mapping names intents, the domain must also contain one of these intents.
         """
         if mapping.type == "from_entity" and mapping.entity not in self._domain.entities:
             return False
@@ -268,7 +268,7 @@ def _combined(found: list[Any], *, is_list: bool, as_list: bool) -> Any:
 
 
 def _run(acting: Acting, action: str, trailing: Sequence[Event]) -> Activity[list[Event]]:
-    """Run a custom extraction or validation action. It may only set slots and send messages."""
+    """Run a custom extraction or validation action. The action can only set slots and send messages."""
     try:
         events = yield from acting.call(action, trailing=trailing)
     except ActionRejected:
@@ -279,5 +279,5 @@ def _run(acting: Acting, action: str, trailing: Sequence[Event]) -> Activity[lis
         if isinstance(event, SlotSet | BotUttered):
             allowed.append(event)
         else:
-            log.warning("action %r may only set slots; its event %s is ignored", action, type(event).__name__)
+            log.warning("action %r can only set slots; its event %s is ignored", action, type(event).__name__)
     return allowed

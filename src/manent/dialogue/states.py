@@ -90,7 +90,7 @@ def _categorical_vector(slot: Slot, value: Any) -> Vector:
 def slot_vector(slot: Slot, value: Any) -> Vector:
     """Return the features of a slot's value.
 
-    They are empty if the slot does not influence the conversation or counts as not set.
+    Return no features if the slot does not influence the conversation or counts as not set.
     """
     if value is None or not slot.influence_conversation:
         return ()
@@ -175,8 +175,8 @@ class History:
 
     Attributes:
         full: the state before each applied action, oldest first. Rules use it.
-        visible: `full` without `action_unlikely_intent` and without turns, slots and loops of rules that no story
-            contains. Policies that learn from stories use it.
+        visible: `full` without `action_unlikely_intent` and without the turns, slots and loops that only rules contain.
+            Policies that learn from stories use it.
         whole: whether `full` starts at the beginning of the session.
     """
 

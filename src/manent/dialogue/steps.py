@@ -54,7 +54,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
     The result is the message as JSON.
 
     Attributes:
-        arguments: values that the text may use in addition to the slots.
+        arguments: values that the text can use in addition to the slots.
         channel: name of the output channel.
         trailing: events that are not in the log yet, as for `CallAction`.
     """
@@ -77,7 +77,7 @@ class ActionResult(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         events: events to add to the log, in wire form.
-        responses: messages to send to the visitor. They precede the events in the log.
+        responses: messages to send to the visitor. The messages precede the events in the log.
         rejected: whether the action refused to run (status 400).
     """
 

@@ -1,8 +1,9 @@
 """Turns stories and rules into the sequences of events that conversations would have.
 
-It connects stories at their checkpoints. For alternatives (`or:`) it creates one sequence for each combination. It adds
-`action_listen` before each user turn and at the end, and fills slots from the entities of a user turn (contract §3,
-"Training view"). The policies turn these sequences into states. This module does not read or write files.
+This module connects stories at their checkpoints, and creates one sequence for each combination of alternatives
+(`or:`). It also adds `action_listen` before each user turn and at the end, and fills slots from the entities of a user
+turn (contract §3, "Training view"). The policies turn these sequences into states. This module does not read or write
+files.
 """
 
 import itertools
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 LISTEN = "action_listen"
 ANYTHING = "..."
-"""Name of the placeholder in a rule. It stands for any previous events."""
+"""Name of the placeholder in a rule. The placeholder stands for any previous events."""
 
 MAX_PATHS = 10_000
 """Maximum number of paths that are learned through the alternatives of one story, and through all checkpoints.
@@ -44,7 +45,7 @@ Stories that have neither alternatives nor checkpoints are always learned.
 """
 
 _MAX_USES = 2
-"""How often a path through the checkpoints may contain the same piece of a story."""
+"""Maximum number of times that a path through the checkpoints contains the same piece of a story."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Sequence:
 
 
 def user_parse_data(step: UserStep) -> Json:
-    """Return the NLU result for a user turn of a story. It is empty for an end-to-end text."""
+    """Return the NLU result for a user turn of a story. The result is empty for an end-to-end text."""
     if step.intent is None:
         return {}
     entities: list[Json] = []

@@ -127,8 +127,8 @@ class Turn:
 
     Create a new object for each call of an entry point (`start` and the methods after it).
 
-    Every entry point, `proceed` and `fail` can raise `manent.core.tracker.WindowExceeded`. Then discard the turn, load
-    the tracker from an older snapshot, and start the turn again.
+    Every entry point, `proceed` and `fail` can raise `manent.core.tracker.WindowExceeded`. In this case, discard the
+    turn, load the tracker from an older snapshot, and start the turn again.
     """
 
     def __init__(self, model: DialogueModel, tracker: Tracker, env: Env) -> None:

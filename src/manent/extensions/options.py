@@ -230,7 +230,7 @@ def _is_secret(type_: Any) -> bool:
 
 
 def _alternatives(type_: Any) -> Sequence[Any]:
-    """Return the types that a value may have, without None and without annotations."""
+    """Return the types that a value can have, without None and without annotations."""
     if get_origin(type_) is Annotated:
         return _alternatives(get_args(type_)[0])
     if get_origin(type_) in (Union, types.UnionType):

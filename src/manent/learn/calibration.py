@@ -98,8 +98,8 @@ def fit_sureness(scores: FloatArray, labels: IntArray, classes: int) -> Sureness
     """Fit the probability that a classifier is right.
 
     Args:
-        scores: (n, scores) scores of held-out examples. Columns after those of the classes belong to the background,
-            which is never predicted.
+        scores: (n, scores) scores of held-out examples. Additional columns belong to the background, which is never
+            predicted.
         labels: (n,) the right class.
         classes: number of classes.
     """

@@ -104,8 +104,8 @@ def fit_chain(
         data: the sentences. Their tags must be allowed by `allowed`, `allowed_start` and `allowed_end`.
         tags: number of tags.
         allowed: (t, t) whether tag j may follow tag i.
-        allowed_start: (t,) whether a tag may be the first of a sentence.
-        allowed_end: (t,) whether a tag may be the last of a sentence.
+        allowed_start: (t,) whether a tag may be the first tag of a sentence.
+        allowed_end: (t,) whether a tag may be the last tag of a sentence.
         epochs: number of passes over the sentences.
         penalty: L2 penalty of a feature, for each sentence in which it occurs.
         seed: random seed for the order of sentences.
@@ -159,7 +159,7 @@ class _Part:
         rows: (r, d) the rows that occur in the batch.
         chosen: (tokens, r) 1 if the token uses the row, else 0.
         transposed: `chosen`, transposed.
-        columns: position of the weights of these features.
+        columns: slice of the weight matrix with the weights of these features.
     """
 
     rows: FloatArray
@@ -215,8 +215,8 @@ class Decoder:
         Returns:
             One tag per token, [] without tokens.
 
-        Source: the Viterbi algorithm, over the tags that are likely somewhere in the sentence (`_choose`). These are
-        usually one or a few tags of 200. The search takes a fifth of the time of a search over all tags.
+        Source: the Viterbi algorithm, over the tags that are likely somewhere in the sentence (`_choose`). Of 200 tags,
+            usually only a few are likely. The search takes a fifth of the time of a search over all tags.
         """
         if not len(emissions):
             return []
@@ -262,8 +262,8 @@ class Decoder:
         """Return the confidence of each tag of a path, given the tags next to it: in (0, 1).
 
         Tag 0 always gets 1. The confidences are cheaper than marginals over all sequences, because one operation
-        computes them for all tokens without recursion. They are close to the marginals, because neighbours are rarely
-        uncertain at the same time.
+        computes them for all tokens without recursion. The confidences are close to the marginals, because neighbours
+        are rarely uncertain at the same time.
 
         Args:
             emissions: the array that `decode` changed.

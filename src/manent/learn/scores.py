@@ -21,8 +21,8 @@ def score(hits: int, predicted: int, actual: int) -> Scores:
 
     Args:
         hits: number of right predictions of the label.
-        predicted: number of its predictions.
-        actual: number of its occurrences.
+        predicted: number of predictions of the label.
+        actual: number of occurrences of the label.
     """
     precision, recall = hits / predicted if predicted else 0.0, hits / actual if actual else 0.0
     total = precision + recall

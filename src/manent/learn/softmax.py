@@ -2,8 +2,8 @@
 
 With few examples (up to `DUAL_LIMIT`), training uses the dual form: it needs only the matrix of the examples' inner
 products. Its time then does not depend on the number of features: 640 examples of 64 classes take 0.2 s. With more
-examples, training runs over small batches of them. The functions take and return arrays. Only training needs SciPy, so
-the training functions import it.
+examples, training uses small batches. The functions take and return arrays. Only training needs SciPy, so the training
+functions import it.
 """
 
 from collections.abc import Sequence
@@ -125,7 +125,7 @@ def fit_dual(gram: FloatArray, labels: IntArray, classes: int, *, penalty: float
     image = gram @ gradient
     first = _inner(gradient, image)
     for _ in range(iterations):
-        # Each vector is stored with its product with `gram`, so inner products need no further matrix product.
+        # Each vector is stored with its product with `gram`, so inner products do not need another matrix product.
         step, step_image = _direction(gradient, image, memory)
         slope = _inner(gradient, step_image)
         length = 1.0 if memory else min(1.0, 1.0 / float(np.abs(step_image).max() + 1e-12))

@@ -268,14 +268,14 @@ class TextClassifier:
         return scores
 
     def odds(self, scores: FloatArray) -> FloatArray:
-        """Return the probability of every label divided by that of the best label."""
+        """Return the probability of every label divided by the probability of the best label."""
         odds: FloatArray = np.exp(scores[: self._count] * self._calibration)
         return odds
 
     def chances(self, scores: FloatArray) -> FloatArray:
         """Return the calibrated probability of every label.
 
-        One minus their sum is the probability of "none of them".
+        One minus the sum of the probabilities is the probability that no label is right.
         """
         calibrated = scores * self._calibration
         chances = softmax(calibrated)[: self._count]

@@ -80,9 +80,8 @@ class WordFeaturizer(Protocol):
     def word_features(self, word: str) -> list[tuple[str, tuple[int, ...]]]:
         """Return the names of a word's features, each with one or more positions.
 
-        A word can describe its own token and the tokens near it. The position is that of the word relative to the
-        described token: 0 is the token itself, -1 means that the word precedes the token. Only the positions -2 to 2
-        are used.
+        A word can describe its own token and the tokens near it. A position is relative to the described token: 0 is
+        the token itself, -1 means that the word precedes the token. Only the positions -2 to 2 are used.
         """
 
 

@@ -246,7 +246,7 @@ def split_data(data: NluData, *, fraction: float = 0.8, seed: int | None = None)
     Args:
         data: NLU data of the project.
         fraction: share of the examples in the first part, in (0, 1). If an intent has two or more examples, each part
-            gets at least one of them. If it has one example, the first part gets it.
+            gets at least one of them. If an intent has one example, the first part gets the example.
         seed: the same seed gives the same split.
     """
     draw = random.Random(seed)  # noqa: S311  # not used for secrets

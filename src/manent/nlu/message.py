@@ -36,7 +36,7 @@ class Classifier(Protocol):
     labels: list[str]
 
     def odds(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probability of every label divided by that of the best label."""
+        """Return the probability of every label divided by the probability of the best label."""
 
     def chances(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the calibrated probability of every label."""

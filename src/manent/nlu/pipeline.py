@@ -129,7 +129,7 @@ def load_pipeline(files: Mapping[str, bytes], domain: Domain, *, vectors: Callab
     """Load a trained pipeline.
 
     Args:
-        files: files of the model. Those in `nlu/` are used.
+        files: files of the model. The pipeline uses the files in `nlu/`.
         domain: defines the intents of payloads.
         vectors: opens the word vectors, if the model uses them (`models/vectors.py`).
 

@@ -70,7 +70,7 @@ def read_spans(path: Sequence[str], text: str, tokens: Sequence[tuple[int, int]]
         path: one tag per token.
         text: the message.
         tokens: positions of the tokens in the text.
-        split: whether a comma ends an entity. If not, equal entities on both sides of a comma are joined.
+        split: whether a comma ends an entity. If False, equal entities on both sides of a comma are joined.
     """
     spans: list[tuple[str, int, int]] = []
     for place, tag in enumerate(path):

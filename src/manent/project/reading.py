@@ -100,7 +100,7 @@ def read_project(
 def read_nlu(root: Path, data: Sequence[Path] | None = None) -> NluData:
     """Read only the NLU data.
 
-    Its `responses` are those of NLU files, unchanged. The arguments are those of `read_project`.
+    The result contains the `responses` of NLU files, unchanged. The arguments are those of `read_project`.
 
     Raises:
         ProjectError: contains the mistakes of all files, including those of stories.
@@ -290,7 +290,7 @@ class _DataFiles:
     """Training data while the files are read.
 
     Attributes:
-        markdown: files that may be data of format 1.x. They are read last, when the format of the project is known.
+        markdown: files that may be data of format 1.x. Markdown is read last, when the format of the project is known.
         read_markdown: the files of `markdown` that were read.
         versions: the versions that the files declare.
     """

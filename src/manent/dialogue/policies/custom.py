@@ -71,7 +71,7 @@ class Conversation:
 
     @property
     def events(self) -> list[Json]:
-        """The newest events of the session, oldest first, without those that were undone."""
+        """The newest events of the session, oldest first, without events that were undone."""
         return [event_to_wire(event) for event in self._tracker.applied]
 
 

@@ -52,7 +52,7 @@ class Ensemble:
         """Choose the next action. An action that has just refused to run cannot be chosen.
 
         Raises:
-            ModelError: `model_without_dialogue`; there is no policy.
+            ModelError: `model_without_dialogue`: the model has no policies.
         """
         best, events = self._ask(tracker, history_of(tracker, self._featurizer))
         if tracker.latest_action_name == LISTEN:

@@ -1,4 +1,6 @@
-"""The learned policy, which replaces TEDPolicy. It also predicts for conversations that match no story exactly.
+"""The learned policy, which replaces TEDPolicy.
+
+It also makes predictions for conversations that do not match a story exactly.
 
 Multinomial logistic regression over features of the recent states. Two rules change the predicted probabilities:
 
@@ -31,7 +33,7 @@ from manent.dialogue.states import LISTEN, DialogState, History
 PRIORITY = 1
 DEFAULT_HISTORY = 5
 DOUBT = 0.25
-"""Factor for predictions after an intent that no story contains. It makes the core fallback win."""
+"""Factor for predictions after an intent that no story contains. This factor makes the core fallback win."""
 
 _NO_CLAIM = 0.1
 """Factor for actions that never follow the last step in the stories."""

@@ -1,7 +1,7 @@
 """RulePolicy: rules, default intents, the happy path of forms, and the core fallback (contract §5.4).
 
-`rule_training.py` compiles rules into sequences of conditions on states. These are indexed by the previous action and
-the intent of the newest state. So a prediction checks only a few rules, even if the project has many.
+`rule_training.py` compiles rules into sequences of conditions on states. The sequences are indexed by the previous
+action and the intent of the newest state, so a prediction checks only a few rules, even if the project has many.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ class RuleState(msgspec.Struct, frozen=True, array_like=True):
     """The conditions of a rule on one state. None and () stand for "no condition".
 
     Attributes:
-        no_loop: whether no loop may be active.
+        no_loop: whether the condition is that no loop is active.
         unset: slots that must not be set.
     """
 

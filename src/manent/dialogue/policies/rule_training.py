@@ -192,7 +192,7 @@ def train_rules(
 def _entries(featurizer: Featurizer, rules: Iterable[TrainingSequence], *, drop_ambiguous: bool) -> list[RuleEntry]:
     """Return the entries of the rules.
 
-    If rules contradict each other, keep the first rule. With `drop_ambiguous`, keep none of them.
+    If rules contradict each other, keep the first rule. With `drop_ambiguous`, keep no rule of a contradiction.
     """
     ambiguous: set[tuple[tuple[RuleState, ...], bool]] = set()
     found: dict[tuple[tuple[RuleState, ...], bool], tuple[str, list[str]]] = {}
@@ -293,7 +293,7 @@ def _rule_actions(featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_R
 def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> list[Problem]:
     """Find actions after which one rule sets a slot or a loop that another rule does not mention.
 
-    A slot with an initial value is already set, so a rule need not mention it.
+    A slot with an initial value is already set, so a rule does not have to mention it.
     """
     initial = _initial_slots(featurizer).keys()
     actions = [each for rule in rules for each in _rule_actions(featurizer, rule)]

@@ -1,6 +1,6 @@
 """UnexpecTEDIntentPolicy: detects a message that no story contains at this point.
 
-It predicts `action_unlikely_intent`, an action that has no effect except its entry in the log. It predicts this action
+It predicts `action_unlikely_intent`, an action that has no effect except its entry in the log. The action is predicted
 if another intent is much likelier after the previous states, by a factor that is greater than in any story. The
 prediction wins only if neither a rule nor a memorized story predicts an action.
 """

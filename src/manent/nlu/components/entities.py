@@ -307,7 +307,8 @@ def _word_atoms(word: str, context: Context) -> list[tuple[str, ...]]:
 def _share_features(messages: Sequence[Message], vectors: WordVectors, chances: FloatArray) -> list[Shared]:
     """Return the dense features of all tokens.
 
-    These are the vectors of the token's word and of the adjacent words, and the probabilities of the message's intents.
+    The features are the vectors of the token's word and the adjacent words, and the probabilities of the message's
+    intents.
 
     Args:
         messages: the examples.

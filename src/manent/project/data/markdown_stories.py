@@ -25,7 +25,7 @@ _WITHOUT_EFFECT = frozenset(
     form_validation action_execution_rejected undo_loop
     """.split()  # noqa: SIM905 - a list with one quoted name per line would be hard to read
 )
-"""Events that a story may contain and that training ignores."""
+"""Events that a story can contain and that training ignores."""
 
 _decoder = json.JSONDecoder()
 

@@ -1,6 +1,6 @@
 """Reads NLU training data: intents with examples, synonyms, regexes, lookups. Called by `reading` and `migration`.
 
-It returns responses in NLU files unchanged (`NluFiles.responses`). `reading` merges them into the domain.
+Responses in NLU files are returned unchanged (`NluFiles.responses`), and `reading` merges them into the domain.
 """
 
 import re
@@ -137,7 +137,7 @@ def _add_intent(data: NluFiles, name: str, item: Spot, spot: Spot) -> None:
 
 
 _FIRST_WITHOUT_BLANKS = "\u0e00"
-"""First character of the scripts that have no spaces between words. Thai is the first of them in Unicode."""
+"""First character of the scripts that have no spaces between words. Thai is the first such script in Unicode."""
 
 
 def cuts_word(text: str, place: int) -> bool:

@@ -1,7 +1,7 @@
 """Reads stories, rules and test stories.
 
-Called by `reading`, and by commands that evaluate. It checks only the structure. `checks` checks the names, because it
-has the whole project.
+Called by `reading`, and by commands that evaluate. This module checks only the structure. `checks` checks the names,
+because it has the whole project.
 """
 
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ from manent.project.yaml.documents import Broken, parse_document, plain, read_te
 STORY_KEYS = ("story", "steps", "metadata")
 RULE_KEYS = ("rule", "steps", "condition", "conversation_start", "wait_for_user_input", "metadata")
 STEP_KEYS = ("intent", "user", "action", "bot", "checkpoint", "slot_was_set", "active_loop", "or")
-"""Kinds of steps. A checkpoint may contain the key `slot_was_set`, too, so `checkpoint` precedes `slot_was_set`."""
+"""Kinds of steps. A checkpoint can also contain the key `slot_was_set`, so `checkpoint` precedes `slot_was_set`."""
 _BESIDE = {
     "intent": ("intent", "user", "entities", "metadata"),
     "user": ("intent", "user", "entities", "metadata"),

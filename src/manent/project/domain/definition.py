@@ -205,7 +205,7 @@ def _add_automatic_slots(slots: dict[str, Slot], *, has_forms: bool, actions: tu
 def _original(raw: RawDomain) -> Json:
     """Return the domain for `GET /domain`.
 
-    It contains only the sections that the project has, with intents in alphabetical order.
+    The result contains only the sections that the project has, with intents in alphabetical order.
     """
     original: Json = {"version": "3.1"}
     lists: dict[str, list[Any]] = {

@@ -117,7 +117,10 @@ def _new_form(form: Spot, slots: dict[str, list[Spot]]) -> Spot:
 
 
 def _declare_missing_slots(raw: RawDomain, form_slots: dict[str, dict[str, list[Spot]]]) -> None:
-    """Declare slots that only a form names, with the type text. Rasa's migration tool leaves them without a type."""
+    """Declare the slots that only a form names, as slots of type text.
+
+    Rasa's migration tool leaves them without a type.
+    """
     for form, slots in form_slots.items():
         for name in slots:
             if name not in raw.slots and not raw.is_broken:

@@ -1,6 +1,6 @@
 """Merges the files of a domain into one domain.
 
-Each entry keeps its line. `reading` calls `read_domain`, and `definition` interprets the result.
+Each entry keeps its line number. `reading` calls `read_domain`, and `definition` interprets the result.
 
 Merge rules (contract §1): dict sections merge by key, list sections by name. The first definition of a name is used; a
 second one causes a warning. Files are read in the order of their names.
@@ -30,7 +30,7 @@ OTHER_KEYS = (
     "pipeline",
     "policies",
 )
-"""Keys that a domain file may also contain, because one file may have several purposes."""
+"""Keys of other file types that a domain file can also contain, because one file can have several purposes."""
 
 _SECTION_KINDS: dict[str, type | tuple[type, ...]] = {
     "intents": list,

@@ -27,9 +27,9 @@ IMPORTERS = ("RasaFileImporter", "MultiProjectImporter")
 PLACEHOLDER_ID = "placeholder_default"
 
 ALL_COMPONENTS: dict[str, Options] = {name: kind.declared for name, kind in KINDS.items()}
-"""Components that a pipeline may contain, with their options."""
+"""Components that a pipeline can contain, with their options."""
 ALL_POLICIES: dict[str, Options] = {**POLICIES, **OLD_POLICIES}
-"""Names of policies that `policies:` may contain, including those of Rasa 2.x."""
+"""Names of policies that `policies:` can contain, including policies of Rasa 2.x."""
 
 
 def default_pipeline() -> tuple[ComponentConfig, ...]:

@@ -1,8 +1,8 @@
 """Reads `endpoints.yml`: the action server, the tracker store, and the other endpoints of contract §10.
 
-Called by the server and the exporter. It checks the structure of each section and returns the options. The code that
-opens a store or an action runner interprets them. Manent adds the keys `durability`, `conversations`, `limits`
-and `allow_private_addresses`.
+Called by the server and the exporter. This module checks the structure of each section and returns the options. The
+code that opens a store or an action runner interprets the options. Manent adds the keys `durability`, `conversations`,
+`limits` and `allow_private_addresses`.
 """
 
 import ipaddress

@@ -40,7 +40,7 @@ PIPELINE_TEMPLATES: dict[str, tuple[Json, ...]] = {
     "pretrained_embeddings_convert": ({"name": "ConveRTTokenizer"}, {"name": "ConveRTFeaturizer"}, _EMBEDDING),
     "keyword": ({"name": "KeywordIntentClassifier"},),
 }
-"""Pipeline templates that `pipeline:` may name in Rasa 1.x and in its predecessor `rasa_nlu`."""
+"""Pipeline templates that `pipeline:` can name in Rasa 1.x and in its predecessor `rasa_nlu`."""
 
 OLD_NAMES: dict[str, str] = {
     "nlp_spacy": "SpacyNLP",

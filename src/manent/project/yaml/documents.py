@@ -122,7 +122,10 @@ def read_text(path: Path, report: Report) -> str:
 
 
 def _without_separators(text: str, file: str, report: Report) -> str:
-    """Replace characters that end a line in YAML 1.1, but not in editors, by spaces. Pasted texts may contain them."""
+    """Replace characters that end a line in YAML 1.1, but not in editors, by spaces.
+
+    Pasted texts can contain such characters.
+    """
     if not _SEPARATOR.search(text):
         return text
     lines = text.split("\n")

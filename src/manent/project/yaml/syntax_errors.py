@@ -69,7 +69,7 @@ def _explain(problem: str, error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
         return (
             "yaml.indentation",
             f"{what} in the same column as its block, which starts on line {begins}",
-            "Check the indentation of this line and of those above it",
+            "Check the indentation of this line and the lines above it",
         )
     if "mapping values are not allowed" in problem:
         return (
