@@ -1,4 +1,4 @@
-"""Measure the CPU time of the dialogue's part of a turn, without channels, disk and NLU.
+"""Measure the CPU time of the dialogue engine in a turn, without channels, disk and NLU.
 
     python bench/dialogue.py PROJECT [--script intent,intent,…] [--turns 2000]
 
@@ -8,8 +8,8 @@ those that activate a form; *story turns* in a project without rules). In the se
 always active (*form turns*: the form asks again, or rejects the message, which a rule or the fallback then answers).
 
 For each part, it prints the minimum, the median and the 99th percentile of the CPU time in microseconds, from the
-message to the committed events and the trimmed tracker. Other programs can only increase these times. So on a shared
-machine, compare the minimum.
+message to the committed events and the trimmed tracker. Other programs can only increase these times. On a shared
+machine, therefore compare the minimum.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def script_of(project: Project) -> list[str]:
 
 
 class Talk:
-    """A conversation with a model, in which only the requested turns are timed."""
+    """A conversation that measures the time of the requested turns only."""
 
     def __init__(self, model: DialogueModel) -> None:
         self._model = model
@@ -83,7 +83,10 @@ class Talk:
 
 
 def plain_turns(model: DialogueModel, script: Sequence[str], turns: int) -> Times:
-    """Time turns that begin without an active form. If a form is active, a new conversation starts, untimed."""
+    """Time turns that begin without an active form.
+
+    If a form is active, start a new conversation; this is not timed.
+    """
     talk = Talk(model)
     spent: Times = {intent: [] for intent in script}
     for number in range(turns):

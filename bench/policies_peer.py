@@ -2,9 +2,9 @@
 
     PYTHONPATH=bench .venv-rasa/bin/python bench/policies_peer.py FOLDER [NAME...]
 
-Runs under Rasa's Python. It trains and tests all splits in one process, because the start of TensorFlow takes as long
-as a training. It prints the correct predictions of each split, in the format of `policies.py --each`. NAME: use only
-splits whose names begin with this text.
+Runs under Rasa's Python. All splits are trained and tested in one process, because the start of TensorFlow takes as
+long as a training. The program prints the correct predictions of each split, in the format of `policies.py --each`.
+NAME: use only splits whose names begin with this text.
 """
 
 import argparse

@@ -4,8 +4,8 @@
 
 Each part is a separate program in this folder. The results are written to `bench/results/PART.json`, printed as tables,
 and written with tables and pictures into `docs/performance.md` (`report.py`). --quick takes minutes instead of an hour
-and checks that everything runs; its figures are not exact enough to keep, so they are not written. --write-only does
-not measure, and writes the page again from the existing results.
+and checks that everything runs. Its figures are not written, because they are not exact enough. --write-only does not
+measure, and writes the page again from the existing results.
 """
 
 import argparse
@@ -94,7 +94,10 @@ def main() -> None:
     chosen = parser.parse_args()
     console = Console()
     if not PEER.exists():
-        console.print(f"Rasa is not measured: there is no {PEER}. `make bench-peer` installs it (Python 3.10 needed).")
+        console.print(
+            f"Rasa is not measured, because it is not installed in {PEER}. "
+            "`make bench-peer` installs it (Python 3.10 needed)."
+        )
     RESULTS.mkdir(exist_ok=True)
     for name in () if chosen.write_only else chosen.only:
         part = PARTS[name]

@@ -1,8 +1,8 @@
 """Converts scores to confidences on the scale of Rasa's classifiers. Projects chose their thresholds for that scale.
 
 Rasa's DIETClassifier is overconfident: it gives its own examples 1.0 and most other messages more than 0.9, even if the
-prediction is wrong. A project that has a threshold of 0.8 has chosen it for such confidences. A `Scale` maps the scores
-of the built-in classifier to them. The calibrated probability (`calibration.py`) is a different number.
+prediction is wrong. A threshold of 0.8 in a project is meant for such confidences. A `Scale` maps the scores of the
+built-in classifier to such confidences. The calibrated probability (`calibration.py`) is a different number.
 """
 
 import math
