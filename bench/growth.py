@@ -1,4 +1,4 @@
-"""Compare the cost of a message in an old conversation with that in a new one.
+"""Compare the cost of a message in an old conversation with the cost in a new conversation.
 
     python bench/growth.py [--turns 10000] [--messages 500] [--action]
 

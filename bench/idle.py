@@ -32,7 +32,7 @@ THINK_S = 0.05
 
 
 class Idler:
-    """A visitor who only has a connection open."""
+    """An idle visitor, who has an open connection but does not send messages."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket

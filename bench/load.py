@@ -1,4 +1,4 @@
-"""A client that takes little CPU compared with the server: conversations over raw Engine.IO frames or REST.
+"""Generate load with little CPU compared with the server, over raw Engine.IO frames or REST.
 
 It uses only Rasa's plain protocol (`session_request`, `user_uttered`, `bot_uttered`, and the REST webhook). It can
 therefore measure any server that supports this protocol.

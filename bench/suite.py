@@ -1,4 +1,4 @@
-"""Run all measurements: Manent, real Rasa if it is installed, and a minimal echo server.
+"""Run all measurements of Manent, of real Rasa if it is installed, and of a minimal echo server.
 
     python bench/suite.py [--only PART …] [--quick | --write-only]
 

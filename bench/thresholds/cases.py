@@ -1,4 +1,6 @@
-"""Create small assistants and messages for measuring thresholds. Every run creates the same assistants and messages.
+"""Create small assistants and messages with which thresholds are measured.
+
+Every run creates the same assistants and messages.
 
 `measure.py` and `fit.py` (Manent) and `peer.py` (real Rasa, Python 3.10) use this module. The public data sets are read
 from a folder outside the repository. The data in other languages are in `languages/`, and were written for this

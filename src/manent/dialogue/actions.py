@@ -1,4 +1,4 @@
-"""Runs actions: built-in ones, responses, forms, end-to-end texts, and custom ones (contract §2, §5.6).
+"""Runs built-in actions, responses, forms, end-to-end texts and custom actions (contract §2, §5.6).
 
 `turn.py` runs an action by name and applies its events.
 """

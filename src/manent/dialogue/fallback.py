@@ -1,4 +1,4 @@
-"""Fallback actions: they ask the user to affirm or to rephrase, in one or two stages (contract §5.6)."""
+"""Runs the fallback actions, which ask the user to affirm or to rephrase, in one or two stages (contract §5.6)."""
 
 import msgspec
 

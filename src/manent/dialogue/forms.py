@@ -1,4 +1,4 @@
-"""Forms: activation, validation, requests for slots, submission (contract §5.5).
+"""Runs forms: activates and validates them, asks for slots, and ends them (contract §5.5).
 
 A form's action changes nothing while it runs. It returns its events, and the turn applies them together. The form can
 therefore run again from its start if an action that it called failed, or if the server stopped.
@@ -114,7 +114,7 @@ def _validate_answer(
         return (yield from _validate(acting, form, [], before))
     is_new = acting.domain.is_legacy
     if is_new:
-        # In format 2.0 the form itself fills its slots, after a policy has predicted the form.
+        # In format 2.0, the form itself fills its slots, after a policy has predicted the form.
         events = yield from _extract(acting, filler, form, before, opens=not may_decline)
         candidates = [event for event in events if isinstance(event, SlotSet)]
     else:

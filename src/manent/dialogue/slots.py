@@ -198,7 +198,7 @@ class SlotFiller:
             return False
         is_ignored = loop is not None and intent in self._ignored.get(loop, ()) and _concerns(mapping, loop)
         if mapping.intents:
-            # In format 2.0 an ignored intent also blocks mappings that name it.
+            # In format 2.0, an ignored intent also blocks mappings that name it.
             if intent not in mapping.intents or (is_ignored and self._domain.is_legacy):
                 return False
         elif is_ignored or intent in mapping.not_intents:

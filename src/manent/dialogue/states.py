@@ -37,7 +37,7 @@ class DialogState(msgspec.Struct, frozen=True, array_like=True, cache_hash=True)
     """The state of a conversation before an action.
 
     None and () mean that the state does not contain this part. The class is a msgspec struct, because every step of a
-    turn creates a state and policies use it as a key. In model files a state is a list.
+    turn creates a state and policies use it as a key. In model files, a state is a list.
 
     Attributes:
         previous: name (or end-to-end text) of the previous action.

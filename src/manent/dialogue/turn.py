@@ -68,7 +68,7 @@ class State(Enum):
     ADDING = "adds given events"
     FINISHED = "has ended"
 
-    __hash__ = object.__hash__  # ten times faster than the hash of Enum, which hashes the name
+    __hash__ = object.__hash__  # this is ten times faster than the hash of Enum, which hashes the name
 
 
 class Outcome(Enum):

@@ -293,7 +293,7 @@ def cut_rows(matrix: "csr_matrix", rows: IntArray) -> Piece:
 
 
 class AdaptiveWeights:
-    """Weights, each with its own step size. The more a weight has changed, the smaller its step size becomes.
+    """Weights that have separate step sizes. The more a weight has changed, the smaller its step size becomes.
 
     Source: Duchi et al., Adaptive Subgradient Methods (2011), diagonal version.
     """

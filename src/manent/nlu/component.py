@@ -1,4 +1,4 @@
-"""The interface of pipeline components: how they are trained, loaded and run, and what they may use.
+"""The interface of pipeline components: how they are trained, loaded and run, and which data they can use.
 
 The module of a component defines one or more `Kind`s, which `registry.py` lists by Rasa's names. Each component stores
 its state in separate files of the model, so training can copy a component with unchanged inputs from the previous

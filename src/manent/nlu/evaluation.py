@@ -1,4 +1,4 @@
-"""Evaluates a pipeline: reports on intents, entities and responses, and splits data for evaluation.
+"""Evaluates a pipeline. Creates reports on intents, entities and responses, and splits data for evaluation.
 
 The functions take parse results and do no I/O. `manent test nlu` reads the data, runs the pipeline, and writes the
 returned reports to `results/`, in the format that Rasa uses. `plots.py` draws the pictures.

@@ -1,4 +1,4 @@
-"""Static word vectors: they describe the meaning of words before any training.
+"""Static word vectors, which describe the meaning of words before any training.
 
 Training and parsing share one object. `models/vectors.py` opens the installed files; this module reads no files.
 """

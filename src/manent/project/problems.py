@@ -113,7 +113,7 @@ def _place(problem: Problem) -> tuple[str, int]:
 
 
 def quoted(value: Any) -> str:
-    """Return a value for a message. Shorten it, and put it in quotes."""
+    """Format a value for a message: put it in quotes, and shorten it."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Custom policies: a class of the project or of a package, with four methods.
+"""Custom policies, which are classes of the project or of an installed package with four methods.
 
 `docs/extending.md` shows an example. `extensions/finding.py` finds the class by its name in `config.yml`. A model
 contains only the files that the policy's `persist` returned. Classes that were written for Rasa are in

@@ -69,7 +69,7 @@ class Ensemble:
     def _ask(self, tracker: Tracker, history: History) -> tuple[Prediction, tuple[Event, ...]]:
         """Return the best prediction. Also return the events of all predictions."""
         best: Prediction | None = None
-        is_settled = False  # whether the best prediction is certain, so that policies with `yields` need not run
+        is_settled = False  # if the best prediction is certain, policies with `yields` are skipped
         events: tuple[Event, ...] = ()
         for policy in self._by_priority:
             if is_settled and policy.yields:

@@ -1,4 +1,4 @@
-"""The interface of policies, and their predictions. `ensemble.py` selects one."""
+"""The interface of policies, and their predictions. `ensemble.py` selects one prediction."""
 
 from collections.abc import Mapping
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""RulePolicy: rules, default intents, the happy path of forms, and the core fallback (contract §5.4).
+"""RulePolicy: predicts from rules, default intents, the happy path of forms, and the core fallback (contract §5.4).
 
 `rule_training.py` compiles rules into sequences of conditions on states. The sequences are indexed by the previous
 action and the intent of the newest state, so a prediction checks only a few rules, even if the project has many.

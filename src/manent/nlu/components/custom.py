@@ -1,4 +1,4 @@
-"""Custom components: a class of the project or of a package, with four methods.
+"""Custom components, which are classes of the project or of an installed package with four methods.
 
 `docs/extending.md` shows an example. `extensions/finding.py` finds the class by its name in `config.yml`. The class is
 never read from the model. A model contains only the files that the component's `persist` returned. Classes that were

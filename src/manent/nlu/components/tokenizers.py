@@ -1,4 +1,4 @@
-"""The tokenizers of a pipeline. The tokenizer of a pipeline determines the words of a message."""
+"""Tokenizers, which determine the words of a message."""
 
 import importlib
 import importlib.util

@@ -1,8 +1,8 @@
 """Converts a domain of format 1.x to format 2.0, in memory.
 
-Called by `reading`, before `format_2`. Three things differ in 1.x. Variations of responses may be plain texts. Sessions
-do not expire unless the domain sets an expiry time. The action `respond_faq` answers the retrieval intent `faq`. The
-other differences between 1.x and 3.x also exist between 2.0 and 3.x.
+Called by `reading`, before `format_2`. Format 1.x differs from format 2.0 in three ways. Variations of responses may be
+plain texts. Sessions do not expire unless the domain sets an expiry time. The action `respond_faq` answers the
+retrieval intent `faq`. The other differences between 1.x and 3.x also exist between 2.0 and 3.x.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from manent.project.yaml.documents import Map, Seq
 _RESPOND = "respond_"
 _RASA = ("rasa.", "rasa_core.")
 _NEVER = 0
-"""`session_expiration_time` of a domain that has no `session_config`."""
+"""Default `session_expiration_time` of a domain without `session_config`."""
 
 
 def may_be_format_1(raw: RawDomain) -> bool:

@@ -1,4 +1,4 @@
-"""Builds documents from other sources than YAML text.
+"""Builds documents that are not parsed from YAML text.
 
 The values have line numbers, so that problems can refer to a position. The conversions of older formats use this
 module, so that the readers of format 3.1 see only one kind of data.

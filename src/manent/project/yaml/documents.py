@@ -122,7 +122,7 @@ def read_text(path: Path, report: Report) -> str:
 
 
 def _without_separators(text: str, file: str, report: Report) -> str:
-    """Replace characters that end a line in YAML 1.1, but not in editors, by spaces.
+    """Replace characters that end a line in YAML 1.1, but not in editors, with spaces.
 
     Pasted texts can contain such characters.
     """
