@@ -89,11 +89,11 @@ class Inbox:
         any.
 
         Args:
-            sender: id of the conversation, for example the sender's id on the platform. None: a new one.
+            sender: id of the conversation, for example the sender's id on the platform. None starts a new conversation.
             text: the message.
             message_id: the platform's id of the message. If the platform delivers the message again, it is ignored.
             metadata: the message's metadata, a JSON object.
-            caller: the result of `caller`. None: the channel has verified the sender.
+            caller: the result of `caller`, or None if the channel has verified the sender.
             session_token: the session token that the client sent.
             input_channel: name of the input channel in the log. Default: the name of the channel.
             output_channel: name of the channel for which response variations are chosen. Default: the name of the

@@ -53,8 +53,8 @@ class Channels:
         routes: the routes of all channels.
         notes: notes for the user about the configuration. Each note is one sentence.
         shared_with: messenger channel → the channels that may use its conversations.
-        receiver: stores the messages of messenger platforms. None: no messenger channel is configured.
-        sender: sends messages to messenger platforms. None: no messenger channel is configured.
+        receiver: stores the messages of messenger platforms, or None if no messenger channel is configured.
+        sender: sends messages to messenger platforms, or None if no messenger channel is configured.
     """
 
     socketio: SocketIoChannel

@@ -76,8 +76,8 @@ class PlatformApi:
     """The connections of one channel to its platform. The first call opens them.
 
     Args:
-        proxy: URL of an HTTP proxy. None: no proxy.
-        cafile: file with the certificates of the trusted certificate authorities. None: the system's certificates.
+        proxy: URL of an HTTP proxy, if any.
+        cafile: file with the certificates of the trusted certificate authorities. By default, the system's are used.
     """
 
     def __init__(self, *, proxy: str | None = None, cafile: str | None = None) -> None:

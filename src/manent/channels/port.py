@@ -18,7 +18,7 @@ class Channel(Protocol):
     Attributes:
         name: the name of the channel's section in `credentials.yml`, of its path in URLs, and of the input channel in
             the log.
-        output: sends bot messages that no request waits for, such as reminders. None: the channel cannot send them.
+        output: sends bot messages that no request waits for, such as reminders, or None if the channel cannot do this.
 
     A channel of a platform that Manent calls to send messages also implements `Messenger` (`runtime/ports/channel.py`).
     It can have two methods that `manent channels` calls. `check()` tests the credentials with the platform and returns

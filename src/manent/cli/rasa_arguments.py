@@ -13,8 +13,8 @@ class Word:
     """An option of Rasa.
 
     Attributes:
-        values: number of values that follow the option. -1: all values up to the next option.
-        note: explanation for the user. Empty: nothing is printed.
+        values: number of values that follow the option, or -1 for all values up to the next option.
+        note: explanation for the user. If it is empty, nothing is printed.
         is_rejected: whether the command fails.
     """
 
@@ -110,7 +110,7 @@ class Checked:
     Attributes:
         rest: the remaining arguments.
         notes: notes for the user about ignored options. Each note is one sentence.
-        refusal: the reason why the command fails. Empty: the command runs.
+        refusal: the reason why the command fails, or an empty text if it runs.
     """
 
     rest: list[str]

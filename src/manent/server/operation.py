@@ -19,13 +19,12 @@ class Operation:
 
     Attributes:
         path: the path in Starlette's notation, for example `/conversations/{sender_id:path}/tracker`.
-        answer: type of the JSON response, or the media type of a response that is not JSON. None: the response is
-            empty.
+        answer: type of the JSON response, media type of another response, or None if the response is empty.
         also: a second media type of the response.
-        body: type of the JSON request body, or the media type of a body that is not JSON. None: there is no body.
+        body: type of the JSON request body, media type of another body, or None if there is no body.
         query: a Struct whose fields are the query parameters.
         errors: HTTP statuses of the errors.
-        error: type of error bodies. None: `api/errors.Failure`.
+        error: type of error bodies. The default is `api/errors.Failure`.
         status: HTTP status of the response.
     """
 

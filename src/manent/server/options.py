@@ -12,10 +12,10 @@ class ServeOptions:
     Attributes:
         root: the project's folder, to which the other paths are relative.
         model: a model file, or a folder whose newest model is used.
-        remote_storage: source of the model: `aws`, `gcs`, `azure`, or the URL of an object store. None: `models:` in
-            `endpoints.yml` or `model` specifies the source.
+        remote_storage: source of the model: `aws`, `gcs`, `azure`, or the URL of an object store. By default, `models:`
+            in `endpoints.yml` or `model` specifies the source.
         cors: origins of other sites whose pages may connect. `*` allows all sites.
-        connector: the only channel of `credentials.yml` to serve. None: all.
+        connector: the only channel of `credentials.yml` to serve. By default, all channels are served.
         log_file: file to which the server also logs.
         log_json: whether to log one JSON object per line. `MANENT_LOG_FORMAT=json` in the environment has the same
             effect.

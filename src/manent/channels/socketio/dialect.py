@@ -18,7 +18,7 @@ class Request(NamedTuple):
     """An unchecked event from a client.
 
     Attributes:
-        ack: number of the acknowledgement. None: the client requested none.
+        ack: number of the acknowledgement, or None if the client requested none.
         size: number of characters of the packet.
     """
 

@@ -63,7 +63,7 @@ class EngineSocket(engineio.async_socket.AsyncSocket):  # type: ignore[misc]  # 
         heartbeat: pings the socket.
         queue: packets to send. None ends the socket.
         watch_pong: called at each pong until it returns True.
-        wire: writes to the WebSocket directly. None: the HTTP server does not support this.
+        wire: writes to the WebSocket directly, or None if the HTTP server does not support this.
         is_writer_waiting: whether the task that sends the queued packets is waiting for a packet.
     """
 

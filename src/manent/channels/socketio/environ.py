@@ -32,7 +32,7 @@ class Body:
         self._unread = b""
 
     async def read(self, size: int | None = None) -> bytes:
-        """Return the next bytes of the body, at most `size`. None: all remaining bytes.
+        """Return the next bytes of the body, at most `size`, or all remaining bytes if `size` is None.
 
         Return no bytes if the client disconnected during the request. Its packets are incomplete, and it sends them
         again.

@@ -42,7 +42,7 @@ class SendQueue:
         max_packets: maximum number of queued packets. If there are more, the socket is closed.
 
     Attributes:
-        dropped: the task that closes the socket because the client does not read. None: there is no reason to close it.
+        dropped: the task that closes the socket because the client does not read, or None.
         is_ended: whether sending has stopped, because the server asked the client to connect to another server.
     """
 

@@ -19,7 +19,7 @@ class ExecutionContext:
     """The model and the pipeline in which a component runs.
 
     Attributes:
-        model_id: id of the model. None: the component is being trained.
+        model_id: id of the model, or None while the component is being trained.
         node_name: unique name of the component in the pipeline.
     """
 
@@ -77,7 +77,7 @@ class GraphComponent:
 
     @staticmethod
     def not_supported_languages() -> list[str] | None:
-        """Return the languages that the component does not support. None: it supports all languages."""
+        """Return the languages that the component does not support. None means that it supports all languages."""
         return None
 
     @staticmethod

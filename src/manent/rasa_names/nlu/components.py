@@ -17,7 +17,7 @@ class Component(Configured):
         provides: names of the attributes that the component adds to a message. It has no effect.
         requires: names of the attributes that the component needs. It has no effect.
         defaults: default options.
-        language_list: languages that the component supports. None: all.
+        language_list: languages that the component supports, or None if it supports all languages.
     """
 
     provides: Any = ()

@@ -64,8 +64,7 @@ class Guard:
 
         Args:
             request: the request, with a token in its query or its `Authorization` header.
-            sender_id: id of the conversation that the request concerns. None: it does not concern a single
-                conversation.
+            sender_id: id of the conversation that the request concerns, or None if it concerns none or several.
 
         Raises:
             RequestError: `not_authenticated` (401) or `not_authorized` (403).

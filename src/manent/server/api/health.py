@@ -150,7 +150,7 @@ def routes(
         conversations: the conversations, whose store and model are checked.
         shutdown: whether the server is shutting down.
         models: the model of the server.
-        publisher: the publisher whose state is reported. None: there is no event broker.
+        publisher: the publisher whose state is reported, or None without an event broker.
         unsupported_store: see `Ready`.
     """
     store_check = StoreCheck(conversations.engine.store.check_writable)

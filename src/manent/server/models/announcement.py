@@ -26,11 +26,11 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         number: number of the announcement. It starts at 1 and increases by 1.
-        digest: SHA-256 of the model file in hexadecimal digits. "": all servers unload their model.
+        digest: SHA-256 of the model file in hexadecimal digits, or "" if all servers must unload their model.
         parts: number of parts into which the store splits the file.
         file: name of the file.
         at: time of the announcement by the store's clock.
-        switch_at: time of the switch to the model. None: not decided yet.
+        switch_at: time of the switch to the model, or None if it is not decided yet.
         before: digest of the previous model, whose file the store also keeps.
         etag: version of the newest model that came from `source`.
         source: name of the source to which `etag` refers.

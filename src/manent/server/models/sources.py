@@ -56,7 +56,7 @@ class Download:
 
     Attributes:
         name: the model's file name at the source.
-        etag: the model's version. None: the source reports no versions.
+        etag: the model's version, or None if the source reports no versions.
     """
 
     name: str
@@ -199,7 +199,7 @@ class ObjectSource:
 
 
 def open_source(models: Json | None, remote_storage: str | None, model: Path) -> tuple[Source, float] | None:
-    """Return the configured source and the pause between two polls in seconds. 0: poll once.
+    """Return the configured source and the pause between two polls in seconds. With 0, the server polls once.
 
     Args:
         models: the section `models:` of `endpoints.yml`.
@@ -227,7 +227,8 @@ def remote_source(storage: str, name: str = "") -> ObjectSource:
 
     Args:
         storage: `aws`, `gcs`, `azure` or the URL of an object store.
-        name: name of the object. "": the newest model. Not used if `storage` is a URL, which contains the name.
+        name: name of the object, or "" for the newest model. It is not used if `storage` is a URL, which contains the
+            name.
 
     Raises:
         ModelError: an environment variable is missing, or the kind of storage is unknown.

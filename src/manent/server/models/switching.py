@@ -70,10 +70,10 @@ class SharedModel:
         engine: contains the store, the clock and the current model.
         load: see `Load`.
         swap: see `Swap`.
-        local: the file from which the engine's model was loaded. None: the engine has no model yet.
+        local: the file from which the engine's model was loaded, or None if the engine has no model yet.
         folder: the folder of models, to which new models are written.
-        source: the source to poll and the pause between two polls in seconds. 0: poll until there is a model, then
-            stop.
+        source: the source to poll and the pause between two polls in seconds. With 0, polling stops when there is a
+            model.
     """
 
     def __init__(
@@ -161,7 +161,8 @@ class SharedModel:
 
         Args:
             pull: see `Pull`.
-            source: name of the polled source. "": the model comes from a request, and its version is not recorded.
+            source: name of the polled source, or "" if the model comes from a request. Its version is not recorded
+                then.
 
         Raises:
             ModelError: the download failed, or the model cannot be used.

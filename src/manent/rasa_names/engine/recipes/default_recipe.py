@@ -25,7 +25,7 @@ class Registration:
     Attributes:
         types: members of `ComponentType`. Other values have no effect.
         is_trainable: whether `train` is called to train the component.
-        model_from: name of the component that provides a model for this component. None: no model is needed.
+        model_from: name of the component that provides a model for this component, or None if no model is needed.
     """
 
     types: frozenset[Any]

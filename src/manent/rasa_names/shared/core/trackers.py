@@ -32,7 +32,7 @@ class DialogueStateTracker(Partial):
         latest_message: the latest message of the user. Its text is None before the first message.
         latest_action: the latest action, as an object with `action_name` or `action_text`.
         latest_bot_utterance: the latest message of the bot.
-        active_loop: the active form. None: no form is active.
+        active_loop: the active form, or None.
         followup_action: name of the action that runs next, without a prediction.
     """
 
