@@ -1,7 +1,7 @@
-"""What the channels of messenger platforms share: options, routes, checks of signatures, and received messages.
+"""Options, routes, signature checks and the type of received messages for all channels of messenger platforms.
 
-A channel verifies a request, converts it to `Incoming` messages and calls `accept`, which stores them. It then confirms
-the request. `Sender` calls the channel to send the bot's messages.
+A channel verifies a request, converts it to `Incoming` messages, stores them with `accept`, and then confirms the
+request. To send the bot's messages, `Sender` calls the channel.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ from manent.extensions.options import WrongOption
 log = logging.getLogger("manent.channels")
 
 _PERMANENT = (400, 413)
-"""Statuses of errors that the same message would cause again."""
+"""Status codes of errors that a second delivery of the message would cause again."""
 
 ATTACHMENT = "/attachment"
 CONTACT = "/contact"
 REACTION = "/reaction"
-"""Texts of messages that contain only an attachment, a contact or a reaction: intents that a project can declare."""
+"""Texts of messages that contain only an attachment, a contact or a reaction. A project can declare them as intents."""
 
 MAX_ATTACHMENTS = 20
 
@@ -38,7 +38,7 @@ class MessengerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options that all channels of messenger platforms have.
 
     Attributes:
-        shared_with: other channels that may use the conversations of this one, for example `[rest]`. Default: none.
+        shared_with: other channels that may use the conversations of this channel, for example `[rest]`. Default: none.
     """
 
     shared_with: tuple[str, ...] = ()
@@ -58,11 +58,11 @@ class Incoming:
 
 @dataclass(slots=True)
 class WebhookCounts:
-    """What a channel did not take.
+    """Numbers of requests and messages that a channel did not accept.
 
     Attributes:
-        unverified: requests that were not signed by the platform.
-        ignored: messages of kinds that the channel does not support, or that can never be processed.
+        unverified: requests without a valid signature of the platform.
+        ignored: messages that the channel does not support or that can never be processed.
     """
 
     unverified: int = 0
@@ -74,7 +74,7 @@ def webhook_routes(
     receive: Callable[[Request], Awaitable[Response]],
     challenge: Callable[[Request], Awaitable[Response]] | None = None,
 ) -> list[Route]:
-    """Return the routes of `POST /webhooks/<channel>/webhook` and, with `challenge`, of `GET`."""
+    """Return the route for `POST /webhooks/<channel>/webhook` and, if `challenge` is given, the route for `GET`."""
     path = f"/webhooks/{channel}/webhook"
     routes = [Route(path, receive, methods=["POST"])]
     if challenge is not None:
@@ -85,7 +85,8 @@ def webhook_routes(
 async def accept(inbox: Inbox, messages: Sequence[Incoming], counts: WebhookCounts) -> None:
     """Store the messages of a verified request.
 
-    A message that can never be processed is logged and counted, so that the platform does not deliver it forever.
+    A message that can never be processed is only logged and counted, because the platform would deliver it again after
+    an error.
 
     Raises:
         RequestError: the platform must deliver the request again later.
@@ -108,13 +109,13 @@ async def accept(inbox: Inbox, messages: Sequence[Incoming], counts: WebhookCoun
 
 
 def ignore(channel: str, what: str, counts: WebhookCounts) -> None:
-    """Count a message that the channel does not take."""
+    """Log and count a message that the channel does not accept."""
     counts.ignored += 1
     log.info("ignored an update", extra={"channel": channel, "reason": what})
 
 
 def refuse(channel: str, why: str, counts: WebhookCounts, *, status: int = 403) -> NoReturn:
-    """Reject a request that the platform did not sign. `why` is logged, and the sender does not learn it.
+    """Reject a request that the platform did not sign. `why` is logged but not sent to the client.
 
     Raises:
         RequestError: `unverified`.
@@ -125,13 +126,13 @@ def refuse(channel: str, why: str, counts: WebhookCounts, *, status: int = 403) 
 
 
 def is_signature(given: str, secret: str, body: bytes, *, algorithm: str = "sha256") -> bool:
-    """Return whether `given` is the HMAC of a body in hexadecimal digits. Takes the same time for every signature."""
+    """Return whether `given` is the HMAC of a body in hexadecimal digits, in constant time."""
     expected = hmac.new(secret.encode(), body, getattr(hashlib, algorithm)).hexdigest()
     return is_same(given.lower(), expected)
 
 
 def is_same(given: str, expected: str) -> bool:
-    """Compare two secrets. Takes the same time for every value."""
+    """Return whether two secrets are equal, in constant time."""
     return hmac.compare_digest(given.encode(errors="replace"), expected.encode())
 
 
@@ -151,7 +152,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def part_of(data: Any, *names: str | int) -> Any:
-    """Return a nested value of decoded JSON. None: a part of the path does not exist."""
+    """Return a nested value of decoded JSON, or None if a part of the path does not exist."""
     for name in names:
         if isinstance(name, str):
             data = data.get(name) if isinstance(data, dict) else None
@@ -167,7 +168,7 @@ def items_of(data: Any, *names: str | int) -> list[dict[str, Any]]:
 
 
 def text_of(data: Any, *names: str | int) -> str:
-    """Return a nested text or number as a text. "": it does not exist."""
+    """Return a nested string or number as a string, or "" if there is none."""
     found = part_of(data, *names)
     if isinstance(found, str):
         return found
@@ -175,10 +176,10 @@ def text_of(data: Any, *names: str | int) -> str:
 
 
 def check_url(option: str, value: str) -> None:
-    """Check the address of an HTTP server.
+    """Check the URL of an HTTP server.
 
     Raises:
-        WrongOption: it is another text.
+        WrongOption: the value does not start with http:// or https://.
     """
     if not value.startswith(("http://", "https://")):
         raise WrongOption(option, "a URL that starts with http:// or https://")
