@@ -51,8 +51,8 @@ DIET = Scale(sharpness=180.0, least_sharpness=2.0, slope=8.0, offset=-1.75, grow
 The offset is between the fitted -1.25 and -2.25 (`docs/lab/thresholds.md` compares them).
 
 With this offset and this decay, new messages pass a threshold even in languages that the word vectors hardly cover, and
-nonsense does not. It was measured with up to 25 classes. With a sharpness of less than 2, classifiers of many classes would give
-their own examples less than 0.99.
+nonsense does not. It was measured with up to 25 classes. With a sharpness of less than 2, classifiers of many classes
+would give their own examples less than 0.99.
 """
 
 

@@ -143,10 +143,12 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self._read_watch = _ReadWatch()
         self._frames = _Frames()
         self._in_parts = False
+        self._is_lost = False
         self._is_served = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all timers."""
+        self._is_lost = True
         self.take = None
         self._read_watch.stop()
         super().connection_lost(exc)
@@ -227,7 +229,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
 
     def begin_close(self) -> None:
         """See `Wire.begin_close`. If uvicorn sent the close frame, it would drop data that arrives later."""
-        if not self.disconnected and self.conn.state is OPEN:
+        if not self._is_lost and self.conn.state is OPEN:
             self.conn.send_close(SERVICE_RESTART)
             self.transport.write(b"".join(self.conn.data_to_send()))
 
@@ -240,7 +242,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
 
     def _release_if_over(self) -> None:
         """Release the parser, a generator that refers to itself, when the application and the connection have ended."""
-        if self.disconnected and self._is_served:
+        if self._is_lost and self._is_served:
             vars(self.conn).clear()
             self.scope["extensions"].pop(WIRE, None)
 
