@@ -1,8 +1,8 @@
 """A client for an HTTP server that `endpoints.yml` names.
 
 An endpoint reads its section, owns the connections, and sends requests. An endpoint creates its client session at the
-first request. All conversations share the session. `remote.py` and `nlg.py` use this module. These two modules
-interpret the bodies of responses; this module must not.
+first request. All conversations share the session. `remote.py` and `nlg.py` use this module
+and interpret the bodies of responses.
 """
 
 import asyncio

@@ -32,7 +32,7 @@ class ImportReport:
     """The result of importing a tracker store.
 
     Attributes:
-        conversations: number of conversations whose rows are all in the store.
+        conversations: number of completely stored conversations.
         events: number of events that this run wrote.
         unreadable: number of skipped rows that are not events (custom event classes, damaged JSON).
         problems: one sentence for each skipped conversation, and for the first unreadable row of each conversation.
