@@ -240,6 +240,7 @@ def _is_unsent(error: Exception) -> bool:
     """Return whether an attempt failed before the request was written completely, so that no server can have run it."""
     import aiohttp
 
-    if isinstance(error, aiohttp.ClientConnectorError):  # includes refused connections and names without an address
+    # this error includes refused connections and names without an address
+    if isinstance(error, aiohttp.ClientConnectorError):
         return not isinstance(error, aiohttp.ClientSSLError)
     return isinstance(error.__cause__ or error, aiohttp.ClientConnectionResetError)

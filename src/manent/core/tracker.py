@@ -221,8 +221,8 @@ class Tracker:
         loops: names of loops that were ever active. `applied` contains only the last of their repeated runs.
         recent_intents: intents of the newest user events since a restart, including reverted ones. "" means a message
             without a recognised intent, None means a revert.
-        declined: the action that refused to run, until another action runs. Snapshots do not need it, because each turn
-            ends with an action.
+        declined: the action that refused to run, until another action runs. Snapshots do not contain it, because each
+            turn ends with an action.
         outdated: whether `state` still contains a form turn that was removed from `applied`. The state is computed
             again when the bot listens.
         counted: number of actions in `applied`. None if they must be counted again.

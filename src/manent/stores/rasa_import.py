@@ -98,7 +98,10 @@ async def _import_one(source: Source, store: ConversationStore, sender_id: str, 
 
 
 async def _complete(store: ConversationStore, append: Append, stored: list[LogEntry]) -> bool:
-    """Write the entries of an append that are not stored yet. Return False if other entries are stored."""
+    """Write the entries of an append that are not stored yet.
+
+    Return False if the log already contains different entries.
+    """
     if tuple(stored) != append.entries[: len(stored)]:
         return False
     try:

@@ -197,7 +197,10 @@ class Feed:
         self.position = (head.epoch, head.version) if head is not None else None
 
     def notify_moved(self, reason: str, epoch: str) -> None:
-        """Notify subscribers that the conversation changed but keeps its id. `reason`: `erased` or `claimed`."""
+        """Notify subscribers that the conversation was replaced but has the same id.
+
+        `reason`: `erased` or `claimed`.
+        """
         self.notify(Moved({"reason": reason, "session_id": self._record.sender_id, "epoch": epoch}))
 
     def _check_owner(self, head: Head) -> None:

@@ -73,7 +73,10 @@ class Claims:
         return own
 
     async def _is_used(self, conversation: Conversation) -> bool:
-        """Return whether the visitor wrote a message. Messages that the page sends itself (`/greet`) do not count."""
+        """Return whether the visitor wrote a message.
+
+        Messages that the page sends automatically (`/greet`) are ignored.
+        """
         first = await self.conversations.engine.store.entries(conversation.sender_id, limit=FIRST_EVENTS)
         return len(first) == FIRST_EVENTS or any(map(_is_said, first))
 

@@ -47,7 +47,7 @@ log = logging.getLogger("manent.store")
 
 
 class _BetweenCommits:
-    """A function that the thread calls between two commits, outside a transaction."""
+    """A function that the writer's thread calls between two commits, outside a transaction."""
 
     def __init__(self, do: Callable[[], Any]) -> None:
         self.do = do
