@@ -1,8 +1,8 @@
 """A client for an HTTP server that `endpoints.yml` names.
 
 An endpoint reads its section, owns the connections, and sends requests. An endpoint creates its client session at the
-first request. All conversations share the session. `remote.py` and `nlg.py` use this module. These two modules
-interpret the bodies of responses; this module must not.
+first request. All conversations share the session. `remote.py` and `nlg.py` use this module
+and interpret the bodies of responses.
 """
 
 import asyncio
@@ -240,6 +240,7 @@ def _is_unsent(error: Exception) -> bool:
     """Return whether an attempt failed before the request was written completely, so that no server can have run it."""
     import aiohttp
 
-    if isinstance(error, aiohttp.ClientConnectorError):  # includes refused connections and names without an address
+    # this error includes refused connections and names without an address
+    if isinstance(error, aiohttp.ClientConnectorError):
         return not isinstance(error, aiohttp.ClientSSLError)
     return isinstance(error.__cause__ or error, aiohttp.ClientConnectionResetError)

@@ -18,7 +18,8 @@ def open_actions(action_endpoint: Json | None, domain: Domain, *, root: Path | N
     Args:
         action_endpoint: the section. The section contains either `url` (an action server) or `actions_module` (actions
             in this process). An action server has the options `enable_selective_domain` and `timeout` (seconds), and
-            those of all endpoints. Actions in this process have the options `threads` and `timeout`. With `events:
+            the options of every endpoint. Actions in this process have the options `threads` and `timeout`. With
+            `events:
                 all`, actions receive all events of the session instead of only the newest.
         domain: the domain that actions receive.
         root: the project's folder, which contains `actions_module`. Default: the current folder.

@@ -108,8 +108,8 @@ class RemoteActions:
 def encode_domain(domain: Domain) -> bytes:
     """Encode the domain for actions, in format 3.1.
 
-    If the project's domain is in format 2.0, keep its `forms`, because validators of rasa-sdk 2.x read the slot
-    mappings from there.
+    If the project's domain is in format 2.0, keep its `forms`, from which validators of rasa-sdk 2.x read the slot
+    mappings.
     """
     original = domain.original
     if domain.legacy_forms is not None:

@@ -22,7 +22,7 @@ INSTALL = 'pip install "manent[actions]"'
 
 
 def load_executor(actions_module: str, *, root: Path) -> "ActionExecutor":
-    """Import the project's actions and register all of them.
+    """Import and register all actions of the project.
 
     Args:
         actions_module: name of a package or module, for example `actions`.
@@ -54,9 +54,9 @@ def load_executor(actions_module: str, *, root: Path) -> "ActionExecutor":
 def _copy_form_slots() -> None:
     """Replace the SDK's method that returns a form's slots by a method that returns a new list.
 
-    Validators written for 2.x modify the list, for example by `domain_slots.remove("age")`. SDK 3 returns the list of
-    the domain itself, and calls the method twice, so the second removal would raise an error. In SDK 2, the method has
-    another name.
+    Validators written for 2.x modify the list, for example by `domain_slots.remove("age")`. SDK 3 returns the domain's
+    own list and calls the method twice, so the second removal would raise an error. In SDK 2, the method has another
+    name.
     """
     from rasa_sdk.forms import FormValidationAction
 

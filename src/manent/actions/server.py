@@ -33,7 +33,7 @@ log = logging.getLogger("manent.actions")
 def serve(
     actions_module: str = "actions",
     *,
-    host: str = "0.0.0.0",  # noqa: S104  # as in Rasa, because the bot often runs on another machine
+    host: str = "0.0.0.0",  # noqa: S104  # all interfaces, as in Rasa, because the bot often runs on another machine
     port: int = DEFAULT_PORT,
     cors: str | Sequence[str] | None = None,
     auto_reload: bool = False,
@@ -67,7 +67,7 @@ def serve(
     executor = load_executor(actions_module, root=root or Path.cwd())
     with warnings.catch_warnings():
         # Hide deprecation warnings of newer SDKs and Sanic. Also hide the warning that the versions of rasa and
-        # rasa_sdk might not be compatible. They are compatible, because the protocol has not changed.
+        # rasa_sdk might not be compatible. The versions are compatible, because the protocol has not changed.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", message="Your versions of rasa")
         from rasa_sdk import endpoint

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class ActionThreads:
-    """Runs functions in up to `limit` daemon threads. It starts threads when needed and reuses them."""
+    """Runs functions in up to `limit` daemon threads. The pool starts threads when needed and reuses them."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

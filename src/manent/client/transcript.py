@@ -65,8 +65,8 @@ class Transcript:
     def live(self, message: Json) -> bool:
         """Add a live event.
 
-        Returns: Whether all earlier events are present. If not, the caller must join again with the cursor. The event
-        is always kept.
+        Returns: Whether all earlier events are present. If not, the caller must join again with the cursor. The
+        transcript keeps the event in both cases.
         """
         if message["seq"] <= self.cursor:
             return True  # the answer to the join already contains the event

@@ -21,7 +21,7 @@ class Values:
     Attributes:
         expected: description for messages.
         read: returns the parsed value, for example a number for `"0.4"`. Raises ValueError if the value is not allowed.
-            The error has a message if `expected` does not explain enough.
+            The error has its own message if `expected` does not describe the mistake.
         choices: the allowed words, if the value is one of a fixed list.
         warning: returns why a valid value is probably a mistake. Returns "" if it is not.
     """
@@ -38,7 +38,7 @@ class Options:
 
     Attributes:
         values: option name → accepted values, for options that have an effect.
-        ignored: options of Rasa that are accepted and have no effect.
+        ignored: names of Rasa's options that are accepted and have no effect.
         is_complete: whether an option with an unknown name is an error.
         conflict: checks the combination of options after each option was found valid. Returns the name of an option
             that contradicts the others and a description of the expected value, or None.

@@ -3,8 +3,8 @@
 The events of one `sender_id` are numbered 1, 2, 3… (`seq`). The number of the newest event is the log's `version`. An
 append names the epoch and the version of the log to which it adds, so two writers cannot overwrite each other's events.
 
-The records are msgspec structs, like the events. A turn creates about a dozen of them, and creating a frozen dataclass
-takes ten times as long. `msgspec.structs.replace` creates changed copies.
+The records are msgspec structs, like the events. A turn creates about a dozen records, and creating a frozen dataclass
+takes ten times as long as a struct. `msgspec.structs.replace` creates changed copies.
 """
 
 from typing import Any, Literal
@@ -74,7 +74,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
         divider: the dividing line to draw above the next visible event.
         session_seq: `seq` of the newest `session_started` event, 0 for none.
         plain_seq: `seq` of the newest bot event that a plain client (a Socket.IO client without the session protocol)
-            has certainly received, because its socket answered a ping that the server sent after the event.
+            has confirmed by answering a later ping of the server.
         open_turn: whether the last turn is unfinished and must be continued.
         lease: which process runs the open turn.
         owner: the token subject that owns the conversation (`jwt` mode). None if nobody owns it.
@@ -152,7 +152,7 @@ ReminderChange = Reminder | CancelReminders | FireReminder
 
 
 def entity_values(entities: Any) -> list[tuple[str, str]]:
-    """Return (entity, value) pairs from an object entity → value or from a list of entities in Rasa's form."""
+    """Return (entity, value) pairs from an object of values by entity, or from a list of entities in Rasa's form."""
     if isinstance(entities, dict):
         return sorted((str(name), repr(value)) for name, value in entities.items())
     found = [entity for entity in entities or () if isinstance(entity, dict)]

@@ -151,7 +151,8 @@ class Domain:
         actions: names listed under `actions:`: custom actions, and built-in actions that a custom one replaces.
         send_domain: actions that receive the domain if the endpoint sends it selectively.
         e2e_actions: bot texts that end-to-end stories can predict.
-        responses: `utter_…` name → its variations. Retrieval responses are named `utter_faq/ask_x`.
+        responses: the variations of each response, by name (`utter_…`). Retrieval responses are named
+            `utter_faq/ask_x`.
         original: the merged domain as a JSON object in format 3.1, for action servers and `GET /domain`.
         legacy_forms: the `forms` section of a domain of format 2.0, for action servers that use SDK 2.x. None if the
             domain has another format.
@@ -174,7 +175,7 @@ class Domain:
 
     @functools.cached_property
     def initial_slots(self) -> Json:
-        """Slot name → initial value, for all slots."""
+        """The initial value of every slot, by slot name."""
         return {name: slot.initial_value for name, slot in self.slots.items()}
 
     @functools.cached_property
@@ -199,5 +200,5 @@ class Domain:
 
     @functools.cached_property
     def action_index(self) -> dict[str, int]:
-        """Action name → its position in `action_names`."""
+        """The position of each action in `action_names`, by action name."""
         return {name: index for index, name in enumerate(self.action_names)}

@@ -13,7 +13,7 @@ class UserMessage(msgspec.Struct, frozen=True, kw_only=True):
         text: the message, stripped by the channel.
         message_id: unique among the accepted messages of the conversation, 1–128 characters. None if the client sent no
             id. The runtime then generates an id and cannot detect repeated messages.
-        input_channel: name of the channel that received it (`rest`, `socketio`, …). None if there is no channel.
+        input_channel: name of the channel that received it (`rest`, `socketio`, …). None if no channel received it.
         output_channel: name of the channel for which response variations are selected (`collector` for REST).
         title: text of the clicked button, if `text` is its payload.
         metadata: metadata that the client sent.

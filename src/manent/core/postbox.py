@@ -1,4 +1,4 @@
-"""The records that a store keeps for messenger channels: received messages, and the position of sent replies.
+"""The records that stores save for messenger channels: received messages, and the position of sent replies.
 
 A platform calls the channel's webhook (`ReceivedMessage`), and the channel calls the platform's API (`Route`).
 """

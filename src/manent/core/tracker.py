@@ -42,7 +42,7 @@ from manent.core.events import (
 
 _LISTEN = "action_listen"
 _RECENT = 3
-"""Number of user turns whose intents are kept, even if the turns are reverted. A two-stage fallback needs this many."""
+"""Number of user turns whose intents are kept, including reverted turns. A two-stage fallback needs this many."""
 
 
 class WindowExceeded(InternalError):
@@ -221,8 +221,8 @@ class Tracker:
         loops: names of loops that were ever active. `applied` contains only the last of their repeated runs.
         recent_intents: intents of the newest user events since a restart, including reverted ones. "" means a message
             without a recognised intent, None means a revert.
-        declined: the action that refused to run, until another action runs. Snapshots do not need it, because each turn
-            ends with an action.
+        declined: the action that refused to run, until another action runs. Snapshots do not contain it, because each
+            turn ends with an action.
         outdated: whether `state` still contains a form turn that was removed from `applied`. The state is computed
             again when the bot listens.
         counted: number of actions in `applied`. None if they must be counted again.
@@ -261,7 +261,7 @@ class Tracker:
 
     @property
     def requested_slot(self) -> str | None:
-        """The slot that the active form asks for.
+        """The slot that the active form requests.
 
         None if no slot is requested, or if an action set `requested_slot` to a value that is not a string.
         """
@@ -285,8 +285,8 @@ class Tracker:
     def update(self, event: Event) -> None:
         """Apply one event.
 
-        When a form runs again, the user turn that only answered it is removed from `applied`. The state keeps its
-        message until the bot listens, because actions of the same turn may read it.
+        When a form runs again, the user turn that only answered it is removed from `applied`. The message remains in
+        the state until the bot listens, because actions of the same turn can read it.
 
         Raises:
             WindowExceeded: the event reverts more than the window contains, or the previous run of a repeated loop is
@@ -302,7 +302,7 @@ class Tracker:
         self.version += 1
 
     def retract(self, count: int, values: dict[str, Any]) -> None:
-        """Remove the newest `count` events, all of them `SlotSet`s that are not in a log yet.
+        """Remove the newest `count` events, which must be `SlotSet`s that no log contains yet.
 
         Args:
             count: number of events.
@@ -316,8 +316,8 @@ class Tracker:
     def trim(self, keep: int) -> None:
         """Move the events before the newest `keep` actions from `applied` into `base`.
 
-        Trim only when `applied` contains more than twice as many actions, so that most turns do not pay the cost. (With
-        one and a half times as many, trimming took 5 µs per turn on average.)
+        Trim only when `applied` contains more than twice as many actions, because trimming is expensive. With one and a
+        half times as many, it took 5 µs per turn on average.
         """
         if self.counted is not None and self.counted <= 2 * keep:
             return
@@ -424,8 +424,8 @@ class Tracker:
         """Return whether the loop ran before in the same activation, and only `action_listen` ran since.
 
         Raises:
-            WindowExceeded: the previous run may be before the window, because the window contains no action other than
-                `action_listen`.
+            WindowExceeded: the window contains only `action_listen` actions, so the previous run can be before the
+                window.
         """
         for event in reversed(self.applied):
             match event:
@@ -516,4 +516,4 @@ _TAKE: dict[type, Callable[[Tracker, Any], None]] = {
     UserUtteranceReverted: Tracker._revert_message,  # noqa: SLF001
     ActionReverted: Tracker._revert_action,  # noqa: SLF001
 }
-"""Event class → the method that applies it to the tracker, for events that change more than `state` and `applied`."""
+"""The methods, by event class, that apply the events that change more than `state` and `applied`."""

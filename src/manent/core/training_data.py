@@ -48,10 +48,10 @@ class NluData:
     """All NLU training data of a project.
 
     Attributes:
-        synonyms: lower-cased spelling → value.
+        synonyms: the value of each synonym, by lower-cased spelling.
         regexes: (name, pattern) pairs.
         lookups: name → entries.
-        responses: retrieval responses, `utter_faq/ask_name` → list of raw variations (as in the domain).
+        responses: raw variations (as in the domain) of each retrieval response, by name (`utter_faq/ask_name`).
     """
 
     examples: tuple[Example, ...] = ()
@@ -93,7 +93,7 @@ class ActionStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotStep:
-    """A slot was set. If `has_value` is False, the story gives only the slot's name, and any value matches."""
+    """A slot was set. If `has_value` is False, the story contains only the slot's name, and any value matches."""
 
     name: str
     value: Any = None

@@ -70,7 +70,7 @@ def write_model(path: Path, files: Mapping[str, bytes]) -> None:
 
     Args:
         path: path of the new file. A missing parent folder is created.
-        files: name inside the model (`nlu/pipeline.json`) → content.
+        files: content of each file, by its name inside the model (for example `nlu/pipeline.json`).
 
     Raises:
         OSError: the file cannot be written.

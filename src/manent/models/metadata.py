@@ -23,7 +23,7 @@ class Metadata(msgspec.Struct, kw_only=True):
         model_id: random id that the training generates.
         assistant_id: id of the assistant, equal in all its models.
         trained_at: seconds since the epoch.
-        fingerprints: part (`nlu`, `core`, `domain`) → hash of the part's training input.
+        fingerprints: hash of the training input of each part (`nlu`, `core`, `domain`).
     """
 
     format: int

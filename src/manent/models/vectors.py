@@ -71,7 +71,7 @@ def _map_matrix(path: Path) -> NDArray[np.float16]:
         header = json.loads(file.read(size))
     entry = next(value for name, value in header.items() if name != "__metadata__")
     mapped = np.memmap(path, np.float16, "r", 8 + size + entry["data_offsets"][0], tuple(entry["shape"]))
-    return mapped.view(np.ndarray)  # an ndarray over the same memory, because indexing a memmap takes 5 µs more
+    return mapped.view(np.ndarray)  # use an ndarray on the same memory, because indexing a memmap takes 5 µs longer
 
 
 def _open_tokenizer(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""A loaded model: everything that a turn needs from the assistant."""
+"""A loaded model, which contains everything that a turn needs from the assistant."""
 
 from dataclasses import dataclass, field
 

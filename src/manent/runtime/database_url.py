@@ -1,4 +1,4 @@
-"""Reads the options that select a SQL database, which are those of Rasa's `type: SQL`.
+"""Reads the options that select a SQL database. They are the same as for Rasa's `type: SQL`.
 
 Stores and event brokers use them.
 """

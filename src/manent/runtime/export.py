@@ -104,7 +104,7 @@ def _shown(message: Json) -> str:
 
 
 def _remember(slots: Json, entry: LogEntry) -> None:
-    """Update the slots. A session start clears them, and later events set the carried-over slots again."""
+    """Update the slots. A session start clears the slots, and later events set the carried-over slots again."""
     match entry.event:
         case SlotSet(name=name, value=value):
             slots[name] = value

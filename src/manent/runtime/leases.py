@@ -1,8 +1,8 @@
 """Manages the leases of this server: their duration, their clock, and the expiry of other servers' leases.
 
-A server holds a lease on each turn that it has begun and not finished. It renews all its leases with one statement. The
-store's clock determines when a lease ends, so all servers agree even if their own clocks differ. `Engine` owns one
-`Leases`.
+A server has a lease on each turn that it has begun and not finished. The server renews all its leases with one
+statement. The store's clock determines when a lease ends, so all servers agree even if their own clocks differ.
+`Engine` owns one `Leases`.
 """
 
 import logging
@@ -64,7 +64,7 @@ class Leases:
         self._loop.open()
 
     async def close(self) -> None:
-        """Stop renewing, and release the leases that this server still holds."""
+        """Stop renewing, and release the remaining leases of this server."""
         await self._loop.close()
         if self._renewed_at is not None:
             await self.release()
@@ -93,8 +93,8 @@ class Leases:
     def expired_by(self) -> float:
         """Return the time before which a lease must end to count as expired.
 
-        If this server could not renew its own leases in time, the store was probably unavailable to all servers, so the
-        other servers get additional time to renew theirs.
+        If this server could not renew its leases in time, the store was probably unavailable to all servers. Then the
+        other servers get additional time to renew their leases.
         """
         return self.now() if time.monotonic() >= self._lenient_until else float("-inf")
 
@@ -119,7 +119,7 @@ class Leases:
         if abs(difference_s) > MAX_CLOCK_DIFFERENCE_S and not self._has_warned:
             self._has_warned = True
             log.warning(
-                "this server's clock differs from the database's clock by %.0f s; leases and reminders follow the"
-                " database's clock, the times of events follow this server's: synchronize the clocks (NTP)",
+                "this server's clock differs from the database's clock by %.0f s. Leases and reminders use the"
+                " database's clock, but the times of events use this server's clock. Synchronize the clocks (NTP)",
                 difference_s,
             )

@@ -77,7 +77,7 @@ class Loop:
             except asyncio.CancelledError as error:
                 if _is_cancelled():
                     raise
-                self._failed(error)  # the round waited for a task that was cancelled; the loop itself was not
+                self._failed(error)  # not the loop, but a task for which the round waited, was cancelled
             except Exception as error:  # noqa: BLE001  # logged and counted; the loop must continue
                 self._failed(error)
             else:

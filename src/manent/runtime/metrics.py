@@ -1,6 +1,6 @@
 """Counters and histograms of the running server, as plain numbers that are cheap to update.
 
-Conversations and the store update them. `server/api/metrics.py` exports them.
+Conversations and the store update the metrics. `server/api/metrics.py` exports them.
 """
 
 from bisect import bisect_left
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 
 BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper bounds of the histogram buckets. A commit takes 0.7 to 4 ms; a custom action may take minutes."""
+"""Upper bounds of the histogram buckets. A commit takes 0.7 to 4 ms; a custom action can take minutes."""
 
 turn_id: ContextVar[str] = ContextVar("turn_id", default="")
 """Id of the message whose turn the current task runs. Log records contain this id."""
@@ -50,7 +50,7 @@ class Metrics:
         refused: number of rejected messages, by error code.
         failed: number of turns that failed after their message was accepted.
         background_failures: number of failed rounds since the start, by background loop.
-        background_failing: name of each loop whose last round failed → error code.
+        background_failing: error code of each loop whose last round failed, by loop name.
         works: number of writes in the store's transactions. More writes than transactions mean that turns share
             commits.
     """

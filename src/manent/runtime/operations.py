@@ -208,7 +208,7 @@ def output_of(conversation: Conversation, asked_for: str | None) -> str:
 
 
 def is_followed(conversation: Conversation, output_channel: str | None) -> bool:
-    """Return whether the output channel is one whose sockets subscribe to conversations."""
+    """Return whether clients of the output channel are sockets that subscribe to conversations."""
     channel = output_of(conversation, output_channel)
     return channel in conversation.engine.outputs and conversation.engine.outputs[channel] is None
 

@@ -147,7 +147,7 @@ class Sessions:
         same_id = self.identity.mode == "open"
         new = (
             old if same_id else await self.identity.new(caller)
-        )  # check the rate limit before the erase, because it may reject the request
+        )  # the rate limit can reject the request, so check it before the erase
         epoch = secrets.token_hex(8) if same_id else None
         await self.conversations.get(old.sender_id).erase(new_epoch=epoch)
         return old, await self._join(new, follow, None, DEFAULT_LIMIT, caller)
@@ -254,7 +254,7 @@ class Sessions:
         fresh = await self.identity.authenticate(token, caller.address)
         if fresh.subject != caller.subject:
             raise RequestError("forbidden", "the token belongs to another subject; connect again to use it", status=403)
-        assert fresh.token is not None  # noqa: S101  # authenticate received one
+        assert fresh.token is not None  # noqa: S101  # `authenticate` has verified a token
         return fresh, {"ok": True, "expires_at": fresh.token.expires_at}
 
     async def _join(
@@ -278,7 +278,7 @@ class Sessions:
                 page, gap = Page(head=head, entries=(), has_more=False), cursor is not None
             else:  # another server has created the conversation in the meantime
                 page, gap = await self._read(admission.sender_id, cursor, limit)
-                assert page is not None  # noqa: S101  # it exists
+                assert page is not None  # noqa: S101  # the conversation exists at this point
         head = page.head
         self.identity.confirm(admission, head)
         await conversation.catch_up(head.epoch, head.version)
@@ -330,7 +330,7 @@ class UnsupportedProtocol(RequestError):
 
 
 def notify_changed(conversation: Conversation, reason: str, joined: Joined, *, but: Subscriber | None = None) -> None:
-    """Notify all subscribers except the requester that the conversation continues in another one."""
+    """Notify all subscribers except the requester that another conversation continues this one."""
     payload: Json = {"reason": reason, "session_id": joined.answer["session_id"], "epoch": joined.answer["epoch"]}
     if "session_token" in joined.answer:
         payload["session_token"] = joined.answer["session_token"]

@@ -25,7 +25,7 @@ IPV6_PREFIX = 64
 class Buckets:
     """One bucket per key.
 
-    Each key can take `per_minute` tokens per minute, even all at the same time. 0 means no limit.
+    Each key can take `per_minute` tokens per minute, even all at the same time. A rate of 0 means no limit.
 
     Each bucket is one number: the time at which it is full again (generic cell rate algorithm, ITU-T I.371). One number
     needs half the memory of a count and a time.

@@ -34,7 +34,7 @@ def user_message(
         output_channel: name of the channel that sends the answer.
         message_id: the message id as the client sent it. If it is None, the conversation generates one.
         title: text to show to the visitor instead, for example the title of a button.
-        metadata: the metadata as the client sent it. None if there is no metadata.
+        metadata: the metadata as the client sent it. None if the client sent none.
         parse_data: NLU result to use instead of running the NLU.
 
     Raises:

@@ -2,7 +2,7 @@
 
 `Numbering` uses these functions to find visible events. Channels and session requests use them to convert events. A bot
 event with several attachments becomes several messages: its *parts*. For plain Rasa clients, each paragraph of a text
-is also a part, as in Rasa, although this splits code and lists. The keys of a message are those of Rasa's Socket.IO
+is also a part, as in Rasa, although this splits code and lists. Messages have the same keys as in Rasa's Socket.IO
 channel.
 """
 

@@ -82,7 +82,7 @@ class CopyReport:
     """The result of copying a store.
 
     Attributes:
-        rows: table → number of rows, which is the same in both databases.
+        rows: number of rows of each table, which is the same in both databases.
         copied: number of conversations that this run has written.
     """
 

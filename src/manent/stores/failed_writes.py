@@ -32,7 +32,7 @@ class FailedWrites:
         self._error = None
 
     def note(self, error: StoreError) -> None:
-        """Record an error if it means that the store is not writable."""
+        """Record an error if its code means that the store is not writable."""
         if error.code in _CODES:
             self._error, self._failed_at = error, self._clock()
 

@@ -227,7 +227,7 @@ class MemoryStore(PostboxTables):
             await self.run_operation(forget_conversation(sender_id, time.time()))
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log by another log, whose epoch (`append.head.epoch`) must be new."""
+        """Replace the log by another log with a new epoch (`append.head.epoch`)."""
         check_append(append)
         found = self._find(append.head.sender_id)
         if found is None or found.head.epoch != expected_epoch:

@@ -54,7 +54,7 @@ class StoreSite(Site):
 
 
 class SqlStoreOptions(SqlOptions, frozen=True, kw_only=True):
-    """The options of `type: SQL`. Except the options that name the database, they apply only to PostgreSQL.
+    """The options of `type: SQL`. The options that do not select the database apply only to PostgreSQL.
 
     Attributes:
         pool_size: maximum number of connections of one server, excluding the connection for notifications. Default: 10.

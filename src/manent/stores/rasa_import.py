@@ -32,7 +32,7 @@ class ImportReport:
     """The result of importing a tracker store.
 
     Attributes:
-        conversations: number of conversations whose rows are all in the store.
+        conversations: number of completely stored conversations.
         events: number of events that this run wrote.
         unreadable: number of skipped rows that are not events (custom event classes, damaged JSON).
         problems: one sentence for each skipped conversation, and for the first unreadable row of each conversation.
@@ -98,7 +98,10 @@ async def _import_one(source: Source, store: ConversationStore, sender_id: str, 
 
 
 async def _complete(store: ConversationStore, append: Append, stored: list[LogEntry]) -> bool:
-    """Write the entries of an append that are not stored yet. Return False if other entries are stored."""
+    """Write the entries of an append that are not stored yet.
+
+    Return False if the log already contains different entries.
+    """
     if tuple(stored) != append.entries[: len(stored)]:
         return False
     try:

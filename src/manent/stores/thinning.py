@@ -14,9 +14,9 @@ def superfluous(versions: Iterable[int]) -> list[int]:
 
     The remaining snapshots have two properties:
 
-    - Their number grows with the logarithm of the log's length.
+    - The number of snapshots grows with the logarithm of the log's length.
     - To read the state `d` events before the newest snapshot, a reader starts from an older snapshot or from the start
-      of the log. This starting point is at most `2 * d` events before the newest snapshot, or two spacings if they are
+      of the log. The starting point is at most `2 * d` events before the newest snapshot, or two spacings if they are
       more. So reading the state `d` events earlier reads at most `2 * d` events.
 
     Args:

@@ -55,7 +55,7 @@ def test_a_loaded_component_gives_the_same_results(make_component: MakeComponent
 
 
 def test_results_stay_json(make_component: MakeComponent) -> None:
-    """The component changes results only to valid JSON, also for unusual texts, and does not change the text."""
+    """A result is valid JSON with the same text after the component has processed it, even for unusual texts."""
     component = make_component()
     component.train(deepcopy(EXAMPLES))
     results = parse(component)

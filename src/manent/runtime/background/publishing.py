@@ -45,7 +45,10 @@ batch forever.
 
 PUBLISH_S: Final = 10.0
 LEASE_S: Final = 30.0
-"""Duration of a lease. It is longer than one round of publishing, so leases are not renewed."""
+"""Duration of a lease.
+
+Seconds until a lease ends. This is longer than one round of publishing, so leases are not renewed.
+"""
 
 SEARCH_INTERVAL_S: Final = 30.0
 SEARCH_BATCH: Final = 1_000
@@ -180,7 +183,7 @@ class Publisher:
             self._wake.clear()
             self._idle.set()
             await self._wake.wait()
-            await self.broker.connect()  # the connection may have been lost while nothing was published
+            await self.broker.connect()  # the connection was possibly lost while no events were published
         if len(self._waiting) < CONVERSATIONS_AT_ONCE:
             await asyncio.sleep(GATHER_S)
         self._in_hand = dict(islice(self._waiting.items(), min(CONVERSATIONS_AT_ONCE, self._room)))
@@ -285,7 +288,7 @@ def cursor_after(unpublished: UnpublishedEvents) -> Cursor | None:
 
 
 def may_have_more(unpublished: UnpublishedEvents, limit: int) -> bool:
-    """Return whether a conversation can have more events to publish: those of a new log, or those beyond the limit."""
+    """Return whether a conversation can have more unpublished events, in a new log or beyond the limit."""
     if unpublished.epoch != unpublished.cursor.epoch:
         return unpublished.epoch is not None
     return len(unpublished.events) == limit

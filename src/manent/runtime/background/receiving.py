@@ -126,8 +126,8 @@ class Receiver:
     async def _start_of(self, message: ReceivedMessage) -> Route:
         """Return the route to create for an address that has none.
 
-        The route continues a conversation whose id is the address if it came from this channel, for example by an
-        import from Rasa.
+        If a conversation of this channel has the address as its id, for example after an import from Rasa, the route
+        continues it.
         """
         address, channel = message.address, message.channel
         route = await self._store.route_at(channel, address)
@@ -186,7 +186,7 @@ class Receiver:
     async def _finish(self, queue: deque[ReceivedMessage], error: ManentError | None) -> None:
         message = queue[0]
         is_erased = error is not None and error.code == "conversation_changed"
-        # messages that waited for an erased conversation are dropped, too
+        # other messages that waited for an erased conversation are also dropped
         finished = list(queue) if is_erased else [message]
         if error is not None and error.code != WRONG_TEXT:
             self.lost[message.channel] = self.lost.get(message.channel, 0) + len(finished)

@@ -30,7 +30,7 @@ MAX_RETRY_S = 60.0
 """Pause in seconds before a failed reminder is fired again. The pause doubles with each failure, up to the maximum."""
 
 DUE_AT_ONCE = 100
-"""Maximum number of due reminders that one read adds to those that are being fired."""
+"""Maximum number of due reminders that one read of the store adds."""
 
 MAX_FIRING = 2_000
 """Maximum number of reminders that are being fired or wait for another attempt."""
@@ -141,7 +141,7 @@ class Reminders:
 async def _is_reverted(conversation: Conversation, reminder: Reminder) -> bool:
     _, tracker = await conversation.record.load()
     if tracker.truncated:
-        return False  # the event may be older than the tracker's window
+        return False  # the tracker's window possibly does not contain the event
     return not any(
         isinstance(event, ReminderScheduled) and event.intent == reminder.intent for event in tracker.applied
     )

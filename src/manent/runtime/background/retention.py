@@ -1,6 +1,6 @@
 """Removes conversations that have not changed for a configured time (`conversations: {retention_days: N}`).
 
-`server/app.py` opens and closes it. Several servers can run it on one store.
+`server/app.py` opens and closes this task. Several servers can run it on one store.
 """
 
 import logging

@@ -2,7 +2,7 @@
 
 After a commit, `note` adds the conversation. A background task acquires leases on routes, sends the messages after
 their positions part by part, and moves the position after each part. So a conversation's messages are sent in order and
-at least once: a part whose sending a crash interrupted is sent again. Every server that uses the store sends messages,
+at least once: if a crash interrupts a part, the part is sent again. Every server that uses the store sends messages,
 and searches all routes for messages that a dead server has not sent.
 
 Each channel sends to many conversations at the same time. A platform that is slow or rejects calls delays neither other
@@ -41,7 +41,7 @@ BATCH: Final = 256
 PAGE: Final = 200
 SEND_TIMEOUT_S: Final = 45.0
 LEASE_S: Final = 120.0
-"""It is longer than the timeout of a send. Each sent part renews the lease."""
+"""Seconds until a lease ends. This is longer than the timeout of a send. Each sent part renews the lease."""
 
 BUSY_S: Final = 0.5
 """Pause in seconds if another server sends the messages of a conversation."""

@@ -2,7 +2,8 @@
 
 `submit` adds a message to the mailbox (`mailbox.py`). When the message is the next job, `turns.py` runs its turn,
 appends the events to the log (`record.py`), and publishes them to all subscribers (`feed.py`). Messages are
-acknowledged, and events published, only when they are durable. This module does not know wire formats or transports.
+acknowledged, and events published, only when they are durable. This module is independent of wire formats and
+transports.
 """
 
 import asyncio
@@ -37,7 +38,7 @@ class Conversation:
         engine: shared by all conversations.
         on_start: called with the worker task when the mailbox starts running jobs.
         on_rest: called with the worker task when no job is left. The function must not refer to the conversation,
-            because a reference cycle keeps a forgotten conversation in memory until a garbage collection.
+            because a reference cycle delays freeing its memory until a garbage collection.
 
     Attributes:
         engine: shared by all conversations.
@@ -45,7 +46,7 @@ class Conversation:
         feed: the subscribers.
         turns: runs the turns.
         mailbox: the jobs.
-        tickets: message id → ticket, for messages that wait or are being processed.
+        tickets: tickets of messages that wait or are being processed, by message id.
     """
 
     __slots__ = ("engine", "feed", "mailbox", "record", "sender_id", "tickets", "turns")

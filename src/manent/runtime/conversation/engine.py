@@ -41,7 +41,7 @@ class Engine:
         is_closing: whether new messages are rejected because the server is shutting down.
         log_readers: functions that are called with `sender_id` and entries after every append, and without entries
             after an erase.
-        outputs: channel name → output channel that can send without a request. None if the sockets of this channel
+        outputs: output channels that can send without a request, by channel name. None if the sockets of this channel
             subscribe to the conversation instead.
         session_token: returns the token that proves ownership of a conversation.
     """

@@ -95,13 +95,13 @@ class Feed:
     async def commit(
         self, events: Sequence[Event], cause: TurnCause, *, open_turn: bool, copied: Copied | None = None
     ) -> None:
-        """Append events, then resolve the ticket and publish. The arguments are those of `Record.append`.
+        """Append events, then resolve the ticket and publish. The arguments are the same as for `Record.append`.
 
         Args:
             events: the events in order.
             cause: the cause of the turn.
             open_turn: whether the turn continues after this commit.
-            copied: set if the events come from another conversation.
+            copied: origin of the events, if they come from another conversation.
 
         Raises:
             VersionConflict, ReminderGone, DuplicateMessage, StoreError: as in `Record.append`. Nothing was written.
@@ -147,7 +147,7 @@ class Feed:
                 subscriber.notify(news)
 
     async def catch_up(self, epoch: str, version: int) -> None:
-        """Publish what other servers have appended, up to this version.
+        """Publish events that other servers have appended, up to this version.
 
         Args:
             epoch: the epoch of the log in the store. A different epoch means that the log was erased or replaced.
@@ -189,7 +189,7 @@ class Feed:
         """Drop all data of the old log after it was erased or replaced.
 
         Args:
-            head: head of the new log. None if there is no new log.
+            head: head of the new log. None if the log was erased.
         """
         self._record.forget()
         self._record.owner = None
@@ -197,7 +197,10 @@ class Feed:
         self.position = (head.epoch, head.version) if head is not None else None
 
     def notify_moved(self, reason: str, epoch: str) -> None:
-        """Notify subscribers that the conversation changed but keeps its id. `reason`: `erased` or `claimed`."""
+        """Notify subscribers that the conversation was replaced but has the same id.
+
+        `reason`: `erased` or `claimed`.
+        """
         self.notify(Moved({"reason": reason, "session_id": self._record.sender_id, "epoch": epoch}))
 
     def _check_owner(self, head: Head) -> None:

@@ -27,7 +27,7 @@ class Mailbox:
     ) -> None:
         self._on_start = on_start
         self._on_empty = on_empty
-        # a list, because it is short and nearly always empty, and an empty deque takes 0.6 kB
+        # a list, because it is nearly always empty or short, and even an empty deque needs 0.6 kB
         self._jobs: list[Job] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -57,7 +57,7 @@ class Mailbox:
             except asyncio.CancelledError:
                 result.cancel()  # the server is shutting down, and the caller must not wait forever
                 raise
-            except Exception as error:  # noqa: BLE001  # raised in the caller
+            except Exception as error:  # noqa: BLE001  # the error is raised in the caller
                 if not result.done():
                     result.set_exception(error)
             else:

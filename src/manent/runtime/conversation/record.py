@@ -30,7 +30,7 @@ _ALL_SNAPSHOTS = 1_000_000
 """A number greater than the number of snapshots of any conversation."""
 
 OUTPUT_CHANNELS = {"rest": "collector"}
-"""Input channel → output channel, where their names differ, as in Rasa."""
+"""The output channel of each input channel with another name, as in Rasa."""
 
 
 class Record:
@@ -154,7 +154,7 @@ class Record:
             events: the events in order. Empty: only acquire the lease.
             cause: the cause of the turn.
             open_turn: whether the turn continues after this append. If so, the lease is acquired.
-            copied: set if the events come from another conversation.
+            copied: origin of the events, if they come from another conversation.
 
         Returns:
             The entries, and the `seq` of the visitor's message if it is among them.
@@ -166,7 +166,7 @@ class Record:
             StoreError: nothing was written.
         """
         head, tracker = self.head, self.tracker
-        assert head is not None  # noqa: S101  # load() has run
+        assert head is not None  # noqa: S101  # `load` has set it
         assert tracker is not None  # noqa: S101
         now = time.time()
         numbering = Numbering(head, tracker, cause.ticket)

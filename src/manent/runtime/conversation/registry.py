@@ -1,8 +1,8 @@
 """Manages all conversations of this process.
 
-Channels get a `Conversation` by its `sender_id`. The registry keeps all conversations that have subscribers or jobs in
-memory, and caches the most recently used others. It also finishes turns that a crash left open. At shutdown, it rejects
-new messages, then lets running turns finish within a time limit.
+Channels request a `Conversation` by its `sender_id`. The registry keeps all conversations that have subscribers or jobs
+in memory, and caches the most recently used others. It also finishes turns that a crash left open. At shutdown, the
+registry rejects new messages and waits for running turns within a time limit.
 """
 
 import asyncio
@@ -141,13 +141,13 @@ class Conversations:
             self._all.pop(conversation.sender_id, None)
 
     def followed(self, among: Collection[str] | None = None) -> list[Conversation]:
-        """Return the conversations that have subscribers. If `among` is given, return only those with these ids."""
+        """Return the conversations that have subscribers. With `among`, return only conversations with these ids."""
         return [one for one in self._known(among) if one.subscribers]
 
     def cached(self, among: Collection[str] | None = None) -> list[Conversation]:
         """Return the conversations that have a log in memory but no subscribers.
 
-        If `among` is given, return only those with these ids.
+        With `among`, return only conversations with these ids.
         """
         return [one for one in self._known(among) if not one.subscribers and one.record.head is not None]
 

@@ -1,4 +1,4 @@
-"""Defines the event that names the conversation which replaces another one after a reset.
+"""Defines the event that names the new conversation after a reset.
 
 A reset on one server must also reach browser tabs that are connected to other servers. The server that resets appends
 this event to the old log. The other servers find it there (`Feed.catch_up`) and notify their subscribers. The event is
@@ -12,7 +12,7 @@ from manent.core.events import Event, StoryExported
 
 @dataclass(frozen=True, slots=True)
 class Successor:
-    """The conversation that replaces another one after a reset.
+    """The new conversation that replaces an old one after a reset.
 
     Attributes:
         session_id: its `sender_id`.

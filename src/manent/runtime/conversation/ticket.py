@@ -38,7 +38,7 @@ class Ticket:
         message: the message.
         message_id: id of the message, from the client or generated.
         digest: SHA-256 of the text. A message with the same id and another digest is rejected. None if the server
-            generated the id, so no client can send it again and the store does not keep it.
+            generated the id. No client can send such an id again, so it is not stored.
         epoch: the epoch that the client expects. None means any epoch.
         accepted: future that resolves when the message is durable, or fails with the error if the message was rejected.
         finished: future that resolves with the committed visible entries when the turn has ended. It never fails.

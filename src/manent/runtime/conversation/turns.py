@@ -100,7 +100,7 @@ class TurnRunner:
         Raises:
             RequestError: the turn rejected the request. `busy`: another server runs a turn of this conversation.
             DuplicateMessage: the message was already accepted; nothing was written.
-            ReminderGone: the reminder was fired or cancelled meanwhile; nothing was written.
+            ReminderGone: the reminder was fired or cancelled in the meantime; nothing was written.
             VersionConflict: in all attempts, other servers wrote first.
             StoreError: the turn was not written.
         """
@@ -159,7 +159,7 @@ class TurnRunner:
             await self._abandon()
 
     async def finish_open_turn(self) -> None:
-        """Finish the open turn, if there is one.
+        """Finish the open turn, if any.
 
         Raises:
             RequestError: `busy`: another running server is processing the turn.

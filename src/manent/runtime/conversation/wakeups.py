@@ -25,14 +25,14 @@ So comparing takes at most a fifth of the time.
 
 MAX_RETRY_S: Final = 1.0
 BATCH_SIZE: Final = 500
-"""Number of conversations whose positions are read with one query."""
+"""Maximum number of conversations per query for positions."""
 
 
 class Wakeups:
     """Watches the store for changes by other servers. Open it after the registry and close it before the registry.
 
     Attributes:
-        listeners: functions that are called when another server may have written data that belong to no conversation,
+        listeners: functions that are called when another server has possibly written data outside of conversations,
             such as a revocation.
     """
 
@@ -64,7 +64,7 @@ class Wakeups:
     async def _update(self, changed: Collection[str] | None) -> None:
         """Compare conversations with the store, and publish new events.
 
-        Cached logs are compared, too, because erased data must not stay in memory. They are compared less often if it
+        Cached logs are also compared, because erased data must not stay in memory. They are compared less often if it
         is unknown which conversations changed.
 
         Args:

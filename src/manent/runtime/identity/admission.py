@@ -51,7 +51,7 @@ class Caller:
 
     @property
     def subject(self) -> str | None:
-        """The subject of the token, or None if there is no token or it has no subject."""
+        """The subject of the token, or None without a token or subject."""
         return None if self.token is None else self.token.subject
 
 
@@ -87,8 +87,8 @@ class Identity:
         guards_owned: whether another channel of this server is in jwt mode. If so, other modes deny access to
             conversations that have an owner.
         channel: name of the channel.
-        shared_with: messenger channel → the channels that have access to its conversations. None if no conversation
-            belongs to a messenger channel.
+        shared_with: the channels that have access to the conversations of each messenger channel. None if no
+            conversation belongs to a messenger channel.
         verifier: checks JSON web tokens. With a verifier, open mode (Rasa's `jwt_key`) requires a token, but its
             subject owns no conversations.
         anonymous: how callers without a token are treated in jwt mode.
@@ -116,8 +116,8 @@ class Identity:
         """Authenticate the sender of a request.
 
         Args:
-            token: a JSON web token as the client sent it, with or without `Bearer `. None if there is no token. Ignored
-                if this mode does not use tokens.
+            token: a JSON web token as the client sent it, with or without `Bearer `. None if there is no token. The
+                token is ignored in modes without tokens.
             address: the client's address.
 
         Raises:
@@ -239,7 +239,7 @@ class Identity:
     async def _newest(self, subject: str, caller: Caller) -> Admission:
         """Return the subject's newest conversation.
 
-        Two tabs that connect at the same time get the same conversation.
+        Two tabs that connect at the same time join the same conversation.
         """
         async with self._first.setdefault(subject, asyncio.Lock()):
             newest = await self._stored.conversations(owner=subject, limit=1)

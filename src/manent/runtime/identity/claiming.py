@@ -1,9 +1,9 @@
 """Claims an anonymous conversation for a visitor who signs in (`claim:` in `credentials.yml`).
 
 With `keep`, the visitor becomes the owner of the conversation, which keeps its id. If the visitor has another
-conversation and the anonymous one is unused, the anonymous one is dropped. With `merge`, the events of the anonymous
-conversation are appended as a session to the visitor's existing conversation, and the anonymous one is erased.
-`Identity` calls this module after it has verified both tokens. Subscribers of the anonymous conversation are notified.
+conversation and the anonymous one is unused, the anonymous one is dropped. With `merge`, the anonymous conversation is
+appended as a session to the visitor's existing conversation, and then erased. `Identity` calls this module after it has
+verified both tokens. Subscribers of the anonymous conversation are notified.
 """
 
 import time
@@ -32,7 +32,7 @@ A conversation with more events counts as used.
 
 
 class Claims:
-    """Claims anonymous conversations. Its method `claim` is used as `Identity.claim`."""
+    """Claims anonymous conversations. The method `claim` is used as `Identity.claim`."""
 
     def __init__(self, conversations: Conversations, how: Literal["keep", "merge"]) -> None:
         self.conversations = conversations
@@ -73,7 +73,10 @@ class Claims:
         return own
 
     async def _is_used(self, conversation: Conversation) -> bool:
-        """Return whether the visitor wrote a message. Messages that the page sends itself (`/greet`) do not count."""
+        """Return whether the visitor wrote a message.
+
+        Messages that the page sends automatically (`/greet`) are ignored.
+        """
         first = await self.conversations.engine.store.entries(conversation.sender_id, limit=FIRST_EVENTS)
         return len(first) == FIRST_EVENTS or any(map(_is_said, first))
 

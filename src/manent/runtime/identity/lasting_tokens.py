@@ -29,6 +29,6 @@ class LastingTokens:
         if now - self._warned_at >= INTERVAL_S:
             self._warned_at = now
             log.warning(
-                "accepted a token without `exp`: it never expires. Issue tokens with `exp`; %s rejects the others",
+                "accepted a token without `exp`, which never expires. Issue tokens with `exp`; %s rejects the others",
                 self._option,
             )

@@ -1,7 +1,7 @@
 """Keeps the list of revoked tokens up to date.
 
 Revocations of this server are added immediately, and those of other servers are polled. `server/app.py` opens and
-closes it. `/admin/revoke` writes revocations, and `tokens.py` checks tokens against `known`.
+closes this task. `/admin/revoke` writes revocations, and `tokens.py` checks tokens against `known`.
 """
 
 import time
@@ -41,7 +41,7 @@ class Revocations:
         """Read all revocations, then poll for new ones. The store must be open.
 
         Raises:
-            StoreError: the revocations could not be read. The server must not start without them.
+            StoreError: the revocations could not be read. The server must not start without revocations.
         """
         await self._poll()
         self._loop.open()

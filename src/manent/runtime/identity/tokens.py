@@ -100,7 +100,7 @@ def constant_keys(text: str, methods: frozenset[str]) -> ConstantKeys:
     """Return the configured key: a shared secret, or a public key in PEM format.
 
     Raises:
-        ValueError: the key does not fit one of the methods, which the message names.
+        ValueError: the key has the wrong type for a method, which the message names.
     """
     if not methods:
         raise ValueError("no method is allowed")
@@ -143,7 +143,7 @@ def fits(key: Any, method: str) -> bool:
 
 @dataclass(slots=True)
 class Revoked:
-    """The revocations that this process knows. `revocations.py` keeps it up to date."""
+    """The revocations that this process knows. `revocations.py` keeps them up to date."""
 
     subjects: dict[str, Revocation] = field(default_factory=dict)
     tokens: dict[str, Revocation] = field(default_factory=dict)
@@ -245,7 +245,7 @@ class TokenVerifier:
                 options={
                     "verify_aud": rules.audience is not None,
                     "verify_iss": rules.issuer is not None,
-                    "verify_iat": False,  # the clock of the issuer may be ahead
+                    "verify_iat": False,  # the clock of the issuer can be ahead
                     "verify_sub": False,
                     "verify_jti": False,
                 },

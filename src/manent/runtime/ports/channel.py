@@ -64,7 +64,7 @@ class Messenger(Protocol):
         """Send one part.
 
         Args:
-            route: the conversation to which to send it.
+            route: route of the conversation to which the part is sent.
             part: one of `parts`.
             key: key of the part, `<epoch>:<seq>:<part>`, which is the same in every attempt.
 

@@ -22,7 +22,7 @@ from manent.core.postbox import ReceivedMessage, Route, Undelivered
 
 
 class VersionConflict(ManentError):
-    """The epoch, version or lease of the log differs from the one that the write expects. Nothing was written."""
+    """The epoch, version or lease of the log differs from the value that the write expects. Nothing was written."""
 
     def __init__(self, sender_id: str) -> None:
         super().__init__(
@@ -68,8 +68,8 @@ class Behind:
     """One page of the search for conversations with unpublished events.
 
     Attributes:
-        found: id of each found conversation → the lease on its cursor.
-        upto: id of the last conversation that was searched. None if there are no more conversations.
+        found: pairs of the id of a found conversation and the lease on its cursor.
+        upto: id of the last conversation that was searched. None after the last page.
     """
 
     found: tuple[tuple[str, Lease | None], ...]
@@ -158,7 +158,7 @@ class RoutesBehind:
 
     Attributes:
         found: the routes.
-        upto: the last route that was searched. None if there are no more routes.
+        upto: the last route that was searched. None after the last page.
     """
 
     found: tuple[Route, ...]
@@ -168,8 +168,8 @@ class RoutesBehind:
 class Postbox(Protocol):
     """The part of a store that messenger channels use.
 
-    It keeps received messages until their conversations have accepted them, and the position of the last sent bot
-    message for each conversation. Erasing and purging a conversation remove its route.
+    The store keeps received messages until their conversations have accepted them, and one route for each conversation.
+    Erasing and purging a conversation remove its route.
     """
 
     async def receive(self, message: ReceivedMessage, start: Route, *, limit: int) -> ReceivedMessage | None:
@@ -197,7 +197,7 @@ class Postbox(Protocol):
         """
 
     async def renew_received(self, lease: Lease) -> None:
-        """Extend all leases of the lease's owner on messages to the end of this lease."""
+        """Extend all leases on messages of `lease.owner` to `lease.until`."""
 
     async def release_received(self, owner: str) -> None:
         """Release all leases of an owner on messages."""
@@ -304,7 +304,7 @@ class ConversationStore(Outbox, Postbox, SharedModels, Protocol):
         """
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log by another log, whose epoch (`append.head.epoch`) must be new."""
+        """Replace the log by another log with a new epoch (`append.head.epoch`)."""
 
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100

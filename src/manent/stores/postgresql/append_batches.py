@@ -116,7 +116,7 @@ async def append_many(connection: Connection, appends: Sequence[Append]) -> set[
 
 
 def _is_rejected(error: Exception) -> bool:
-    """Return whether an error means that nothing of the batch was written."""
+    """Return whether an error guarantees that no part of the batch was written."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] not in _UNKNOWN_OUTCOME
     return isinstance(error, (UnicodeError, OverflowError))

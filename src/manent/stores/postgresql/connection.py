@@ -88,7 +88,7 @@ async def connect(
         dsn: the database.
         options: of the store.
         command_timeout: how long asyncpg waits for a statement. None means `statement_timeout` plus `GRACE_S`.
-        settings: PostgreSQL's settings for the session. Poolers reject most of them.
+        settings: PostgreSQL's settings for the session. Poolers reject most settings.
         prepare: whether asyncpg can keep prepared statements in the session.
 
     Raises:

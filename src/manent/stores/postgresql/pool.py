@@ -88,7 +88,7 @@ class Pool:
             self._idle.pop()[0].terminate()
 
     async def close(self) -> None:
-        """Close the connections. None may be in use."""
+        """Close the connections. No connection may be in use."""
         for connection, _ in self._idle:
             with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await connection.close(timeout=CLOSE_TIMEOUT_S)

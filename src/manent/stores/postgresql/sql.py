@@ -109,7 +109,7 @@ WITH gone AS (DELETE FROM conversations WHERE sender_id = ANY($1::text[]) RETURN
     gone_snapshots AS (DELETE FROM snapshots USING gone WHERE conversation_id = gone.id)
 DELETE FROM reminders USING gone WHERE conversation_id = gone.id
 """
-"""Deletes conversations and all their data. The caller must hold the locks of their heads."""
+"""Deletes conversations and all their data. The caller must have locked the heads."""
 
 HEAD = f"{_HEADS} WHERE sender_id = $1"
 PLACES = "SELECT sender_id, epoch, version FROM conversations WHERE sender_id = ANY($1::text[])"

@@ -248,7 +248,7 @@ class PostgresqlStore(PostboxTables):
         return head is not None
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log by another log, whose epoch (`append.head.epoch`) must be new."""
+        """Replace the log by another log with a new epoch (`append.head.epoch`)."""
         check_append(append)
         sender_id = append.head.sender_id
         async with self._transaction() as connection:

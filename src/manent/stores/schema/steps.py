@@ -1,7 +1,7 @@
 """Reads the numbered SQL files that create the tables. There is one folder per database and one file per step.
 
-A store records the number of the last file that was applied to it. A new database gets the steps of all files, and an
-older database those that it lacks. The stores apply these steps in one transaction (`sqlite/upgrade.py`,
+A store records the number of the last file that was applied to it. A new database needs all steps, and an older
+database needs the steps that it lacks. The stores apply these steps in one transaction (`sqlite/upgrade.py`,
 `postgresql/schema.py`). Never change a released file. For a new step, add a file with the same number to both folders.
 """
 

@@ -60,7 +60,7 @@ class Checkpointer:
         self._thread.start()
 
     def note_commits(self, count: int) -> None:
-        """Count commits, and check the log's size after every `CHECK_AFTER_APPENDS` of them."""
+        """Count pieces of committed work, and check the log's size every `CHECK_AFTER_APPENDS` pieces."""
         self._unchecked += count
         self._uncopied += count
         if self._unchecked >= CHECK_AFTER_APPENDS:

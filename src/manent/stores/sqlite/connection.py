@@ -24,7 +24,7 @@ class WritingConnection:
         busy_timeout_s: seconds to wait for another writer. None means `BUSY_TIMEOUT_S`.
 
     Attributes:
-        known: `sender_id` → row id of a conversation. Other processes can have erased some of these conversations.
+        known: row ids of conversations, by `sender_id`. Other processes can have erased some of these conversations.
         opened: how many times the connection was opened.
     """
 

@@ -34,7 +34,7 @@ writes while it stops. The server closes the process afterwards.
 
 
 class WritingProcess(asyncio.Protocol):
-    """The writing process, and the server's end of the socket to it. Only one event loop may use it."""
+    """The writing process, and the server's socket to this process. Only one event loop may use it."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -54,8 +54,7 @@ class WritingProcess(asyncio.Protocol):
         ours, theirs = socket.socketpair()
         with contextlib.ExitStack() as on_failure, theirs:
             on_failure.callback(ours.close)
-            # -P keeps the current folder out of sys.path, so that no file of the project is imported instead of a
-            # module.
+            # -P removes the current folder from sys.path, so that project files cannot replace modules.
             command = [sys.executable, "-P", "-m", process_main.__name__, str(path), durability]
             process = await asyncio.to_thread(_spawn, command, theirs)
             on_failure.pop_all()

@@ -163,7 +163,7 @@ class SqliteStore(PostboxTables):
         return found
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log by another log, whose epoch (`append.head.epoch`) must be new."""
+        """Replace the log by another log with a new epoch (`append.head.epoch`)."""
         check_append(append)
         work = append_work(append)
         await self._write(lambda cursor: _replace(cursor, work, expected_epoch))

@@ -1,7 +1,7 @@
 """The writer of a SQLite store, which commits work in batches and sets the results of futures.
 
-`sqlite/store.py` submits work and gets futures. Only one commit runs at a time. Work that arrives during a commit is
-part of the next one. A thread commits (`sqlite/commits.py`). Under load, the writer starts a process that commits
+`sqlite/store.py` submits work and receives futures. Only one commit runs at a time. Work that arrives during a commit
+is part of the next one. A thread commits (`sqlite/commits.py`). Under load, the writer starts a process that commits
 appends (`sqlite/process.py`), and the thread commits all other work. If the process fails, the thread commits
 everything. Checkpoints run concurrently with the commits (`sqlite/checkpointer.py`).
 """
@@ -47,7 +47,7 @@ log = logging.getLogger("manent.store")
 
 
 class _BetweenCommits:
-    """A function that the thread calls between two commits, outside a transaction."""
+    """A function that the writer's thread calls between two commits, outside a transaction."""
 
     def __init__(self, do: Callable[[], Any]) -> None:
         self.do = do
@@ -107,9 +107,9 @@ class Writer:
     def submit(self, work: Work | _BetweenCommits) -> asyncio.Future[Any]:
         """Queue work and return a future.
 
-        It resolves with the result when the work is durable. Work of one conversation is done in the order of the
-        calls. All work that is submitted in one iteration of the event loop is part of one batch. With 32 concurrent
-        conversations, a commit therefore contains about 30 appends instead of 3.
+        The future resolves with the result when the work is durable. Work of one conversation is done in the order of
+        the calls. All work that is submitted in one iteration of the event loop is part of one batch. With 32
+        concurrent conversations, a commit therefore contains about 30 appends instead of 3.
 
         Raises:
             StoreError: `store_closed`.
@@ -161,7 +161,7 @@ class Writer:
     def _ask_for_empty_log(self) -> bool:
         """Make the writer's thread truncate the log, and wait for the result.
 
-        The checkpointer's thread calls this. The checkpointer must not truncate the log itself, because two concurrent
+        The checkpointer's thread calls this. The checkpointer must not truncate the log, because two concurrent
         checkpoints would block each other.
         """
         work = _BetweenCommits(self._commits.empty_log)
@@ -224,8 +224,8 @@ class Writer:
     async def _switch_to_process(self, process: WritingProcess) -> None:
         """Use the started process for appends from now on.
 
-        Neither the thread nor the process writes during this call. This order of reading the counts includes a commit
-        of another server between the two reads in one of them.
+        Neither the thread nor the process writes during this call. The counts are read in this order, so that one of
+        them includes a commit of another server between the two reads.
         """
         try:
             begun_at = await process.data_version()
@@ -283,7 +283,7 @@ class Writer:
         self._checkpointer.note_commits(count)
 
     def _run(self) -> None:
-        """Serve batches. This runs in the thread."""
+        """Serve batches. Run in the writer's thread."""
         while (batch := self._queue.get()) is not None:
             results = self._serve(batch)
             with contextlib.suppress(RuntimeError):  # the event loop is closed, so no caller waits
